@@ -1,0 +1,1 @@
+"""Configuration: models without behaviour, and the loader that checks files against them."""

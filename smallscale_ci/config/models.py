@@ -1,0 +1,127 @@
+"""The configuration files as frozen models: data and constraints, no behaviour.
+
+One model per folder under ``configs/``: ``SuiteConfig``, ``EngineProfile``, ``GatePolicy``.
+``config.load`` turns YAML into them; ``smallscale schema`` prints their JSON schemas.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Alpha = Annotated[float, Field(gt=0, lt=0.5)]
+Margin = Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Config(BaseModel):
+    """Base of all configuration models: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SamplingConfig(Config):
+    """Sampling parameters of a suite; all are always sent to the engine."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.6
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    top_k: Annotated[int, Field(ge=0)] = 0
+    min_p: Fraction = 0.0
+    max_tokens: Annotated[int, Field(ge=1)] = 32768
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    stop: tuple[str, ...] = ()
+
+
+class JudgeConfig(Config):
+    """Which judge, and where it may look for the answer, in order of preference."""
+
+    name: Literal["math", "mcq", "code", "llm"]
+    extract: tuple[Literal["boxed", "stated", "last-number", "letter"], ...] = ("boxed", "stated")
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+
+class PromptConfig(Config):
+    """Chat messages of a task: ``{question}`` and ``{choices}`` are filled in."""
+
+    system: str | None = None
+    user: str = "{question}"
+    examples: tuple[tuple[str, str], ...] = ()  # (user, assistant) turns shown first
+
+
+class TaskConfig(Config):
+    """One task of a suite: where its problems are, how they are asked and judged."""
+
+    name: Name
+    source: str  # a file beside the suite's YAML, an absolute path, or package:NAME.parquet
+    sha256: str | None = None  # pin of the source file
+    prompt: PromptConfig = PromptConfig()
+    judge: JudgeConfig
+    metric: Literal["accuracy", "avg@k", "pass@k", "maj@k"] = "accuracy"
+    epochs: Annotated[int, Field(ge=1, le=1024)] = 1
+
+
+class SuiteConfig(Config):
+    """``configs/suites/NAME.yaml``."""
+
+    name: Name
+    description: str = ""
+    gate: Name = "default"
+    reference: dict[str, str] = {}  # profile → model whose baseline `auto` falls back to
+    sampling: SamplingConfig = SamplingConfig()
+    tasks: Annotated[tuple[TaskConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _task_names_differ(self) -> SuiteConfig:
+        names = [task.name for task in self.tasks]
+        if len(set(names)) != len(names):
+            raise ValueError("two tasks of the suite have the same name")
+        return self
+
+
+class EngineProfile(Config):
+    """``configs/engines/PROFILE.yaml``: a named, complete engine configuration."""
+
+    name: Name
+    description: str = ""
+    engine: Literal["vllm", "sglang", "openai", "replay"]
+    runtime: Literal["auto", "local", "docker", "ray"] = "auto"
+    environment: Name | None = None  # local runtime: .envs/NAME, made from requirements/NAME.txt
+    image: Name | None = None  # docker runtime: a name in docker/images.lock.yaml
+    ranks: Annotated[int, Field(ge=1, le=1024)] = 1
+    tensor_parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    order: Literal["longest-first", "shuffle", "as-is"] = "longest-first"
+    max_in_flight: Annotated[int, Field(ge=1)] = 256  # requests an engine holds at once, per rank
+    start_timeout_s: Annotated[float, Field(gt=0)] = 900.0
+    stall_timeout_s: Annotated[float, Field(gt=0)] = 600.0  # no completion from any rank for this long
+    deterministic: bool = False
+    trust_remote_code: bool = False
+    price_per_gpu_hour: Annotated[float, Field(ge=0)] | None = None
+    engine_args: dict[str, Any] = {}  # passed to the engine as they are
+    env: dict[str, str] = {}  # environment of the engine processes
+
+
+class Margins(Config):
+    """Largest tolerated worsening by metric; ``None``: the metric is shown but not gated."""
+
+    accuracy: Margin | None = 0.02  # absolute: 0.02 is two points
+    tokens: Annotated[float, Field(gt=0, le=10)] | None = 0.05  # relative growth of the mean
+    truncation: Margin | None = 0.01  # absolute
+
+
+class GatePolicy(Config):
+    """``configs/gates/NAME.yaml``: what the gate tolerates and with which error rates."""
+
+    name: Name
+    description: str = ""
+    alpha_pass: Alpha = 0.05
+    alpha_fail: Alpha = 0.01
+    margins: Margins = Margins()
+    task_margins: dict[str, Margins] = {}  # task → margins that replace the general ones
+    gated: Literal["tasks", "mean"] = "tasks"
+    tokens_direction: Literal["increase", "band"] = "increase"
+    max_epochs: Annotated[int, Field(ge=1, le=64)] = 4
+    on_inconclusive: Literal["extend", "fail", "warn"] = "extend"
+    min_judged: Fraction = 0.99  # share of planned samples that must not be ERRORED or missing
+    allow: tuple[str, ...] = ()  # manifest keys that may differ

@@ -1,0 +1,78 @@
+"""What can go wrong, one family per boundary, each with the exit code it ends in.
+
+A message says what happened; ``hint`` says what to do next. Verdicts are values, not errors:
+a regression never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXIT_OK = 0
+EXIT_REGRESSED = 1
+EXIT_USAGE = 2
+EXIT_INFRASTRUCTURE = 3
+EXIT_INVALID = 4
+EXIT_INCONCLUSIVE = 5
+EXIT_INTERRUPTED = 130
+
+
+class SmallscaleError(Exception):
+    """Base of all errors that a user may see: a sentence and a remedy."""
+
+    exit_code = EXIT_INFRASTRUCTURE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SmallscaleError):
+    """The command line asks for something that does not exist or make sense."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(UsageError):
+    """A configuration file is wrong. Holds all its problems, each with file and line."""
+
+    def __init__(self, message: str, problems: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
+
+
+class DataError(UsageError):
+    """A data file (suite, samples, generations) cannot be used as it is."""
+
+
+class EngineError(SmallscaleError):
+    """An engine could not be started, died or hung; ``log_tail`` holds its last lines."""
+
+    def __init__(self, message: str, hint: str = "", log_tail: str = "") -> None:
+        super().__init__(message, hint)
+        self.log_tail = log_tail
+
+
+class ContainerError(SmallscaleError):
+    """The container engine, an image or a container failed."""
+
+
+class JudgeError(SmallscaleError):
+    """A judge or its service failed as a whole (one failed item is an ERRORED outcome)."""
+
+
+class StorageError(SmallscaleError):
+    """A file could not be written: disk full, read-only or forbidden."""
+
+
+class InvalidError(SmallscaleError):
+    """There is nothing valid to compare: no baseline, or a run folder whose files do not match."""
+
+    exit_code = EXIT_INVALID
+
+
+class InterruptedRun(SmallscaleError):
+    """Ctrl-C or SIGTERM ended the run; what was complete is on disk."""
+
+    exit_code = EXIT_INTERRUPTED

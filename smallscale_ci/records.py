@@ -1,0 +1,246 @@
+"""The words of the project as frozen types: what flows from stage to stage.
+
+Only the standard library is imported, so that every module, ``--help`` included, may use them.
+Rates and shares are fractions (0.02 is two points), times are seconds, tokens are counts of
+generated token ids without the final end-of-sequence token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class FinishReason(StrEnum):
+    """Why an engine stopped generating. An unknown word from an engine is an error."""
+
+    STOP = "STOP"
+    LENGTH = "LENGTH"
+    ABORT = "ABORT"
+    ERROR = "ERROR"
+
+
+class Outcome(StrEnum):
+    """What became of a planned sample; the five partition the plan."""
+
+    CORRECT = "CORRECT"
+    WRONG = "WRONG"
+    UNPARSED = "UNPARSED"  # answered, but no answer was found
+    TRUNCATED = "TRUNCATED"  # hit max_tokens before an answer
+    ERRORED = "ERRORED"  # engine or judge failed: never counted as wrong
+
+
+class VerdictKind(StrEnum):
+    """PASS, REGRESSED, INCONCLUSIVE, or INVALID (not comparable, or too much ERRORED)."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    REGRESSED = "REGRESSED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+
+
+class Metric(StrEnum):
+    """What the gate looks at."""
+
+    ACCURACY = "accuracy"
+    TOKENS = "tokens"
+    TRUNCATION = "truncation"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTest:
+    """One test of a code problem: standard input and output, or a call and its result as JSON."""
+
+    input: str
+    output: str
+    function: str | None = None  # None: the program reads stdin; else the function to call
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One question with what it is judged by. ``id`` is a hash of exactly that content."""
+
+    id: str
+    task: str
+    question: str
+    gold: str
+    choices: tuple[str, ...] = ()
+    tests: tuple[CodeTest, ...] = ()
+    cluster: str = ""  # problems that are not independent share it; empty: a cluster of its own
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingSpec:
+    """Complete sampling parameters: no engine or checkpoint default is left implicit."""
+
+    temperature: float
+    top_p: float
+    top_k: int  # 0: off
+    min_p: float
+    max_tokens: int
+    seed: int
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One planned sample: chat ``messages`` of ``{"role", "content"}`` and its engine seed."""
+
+    problem_id: str
+    sample_index: int
+    task: str
+    messages: tuple[Mapping[str, str], ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What an engine gave for one prompt. ``seconds`` is from submission to completion."""
+
+    problem_id: str
+    sample_index: int
+    text: str
+    token_ids: tuple[int, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: FinishReason
+    rank: int
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge decided about one generation, and why in one line."""
+
+    problem_id: str
+    sample_index: int
+    task: str
+    outcome: Outcome
+    extracted: str | None
+    judge: str  # name and version, "math/1"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number as it is shown to a person: value with interval, and where it comes from."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    clusters: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """One task of a run: levels with 95 % intervals, and the count of every outcome."""
+
+    task: str
+    problems: int
+    epochs: float  # mean samples per problem
+    accuracy: Estimate
+    tokens: Estimate  # mean completion tokens
+    truncation: Estimate
+    median_tokens: float
+    p90_tokens: float
+    tokens_correct: float | None  # mean tokens of correct answers alone
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole run, task by task in the suite's order."""
+
+    tasks: tuple[TaskSummary, ...]
+    planned: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One gated (task, metric): the difference candidate − baseline and what it means.
+
+    ``estimate`` is a difference of rates for accuracy and truncation, and a log ratio of means for
+    tokens. ``margin`` is the policy's number (a loss of accuracy, a relative growth of tokens, a
+    growth of truncation), always positive. ``p_value`` tests "not worse than the baseline",
+    ``adjusted_p`` is after Holm; the check is REGRESSED when ``adjusted_p`` ≤ ``boundary``, the
+    nominal level of this look, and PASS when ``pass_p`` (test of "worse by the margin") ≤
+    ``pass_boundary``.
+    """
+
+    task: str
+    metric: Metric
+    kind: VerdictKind
+    baseline: float
+    candidate: float
+    estimate: Estimate
+    margin: float
+    p_value: float
+    adjusted_p: float
+    boundary: float
+    pass_p: float
+    pass_boundary: float
+    gated: bool
+    discordant: int  # problems whose mean differs between the two sides
+    identical: bool  # every paired sample agrees in outcome and tokens
+    advice: str = ""  # what would have made it conclusive
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A problem whose accuracy changed: mean accuracy on each side, and mean tokens."""
+
+    task: str
+    problem_id: str
+    baseline: float
+    candidate: float
+    baseline_tokens: float
+    candidate_tokens: float
+
+    @property
+    def direction(self) -> str:
+        """``right → wrong`` or ``wrong → right``."""
+        return "right → wrong" if self.candidate < self.baseline else "wrong → right"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key of the manifests that differs; ``allowed`` when the policy names it."""
+
+    key: str
+    baseline: str
+    candidate: str
+    allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """Every planned sample of the candidate, by outcome."""
+
+    planned: int
+    judged: int  # all but ERRORED and missing
+    outcomes: Mapping[str, int]
+    unpaired: int = 0  # problems on one side only
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says. ``reasons`` are plain sentences, the most important first."""
+
+    kind: VerdictKind
+    look: int
+    of: int
+    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
+    accounting: Accounting
+    differences: tuple[Difference, ...]
+    policy: str
+    reproduced_exactly: bool
+    flips: tuple[Flip, ...] = ()
+    notes: tuple[str, ...] = ()  # said loudly, but not decisive

@@ -1,0 +1,240 @@
+"""Per-sample outcomes of a run as columns: what summaries, baselines and the gate compute on.
+
+The same five to seven columns make a baseline's ``samples.parquet`` and any bare file given to
+``compare``: task, problem_id, sample_index, outcome, completion_tokens, and optionally
+finish_reason and cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.records import FinishReason, Outcome
+
+OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
+_REQUIRED = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
+_HINT = f"A samples file has the columns {', '.join(_REQUIRED)}."
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Columns of n samples. Codes index the tuples; rows are in no particular order.
+
+    ``problem`` codes a (task, problem_id) pair: the same id in two tasks is two problems.
+    """
+
+    tasks: tuple[str, ...]
+    problem_ids: NDArray[np.object_]  # (problems,) str
+    problem_task: NDArray[np.int64]  # (problems,) code into ``tasks``
+    clusters: NDArray[np.object_]  # (problems,) str: cluster name, the problem's own id if none
+    problem: NDArray[np.int64]  # (n,) code into ``problem_ids``
+    sample_index: NDArray[np.int64]  # (n,)
+    outcome: NDArray[np.int64]  # (n,) code into ``OUTCOMES``
+    tokens: NDArray[np.float64]  # (n,) completion tokens; NaN where unknown (ERRORED)
+    truncated: NDArray[np.bool_]  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.problem)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(n,) whether the sample is CORRECT."""
+        return self.outcome == OUTCOMES.index(Outcome.CORRECT)
+
+    @property
+    def errored(self) -> NDArray[np.bool_]:
+        """(n,) whether the sample is ERRORED."""
+        return self.outcome == OUTCOMES.index(Outcome.ERRORED)
+
+    def outcome_counts(self) -> dict[str, int]:
+        """Number of samples by outcome; every outcome is a key."""
+        counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
+        return {outcome.value: int(count) for outcome, count in zip(OUTCOMES, counts, strict=True)}
+
+    def epochs(self, count: int) -> Samples:
+        """Only the samples of the first ``count`` epochs."""
+        return self.select(self.sample_index < count)
+
+    def select(self, rows: NDArray[np.bool_]) -> Samples:
+        """Only the rows where ``rows`` (n,) is true; problems keep their codes."""
+        return Samples(
+            self.tasks,
+            self.problem_ids,
+            self.problem_task,
+            self.clusters,
+            self.problem[rows],
+            self.sample_index[rows],
+            self.outcome[rows],
+            self.tokens[rows],
+            self.truncated[rows],
+        )
+
+
+def from_table(table: pa.Table, name: str) -> Samples:
+    """Check ``table`` and turn it into ``Samples``; ``name`` is what errors call it.
+
+    Raises ``DataError`` for a missing column, an unknown outcome or finish reason, a duplicated
+    (task, problem, sample_index), and NaN or negative tokens outside ERRORED samples.
+    """
+    for column in _REQUIRED:
+        if column not in table.column_names:
+            raise DataError(f"{name} has no column '{column}'.", _HINT)
+    if table.num_rows == 0:
+        raise DataError(f"{name} holds no samples.", "Was the run interrupted before it began?")
+    task_codes, tasks = _encode(table, "task", name)
+    id_codes, ids = _encode(table, "problem_id", name)
+    pairs, first, problem = np.unique(
+        task_codes * len(ids) + id_codes, return_index=True, return_inverse=True
+    )
+    sample_index = _integers(table, "sample_index", name)
+    outcome = _outcomes(table, name)
+    errored = outcome == OUTCOMES.index(Outcome.ERRORED)
+    tokens = _tokens(table, errored, name)
+    _refuse_duplicates(problem, sample_index, ids[pairs % len(ids)], name)
+    problem_ids = ids[pairs % len(ids)]
+    return Samples(
+        tasks=tuple(str(task) for task in tasks),
+        problem_ids=problem_ids,
+        problem_task=(pairs // len(ids)).astype(np.int64),
+        clusters=_clusters(table, first, problem_ids, name),
+        problem=problem.astype(np.int64),
+        sample_index=sample_index,
+        outcome=outcome,
+        tokens=tokens,
+        truncated=_truncated(table, outcome, name),
+    )
+
+
+def read_samples(path: Path) -> Samples:
+    """Read a bare samples parquet. Raises ``DataError`` when it cannot be used."""
+    try:
+        table = pq.read_table(path, memory_map=True)  # type: ignore[no-untyped-call]
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} cannot be read as parquet: {str(error).splitlines()[0]}",
+            "Give a samples.parquet, a run folder or the name of a baseline.",
+        ) from error
+    return from_table(table, str(path))
+
+
+def to_table(samples: Samples) -> pa.Table:
+    """``samples`` as the table of ``samples.parquet``, sorted by task, problem and index."""
+    order = np.lexsort((samples.sample_index, samples.problem))
+    problem = samples.problem[order]
+    tasks = np.array(samples.tasks, dtype=object)
+    tokens = np.where(np.isnan(samples.tokens), 0, samples.tokens)[order].astype(np.int32)
+    columns = {
+        "task": pa.array(tasks[samples.problem_task[problem]]).dictionary_encode(),
+        "problem_id": pa.array(samples.problem_ids[problem]).dictionary_encode(),
+        "sample_index": pa.array(samples.sample_index[order].astype(np.int32)),
+        "outcome": pa.array([OUTCOMES[code].value for code in samples.outcome[order]]),
+        "completion_tokens": pa.array(tokens),
+        "finish_reason": pa.array(_finish_words(samples)[order]),
+        "cluster": pa.array(samples.clusters[problem]).dictionary_encode(),
+    }
+    return pa.table(columns)
+
+
+def _finish_words(samples: Samples) -> NDArray[np.object_]:
+    words = np.where(samples.truncated, FinishReason.LENGTH.value, FinishReason.STOP.value)
+    return np.where(samples.errored, FinishReason.ERROR.value, words).astype(object)
+
+
+def _encode(table: pa.Table, column: str, name: str) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    values = table.column(column)
+    if values.null_count:
+        raise DataError(f"{name}: column '{column}' has {values.null_count} empty values.", _HINT)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    coded = pc.dictionary_encode(values.cast(pa.string())).combine_chunks()
+    # Appearance order is kept for tasks, so that reports follow the suite.
+    codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, np.array(coded.dictionary.to_pylist(), dtype=object)
+
+
+def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:
+    try:
+        values = table.column(column).cast(pa.int64())
+    except pa.ArrowException as error:
+        raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
+    if values.null_count or (len(values) and pc.min(values).as_py() < 0):
+        raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
+    return values.to_numpy().astype(np.int64)
+
+
+def _words(table: pa.Table, column: str, words: Iterable[str], name: str) -> NDArray[np.int64]:
+    """Codes of ``column``'s words, upper or lower case, in the order of ``words``."""
+    known = list(words)
+    codes, values = _encode(table, column, name)
+    unknown = [value for value in values if str(value).upper() not in known]
+    if unknown:
+        raise DataError(
+            f"{name}: column '{column}' has the unknown value '{unknown[0]}'.",
+            f"Known values: {', '.join(known)}.",
+        )
+    lookup = np.array([known.index(str(value).upper()) for value in values], dtype=np.int64)
+    return lookup[codes]
+
+
+def _outcomes(table: pa.Table, name: str) -> NDArray[np.int64]:
+    return _words(table, "outcome", (o.value for o in OUTCOMES), name)
+
+
+def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArray[np.bool_]:
+    if "finish_reason" not in table.column_names:
+        return outcome == OUTCOMES.index(Outcome.TRUNCATED)
+    reasons = [reason.value for reason in FinishReason]
+    return _words(table, "finish_reason", reasons, name) == reasons.index(FinishReason.LENGTH)
+
+
+def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
+    try:
+        tokens = table.column("completion_tokens").cast(pa.float64()).to_numpy().copy()
+    except pa.ArrowException as error:
+        raise DataError(f"{name}: column 'completion_tokens' must hold numbers.", _HINT) from error
+    tokens[errored] = np.nan
+    bad = int(np.sum(~errored & ~(np.isfinite(tokens) & (np.nan_to_num(tokens) >= 0))))
+    if bad:
+        raise DataError(
+            f"{name}: {bad} samples have empty, NaN or negative completion_tokens.",
+            "Token counts are numbers of generated token ids; only ERRORED samples may lack one.",
+        )
+    return tokens
+
+
+def _clusters(
+    table: pa.Table, first: NDArray[np.int64], problem_ids: NDArray[np.object_], name: str
+) -> NDArray[np.object_]:
+    """(problems,) the cluster named in each problem's first row, or the problem's own id."""
+    if "cluster" not in table.column_names:
+        return problem_ids
+    values = table.column("cluster").take(pa.array(first)).cast(pa.string()).to_pylist()
+    named = [value or own for value, own in zip(values, problem_ids, strict=True)]
+    return np.array(named, dtype=object)
+
+
+def _refuse_duplicates(
+    problem: NDArray[np.int64],
+    sample_index: NDArray[np.int64],
+    ids: NDArray[np.object_],
+    name: str,
+) -> None:
+    keys = problem * (int(sample_index.max()) + 1) + sample_index
+    order = np.sort(keys)
+    repeated = order[:-1][order[1:] == order[:-1]]
+    if len(repeated):
+        width = int(sample_index.max()) + 1
+        raise DataError(
+            f"{name} holds {len(repeated)} samples twice, first: problem "
+            f"{ids[repeated[0] // width]}, sample_index {repeated[0] % width}.",
+            "Each (task, problem_id, sample_index) may appear once.",
+        )
