@@ -1,0 +1,184 @@
+"""The worker's loop: claim, keep the engine full, write what is complete, until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from . import protocol
+from .adapter import Adapter, Completion, Request, StartError, adapter_for, failed
+
+_POLL_S = 0.05  # how often an idle worker looks for items
+_BEAT_S = 1.0
+_HOST_SILENCE_S = 60.0  # without a sign of the host for so long a worker ends itself
+
+
+class Worker:
+    """One rank: an adapter, its claims and its out file."""
+
+    def __init__(self, work: Path, rank: int, parent: int | None) -> None:
+        self.work, self.rank, self.parent = work, rank, parent
+        self.job: dict[str, Any] = {}
+        self.state = protocol.STARTING
+        self.info: dict[str, Any] = {}
+        self.error: dict[str, str] | None = None
+        self.done = 0
+        self.busy_s = 0.0  # time with at least one request in flight
+        self.stopping = threading.Event()
+        self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
+
+    # -- heartbeat, in a thread of its own: loading a model blocks the loop for minutes -----------
+
+    def beat(self) -> None:
+        """Tell the host that this rank lives, and watch that the host does."""
+        count, host_seen, host_value = 0, time.monotonic(), ""
+        while True:
+            count += 1
+            self.report(count)
+            value = _text(self.work / "alive" / "host")
+            if value != host_value:
+                host_seen, host_value = time.monotonic(), value
+            silent = time.monotonic() - host_seen > _HOST_SILENCE_S
+            orphan = self.parent is not None and os.getppid() != self.parent
+            if silent or orphan or (self.work / "stop").exists():
+                self.stopping.set()
+                if orphan and self.state == protocol.STARTING:
+                    os._exit(1)  # a loading engine cannot be interrupted politely
+            if self.state in {protocol.DONE, protocol.FAILED}:
+                return
+            time.sleep(_BEAT_S)
+
+    def report(self, count: int) -> None:
+        """Write the heartbeat file."""
+        value = {
+            "beat": count,
+            "pid": os.getpid(),
+            "state": self.state,
+            "in_flight": len(self._running),
+            "done": self.done,
+            "busy_s": round(self.busy_s, 3),
+            "info": self.info,
+            "error": self.error,
+        }
+        try:
+            protocol.write_atomically(self.work / "alive" / f"{self.rank}.json", value)
+        except OSError as error:  # a full disk: the host sees the silence and the log
+            print(f"heartbeat not written: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+    # -- the loop ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Load the engine, then work until told to stop."""
+        self.job = protocol.read_json(self.work / "job.json") or {}
+        if self.job.get("protocol") != protocol.PROTOCOL:
+            raise StartError("job.json is missing or of another version of smallscale.")
+        (self.work / "claimed" / str(self.rank)).mkdir(parents=True, exist_ok=True)
+        adapter = adapter_for(self.job)
+        out = protocol.Out(self.work / "out" / f"{self.rank}.jsonl")
+        try:
+            await adapter.start()
+            self.info = adapter.info()
+            self.state = protocol.READY
+            await self._serve(adapter, out)
+        finally:
+            for task in self._running:
+                task.cancel()
+            await adapter.close()
+            out.close()
+
+    async def _serve(self, adapter: Adapter, out: protocol.Out) -> None:
+        limit = int(self.job["max_in_flight"])
+        last = time.monotonic()
+        while not self.stopping.is_set():
+            free = limit - len(self._running)
+            for path, item in protocol.claim(self.work, self.rank, free) if free else ():
+                self._running[asyncio.create_task(_complete(adapter, item))] = path
+            now = time.monotonic()
+            if self._running:
+                self.busy_s += now - last
+                await asyncio.wait(
+                    self._running, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED
+                )
+            else:
+                await asyncio.sleep(_POLL_S)
+            last = now
+            await self._write([task for task in self._running if task.done()], out)
+
+    async def _write(
+        self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out
+    ) -> None:
+        if not finished:
+            return
+        lines = [{**task.result(), "rank": self.rank} for task in finished]
+        await asyncio.to_thread(out.write, lines)
+        for task in finished:  # only now: a claim without a line is handed out again
+            self._running.pop(task).unlink(missing_ok=True)
+            self.done += 1
+
+
+async def _complete(adapter: Adapter, item: dict[str, Any]) -> dict[str, Any]:
+    """One request from claim to line. Never raises: a failed request is an ERROR line."""
+    request = Request(item["problem_id"], item["sample_index"], item["messages"], item["seed"])
+    began = time.monotonic()
+    try:
+        completion = await adapter.generate(request)
+    except (ValueError, TypeError, KeyError, UnicodeError) as error:
+        completion = failed(f"{type(error).__name__}: {error}")
+    return _line(request, completion, time.monotonic() - began)
+
+
+def _line(request: Request, completion: Completion, seconds: float) -> dict[str, Any]:
+    return {
+        "problem_id": request.problem_id,
+        "sample_index": request.sample_index,
+        "text": completion.text,
+        "token_ids": completion.token_ids,
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": len(completion.token_ids),
+        "finish_reason": completion.finish_reason,
+        "prompt_hash": completion.prompt_hash,
+        "seconds": round(seconds, 4),
+        "error": completion.error,
+        **completion.extra,
+    }
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one rank; 0 when it was told to stop, 1 when the engine failed."""
+    parser = argparse.ArgumentParser(prog="worker")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--rank", type=int, required=True)
+    parser.add_argument("--parent", type=int)
+    options = parser.parse_args(arguments)
+    worker = Worker(options.work, options.rank, options.parent)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: worker.stopping.set())
+    beat = threading.Thread(target=worker.beat, daemon=True)
+    beat.start()
+    try:
+        asyncio.run(worker.run())
+        worker.state = protocol.DONE
+    except StartError as error:
+        worker.error = {"message": str(error), "hint": error.hint}
+    except Exception as error:  # noqa: BLE001 - whatever the engine raises ends here, and is told
+        traceback.print_exc()
+        worker.error = {"message": f"{type(error).__name__}: {error}", "hint": ""}
+    if worker.error:
+        worker.state = protocol.FAILED
+    worker.report(-1)
+    return 1 if worker.error else 0

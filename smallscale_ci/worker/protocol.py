@@ -1,0 +1,116 @@
+"""The work folder: the only thing that host and workers share.
+
+::
+
+    job.json               what to run; written once by the host
+    pending/NNNNNNNNN.json work items, claimed in the order of their names
+    claimed/RANK/…         the same files, moved by the rank that works on them
+    out/RANK.jsonl         completions: ``CRC32 JSON`` a line, appended and flushed to disk
+    alive/RANK.json        heartbeat, state and engine information of a rank
+    alive/host             the host's heartbeat: workers end when it stops
+    stop                   appears when workers shall end
+    log/RANK.log           what the engine printed
+
+A rename within one file system is atomic, so of two ranks that want an item one gets it, and the
+other sees it gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PROTOCOL = 1
+FOLDERS = ("pending", "claimed", "out", "alive", "log")
+STARTING, READY, DONE, FAILED = "starting", "ready", "done", "failed"
+
+
+def encode_line(value: dict[str, Any]) -> bytes:
+    """One line of an out file: the checksum of the JSON text, a space, the JSON text."""
+    # ASCII JSON keeps lone surrogates, which some tokenizers emit, out of the encoder's way.
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def decode_line(line: bytes) -> dict[str, Any] | None:
+    """The value of a line, or ``None`` for a torn or damaged one."""
+    head, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or len(head) != 8:
+        return None
+    try:
+        if int(head, 16) != zlib.crc32(text):
+            return None
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_atomically(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON so that a reader sees the old file or the new one, never a part."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
+    part.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in ``path``, or ``None`` when it is missing or not complete yet."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def claim(work: Path, rank: int, count: int) -> list[tuple[Path, dict[str, Any]]]:
+    """Move up to ``count`` items from pending to this rank; (claimed file, item) each."""
+    target = work / "claimed" / str(rank)
+    claimed: list[tuple[Path, dict[str, Any]]] = []
+    for name in sorted(_names(work / "pending")):
+        if len(claimed) >= count:
+            break
+        path = target / name
+        try:
+            (work / "pending" / name).rename(path)
+        except FileNotFoundError:
+            continue  # another rank was faster
+        item = read_json(path)
+        if isinstance(item, dict):
+            claimed.append((path, item))
+    return claimed
+
+
+def _names(folder: Path) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                yield entry.name
+
+
+class Out:
+    """The append-only completion file of one rank. Lines are on disk when ``write`` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("ab")
+        # A predecessor killed while writing may have left half a line: close it off.
+        if self._stream.tell() and not _ends_with_newline(path):
+            self._stream.write(b"\n")
+
+    def write(self, values: list[dict[str, Any]]) -> None:
+        """Append one line for each value and flush them to disk."""
+        self._stream.write(b"".join(encode_line(value) for value in values))
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) == b"\n"

@@ -1,0 +1,63 @@
+"""The replay engine: gives stored completions again, at a chosen speed.
+
+``model`` is a JSON Lines file of completions (the lines of an out file, without checksums). It is
+a real engine as far as the work folder can tell, so resuming, chaos and scheduling are tested with
+it, and stored outputs can be judged or gated again without a GPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from .adapter import Completion, Request, StartError, failed, prompt_hash
+
+
+class ReplayAdapter:
+    """Completions by (problem_id, sample_index); each takes tokens / tokens_per_second."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self._path = Path(job["model"])
+        args = job.get("engine_args", {})
+        self._speed = float(args.get("tokens_per_second", 0))
+        self._start_s = float(args.get("start_s", 0))
+        self._stored: dict[tuple[str, int], dict[str, Any]] = {}
+
+    async def start(self) -> None:
+        """Read the stored completions. Raises ``StartError``."""
+        await asyncio.sleep(self._start_s)
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            for line in lines:
+                value = json.loads(line)
+                self._stored[(value["problem_id"], value["sample_index"])] = value
+        except (OSError, ValueError, KeyError) as error:
+            raise StartError(
+                f"stored completions cannot be read from {self._path}: {error}"
+            ) from error
+
+    async def generate(self, request: Request) -> Completion:
+        """The stored completion of this sample, or an ERROR when there is none."""
+        hashed = prompt_hash(request.messages)
+        value = self._stored.get((request.problem_id, request.sample_index))
+        if value is None:
+            return failed("no stored completion for this sample", prompt_hash=hashed)
+        if self._speed:
+            await asyncio.sleep(len(value["token_ids"]) / self._speed)
+        return Completion(
+            value["text"],
+            value["token_ids"],
+            value["prompt_tokens"],
+            value["finish_reason"],
+            hashed,
+            value.get("error", ""),
+        )
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def info(self) -> dict[str, Any]:
+        """The engine's name; stored outputs carry their own provenance."""
+        return {"engine": "replay", "version": "1", "device": "none", "settings": {}}
