@@ -72,7 +72,7 @@ class InvalidError(SmallscaleError):
     exit_code = EXIT_INVALID
 
 
-class InterruptedRun(SmallscaleError):
+class RunInterruptedError(SmallscaleError):
     """Ctrl-C or SIGTERM ended the run; what was complete is on disk."""
 
     exit_code = EXIT_INTERRUPTED

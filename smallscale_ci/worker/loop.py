@@ -112,9 +112,7 @@ class Worker:
             last = now
             await self._write([task for task in self._running if task.done()], out)
 
-    async def _write(
-        self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out
-    ) -> None:
+    async def _write(self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out) -> None:
         if not finished:
             return
         lines = [{**task.result(), "rank": self.rank} for task in finished]

@@ -1,0 +1,60 @@
+"""The seam of the runtimes: where worker processes run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from smallscale_ci.records import SamplingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every rank of a run generates with: the content of ``job.json``."""
+
+    engine: str
+    model: str  # checkpoint path as the worker sees it
+    sampling: SamplingSpec
+    max_in_flight: int
+    tensor_parallel: int = 1
+    deterministic: bool = False
+    trust_remote_code: bool = False
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Runtime(Protocol):
+    """Starts, watches and stops the worker of each rank."""
+
+    name: str
+
+    def start(self, work: Path, rank: int) -> None:
+        """Start the worker of ``rank`` on the work folder. Raises ``EngineError``."""
+        ...
+
+    def poll(self) -> Mapping[int, int | None]:
+        """Exit code of each rank that was started, ``None`` while it runs."""
+        ...
+
+    def kill(self, rank: int) -> None:
+        """End one rank at once."""
+        ...
+
+    def stop(self, grace_s: float) -> None:
+        """End all ranks: politely, and after ``grace_s`` seconds by force."""
+        ...
+
+
+def assign_gpus(gpus: tuple[str, ...], ranks: int, tensor_parallel: int) -> list[tuple[str, ...]]:
+    """GPU ids of each rank: ``tensor_parallel`` of its own, or shared in turn where too few.
+
+    Without ``gpus`` every rank gets an empty tuple: it sees what the machine shows it.
+    """
+    if not gpus:
+        return [()] * ranks
+    groups = [
+        gpus[start : start + tensor_parallel]
+        for start in range(0, len(gpus) - tensor_parallel + 1, tensor_parallel)
+    ]
+    return [groups[rank % len(groups)] if groups else gpus for rank in range(ranks)]

@@ -1,0 +1,94 @@
+"""The ``local`` runtime: worker processes of a Python environment on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from smallscale_ci import worker
+from smallscale_ci.errors import EngineError
+
+WORKER_FOLDER = Path(worker.__file__).resolve().parent
+_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
+
+
+class LocalRuntime:
+    """One process (and process group) for each rank, started with ``python``."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        python: Path,
+        environment: Mapping[str, str],
+        gpus: Sequence[tuple[str, ...]] = (),
+    ) -> None:
+        """``environment`` is the whole one of the workers, secrets removed; ``gpus`` by rank."""
+        self._python = python
+        self._environment = {
+            **{name: value for name, value in environment.items() if not _SECRET.search(name)},
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._gpus = gpus
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, work: Path, rank: int) -> None:
+        """Start the worker of ``rank``; what it prints goes to ``log/RANK.log``."""
+        command = [str(self._python), str(WORKER_FOLDER), "--work", str(work.resolve())]
+        command += ["--rank", str(rank), "--parent", str(os.getpid())]
+        environment = dict(self._environment)
+        if rank < len(self._gpus) and self._gpus[rank]:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(self._gpus[rank])
+        with (work / "log" / f"{rank}.log").open("ab") as log:
+            try:
+                self._processes[rank] = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EngineError(
+                    f"the engine's Python {self._python} cannot be started: {error.strerror}.",
+                    "Make its environment with `make engine`, or name one with --engine-python.",
+                ) from error
+
+    def poll(self) -> Mapping[int, int | None]:
+        """Exit code of each rank, ``None`` while it runs."""
+        return {rank: process.poll() for rank, process in self._processes.items()}
+
+    def kill(self, rank: int) -> None:
+        """End the rank's whole process group at once."""
+        process = self._processes.get(rank)
+        if process is not None:
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+
+    def stop(self, grace_s: float) -> None:
+        """SIGTERM to every worker, SIGKILL to every group after ``grace_s`` seconds."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + grace_s
+        for process in self._processes.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            # Also after a polite end: the engine's own children must not outlive it.
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self._processes.clear()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,158 @@
+"""The host's view of the work folder: puts items in, reads completions out, loses nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from smallscale_ci.errors import UsageError
+from smallscale_ci.generate.interface import Job
+from smallscale_ci.records import Prompt
+from smallscale_ci.worker import protocol
+
+
+class WorkFolder:
+    """``work/`` of one run, held by one host at a time (a lock that a killed host gives back)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+        self._offsets: dict[Path, int] = {}
+        self._beats = 0
+        self._order = 0
+
+    def __enter__(self) -> Self:
+        """Make the folders and take the lock. Raises ``UsageError`` when another host has it."""
+        for name in protocol.FOLDERS:
+            (self.path / name).mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.path / "host.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise UsageError(
+                f"another smallscale process is working in {self.path.parent}.",
+                "Wait for it, or start a run of its own (leave out --resume).",
+            ) from error
+        self._lock = lock
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def prepare(self, job: Job) -> None:
+        """Write the job and clear what an earlier host left: claims, signals, pending items.
+
+        Pending items are made anew from the plan; only completions are kept.
+        """
+        (self.path / "stop").unlink(missing_ok=True)
+        for stale in (self.path / "alive").iterdir():
+            stale.unlink(missing_ok=True)
+        for name in ("pending", "claimed"):
+            for item in sorted((self.path / name).rglob("*.json")):
+                item.unlink(missing_ok=True)
+        self.beat()
+        value = {"protocol": protocol.PROTOCOL, **asdict(job)}
+        protocol.write_atomically(self.path / "job.json", value)
+
+    def put(self, prompt: Prompt, attempt: int = 0) -> None:
+        """Append one work item to pending."""
+        self._order += 1
+        value = {
+            "problem_id": prompt.problem_id,
+            "sample_index": prompt.sample_index,
+            "messages": [dict(message) for message in prompt.messages],
+            "seed": prompt.seed,
+            "attempt": attempt,
+        }
+        protocol.write_atomically(self.path / "pending" / f"{self._order:09d}.json", value)
+
+    def pending(self) -> int:
+        """Number of items that no rank has claimed yet."""
+        return sum(1 for path in (self.path / "pending").iterdir() if path.name[0] != ".")
+
+    def take_back(self, rank: int) -> list[dict[str, Any]]:
+        """Remove and return the items a dead rank had claimed."""
+        folder = self.path / "claimed" / str(rank)
+        items = []
+        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+            item = protocol.read_json(path)
+            path.unlink(missing_ok=True)
+            if isinstance(item, dict):
+                items.append(item)
+        return items
+
+    def completions(self) -> Iterator[dict[str, Any]]:
+        """New complete lines of all out files since the last call; torn lines are skipped."""
+        for path in sorted((self.path / "out").glob("*.jsonl")):
+            offset = self._offsets.get(path, 0)
+            with path.open("rb") as stream:
+                stream.seek(offset)
+                for line in stream:
+                    if not line.endswith(b"\n"):
+                        break  # still being written, or torn: its successor starts a new line
+                    offset += len(line)
+                    value = protocol.decode_line(line)
+                    if value is not None:
+                        yield value
+                    self._offsets[path] = offset
+
+    def give_up_on(self, item: dict[str, Any], error: str) -> None:
+        """Record an ERROR completion for an item that killed its workers again and again."""
+        out = protocol.Out(self.path / "out" / "host.jsonl")
+        out.write(
+            [
+                {
+                    "problem_id": item["problem_id"],
+                    "sample_index": item["sample_index"],
+                    "text": "",
+                    "token_ids": [],
+                    "prompt_tokens": 0,
+                    "completion_tokens": 0,
+                    "finish_reason": "ERROR",
+                    "prompt_hash": "",
+                    "seconds": 0.0,
+                    "error": error,
+                    "rank": -1,
+                }
+            ]
+        )
+        out.close()
+
+    def beat(self) -> None:
+        """Show the workers that the host lives."""
+        self._beats += 1
+        protocol.write_atomically(self.path / "alive" / "host", [os.getpid(), self._beats])
+
+    def status(self, rank: int) -> dict[str, Any] | None:
+        """The rank's last heartbeat, or ``None`` before its first."""
+        value = protocol.read_json(self.path / "alive" / f"{rank}.json")
+        return value if isinstance(value, dict) else None
+
+    def forget(self, rank: int) -> None:
+        """Remove a dead rank's heartbeat, so that its successor's is not mistaken for it."""
+        (self.path / "alive" / f"{rank}.json").unlink(missing_ok=True)
+
+    def ask_to_stop(self) -> None:
+        """Tell all workers to end."""
+        (self.path / "stop").touch()
+
+    def log_tail(self, rank: int, lines: int = 20) -> str:
+        """The last lines that a rank's engine printed."""
+        try:
+            text = (self.path / "log" / f"{rank}.log").read_bytes()[-64_000:]
+        except OSError:
+            return ""
+        return "\n".join(text.decode("utf-8", "replace").splitlines()[-lines:])
