@@ -1,0 +1,147 @@
+"""A run folder on disk: where its files are, and that they belong together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from smallscale_ci import tables
+from smallscale_ci.errors import DataError, InvalidError, UsageError
+from smallscale_ci.ids import file_hash, pretty_json
+from smallscale_ci.samples import Samples, from_table
+
+COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run (DESIGN section 2)."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Provenance and status."""
+        return self.path / "manifest.json"
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def prompts(self) -> Path:
+        """What was asked."""
+        return self.path / "prompts.parquet"
+
+    @property
+    def work(self) -> Path:
+        """The folder that host and engine processes share."""
+        return self.path / "work"
+
+    @property
+    def generations(self) -> Path:
+        """What the engine gave."""
+        return self.path / "generations.parquet"
+
+    @property
+    def judgements(self) -> Path:
+        """What the judges decided."""
+        return self.path / "judgements.parquet"
+
+    @property
+    def summary(self) -> Path:
+        """Levels by task."""
+        return self.path / "summary.json"
+
+    @property
+    def verdict(self) -> Path:
+        """What the gate said."""
+        return self.path / "verdict.json"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the rendered reports."""
+        return self.path / "report"
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest. Raises ``DataError`` when it is missing or damaged."""
+        return read_json(self.manifest)
+
+    def read_samples(self) -> Samples:
+        """Outcomes and tokens of all judged samples.
+
+        Raises ``InvalidError`` when generations and judgements are not of one run.
+        """
+        made_from = tables.predecessor_of(self.judgements, "judgements")
+        if made_from != file_hash(self.generations):
+            raise InvalidError(
+                f"{self.judgements} was not made from the {self.generations.name} beside it.",
+                f"Judge it again: smallscale judge {self.path}",
+            )
+        judged = tables.open_file(self.judgements, "judgements").read()
+        columns = ["problem_id", "sample_index", "completion_tokens", "finish_reason"]
+        generated = tables.open_file(self.generations, "generations").read(columns=columns)
+        keys = ("problem_id", "sample_index")
+        if judged.num_rows != generated.num_rows or not all(
+            pc.all(pc.equal(judged[key], generated[key])).as_py() for key in keys
+        ):
+            raise InvalidError(
+                f"{self.judgements} and {self.generations.name} list different samples.",
+                f"Judge it again: smallscale judge {self.path}",
+            )
+        kept = judged.select(["task", "problem_id", "sample_index", "outcome", "cluster"])
+        for name in ("completion_tokens", "finish_reason"):
+            kept = kept.append_column(name, generated[name])
+        return from_table(kept, str(self.path))
+
+
+def open_run(path: Path) -> RunFolder:
+    """The run in ``path``. Raises ``UsageError`` when there is none."""
+    run = RunFolder(path)
+    if not run.manifest.is_file():
+        raise UsageError(
+            f"{path} is no run folder: it has no manifest.json.",
+            "Runs are folders under runs/, written by smallscale eval or generate.",
+        )
+    return run
+
+
+def is_run(path: Path) -> bool:
+    """Whether ``path`` is a run folder."""
+    return RunFolder(path).manifest.is_file()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from ``path``. Raises ``DataError``."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}.", "Run the stage that writes it.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "Run that stage again.") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} does not hold a JSON object.", "Run that stage again.")
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` for people and machines; readers see the old file or the new one."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(pretty_json(value), encoding="utf-8")
+    part.replace(path)
+
+
+def samples_from_rows(rows: list[tuple[str, str, int, str, int, str, str]], name: str) -> Samples:
+    """Samples of (task, problem_id, sample_index, outcome, tokens, finish_reason, cluster)."""
+    names = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
+    columns = zip(*rows, strict=True) if rows else ([] for _ in range(7))
+    arrays = [pa.array(np.asarray(column)) for column in map(list, columns)]
+    table = pa.table(dict(zip((*names, "finish_reason", "cluster"), arrays, strict=True)))
+    return from_table(table, name)

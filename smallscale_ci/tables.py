@@ -1,0 +1,173 @@
+"""The parquet files of a run: streamed out, streamed in, each naming its predecessor's hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Prompt
+
+SCHEMA_VERSION = "1"
+_BATCH = 4096
+
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+PROMPTS = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("sample_index", pa.int32()),
+        ("task", pa.string()),
+        ("messages", pa.list_(_MESSAGE)),
+        ("seed", pa.int64()),
+    ],
+    metadata={"kind": "prompts"},
+)
+GENERATIONS = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("sample_index", pa.int32()),
+        ("text", pa.string()),
+        ("token_ids", pa.list_(pa.int32())),
+        ("prompt_tokens", pa.int32()),
+        ("completion_tokens", pa.int32()),
+        ("finish_reason", pa.string()),
+        ("rank", pa.int32()),
+        ("seconds", pa.float64()),
+        ("error", pa.string()),
+    ],
+    metadata={"kind": "generations"},
+)
+JUDGEMENTS = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("sample_index", pa.int32()),
+        ("task", pa.string()),
+        ("outcome", pa.string()),
+        ("extracted", pa.string()),
+        ("judge", pa.string()),
+        ("reason", pa.string()),
+        ("cluster", pa.string()),
+    ],
+    metadata={"kind": "judgements"},
+)
+
+
+def write(
+    path: Path, schema: pa.Schema, rows: Iterable[Mapping[str, Any]], predecessor: str
+) -> int:
+    """Write ``rows`` as zstd parquet in bounded memory and return their number.
+
+    ``predecessor`` is the hash of the file this one was made from. The file appears complete, by
+    rename; what was there before stays until then. Raises ``OSError``.
+    """
+    metadata = {**schema.metadata, "schema_version": SCHEMA_VERSION, "predecessor": predecessor}
+    schema = schema.with_metadata(metadata)
+    part = path.with_name(path.name + ".part")
+    iterator, count = iter(rows), 0
+    try:
+        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            while batch := list(islice(iterator, _BATCH)):
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+                count += len(batch)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def write_table(path: Path, table: pa.Table, kind: str, predecessor: str) -> None:
+    """Write a whole table at once, with the same metadata as ``write``. Raises ``OSError``."""
+    metadata = {"kind": kind, "schema_version": SCHEMA_VERSION, "predecessor": predecessor}
+    part = path.with_name(path.name + ".part")
+    try:
+        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def open_file(path: Path, kind: str | None = None) -> pq.ParquetFile:
+    """Open a parquet file, checking that it is one of ours of that ``kind``.
+
+    Raises ``DataError`` for a missing or damaged file, ``InvalidError`` for another kind or an
+    unknown schema version.
+    """
+    try:
+        file = pq.ParquetFile(path, memory_map=True)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}.", "Run the stage before it first.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} is damaged or no parquet file: {str(error).splitlines()[0]}",
+            "Run the stage that writes it again.",
+        ) from error
+    if kind is None:
+        return file
+    found = metadata_of(file)
+    if found.get("kind") != kind or found.get("schema_version") != SCHEMA_VERSION:
+        raise InvalidError(
+            f"{path} is not a {kind} file of schema version {SCHEMA_VERSION}.",
+            "It was written by another version of smallscale: run that stage again.",
+        )
+    return file
+
+
+def metadata_of(file: pq.ParquetFile) -> dict[str, str]:
+    """The file's own key-value metadata as text."""
+    metadata = file.schema_arrow.metadata or {}
+    return {key.decode(): value.decode("utf-8", "replace") for key, value in metadata.items()}
+
+
+def predecessor_of(path: Path, kind: str) -> str:
+    """The hash of the file that ``path`` was made from."""
+    return metadata_of(open_file(path, kind)).get("predecessor", "")
+
+
+def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a file, in bounded memory."""
+    for batch in open_file(path, kind).iter_batches(_BATCH):
+        yield from batch.to_pylist()
+
+
+def prompt_row(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as a row of ``prompts.parquet``."""
+    return {
+        "problem_id": prompt.problem_id,
+        "sample_index": prompt.sample_index,
+        "task": prompt.task,
+        "messages": [dict(message) for message in prompt.messages],
+        "seed": prompt.seed,
+    }
+
+
+def generations(path: Path) -> Iterator[Generation]:
+    """The generations in ``generations.parquet``, in its order."""
+    for row in rows(path, "generations"):
+        finish = FinishReason(row.pop("finish_reason"))
+        yield Generation(**{**row, "token_ids": tuple(row["token_ids"]), "finish_reason": finish})
+
+
+def judgement_row(judgement: Judgement, cluster: str) -> dict[str, Any]:
+    """A judgement as a row of ``judgements.parquet``."""
+    return {
+        "problem_id": judgement.problem_id,
+        "sample_index": judgement.sample_index,
+        "task": judgement.task,
+        "outcome": judgement.outcome.value,
+        "extracted": judgement.extracted,
+        "judge": judgement.judge,
+        "reason": judgement.reason,
+        "cluster": cluster,
+    }
+
+
+def judgements(path: Path) -> Iterator[Judgement]:
+    """The judgements in ``judgements.parquet``, in its order."""
+    for row in rows(path, "judgements"):
+        row.pop("cluster")
+        yield Judgement(**{**row, "outcome": Outcome(row["outcome"])})
