@@ -6,20 +6,33 @@ One model per folder under ``configs/``: ``SuiteConfig``, ``EngineProfile``, ``G
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
 Margin = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
+PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
+
 
 class Config(BaseModel):
     """Base of all configuration models: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NamedConfig(Config):
+    """A model that is a file: ``configs/<folder>/<name>.yaml``; ``kind`` is what people call it."""
+
+    folder: ClassVar[str]
+    kind: ClassVar[str]
+
+    name: Name
+    description: str = ""
 
 
 class SamplingConfig(Config):
@@ -43,11 +56,23 @@ class JudgeConfig(Config):
 
 
 class PromptConfig(Config):
-    """Chat messages of a task: ``{question}`` and ``{choices}`` are filled in."""
+    """Chat messages of a task. ``{question}`` and ``{choices}`` are filled in in ``user`` alone."""
 
     system: str | None = None
     user: str = "{question}"
-    examples: tuple[tuple[str, str], ...] = ()  # (user, assistant) turns shown first
+    examples: tuple[tuple[str, str], ...] = ()  # (user, assistant) turns shown first, as they are
+
+    @field_validator("user")
+    @classmethod
+    def _placeholders_are_known(cls, user: str) -> str:
+        # Braces after a word or a command are LaTeX arguments, \boxed{answer}, not placeholders.
+        for word in re.findall(r"(?<!\w)\{(\w+)\}", user):
+            if word not in PLACEHOLDERS:
+                known = " and ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+                raise ValueError(f"unknown placeholder {{{word}}}; known are {known}")
+        if "{question}" not in user:
+            raise ValueError("must contain {question}")
+        return user
 
 
 class TaskConfig(Config):
@@ -62,11 +87,12 @@ class TaskConfig(Config):
     epochs: Annotated[int, Field(ge=1, le=1024)] = 1
 
 
-class SuiteConfig(Config):
+class SuiteConfig(NamedConfig):
     """``configs/suites/NAME.yaml``."""
 
-    name: Name
-    description: str = ""
+    folder: ClassVar[str] = "suites"
+    kind: ClassVar[str] = "suite"
+
     gate: Name = "default"
     reference: dict[str, str] = {}  # profile → model whose baseline `auto` falls back to
     sampling: SamplingConfig = SamplingConfig()
@@ -80,11 +106,12 @@ class SuiteConfig(Config):
         return self
 
 
-class EngineProfile(Config):
+class EngineProfile(NamedConfig):
     """``configs/engines/PROFILE.yaml``: a named, complete engine configuration."""
 
-    name: Name
-    description: str = ""
+    folder: ClassVar[str] = "engines"
+    kind: ClassVar[str] = "engine profile"
+
     engine: Literal["vllm", "sglang", "openai", "replay"]
     runtime: Literal["auto", "local", "docker", "ray"] = "auto"
     environment: Name | None = None  # local runtime: .envs/NAME, made from requirements/NAME.txt
@@ -94,7 +121,9 @@ class EngineProfile(Config):
     order: Literal["longest-first", "shuffle", "as-is"] = "longest-first"
     max_in_flight: Annotated[int, Field(ge=1)] = 256  # requests an engine holds at once, per rank
     start_timeout_s: Annotated[float, Field(gt=0)] = 900.0
-    stall_timeout_s: Annotated[float, Field(gt=0)] = 600.0  # no completion from any rank for this long
+    stall_timeout_s: Annotated[float, Field(gt=0)] = (
+        600.0  # no completion from any rank for this long
+    )
     deterministic: bool = False
     trust_remote_code: bool = False
     price_per_gpu_hour: Annotated[float, Field(ge=0)] | None = None
@@ -110,11 +139,12 @@ class Margins(Config):
     truncation: Margin | None = 0.01  # absolute
 
 
-class GatePolicy(Config):
+class GatePolicy(NamedConfig):
     """``configs/gates/NAME.yaml``: what the gate tolerates and with which error rates."""
 
-    name: Name
-    description: str = ""
+    folder: ClassVar[str] = "gates"
+    kind: ClassVar[str] = "gate policy"
+
     alpha_pass: Alpha = 0.05
     alpha_fail: Alpha = 0.01
     margins: Margins = Margins()

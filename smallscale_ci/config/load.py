@@ -1,0 +1,289 @@
+"""Configuration files: found by name, checked as a whole, and written back complete.
+
+A wrong file gives one ``ConfigError`` with all its problems, each ``file:line: key: what is
+wrong``. Validation goes through JSON, where strict models take a list for a tuple but never a
+text for a number.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from smallscale_ci.config.models import Config, NamedConfig
+from smallscale_ci.errors import ConfigError, UsageError
+
+C = TypeVar("C", bound=NamedConfig)
+
+_SUFFIXES = (".yaml", ".yml")
+_PACKAGE = Path(__file__).resolve().parent.parent
+# YAML 1.1 reads 1e-3 as a text; everyone who writes it means the number.
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+_WORDS = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text (put it in quotes)",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+
+
+def default_roots(cwd: Path) -> tuple[Path, ...]:
+    """Folders that are searched for configurations, the first match wins.
+
+    ``cwd``/configs if there is one, then the configurations shipped with the package: the
+    repository's ``configs`` in a checkout, ``smallscale_ci/_configs`` in an installed wheel.
+    """
+    checkout = _PACKAGE.parent / "configs"
+    shipped = _PACKAGE / "_configs"
+    folders = (cwd / "configs", shipped if shipped.is_dir() else checkout)
+    return tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+
+
+def names(model: type[NamedConfig], roots: Sequence[Path]) -> tuple[str, ...]:
+    """All names of this kind of configuration in ``roots``, sorted."""
+    return tuple(sorted(_files(model, roots)))
+
+
+def find(model: type[NamedConfig], name_or_path: str, roots: Sequence[Path]) -> Path:
+    """The file of a configuration. Raises ``UsageError`` that names the nearest valid name."""
+    if name_or_path.endswith(_SUFFIXES) or "/" in name_or_path or "\\" in name_or_path:
+        path = Path(name_or_path)
+        if path.is_file():
+            return path
+        raise UsageError(
+            f"There is no file {path}.",
+            f"Give the path of a YAML file or the name of {_article(model.kind)}: "
+            f"{', '.join(names(model, roots)) or 'none is known'}.",
+        )
+    files = _files(model, roots)
+    if name_or_path in files:
+        return files[name_or_path]
+    raise UsageError(
+        f"There is no {model.kind} '{name_or_path}'{did_you_mean(name_or_path, files)}.",
+        f"Known: {', '.join(sorted(files)) or 'none'}. Your own go into "
+        f"configs/{model.folder}/NAME.yaml; the path of a YAML file works, too.",
+    )
+
+
+def load(model: type[C], name_or_path: str, roots: Sequence[Path]) -> C:
+    """Read and check one configuration, by name or by path.
+
+    Raises ``UsageError`` for an unknown name and ``ConfigError`` with every problem of the file.
+    """
+    path = find(model, name_or_path, roots)
+    config = parse(model, _read(path), str(path))
+    # A copied file that kept the old name would call its runs and baselines by that name.
+    if path.stem == name_or_path != config.name:
+        problem = f"{path}: name: is '{config.name}', but the file is called {path.name}"
+        raise ConfigError(f"{path} has 1 problem.", [problem], "Make the two agree.")
+    return config
+
+
+def parse(model: type[C], text: str, file: str) -> C:
+    """Check the YAML ``text`` against ``model``; ``file`` is what problems call it.
+
+    Raises ``ConfigError`` with all problems, in the order of their lines.
+    """
+    document = _Document(file)
+    data = document.read(text)
+    if data is None:
+        document.problem((), f"is empty; {_article(model.kind)} has at least a name")
+    elif not isinstance(data, dict):
+        document.problem((), f"must be a mapping of keys to values, not {_shown(data)}")
+    else:
+        try:
+            config = model.model_validate_json(json.dumps(data))
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                # Items with problems of their own are missing from the list that is too short.
+                if item["type"] != "too_short" or not item["input"]:
+                    document.problem(item["loc"], _sentence(model, item))
+        else:
+            if not document.problems:
+                return config
+    problems = [text for _, text in sorted(document.problems, key=lambda found: found[0])]
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    raise ConfigError(
+        f"{file} has {count}.", problems, f"`smallscale schema` prints what {model.kind}s may hold."
+    )
+
+
+def dump(model: Config) -> str:
+    """``model`` as YAML, every default written out, in the order of its fields."""
+    data = model.model_dump(mode="json")
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"`` for the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+class _Document:
+    """One YAML file as plain data, with the line of every key and all problems found so far."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[tuple[int, str]] = []
+        self._unread: set[tuple[int | str, ...]] = set()  # already reported; their value is a guess
+        self._lines: dict[tuple[int | str, ...], int] = {(): 1}
+        self._scalars = yaml.constructor.SafeConstructor()
+        self._open: set[int] = set()  # nodes being read: an alias to one of them has no end
+
+    def read(self, text: str) -> Any:
+        """Plain data of ``text``; raises ``ConfigError`` for YAML that cannot be parsed at all."""
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            what = getattr(error, "problem", None) or str(error).splitlines()[0]
+            where = f"{self.file}:{mark.line + 1}" if mark else self.file
+            raise ConfigError(
+                f"{self.file} is not valid YAML.",
+                [f"{where}: {what}"],
+                "Mind the indentation, and put texts with ':' or '#' in quotes.",
+            ) from error
+        return None if node is None else self._plain(node, ())
+
+    def problem(self, location: tuple[int | str, ...], what: str) -> None:
+        """Note a problem at the nearest known line of ``location``."""
+        if location in self._unread:
+            return
+        known = location
+        while known not in self._lines:
+            known = known[:-1]
+        self._add(self._lines[known], location, what)
+
+    def _add(self, line: int, location: tuple[int | str, ...], what: str) -> None:
+        key = ""
+        for part in location:
+            key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+        self.problems.append((line, f"{self.file}:{line}: {key}{': ' if key else ''}{what}"))
+
+    def _plain(self, node: Any, location: tuple[int | str, ...]) -> Any:
+        self._lines.setdefault(location, node.start_mark.line + 1)
+        if id(node) in self._open:
+            return self._refuse(location, "refers to itself")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, location)
+            if isinstance(node, yaml.SequenceNode):
+                return [self._plain(item, (*location, i)) for i, item in enumerate(node.value)]
+            return self._scalar(node, location)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: yaml.MappingNode, location: tuple[int | str, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._add(line, location, "a key must be a single word")
+                continue
+            key, place = key_node.value, (*location, key_node.value)
+            if key in found:
+                self._add(line, place, f"is given twice, first in line {self._lines[place]}")
+                continue
+            self._lines[place] = line
+            found[key] = self._plain(value_node, place)
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode, location: tuple[int | str, ...]) -> Any:
+        if node.tag.endswith((":timestamp", ":binary")):
+            return node.value
+        try:
+            value = self._scalars.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            return self._refuse(location, f"cannot read {_shown(node.value)} as {node.tag}")
+        if isinstance(value, str) and node.style is None and _EXPONENT.fullmatch(value):
+            value = float(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._refuse(location, f"must be a finite number, not {node.value}")
+        return value
+
+    def _refuse(self, location: tuple[int | str, ...], what: str) -> None:
+        self.problem(location, what)
+        self._unread.add(location)
+
+
+def _files(model: type[NamedConfig], roots: Sequence[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for root in roots:
+        folder = root / model.folder
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.suffix in _SUFFIXES and path.is_file():
+                found.setdefault(path.stem, path)
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text.", hint="Save the file as UTF-8.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _sentence(model: type[Config], item: ErrorDetails) -> str:
+    """What is wrong, in words, with the nearest valid word where there is one."""
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind in _WORDS:
+        return f"must be {_WORDS[kind]}, not {_shown(value)}"
+    match kind:
+        case "missing":
+            what = "is missing"
+        case "extra_forbidden":
+            known = _fields(model, item["loc"][:-1])
+            what = f"unknown key{did_you_mean(str(item['loc'][-1]), known)}"
+        case "literal_error":
+            words = re.findall(r"'([^']+)'", context["expected"])
+            near = did_you_mean(str(value), words)
+            what = f"{_shown(value)} is not one of {', '.join(words)}{near}"
+        case "too_short":
+            what = "must not be empty"
+        case "string_pattern_mismatch":
+            what = f"{_shown(value)} may hold letters, digits, '.', '_' and '-' only"
+        case "value_error":
+            what = str(context["error"])
+        case _:
+            rule = item["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+            what = f"must be {rule}, not {_shown(value)}"
+    return what
+
+
+def _fields(model: type[Config], location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys that are known at ``location``, read from the JSON schema of ``model``."""
+    schema = model.model_json_schema()
+    here: dict[str, Any] = schema
+    for part in location:
+        here = here.get("properties", {}).get(part) or here.get("additionalProperties") or here
+        here = here.get("items", here) if isinstance(part, int) else here
+        if "$ref" in here:
+            here = schema["$defs"][here["$ref"].rsplit("/", 1)[-1]]
+    return tuple(here.get("properties", ()))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -1,0 +1,34 @@
+"""JSON Schemas of the configuration files, for editors and for checks in other repositories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smallscale_ci.config.load import did_you_mean
+from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
+from smallscale_ci.errors import UsageError
+
+MODELS: dict[str, type[NamedConfig]] = {
+    "suite": SuiteConfig,
+    "engine": EngineProfile,
+    "gate": GatePolicy,
+}
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of ``suite``, ``engine`` or ``gate`` files.
+
+    Raises ``UsageError`` for another name.
+    """
+    if name not in MODELS:
+        raise UsageError(
+            f"There is no schema '{name}'{did_you_mean(name, MODELS)}.",
+            f"Known: {', '.join(MODELS)}.",
+        )
+    model = MODELS[name]
+    found = model.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **found,
+        "title": f"configs/{model.folder}/NAME.yaml",
+    }

@@ -1,0 +1,144 @@
+"""Planned samples: every problem of a suite as chat messages, epoch by epoch, with its seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smallscale_ci import ids
+from smallscale_ci.config.models import PLACEHOLDERS, PromptConfig
+from smallscale_ci.errors import ConfigError, DataError, StorageError
+from smallscale_ci.records import Problem, Prompt
+from smallscale_ci.suite.model import Suite
+
+SCHEMA_VERSION = "1"
+_VERSION_KEY, _SUITE_KEY = b"schema_version", b"suite_hash"
+_BATCH = 8192  # rows in memory at a time
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+_SCHEMA = pa.schema(
+    [
+        ("problem_id", pa.string()),
+        ("sample_index", pa.int32()),
+        ("task", pa.string()),
+        ("messages", pa.list_(_MESSAGE)),
+        ("seed", pa.int64()),
+    ]
+)
+
+
+def build(suite: Suite, epochs: range, base_seed: int) -> Iterator[Prompt]:
+    """Prompts of ``epochs`` (sample indices), epoch by epoch, each in the suite's order.
+
+    Raises ``ConfigError`` where a template asks for choices that a problem does not have.
+    """
+    templates = {task.name: task.prompt for task in suite.tasks}
+    for epoch in epochs:
+        for problem in suite.problems:
+            seed = ids.sample_seed(base_seed, problem.id, epoch)
+            chat = messages(templates[problem.task], problem)
+            yield Prompt(problem.id, epoch, problem.task, chat, seed)
+
+
+def messages(template: PromptConfig, problem: Problem) -> tuple[dict[str, str], ...]:
+    """The chat of one problem: system message, example turns, and the filled-in question."""
+    chat = [] if template.system is None else [_message("system", template.system)]
+    for asked, answered in template.examples:
+        chat += [_message("user", asked), _message("assistant", answered)]
+    return (*chat, _message("user", _filled(template.user, problem)))
+
+
+def options(choices: Iterable[str]) -> str:
+    """Choices as the model sees them, one a line: ``A. first``."""
+    return "\n".join(f"{letter}. {text}" for letter, text in zip(_LETTERS, choices, strict=False))
+
+
+def write(prompts: Iterable[Prompt], path: Path, suite_hash: str = "") -> int:
+    """Stream ``prompts`` into a parquet file and return their number.
+
+    ``suite_hash`` is kept in the file's metadata. The file appears when it is complete. Memory
+    is that of a few thousand prompts. Raises ``StorageError`` when it cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    schema = _SCHEMA.with_metadata({_VERSION_KEY: SCHEMA_VERSION, _SUITE_KEY: suite_hash})
+    stream, count = iter(prompts), 0
+    try:
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            while batch := list(islice(stream, _BATCH)):
+                writer.write_table(_table(batch, schema))
+                count += len(batch)
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}.", "Is the disk full?"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def read(path: Path) -> Iterator[Prompt]:
+    """Stream the prompts of a file, in its order. Raises ``DataError`` when it is unreadable."""
+    try:
+        with _open(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                for row in batch.to_pylist():
+                    chat = tuple(row.pop("messages"))
+                    yield Prompt(messages=chat, **row)
+    except pa.ArrowException as error:
+        raise _unreadable(path, error) from error
+
+
+def read_suite_hash(path: Path) -> str:
+    """The suite hash that a prompts file was made from. Raises ``DataError``."""
+    with _open(path) as file:
+        return str((file.schema_arrow.metadata or {}).get(_SUITE_KEY, b"").decode())
+
+
+def _filled(user: str, problem: Problem) -> str:
+    # One pass, so that text from the data is never searched for placeholders.
+    values = {"question": problem.question, "choices": options(problem.choices)}
+    if "{choices}" in user and not problem.choices:
+        raise ConfigError(
+            f"The prompt of task {problem.task} asks for {{choices}}, "
+            f"but problem {problem.id} has none.",
+            hint="Leave {choices} out of the template, or give the file a column 'choices'.",
+        )
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], user)
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def _table(batch: list[Prompt], schema: pa.Schema) -> pa.Table:
+    columns = {name: [getattr(prompt, name) for prompt in batch] for name in schema.names}
+    return pa.table(columns, schema=schema)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+    version = (file.schema_arrow.metadata or {}).get(_VERSION_KEY, b"none").decode()
+    if version != SCHEMA_VERSION or file.schema_arrow.names != _SCHEMA.names:
+        file.close()
+        raise DataError(
+            f"{path} is no prompts file of version {SCHEMA_VERSION} (its version: {version}).",
+            "Make it again with this version of smallscale.",
+        )
+    return file
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path} cannot be read as parquet: {str(error).splitlines()[0]}",
+        "Start the run again: prompts are made anew in seconds.",
+    )

@@ -1,0 +1,56 @@
+"""A loaded suite: what the stages after it see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from smallscale_ci import ids
+from smallscale_ci.config.models import TaskConfig
+from smallscale_ci.errors import UsageError
+from smallscale_ci.records import CodeTest, Problem
+
+ID_LENGTH = 16  # 64 bits: no collision among a billion problems
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Problems in the order of their tasks and files, with one hash over all that matters.
+
+    ``hash`` covers the problems in their order and each task's prompt, judge and metric. Names of
+    files, descriptions, epochs, the gate and the sampling are not part of it.
+    """
+
+    name: str
+    tasks: tuple[TaskConfig, ...]
+    problems: tuple[Problem, ...]
+    hash: str
+
+    def task(self, name: str) -> TaskConfig:
+        """The configuration of one task. Raises ``UsageError`` for an unknown name."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        known = ", ".join(task.name for task in self.tasks)
+        raise UsageError(f"The suite {self.name} has no task '{name}'.", f"It has: {known}.")
+
+    def of(self, task: str) -> Iterator[Problem]:
+        """The problems of one task."""
+        return (problem for problem in self.problems if problem.task == task)
+
+
+def problem_id(
+    task: str, question: str, choices: Sequence[str], gold: str, tests: Sequence[CodeTest]
+) -> str:
+    """The identity of a problem: a hash of what the model sees and what it is judged by."""
+    tested = [[test.input, test.output, test.function] for test in tests]
+    return ids.content_hash([task, question, list(choices), gold, tested], ID_LENGTH)
+
+
+def suite_hash(tasks: Sequence[TaskConfig], problems: Sequence[Problem]) -> str:
+    """The hash of a suite, see ``Suite``."""
+    asked = [
+        task.model_dump(mode="json", include={"name", "prompt", "judge", "metric"})
+        for task in tasks
+    ]
+    return ids.content_hash({"tasks": asked, "problems": [problem.id for problem in problems]})

@@ -1,0 +1,229 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smallscale_ci.config import load as loading
+from smallscale_ci.config.load import default_roots, dump, find, load, names, parse
+from smallscale_ci.config.models import (
+    EngineProfile,
+    GatePolicy,
+    JudgeConfig,
+    Margins,
+    PromptConfig,
+    SamplingConfig,
+    SuiteConfig,
+    TaskConfig,
+)
+from smallscale_ci.errors import EXIT_USAGE, ConfigError, UsageError
+
+REPOSITORY = Path(__file__).parents[3]
+
+WRONG = r"""name: bad suite
+descripton: x
+sampling:
+  temperature: hot
+  top_p: 2
+  max_tokens: "5"
+sampling: {}
+tasks:
+  - name: a
+    source: x
+    judge: {name: maths, extract: boxed}
+    prompt: {user: "{question} {choice} \\boxed{answer}", examples: [[a]]}
+  - surce: y
+    judge: {name: mcq, extract: [boxd]}
+    epochs: .inf
+reference: [a]
+"""
+
+
+def problems(model: type, text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        parse(model, text, "f.yaml")
+    assert caught.value.exit_code == EXIT_USAGE
+    return caught.value.problems
+
+
+def test_all_problems_at_once_with_their_lines() -> None:
+    assert problems(SuiteConfig, WRONG) == (
+        "f.yaml:1: name: \"bad suite\" may hold letters, digits, '.', '_' and '-' only",
+        "f.yaml:2: descripton: unknown key (did you mean 'description'?)",
+        'f.yaml:4: sampling.temperature: must be a number, not "hot"',
+        "f.yaml:5: sampling.top_p: must be less than or equal to 1, not 2",
+        'f.yaml:6: sampling.max_tokens: must be a whole number, not "5"',
+        "f.yaml:7: sampling: is given twice, first in line 3",
+        (
+            'f.yaml:11: tasks[0].judge.name: "maths" is not one of math, mcq, code, llm '
+            "(did you mean 'math'?)"
+        ),
+        'f.yaml:11: tasks[0].judge.extract: must be a list, not "boxed"',
+        (
+            "f.yaml:12: tasks[0].prompt.user: unknown placeholder {choice}; "
+            "known are {question} and {choices}"
+        ),
+        "f.yaml:12: tasks[0].prompt.examples[0][1]: is missing",
+        "f.yaml:13: tasks[1].name: is missing",
+        "f.yaml:13: tasks[1].source: is missing",
+        "f.yaml:13: tasks[1].surce: unknown key (did you mean 'source'?)",
+        (
+            'f.yaml:14: tasks[1].judge.extract[0]: "boxd" is not one of boxed, stated, '
+            "last-number, letter (did you mean 'boxed'?)"
+        ),
+        "f.yaml:15: tasks[1].epochs: must be a finite number, not .inf",
+        "f.yaml:16: reference: must be a mapping, not a list",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "f.yaml:1: is empty; a gate policy has at least a name"),
+        ("- a", "f.yaml:1: must be a mapping of keys to values, not a list"),
+        ("a: b: c", "f.yaml:1: mapping values are not allowed here"),
+        ("name: g\nx: [\n", "f.yaml:3: expected the node content, but found '<stream end>'"),
+        ("name: a\nallow: &x [*x]", "f.yaml:2: allow[0]: refers to itself"),
+        ("name: a\n? [b]\n: 1", "f.yaml:2: a key must be a single word"),
+        (
+            "name: a\nallow: !!python/name:os.system x",
+            'f.yaml:2: allow: cannot read "x" as tag:yaml.org,2002:python/name:os.system',
+        ),
+        (
+            "name: a\ntask_margins:\n  math: {acuracy: 0.1}",
+            "f.yaml:3: task_margins.math.acuracy: unknown key (did you mean 'accuracy'?)",
+        ),
+        (
+            "name: a\nmargins: {tokens: -1}",
+            "f.yaml:2: margins.tokens: must be greater than 0, not -1",
+        ),
+    ],
+)
+def test_one_problem(text: str, expected: str) -> None:
+    assert problems(GatePolicy, text) == (expected,)
+
+
+def test_empty_task_list_and_equal_task_names_are_problems() -> None:
+    assert problems(SuiteConfig, "name: a\ntasks: []") == ("f.yaml:2: tasks: must not be empty",)
+    task = "{name: t, source: x, judge: {name: math}}"
+    (same,) = problems(SuiteConfig, f"name: a\ntasks: [{task}, {task}]")
+    assert same == "f.yaml:1: two tasks of the suite have the same name"
+
+
+def test_numbers_are_read_as_people_mean_them() -> None:
+    policy = parse(GatePolicy, "name: a\nalpha_fail: 1e-3\nmargins: {accuracy: 1}", "f.yaml")
+    assert policy.alpha_fail == 0.001
+    assert policy.margins.accuracy == 1.0
+
+
+def test_anchors_may_be_shared() -> None:
+    text = "name: a\ntask_margins:\n  x: &m {accuracy: 0.1}\n  y: *m\n"
+    policy = parse(GatePolicy, text, "f.yaml")
+    assert policy.task_margins["x"] == policy.task_margins["y"] == Margins(accuracy=0.1)
+
+
+def write(root: Path, folder: str, name: str, text: str) -> Path:
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    path = root / folder / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_first_root_wins_and_paths_work(tmp_path: Path) -> None:
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    write(shipped, "gates", "g", "name: g\nmax_epochs: 2")
+    write(shipped, "gates", "other", "name: other")
+    path = write(own, "gates", "g", "name: g\nmax_epochs: 3")
+    roots = (own, shipped)
+    assert names(GatePolicy, roots) == ("g", "other")
+    assert find(GatePolicy, "g", roots) == path
+    assert load(GatePolicy, "g", roots).max_epochs == 3
+    assert load(GatePolicy, str(shipped / "gates" / "g.yaml"), roots).max_epochs == 2
+
+
+def test_unknown_names_and_paths(tmp_path: Path) -> None:
+    write(tmp_path, "gates", "strict", "name: strict")
+    with pytest.raises(
+        UsageError, match=r"no gate policy 'strickt' \(did you mean 'strict'\?\)"
+    ) as e:
+        load(GatePolicy, "strickt", (tmp_path,))
+    assert "Known: strict." in e.value.hint
+    with pytest.raises(UsageError, match="There is no file") as e:
+        load(GatePolicy, "gates/none.yaml", (tmp_path,))
+    assert "a gate policy: strict" in e.value.hint
+
+
+def test_a_copied_file_that_kept_its_name_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "gates", "mine", "name: default")
+    with pytest.raises(ConfigError) as caught:
+        load(GatePolicy, "mine", (tmp_path,))
+    assert caught.value.problems == (
+        f"{path}: name: is 'default', but the file is called mine.yaml",
+    )
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "gates", "g", "")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(GatePolicy, "g", (tmp_path,))
+
+
+def test_default_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "configs").mkdir()
+    assert default_roots(tmp_path) == (tmp_path / "configs", REPOSITORY / "configs")
+    assert default_roots(REPOSITORY) == (REPOSITORY / "configs",)
+    (tmp_path / "wheel" / "_configs").mkdir(parents=True)
+    monkeypatch.setattr(loading, "_PACKAGE", tmp_path / "wheel")
+    assert default_roots(tmp_path / "elsewhere") == (tmp_path / "wheel" / "_configs",)
+
+
+@pytest.mark.parametrize("model", [SuiteConfig, EngineProfile, GatePolicy])
+def test_shipped_configurations_load_and_survive_a_dump(model: type) -> None:
+    roots = (REPOSITORY / "configs",)
+    for name in names(model, roots):
+        config = load(model, name, roots)
+        assert parse(model, dump(config), "dump.yaml") == config
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=30)
+suites = st.builds(
+    SuiteConfig,
+    name=st.just("s"),
+    description=texts,
+    reference=st.dictionaries(texts, texts, max_size=3),
+    sampling=st.builds(SamplingConfig, temperature=st.floats(0, 2), stop=st.tuples(texts)),
+    tasks=st.tuples(
+        st.builds(
+            TaskConfig,
+            name=st.just("t"),
+            source=texts,
+            prompt=st.builds(
+                PromptConfig,
+                user=texts.map(lambda text: text.replace("{", "") + "{question}"),
+                examples=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+            ),
+            judge=st.builds(JudgeConfig),
+            metric=st.just("accuracy"),
+        )
+    ),
+)
+
+
+@given(suites)
+def test_dump_then_parse_gives_the_same_suite(suite: SuiteConfig) -> None:
+    assert parse(SuiteConfig, dump(suite), "dump.yaml") == suite
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_a_configuration_or_a_config_error(text: str) -> None:
+    try:
+        parse(EngineProfile, text, "f.yaml")
+    except ConfigError as error:
+        assert error.problems  # noqa: PT017 - either way is right
+
+
+def test_dump_is_plain_yaml_with_all_defaults() -> None:
+    data = yaml.safe_load(dump(GatePolicy(name="g")))
+    assert set(data) == set(GatePolicy.model_fields)
