@@ -35,3 +35,10 @@ class Judge(Protocol):
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """Decide about ``text`` as an answer to ``problem``. Must not raise for any text."""
         ...
+
+    def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
+        """The same ruling where a cheap rule decides in time linear in ``text``, else ``None``.
+
+        What is quick is safe to call outside a worker process, without deadline or memory limit.
+        """
+        ...

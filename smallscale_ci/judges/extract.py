@@ -1,0 +1,167 @@
+"""Where in a model's text its answer is. Every function is linear in the length of the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_THINK_END = re.compile(r"</think(?:ing)?>|\[/THINK\]|<\|end_of_thought\|>")
+_THINK_START = re.compile(r"<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>")
+_SPECIAL_TOKEN = re.compile(r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>")
+
+_BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*(\{)?|\\.|[{}]", re.DOTALL)
+_BARE_BOX_END = re.compile(r"[\s$]|\\\]|\\\)|$")
+_UNCLOSED_BOX_END = re.compile(r"\$|\\\]|\\\)|\n")
+_GLUE = re.compile(r"(?:[\s$,;]|and|or|\\text\{ ?(?:and|or) ?\}|\\(?:quad|qquad|[,;! ]))*")
+_GLUE_WORD = re.compile(r"[,;]|and|or")
+
+_STATED = re.compile(
+    r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b\s*[:=]?
+      | \banswers?\b(?:\*\*)?\s*[:=]
+      | (?:^|\n)\s*\#{3,4}(?=\s*[-+$\\.\d(\[])
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_PHRASE_END = re.compile(
+    r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed
+      | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_DECORATION = re.compile(r"[\s*_\"“”:=]+")
+_LAST_NUMBER = re.compile(
+    r"""(?:(?<![\w)\]}])[-−])?\\?\$?(?:
+        \\[dt]?frac\{\d{1,40}\}\{\d{1,40}\}
+      | (?:\d{1,3}(?:(?:,|\{,\}|,\\!)\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?:\s?/\s?\d+)?
+      | \.\d+
+    )(?:\s?\\?%)?""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A possible answer and the rule that found it."""
+
+    text: str
+    rule: str
+
+
+def answer_part(text: str) -> str | None:
+    """What follows the end of thinking; ``None`` when thinking was begun and never ended.
+
+    Text without any mark of thinking is all answer.
+    """
+    tail = text
+    for mark in _THINK_END.finditer(text):
+        tail = text[mark.end() :]
+    again = _THINK_START.search(tail)
+    if again is None:
+        return tail
+    before = tail[: again.start()]
+    return before if before.strip() else None
+
+
+def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
+    """Possible answers in ``text``, best first: for each rule in order its last find.
+
+    ``rules`` are "boxed", "stated" and "last-number"; others are left to the judge that knows
+    them. ``text`` is what ``answer_part`` gave.
+    """
+    text = _SPECIAL_TOKEN.sub(" ", text)
+    finders = {"boxed": boxed, "stated": stated, "last-number": last_number}
+    for rule in rules:
+        finder = finders.get(rule)
+        found = finder(text) if finder else None
+        if found is not None:
+            yield Found(found, rule)
+
+
+def boxed(text: str) -> str | None:
+    r"""The content of the last ``\boxed{…}`` that is not empty.
+
+    Boxes joined by nothing but commas, "and" or "or" are one answer with several parts. A box
+    whose brace is missing ends with its formula or line; at the end of the text it is cut off
+    and does not count.
+    """
+    spans = _box_spans(text)
+    if not spans:
+        return None
+    parts = [text[spans[-1][1] : spans[-1][2]].strip()]
+    start = spans[-1][0]
+    for begin, inner, end, after in reversed(spans[:-1]):
+        glue = text[after:start]
+        if len(glue) > 40 or "\n\n" in glue or not _is_glue(glue):
+            break
+        part = text[inner:end].strip()
+        if part not in parts:
+            parts.insert(0, part)
+        start = begin
+    return ", ".join(parts)
+
+
+def _is_glue(text: str) -> bool:
+    return bool(_GLUE.fullmatch(text) and _GLUE_WORD.search(text))
+
+
+def _box_spans(text: str) -> list[tuple[int, int, int, int]]:
+    """(start, start of content, end of content, end) of the outermost non-empty boxes."""
+    if "\\boxed" not in text and "\\fbox" not in text:
+        return []
+    spans: list[tuple[int, int, int, int]] = []
+    open_braces: list[tuple[int, int] | None] = []  # a box: (its start, start of content)
+    for token in _BRACES.finditer(text):
+        word = token.group()
+        if word == "{":
+            open_braces.append(None)
+        elif word == "}":
+            box = open_braces.pop() if open_braces else None
+            if box is not None:
+                _keep(spans, text, (box[0], box[1], token.start(), token.end()))
+        elif token.group(1):
+            open_braces.append((token.start(), token.end()))
+        elif word.startswith(("\\boxed", "\\fbox")):
+            end = _BARE_BOX_END.search(text, token.end(), token.end() + 200)
+            stop = end.start() if end else token.end()
+            bare = text[token.end() : stop].rstrip(".,;")
+            if not any(open_braces):
+                stop = token.end() + len(bare)
+                _keep(spans, text, (token.start(), token.end(), stop, stop))
+    unclosed = next((box for box in reversed(open_braces) if box is not None), None)
+    if unclosed is not None and (not spans or spans[-1][0] < unclosed[0]):
+        end = _UNCLOSED_BOX_END.search(text, unclosed[1])
+        if end:
+            _keep(spans, text, (unclosed[0], unclosed[1], end.start(), end.start()))
+    return spans
+
+
+def _keep(
+    spans: list[tuple[int, int, int, int]], text: str, span: tuple[int, int, int, int]
+) -> None:
+    """Add ``span`` unless it is empty; boxes inside it are part of its content."""
+    while spans and spans[-1][0] > span[0]:
+        spans.pop()
+    if text[span[1] : span[2]].strip():
+        spans.append(span)
+
+
+def stated(text: str) -> str | None:
+    """What the last "the answer is …", "Answer: …" or "#### …" says, up to its sentence's end."""
+    for mark in reversed(list(_STATED.finditer(text))):
+        start = mark.end()
+        skip = _DECORATION.match(text, start)
+        start = skip.end() if skip else start
+        end = _PHRASE_END.search(text, start, start + 2000)
+        phrase = text[start : end.start() if end else start + 2000].strip(' \t*_:"“”')
+        if phrase and not phrase.lower().startswith("not "):
+            return phrase
+    return None
+
+
+def last_number(text: str) -> str | None:
+    """The last number in the text, with its sign, currency and percent sign."""
+    last = None
+    for last in _LAST_NUMBER.finditer(text):  # noqa: B007 - the last one is wanted
+        pass
+    return last.group() if last else None

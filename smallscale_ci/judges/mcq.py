@@ -1,0 +1,185 @@
+"""Multiple choice: which option a boxed or stated answer names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.records import Outcome, Problem
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z]|\d{1,2})[.):][ \t]+(\S.*)$", re.MULTILINE)
+_WRAPPER = re.compile(
+    r"\\(?:text|mathrm|mathbf|textbf|mbox|boxed|fbox|operatorname|displaystyle)(?![a-zA-Z])"
+)
+_NOISE = re.compile(r"\\[ ,;!]|[$*{}`\"“”]|\\[()\[\]]")
+_LEAD = re.compile(
+    r"^(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is\s*)?:?\s*", re.IGNORECASE
+)
+_LONE = re.compile(r"[(\[]?\s*([A-Za-z]|\d{1,2})\s*[)\]]?\s*[.:,]?")
+_LABELLED = re.compile(
+    r"(?:[(\[]\s*([A-Z]|\d{1,2})\s*[)\]]|([A-Z]|\d{1,2})\s*(?:[).:]|\s[-–—]))\s*\S"
+)
+_SEVERAL = re.compile(r"[(\[]?[A-Z][)\]]?(?:\s*(?:,|and|or|&|/)\s*[(\[]?[A-Z][)\]]?)+\.?")
+_WORD = re.compile(r"\w+(?:[.,]\d+)*|[^\w\s]")
+_ARTICLES = frozenset({"a", "an", "the", ".", ",", ";", "'", "’"})
+_LONGEST = 2000  # characters of an answer that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a question: labels as they are printed, and texts."""
+
+    labels: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    def index(self, label: str) -> int | None:
+        """Which option ``label`` names: a label as printed, or a letter for its place."""
+        label = label.upper()
+        if label in self.labels:
+            return self.labels.index(label)
+        if label in _LETTERS and not self.labels[0].isalpha():
+            place = _LETTERS.index(label)
+            return place if place < len(self.labels) else None
+        return None
+
+
+class McqJudge:
+    """CORRECT when the answer names the gold option, by its letter or by its text."""
+
+    name = "mcq"
+    version = 1
+
+    def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
+        """See ``interface.Judge``. Rules: "boxed", "stated", "letter" (a letter standing alone)."""
+        options = options_of(problem)
+        gold = _gold_index(problem.gold, options)
+        if gold is None:
+            return Ruling(
+                Outcome.ERRORED, None, f"the gold {problem.gold!r} names none of the options"
+            )
+        answer = answer_part(text)
+        if answer is None:
+            return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
+        seen: str | None = None
+        for found in _found(answer, spec.extract):
+            seen = seen or found[0]
+            choice, how = _choice(found[0], options)
+            if how:
+                return _ruling(choice, gold, options, f"{found[1]}: {how}", found[0])
+        reason = "the answer names no option" if seen else "no answer found"
+        return Ruling(Outcome.UNPARSED, seen, reason)
+
+    def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
+        """Every ruling of this judge is quick."""
+        return self.judge(problem, text, spec)
+
+
+def options_of(problem: Problem) -> Options:
+    """The options of ``problem``: its ``choices``, or the lines ``A. …`` of its question.
+
+    Of several runs of such lines in the question the last counts. With no options in sight the
+    letters A to J are taken as labels without text.
+    """
+    if problem.choices:
+        return Options(tuple(_LETTERS[: len(problem.choices)]), problem.choices)
+    run: list[tuple[str, str]] = []
+    for label, text in _OPTION_LINE.findall(problem.question):
+        if label in ("A", "1"):
+            run = [(label, text)]
+        elif run and label == _next_label(run[-1][0]):
+            run.append((label, text))
+    if len(run) < 2:
+        return Options(tuple(_LETTERS[:10]), ("",) * 10)
+    return Options(tuple(label for label, _ in run), tuple(text.strip() for _, text in run))
+
+
+def _next_label(label: str) -> str:
+    return str(int(label) + 1) if label.isdigit() else chr(ord(label) + 1)
+
+
+def _gold_index(gold: str, options: Options) -> int | None:
+    label = gold.strip().strip("().")
+    index = options.index(label)
+    if index is None and label.isdigit() and 1 <= int(label) <= len(options.labels):
+        index = int(label) - 1
+    return index if index is not None else _by_text(gold, options)
+
+
+def _found(answer: str, rules: tuple[str, ...]) -> list[tuple[str, str]]:
+    """(text, rule) of the possible answers, in the order of ``rules``."""
+    finds: list[tuple[str, str]] = []
+    for rule in rules:
+        if rule == "letter":
+            lines = [line.strip() for line in answer.strip().splitlines() if line.strip()]
+            ends = [lines[-1], lines[0]] if lines else []
+            finds += [(line, rule) for line in ends if _LONE.fullmatch(_plain(line))]
+            finds += [(line, rule) for line in ends if _LABELLED.match(_plain(line))]
+        else:
+            finds += [(found.text, found.rule) for found in candidates(answer, (rule,))]
+    return finds
+
+
+def _plain(text: str) -> str:
+    """``text`` without LaTeX wrappers, emphasis and a leading "option"."""
+    text = _NOISE.sub("", _WRAPPER.sub("", text[:_LONGEST])).strip()
+    return _LEAD.sub("", text).strip()
+
+
+def _choice(text: str, options: Options) -> tuple[int | None, str]:
+    """The option that ``text`` names and how, ("" where it names none)."""
+    plain = _plain(text)
+    if lone := _LONE.fullmatch(plain):
+        index = options.index(lone.group(1))
+        if index is not None:
+            return index, "by its label"
+    index = _by_text(text, options)
+    if index is not None:
+        return index, "by its text"
+    if lone and lone.group(1).isalpha():
+        return None, f"{lone.group(1)} is none of the options"
+    if _SEVERAL.fullmatch(plain):
+        return None, "several options"
+    if labelled := _LABELLED.match(plain):
+        index = options.index(labelled.group(1) or labelled.group(2))
+        if index is not None:
+            return index, "by its label"
+    return _by_leading_label(plain, options)
+
+
+def _by_leading_label(plain: str, options: Options) -> tuple[int | None, str]:
+    """``C planetary days …``: a label with no mark after it counts before its own text only."""
+    label, _, rest = plain.partition(" ")
+    index = options.index(label) if label.isupper() or label.isdigit() else None
+    if index is not None and _by_text(rest, options) == index:
+        return index, "by its label and text"
+    return None, ""
+
+
+def _by_text(text: str, options: Options) -> int | None:
+    """The only option whose text is ``text``, up to articles and punctuation, and up to case.
+
+    Case matters where it tells options apart (alleles ``Rr`` and ``RR``).
+    """
+    for fold in (str, str.casefold):
+        words = _words(fold(text))
+        same = [
+            index for index, option in enumerate(options.texts) if _words(fold(option)) == words
+        ]
+        if words and len(same) == 1:
+            return same[0]
+    return None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    tokens = _WORD.findall(_NOISE.sub("", _WRAPPER.sub("", text[:_LONGEST])))
+    kept = tuple(token for token in tokens if token.lower() not in _ARTICLES)
+    return kept or tuple(token for token in tokens if token.isalnum())
+
+
+def _ruling(choice: int | None, gold: int, options: Options, reason: str, text: str) -> Ruling:
+    extracted = options.labels[choice] if choice is not None else text[:_LONGEST]
+    outcome = Outcome.CORRECT if choice == gold else Outcome.WRONG
+    return Ruling(outcome, extracted, reason)

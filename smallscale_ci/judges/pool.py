@@ -1,0 +1,231 @@
+"""Judges in worker processes, each item with a hard deadline and a memory limit.
+
+Items travel in chunks. A worker notes in shared memory which item it is at, so that a worker
+that hangs or dies costs exactly that item: it becomes ERRORED, and the rest of its chunk is
+judged again by the worker's replacement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import resource
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import RawArray
+from typing import Any, Self
+
+from pebble import ProcessPool
+
+from smallscale_ci.errors import JudgeError
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judges.registry import judge_for
+from smallscale_ci.records import Outcome, Problem
+
+_CHUNK_ITEMS = 64
+_CHUNK_CHARACTERS = 2_000_000
+_CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
+_TRIES = 3  # of a chunk whose worker died before it began its first item
+_NOT_STARTED = -1
+
+_slots: Any = None  # in a worker: position of the item at hand, by slot
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    tag: Any
+    problem: Problem
+    text: str
+    spec: JudgeSpec
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A chunk that is with the workers."""
+
+    items: tuple[_Item, ...]
+    slot: int
+
+
+class JudgePool:
+    """Judges items in ``workers`` processes, each limited to ``memory_bytes`` of address space.
+
+    Use it as a context manager. What a judge decides quickly never leaves this process.
+    ``submit`` waits while too much is in flight, so memory stays bounded however many items come.
+    """
+
+    def __init__(self, workers: int, memory_bytes: int = 2 << 30) -> None:
+        self._workers = max(1, workers)
+        self._memory_bytes = memory_bytes
+        self._room = self._workers * _CHUNKS_PER_WORKER
+        self._slots: Any = None
+        self._pool: ProcessPool | None = None  # started with the first item that needs it
+        self._free = list(range(self._room))
+        self._flights: dict[Future[Any], _Flight] = {}
+        self._waiting: deque[_Item] = deque()
+        self._finished: deque[tuple[Any, Ruling]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the workers at once; what was not drained is lost. May be called twice."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+    def submit(self, tag: Any, problem: Problem, text: str, spec: JudgeSpec) -> None:
+        """Hand in one item; its ruling comes out of ``ready`` or ``drain`` beside ``tag``."""
+        ruling = judge_for(spec.name).quick(problem, text, spec)
+        if ruling is not None:
+            self._finished.append((tag, ruling))
+            return
+        self._waiting.append(_Item(tag, problem, text, spec))
+        if self._chunk_is_full():
+            while not self._free:
+                self._collect(block=True)
+            self._launch()
+
+    def ready(self) -> Iterator[tuple[Any, Ruling]]:
+        """What is decided so far, without waiting, in no particular order."""
+        self._collect(block=False)
+        while self._waiting and len(self._flights) < self._workers:
+            self._launch()  # better a small chunk than an idle worker
+        while self._finished:
+            yield self._finished.popleft()
+
+    def drain(self) -> Iterator[tuple[Any, Ruling]]:
+        """Everything that was submitted and has not come out yet, as it is decided."""
+        while True:
+            while self._finished:
+                yield self._finished.popleft()
+            while self._waiting and self._free:
+                self._launch()
+            if not self._flights:
+                return
+            self._collect(block=True)
+
+    def _chunk_is_full(self) -> bool:
+        if len(self._waiting) >= _CHUNK_ITEMS:
+            return True
+        return sum(len(item.text) for item in self._waiting) >= _CHUNK_CHARACTERS
+
+    def _launch(self) -> None:
+        """Send the next chunk: items with the same judge and deadline, in order."""
+        first = self._waiting[0]
+        items: list[_Item] = []
+        size = 0
+        while self._waiting and len(items) < _CHUNK_ITEMS and size < _CHUNK_CHARACTERS:
+            item = self._waiting[0]
+            if item.spec != first.spec or item.tries != first.tries:
+                break
+            items.append(self._waiting.popleft())
+            size += len(item.text)
+        pool = self._start()
+        slot = self._free.pop()
+        self._slots[slot] = _NOT_STARTED
+        payload = [(item.problem, item.text) for item in items]
+        future = pool.schedule(
+            _judge_chunk, args=(slot, first.spec, payload), timeout=first.spec.timeout_s
+        )
+        self._flights[future] = _Flight(tuple(items), slot)
+
+    def _start(self) -> ProcessPool:
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["smallscale_ci.judges.math"])
+            self._slots = RawArray(ctypes.c_long, self._room)
+            self._pool = ProcessPool(
+                max_workers=self._workers,
+                initializer=_prepare_worker,
+                initargs=(self._slots, self._memory_bytes),
+                context=context,
+            )
+        return self._pool
+
+    def _collect(self, *, block: bool) -> None:
+        """Take in the chunks that came back; with ``block`` wait for at least one."""
+        done = wait(self._flights, None if block else 0, return_when=FIRST_COMPLETED).done
+        for future in done:
+            flight = self._flights.pop(future)
+            self._free.append(flight.slot)
+            try:
+                rulings = future.result()
+            except Exception as error:  # noqa: BLE001 - whatever felled a worker is a result here
+                self._blame(flight, error)
+                continue
+            for item, ruling in zip(flight.items, rulings, strict=False):
+                self._finished.append((item.tag, ruling))
+            self._waiting.extendleft(reversed(flight.items[len(rulings) :]))
+
+    def _blame(self, flight: _Flight, error: BaseException) -> None:
+        """The item at hand when a worker hung or died is ERRORED; the others go round again."""
+        culprit = self._slots[flight.slot]
+        if culprit == _NOT_STARTED:
+            self._try_again(flight, error)
+            return
+        for position, item in enumerate(flight.items):
+            if position == culprit:
+                self._finished.append((item.tag, _failure(error, item.spec.timeout_s)))
+            else:
+                self._waiting.append(item)
+
+    def _try_again(self, flight: _Flight, error: BaseException) -> None:
+        for item in flight.items:
+            if item.tries + 1 < _TRIES:
+                again = _Item(item.tag, item.problem, item.text, item.spec, item.tries + 1)
+                self._waiting.append(again)
+            else:
+                raise JudgeError(
+                    f"The judge processes die before they begin: {error}",
+                    "Is there enough memory? Try fewer judge workers.",
+                ) from error
+
+
+def _failure(error: BaseException, timeout_s: float) -> Ruling:
+    if isinstance(error, TimeoutError):
+        return Ruling(Outcome.ERRORED, None, f"the judge exceeded its deadline of {timeout_s:g} s")
+    code = getattr(error, "exitcode", None)
+    if code is not None:
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Ruling(Outcome.ERRORED, None, f"the judge process died: {name}")
+    return Ruling(Outcome.ERRORED, None, f"the judge failed: {type(error).__name__}: {error}")
+
+
+def _prepare_worker(slots: Any, memory_bytes: int) -> None:
+    global _slots  # noqa: PLW0603 - set once in each worker process
+    _slots = slots
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's to handle
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _judge_chunk(slot: int, spec: JudgeSpec, items: list[tuple[Problem, str]]) -> list[Ruling]:
+    """Rulings of a leading part of ``items``, at least of the first.
+
+    No further item is begun after a tenth of the deadline, so that the deadline of the chunk
+    is, to within that tenth, the deadline of each item.
+    """
+    judge = judge_for(spec.name)
+    rulings: list[Ruling] = []
+    stop = time.monotonic() + spec.timeout_s / 10
+    for position, (problem, text) in enumerate(items):
+        _slots[slot] = position
+        try:
+            rulings.append(judge.judge(problem, text, spec))
+        except Exception as error:  # noqa: BLE001 - one bad item must not cost the others
+            rulings.append(_failure(error, spec.timeout_s))
+        if time.monotonic() > stop:
+            break
+    return rulings

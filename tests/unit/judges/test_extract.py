@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from smallscale_ci.judges.extract import answer_part, boxed, candidates, last_number, stated
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no marks at all", "no marks at all"),
+        ("<think>work</think>answer", "answer"),
+        ("work, the opening mark was in the prompt</think>answer", "answer"),
+        ("<think>a</think>b<think>c</think>d", "d"),
+        ("<think>\\boxed{5} and on and on", None),
+        ("<think>a</think>\\boxed{5}<think>more", "\\boxed{5}"),
+        ("<think>a</think><think>more \\boxed{5}", None),
+        ("[THINK]x[/THINK]y", "y"),
+    ],
+)
+def test_answer_part(text: str, expected: str | None) -> None:
+    assert answer_part(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"so \boxed{5}.", "5"),
+        (r"\boxed{\frac{1}{\sqrt{2}}}", r"\frac{1}{\sqrt{2}}"),
+        (r"\boxed 5", "5"),
+        (r"$\boxed 52$ is it", "52"),
+        (r"\boxed{1} no wait, \boxed{2}", "2"),
+        (r"\boxed{1}, and $\boxed{2}$", "1, 2"),
+        (r"$x=\boxed{1}$ or $\boxed{2}$", "1, 2"),
+        ("\\boxed{7}\n\n\\boxed{7}", "7"),
+        (r"\boxed{3}. Again: \boxed{}", "3"),
+        (r"\boxed{}", None),
+        (r"\boxed{ }", None),
+        (r"\boxed{\boxed{4}}", r"\boxed{4}"),
+        (r"\fbox{9}", "9"),
+        (r"a set { and \boxed{5}", "5"),
+        (r"\boxed{\{1,2\}}", r"\{1,2\}"),
+        (r"$\boxed{\frac{1}{2}$ is the answer", r"\frac{1}{2}"),
+        (r"\boxed{12", None),
+        (r"\boxed{3} then \boxed{12", "3"),
+        ("nothing", None),
+        (r"\boxedtext{5}", None),
+    ],
+)
+def test_boxed(text: str, expected: str | None) -> None:
+    assert boxed(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The answer is 5.", "5"),
+        ("The answer is 3.5. Good.", "3.5"),
+        ("Therefore, the final answer is: $\\frac{1}{2}$.", "$\\frac{1}{2}$"),
+        ("**Answer:** 12 apples", "12 apples"),
+        ("**Final Answer**\n\n**Answer: 7**", "7"),
+        ("#### 42", "42"),
+        ("The answer is 4. No: the answer is 5 because 2+3=5.", "5"),
+        ("The correct answer to the question is B, which is blue", "B"),
+        ("The answer is:\n\n12\n\nDone", "12"),
+        ("The answer is not 5", None),
+        ("I cannot answer.", None),
+    ],
+)
+def test_stated(text: str, expected: str | None) -> None:
+    assert stated(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("so 3 + 4 = 7.", "7"),
+        ("it is -5", "-5"),
+        ("8-5", "5"),
+        ("we get $1,234.50 in all", "$1,234.50"),
+        ("that is 30%", "30%"),
+        ("about 1/2", "1/2"),
+        ("gives \\frac{3}{4} of it", "\\frac{3}{4}"),
+        ("none", None),
+    ],
+)
+def test_last_number(text: str, expected: str | None) -> None:
+    assert last_number(text) == expected
+
+
+def test_rules_are_tried_in_the_order_given() -> None:
+    text = r"The answer is 4. I mean \boxed{5}. There are 6."
+    finds = [(found.text, found.rule) for found in candidates(text, ("stated", "boxed"))]
+    assert finds == [("4", "stated"), ("5", "boxed")]
+    assert next(candidates(text, ("last-number",))).text == "6"
+
+
+def test_special_tokens_are_no_part_of_an_answer() -> None:
+    assert next(candidates("The answer is 5<|im_end|>", ("stated",))).text == "5"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\boxed{" * 20_000,
+        "\\boxed{" * 20_000 + "}" * 20_000,
+        "\\boxed" * 20_000,
+        "{" * 100_000 + "\\boxed{1}",
+        "the answer is " * 10_000,
+        "answer" * 20_000,
+        "1," * 50_000,
+        "<think>" * 20_000,
+        " " * 100_000,
+        "9" * 100_000,
+        "\\frac{" * 20_000,
+    ],
+)
+def test_time_is_linear(text: str) -> None:
+    begin = time.perf_counter()
+    tail = answer_part(text)
+    list(candidates(tail or "", ("boxed", "stated", "last-number")))
+    assert time.perf_counter() - begin < 1.0

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.mcq import McqJudge, options_of
+from smallscale_ci.records import Outcome, Problem
+
+SPEC = JudgeSpec("mcq")
+QUESTION = """Which effect is the most likely?
+
+Options:
+A. Planetary density will decrease.
+B. Planetary years will become longer.
+C. Planetary days will become shorter.
+D. Planetary gravity will become stronger.
+"""
+ARC = Path(__file__).parents[4] / "shared/data/bench/mcq/arc-c/test_arc-c.parquet"
+
+
+def rule(text: str, gold: str = "C", question: str = QUESTION, spec: JudgeSpec = SPEC) -> Outcome:
+    return McqJudge().judge(Problem("p", "t", question, gold), text, spec).outcome
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\boxed{C}",
+        r"\boxed{(C)}",
+        r"\boxed{c}",
+        r"\boxed{\text{C}}",
+        r"\boxed{\textbf{(C) }}",
+        r"\boxed{C.}",
+        r"\boxed{C. Planetary days will become shorter.}",
+        r"\boxed{C Planetary days will become shorter}",
+        r"\boxed{\text{Planetary days will become shorter}}",
+        r"\boxed{Option C}",
+        "The answer is C.",
+        "The correct answer is (C) because days shorten.",
+        "The answer is **C**.",
+        "Answer: C",
+        "The answer is: C. Planetary days will become shorter.",
+        "<think>\\boxed{A}</think> so \\boxed{C}",
+        "\\boxed{A} no, \\boxed{C}",
+        "the answer is planetary days will become shorter.",
+    ],
+)
+def test_correct(text: str) -> None:
+    assert rule(text) is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"\boxed{B}", Outcome.WRONG),
+        (r"\boxed{E}", Outcome.WRONG),
+        (r"\boxed{B, C}", Outcome.WRONG),
+        (r"\boxed{A and C}", Outcome.WRONG),
+        (r"\boxed{}", Outcome.UNPARSED),
+        ("", Outcome.UNPARSED),
+        ("C", Outcome.UNPARSED),
+        ("A planet turns faster. Consider C", Outcome.UNPARSED),
+        ("The answer is A planet.", Outcome.UNPARSED),
+        ("<think> so \\boxed{C}", Outcome.UNPARSED),
+        (r"\boxed{days}", Outcome.UNPARSED),
+    ],
+)
+def test_not_correct(text: str, expected: Outcome) -> None:
+    assert rule(text) is expected
+
+
+def test_letter_rule_takes_letters_that_stand_alone() -> None:
+    spec = JudgeSpec("mcq", ("boxed", "stated", "letter"))
+    for text in ("C", "(C)", "C.", "**C**", "C. Planetary days", "It slows.\n\nC"):
+        assert rule(text, spec=spec) is Outcome.CORRECT, text
+    assert rule("A planet turns", spec=spec) is Outcome.UNPARSED
+
+
+def test_options_come_from_choices_or_from_the_question() -> None:
+    problem = Problem("p", "t", "Pick", "B", choices=("red", "blue", "navy blue"))
+    assert McqJudge().judge(problem, r"\boxed{blue}", SPEC).outcome is Outcome.CORRECT
+    assert options_of(Problem("p", "t", QUESTION, "A")).labels == ("A", "B", "C", "D")
+
+
+def test_two_options_with_the_same_text_identify_none() -> None:
+    problem = Problem("p", "t", "Pick", "B", choices=("the red", "red", "blue"))
+    assert McqJudge().judge(problem, r"\boxed{red}", SPEC).outcome is Outcome.UNPARSED
+
+
+def test_options_that_are_numbers() -> None:
+    question = "How many?\nA. 1\nB. 2\nC. 12\nD. 0.5"
+    assert rule(r"\boxed{12}", "C", question) is Outcome.CORRECT
+    assert rule(r"\boxed{2}", "B", question) is Outcome.CORRECT
+    assert rule(r"\boxed{3}", "C", question) is Outcome.UNPARSED
+
+
+def test_labels_that_are_digits() -> None:
+    question = "How many?\nOptions:\n1. 23\n2. 47\n3. 94\n4. 188\n"
+    assert rule(r"\boxed{2}", "2", question) is Outcome.CORRECT
+    assert rule(r"\boxed{B}", "2", question) is Outcome.CORRECT
+    assert rule(r"\boxed{47}", "2", question) is Outcome.CORRECT
+    assert rule(r"\boxed{3}", "2", question) is Outcome.WRONG
+
+
+def test_a_gold_that_is_no_option_is_an_error_not_a_wrong_answer() -> None:
+    assert rule(r"\boxed{C}", gold="F") is Outcome.ERRORED
+
+
+def test_every_published_gold_is_equal_to_itself() -> None:
+    if not ARC.exists():
+        assert not os.environ.get("CI"), f"{ARC} is missing"
+        pytest.skip(f"{ARC} is missing")
+    rows = pq.read_table(ARC).to_pylist()
+    wrong = [
+        row
+        for row in rows
+        if rule(f"\\boxed{{{row['answer']}}}", row["answer"], row["problem"]) is not Outcome.CORRECT
+    ]
+    assert (len(rows), wrong) == (1172, [])
+    for row in rows:  # its text alone names it, too, where no other option has the same text
+        options = options_of(Problem("p", "t", row["problem"], row["answer"]))
+        index = options.index(row["answer"])
+        assert index is not None
+        if options.texts.count(options.texts[index]) == 1:
+            text = f"The answer is:\n\\boxed{{\\text{{{options.texts[index]}}}}}"
+            assert rule(text, row["answer"], row["problem"]) is Outcome.CORRECT, row
