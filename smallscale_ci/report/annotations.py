@@ -1,0 +1,39 @@
+"""GitHub workflow commands: one annotation for each failed check."""
+
+from __future__ import annotations
+
+from smallscale_ci.records import Check, VerdictKind
+from smallscale_ci.report import formats, text
+from smallscale_ci.report.escape import command_data, command_property, one_line
+from smallscale_ci.report.interface import ReportData
+
+
+def render(data: ReportData) -> str:
+    """Workflow commands, one a line, or nothing: for the log of a GitHub Actions step.
+
+    A failed check is an ``::error``, and so is a run with no valid verdict; an undecided check is
+    a ``::warning``, for the policy may let it through.
+    """
+    verdict = data.verdict
+    if verdict is None or verdict.kind is VerdictKind.INVALID:
+        kind, _, message = text.headline(data).partition(": ")
+        return _command("error", f"smallscale: {kind}", message)
+    if verdict.kind is VerdictKind.PASS:
+        return ""
+    level = "error" if verdict.kind is VerdictKind.REGRESSED else "warning"
+    failed = [c for c in verdict.checks if c.gated and c.kind is verdict.kind]
+    return "".join(_command(level, _title(check), _message(check)) for check in failed)
+
+
+def _title(check: Check) -> str:
+    return f"smallscale: {text.check_name(check)} {check.kind.value}"
+
+
+def _message(check: Check) -> str:
+    advice = f" {check.advice}" if check.advice else ""
+    return f"{text.check_sentence(check)}; difference {formats.difference(check)}.{advice}"
+
+
+def _command(level: str, title: str, message: str) -> str:
+    title, message = one_line(title), one_line(message)
+    return f"::{level} title={command_property(title)}::{command_data(message)}\n"

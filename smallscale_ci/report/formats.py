@@ -1,0 +1,119 @@
+"""How numbers look in all reports: one place for each rule.
+
+Rates are shown in per cent, their differences in points; token differences, stored as log ratios
+of means, as relative change. What is not known (NaN) is a dash.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from smallscale_ci.records import Check, Estimate, Metric
+
+UNKNOWN = "–"
+
+
+def number(value: float | str) -> str:
+    """A plain quantity: ``1,234``, ``12.3``, ``0.0123``."""
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return UNKNOWN
+    if value == int(value) or abs(value) >= 1000:
+        return _minus(f"{value:,.0f}")
+    return _minus(f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3g}")
+
+
+def rate(value: float) -> str:
+    """A fraction as ``52.3 %``."""
+    return _known(value, lambda v: f"{100 * v:.1f} %")
+
+
+def tokens(value: float) -> str:
+    """A mean number of tokens: ``98.4``, ``1,234``."""
+    return _known(value, lambda v: f"{v:,.1f}" if v < 1000 else f"{v:,.0f}")
+
+
+def p_value(value: float) -> str:
+    """``p = 0.012`` or ``p < 0.001``."""
+    if not math.isfinite(value):
+        return f"p {UNKNOWN}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def level(metric: Metric, value: float) -> str:
+    """A level of ``metric`` on one side."""
+    return tokens(value) if metric is Metric.TOKENS else rate(value)
+
+
+def level_interval(metric: Metric, estimate: Estimate) -> str:
+    """``52.3 % [49.1, 55.5]``."""
+    low, high = (level(metric, v).removesuffix(" %") for v in (estimate.low, estimate.high))
+    return f"{level(metric, estimate.value)} [{low}, {high}]"
+
+
+def unit(metric: Metric) -> str:
+    """The unit of differences of ``metric``: percentage points, or per cent of the mean."""
+    return "%" if metric is Metric.TOKENS else "pt"
+
+
+def change(metric: Metric, value: float) -> float:
+    """A stored difference as it is shown: points, or relative change in per cent."""
+    if metric is not Metric.TOKENS:
+        return 100 * value
+    return 100 * math.expm1(value) if value < 100 else math.inf
+
+
+def difference(check: Check) -> str:
+    """``−12.3 pt [−15.1, −9.4]``, ``+34.2 % [+30.1, +38.4]``."""
+    metric, estimate = check.metric, check.estimate
+    value, low, high = (
+        signed(change(metric, v)) for v in (estimate.value, estimate.low, estimate.high)
+    )
+    return f"{value} {unit(metric)} [{low}, {high}]"
+
+
+def margin(check: Check) -> str:
+    """``2 pt`` or ``5 %``; a dash for a check that is shown but not gated."""
+    if not check.gated:
+        return UNKNOWN
+    return _known(100 * check.margin, lambda v: f"{v:.3g} {unit(check.metric)}")
+
+
+def verdict_word(check: Check) -> str:
+    """The verdict of a check, or that it does not count."""
+    return check.kind.value if check.gated else "not gated"
+
+
+def used_margin(check: Check) -> tuple[float, float, float]:
+    """Loss as a multiple of the margin, (low, value, high): 1 is the margin, below 0 is better.
+
+    It puts all metrics on one axis.
+    """
+    estimate = check.estimate
+    ends = (estimate.low, estimate.value, estimate.high)
+    if check.metric is Metric.TOKENS:
+        scale = math.log1p(check.margin)
+    else:
+        scale = -check.margin if check.metric is Metric.ACCURACY else check.margin
+    if not scale or not math.isfinite(scale):
+        return (math.nan, math.nan, math.nan)
+    low, value, high = sorted(end / scale for end in ends)
+    return low, value, high
+
+
+def _known(value: float, shown: Callable[[float], str]) -> str:
+    return _minus(shown(value)) if math.isfinite(value) else UNKNOWN
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and one decimal; ``0.0`` when that is what is left."""
+    if math.isinf(value):
+        return "+∞" if value > 0 else "−∞"
+    text = _known(value, lambda v: f"{v:+.1f}" if abs(v) < 1000 else f"{v:+,.0f}")
+    return "0.0" if text in {"+0.0", "−0.0"} else text
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

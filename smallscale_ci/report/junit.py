@@ -1,0 +1,67 @@
+"""The verdict as JUnit XML, which every CI system can show: one test case for each check."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from smallscale_ci.records import Check, VerdictKind
+from smallscale_ci.report import formats, text
+from smallscale_ci.report.escape import clean
+from smallscale_ci.report.interface import ReportData
+
+
+def render(data: ReportData) -> str:
+    """JUnit XML with a final newline.
+
+    REGRESSED and INCONCLUSIVE are failures of that type, INVALID is an error, a check that is not
+    gated is skipped. What is wrong with the run as a whole is a test case called ``verdict``.
+    """
+    suite = TestSuite(clean(f"smallscale {data.suite}"))
+    checks = data.verdict.checks if data.verdict else ()
+    for check in checks:
+        suite.add_testcase(_case(data, check))
+    kind = data.verdict.kind if data.verdict else VerdictKind.INVALID
+    if kind is not VerdictKind.PASS and all(check.kind is not kind for check in checks):
+        suite.add_testcase(_verdict_case(data, kind))
+    suite.add_property("model", clean(data.model))
+    suite.add_property("baseline", clean(data.baseline_name))
+    suite.add_property("run", clean(data.run_id))
+    xml = JUnitXml("smallscale")
+    xml.add_testsuite(suite)
+    xml.update_statistics()
+    stream = BytesIO()
+    xml.write(stream, pretty=True)
+    return stream.getvalue().decode().rstrip() + "\n"
+
+
+def _case(data: ReportData, check: Check) -> TestCase:
+    case = TestCase(check.metric.value, classname=clean(f"{data.suite}.{check.task}"))
+    message = clean(f"{text.check_sentence(check)}; difference {formats.difference(check)}")
+    if not check.gated:
+        case.result = [Skipped(f"not gated; {message}")]
+    elif check.kind is VerdictKind.INVALID:
+        case.result = [_explained(Error(message, check.kind.value), check)]
+    elif check.kind is not VerdictKind.PASS:
+        case.result = [_explained(Failure(message, check.kind.value), check)]
+    else:
+        case.system_out = message
+    return case
+
+
+def _explained(result: Error | Failure, check: Check) -> Error | Failure:
+    lines = [
+        f"worse at all: {formats.p_value(check.adjusted_p)} (Holm), level {check.boundary:.3g}",
+        f"worse by the margin: {formats.p_value(check.pass_p)}, level {check.pass_boundary:.3g}",
+        check.advice,
+    ]
+    result.text = clean("\n".join(line for line in lines if line))
+    return result
+
+
+def _verdict_case(data: ReportData, kind: VerdictKind) -> TestCase:
+    case = TestCase("verdict", classname=clean(data.suite))
+    result = Error if kind is VerdictKind.INVALID else Failure
+    case.result = [result(clean(text.headline(data)), kind.value)]
+    return case

@@ -1,0 +1,208 @@
+"""The report as GitHub Markdown: for the step summary and the comment on a pull request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from smallscale_ci.records import Check, Flip, Metric, Summary, Verdict, VerdictKind
+from smallscale_ci.report import formats, text
+from smallscale_ci.report.escape import markdown, markdown_code
+from smallscale_ci.report.interface import ReportData
+
+COMMENT_LIMIT = 65_536  # characters in a GitHub comment
+SUMMARY_LIMIT = 1 << 20  # bytes in a step summary
+_SIGNS = {
+    VerdictKind.PASS: "✅",
+    VerdictKind.REGRESSED: "❌",
+    VerdictKind.INCONCLUSIVE: "⚠️",
+    VerdictKind.INVALID: "🚫",
+}
+_CUT = "\n*The rest was cut to fit GitHub's limit; the run folder holds the whole report.*\n"
+_CELL = 160  # characters of model text in one cell
+_REACH = 3  # margins on either side of zero in the chart
+_STEP = 6  # columns for one margin
+
+
+def render(data: ReportData, limit: int = COMMENT_LIMIT) -> str:
+    """Markdown of at most ``limit`` bytes in UTF-8, and so of at most ``limit`` characters.
+
+    Whole sections are kept, the most important first; where one does not fit, a note says so.
+    """
+    kept = ""
+    room = limit - len(_CUT.encode())
+    for section in _sections(data):
+        addition = section if not kept else f"\n{section}"
+        if len((kept + addition).encode()) > room:
+            return kept + _fitting_lines(addition, room - len(kept.encode())) + _CUT
+        kept += addition
+    return kept
+
+
+def _fitting_lines(section: str, room: int) -> str:
+    """The first lines of a section that fit; none of a folded or fenced one, which must close."""
+    if "<details>" in section or "```" in section:
+        return ""
+    kept = ""
+    for line in section.splitlines(keepends=True):
+        if len((kept + line).encode()) > room:
+            break
+        kept += line
+    return kept
+
+
+def _sections(data: ReportData) -> Iterator[str]:
+    verdict = data.verdict
+    sign = _SIGNS[verdict.kind] if verdict else "⏸️"
+    yield f"### {sign} {markdown(text.headline(data))}\n"
+    if verdict and verdict.checks:
+        yield _checks(verdict.checks)
+        yield _chart(verdict.checks)
+    else:
+        yield _levels(data.candidate)
+    yield from _bullets(data)
+    if verdict and verdict.differences:
+        yield _differences(verdict)
+    if verdict and verdict.flips:
+        yield _flips(data, verdict)
+    yield _provenance(data)
+
+
+def _checks(checks: Iterable[Check]) -> str:
+    rows = [
+        (
+            markdown(check.task),
+            check.metric.value,
+            formats.level(check.metric, check.baseline),
+            formats.level(check.metric, check.candidate),
+            markdown(formats.difference(check)),
+            formats.margin(check),
+            f"**{formats.verdict_word(check)}**",
+        )
+        for check in checks
+    ]
+    header = ("task", "metric", "baseline", "candidate", "difference", "margin", "verdict")
+    return _table(header, "--rrrr-", rows)
+
+
+def _levels(summary: Summary) -> str:
+    rows = [
+        (
+            markdown(task.task),
+            markdown(formats.level_interval(Metric.ACCURACY, task.accuracy)),
+            markdown(formats.level_interval(Metric.TOKENS, task.tokens)),
+            markdown(formats.level_interval(Metric.TRUNCATION, task.truncation)),
+        )
+        for task in summary.tasks
+    ]
+    return _table(("task", "accuracy", "tokens", "truncation"), "-rrr", rows)
+
+
+def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
+    """A table; ``align`` has one letter for each column, ``r`` for right."""
+    rule = ["--:" if letter == "r" else ":--" for letter in align]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))
+
+
+def _chart(checks: Iterable[Check]) -> str:
+    """Every gated check as an interval on one axis, in margins: ``0`` no change, ``1`` too much."""
+    shown = [check for check in checks if check.gated]
+    # Two names are padded to one width; a fence takes them literally, whatever they hold.
+    names = [_fenced(text.check_name(check)) for check in shown]
+    width = max((len(name) for name in names), default=0)
+    if not names:
+        return ""
+    axis = [" "] * (2 * _REACH * _STEP + 1)
+    for mark, label in ((-1, "−1"), (0, "0"), (1, "1")):
+        start = (mark + _REACH) * _STEP - (len(label) - 1)
+        axis[start : start + len(label)] = label
+    rows = [f"{name:<{width}}  {_interval(c)}" for name, c in zip(names, shown, strict=True)]
+    ruler = f"{'loss in margins':<{width}}  {''.join(axis).rstrip()}"
+    return "```text\n" + "\n".join([*rows, ruler]) + "\n```\n"
+
+
+def _fenced(name: str) -> str:
+    return "".join(c for c in name if c != "`" and c.isprintable())[:40]
+
+
+def _interval(check: Check) -> str:
+    last = 2 * _REACH * _STEP
+    cells = [" "] * (last + 1)
+    cells[_REACH * _STEP], cells[(_REACH + 1) * _STEP] = "│", "┊"
+    ends = formats.used_margin(check)
+    if any(map(math.isnan, ends)):
+        return "".join(cells).rstrip()
+    place = [round((min(max(end, -_REACH), _REACH) + _REACH) * _STEP) for end in ends]
+    low, value, high = place
+    cells[low : high + 1] = "─" * (high - low + 1)
+    if ends[0] < -_REACH:
+        cells[0] = "◄"
+    if ends[2] > _REACH:
+        cells[last] = "►"
+    cells[value] = "●"
+    return "".join(cells).rstrip()
+
+
+def _bullets(data: ReportData) -> Iterator[str]:
+    lines = list(text.details(data))
+    if not text.all_fine(data):
+        lines.append(text.accounting(data))
+    if data.verdict:
+        lines += data.verdict.notes
+    if lines:
+        yield "".join(f"- {markdown(line)}\n" for line in lines)
+    if data.next_steps:
+        yield "".join(f"- **Next:** {markdown(step)}\n" for step in data.next_steps)
+
+
+def _differences(verdict: Verdict) -> str:
+    rows = [
+        (
+            markdown_code(item.key),
+            markdown_code(item.baseline, _CELL),
+            markdown_code(item.candidate, _CELL),
+            "yes" if item.allowed else "no",
+        )
+        for item in verdict.differences
+    ]
+    return "The two runs differ:\n\n" + _table(
+        ("key", "baseline", "candidate", "allowed"), "----", rows
+    )
+
+
+def _flips(data: ReportData, verdict: Verdict) -> str:
+    rows = [_flip_row(data, flip) for flip in text.worst_flips(verdict)]
+    title = f"**Flips:** {text.flip_count(verdict)}\n"
+    header = ("problem", "accuracy", "tokens", "question", "gold", "answered")
+    return title + ("\n" + _table(header, "-rr---", rows) if rows else "")
+
+
+def _flip_row(data: ReportData, flip: Flip) -> tuple[str, ...]:
+    row = (
+        f"{markdown(flip.task)} {markdown_code(flip.problem_id[:12])}",
+        f"{formats.rate(flip.baseline)} → {formats.rate(flip.candidate)}",
+        f"{formats.tokens(flip.baseline_tokens)} → {formats.tokens(flip.candidate_tokens)}",
+    )
+    excerpt = data.excerpts.get(flip.problem_id)
+    if excerpt is None:
+        return (*row, formats.UNKNOWN, formats.UNKNOWN, formats.UNKNOWN)
+    answer = text.answer_words(text.shown_answer(excerpt.candidate))
+    words = (excerpt.question, excerpt.gold, answer)
+    return (*row, *(markdown_code(word, _CELL) for word in words))
+
+
+def _provenance(data: ReportData) -> str:
+    facts = {
+        "run": data.run_id,
+        "model": data.model,
+        "suite": data.suite,
+        "profile": data.profile,
+        "baseline": data.baseline_name or "none",
+        "run folder": data.run_folder,
+        **data.provenance,
+        **{name: formats.number(value) for name, value in data.metrics.items()},
+    }
+    rows = [(markdown(key), markdown_code(value, _CELL)) for key, value in facts.items() if value]
+    policy = f" · {markdown(text.look(data.verdict))}" if data.verdict else ""
+    table = _table(("key", "value"), "--", rows)
+    return f"<details><summary>Provenance{policy}</summary>\n\n{table}\n</details>\n"

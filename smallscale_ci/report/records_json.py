@@ -1,0 +1,129 @@
+"""Verdicts and summaries as JSON (``verdict.json``, ``summary.json``) and back.
+
+JSON has no NaN and no infinity: a number that is not known is ``null``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from enum import Enum
+from typing import Any, TypeVar
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.records import (
+    Accounting,
+    Check,
+    Difference,
+    Estimate,
+    Flip,
+    Metric,
+    Summary,
+    TaskSummary,
+    Verdict,
+    VerdictKind,
+)
+
+SCHEMA_VERSION = 1
+_T = TypeVar("_T")
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """``verdict`` as JSON values: the fields of the record, and ``schema_version``."""
+    return {"schema_version": SCHEMA_VERSION, **_plain(asdict(verdict))}
+
+
+def summary_json(summary: Summary) -> dict[str, Any]:
+    """``summary`` as JSON values: the fields of the record, and ``schema_version``."""
+    return {"schema_version": SCHEMA_VERSION, **_plain(asdict(summary))}
+
+
+def verdict_from_json(value: Mapping[str, Any]) -> Verdict:
+    """The verdict that ``verdict_json`` wrote; ``null`` becomes NaN.
+
+    Raises ``DataError`` for another schema version, and for missing, unknown or wrong fields.
+    """
+    return _read(value, "verdict", _verdict)
+
+
+def summary_from_json(value: Mapping[str, Any]) -> Summary:
+    """The summary that ``summary_json`` wrote; ``null`` becomes NaN.
+
+    Raises ``DataError`` for another schema version, and for missing, unknown or wrong fields.
+    """
+    return _read(value, "summary", _summary)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` with enums as their words, tuples as lists and unknown numbers as ``None``."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _read(value: Mapping[str, Any], name: str, build: Callable[[dict[str, Any]], _T]) -> _T:
+    hint = "Run `smallscale compare` again: it writes the file anew."
+    if not isinstance(value, Mapping):
+        raise DataError(f"The {name} is no JSON object.", hint)
+    version = value.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise DataError(
+            f"The {name} has schema version {version!r}; this version reads {SCHEMA_VERSION}.", hint
+        )
+    try:
+        return build({key: item for key, item in value.items() if key != "schema_version"})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"The {name} cannot be read: {error}.", hint) from error
+
+
+def _verdict(value: dict[str, Any]) -> Verdict:
+    return Verdict(
+        **{
+            **value,
+            "kind": VerdictKind(value["kind"]),
+            "reasons": tuple(value["reasons"]),
+            "checks": tuple(_check(check) for check in value["checks"]),
+            "accounting": Accounting(**value["accounting"]),
+            "differences": tuple(Difference(**item) for item in value["differences"]),
+            "flips": tuple(Flip(**_numbers(Flip, item)) for item in value["flips"]),
+            "notes": tuple(value["notes"]),
+        }
+    )
+
+
+def _check(value: dict[str, Any]) -> Check:
+    typed = {
+        "metric": Metric(value["metric"]),
+        "kind": VerdictKind(value["kind"]),
+        "estimate": _estimate(value["estimate"]),
+    }
+    return Check(**{**_numbers(Check, value), **typed})
+
+
+def _summary(value: dict[str, Any]) -> Summary:
+    return Summary(**{**value, "tasks": tuple(_task(task) for task in value["tasks"])})
+
+
+def _task(value: dict[str, Any]) -> TaskSummary:
+    levels = {key: _estimate(value[key]) for key in ("accuracy", "tokens", "truncation")}
+    return TaskSummary(**{**_numbers(TaskSummary, value), **levels})
+
+
+def _estimate(value: dict[str, Any]) -> Estimate:
+    return Estimate(**_numbers(Estimate, value))
+
+
+def _numbers(record: type, value: dict[str, Any]) -> dict[str, Any]:
+    """``value`` with NaN for ``null`` in the fields of ``record`` that are plain floats."""
+    # Annotations are text because the records module postpones them.
+    floats = {item.name for item in fields(record) if item.type == "float"}
+    return {
+        key: math.nan if item is None and key in floats else item for key, item in value.items()
+    }

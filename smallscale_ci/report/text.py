@@ -1,0 +1,157 @@
+"""The wording of all reports: the sentences and choices that every renderer shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from smallscale_ci.records import Check, Flip, Metric, Outcome, Verdict, VerdictKind
+from smallscale_ci.report.formats import change, level, signed
+from smallscale_ci.report.interface import Answer, ReportData
+
+WORST_FLIPS = 10
+_NAMED_CHECKS = 3  # a sentence names so many checks, the table has them all
+
+
+def check_name(check: Check) -> str:
+    """``gsm8k accuracy``."""
+    return f"{check.task} {check.metric.value}"
+
+
+def check_sentence(check: Check) -> str:
+    """What happened to one check: how much, from where to where, against which margin."""
+    metric = check.metric
+    moved = change(metric, check.estimate.value)
+    levels = f"from {level(metric, check.baseline)} to {level(metric, check.candidate)}"
+    if not math.isfinite(moved):
+        return f"{check_name(check)} could not be compared ({levels})"
+    size = signed(moved).lstrip("+−")
+    if size == "0.0":
+        return f"{check_name(check)} is unchanged at {level(metric, check.candidate)}"
+    word = "rose" if moved > 0 else "fell"
+    unit = "%" if metric is Metric.TOKENS else "points"
+    limit = f"; margin {100 * check.margin:.3g} {unit}" if check.gated else ""
+    return f"{check_name(check)} {word} by {size} {unit}, {levels}{limit}"
+
+
+def headline(data: ReportData) -> str:
+    """The verdict in one sentence, its first word the kind."""
+    verdict = data.verdict
+    if verdict is None:
+        return _without_verdict(data)
+    against = data.baseline_name or "the baseline"
+    if verdict.kind is VerdictKind.INVALID:
+        why = verdict.reasons[0] if verdict.reasons else "The two runs cannot be compared."
+        return f"INVALID: no conclusion about {data.model} against {against}. {why}"
+    gated = [check for check in verdict.checks if check.gated]
+    if verdict.kind is VerdictKind.PASS:
+        if verdict.reproduced_exactly:
+            return f"PASS: {data.model} reproduces {against} exactly, sample by sample."
+        return (
+            f"PASS: {data.model} holds {against} on {data.suite}: "
+            f"{_count(len(gated), 'check')} within the margins."
+        )
+    if verdict.kind is VerdictKind.REGRESSED:
+        worse = [check_sentence(c).split(", from")[0] for c in gated if c.kind is verdict.kind]
+        return f"REGRESSED: {data.model} is worse than {against}: {_named(worse, '; ')}."
+    undecided = [check_name(c) for c in gated if c.kind is verdict.kind]
+    return (
+        f"INCONCLUSIVE: {data.model} against {against}: {len(undecided)} of "
+        f"{_count(len(gated), 'check')} undecided after look {verdict.look} of {verdict.of}: "
+        f"{_named(undecided, ', ')}."
+    )
+
+
+def _without_verdict(data: ReportData) -> str:
+    planned, done = data.candidate.planned, sum(data.candidate.outcomes.values())
+    if data.status == "interrupted":
+        return f"INTERRUPTED: {done:,} of {_count(planned, 'sample')} done, nothing compared."
+    return f"NO VERDICT: {data.model} on {data.suite} has no baseline to be compared with."
+
+
+def details(data: ReportData) -> tuple[str, ...]:
+    """Reasons that the headline has not given yet, then advice of the undecided checks."""
+    verdict = data.verdict
+    if verdict is None:
+        return ()
+    reasons = verdict.reasons[1 if verdict.kind is VerdictKind.INVALID else 0 :]
+    advice = tuple(f"{check_name(c)}: {c.advice}" for c in verdict.checks if c.advice and c.gated)
+    return (*reasons, *advice)
+
+
+def look(verdict: Verdict) -> str:
+    """Which policy decided, and after how many looks at the data."""
+    return f"Policy {verdict.policy}, look {verdict.look} of {verdict.of}."
+
+
+def accounting(data: ReportData) -> str:
+    """Every planned sample of the candidate by outcome; a rest without an outcome is missing."""
+    planned, outcomes, unpaired = _accounts(data)
+    missing = planned - sum(outcomes.values())
+    counts = [(o.value.lower(), outcomes.get(o.value, 0)) for o in Outcome]
+    shown = ", ".join(f"{n:,} {word}" for word, n in [*counts, ("missing", missing)] if n)
+    line = f"{_count(planned, 'sample')} planned: {shown or 'none judged'}."
+    return f"{line} {_count(unpaired, 'problem')} on one side only." if unpaired else line
+
+
+def all_fine(data: ReportData) -> bool:
+    """Whether every planned sample was simply right or wrong, so that nobody need be told."""
+    planned, outcomes, unpaired = _accounts(data)
+    simple = sum(outcomes.get(o.value, 0) for o in (Outcome.CORRECT, Outcome.WRONG))
+    return simple == planned and not unpaired
+
+
+def _accounts(data: ReportData) -> tuple[int, Mapping[str, int], int]:
+    """(planned samples, samples by outcome, problems on one side only)."""
+    if data.verdict is None:
+        return data.candidate.planned, data.candidate.outcomes, 0
+    counted = data.verdict.accounting
+    return counted.planned, counted.outcomes, counted.unpaired
+
+
+def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
+    """The problems that lost most accuracy, then those that grew most."""
+    lost = [flip for flip in verdict.flips if flip.candidate < flip.baseline]
+    lost.sort(
+        key=lambda f: (
+            f.candidate - f.baseline,
+            f.baseline_tokens - f.candidate_tokens,
+            f.task,
+            f.problem_id,
+        )
+    )
+    return tuple(lost[:WORST_FLIPS])
+
+
+def flip_count(verdict: Verdict) -> str:
+    """How many problems lost accuracy and how many gained."""
+    lost = sum(flip.candidate < flip.baseline for flip in verdict.flips)
+    return f"{_count(lost, 'problem')} lost accuracy, {len(verdict.flips) - lost:,} gained."
+
+
+def shown_answer(answers: Iterable[Answer]) -> Answer | None:
+    """The answer that explains a loss: the first that is not correct, else the first."""
+    answers = tuple(answers)
+    wrong = (answer for answer in answers if answer.outcome is not Outcome.CORRECT)
+    return next(wrong, answers[0] if answers else None)
+
+
+def answer_words(answer: Answer | None) -> str:
+    """What was answered, in a few words, with the judge's reason when it was not right."""
+    if answer is None:
+        return "not stored"
+    given = answer.extracted if answer.extracted is not None else "no answer"
+    if answer.outcome is Outcome.CORRECT:
+        return given
+    reason = f": {answer.reason}" if answer.reason else ""
+    return f"{given} ({answer.outcome.value}{reason})"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _named(names: list[str], separator: str) -> str:
+    rest = len(names) - _NAMED_CHECKS
+    shown = separator.join(names[:_NAMED_CHECKS])
+    return f"{shown}{separator}and {rest} more" if rest > 0 else shown

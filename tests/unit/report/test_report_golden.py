@@ -1,0 +1,68 @@
+"""Every renderer, on every kind of verdict, against files that a person has read.
+
+``UPDATE_GOLDEN=1 pytest tests/unit/report`` writes them anew; read the difference before you
+commit it.
+"""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from report_examples import EXAMPLES
+from rich.console import Console
+
+from smallscale_ci.ids import pretty_json
+from smallscale_ci.report import annotations, console, junit, markdown, records_json
+from smallscale_ci.report.interface import ReportData
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def plain(data: ReportData, width: int = 80) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(console.render(data, width))
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+def verdict_file(data: ReportData) -> str:
+    return pretty_json(records_json.verdict_json(data.verdict)) if data.verdict else ""
+
+
+RENDERERS = {
+    "txt": plain,
+    "md": markdown.render,
+    "junit.xml": junit.render,
+    "annotations.txt": annotations.render,
+    "verdict.json": verdict_file,
+}
+
+
+@pytest.mark.parametrize("suffix", RENDERERS)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_golden(name: str, suffix: str) -> None:
+    path = GOLDEN / f"{name}.{suffix}"
+    rendered = RENDERERS[suffix](EXAMPLES[name])
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.unlink(missing_ok=True)
+        if rendered:
+            path.write_text(rendered)
+    assert rendered == (path.read_text() if path.exists() else "")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_console_fits_80_columns_and_says_the_verdict_first(name: str) -> None:
+    lines = plain(EXAMPLES[name]).splitlines()
+    assert max(map(len, lines)) <= 80
+    first_word = lines[0].split(":")[0]
+    verdict = EXAMPLES[name].verdict
+    known = {verdict.kind.value} if verdict else {"INTERRUPTED", "NO VERDICT"}
+    assert first_word in known
+
+
+def test_colour_is_left_out_where_the_console_has_none() -> None:
+    stream = io.StringIO()
+    coloured = Console(file=stream, width=80, force_terminal=True, color_system="standard")
+    coloured.print(console.render(EXAMPLES["regressed"]))
+    assert "\x1b[1;31mREGRESSED" in stream.getvalue()
+    assert "\x1b" not in plain(EXAMPLES["regressed"])

@@ -1,0 +1,75 @@
+"""``verdict.json`` and ``summary.json``: what machines read, and back."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_examples import EXAMPLES, REGRESSED, SUMMARY, estimate, invalid_verdict, verdict
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.ids import pretty_json
+from smallscale_ci.report.records_json import (
+    summary_from_json,
+    summary_json,
+    verdict_from_json,
+    verdict_json,
+)
+
+
+@pytest.mark.parametrize("name", [name for name, data in EXAMPLES.items() if data.verdict])
+def test_a_verdict_survives_the_way_through_json(name: str) -> None:
+    made = EXAMPLES[name].verdict
+    assert verdict_from_json(json.loads(pretty_json(verdict_json(made)))) == made
+
+
+def test_a_summary_survives_the_way_through_json() -> None:
+    first = replace(SUMMARY.tasks[0], tokens_correct=None)
+    made = replace(SUMMARY, tasks=(first, *SUMMARY.tasks[1:]))
+    assert summary_from_json(json.loads(pretty_json(summary_json(made)))) == made
+
+
+def test_the_promised_keys_are_there() -> None:
+    value = verdict_json(verdict(REGRESSED, differences=invalid_verdict().differences))
+    assert value["schema_version"] == 1
+    assert value["kind"] == "REGRESSED"
+    assert (value["look"], value["of"]) == (1, 4)
+    assert value["reasons"] == ["The gate looked at 6 checks."]
+    first = value["checks"][0]
+    promised = ["task", "metric", "estimate", "margin", "p_value", "adjusted_p", "boundary", "kind"]
+    assert set(promised) <= set(first)
+    assert first["metric"] == "accuracy"
+    assert set(first["estimate"]) >= {"value", "low", "high"}
+    assert value["accounting"]["planned"] == 800
+    assert value["accounting"]["outcomes"]["WRONG"] == 300
+    assert value["differences"][0]["key"] == "sampling.temperature"
+
+
+@given(st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_unknown_numbers_are_null_and_come_back_as_nan(unknown: float) -> None:
+    made = verdict()
+    odd = replace(made.checks[0], estimate=estimate(unknown, 0.0), p_value=unknown)
+    value = json.loads(pretty_json(verdict_json(replace(made, checks=(odd,)))))
+    assert value["checks"][0]["p_value"] is None
+    back = verdict_from_json(value).checks[0]
+    assert math.isnan(back.p_value)
+    assert math.isnan(back.estimate.low)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema_version": 0}, "schema version 0"),
+        ({"kind": "MAYBE"}, "MAYBE"),
+        ({"surprise": 1}, "surprise"),
+        ({"checks": None}, "cannot be read"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_refused(change: dict[str, object], said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        verdict_from_json({**verdict_json(verdict()), **change})
+    assert caught.value.hint
+    with pytest.raises(DataError):
+        summary_from_json([])  # type: ignore[arg-type]

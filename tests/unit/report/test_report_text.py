@@ -1,0 +1,130 @@
+"""Numbers and sentences, where a wrong sign or unit would mislead."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from report_examples import (
+    EXAMPLES,
+    INCONCLUSIVE,
+    PASS,
+    REGRESSED,
+    check,
+    estimate,
+    report,
+    verdict,
+)
+
+from smallscale_ci.records import Accounting, Flip, Metric, Outcome
+from smallscale_ci.report import formats, markdown, text
+from smallscale_ci.report.interface import Answer
+
+ACCURACY = check("t", Metric.ACCURACY, REGRESSED, 0.6, 0.5, 0.01)
+TOKENS = check("t", Metric.TOKENS, REGRESSED, 100.0, 200.0, 0.0)
+
+
+def test_token_log_ratios_are_shown_as_relative_change() -> None:
+    assert formats.difference(TOKENS) == "+100.0 % [+100.0, +100.0]"
+    assert (
+        text.check_sentence(TOKENS) == "t tokens rose by 100.0 %, from 100.0 to 200.0; margin 5 %"
+    )
+
+
+def test_rates_differ_in_points() -> None:
+    assert formats.difference(ACCURACY) == "−10.0 pt [−11.0, −9.0]"
+    assert text.check_sentence(ACCURACY) == (
+        "t accuracy fell by 10.0 points, from 60.0 % to 50.0 %; margin 2 points"
+    )
+
+
+def test_no_change_has_no_sign() -> None:
+    tiny = replace(ACCURACY, estimate=estimate(-0.0001, 0.01))
+    assert formats.difference(tiny).startswith("0.0 pt")
+    assert text.check_sentence(tiny) == "t accuracy is unchanged at 50.0 %"
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    nothing = replace(ACCURACY, estimate=estimate(math.nan, 0.0), baseline=math.nan)
+    assert formats.difference(nothing) == "– pt [–, –]"
+    assert "could not be compared" in text.check_sentence(nothing)
+    assert formats.number(math.inf) == "–"
+
+
+def test_an_unbounded_interval_says_so() -> None:
+    wide = replace(TOKENS, estimate=replace(TOKENS.estimate, low=-math.inf, high=math.inf))
+    assert formats.difference(wide) == "+100.0 % [−100.0, +∞]"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1234.5, "1,234"), (12.25, "12.2"), (3, "3"), (0.01234, "0.0123")],
+)
+def test_numbers(value: float, shown: str) -> None:
+    assert formats.number(value) == shown
+
+
+def test_all_metrics_share_one_axis_on_which_right_is_worse() -> None:
+    low, value, high = formats.used_margin(ACCURACY)
+    assert (low, value, high) == pytest.approx((4.5, 5.0, 5.5))
+    at_margin = check("t", Metric.TOKENS, INCONCLUSIVE, 100.0, 105.0, 0.0)
+    assert formats.used_margin(at_margin)[1] == pytest.approx(1.0)
+
+
+def test_headline_names_three_failed_checks_and_counts_the_rest() -> None:
+    many = tuple(replace(ACCURACY, task=f"t{i}") for i in range(5))
+    sentence = text.headline(report(verdict(REGRESSED, checks=many)))
+    assert sentence.startswith(
+        "REGRESSED: tiny is worse than smollm2: t0 accuracy fell by 10.0 poi"
+    )
+    assert sentence.endswith("t2 accuracy fell by 10.0 points; and 2 more.")
+
+
+def test_ungated_checks_do_not_count() -> None:
+    data = EXAMPLES["pass"]
+    assert "5 checks" in text.headline(data)
+    assert formats.verdict_word(data.verdict.checks[-1]) == "not gated"
+
+
+def test_accounting_names_missing_samples_and_unpaired_problems() -> None:
+    partial = Accounting(10, 7, {"CORRECT": 7, "ERRORED": 1}, unpaired=1)
+    data = report(verdict(PASS, accounting=partial))
+    assert text.accounting(data) == (
+        "10 samples planned: 7 correct, 1 errored, 2 missing. 1 problem on one side only."
+    )
+    assert not text.all_fine(data)
+    assert text.all_fine(report(verdict(accounting=Accounting(2, 2, {"CORRECT": 1, "WRONG": 1}))))
+
+
+def test_worst_flips_are_losses_alone_largest_first() -> None:
+    flips = [Flip("t", str(i), 1.0, i / 40, 10.0, 10.0) for i in range(30)]
+    flips += [Flip("t", "gain", 0.0, 1.0, 10.0, 10.0), Flip("t", "long", 1.0, 0.0, 10.0, 99.0)]
+    made = verdict(REGRESSED, flips=tuple(flips))
+    assert [flip.problem_id for flip in text.worst_flips(made)[:3]] == ["long", "0", "1"]
+    assert len(text.worst_flips(made)) == text.WORST_FLIPS
+    assert text.flip_count(made) == "31 problems lost accuracy, 1 gained."
+
+
+def test_the_answer_shown_is_the_one_that_lost() -> None:
+    right = Answer(0, Outcome.CORRECT, 9, "4")
+    cut = Answer(1, Outcome.TRUNCATED, 256)
+    assert text.answer_words(text.shown_answer((right, cut))) == "no answer (TRUNCATED)"
+    assert text.answer_words(text.shown_answer((right,))) == "4"
+    assert text.answer_words(text.shown_answer(())) == "not stored"
+
+
+@pytest.mark.parametrize("limit", [600, 1500, 2500, markdown.COMMENT_LIMIT])
+def test_markdown_keeps_to_its_limit_and_says_what_it_cut(limit: int) -> None:
+    whole = markdown.render(EXAMPLES["regressed"])
+    cut = markdown.render(EXAMPLES["regressed"], limit)
+    assert len(cut.encode()) <= limit
+    assert cut.startswith("### ❌ REGRESSED")
+    assert ("was cut" in cut) == (len(whole.encode()) > limit)
+    assert cut.count("```") % 2 == 0
+    assert cut.count("<details>") == cut.count("</details>")
+
+
+def test_a_thousand_tasks_fit_a_comment() -> None:
+    many = tuple(replace(ACCURACY, task=f"task-{i}") for i in range(3000))
+    cut = markdown.render(report(verdict(REGRESSED, checks=many)))
+    assert len(cut.encode()) <= markdown.COMMENT_LIMIT
+    assert "was cut" in cut
