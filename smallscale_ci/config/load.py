@@ -122,8 +122,10 @@ def parse(model: type[C], text: str, file: str) -> C:
 
 def dump(model: Config) -> str:
     """``model`` as YAML, every default written out, in the order of its fields."""
+    # PyYAML folds these three line breaks into others unless all of Unicode is escaped.
+    readable = not re.search("[\x85\u2028\u2029]", model.model_dump_json())
     data = model.model_dump(mode="json")
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=readable, width=100)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -155,3 +155,20 @@ class GatePolicy(NamedConfig):
     on_inconclusive: Literal["extend", "fail", "warn"] = "extend"
     min_judged: Fraction = 0.99  # share of planned samples that must not be ERRORED or missing
     allow: tuple[str, ...] = ()  # manifest keys that may differ
+
+
+class RunConfig(NamedConfig):
+    """``config.yaml`` of a run folder: all that was resolved; running it again needs no more."""
+
+    folder: ClassVar[str] = "runs"
+    kind: ClassVar[str] = "run configuration"
+
+    model: str
+    suite: SuiteConfig
+    suite_folder: str  # where the suite's relative sources are
+    profile: EngineProfile
+    gate: GatePolicy
+    baseline: str  # as --baseline takes it; "none" for a run that is not compared
+    epochs: Annotated[int, Field(ge=1)]  # at least so many before the first decision
+    max_epochs: Annotated[int, Field(ge=1)]
+    gpus: tuple[str, ...] = ()

@@ -83,9 +83,12 @@ def _choices(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _check_option(gold: str, choices: tuple[str, ...]) -> None:
-    letters = LETTERS[: len(choices)] or LETTERS  # the options may be part of the question
-    is_letter = len(gold.strip()) == 1 and gold.strip().upper() in letters
-    if not is_letter and gold not in choices:
+    label = gold.strip().upper()
+    if choices:
+        usable = (len(label) == 1 and label in LETTERS[: len(choices)]) or gold in choices
+    else:  # the options are part of the question, with letters or digits before them
+        usable = len(label) == 1 and label.isalnum()
+    if not usable:
         raise RowError(f"has the gold answer {gold!r:.60}, which is none of its choices")
 
 

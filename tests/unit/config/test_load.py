@@ -211,6 +211,14 @@ suites = st.builds(
 )
 
 
+@pytest.mark.parametrize(
+    "text", ["é世\U0001f600", "a\x85b", "\u2028", "\u2029", "\ufeff", " x\n\ty: #"]
+)
+def test_awkward_texts_survive_a_dump(text: str) -> None:
+    policy = GatePolicy(name="g", description=text)
+    assert parse(GatePolicy, dump(policy), "dump.yaml") == policy
+
+
 @given(suites)
 def test_dump_then_parse_gives_the_same_suite(suite: SuiteConfig) -> None:
     assert parse(SuiteConfig, dump(suite), "dump.yaml") == suite

@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,15 @@ def test_tasks_by_name(tmp_path: Path) -> None:
     assert [p.gold for p in found.of("t")] == ["2", "4"]
     with pytest.raises(UsageError, match="no task 'u'"):
         found.task("u")
+
+
+def test_published_benchmarks_load_as_they_are(tmp_path: Path) -> None:
+    bench = Path(__file__).parents[4] / "shared" / "data" / "bench"
+    if not bench.is_dir():
+        assert not os.environ.get("CI"), f"the benchmark data are not at {bench}"
+        pytest.skip("needs the shared benchmark data")
+    for kind, name, count in (("mcq", "mcq/arc-c", 1172), ("math", "math/gsm8k", 1319)):
+        source = bench / name / f"test_{Path(name).name}.parquet"
+        rows = pq.read_table(source).select(["problem", "answer"])
+        pq.write_table(rows.rename_columns(["question", "gold"]), tmp_path / "a.parquet")
+        assert len(load_suite(suite("a.parquet", kind), tmp_path).problems) == count
