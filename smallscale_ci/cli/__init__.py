@@ -1,0 +1,1 @@
+"""The command line: parse, call the pipeline, render, map to an exit code."""

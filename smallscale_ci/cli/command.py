@@ -1,0 +1,171 @@
+"""What every command shares: its common options, its errors as sentences, its exit code."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from smallscale_ci.errors import (
+    EXIT_INFRASTRUCTURE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    ConfigError,
+    EngineError,
+    SmallscaleError,
+)
+
+if TYPE_CHECKING:
+    from smallscale_ci.cli.output import Output
+    from smallscale_ci.resolve import Settings
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+_Json = Annotated[
+    bool,
+    typer.Option("--json", envvar="SMALLSCALE_JSON", help="Print JSON; text goes to stderr."),
+]
+_Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", envvar="SMALLSCALE_QUIET", help="Print results alone.")
+]
+_Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", envvar="SMALLSCALE_VERBOSE", help="Show where errors arose."),
+]
+
+
+@dataclass(frozen=True)
+class Context:
+    """How this call was made: what to print, and where things are."""
+
+    json: bool
+    quiet: bool
+    verbose: bool
+
+    @property
+    def out(self) -> Output:
+        """The consoles, made when first used: rich is not needed for ``--help``."""
+        from smallscale_ci.cli.output import Output
+
+        return Output(json=self.json, quiet=self.quiet)
+
+    def settings(
+        self,
+        *,
+        runs: Path | None = None,
+        baselines: Path | None = None,
+        engine_python: Path | None = None,
+    ) -> Settings:
+        """Places from options, the environment and defaults; nothing below reads either."""
+        from smallscale_ci.config.load import default_roots
+        from smallscale_ci.resolve import Settings
+
+        cwd, checkout = Path.cwd(), _PACKAGE.parent
+        configs = os.environ.get("SMALLSCALE_CONFIGS")
+        roots = (Path(configs),) if configs else ()
+        xdg = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        environments = os.environ.get("SMALLSCALE_ENVIRONMENTS")
+        stored = cwd / "baselines"
+        return Settings(
+            roots=(*roots, *default_roots(cwd)),
+            cache=Path(os.environ.get("SMALLSCALE_CACHE") or xdg / "smallscale"),
+            environments=Path(environments) if environments else checkout / ".envs",
+            runs=runs or cwd / "runs",
+            baselines=baselines or (stored if stored.is_dir() else checkout / "baselines"),
+            environment=dict(os.environ),
+            engine_python=engine_python,
+        )
+
+
+def command(
+    app: typer.Typer, name: str, example: str, **options: Any
+) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+    """Register a function as the command ``name``.
+
+    The function takes a ``Context`` first and returns its exit code (``None`` is 0). ``example``
+    ends its help.
+    """
+
+    def register(function: Callable[..., int | None]) -> Callable[..., None]:
+        hints = get_type_hints(function, include_extras=True)
+        own = [
+            parameter.replace(annotation=hints[parameter.name])
+            for parameter in list(inspect.signature(function).parameters.values())[1:]
+        ]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        common = [
+            inspect.Parameter(key, keyword, default=False, annotation=kind)
+            for key, kind in (("json", _Json), ("quiet", _Quiet), ("verbose", _Verbose))
+        ]
+
+        def run(**values: Any) -> None:
+            context = Context(*(values.pop(key) for key in ("json", "quiet", "verbose")))
+            raise typer.Exit(_guarded(lambda: function(context, **values), context))
+
+        run.__doc__ = function.__doc__
+        parameters = [*own, *common]
+        run.__annotations__ = {item.name: item.annotation for item in parameters}
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [item.replace(kind=keyword) for item in parameters]
+        )
+        app.command(name, epilog=f"Example: {example}", **options)(run)
+        return run
+
+    return register
+
+
+def _guarded(call: Callable[[], int | None], context: Context) -> int:
+    """Run a command; every way it can end becomes an exit code and, if bad, a sentence."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return call() or EXIT_OK
+    except SmallscaleError as error:
+        _tell(error, context)
+        return error.exit_code
+    except KeyboardInterrupt:
+        context.out.error("interrupted.", "")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_OK  # whoever read our output has enough of it
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        context.out.error(f"{error.strerror or error}{where}.", "Check the disk and its rights.")
+        return _after(error, context)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, no traceback
+        context.out.error(
+            f"smallscale failed in a way it should not: {type(error).__name__}: {error}",
+            "Please report it, with what -v prints.",
+        )
+        return _after(error, context)
+
+
+def _after(error: BaseException, context: Context) -> int:
+    if context.verbose:
+        context.out.plain("".join(traceback.format_exception(error)))
+    return EXIT_INFRASTRUCTURE
+
+
+def _interrupt(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: cleaning up has begun
+    raise KeyboardInterrupt
+
+
+def _tell(error: SmallscaleError, context: Context) -> None:
+    out = context.out
+    if isinstance(error, EngineError) and error.log_tail:
+        out.log(error.log_tail)
+    out.error(error.message, error.hint)
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            out.plain(f"  {problem}")
+    if context.json:
+        out.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+    if context.verbose:
+        out.plain("".join(traceback.format_exception(error)))

@@ -1,0 +1,221 @@
+"""``compare``, ``report`` and ``baseline``: the commands that look at stored runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.baselines import Place
+    from smallscale_ci.config.models import GatePolicy, RunConfig
+    from smallscale_ci.resolve import Settings
+    from smallscale_ci.runfolder import RunFolder
+    from smallscale_ci.suite.model import Suite
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    command(app, "compare", "smallscale compare runs/NEW baselines/smoke/vllm-cpu/smollm2")(compare)
+    command(app, "report", "smallscale report runs/20260131-120000-smoke-smollm2-1a2b")(report)
+    group = typer.Typer(help="Stored baselines.", no_args_is_help=True)
+    command(group, "record", "smallscale baseline record runs/NEW --reason 'v2 tokenizer'")(record)
+    command(group, "list", "smallscale baseline list")(list_all)
+    command(group, "show", "smallscale baseline show smoke/vllm-cpu/smollm2")(show_one)
+    command(group, "verify", "smallscale baseline verify")(verify)
+    app.add_typer(group, name="baseline")
+
+
+def compare(
+    context: Context,
+    candidate: Annotated[
+        Path, typer.Argument(help="A run folder or a samples file.", show_default=False)
+    ],
+    baseline: Annotated[
+        str,
+        typer.Argument(
+            help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
+            show_default=False,
+        ),
+    ],
+    gate: options.Gate = None,
+    look: Annotated[
+        int, typer.Option("--look", min=1, envvar="SMALLSCALE_LOOK", help="Which look this is.")
+    ] = 1,
+    of: Annotated[
+        int, typer.Option("--of", min=1, envvar="SMALLSCALE_OF", help="How many are planned.")
+    ] = 1,
+    baselines: options.Baselines = None,
+) -> int:
+    """Judge a stored candidate against a stored baseline: the gate alone, no engine."""
+    from smallscale_ci import pipeline
+    from smallscale_ci.baselines import load, resolve
+    from smallscale_ci.cli.verdicts import show
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.runfolder import RunFolder, is_run
+
+    if look > of:
+        raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
+    if not candidate.exists():
+        raise UsageError(f"there is no {candidate}.", "Give a run folder or a samples file.")
+    settings = context.settings(baselines=baselines)
+    run = RunFolder(candidate) if is_run(candidate) else None
+    config, suite = _configured(run) if run else (None, None)
+    policy = _policy(gate, config, settings)
+    evaluation = pipeline.compare(
+        load(candidate),
+        resolve(baseline, _place(config), settings.baselines),
+        policy,
+        look=look,
+        of=of,
+        suite=suite,
+        run=run,
+    )
+    return show(context, evaluation, policy)
+
+
+def report(context: Context, run: options.RunArgument) -> int:
+    """Show a run's verdict again and render its report files anew."""
+    from smallscale_ci import pipeline, reporting
+    from smallscale_ci.cli.verdicts import show
+    from smallscale_ci.errors import InvalidError
+    from smallscale_ci.report import console
+    from smallscale_ci.runfolder import INTERRUPTED, open_run
+
+    folder = open_run(run)
+    config, suite = _configured(folder)
+    if config is not None and folder.verdict.exists():
+        return show(context, pipeline.stored(folder, suite), config.gate)
+    if suite is not None and folder.read_manifest()["status"] == INTERRUPTED:
+        data = reporting.interrupted(folder, suite)
+        context.out.result(console.render(data, context.out.width))
+        return 0
+    raise InvalidError(
+        f"{run} has no verdict to report.", f"Compare it first: smallscale compare {run} BASELINE"
+    )
+
+
+def record(
+    context: Context,
+    run: options.RunArgument,
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason", "-m", envvar="SMALLSCALE_REASON", help="Why, for the baseline's history."
+        ),
+    ],
+    baselines: options.Baselines = None,
+) -> None:
+    """Store a complete run as the baseline of its suite, profile and model.
+
+    The one before it is kept in history/; nothing is overwritten.
+    """
+    from datetime import UTC, datetime
+
+    from smallscale_ci import baselines as stored
+    from smallscale_ci.runfolder import open_run, read_json
+
+    folder = open_run(run)
+    settings = context.settings(baselines=baselines)
+    summary = read_json(folder.summary)
+    now = datetime.now(UTC)
+    where = stored.record(folder, summary, root=settings.baselines, now=now, reason=reason)
+    if context.json:
+        context.out.json({"recorded": str(where)})
+        return
+    context.out.result(f"recorded: {where}")
+    context.out.say(f"Commit it: git add {where} && git commit")
+
+
+def list_all(context: Context, baselines: options.Baselines = None) -> None:
+    """List the stored baselines."""
+    from smallscale_ci import baselines as stored
+
+    root = context.settings(baselines=baselines).baselines
+    records = {name: stored.show(root, name) for name in stored.names(root)}
+    if context.json:
+        context.out.json(list(records))
+        return
+    rows = []
+    for name, value in records.items():
+        levels = " · ".join(
+            f"{task['task']} {100 * task['accuracy']['value']:.1f} %"
+            for task in value["summary"]["tasks"]
+        )
+        epochs = f"{value['summary']['tasks'][0]['epochs']:g}"
+        rows.append((name, value["recorded"]["at"][:10], epochs, levels))
+    context.out.table(("baseline", "recorded", "epochs", "accuracy"), rows)
+
+
+def show_one(
+    context: Context,
+    name: Annotated[str, typer.Argument(help="suite/profile/model.", show_default=False)],
+    baselines: options.Baselines = None,
+) -> None:
+    """Show one baseline: who recorded it, when, from which run and why, and its provenance."""
+    from smallscale_ci import baselines as stored
+    from smallscale_ci.provenance import flat
+
+    value = stored.show(context.settings(baselines=baselines).baselines, name)
+    if context.json:
+        context.out.json(value)
+        return
+    shown = {key: item for key, item in value.items() if key not in {"summary", "schema_version"}}
+    context.out.mapping(flat(shown))
+
+
+def verify(context: Context, baselines: options.Baselines = None) -> int:
+    """Check that every stored baseline can be read and is as it was recorded."""
+    from smallscale_ci import baselines as stored
+    from smallscale_ci.errors import EXIT_INVALID
+
+    root = context.settings(baselines=baselines).baselines
+    problems, known = stored.verify(root), stored.names(root)
+    if context.json:
+        context.out.json({"problems": problems, "baselines": list(known)})
+    for problem in problems:
+        context.out.error(problem, "Restore it from git, or record it again.")
+    if not problems and not context.json:
+        context.out.result(f"{len(known)} baselines, all as recorded")
+    return EXIT_INVALID if problems else 0
+
+
+def _configured(run: RunFolder) -> tuple[RunConfig | None, Suite | None]:
+    """The run's configuration and suite, where they can still be had."""
+    from smallscale_ci.config.load import parse
+    from smallscale_ci.config.models import RunConfig
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.suite.local import load_suite
+
+    if not run.config.exists():
+        return None, None
+    config = parse(RunConfig, run.config.read_text(encoding="utf-8"), str(run.config))
+    try:
+        return config, load_suite(config.suite, Path(config.suite_folder))
+    except UsageError:  # the data moved on: the report does without texts
+        return config, None
+
+
+def _policy(gate: str | None, config: RunConfig | None, settings: Settings) -> GatePolicy:
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.models import GatePolicy
+
+    if gate is None and config is not None:
+        return config.gate
+    return load(GatePolicy, gate or "default", settings.roots)
+
+
+def _place(config: RunConfig | None) -> Place:
+    """Where ``auto`` and names look: the run's own suite, profile and model."""
+    from smallscale_ci.baselines import Place
+
+    if config is None:
+        return Place("unknown", "unknown", "unknown")
+    from smallscale_ci.checkpoint import name_of
+
+    suite, profile = config.suite, config.profile.name
+    return Place(suite.name, profile, name_of(config.model), suite.reference.get(profile))

@@ -1,0 +1,224 @@
+"""``eval``, ``generate`` and ``judge``: the commands that make runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.baselines import Baseline
+    from smallscale_ci.resolve import Plan, Request, Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    command(app, "eval", "smallscale eval smollm2 --suite smoke --gate smoke")(evaluate)
+    command(app, "generate", "smallscale generate smollm2 --suite smoke --epochs 8")(generate)
+    command(app, "judge", "smallscale judge runs/20260131-120000-smoke-smollm2-1a2b")(judge)
+
+
+def evaluate(
+    context: Context,
+    model: options.Model = None,
+    suite: options.Suite = "smoke",
+    profile: options.Profile = "vllm-cpu",
+    gate: options.Gate = None,
+    baseline: options.BaselineSpec = "auto",
+    epochs: options.Epochs = None,
+    max_epochs: options.MaxEpochs = None,
+    seed: options.Seed = None,
+    ranks: options.Ranks = None,
+    tp: options.TensorParallel = None,
+    gpus: options.Gpus = "",
+    resume: options.Resume = None,
+    runs: options.Runs = None,
+    baselines: options.Baselines = None,
+    engine_python: options.EnginePython = None,
+) -> int:
+    """Generate, judge, compare with the baseline, report: the exit code is the verdict.
+
+    0 pass · 1 regressed · 2 usage · 3 infrastructure · 4 invalid or no baseline · 5 inconclusive ·
+    130 interrupted.
+    """
+    from smallscale_ci import pipeline
+    from smallscale_ci.cli.verdicts import show
+    from smallscale_ci.resolve import Request
+
+    settings = context.settings(runs=runs, baselines=baselines, engine_python=engine_python)
+    request = Request(
+        model=model or "",
+        suite=suite,
+        profile=profile,
+        gate=gate,
+        baseline=baseline,
+        epochs=epochs,
+        max_epochs=max_epochs,
+        seed=seed,
+        ranks=ranks,
+        tensor_parallel=tp,
+        gpus=_gpus(gpus),
+    )
+    with context.out.watch() as display:
+        plan = _plan(context, request, settings, resume)
+        display.say(f"run folder: {plan.run.path}")
+        evaluation = pipeline.evaluate(plan, _baseline(plan), settings, display)
+    return show(context, evaluation, plan.config.gate)
+
+
+def generate(
+    context: Context,
+    model: options.Model = None,
+    suite: options.Suite = "smoke",
+    profile: options.Profile = "vllm-cpu",
+    epochs: options.Epochs = None,
+    seed: options.Seed = None,
+    ranks: options.Ranks = None,
+    tp: options.TensorParallel = None,
+    gpus: options.Gpus = "",
+    no_judge: Annotated[
+        bool, typer.Option("--no-judge", envvar="SMALLSCALE_NO_JUDGE", help="Only generate.")
+    ] = False,
+    resume: options.Resume = None,
+    runs: options.Runs = None,
+    engine_python: options.EnginePython = None,
+) -> None:
+    """Generate and judge all epochs of a suite, without comparing them with anything."""
+    from smallscale_ci import pipeline
+    from smallscale_ci.resolve import NO_BASELINE, Request
+
+    settings = context.settings(runs=runs, engine_python=engine_python)
+    request = Request(
+        model=model or "",
+        suite=suite,
+        profile=profile,
+        baseline=NO_BASELINE,
+        epochs=epochs,
+        seed=seed,
+        ranks=ranks,
+        tensor_parallel=tp,
+        gpus=_gpus(gpus),
+    )
+    with context.out.watch() as display:
+        plan = _plan(context, request, settings, resume)
+        display.say(f"run folder: {plan.run.path}")
+        pipeline.generate(plan, settings, display, judging=not no_judge)
+    _show_run(context, plan.run.path)
+
+
+def judge(
+    context: Context,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run folder, or a parquet file with model_output and ground_truth or answer.",
+            show_default=False,
+        ),
+    ],
+    judge_name: Annotated[
+        str,
+        typer.Option("--judge", envvar="SMALLSCALE_JUDGE", help="Judge of a foreign file."),
+    ] = "math",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="SMALLSCALE_OUTPUT",
+            help="Where the judgements of a foreign file go.",
+            show_default="FILE.judged.parquet",
+        ),
+    ] = None,
+) -> None:
+    """Judge the generations of a run again, or a foreign file; the original is never changed."""
+    from smallscale_ci import pipeline
+    from smallscale_ci.config.load import parse
+    from smallscale_ci.config.models import RunConfig
+    from smallscale_ci.runfolder import open_run
+    from smallscale_ci.suite.local import load_suite
+
+    with context.out.watch() as display:
+        if run.is_file():
+            target = output or run.with_name(f"{run.stem}.judged.parquet")
+            counts = pipeline.judge_foreign(run, target, judge_name, display)
+            _show_counts(context, target, counts)
+            return
+        folder = open_run(run)
+        text = folder.config.read_text(encoding="utf-8")
+        config = parse(RunConfig, text, str(folder.config))
+        pipeline.judge(folder, load_suite(config.suite, Path(config.suite_folder)), display)
+    _show_run(context, run)
+
+
+def _gpus(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:
+    import secrets
+    from datetime import UTC, datetime
+
+    from smallscale_ci import resolve
+    from smallscale_ci.errors import UsageError
+
+    say = context.out.say
+    if resume is not None:
+        return resolve.resume(resume, settings, say=say)
+    if not request.model:
+        raise UsageError(
+            "which model? MODEL is missing.",
+            "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
+        )
+    nonce = secrets.token_hex(2)
+    return resolve.plan(request, settings, now=datetime.now(UTC), nonce=nonce, say=say)
+
+
+def _baseline(plan: Plan) -> Baseline:
+    from smallscale_ci.errors import UsageError
+
+    if plan.baseline is None:
+        raise UsageError(
+            f"{plan.run.path} was begun without a baseline.",
+            f"Go on with: smallscale generate --resume {plan.run.path}",
+        )
+    return plan.baseline
+
+
+def _show_run(context: Context, path: Path) -> None:
+    """The levels of a judged run."""
+    from smallscale_ci.report.formats import rate, tokens
+    from smallscale_ci.runfolder import open_run, read_json
+
+    run = open_run(path)
+    if not run.summary.exists():
+        context.out.say(f"written: {run.generations}")
+        return
+    summary = read_json(run.summary)
+    if context.json:
+        context.out.json({**summary, "run": str(path)})
+        return
+    rows = [
+        (
+            task["task"],
+            str(task["problems"]),
+            f"{task['epochs']:g}",
+            rate(task["accuracy"]["value"]),
+            tokens(task["tokens"]["value"]),
+            rate(task["truncation"]["value"]),
+        )
+        for task in summary["tasks"]
+    ]
+    context.out.table(("task", "problems", "epochs", "accuracy", "mean tokens", "truncated"), rows)
+    context.out.say(f"written: {path}")
+
+
+def _show_counts(context: Context, target: Path, counts: dict[str, int]) -> None:
+    if context.json:
+        context.out.json({"judged": str(target), "outcomes": counts})
+        return
+    context.out.table(("outcome", "samples"), [(k, str(v)) for k, v in counts.items()])
+    context.out.say(f"written: {target}")

@@ -1,0 +1,42 @@
+"""The application: every command group registers itself here."""
+
+from __future__ import annotations
+
+import typer
+
+from smallscale_ci import __version__
+from smallscale_ci.cli import compare, data, doctor, evaluate
+
+app = typer.Typer(
+    name="smallscale",
+    help="pytest for model checkpoints: fails the pipeline when a checkpoint lost accuracy, "
+    "thinks longer or is cut off more often than its baseline.",
+    epilog="Example: smallscale eval smollm2",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"smallscale {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+for group in (evaluate, compare, data, doctor):
+    group.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

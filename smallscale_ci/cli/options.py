@@ -1,0 +1,131 @@
+"""The options that several commands have, named once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str | None,
+    typer.Argument(
+        help="An alias (smollm2), a checkpoint folder, or a hub id: org/name, org/name@revision.",
+        show_default=False,
+    ),
+]
+Suite = Annotated[
+    str,
+    typer.Option("--suite", "-s", envvar="SMALLSCALE_SUITE", help="Suite: a name or a YAML file."),
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        "--profile", "-p", envvar="SMALLSCALE_PROFILE", help="Engine profile: a name or a file."
+    ),
+]
+Gate = Annotated[
+    str | None,
+    typer.Option(
+        "--gate",
+        "-g",
+        envvar="SMALLSCALE_GATE",
+        help="Gate policy: a name or a file. Default: the suite's.",
+        show_default=False,
+    ),
+]
+BaselineSpec = Annotated[
+    str,
+    typer.Option(
+        "--baseline",
+        "-b",
+        envvar="SMALLSCALE_BASELINE",
+        help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs",
+        min=1,
+        envvar="SMALLSCALE_EPOCHS",
+        help="Samples of every problem before the first decision.",
+        show_default="the suite's",
+    ),
+]
+MaxEpochs = Annotated[
+    int | None,
+    typer.Option(
+        "--max-epochs",
+        min=1,
+        envvar="SMALLSCALE_MAX_EPOCHS",
+        help="At most so many while the verdict is open.",
+        show_default="the policy's",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", min=0, envvar="SMALLSCALE_SEED", help="Draw other samples.", show_default=False
+    ),
+]
+Ranks = Annotated[
+    int | None,
+    typer.Option(
+        "--ranks",
+        min=1,
+        envvar="SMALLSCALE_RANKS",
+        help="Engine processes that share the work.",
+        show_default="the profile's",
+    ),
+]
+TensorParallel = Annotated[
+    int | None,
+    typer.Option(
+        "--tp",
+        min=1,
+        envvar="SMALLSCALE_TP",
+        help="GPUs of one rank.",
+        show_default="the profile's",
+    ),
+]
+Gpus = Annotated[
+    str,
+    typer.Option(
+        "--gpus", envvar="SMALLSCALE_GPUS", help="GPU ids, as 0,1,2,3.", show_default="all"
+    ),
+]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs", envvar="SMALLSCALE_RUNS", help="Folder of the runs.", show_default="./runs"
+    ),
+]
+Baselines = Annotated[
+    Path | None,
+    typer.Option(
+        "--baselines",
+        envvar="SMALLSCALE_BASELINES",
+        help="Folder of the baselines.",
+        show_default="./baselines",
+    ),
+]
+EnginePython = Annotated[
+    Path | None,
+    typer.Option(
+        "--engine-python",
+        envvar="SMALLSCALE_ENGINE_PYTHON",
+        help="A Python that has the engine installed.",
+        show_default="the profile's environment",
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        envvar="SMALLSCALE_RESUME",
+        help="Go on with this run folder.",
+        show_default=False,
+    ),
+]
+RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]

@@ -1,0 +1,156 @@
+"""Everything that is printed: results to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from smallscale_ci.generate.progress import Progress
+from smallscale_ci.report.escape import terminal
+
+_LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
+_WIDTH = 80
+
+
+class Output:
+    """The two consoles of a call. With ``json`` stdout carries one JSON value alone."""
+
+    def __init__(self, *, json: bool, quiet: bool) -> None:
+        self._json, self.quiet = json, quiet
+        self._err = Console(stderr=True, highlight=False)
+        self._out = self._err if json else Console(highlight=False)
+        if not self._out.is_terminal:
+            self._out.width = max(self._out.width, _WIDTH)
+
+    @property
+    def width(self) -> int:
+        """Columns that results may use."""
+        return min(self._out.width, 100)
+
+    def result(self, content: RenderableType) -> None:
+        """Print a result."""
+        self._out.print(content)
+
+    def say(self, text: str) -> None:
+        """Tell what goes on, unless quiet."""
+        if not self.quiet:
+            self._err.print(Text(terminal(text), style="dim"))
+
+    def error(self, message: str, hint: str) -> None:
+        """Print an error and what to do about it."""
+        self._err.print(Text.assemble(("error: ", "bold red"), terminal(message)), soft_wrap=True)
+        if hint:
+            self._err.print(Text.assemble(("  → ", "bold"), terminal(hint)), soft_wrap=True)
+
+    def plain(self, text: str) -> None:
+        """Print lines as they are, to stderr."""
+        self._err.print(Text(terminal(text)), soft_wrap=True)
+
+    def log(self, tail: str) -> None:
+        """Print the last lines of an engine's log."""
+        self._err.print(Text("The engine's last lines:", style="dim"))
+        self._err.print(Text(terminal(tail), style="dim"), soft_wrap=True)
+
+    def json(self, value: Any) -> None:
+        """Print the JSON value of the call."""
+        print(json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2))
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows under ``columns``."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in columns:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(terminal(cell)) for cell in row))
+        self._out.print(table)
+
+    def mapping(self, values: Mapping[str, str]) -> None:
+        """Print names and values, one a line."""
+        self.table(("", ""), list(values.items()))
+
+    def watch(self) -> Display:
+        """A display of a run's progress: a live bar, plain lines, or nothing."""
+        return Display(self._err, self)
+
+
+class Display:
+    """Shows how far a run is. Use as a context manager; it is the pipeline's observer."""
+
+    def __init__(self, console: Console, out: Output) -> None:
+        self._console, self._out = console, out
+        self._live: Live | None = None
+        self._last, self._said = 0.0, ""
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._out.quiet:
+            self._live = Live(console=self._console, transient=True, refresh_per_second=4)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._out.say(text)
+
+    def progress(self, progress: Progress) -> None:
+        """Redraw, or print a line now and then."""
+        if self._live is not None:
+            self._live.update(_bar(progress))
+            return
+        now = time.monotonic()
+        finished = progress.done == progress.total and progress.total > 0
+        line = _words(progress)
+        if (finished or now - self._last >= _LINE_EVERY_S) and line != self._said:
+            self._last, self._said = now, line
+            self._out.say(line)
+
+
+def _words(progress: Progress) -> str:
+    """One line: done of total, speed, accuracy and mean tokens so far, time left."""
+    if progress.phase.startswith("loading"):
+        return progress.phase
+    parts = [f"{progress.phase} {progress.done:,}/{progress.total:,}"]
+    if progress.epoch > 1:
+        parts[0] += f" (epoch {progress.epoch})"
+    if progress.tokens_per_s:
+        parts.append(f"{progress.tokens_per_s:,.0f} tokens/s")
+    if progress.accuracy is not None:
+        parts.append(f"accuracy {100 * progress.accuracy:.1f} %")
+    if progress.mean_tokens is not None:
+        parts.append(f"{progress.mean_tokens:,.1f} tokens each")
+    if progress.seconds_left and progress.done < progress.total:
+        parts.append(f"{_time(progress.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def _bar(progress: Progress) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=24)
+    if progress.phase.startswith("loading"):
+        bar = ProgressBar(total=1, pulse=True, width=24)
+    table.add_row(bar, Text(_words(progress)))
+    return table
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

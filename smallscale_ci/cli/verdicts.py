@@ -1,0 +1,45 @@
+"""A verdict as it is shown, and the exit code that it means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smallscale_ci.errors import (
+    EXIT_INCONCLUSIVE,
+    EXIT_INVALID,
+    EXIT_OK,
+    EXIT_REGRESSED,
+)
+from smallscale_ci.records import Verdict, VerdictKind
+from smallscale_ci.report import console
+from smallscale_ci.report.records_json import verdict_json
+
+if TYPE_CHECKING:
+    from smallscale_ci.cli.command import Context
+    from smallscale_ci.config.models import GatePolicy
+    from smallscale_ci.pipeline import Evaluation
+
+
+def exit_code(verdict: Verdict, policy: GatePolicy) -> int:
+    """The one rule from verdict to exit code; INCONCLUSIVE is what the policy makes of it."""
+    if verdict.kind is VerdictKind.INCONCLUSIVE:
+        by_policy = {"extend": EXIT_INCONCLUSIVE, "fail": EXIT_REGRESSED, "warn": EXIT_OK}
+        return by_policy[policy.on_inconclusive]
+    return {
+        VerdictKind.PASS: EXIT_OK,
+        VerdictKind.REGRESSED: EXIT_REGRESSED,
+        VerdictKind.INVALID: EXIT_INVALID,
+    }[verdict.kind]
+
+
+def show(context: Context, evaluation: Evaluation, policy: GatePolicy) -> int:
+    """Print the report (or the verdict as JSON) and return the exit code."""
+    out = context.out
+    if context.json:
+        run = evaluation.run
+        out.json({**verdict_json(evaluation.verdict), "run": str(run.path) if run else None})
+    else:
+        out.result(console.render(evaluation.report, out.width))
+    if evaluation.verdict.kind is VerdictKind.INCONCLUSIVE and policy.on_inconclusive == "warn":
+        out.error("INCONCLUSIVE, and the policy lets it pass (on_inconclusive: warn).", "")
+    return exit_code(evaluation.verdict, policy)

@@ -1,0 +1,285 @@
+"""The order of the stages: the only module that knows it.
+
+suite → prompts → generations → judgements → summary → verdict → report, each a file in the run
+folder that names the hash of the one before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from smallscale_ci import baselines, foreign, prompts, provenance, reporting, resolve, tables
+from smallscale_ci.baselines import Baseline
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.errors import DataError, InvalidError, RunInterruptedError
+from smallscale_ci.gate import decide
+from smallscale_ci.generate.interface import Job
+from smallscale_ci.generate.order import arrange
+from smallscale_ci.generate.progress import Tracker
+from smallscale_ci.generate.scheduler import Limits, Scheduler
+from smallscale_ci.generate.store import write_replay
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.ids import file_hash
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judges.pool import JudgePool
+from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.judges.stream import JudgeStream
+from smallscale_ci.records import Generation, Judgement, Verdict, VerdictKind
+from smallscale_ci.report.interface import ReportData
+from smallscale_ci.report.records_json import verdict_from_json, verdict_json
+from smallscale_ci.resolve import Plan, Settings
+from smallscale_ci.runfolder import RUNNING, RunFolder, read_json, write_json
+from smallscale_ci.session import (
+    Judged,
+    Observer,
+    Session,
+    judge_specs,
+    judge_versions,
+    session,
+    write_judged,
+)
+from smallscale_ci.suite.model import Suite
+
+_JUDGES = os.cpu_count() or 1
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What ``evaluate`` and ``compare`` come to; ``run`` is where it was written, if anywhere."""
+
+    verdict: Verdict
+    report: ReportData
+    run: RunFolder | None
+
+
+def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Observer) -> Evaluation:
+    """Generate, judge and compare in rounds until there is a verdict; write the whole folder.
+
+    Raises ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
+    """
+    try:
+        with session(plan, observer, judging=True) as current:
+            verdict = _rounds(current, settings, baseline)
+    except RunInterruptedError:
+        if plan.run.summary.exists():
+            reporting.write(plan.run, reporting.interrupted(plan.run, plan.suite))
+        raise
+    if verdict is None:
+        raise InvalidError("the run ended without a verdict.", "Give it a baseline.")
+    candidate = baselines.load(plan.run.path)
+    data = reporting.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
+    _write(plan.run, verdict, baseline, data)
+    return Evaluation(verdict, data, plan.run)
+
+
+def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: bool) -> None:
+    """Generate all planned epochs, and judge them on the way where ``judging``."""
+    with session(plan, observer, judging=judging) as current:
+        _rounds(current, settings, None)
+
+
+def judge(run: RunFolder, suite: Suite, observer: Observer) -> None:
+    """Judge a run's generations (again), and write its judgements and summary."""
+    tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
+    tracker.phase = "judging"
+    judged = Judged(suite)
+    with JudgePool(_JUDGES) as pool:
+        stream = JudgeStream(pool, suite.problems, judge_specs(suite))
+        for generation in tables.generations(run.generations):
+            tracker.generated(generation)
+            stream.feed(generation)
+            _take(stream.ready(), judged, tracker)
+            observer.progress(tracker.snapshot())
+        _take(stream.drain(), judged, tracker)
+    write_judged(run, judged, suite)
+    write_json(run.manifest, {**run.read_manifest(), "judges": judge_versions(suite)})
+
+
+def compare(
+    candidate: Baseline,
+    baseline: Baseline,
+    policy: GatePolicy,
+    *,
+    look: int,
+    of: int,
+    suite: Suite | None = None,
+    run: RunFolder | None = None,
+) -> Evaluation:
+    """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given."""
+    manifest = candidate.manifest
+    verdict = decide(
+        candidate.samples,
+        baseline.samples,
+        policy,
+        look=look,
+        of=of,
+        differences=provenance.differences(baseline.manifest, manifest, policy.allow),
+        planned=None if manifest is None else manifest.get("planned"),
+    )
+    if baseline.manifest is None or manifest is None:
+        note = "One side has no provenance: whether the two are comparable was not checked."
+        verdict = replace(verdict, notes=(*verdict.notes, note))
+    data = reporting.build(candidate, baseline, verdict, suite=suite, run=run)
+    if run is not None:
+        _write(run, verdict, baseline, data)
+    return Evaluation(verdict, data, run)
+
+
+def stored(run: RunFolder, suite: Suite | None) -> Evaluation:
+    """The evaluation that a run folder holds, its report files rendered anew.
+
+    Raises ``DataError`` when the baseline it was compared with is no longer there.
+    """
+    value = read_json(run.verdict)
+    made_from = value.pop("made_from", {})
+    verdict = verdict_from_json(value)
+    source = Path(str(made_from.get("baseline", "")))
+    if not source.exists():
+        raise DataError(
+            f"the baseline {source} that {run.path} was compared with is not there.",
+            f"Compare it anew: smallscale compare {run.path} BASELINE",
+        )
+    candidate, baseline = baselines.load(run.path), baselines.load(source)
+    data = reporting.build(candidate, baseline, verdict, suite=suite, run=run)
+    reporting.write(run, data)
+    return Evaluation(verdict, data, run)
+
+
+def judge_foreign(source: Path, target: Path, name: str, observer: Observer) -> dict[str, int]:
+    """Judge a generation file of another tool into ``target``; counts by outcome."""
+    rows = foreign.read(source)
+    tracker = Tracker(len(rows))
+    tracker.phase = "judging"
+    rulings: dict[int, Ruling] = {}
+    spec = JudgeSpec(name)
+    with JudgePool(_JUDGES) as pool:
+        for number, row in enumerate(rows):
+            pool.submit(number, row.problem(name), row.text, spec)
+            rulings.update(pool.ready())
+            observer.progress(tracker.snapshot())
+        rulings.update(pool.drain())
+    ordered = [rulings[number] for number in range(len(rows))]
+    foreign.write(source, target, ordered, judge_version(name))
+    return dict(Counter(ruling.outcome.value for ruling in ordered))
+
+
+def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> Verdict | None:
+    """Epoch after epoch while the engines stay loaded, until the verdict is closed.
+
+    Returns the last verdict, or ``None`` where there is no baseline to compare with.
+    """
+    plan, config = current.plan, current.plan.config
+    profile = config.profile
+    limits = Limits(profile.start_timeout_s, profile.stall_timeout_s)
+    with WorkFolder(plan.run.work) as folder:
+        job = _job(plan)
+        runtime = resolve.runtime(plan, settings)
+        with (
+            Scheduler(folder, runtime, job, ranks=profile.ranks, limits=limits) as scheduler,
+            JudgePool(_JUDGES) as pool,
+        ):
+            current.scheduler = scheduler
+            stream = JudgeStream(pool, plan.suite.problems, judge_specs(plan.suite))
+            current.observer.say(f"loading {config.model} with {profile.engine}")
+            for epoch in range(config.epochs):
+                _epoch(current, scheduler, stream, epoch)
+            verdict = _decide(current, baseline)
+            for epoch in range(config.epochs, config.max_epochs):
+                if _is_closed(verdict, config.gate):
+                    break
+                _epoch(current, scheduler, stream, epoch)
+                verdict = _decide(current, baseline)
+    return verdict
+
+
+def _epoch(current: Session, scheduler: Scheduler, stream: JudgeStream, epoch: int) -> None:
+    """One more sample of every problem, judged while others are generated."""
+    plan, tracker = current.plan, current.tracker
+    seed = plan.sampling.seed
+    planned = list(prompts.build(plan.suite, range(epoch, epoch + 1), seed))
+    current.begun = epoch + 1
+    tracker.extend(len(planned))
+    expected = _expected(plan.baseline)
+    ordered = arrange(planned, plan.config.profile.order, seed=seed, expected=expected)
+    for generations in scheduler.run(ordered):
+        if scheduler.ready:
+            tracker.start()
+        for generation in generations:
+            tracker.generated(generation)
+            if current.judging:
+                stream.feed(generation)
+        _take(stream.ready(), current.judged, tracker)
+        current.observer.progress(tracker.snapshot())
+    _take(stream.drain(), current.judged, tracker)
+    current.epochs = epoch + 1
+
+
+def _take(pairs: Iterator[tuple[Generation, Judgement]], judged: Judged, tracker: Tracker) -> None:
+    for generation, judgement in pairs:
+        tracker.judged(judgement.outcome)
+        judged.add(generation, judgement)
+
+
+def _decide(current: Session, baseline: Baseline | None) -> Verdict | None:
+    """The verdict of this look, on all epochs so far."""
+    current.refresh_manifest(RUNNING)
+    if baseline is None:
+        return None
+    config, suite = current.plan.config, current.plan.suite
+    return decide(
+        current.judged.samples(str(current.run.path)),
+        baseline.samples,
+        config.gate,
+        look=current.epochs - config.epochs + 1,
+        of=config.max_epochs - config.epochs + 1,
+        differences=provenance.differences(baseline.manifest, current.manifest, config.gate.allow),
+        planned=current.epochs * len(suite.problems),
+        task_order=[task.name for task in suite.tasks],
+    )
+
+
+def _is_closed(verdict: Verdict | None, policy: GatePolicy) -> bool:
+    is_open = verdict is not None and verdict.kind is VerdictKind.INCONCLUSIVE
+    return not (is_open and policy.on_inconclusive == "extend")
+
+
+def _job(plan: Plan) -> Job:
+    profile = plan.config.profile
+    model = plan.checkpoint.path
+    if profile.engine == "replay":
+        model = plan.run.work / "replay.jsonl"
+        write_replay(RunFolder(plan.checkpoint.path).generations, model)
+    return Job(
+        engine=profile.engine,
+        model=str(model.resolve()),
+        sampling=plan.sampling,
+        max_in_flight=profile.max_in_flight,
+        tensor_parallel=profile.tensor_parallel,
+        deterministic=profile.deterministic,
+        trust_remote_code=profile.trust_remote_code,
+        engine_args=profile.engine_args,
+    )
+
+
+def _expected(baseline: Baseline | None) -> Mapping[str, float]:
+    """The baseline's mean completion tokens by problem id."""
+    if baseline is None:
+        return {}
+    samples = baseline.samples
+    tokens = np.nan_to_num(samples.tokens)
+    count = np.bincount(samples.problem, minlength=len(samples.problem_ids))
+    total = np.bincount(samples.problem, tokens, minlength=len(samples.problem_ids))
+    means = total / np.maximum(count, 1)
+    return dict(zip(samples.problem_ids.tolist(), means.tolist(), strict=True))
+
+
+def _write(run: RunFolder, verdict: Verdict, baseline: Baseline, data: ReportData) -> None:
+    made_from = {"summary": file_hash(run.summary), "baseline": baseline.source}
+    write_json(run.verdict, {**verdict_json(verdict), "made_from": made_from})
+    reporting.write(run, data)

@@ -1,0 +1,180 @@
+"""From a run folder and a verdict to what the renderers take, and their files in ``report/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci import provenance, tables
+from smallscale_ci.baselines import Baseline
+from smallscale_ci.records import Outcome, Summary, Verdict
+from smallscale_ci.report import junit, markdown
+from smallscale_ci.report.interface import Answer, Excerpt, ReportData
+from smallscale_ci.report.records_json import summary_from_json
+from smallscale_ci.runfolder import RunFolder, read_json
+from smallscale_ci.samples import OUTCOMES, Samples
+from smallscale_ci.suite.model import Suite
+from smallscale_ci.summary import summarise
+
+_MAX_PROBLEMS = 2_000  # with texts in a report: beyond, ids alone
+_MAX_TEXT = 6_000  # characters of one answer
+
+
+def build(
+    candidate: Baseline,
+    baseline: Baseline,
+    verdict: Verdict,
+    *,
+    suite: Suite | None,
+    run: RunFolder | None,
+) -> ReportData:
+    """All that the reports say about ``verdict``. Texts need the ``run`` and its ``suite``."""
+    manifest = candidate.manifest or {}
+    return ReportData(
+        run_id=str(manifest.get("run_id", candidate.name)),
+        model=str(manifest.get("checkpoint", {}).get("name", candidate.name)),
+        suite=str(manifest.get("suite", {}).get("name", "")),
+        profile=str(manifest.get("profile", "")),
+        candidate=summarise(candidate.samples),
+        verdict=verdict,
+        baseline=summarise(baseline.samples),
+        baseline_name=_baseline_name(baseline),
+        run_folder=str(run.path) if run else "",
+        provenance=provenance.flat(manifest),
+        excerpts=_excerpts(candidate.samples, baseline.samples, verdict, suite, run),
+        metrics=_metrics(manifest),
+        next_steps=_next_steps(verdict, run),
+    )
+
+
+def interrupted(run: RunFolder, suite: Suite) -> ReportData:
+    """The report of a run that was ended early: what is done, and how to go on."""
+    manifest = run.read_manifest()
+    return ReportData(
+        run_id=manifest["run_id"],
+        model=manifest["checkpoint"]["name"],
+        suite=suite.name,
+        profile=manifest["profile"],
+        candidate=_summary(run),
+        status="interrupted",
+        run_folder=str(run.path),
+        provenance=provenance.flat(manifest),
+        metrics=_metrics(manifest),
+        next_steps=(f"smallscale eval --resume {run.path}",),
+    )
+
+
+def write(run: RunFolder, data: ReportData) -> None:
+    """Render every file of ``report/``. Raises ``OSError``."""
+    run.report.mkdir(exist_ok=True)
+    _write(run.report / "report.md", markdown.render(data))
+    _write(run.report / "junit.xml", junit.render(data))
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _summary(run: RunFolder) -> Summary:
+    value = read_json(run.summary)
+    value.pop("made_from", None)
+    return summary_from_json(value)
+
+
+def _baseline_name(baseline: Baseline) -> str:
+    at = str(baseline.recorded.get("at", ""))[:10]
+    return f"{baseline.name} ({at})" if at else baseline.name
+
+
+def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
+    if run is None:
+        return ()
+    return (f"open {run.report}/report.md",)
+
+
+def _metrics(manifest: Mapping[str, Any]) -> dict[str, float | str]:
+    timings, tokens = manifest.get("timings", {}), manifest.get("tokens", {})
+    known: dict[str, float | str | None] = {
+        "completion tokens": tokens.get("completion"),
+        "tokens/s": timings.get("tokens_per_s"),
+        "seconds to load": timings.get("start_s"),
+        "seconds to generate": timings.get("generate_s"),
+        "GPU seconds": timings.get("gpu_s"),
+        "cost": timings.get("cost"),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _excerpts(
+    candidate: Samples,
+    baseline: Samples,
+    verdict: Verdict,
+    suite: Suite | None,
+    run: RunFolder | None,
+) -> dict[str, Excerpt]:
+    """Question, gold and answers of the problems that a reader may ask about."""
+    if suite is None:
+        return {}
+    chosen = _chosen(candidate, verdict, suite)
+    ours = _stored_answers(run, chosen) if run else {}
+    theirs = _bare_answers(baseline, chosen)
+    return {
+        problem.id: Excerpt(
+            task=problem.task,
+            question=problem.question,
+            gold=problem.gold,
+            candidate=tuple(ours.get(problem.id, ())),
+            baseline=tuple(theirs.get(problem.id, ())),
+        )
+        for problem in suite.problems
+        if problem.id in chosen
+    }
+
+
+def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
+    """Flipped problems first, then those not plainly answered, then the rest, up to a limit."""
+    odd = candidate.outcome >= OUTCOMES.index(Outcome.UNPARSED)
+    order: Iterable[str] = [
+        *(flip.problem_id for flip in verdict.flips),
+        *candidate.problem_ids[candidate.problem[odd]],
+        *(problem.id for problem in suite.problems),
+    ]
+    return set(list(dict.fromkeys(order))[:_MAX_PROBLEMS])
+
+
+def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]:
+    """The candidate's answers with their texts."""
+    answers: dict[str, list[Answer]] = {}
+    pairs = zip(tables.generations(run.generations), tables.judgements(run.judgements), strict=True)
+    for generation, judgement in pairs:
+        if generation.problem_id in chosen:
+            errored = judgement.outcome is Outcome.ERRORED
+            answer = Answer(
+                sample_index=generation.sample_index,
+                outcome=judgement.outcome,
+                tokens=None if errored else generation.completion_tokens,
+                extracted=judgement.extracted,
+                reason=judgement.reason,
+                text=generation.text[:_MAX_TEXT],
+            )
+            answers.setdefault(generation.problem_id, []).append(answer)
+    return answers
+
+
+def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:
+    """The baseline's outcomes and tokens: it stores no texts."""
+    answers: dict[str, list[Answer]] = {}
+    for row, problem in enumerate(samples.problem):
+        name = str(samples.problem_ids[problem])
+        if name in chosen:
+            errored = OUTCOMES[samples.outcome[row]] is Outcome.ERRORED
+            answer = Answer(
+                sample_index=int(samples.sample_index[row]),
+                outcome=OUTCOMES[samples.outcome[row]],
+                tokens=None if errored else int(samples.tokens[row]),
+            )
+            answers.setdefault(name, []).append(answer)
+    return answers

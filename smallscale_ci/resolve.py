@@ -1,0 +1,214 @@
+"""From what the user named to things that exist: everything is checked before an engine starts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from smallscale_ci import baselines, checkpoint
+from smallscale_ci.baselines import Baseline, Place
+from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
+from smallscale_ci.errors import EngineError, UsageError
+from smallscale_ci.generate.interface import Runtime, assign_gpus
+from smallscale_ci.generate.local import LocalRuntime
+from smallscale_ci.ids import run_id
+from smallscale_ci.records import SamplingSpec
+from smallscale_ci.runfolder import RunFolder, open_run
+from smallscale_ci.suite.local import load_suite
+from smallscale_ci.suite.model import Suite
+
+NO_BASELINE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are on this machine. Made by the CLI, which alone reads the environment."""
+
+    roots: tuple[Path, ...]  # of configurations
+    cache: Path
+    environments: Path  # .envs
+    runs: Path
+    baselines: Path
+    environment: Mapping[str, str]
+    engine_python: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; ``None`` leaves it to the suite, the profile or the policy."""
+
+    model: str
+    suite: str = "smoke"
+    profile: str = "vllm-cpu"
+    gate: str | None = None
+    baseline: str = "auto"
+    epochs: int | None = None
+    max_epochs: int | None = None
+    seed: int | None = None
+    ranks: int | None = None
+    tensor_parallel: int | None = None
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run that can start: all names resolved."""
+
+    config: RunConfig
+    suite: Suite
+    checkpoint: Checkpoint
+    baseline: Baseline | None
+    run: RunFolder
+    python: Path  # of the engine's environment
+
+    @property
+    def sampling(self) -> SamplingSpec:
+        """The suite's sampling parameters, complete."""
+        return SamplingSpec(**self.config.suite.sampling.model_dump())
+
+
+def plan(
+    request: Request, settings: Settings, *, now: datetime, nonce: str, say: Callable[[str], None]
+) -> Plan:
+    """Resolve a new run. Raises the errors of every part, before any GPU is used."""
+    config = _configure(request, settings, run_id(now, request.suite, request.model, nonce))
+    return _complete(config, settings, say)
+
+
+def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Plan:
+    """The plan of a run that was begun. Raises ``UsageError`` when its model has changed."""
+    run = open_run(path)
+    text = run.config.read_text(encoding="utf-8")
+    resolved = _complete(load.parse(RunConfig, text, str(run.config)), settings, say, run)
+    before = run.read_manifest()
+    after = {
+        "checkpoint": resolved.checkpoint.weights_hash,
+        "suite": resolved.suite.hash,
+    }
+    known = {
+        "checkpoint": before["checkpoint"]["weights_hash"],
+        "suite": before["suite"]["hash"],
+    }
+    changed = [name for name in after if after[name] != known[name]]
+    if changed:
+        raise UsageError(
+            f"the {' and the '.join(changed)} changed since {path} was begun.",
+            "Start a new run: leave out --resume.",
+        )
+    return resolved
+
+
+def runtime(resolved: Plan, settings: Settings) -> Runtime:
+    """The runtime of the plan's profile. Raises ``UsageError`` for one that is not there yet."""
+    profile = resolved.config.profile
+    if profile.runtime not in {"auto", "local"}:
+        raise UsageError(
+            f"the runtime '{profile.runtime}' of profile '{profile.name}' is not available.",
+            "Use runtime: local (a virtual environment).",
+        )
+    return LocalRuntime(
+        resolved.python,
+        {**settings.environment, **profile.env},
+        assign_gpus(resolved.config.gpus, profile.ranks, profile.tensor_parallel),
+    )
+
+
+def _configure(request: Request, settings: Settings, name: str) -> RunConfig:
+    roots = settings.roots
+    suite_file = load.find(SuiteConfig, request.suite, roots)
+    suite = load.load(SuiteConfig, request.suite, roots)
+    profile = load.load(EngineProfile, request.profile, roots)
+    gate = load.load(GatePolicy, request.gate or suite.gate, roots)
+    if request.seed is not None:
+        sampling = suite.sampling.model_copy(update={"seed": request.seed})
+        suite = suite.model_copy(update={"sampling": sampling})
+    overrides = {"ranks": request.ranks, "tensor_parallel": request.tensor_parallel}
+    profile = profile.model_copy(
+        update={key: value for key, value in overrides.items() if value is not None}
+    )
+    epochs = request.epochs or max(task.epochs for task in suite.tasks)
+    if request.baseline == NO_BASELINE or gate.on_inconclusive != "extend":
+        most = epochs
+    else:
+        most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
+    return RunConfig(
+        name=name,
+        model=_absolute(request.model),
+        suite=suite,
+        suite_folder=str(suite_file.parent.resolve()),
+        profile=profile,
+        gate=gate,
+        baseline=request.baseline,
+        epochs=epochs,
+        max_epochs=most,
+        gpus=request.gpus,
+    )
+
+
+def _complete(
+    config: RunConfig, settings: Settings, say: Callable[[str], None], run: RunFolder | None = None
+) -> Plan:
+    suite = load_suite(config.suite, Path(config.suite_folder))
+    place = Place(
+        config.suite.name,
+        config.profile.name,
+        checkpoint.name_of(config.model),
+        config.suite.reference.get(config.profile.name),
+    )
+    baseline = None
+    if config.baseline != NO_BASELINE:
+        baseline = baselines.resolve(config.baseline, place, settings.baselines)
+    python = engine_python(config.profile, settings)
+    return Plan(
+        config=config,
+        suite=suite,
+        checkpoint=_checkpoint(config, settings, python, say),
+        baseline=baseline,
+        run=run or RunFolder(settings.runs / config.name),
+        python=python,
+    )
+
+
+def _checkpoint(
+    config: RunConfig, settings: Settings, python: Path, say: Callable[[str], None]
+) -> Checkpoint:
+    if config.profile.engine == "replay":
+        return _replayed(config.model)
+    return checkpoint.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+
+
+def _replayed(model: str) -> Checkpoint:
+    """The checkpoint of the run whose outputs are replayed; ``path`` is that run's folder."""
+    recorded = open_run(Path(model)).read_manifest()["checkpoint"]
+    return Checkpoint(**{**recorded, "path": Path(model)})
+
+
+def engine_python(profile: EngineProfile, settings: Settings) -> Path:
+    """The Python that runs the profile's engine. Raises ``EngineError`` when there is none."""
+    if settings.engine_python is not None:
+        return settings.engine_python
+    if profile.engine == "replay":
+        return Path(sys.executable)  # stored outputs need no engine
+    if profile.environment is None:
+        raise EngineError(
+            f"the profile '{profile.name}' names no local environment for its engine.",
+            "Name the Python that has the engine installed with --engine-python.",
+        )
+    python = settings.environments / profile.environment / "bin" / "python"
+    if not python.exists():
+        raise EngineError(
+            f"the engine's environment {python.parent.parent} is not there.",
+            "Make it with `make engine`, or name a Python that has the engine with "
+            "--engine-python.",
+        )
+    return python
+
+
+def _absolute(model: str) -> str:
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.exists() else model

@@ -1,0 +1,268 @@
+"""One run while it goes on: what accumulates, and how it gets to disk however the run ends."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from smallscale_ci import prompts, provenance, tables
+from smallscale_ci.config import load
+from smallscale_ci.errors import RunInterruptedError, StorageError
+from smallscale_ci.generate.progress import Progress, Tracker
+from smallscale_ci.generate.scheduler import Scheduler
+from smallscale_ci.generate.store import write_generations
+from smallscale_ci.ids import file_hash
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.provenance import Manifest
+from smallscale_ci.records import Generation, Judgement
+from smallscale_ci.report.records_json import summary_json
+from smallscale_ci.resolve import Plan
+from smallscale_ci.runfolder import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    RunFolder,
+    samples_from_rows,
+    write_json,
+)
+from smallscale_ci.samples import Samples
+from smallscale_ci.suite.model import Suite
+from smallscale_ci.summary import summarise
+
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class Observer(Protocol):
+    """Who watches a run: the CLI's display, or nobody."""
+
+    def say(self, text: str) -> None:
+        """Something that takes long begins, or something odd happened."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """The run is this far; called several times a second."""
+        ...
+
+
+class Judged:
+    """Judgements as they come, and the samples they make."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._clusters = {problem.id: problem.cluster for problem in suite.problems}
+        self._places = {problem.id: place for place, problem in enumerate(suite.problems)}
+        self._pairs: list[tuple[Judgement, int, str]] = []  # with tokens and finish reason
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def add(self, generation: Generation, judgement: Judgement) -> None:
+        """One more."""
+        finish = generation.finish_reason.value
+        self._pairs.append((judgement, generation.completion_tokens, finish))
+
+    def samples(self, name: str) -> Samples:
+        """The columns that statistics are computed on."""
+        rows = [
+            (j.task, j.problem_id, j.sample_index, j.outcome.value, tokens, finish,
+             self._clusters[j.problem_id])
+            for j, tokens, finish in self._sorted()
+        ]  # fmt: skip
+        return samples_from_rows(rows, name)
+
+    def keys(self) -> list[tuple[str, int]]:
+        """(problem_id, sample_index) of all, epoch by epoch in the suite's order."""
+        return [(j.problem_id, j.sample_index) for j, _, _ in self._sorted()]
+
+    def write(self, path: Path, predecessor: str) -> None:
+        """Write ``judgements.parquet``."""
+        rows = (
+            tables.judgement_row(judgement, self._clusters[judgement.problem_id])
+            for judgement, _, _ in self._sorted()
+        )
+        tables.write(path, tables.JUDGEMENTS, rows, predecessor)
+
+    def _sorted(self) -> list[tuple[Judgement, int, str]]:
+        self._pairs.sort(key=lambda p: (p[0].sample_index, self._places[p[0].problem_id]))
+        return self._pairs
+
+
+@dataclass
+class Session:
+    """A run in progress."""
+
+    plan: Plan
+    observer: Observer
+    manifest: Manifest
+    tracker: Tracker
+    judged: Judged
+    judging: bool
+    epochs: int = 0  # complete ones
+    begun: int = 0  # epochs whose prompts were planned
+    scheduler: Scheduler | None = field(default=None, repr=False)
+
+    @property
+    def run(self) -> RunFolder:
+        """The run's folder."""
+        return self.plan.run
+
+    def refresh_manifest(self, status: str) -> None:
+        """Bring the manifest up to date with what engine and ranks report, and write it."""
+        manifest = {**self.manifest, "status": status}
+        if self.scheduler is not None:
+            manifest = _with_engine(manifest, self.plan, self.scheduler)
+            manifest["warnings"] = list(self.scheduler.warnings)
+        snapshot = self.tracker.snapshot()
+        manifest["epochs"] = self.epochs
+        manifest["planned"] = snapshot.total
+        manifest["updated"] = _now().isoformat(timespec="seconds")
+        self.manifest = manifest
+        write_json(self.run.manifest, manifest)
+
+    def write(self, status: str) -> None:
+        """Write every file of the run folder that there is something for."""
+        run, suite = self.run, self.plan.suite
+        seed = self.plan.sampling.seed
+        planned = prompts.build(suite, range(self.begun), seed)
+        prompts.write(planned, run.prompts, suite.hash)
+        keys: Any = self.judged.keys() if self.judging else _keys(self.plan, self.begun)
+        write_generations(run.work, run.generations, keys, file_hash(run.prompts))
+        if self.judging and len(self.judged):
+            write_judged(run, self.judged, suite)
+        self.refresh_manifest(status)
+        if status == COMPLETE:
+            for name in ("out", "pending", "claimed", "alive"):
+                shutil.rmtree(run.work / name, ignore_errors=True)
+
+
+@contextmanager
+def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Session]:
+    """A run folder that says how it ended, whatever happens inside.
+
+    Raises ``RunInterruptedError`` for Ctrl-C and SIGTERM, ``StorageError`` for a full or
+    forbidden disk; what was complete is on disk in every case.
+    """
+    run = plan.run
+    current = Session(
+        plan, observer, _manifest(plan), Tracker(0), Judged(plan.suite), judging=judging
+    )
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.config.write_text(load.dump(plan.config), encoding="utf-8")
+        write_json(run.manifest, current.manifest)
+        yield current
+        current.write(COMPLETE)
+    except KeyboardInterrupt as error:
+        current.write(INTERRUPTED)
+        done = current.tracker.snapshot()
+        command = "eval" if plan.baseline else "generate"
+        raise RunInterruptedError(
+            f"interrupted with {done.done:,} of {done.total:,} samples complete.",
+            f"Go on with: smallscale {command} --resume {run.path}",
+        ) from error
+    except OSError as error:
+        if error.errno not in _STORAGE:
+            raise
+        raise StorageError(
+            f"the run folder {run.path} cannot be written: {error.strerror or error}.",
+            "Make room, or choose another folder with --runs. What is complete is kept: go on "
+            f"with --resume {run.path}",
+        ) from error
+    except BaseException:
+        current.refresh_manifest(FAILED)
+        raise
+
+
+def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> Samples:
+    """Write ``judgements.parquet`` and ``summary.json``; returns the samples."""
+    judged.write(run.judgements, file_hash(run.generations))
+    samples = judged.samples(str(run.path))
+    summary = summarise(samples)
+    made_from = {"judgements": file_hash(run.judgements), "suite": suite.hash}
+    write_json(run.summary, {**summary_json(summary), "made_from": made_from})
+    return samples
+
+
+def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
+    """The judge of each task and its options."""
+    return {
+        task.name: JudgeSpec(task.judge.name, task.judge.extract, task.judge.timeout_s)
+        for task in suite.tasks
+    }
+
+
+def judge_versions(suite: Suite) -> dict[str, str]:
+    """Task → judge with its version and options, as the manifest compares them."""
+    return {
+        task.name: f"{judge_version(task.judge.name)} {'+'.join(task.judge.extract)}"
+        for task in suite.tasks
+    }
+
+
+def _manifest(plan: Plan) -> Manifest:
+    config = plan.config
+    return provenance.begin(
+        run_id=config.name,
+        now=_now(),
+        checkpoint=plan.checkpoint,
+        suite={"name": config.suite.name, "hash": plan.suite.hash},
+        sampling=plan.sampling,
+        judges=judge_versions(plan.suite),
+        engine={"name": config.profile.engine, "image": config.profile.image or ""},
+        profile=config.profile.name,
+        runtime={"name": "local", "ranks": str(config.profile.ranks)},
+        repository=Path.cwd(),
+    )
+
+
+def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
+    """Engine, prompt hash and speed; of the replayed run itself where outputs are replayed."""
+    statuses = scheduler.rank_status()
+    if plan.config.profile.engine == "replay":
+        source = RunFolder(plan.checkpoint.path).read_manifest()
+        manifest = {**manifest, **{key: source[key] for key in ("engine", "prompts", "machine")}}
+    else:
+        manifest = provenance.with_engine(manifest, scheduler.info())
+        hashed = provenance.prompts_hash(scheduler.prompt_hashes)
+        manifest["prompts"] = {"hash": hashed}
+    return {**manifest, **speed(statuses, scheduler, plan)}
+
+
+def speed(
+    statuses: Mapping[int, Mapping[str, Any]], scheduler: Scheduler, plan: Plan
+) -> dict[str, Any]:
+    """Tokens, tokens/s, busy share, GPU seconds and cost of this session."""
+    profile = plan.config.profile
+    seconds = scheduler.seconds_ready
+    tokens = sum(scheduler.tokens.values())
+    busy = {rank: float(status.get("busy_s", 0.0)) for rank, status in statuses.items()}
+    gpus = len(busy) * profile.tensor_parallel
+    on_gpu = scheduler.info().get("device", "cpu") not in {"cpu", "none"}
+    gpu_s = seconds * gpus if on_gpu else 0.0
+    timings: dict[str, Any] = {
+        "start_s": round(scheduler.seconds_to_ready, 2),
+        "generate_s": round(seconds, 2),
+        "tokens_per_s": round(tokens / seconds, 1) if seconds else 0.0,
+        "busy_share": round(sum(busy.values()) / (seconds * len(busy)), 3) if seconds else 0.0,
+        "gpu_s": round(gpu_s, 1),
+    }
+    if profile.price_per_gpu_hour is not None:
+        timings["cost"] = round(gpu_s / 3600 * profile.price_per_gpu_hour, 4)
+    by_rank = {str(rank): count for rank, count in sorted(scheduler.tokens.items())}
+    return {"timings": timings, "tokens": {"completion": tokens, "by_rank": by_rank}}
+
+
+def _keys(plan: Plan, epochs: int) -> Iterator[tuple[str, int]]:
+    for epoch in range(epochs):
+        for problem in plan.suite.problems:
+            yield problem.id, epoch
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
