@@ -2,39 +2,106 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
+from smallscale_ci.judges.equal import NeedsAlgebra, equal
 from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.forms import Form, read
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judges.normal import clean, squeeze
+from smallscale_ci.judges.quantity import Opaque, Scalar
 from smallscale_ci.records import Outcome, Problem
+
+LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether gold and answer mean the same, and the rule that decided."""
+
+    same: bool
+    rule: str
 
 
 class MathJudge:
-    """CORRECT when the extracted answer and the gold answer denote the same thing."""
+    """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
     version = 1
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""
-        quick = self.quick(problem, text, spec)
-        if quick is not None:
-            return quick
-        found = next(candidates(answer_part(text) or "", spec.extract))
-        import math_verify
-
-        gold = math_verify.parse(f"\\boxed{{{problem.gold}}}", parsing_timeout=None)
-        answer = math_verify.parse(f"\\boxed{{{found.text}}}", parsing_timeout=None)
-        same = math_verify.verify(gold, answer, timeout_seconds=None)
-        outcome = Outcome.CORRECT if same else Outcome.WRONG
-        return Ruling(outcome, found.text, f"{found.rule}: algebra")
+        return _rule(problem, text, spec, deep=True)
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
-        """Exact rules: no answer, the same text, or both plain numbers."""
-        answer = answer_part(text)
-        if answer is None:
-            return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
-        found = next(candidates(answer, spec.extract), None)
-        if found is None:
-            return Ruling(Outcome.UNPARSED, None, "no answer found")
-        if found.text.strip() == problem.gold.strip():
-            return Ruling(Outcome.CORRECT, found.text, f"{found.rule}: same text")
-        return None
+        """Decides all but what needs algebra: texts, rational numbers, structure made of them."""
+        try:
+            return _rule(problem, text, spec, deep=False)
+        except NeedsAlgebra:
+            return None
+
+
+def _rule(problem: Problem, text: str, spec: JudgeSpec, *, deep: bool) -> Ruling:
+    answer = answer_part(text)
+    if answer is None:
+        return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
+    found = next(candidates(answer, spec.extract), None)
+    if found is None:
+        return Ruling(Outcome.UNPARSED, None, "no answer found")
+    decision = decide(problem.gold, found.text, deep=deep)
+    outcome = Outcome.CORRECT if decision.same else Outcome.WRONG
+    return Ruling(outcome, found.text[:LONGEST], f"{found.rule}: {decision.rule}")
+
+
+def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: PLR0911 - rule by rule
+    """Whether ``answer`` means ``gold``. Raises ``NeedsAlgebra`` unless ``deep``."""
+    if squeeze(gold) == squeeze(answer):
+        return Decision(True, "same text")
+    if len(answer) > LONGEST:
+        return Decision(False, f"longer than {LONGEST} characters")
+    gold_text, gold_form = _gold(gold, True)
+    answer_text = clean(answer)
+    if squeeze(gold_text) == squeeze(answer_text):
+        return Decision(True, "same normal form")
+    answer_form = read(answer_text)
+    if equal(gold_form, answer_form, deep=deep):
+        return Decision(True, f"same {_kind(gold_form)}")
+    if "," in answer_text and _with_other_commas(gold, gold_form, answer_text, deep=deep):
+        return Decision(True, "same, commas read another way")
+    if squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
+        return Decision(True, "same normal form up to case")
+    if isinstance(gold_form, Opaque) or isinstance(answer_form, Opaque):
+        return _by_library(gold, answer, deep=deep)
+    return Decision(False, f"{_kind(gold_form)} and {_kind(answer_form)} differ")
+
+
+@lru_cache(maxsize=4096)
+def _gold(gold: str, thousands: bool) -> tuple[str, Form]:
+    text = clean(gold)
+    return text, read(text, thousands=thousands)
+
+
+def _with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
+    """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
+    if "," in gold:
+        return equal(_gold(gold, False)[1], read(answer, thousands=False), deep=deep)
+    if isinstance(gold_form, Scalar) and gold_form.decimal and answer.count(",") == 1:
+        return equal(gold_form, read(answer.replace(",", ".")), deep=deep)
+    return False
+
+
+def _by_library(gold: str, answer: str, *, deep: bool) -> Decision:
+    """``math-verify`` on what our own reader does not know: integrals, sums, named functions."""
+    if "\\" not in gold or "\\" not in answer:
+        return Decision(False, "one side cannot be read as mathematics")
+    if not deep:
+        raise NeedsAlgebra
+    from smallscale_ci.judges.library import library_equal
+
+    same = library_equal(gold, answer)
+    return Decision(same, "math-verify: " + ("equal" if same else "not equal"))
+
+
+def _kind(form: Form) -> str:
+    return type(form).__name__.lower()

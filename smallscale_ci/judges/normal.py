@@ -1,0 +1,187 @@
+r"""Answers as one spelling: LaTeX, Unicode and plain typing of the same thing become the same text.
+
+The result is what ``forms`` and ``expression`` read: ``\frac \sqrt \sin`` and other commands with
+a meaning stay; operators and relations are single characters; set braces are ``⦃ ⦄``, ordinary
+braces only group; words from ``\text{…}`` stand in double quotes; ``°`` marks degrees. All steps
+are regular expressions without nested repetition, linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₙ", "0123456789+-n")
+_CHARACTERS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*",
+    "÷": "/", "∕": "/", "⁄": "/", "√": r"\sqrt ", "∛": r"\sqrt[3] ", "π": r"\pi ", "⩽": "≤",
+    "⩾": "≥", "“": '"', "”": '"', "’": "'", "′": "'", "‘": "'", "，": ",", "。": ".", "％": "%",
+    "º": "°", "˚": "°", "µ": "μ", "\u200b": "", "\ufeff": "", "\x00": "", "θ": r"\theta ",
+    "α": r"\alpha ", "β": r"\beta ", "∖": "∖", "∅": "∅", "ℝ": "ℝ", "∶": ":",
+}  # fmt: skip
+_CHARACTER_TABLE = str.maketrans(_CHARACTERS)
+
+_COMMANDS = {
+    "cdot": "*", "times": "*", "ast": "*", "div": "/", "slash": "/", "le": "≤", "leq": "≤",
+    "leqslant": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "ne": "≠", "neq": "≠", "lt": "<",
+    "gt": ">", "in": "∈", "cup": "∪", "bigcup": "∪", "cap": "∩", "setminus": "∖", "backslash": "∖",
+    "infty": "∞", "pm": "±", "mp": "∓", "approx": "≈", "simeq": "≈", "langle": "⟨", "rangle": "⟩",
+    "emptyset": "∅", "varnothing": "∅", "degree": "°", "colon": ":", "mid": "|", "vert": "|",
+    "lvert": "|", "rvert": "|", "lbrace": "⦃", "rbrace": "⦄", "lbrack": "[", "rbrack": "]",
+    "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "prime": "'", "to": "→",
+    "dfrac": r"\frac ", "tfrac": r"\frac ", "cfrac": r"\frac ", "dbinom": r"\binom ",
+    "tbinom": r"\binom ", "choose": r"\choose ", "ldots": "…", "dots": "…", "cdots": "…",
+    "lor": " or ", "vee": " or ", "land": " and ", "wedge": " and ", "implies": "⇒", "iff": "⇔",
+    "Rightarrow": "⇒", "Leftrightarrow": "⇔", "rightarrow": "→", "varphi": r"\phi ",
+    "varepsilon": r"\epsilon ", "euro": "€", "pounds": "£", "percent": "%", "arccot": r"\arccot ",
+    "tg": r"\tan ", "ctg": r"\cot ", "cosec": r"\csc ", "arctg": r"\arctan ", "exponentialE": "e",
+    "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "lparen": "(", "rparen": ")",
+    "circ": "°", "ell": "l", "thinspace": " ", "nobreakspace": " ", "space": " ",
+}  # fmt: skip
+_PRESENTATION = re.compile(
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|"
+    r"quad|qquad|hfill|centering|rm|bf|it|mathop|strut|Large|large|huge)(?![a-zA-Z])\.?"
+)
+_COMMAND = re.compile(r"\\([a-zA-Z]+)")
+_TEXT = re.compile(
+    r"\\(?:text|mbox|textrm|textbf|textit|textsf|textnormal|mathrm|mathsf|operatorname\*?|hbox|"
+    r"textup|emph)\s*\{([^{}]*)\}"
+)
+_UNWRAP = re.compile(
+    r"\\(?:mathbf|boldsymbol|bm|vec|hat|bar|tilde|mathit|mathcal|boxed|fbox|ensuremath|underline|"
+    r"mathbf|overrightarrow|text|mathrm|textbf|operatorname|widehat)(?![a-zA-Z])"
+)
+_COLOUR = re.compile(
+    r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\label\{[^{}]*\}"
+)
+_REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])|\bR(?=\s*∖)")
+_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?")
+_SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
+_THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
+_SPACE_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d])")
+_LATEX_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
+_MATRIX = re.compile(
+    r"\\begin\s*\{([bBpvV]?(?:small)?matrix|array)\}(?:\s*\{[lcr| ]*\})?"
+    r"|\\end\s*\{(?:[bBpvV]?(?:small)?matrix|array)\}"
+)
+_ROW_BREAK = re.compile(r"\\\\(?:\[\d{0,4}\.?\d{0,4}[a-z]{2}\])?|\\cr(?![a-zA-Z])")
+_REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
+_MIXED_SLASH = re.compile(r"(?<![\d.^/_)}])(\d+)\s+(\d+)\s?/\s?(\d+)(?![\d.])")
+_MIXED_FRACTION = re.compile(
+    r"(?<![\d.^/_)}])(\d+)\s*(\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d)))"
+)
+_SCIENTIFIC = re.compile(r"(?<![\d.,a-zA-Z])(\d+\.?\d*|\.\d+)[eE]([-+]?\d{1,6})(?![\d.a-zA-Z])")
+_SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
+_DOLLAR = re.compile(r"(?<!\\)\$")
+_ENDS = re.compile(r"^[\s*=:,;≈]+|[\s*,;:.!]+$")
+_SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
+_OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}")
+_QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
+
+
+def clean(text: str) -> str:
+    """``text`` in the one spelling described above."""
+    text = _unicode(text)
+    text = _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text))
+    text = _MATRIX.sub(_matrix_mark, text)
+    text = _TEXT.sub(_quote, _dollars(text))
+    text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
+    text = _THIN_GROUP.sub("", text)
+    text = _LATEX_COMMA.sub(".", text)
+    text = _PRESENTATION.sub(" ", text)
+    text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace(r"\%", "%").replace(r"\|", "|")
+    text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
+    text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
+    text = _REALS.sub("ℝ", text)
+    text = _DEGREES.sub("°", text)
+    text = _REPEATING.sub(_repeating, text)
+    text = _SPACE_COMMAND.sub(" ", text)
+    text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
+    text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥").replace("!=", "≠")
+    text = _SPACE_GROUP.sub(lambda match: re.sub(r"\s", "", match[0]), text)
+    text = _MIXED_SLASH.sub(r"(\1+\2/\3)", text)
+    text = _MIXED_FRACTION.sub(_mixed, text)
+    text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
+    return _trim(re.sub(r"\s+", " ", text))
+
+
+def squeeze(text: str) -> str:
+    """``text`` without white space but between digits, for the comparison of texts."""
+    return _SPACE.sub("", text)
+
+
+def _unicode(text: str) -> str:
+    if text.isascii():
+        return text.replace("\x00", "")
+    text = _SUPER_RUN.sub(lambda match: f"^{{{match[0].translate(_SUPERSCRIPTS)}}}", text)
+    text = _SUB_RUN.sub(lambda match: f"_{{{match[0].translate(_SUBSCRIPTS)}}}", text)
+    pieces = []
+    for character in text.translate(_CHARACTER_TABLE):
+        if character.isascii():
+            pieces.append(character)
+        elif (value := unicodedata.decimal(character, None)) is not None:
+            pieces.append(str(value))
+        elif unicodedata.category(character) == "No":  # ½ and its like
+            pieces.append(_vulgar(character))
+        else:
+            pieces.append(unicodedata.normalize("NFKC", character))
+    return "".join(pieces)
+
+
+def _vulgar(character: str) -> str:
+    value = unicodedata.numeric(character, None)
+    if value is None:
+        return character
+    ratio = Fraction(value).limit_denominator(1000)
+    return f"\\frac{{{ratio.numerator}}}{{{ratio.denominator}}}"
+
+
+def _dollars(text: str) -> str:
+    """Without ``$`` as a mark of formulas; one that is left over before a number is a currency."""
+    if len(_DOLLAR.findall(text)) % 2:
+        text = re.sub(r"(?<!\\)\$(?=\s*[\d.])", r"\\$", text, count=1)
+    return _DOLLAR.sub(" ", text)
+
+
+def _quote(match: re.Match[str]) -> str:
+    before, inside, after = _QUOTE_PARTS.match(match[1]).groups()  # type: ignore[union-attr]
+    if not any(character.isalpha() for character in inside):
+        return match[1]
+    if inside.lower() in ("and", "or"):
+        return f"{before} {inside} {after}"
+    return f'{before} "{inside}" {after}'
+
+
+def _matrix_mark(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return "⟫"
+    return "⟪" if match[1] not in ("vmatrix", "Vmatrix") else "\\det⟪"
+
+
+def _repeating(match: re.Match[str]) -> str:
+    whole, fixed, cycle = match.groups()
+    value = Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(fixed))
+    value += Fraction(int((whole or "0") + fixed), 10 ** len(fixed))
+    return f"({value.numerator}/{value.denominator})"
+
+
+def _mixed(match: re.Match[str]) -> str:
+    top, bottom = match[3] or match[4], match[5] or match[6]
+    if len(top) > 30 or len(bottom) > 30 or int(top) >= int(bottom):
+        return match[0]
+    return f"({match[1]}+{match[2]})"
+
+
+def _trim(text: str) -> str:
+    """Without punctuation at the ends; an ellipsis and a factorial's mark stay."""
+    text = text.strip()
+    while True:
+        shorter = _ENDS.sub("", text) if not text.endswith("!") else text.strip()
+        if shorter.endswith("\\"):
+            shorter = shorter[:-1]
+        if shorter == text:
+            return text
+        text = shorter

@@ -1,0 +1,143 @@
+"""Single quantities: a number or expression with its unit, percent sign or degrees; and words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from smallscale_ci.judges.expression import Node, Unreadable, parse
+from smallscale_ci.judges.units import CURRENCIES, Unit, is_unit_word, read_unit
+
+_QUOTED_END = re.compile(r'\s*"([^"]*)"\s*((?:\^\s*\{?\s*-?\d\s*\}?)?)$')
+_UNIT_END = re.compile(
+    r"(?<=[\d)}\s.⟫])\s*((?:[a-zA-Zμ]+\.?(?:\s?\^\s?\{?-?\d\}?)?(?:\s*[/*]\s*|\s+(?!$)|$)){1,8})$"
+)
+_CURRENCY = re.compile(
+    rf"^([-+]?)\s*(?:\\\$|[{CURRENCIES}]|(?:USD|EUR|GBP|Rs\.?|US)(?=[\s\d\\$]))+\s*"
+)
+_DECIMAL = re.compile(
+    r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
+)
+_ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
+_WORD = re.compile(r"[^\W_]+")
+_ARTICLES = frozenset({"a", "an", "the", "is"})
+NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    *("nineteen", "twenty"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """A literal with a decimal point or a power of ten: value, last place, significant digits."""
+
+    value: Fraction
+    last_place: Fraction
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One quantity. ``unit`` is known, or absent; ``text`` is without unit, % and °."""
+
+    text: str
+    node: Node
+    decimal: Decimal | None
+    unit: Unit | None = None
+    percent: bool = False
+    degrees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text, as lower-case words without articles."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """What cannot be read."""
+
+    text: str
+
+
+def read_quantity(text: str) -> Scalar | Words | Opaque:
+    """The quantity or words in cleaned ``text`` without brackets or separators."""
+    body, unit, degrees = _without_unit(text)
+    percent = body.endswith("%")
+    body = body.removesuffix("%").rstrip()
+    if body.endswith("°"):
+        body, degrees = body[:-1].rstrip(), True
+    body = _ORDINAL.sub("", body)
+    words = tuple(word for word in _WORD.findall(body.lower()) if word not in _ARTICLES)
+    if len(words) == 1 and words[0] in NUMBER_WORDS:
+        text = body = str(NUMBER_WORDS.index(words[0]))
+    try:
+        node = parse(body)
+    except Unreadable:
+        return _words(text)
+    except RecursionError:  # the parser's own limit is lower; this is a second line of defence
+        return Opaque(text)
+    if not unit and not degrees and not percent and re.fullmatch(r"[A-Za-z]{2,4}", text):
+        return _words(text) if re.search("[aeiouAEIOU]", text) else Scalar(body, node, None)
+    return Scalar(body, node, _decimal(body), unit, percent, degrees)
+
+
+def _words(text: str) -> Words | Opaque:
+    words = tuple(word for word in _WORD.findall(text.lower()) if word not in _ARTICLES)
+    plain = not re.search(r"[\\^=+*/<>]", text)
+    return Words(words) if words and plain else Opaque(text)
+
+
+def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
+    """Body, known unit, and whether the unit is degrees. Unknown words behind a number go, too."""
+    body, unit_text = text, ""
+    if match := _CURRENCY.match(body):
+        unit_text = match[0].strip(" +-\\").split("\\")[-1][:3].rstrip(".")
+        body = match[1] + body[match.end() :]
+    quoted = _QUOTED_END.search(body)
+    if quoted and body[: quoted.start()].strip():
+        unit_text = unit_text or quoted[1] + quoted[2]
+        body = body[: quoted.start()].strip()
+    elif (match := _UNIT_END.search(body)) and _are_units(match[1], body[: match.start(1)]):
+        unit_text = unit_text or match[1]
+        body = body[: match.start()].strip()
+    if re.match(r"(?:degree|deg)s?\b", unit_text.lower()):
+        unit_text = re.sub(r"(?i)^deg(?:ree)?s?\s*", "", unit_text)
+        return body, read_unit(unit_text) if unit_text else None, True
+    if unit_text.lower().startswith("percent") or unit_text.lower() == "pct":
+        return body + "%", None, False
+    return body, read_unit(unit_text) if unit_text else None, False
+
+
+def _are_units(text: str, body: str) -> bool:
+    """Words behind a value: a unit, or after a plain number any words (apples)."""
+    words = re.findall(r"[a-zA-Zμ]+", text)
+    if all(is_unit_word(word) or word in ("per", "square", "sq", "cubic") for word in words):
+        return body.endswith((" ", '"')) or len(words) > 1 or len(words[0]) > 1
+    body = body.rstrip()
+    plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
+    return (
+        bool(plain) and len(words[0]) > 2 and words[0].lower() not in ("sin", "cos", "tan", "log")
+    )
+
+
+def _decimal(text: str) -> Decimal | None:
+    match = _DECIMAL.fullmatch(text.strip())
+    if match is None or not (match[2] or match[3]) or len(text) > 400:
+        return None
+    exponent = int(match[4] or match[5] or 0)
+    if match[3] is None and not (match[4] or match[5]):
+        return None
+    if abs(exponent) > 1000:
+        return None
+    places = len(match[3] or "")
+    digits = (match[2] or "") + (match[3] or "")
+    last_place = Fraction(10) ** (exponent - places)
+    value = int(digits) * last_place * (-1 if match[1] == "-" else 1)
+    if value.denominator == 1 and not exponent:
+        return None  # 27.0 is the integer
+    return Decimal(value, last_place, len(digits.lstrip("0")))

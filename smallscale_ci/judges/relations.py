@@ -1,0 +1,99 @@
+"""What equations and conditions say: the value that is named, the set that is described."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from smallscale_ci.judges.expression import Inexact, TooLarge, exact, symbols
+from smallscale_ci.judges.forms import (
+    INFINITE,
+    INFINITE_LOW,
+    Difference,
+    Form,
+    Group,
+    Relation,
+    Union,
+)
+from smallscale_ci.judges.normal import squeeze
+from smallscale_ci.judges.quantity import Scalar, Words
+
+_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\w{1,10}\}?)?(?:\([^()=]{1,20}\))?")
+_FLIP = str.maketrans("<>≤≥", "><≥≤")
+
+
+def name_of(relation: Relation) -> str | None:
+    """What ``x = …`` or ``f(x) = …`` names; ``None`` where the left side is an expression."""
+    text = squeeze(relation.texts[0]).strip('"')
+    side = relation.sides[0]
+    words = isinstance(side, Words)
+    if isinstance(side, Group):  # (x, y) = (1, 2)
+        words = all(isinstance(i, Scalar) and i.node[0] == "symbol" for i in side.items)
+    return text if words or _NAME.fullmatch(text) or text.startswith("\\angle") else None
+
+
+def value_of(form: Form) -> Form:
+    """The right side of ``x = 5``, of ``5 = x`` the left; other forms are their own value."""
+    if not isinstance(form, Relation) or not set(form.operators) <= set("=≈"):
+        return form
+    last, first = form.sides[-1], form.sides[0]
+    lone = isinstance(last, Scalar) and last.node[0] == "symbol"
+    return first if lone and len(form.sides) == 2 and name_of(form) is None else last
+
+
+def conditions(form: Form) -> Form | None:  # noqa: PLR0911 - one for each shape
+    """The set of real numbers that ``x ∈ …`` or inequalities in one unknown describe."""
+    if not isinstance(form, Relation):
+        return None
+    if form.operators == "∈":
+        return form.sides[1]
+    sides, operators = form.sides, form.operators
+    if any(not isinstance(side, Scalar) for side in sides):
+        return None
+    if operators == "≠" and _is_unknown(sides[0]):
+        return _line_without((sides[1],))
+    if not set(operators) <= set("<>≤≥"):
+        return None
+    if len(sides) == 2:
+        if _is_unknown(sides[1]) and not _is_unknown(sides[0]):
+            sides, operators = sides[::-1], operators.translate(_FLIP)
+        if not _is_unknown(sides[0]) or _unknowns(sides[1]):
+            return None
+        if operators in "<≤":
+            return Group("()" if operators == "<" else "(]", (INFINITE_LOW, sides[1]))
+        return Group("()" if operators == ">" else "[)", (sides[1], INFINITE))
+    if len(sides) == 3 and _is_unknown(sides[1]):
+        if set(operators) <= set(">≥"):
+            sides, operators = sides[::-1], operators[::-1].translate(_FLIP)
+        if set(operators) <= set("<≤") and not _unknowns(sides[0]) and not _unknowns(sides[2]):
+            kind = "[("[operators[0] == "<"] + "])"[operators[1] == "<"]
+            return Group(kind, (sides[0], sides[2]))
+    return None
+
+
+def punctured(form: Difference) -> Union | None:
+    """The intervals of ℝ without finitely many points."""
+    whole, removed = form.whole, form.removed
+    is_line = isinstance(whole, Group) and whole.items == (INFINITE_LOW, INFINITE)
+    if not is_line or not isinstance(removed, Group) or removed.kind != "set":
+        return None
+    return _line_without(removed.items)
+
+
+def _line_without(points: tuple[Form, ...]) -> Union | None:
+    try:
+        ordered = sorted(points, key=lambda point: exact(point.node))  # type: ignore[union-attr]
+    except (Inexact, TooLarge, AttributeError):
+        if len(points) != 1:
+            return None
+        ordered = list(points)
+    ends = [INFINITE_LOW, *ordered, INFINITE]
+    return Union(tuple(Group("()", pair) for pair in pairwise(ends)))
+
+
+def _is_unknown(form: Form) -> bool:
+    return isinstance(form, Scalar) and form.node[0] == "symbol"
+
+
+def _unknowns(form: Form) -> bool:
+    return isinstance(form, Scalar) and bool(symbols(form.node))
