@@ -6,7 +6,7 @@ a regression never raises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 EXIT_OK = 0
 EXIT_REGRESSED = 1
@@ -76,3 +76,11 @@ class RunInterruptedError(SmallscaleError):
     """Ctrl-C or SIGTERM ended the run; what was complete is on disk."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'x'?)"`` for the nearest known word, or nothing."""
+    import difflib  # --help imports this module, and need not wait for it
+
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -7,11 +7,10 @@ text for a number.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from smallscale_ci.config.models import Config, NamedConfig
-from smallscale_ci.errors import ConfigError, UsageError
+from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
 
@@ -126,12 +125,6 @@ def dump(model: Config) -> str:
     readable = not re.search("[\x85\u2028\u2029]", model.model_dump_json())
     data = model.model_dump(mode="json")
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=readable, width=100)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'x'?)"`` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 class _Document:

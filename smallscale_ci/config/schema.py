@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from smallscale_ci.config.load import did_you_mean
 from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import UsageError, did_you_mean
 
 MODELS: dict[str, type[NamedConfig]] = {
     "suite": SuiteConfig,

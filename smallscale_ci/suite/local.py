@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci import ids
-from smallscale_ci.config.load import did_you_mean
 from smallscale_ci.config.models import SuiteConfig, TaskConfig
-from smallscale_ci.errors import DataError
+from smallscale_ci.errors import DataError, did_you_mean
 from smallscale_ci.records import Problem
 from smallscale_ci.suite.model import Suite, suite_hash
 from smallscale_ci.suite.rows import COLUMNS, RowError, problem

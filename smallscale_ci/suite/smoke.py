@@ -1,6 +1,6 @@
 """Makes the data of the suites ``smoke`` and ``smoke-code``: templates and a fixed seed.
 
-``python -m smallscale_ci.suite.smoke OUT_DIR`` rewrites the shipped parquet files, byte by byte
+``python -m smallscale_ci.suite.smoke [OUT_DIR]`` rewrites the shipped parquet files, byte by byte
 the same with the same pyarrow. The templates are those on which a model of 135 million parameters
 is right between a fifth and all of the time (measured: docs/suites.md), so that a gate has
 something to lose.
@@ -130,10 +130,10 @@ def _mcq_templates() -> dict[str, list[McqCase]]:
     return {
         "opposite": _facts(facts.OPPOSITES, "What is the opposite of {}?"),
         "capital": _facts(facts.CAPITALS, "What is the capital of {}?"),
-        "continent": _facts(facts.CONTINENTS, "On which continent is {}?"),
-        "language": _facts(facts.LANGUAGES, "Which language do most people speak in {}?"),
-        "color": _facts(facts.COLORS, "What color is {}?"),
-        "job": _facts(facts.JOBS, "Who {}?"),
+        "continent": _facts(facts.CONTINENTS, "What is the continent of {}?"),
+        "language": _facts(facts.LANGUAGES, "What is the main language of {}?"),
+        "color": _facts(facts.COLORS, "What is the color of {}?"),
+        "job": _facts(facts.JOBS, "What is the job of a person who {}?"),
         "sum": [_numbers(f"What is {a} + {b}?", a + b, 1) for a, b in sums],
         "product": [_numbers(f"What is {a} times {b}?", a * b, a) for a, b in products],
     }
@@ -157,4 +157,4 @@ def _row(question: str, gold: str, template: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "data")

@@ -91,5 +91,5 @@ def test_code_tests_are_json_calls_or_programs() -> None:
 
 def test_prompts_are_short_enough_for_the_default_profile() -> None:
     for prompt in build(suite("smoke"), range(1), 0):
-        assert [m["role"] for m in prompt.messages] == ["user", "assistant"] * 4 + ["user"]
-        assert sum(len(m["content"]) for m in prompt.messages) < 1000
+        assert [m["role"] for m in prompt.messages][-3:] == ["user", "assistant", "user"]
+        assert sum(len(m["content"]) for m in prompt.messages) < 1500
