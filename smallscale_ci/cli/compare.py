@@ -51,7 +51,10 @@ def compare(
     ] = 1,
     baselines: options.Baselines = None,
 ) -> int:
-    """Judge a stored candidate against a stored baseline: the gate alone, no engine."""
+    """Compare two stored runs.
+
+    The gate alone, without an engine: the exit code is the verdict, as with eval.
+    """
     from smallscale_ci import pipeline
     from smallscale_ci.baselines import load, resolve
     from smallscale_ci.cli.verdicts import show
@@ -79,7 +82,10 @@ def compare(
 
 
 def report(context: Context, run: options.RunArgument) -> int:
-    """Show a run's verdict again and render its report files anew."""
+    """Show a run's verdict again.
+
+    Its report files are rendered anew, and the exit code is that of the verdict.
+    """
     from smallscale_ci import pipeline, reporting
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import InvalidError

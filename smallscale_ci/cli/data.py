@@ -101,7 +101,7 @@ def schema(
     context: Context,
     name: Annotated[SchemaName, typer.Argument(help="Which configuration.", show_default=False)],
 ) -> None:
-    """Print the JSON schema of a configuration file."""
+    """Print a configuration's JSON schema."""
     from smallscale_ci.config.schema import schema as of
 
     context.out.json(of(name.value))

@@ -14,8 +14,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(context: Context, engine_python: options.EnginePython = None) -> int:
-    """Check this machine: each line says what was found and how to mend what is not right.
+    """Check this machine.
 
+    Each line says what was found and how to mend what is not right.
     Exits 3 when something is in the way of every run.
     """
     from dataclasses import asdict

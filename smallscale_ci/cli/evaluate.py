@@ -40,7 +40,9 @@ def evaluate(
     baselines: options.Baselines = None,
     engine_python: options.EnginePython = None,
 ) -> int:
-    """Generate, judge, compare with the baseline, report: the exit code is the verdict.
+    """Put a checkpoint through the gate.
+
+    Generates, judges, compares with the baseline and reports; the exit code is the verdict:
 
     0 pass · 1 regressed · 2 usage · 3 infrastructure · 4 invalid or no baseline · 5 inconclusive ·
     130 interrupted.
@@ -87,7 +89,10 @@ def generate(
     runs: options.Runs = None,
     engine_python: options.EnginePython = None,
 ) -> None:
-    """Generate and judge all epochs of a suite, without comparing them with anything."""
+    """Generate and judge, compare nothing.
+
+    This is how the run of a baseline is made: all epochs of the suite, no verdict.
+    """
     from smallscale_ci import pipeline
     from smallscale_ci.resolve import NO_BASELINE, Request
 
@@ -134,7 +139,10 @@ def judge(
         ),
     ] = None,
 ) -> None:
-    """Judge the generations of a run again, or a foreign file; the original is never changed."""
+    """Judge a run, or a foreign file, again.
+
+    A foreign file is judged into a new one; the original is never changed.
+    """
     from smallscale_ci import pipeline
     from smallscale_ci.config.load import parse
     from smallscale_ci.config.models import RunConfig

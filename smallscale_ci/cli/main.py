@@ -14,6 +14,7 @@ app = typer.Typer(
     epilog="Example: smallscale eval smollm2",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
