@@ -190,6 +190,7 @@ class Check:
     discordant: int  # problems whose mean differs between the two sides
     identical: bool  # every paired sample agrees in outcome and tokens
     advice: str = ""  # what would have made it conclusive
+    guard: bool = False  # a guard rail: it can fail the gate, but need not pass
 
 
 @dataclass(frozen=True, slots=True)

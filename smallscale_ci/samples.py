@@ -48,12 +48,12 @@ class Samples:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """(n,) whether the sample is CORRECT."""
-        return self.outcome == OUTCOMES.index(Outcome.CORRECT)
+        return np.asarray(self.outcome == OUTCOMES.index(Outcome.CORRECT))
 
     @property
     def errored(self) -> NDArray[np.bool_]:
         """(n,) whether the sample is ERRORED."""
-        return self.outcome == OUTCOMES.index(Outcome.ERRORED)
+        return np.asarray(self.outcome == OUTCOMES.index(Outcome.ERRORED))
 
     def outcome_counts(self) -> dict[str, int]:
         """Number of samples by outcome; every outcome is a key."""
@@ -117,7 +117,7 @@ def from_table(table: pa.Table, name: str) -> Samples:
 def read_samples(path: Path) -> Samples:
     """Read a bare samples parquet. Raises ``DataError`` when it cannot be used."""
     try:
-        table = pq.read_table(path, memory_map=True)  # type: ignore[no-untyped-call]
+        table = pq.read_table(path, memory_map=True)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path} cannot be read as parquet: {str(error).splitlines()[0]}",
@@ -149,7 +149,9 @@ def _finish_words(samples: Samples) -> NDArray[np.object_]:
     return np.where(samples.errored, FinishReason.ERROR.value, words).astype(object)
 
 
-def _encode(table: pa.Table, column: str, name: str) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+def _encode(
+    table: pa.Table, column: str, name: str
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     values = table.column(column)
     if values.null_count:
         raise DataError(f"{name}: column '{column}' has {values.null_count} empty values.", _HINT)
@@ -168,7 +170,7 @@ def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:
         raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
     if values.null_count or (len(values) and pc.min(values).as_py() < 0):
         raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
-    return values.to_numpy().astype(np.int64)
+    return np.asarray(values.to_numpy(), dtype=np.int64)
 
 
 def _words(table: pa.Table, column: str, words: Iterable[str], name: str) -> NDArray[np.int64]:
@@ -191,14 +193,16 @@ def _outcomes(table: pa.Table, name: str) -> NDArray[np.int64]:
 
 def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArray[np.bool_]:
     if "finish_reason" not in table.column_names:
-        return outcome == OUTCOMES.index(Outcome.TRUNCATED)
+        return np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
     reasons = [reason.value for reason in FinishReason]
-    return _words(table, "finish_reason", reasons, name) == reasons.index(FinishReason.LENGTH)
+    codes = _words(table, "finish_reason", reasons, name)
+    return np.asarray(codes == reasons.index(FinishReason.LENGTH))
 
 
 def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
     try:
-        tokens = table.column("completion_tokens").cast(pa.float64()).to_numpy().copy()
+        column = table.column("completion_tokens").cast(pa.float64())
+        tokens = np.array(column.to_numpy(), dtype=np.float64)
     except pa.ArrowException as error:
         raise DataError(f"{name}: column 'completion_tokens' must hold numbers.", _HINT) from error
     tokens[errored] = np.nan
@@ -217,9 +221,12 @@ def _clusters(
     """(problems,) the cluster named in each problem's first row, or the problem's own id."""
     if "cluster" not in table.column_names:
         return problem_ids
-    values = table.column("cluster").take(pa.array(first)).cast(pa.string()).to_pylist()
-    named = [value or own for value, own in zip(values, problem_ids, strict=True)]
-    return np.array(named, dtype=object)
+    values = table.column("cluster").take(pa.array(first)).cast(pa.string())
+    named = np.array(pc.fill_null(values, "").to_pylist(), dtype=object)
+    alone = named == ""
+    if alone.all() or np.array_equal(named, problem_ids):
+        return problem_ids
+    return np.asarray(np.where(alone, problem_ids, named))
 
 
 def _refuse_duplicates(

@@ -1,0 +1,200 @@
+"""The checks of the gate: one for each task and metric, tested at this look's levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from smallscale_ci import gate_text
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.pairing import ProblemMeans, TaskPair
+from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
+from smallscale_ci.stats.contrast import Contrast, Vector
+from smallscale_ci.stats.multiple import holm
+from smallscale_ci.stats.paired import Codes, paired_difference
+from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
+from smallscale_ci.stats.tokens import paired_log_ratio
+
+MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
+
+
+def make_checks(
+    pairs: Sequence[TaskPair], policy: GatePolicy, look: int, of: int, reproduced: bool
+) -> tuple[Check, ...]:
+    """All checks at this look; ``reproduced`` says that every sample agrees.
+
+    In the mode ``mean`` the checks of the mean over tasks come first, and the tasks' own are guard
+    rails.
+    """
+    raw: list[Check] = []
+    if policy.gated == "mean":
+        joined = _join(pairs)
+        weight = np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs])
+        raw += _task_checks(joined, policy, look, of, reproduced, weight)
+    for pair in pairs:
+        checks = _task_checks(pair, policy, look, of, reproduced, None)
+        raw += [replace(c, guard=policy.gated == "mean" and c.gated) for c in checks]
+    places = [place for place, check in enumerate(raw) if check.gated]
+    adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
+    done = [
+        replace(check, adjusted_p=adjusted.get(place, check.p_value))
+        for place, check in enumerate(raw)
+    ]
+    done = [replace(check, kind=_kind(check, reproduced)) for check in done]
+    return tuple(replace(check, advice=gate_text.advice(check, look, of)) for check in done)
+
+
+def _kind(check: Check, reproduced: bool) -> VerdictKind:
+    if check.pass_p <= check.pass_boundary or (reproduced and check.identical):
+        return VerdictKind.PASS
+    if check.adjusted_p <= check.boundary:
+        return VerdictKind.REGRESSED
+    return VerdictKind.INCONCLUSIVE
+
+
+def _task_checks(
+    pair: TaskPair,
+    policy: GatePolicy,
+    look: int,
+    of: int,
+    reproduced: bool,
+    weight: Vector | None,
+) -> list[Check]:
+    pass_level, fail_level = look_levels(
+        policy.alpha_pass,
+        policy.alpha_fail,
+        look,
+        of,
+        float(pair.candidate.judged.mean()),
+        float(pair.baseline.judged.mean()),
+    )
+    return [
+        _check(pair, metric, policy, pass_level, fail_level, reproduced, weight)
+        for metric in Metric
+    ]
+
+
+def look_levels(
+    alpha_pass: float,
+    alpha_fail: float,
+    look: int,
+    of: int,
+    candidate_epochs: float,
+    baseline_epochs: float,
+) -> tuple[float, float]:
+    """The nominal levels of the pass test and of the fail test at ``look`` of ``of``.
+
+    The fail test pays later, by the square of the share of looks: a false alarm at look 1 ends a
+    run that would have passed at look 2, while a loss of twice the margin is plain at once.
+    Information is what the noise of both sides' epochs leaves: 1/(1/k + 1/m).
+    """
+    if of == 1:
+        return alpha_pass, alpha_fail
+    looks = range(1, look + 1)
+    information = [1 / (look / (candidate_epochs * k) + 1 / baseline_epochs) for k in looks]
+    passing = [pocock_spending(alpha_pass, k / of) for k in looks]
+    failing = [pocock_spending(alpha_fail, (k / of) ** 2) for k in looks]
+    return nominal_levels(passing, information)[-1], nominal_levels(failing, information)[-1]
+
+
+def _check(
+    pair: TaskPair,
+    metric: Metric,
+    policy: GatePolicy,
+    pass_level: float,
+    fail_level: float,
+    reproduced: bool,
+    weight: Vector | None,
+) -> Check:
+    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
+    margin = margin_of(policy, pair.task, metric)
+    contrast = _contrast(metric, candidate, baseline, pair.cluster, weight)
+    band = metric is Metric.TOKENS and policy.tokens_direction == "band"
+    p_value, pass_p = _p_values(contrast, metric, margin, band=band)
+    low, high = contrast.interval(pass_level)
+    return Check(
+        task=pair.task,
+        metric=metric,
+        kind=VerdictKind.INCONCLUSIVE,
+        baseline=float(np.average(baseline, weights=weight)),
+        candidate=float(np.average(candidate, weights=weight)),
+        estimate=Estimate(
+            value=contrast.value,
+            low=low,
+            high=high,
+            n=contrast.n,
+            clusters=contrast.clusters,
+            method=f"{contrast.method}, {100 * (1 - 2 * pass_level):.3g} % interval",
+        ),
+        margin=margin or 0.0,
+        p_value=p_value,
+        adjusted_p=p_value,
+        boundary=fail_level,
+        pass_p=pass_p,
+        pass_boundary=pass_level,
+        gated=margin is not None,
+        discordant=int((candidate != baseline).sum()),
+        identical=reproduced and pair.lengths_vary,
+    )
+
+
+def _contrast(
+    metric: Metric, candidate: Vector, baseline: Vector, cluster: Codes, weight: Vector | None
+) -> Contrast:
+    if metric is not Metric.TOKENS:
+        return paired_difference(candidate, baseline, cluster, weight)
+    if min(candidate.sum(), baseline.sum()) == 0:
+        # A checkpoint that ends at once has no tokens; counting the end token, it has a ratio.
+        return paired_log_ratio(candidate + 1, baseline + 1, cluster, weight)
+    return paired_log_ratio(candidate, baseline, cluster, weight)
+
+
+def _p_values(
+    contrast: Contrast, metric: Metric, margin: float | None, *, band: bool
+) -> tuple[float, float]:
+    """P-values of "not worse than the baseline" and of "worse by the margin"."""
+    if metric is Metric.ACCURACY:
+        return contrast.p_less(0.0), 1.0 if margin is None else contrast.p_greater(-margin)
+    limit = margin if margin is None or metric is Metric.TRUNCATION else math.log1p(margin)
+    worse = contrast.p_greater(0.0)
+    within = 1.0 if limit is None else contrast.p_less(limit)
+    if band and limit is not None:
+        worse = min(1.0, 2 * min(worse, contrast.p_less(0.0)))
+        within = max(within, contrast.p_greater(-limit))
+    return worse, within
+
+
+def margin_of(policy: GatePolicy, task: str, metric: Metric) -> float | None:
+    """The policy's margin for a task and metric; ``None`` when it is not gated."""
+    margins = policy.task_margins.get(task, policy.margins)
+    by_metric = {
+        Metric.ACCURACY: margins.accuracy,
+        Metric.TOKENS: margins.tokens,
+        Metric.TRUNCATION: margins.truncation,
+    }
+    return by_metric[metric]
+
+
+def _join(pairs: Sequence[TaskPair]) -> TaskPair:
+    """All tasks as one; with equal weight for each, their mean is the mean over tasks."""
+    offsets = np.cumsum([0] + [int(p.cluster.max()) + 1 for p in pairs])
+    return replace(
+        pairs[0],
+        task=MEAN,
+        problem_ids=np.concatenate([p.problem_ids for p in pairs]),
+        cluster=np.concatenate([p.cluster + o for p, o in zip(pairs, offsets, strict=False)]),
+        candidate=_concatenate([p.candidate for p in pairs]),
+        baseline=_concatenate([p.baseline for p in pairs]),
+    )
+
+
+def _concatenate(parts: Sequence[ProblemMeans]) -> ProblemMeans:
+    return ProblemMeans(
+        np.concatenate([part.judged for part in parts]),
+        np.concatenate([part.accuracy for part in parts]),
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.truncation for part in parts]),
+    )

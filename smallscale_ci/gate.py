@@ -1,0 +1,186 @@
+"""The gate: two runs and a policy in, a verdict out. Pure.
+
+DESIGN section 7 defines the verdict; ``docs/gate.md`` explains the choices and shows the error
+rates measured. In short: every gated (task, metric) is one check. It passes when a loss as large
+as the margin is excluded at level ``alpha_pass``; it has regressed when it does not pass and is
+worse than the baseline at level ``alpha_fail`` after Holm over all gated checks. The run passes
+when all its checks do, and has regressed when one has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from smallscale_ci import gate_text
+from smallscale_ci.checks import make_checks, margin_of
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.errors import UsageError
+from smallscale_ci.pairing import (
+    TaskPair,
+    agrees,
+    common_samples,
+    match_problems,
+    pair_tasks,
+)
+from smallscale_ci.records import (
+    Accounting,
+    Check,
+    Difference,
+    Flip,
+    Metric,
+    Verdict,
+    VerdictKind,
+)
+from smallscale_ci.samples import Samples
+
+_MOST_FLIPS = 200
+
+
+def decide(
+    candidate: Samples,
+    baseline: Samples,
+    policy: GatePolicy,
+    *,
+    look: int = 1,
+    of: int = 1,
+    differences: Sequence[Difference] = (),
+    planned: int | None = None,
+    task_order: Sequence[str] = (),
+) -> Verdict:
+    """Judge ``candidate`` against ``baseline`` at look ``look`` of ``of``.
+
+    ``candidate`` holds all samples so far; ``planned`` is how many there should be by now (every
+    problem of the baseline as often as the most sampled one, if ``None``). ``differences`` are
+    the manifest keys that differ. Raises ``UsageError`` for an impossible look.
+    """
+    if not 1 <= look <= of:
+        raise UsageError(
+            f"There is no look {look} of {of}.", "Looks count from 1 to the number planned."
+        )
+    marked = tuple(replace(d, allowed=d.allowed or d.key in policy.allow) for d in differences)
+    match = match_problems(candidate, baseline)
+    rows = common_samples(candidate, baseline, match)
+    reproduced = agrees(candidate, baseline, rows)
+    if reproduced:  # compare with the very samples that were reproduced, not with all epochs
+        baseline = baseline.select(np.isin(np.arange(len(baseline)), rows))
+    pairs = pair_tasks(candidate, baseline, match, task_order)
+    accounting = _account(candidate, baseline, pairs, planned)
+    verdict = Verdict(
+        kind=VerdictKind.INVALID,
+        look=look,
+        of=of,
+        reasons=_obstacles(candidate, baseline, pairs, accounting, policy, marked),
+        checks=(),
+        accounting=accounting,
+        differences=marked,
+        policy=policy.name,
+        reproduced_exactly=reproduced,
+        notes=gate_text.notes(pairs, accounting, policy, marked, reproduced),
+    )
+    if verdict.reasons:
+        return verdict
+    checks = make_checks(pairs, policy, look, of, reproduced)
+    kind = _overall(checks)
+    return replace(
+        verdict,
+        kind=kind,
+        reasons=gate_text.reasons(kind, checks),
+        checks=checks,
+        flips=_flips(pairs),
+        notes=verdict.notes + gate_text.check_notes(checks, policy),
+    )
+
+
+def _account(
+    candidate: Samples, baseline: Samples, pairs: Sequence[TaskPair], planned: int | None
+) -> Accounting:
+    counts = candidate.outcome_counts()
+    if planned is None:
+        shared = {pair.task for pair in pairs}
+        extra = [code for code, task in enumerate(candidate.tasks) if task not in shared]
+        outside = int(np.isin(candidate.problem_task[candidate.problem], extra).sum())
+        planned = outside + sum(pair.problems * pair.candidate_epochs for pair in pairs)
+    one_sided = sum(
+        int((side.problem_task == side.tasks.index(task)).sum())
+        for side, other in ((candidate, baseline), (baseline, candidate))
+        for task in side.tasks
+        if task not in other.tasks
+    )
+    return Accounting(
+        planned=planned,
+        judged=len(candidate) - counts["ERRORED"],
+        outcomes=counts,
+        unpaired=one_sided + sum(pair.unpaired for pair in pairs),
+    )
+
+
+def _obstacles(
+    candidate: Samples,
+    baseline: Samples,
+    pairs: Sequence[TaskPair],
+    accounting: Accounting,
+    policy: GatePolicy,
+    differences: Sequence[Difference],
+) -> tuple[str, ...]:
+    """Why no verdict is possible, as sentences; empty when one is."""
+    found = gate_text.not_comparable(differences)
+    found += gate_text.one_sided_tasks(candidate.tasks, baseline.tasks)
+    lost = 1 - policy.min_judged
+    if accounting.planned - accounting.judged > lost * accounting.planned + 1e-9:
+        found.append(gate_text.too_few_judged(accounting, policy))
+    for pair in pairs:
+        # A small task may lose one sample where the share allows any, or it could never pass.
+        if pair.unpaired > _allowance(lost, pair.problems):
+            found.append(gate_text.too_many_unpaired(pair))
+        expected = (pair.problems - pair.unpaired) * pair.candidate_epochs
+        missing = expected - pair.candidate_judged
+        if missing > _allowance(lost, expected) and pair.unpaired == 0:
+            found.append(gate_text.task_judged(pair, missing, expected))
+        errored = pair.baseline_samples - pair.baseline_judged
+        if errored > _allowance(lost, pair.baseline_samples):
+            found.append(gate_text.baseline_judged(pair, errored))
+        if not len(pair.problem_ids):
+            found.append(gate_text.nothing_paired(pair.task))
+    if not any(margin_of(policy, pair.task, metric) for pair in pairs for metric in Metric):
+        found.append(gate_text.nothing_gated(policy))
+    return tuple(dict.fromkeys(found))
+
+
+def _allowance(share: float, total: int) -> int:
+    return math.ceil(share * total - 1e-9)
+
+
+def _overall(checks: Sequence[Check]) -> VerdictKind:
+    """Guard rails can only fail the gate; the other gated checks must also pass."""
+    gated = [check for check in checks if check.gated]
+    if any(check.kind is VerdictKind.REGRESSED for check in gated):
+        return VerdictKind.REGRESSED
+    if all(check.kind is VerdictKind.PASS for check in gated if not check.guard):
+        return VerdictKind.PASS
+    return VerdictKind.INCONCLUSIVE
+
+
+def _flips(pairs: Sequence[TaskPair]) -> tuple[Flip, ...]:
+    """Problems whose majority changed, the largest changes first, losses before gains."""
+    flips: list[Flip] = []
+    for pair in pairs:
+        before, after = pair.baseline.accuracy, pair.candidate.accuracy
+        changed = np.flatnonzero((before - 0.5) * (after - 0.5) < 0)
+        order = np.lexsort((after[changed] - before[changed], -np.abs(after - before)[changed]))
+        flips += [
+            Flip(
+                task=pair.task,
+                problem_id=str(pair.problem_ids[i]),
+                baseline=float(before[i]),
+                candidate=float(after[i]),
+                baseline_tokens=float(pair.baseline.tokens[i]),
+                candidate_tokens=float(pair.candidate.tokens[i]),
+            )
+            for i in changed[order][:_MOST_FLIPS]
+        ]
+    flips.sort(key=lambda f: (-abs(f.candidate - f.baseline), f.candidate > f.baseline))
+    return tuple(flips[:_MOST_FLIPS])

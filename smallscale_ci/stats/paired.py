@@ -1,0 +1,70 @@
+"""Means of bounded values by problem: levels, and paired differences between two runs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smallscale_ci.stats.contrast import Contrast, Vector
+
+Codes = NDArray[np.int64]
+
+
+def paired_difference(
+    candidate: Vector, baseline: Vector, cluster: Codes, weight: Vector | None = None
+) -> Contrast:
+    """Mean of candidate − baseline over problems, clustered.
+
+    ``candidate`` and ``baseline`` (n,) are means over epochs in [0, 1], ``cluster`` (n,) codes
+    0…G−1, all in use, ``weight`` (n,) of the problems (equal if ``None``).
+    """
+    return bounded_mean(candidate - baseline, cluster, -1.0, weight)
+
+
+def level(values: Vector, cluster: Codes) -> Contrast:
+    """Mean of ``values`` (n,) in [0, 1], clustered."""
+    return bounded_mean(values, cluster, 0.0)
+
+
+def bounded_mean(
+    values: Vector, cluster: Codes, lowest: float, weight: Vector | None = None
+) -> Contrast:
+    """Mean of ``values`` (n,) in [``lowest``, 1] with the clustered (CR1) standard error.
+
+    The influence of a cluster is its summed deviation from the mean, in units of one average
+    cluster: the score of a regression on a constant (Cameron and Miller 2015, section II).
+    """
+    weights = np.ones(len(values)) if weight is None else weight
+    count = int(cluster.max()) + 1
+    x = cluster_sums(weights * values, cluster, count)
+    y = cluster_sums(weights, cluster, count)
+    total = float(y.sum())
+    value = float(x.sum()) / total
+    largest = float(y.max())
+    effective = effective_count(x)
+    if lowest == 0.0:  # a level near 1 has as little information as one near 0
+        effective = min(effective, effective_count(y - x))
+    return Contrast(
+        value=value,
+        influence=(x - value * y) * (count / total),
+        x=x,
+        y=y,
+        lowest=(lowest * largest, largest),
+        highest=(largest, largest),
+        n=len(values),
+        effective=effective,
+    )
+
+
+def cluster_sums(values: Vector, cluster: Codes, count: int) -> Vector:
+    """(count,) sum of ``values`` (n,) in each cluster."""
+    return np.asarray(np.bincount(cluster, values, count), dtype=np.float64)
+
+
+def effective_count(x: Vector) -> float:
+    """(Σx²)²/Σx⁴: how many of ``x`` matter, all if they are equally large, 0 if all are zero."""
+    largest = float(np.abs(x).max(initial=0.0))
+    if largest == 0.0:
+        return 0.0
+    squares = (x / largest) ** 2
+    return float(squares.sum()) ** 2 / float(squares @ squares)

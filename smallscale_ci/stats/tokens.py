@@ -1,0 +1,56 @@
+"""Ratio of mean token counts of two runs, paired by problem, on the log scale."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from smallscale_ci.stats.contrast import Contrast, Vector
+from smallscale_ci.stats.paired import Codes, cluster_sums, effective_count
+
+
+def paired_log_ratio(
+    candidate: Vector, baseline: Vector, cluster: Codes, weight: Vector | None = None
+) -> Contrast:
+    """log(mean candidate / mean baseline) over problems, clustered.
+
+    ``candidate`` and ``baseline`` (n,) are mean token counts over epochs, not negative, with
+    positive sums. The standard error is the delta method's with the influence taken from the
+    jackknife over clusters, which agrees with it for many clusters and does not understate the
+    error for few (Efron and Stein 1981, Ann. Statist. 9, 586-596).
+
+    Raises ``ValueError`` when one side has no tokens at all.
+    """
+    weights = np.ones(len(candidate)) if weight is None else weight
+    count = int(cluster.max()) + 1
+    x = cluster_sums(weights * candidate, cluster, count)
+    y = cluster_sums(weights * baseline, cluster, count)
+    size = cluster_sums(weights, cluster, count)
+    sum_x, sum_y, total = float(x.sum()), float(y.sum()), float(size.sum())
+    if sum_x <= 0 or sum_y <= 0:
+        raise ValueError("a ratio of means needs tokens on both sides")
+    value = math.log(sum_x / sum_y)
+    cap = max(float(candidate.max()), float(baseline.max()))
+    largest = float(size.max())
+    return Contrast(
+        value=value,
+        influence=_influence(x, y, sum_x, sum_y),
+        x=x,
+        y=y,
+        lowest=(largest * sum_x / total, largest * cap),
+        highest=(largest * cap, largest * sum_y / total),
+        n=len(candidate),
+        effective=effective_count(x - y),
+        log=True,
+    )
+
+
+def _influence(x: Vector, y: Vector, sum_x: float, sum_y: float) -> Vector:
+    """(G,) influence of each cluster; linear where leaving one out would leave nothing."""
+    count = len(x)
+    rest_x, rest_y = sum_x - x, sum_y - y
+    if count < 2 or min(rest_x.min(), rest_y.min()) <= 1e-9 * min(sum_x, sum_y):
+        return np.asarray(count * (x / sum_x - y / sum_y))
+    left_out = np.log(rest_x / rest_y)
+    return np.asarray((count - 1) * (left_out.mean() - left_out))
