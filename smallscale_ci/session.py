@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_generations
+from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import file_hash
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
@@ -36,6 +37,7 @@ from smallscale_ci.samples import Samples
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
 
+REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -98,6 +100,7 @@ class Session:
     """A run in progress."""
 
     plan: Plan
+    folder: WorkFolder
     observer: Observer
     manifest: Manifest
     tracker: Tracker
@@ -139,6 +142,7 @@ class Session:
         if status == COMPLETE:
             for name in ("out", "pending", "claimed", "alive"):
                 shutil.rmtree(run.work / name, ignore_errors=True)
+            (run.work / REPLAYED).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -146,26 +150,38 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
     """A run folder that says how it ended, whatever happens inside.
 
     Raises ``RunInterruptedError`` for Ctrl-C and SIGTERM, ``StorageError`` for a full or
-    forbidden disk; what was complete is on disk in every case.
+    forbidden disk; what was complete is on disk in every case. Raises ``UsageError`` when another
+    process works in the folder, which is then left as it is.
     """
     run = plan.run
-    current = Session(
-        plan, observer, _manifest(plan), Tracker(0), Judged(plan.suite), judging=judging
-    )
+    with _storage_errors(run), WorkFolder(run.work) as folder:
+        current = Session(
+            plan, folder, observer, _manifest(plan), Tracker(0), Judged(plan.suite), judging
+        )
+        try:
+            run.config.write_text(load.dump(plan.config), encoding="utf-8")
+            write_json(run.manifest, current.manifest)
+            yield current
+            current.write(COMPLETE)
+        except KeyboardInterrupt as error:
+            current.write(INTERRUPTED)
+            done = current.tracker.snapshot()
+            command = "eval" if plan.baseline else "generate"
+            raise RunInterruptedError(
+                f"interrupted with {done.done:,} of {done.total:,} samples complete.",
+                f"Go on with: smallscale {command} --resume {run.path}",
+            ) from error
+        except BaseException:
+            with suppress(OSError):
+                current.refresh_manifest(FAILED)
+            raise
+
+
+@contextmanager
+def _storage_errors(run: RunFolder) -> Iterator[None]:
+    """A full or forbidden disk as a ``StorageError`` that says how to go on."""
     try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        run.config.write_text(load.dump(plan.config), encoding="utf-8")
-        write_json(run.manifest, current.manifest)
-        yield current
-        current.write(COMPLETE)
-    except KeyboardInterrupt as error:
-        current.write(INTERRUPTED)
-        done = current.tracker.snapshot()
-        command = "eval" if plan.baseline else "generate"
-        raise RunInterruptedError(
-            f"interrupted with {done.done:,} of {done.total:,} samples complete.",
-            f"Go on with: smallscale {command} --resume {run.path}",
-        ) from error
+        yield
     except OSError as error:
         if error.errno not in _STORAGE:
             raise
@@ -174,9 +190,6 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
             "Make room, or choose another folder with --runs. What is complete is kept: go on "
             f"with --resume {run.path}",
         ) from error
-    except BaseException:
-        current.refresh_manifest(FAILED)
-        raise
 
 
 def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> Samples:
@@ -214,7 +227,7 @@ def _manifest(plan: Plan) -> Manifest:
         suite={"name": config.suite.name, "hash": plan.suite.hash},
         sampling=plan.sampling,
         judges=judge_versions(plan.suite),
-        engine={"name": config.profile.engine, "image": config.profile.image or ""},
+        engine={"name": config.profile.engine, "image": ""},
         profile=config.profile.name,
         runtime={"name": "local", "ranks": str(config.profile.ranks)},
         repository=Path.cwd(),
@@ -248,7 +261,7 @@ def speed(
     timings: dict[str, Any] = {
         "start_s": round(scheduler.seconds_to_ready, 2),
         "generate_s": round(seconds, 2),
-        "tokens_per_s": round(tokens / seconds, 1) if seconds else 0.0,
+        "tokens_per_s": round(scheduler.tokens_per_s, 1),
         "busy_share": round(sum(busy.values()) / (seconds * len(busy)), 3) if seconds else 0.0,
         "gpu_s": round(gpu_s, 1),
     }

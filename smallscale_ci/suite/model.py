@@ -49,8 +49,11 @@ def problem_id(
 
 def suite_hash(tasks: Sequence[TaskConfig], problems: Sequence[Problem]) -> str:
     """The hash of a suite, see ``Suite``."""
+    # Defaults stay out, so that a new option with a default leaves stored baselines comparable.
     asked = [
-        task.model_dump(mode="json", include={"name", "prompt", "judge", "metric"})
+        task.model_dump(
+            mode="json", include={"name", "prompt", "judge", "metric"}, exclude_defaults=True
+        )
         for task in tasks
     ]
     return ids.content_hash({"tasks": asked, "problems": [problem.id for problem in problems]})
