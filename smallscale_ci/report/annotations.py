@@ -21,7 +21,7 @@ def render(data: ReportData) -> str:
     if verdict.kind is VerdictKind.PASS:
         return ""
     level = "error" if verdict.kind is VerdictKind.REGRESSED else "warning"
-    failed = [c for c in verdict.checks if c.gated and c.kind is verdict.kind]
+    failed = [c for c in verdict.checks if formats.counts(c) and c.kind is verdict.kind]
     return "".join(_command(level, _title(check), _message(check)) for check in failed)
 
 

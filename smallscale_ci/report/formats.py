@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from smallscale_ci.records import Check, Estimate, Metric
+from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
 
 UNKNOWN = "–"
 
@@ -81,9 +81,16 @@ def margin(check: Check) -> str:
     return _known(100 * check.margin, lambda v: f"{v:.3g} {unit(check.metric)}")
 
 
+def counts(check: Check) -> bool:
+    """Whether the verdict of a check matters: a guard rail only does when it has regressed."""
+    return check.gated and (not check.guard or check.kind is VerdictKind.REGRESSED)
+
+
 def verdict_word(check: Check) -> str:
     """The verdict of a check, or that it does not count."""
-    return check.kind.value if check.gated else "not gated"
+    if counts(check):
+        return check.kind.value
+    return "guard held" if check.gated else "not gated"
 
 
 def used_margin(check: Check) -> tuple[float, float, float]:

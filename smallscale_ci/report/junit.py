@@ -15,8 +15,8 @@ from smallscale_ci.report.interface import ReportData
 def render(data: ReportData) -> str:
     """JUnit XML with a final newline.
 
-    REGRESSED and INCONCLUSIVE are failures of that type, INVALID is an error, a check that is not
-    gated is skipped. What is wrong with the run as a whole is a test case called ``verdict``.
+    REGRESSED and INCONCLUSIVE are failures of that type, INVALID is an error, a check that does
+    not count is skipped. What is wrong with the run as a whole is a test case called ``verdict``.
     """
     suite = TestSuite(clean(f"smallscale {data.suite}"))
     checks = data.verdict.checks if data.verdict else ()
@@ -39,8 +39,8 @@ def render(data: ReportData) -> str:
 def _case(data: ReportData, check: Check) -> TestCase:
     case = TestCase(check.metric.value, classname=clean(f"{data.suite}.{check.task}"))
     message = clean(f"{text.check_sentence(check)}; difference {formats.difference(check)}")
-    if not check.gated:
-        case.result = [Skipped(f"not gated; {message}")]
+    if not formats.counts(check):
+        case.result = [Skipped(f"{formats.verdict_word(check)}; {message}")]
     elif check.kind is VerdictKind.INVALID:
         case.result = [_explained(Error(message, check.kind.value), check)]
     elif check.kind is not VerdictKind.PASS:

@@ -135,11 +135,11 @@ def _interval(check: Check) -> str:
     place = [round((min(max(end, -_REACH), _REACH) + _REACH) * _STEP) for end in ends]
     low, value, high = place
     cells[low : high + 1] = "─" * (high - low + 1)
+    cells[value] = "●"
     if ends[0] < -_REACH:
         cells[0] = "◄"
     if ends[2] > _REACH:
         cells[last] = "►"
-    cells[value] = "●"
     return "".join(cells).rstrip()
 
 
@@ -192,17 +192,7 @@ def _flip_row(data: ReportData, flip: Flip) -> tuple[str, ...]:
 
 
 def _provenance(data: ReportData) -> str:
-    facts = {
-        "run": data.run_id,
-        "model": data.model,
-        "suite": data.suite,
-        "profile": data.profile,
-        "baseline": data.baseline_name or "none",
-        "run folder": data.run_folder,
-        **data.provenance,
-        **{name: formats.number(value) for name, value in data.metrics.items()},
-    }
-    rows = [(markdown(key), markdown_code(value, _CELL)) for key, value in facts.items() if value]
+    rows = [(markdown(key), markdown_code(value, _CELL)) for key, value in text.facts(data).items()]
     policy = f" · {markdown(text.look(data.verdict))}" if data.verdict else ""
     table = _table(("key", "value"), "--", rows)
     return f"<details><summary>Provenance{policy}</summary>\n\n{table}\n</details>\n"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from smallscale_ci.records import Check, Flip, Metric, Outcome, Verdict, VerdictKind
-from smallscale_ci.report.formats import change, level, signed
+from smallscale_ci.report.formats import change, counts, level, margin, number, signed
 from smallscale_ci.report.interface import Answer, ReportData
 
 WORST_FLIPS = 10
@@ -30,7 +30,7 @@ def check_sentence(check: Check) -> str:
         return f"{check_name(check)} is unchanged at {level(metric, check.candidate)}"
     word = "rose" if moved > 0 else "fell"
     unit = "%" if metric is Metric.TOKENS else "points"
-    limit = f"; margin {100 * check.margin:.3g} {unit}" if check.gated else ""
+    limit = f"; margin {margin(check)}" if check.gated else ""
     return f"{check_name(check)} {word} by {size} {unit}, {levels}{limit}"
 
 
@@ -43,21 +43,21 @@ def headline(data: ReportData) -> str:
     if verdict.kind is VerdictKind.INVALID:
         why = verdict.reasons[0] if verdict.reasons else "The two runs cannot be compared."
         return f"INVALID: no conclusion about {data.model} against {against}. {why}"
-    gated = [check for check in verdict.checks if check.gated]
+    counted = [check for check in verdict.checks if counts(check)]
     if verdict.kind is VerdictKind.PASS:
         if verdict.reproduced_exactly:
             return f"PASS: {data.model} reproduces {against} exactly, sample by sample."
         return (
             f"PASS: {data.model} holds {against} on {data.suite}: "
-            f"{_count(len(gated), 'check')} within the margins."
+            f"{_count(len(counted), 'check')} within the margins."
         )
     if verdict.kind is VerdictKind.REGRESSED:
-        worse = [check_sentence(c).split(", from")[0] for c in gated if c.kind is verdict.kind]
+        worse = [check_sentence(c).split(", from")[0] for c in counted if c.kind is verdict.kind]
         return f"REGRESSED: {data.model} is worse than {against}: {_named(worse, '; ')}."
-    undecided = [check_name(c) for c in gated if c.kind is verdict.kind]
+    undecided = [check_name(c) for c in counted if c.kind is verdict.kind]
     return (
         f"INCONCLUSIVE: {data.model} against {against}: {len(undecided)} of "
-        f"{_count(len(gated), 'check')} undecided after look {verdict.look} of {verdict.of}: "
+        f"{_count(len(counted), 'check')} undecided after look {verdict.look} of {verdict.of}: "
         f"{_named(undecided, ', ')}."
     )
 
@@ -70,13 +70,16 @@ def _without_verdict(data: ReportData) -> str:
 
 
 def details(data: ReportData) -> tuple[str, ...]:
-    """Reasons that the headline has not given yet, then advice of the undecided checks."""
+    """What the headline and the table have not said: reasons, then advice where it is open."""
     verdict = data.verdict
-    if verdict is None:
+    if verdict is None or verdict.kind is VerdictKind.PASS:
         return ()
-    reasons = verdict.reasons[1 if verdict.kind is VerdictKind.INVALID else 0 :]
-    advice = tuple(f"{check_name(c)}: {c.advice}" for c in verdict.checks if c.advice and c.gated)
-    return (*reasons, *advice)
+    if verdict.kind is VerdictKind.INVALID:
+        return verdict.reasons[1:]
+    if verdict.kind is VerdictKind.REGRESSED:
+        return verdict.reasons
+    advice = (f"{check_name(c)}: {c.advice}" for c in verdict.checks if c.advice and counts(c))
+    return (*verdict.reasons, *advice)
 
 
 def look(verdict: Verdict) -> str:
@@ -109,8 +112,27 @@ def _accounts(data: ReportData) -> tuple[int, Mapping[str, int], int]:
     return counted.planned, counted.outcomes, counted.unpaired
 
 
+def facts(data: ReportData) -> dict[str, str]:
+    """Where the numbers come from: what the run was, its provenance and its metrics."""
+    run = {
+        "run": data.run_id,
+        "model": data.model,
+        "suite": data.suite,
+        "profile": data.profile,
+        "baseline": data.baseline_name or "none",
+        "run folder": data.run_folder,
+    }
+    metrics = {name: number(value) for name, value in data.metrics.items()}
+    return {key: value for key, value in (run | {**data.provenance} | metrics).items() if value}
+
+
 def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
-    """The problems that lost most accuracy, then those that grew most."""
+    """The problems that lost most accuracy, then those that grew most; none of a run that passed.
+
+    Sampling alone flips some problems in every run: after a PASS their number says enough.
+    """
+    if verdict.kind is VerdictKind.PASS:
+        return ()
     lost = [flip for flip in verdict.flips if flip.candidate < flip.baseline]
     lost.sort(
         key=lambda f: (
@@ -124,9 +146,10 @@ def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
 
 
 def flip_count(verdict: Verdict) -> str:
-    """How many problems lost accuracy and how many gained."""
+    """How many problems flipped in each direction."""
     lost = sum(flip.candidate < flip.baseline for flip in verdict.flips)
-    return f"{_count(lost, 'problem')} lost accuracy, {len(verdict.flips) - lost:,} gained."
+    gained = len(verdict.flips) - lost
+    return f"{_count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right."
 
 
 def shown_answer(answers: Iterable[Answer]) -> Answer | None:

@@ -33,7 +33,7 @@ def estimate(value: float, half: float, n: int = 400) -> Estimate:
     return Estimate(value, value - half, value + half, n, n, "paired t, clustered")
 
 
-def check(  # noqa: PLR0917
+def check(
     task: str, metric: Metric, kind: VerdictKind, before: float, after: float, half: float
 ) -> Check:
     is_tokens = metric is Metric.TOKENS

@@ -12,8 +12,7 @@ import pytest
 from report_examples import EXAMPLES
 from rich.console import Console
 
-from smallscale_ci.ids import pretty_json
-from smallscale_ci.report import annotations, console, junit, markdown, records_json
+from smallscale_ci.report import annotations, console, junit, markdown
 from smallscale_ci.report.interface import ReportData
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,16 +24,11 @@ def plain(data: ReportData, width: int = 80) -> str:
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def verdict_file(data: ReportData) -> str:
-    return pretty_json(records_json.verdict_json(data.verdict)) if data.verdict else ""
-
-
 RENDERERS = {
     "txt": plain,
     "md": markdown.render,
     "junit.xml": junit.render,
     "annotations.txt": annotations.render,
-    "verdict.json": verdict_file,
 }
 
 

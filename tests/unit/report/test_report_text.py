@@ -16,7 +16,7 @@ from report_examples import (
 )
 
 from smallscale_ci.records import Accounting, Flip, Metric, Outcome
-from smallscale_ci.report import formats, markdown, text
+from smallscale_ci.report import annotations, formats, junit, markdown, text
 from smallscale_ci.report.interface import Answer
 
 ACCURACY = check("t", Metric.ACCURACY, REGRESSED, 0.6, 0.5, 0.01)
@@ -33,7 +33,7 @@ def test_token_log_ratios_are_shown_as_relative_change() -> None:
 def test_rates_differ_in_points() -> None:
     assert formats.difference(ACCURACY) == "−10.0 pt [−11.0, −9.0]"
     assert text.check_sentence(ACCURACY) == (
-        "t accuracy fell by 10.0 points, from 60.0 % to 50.0 %; margin 2 points"
+        "t accuracy fell by 10.0 points, from 60.0 % to 50.0 %; margin 2 pt"
     )
 
 
@@ -85,6 +85,17 @@ def test_ungated_checks_do_not_count() -> None:
     assert formats.verdict_word(data.verdict.checks[-1]) == "not gated"
 
 
+def test_a_guard_rail_counts_only_when_it_has_regressed() -> None:
+    held = replace(ACCURACY, guard=True, kind=INCONCLUSIVE, task="held")
+    assert formats.verdict_word(held) == "guard held"
+    passed = report(verdict(PASS, checks=(held, replace(ACCURACY, kind=PASS))))
+    assert "1 check within" in text.headline(passed)
+    assert 'failures="0"' in junit.render(passed)
+    broken = report(verdict(REGRESSED, checks=(replace(ACCURACY, guard=True), held)))
+    assert "t accuracy fell by 10.0 points." in text.headline(broken)
+    assert annotations.render(broken).count("::error") == 1
+
+
 def test_accounting_names_missing_samples_and_unpaired_problems() -> None:
     partial = Accounting(10, 7, {"CORRECT": 7, "ERRORED": 1}, unpaired=1)
     data = report(verdict(PASS, accounting=partial))
@@ -101,7 +112,7 @@ def test_worst_flips_are_losses_alone_largest_first() -> None:
     made = verdict(REGRESSED, flips=tuple(flips))
     assert [flip.problem_id for flip in text.worst_flips(made)[:3]] == ["long", "0", "1"]
     assert len(text.worst_flips(made)) == text.WORST_FLIPS
-    assert text.flip_count(made) == "31 problems lost accuracy, 1 gained."
+    assert text.flip_count(made) == ("31 problems went from right to wrong, 1 from wrong to right.")
 
 
 def test_the_answer_shown_is_the_one_that_lost() -> None:

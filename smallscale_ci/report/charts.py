@@ -1,0 +1,242 @@
+"""The charts of the HTML report: inline SVG by pygal, with colours left to the page's style sheet.
+
+pygal's own style sheet, script and date are taken away, so that the same report gives the same
+bytes, follows the page's light or dark theme, and has no script. Each series gets a class name
+that the page's style sheet knows (``baseline``, ``candidate``, ``interval``, …).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pygal
+from pygal.style import Style
+
+from smallscale_ci.records import Check, Estimate, TaskSummary
+from smallscale_ci.report import formats, text
+from smallscale_ci.report.escape import one_line
+
+_OPTIONS = {
+    "js": (),
+    "css": (),
+    "show_legend": False,
+    "width": 380,  # units of the viewBox: the page scales them
+    "height": 230,
+    "margin": 12,
+    "dots_size": 4,
+    "max_scale": 6,
+}
+_REACH = 8  # margins shown at most on either side of no change
+_BINS = 24
+_BUDGETS = 40  # points of a curve
+_NAME = 34  # characters of a row's name
+_SERIES = re.compile(r"series serie-(\d+)")
+_DECIMALS = re.compile(r"(\d\.\d)\d+")  # a tenth of a unit is enough for the eye
+
+
+@dataclass
+class _Chart:
+    """A pygal XY chart under construction, and the class names of its series in order."""
+
+    options: dict[str, Any]
+    series: list[tuple[str, list[Any], dict[str, Any]]] = field(default_factory=list)
+
+    def line(self, name: str, points: Iterable[Any]) -> None:
+        """Connect ``points``, without marks."""
+        self.series.append((name, list(points), {"show_dots": False}))
+
+    def dots(self, name: str, points: Iterable[tuple[float, float, str]]) -> None:
+        """Mark each (x, y, what it says when one points at it)."""
+        marks = [{"value": (x, y), "label": one_line(label)} for x, y, label in points]
+        self.series.append((name, marks, {"stroke": False}))
+
+    def svg(self, description: str) -> str:
+        """The finished chart as an ``<svg>`` element."""
+        chart = pygal.XY(**{**_OPTIONS, **self.options})
+        for name, points, how in self.series:
+            chart.add(name, points, **how)
+        return _bare(chart.render_tree(), [name for name, _, _ in self.series], description)
+
+
+def forest(checks: Sequence[Check]) -> str:
+    """Each gated check's interval in margins: 0 is no change, 1 the margin, right is worse."""
+    rows = [check for check in checks if check.gated]
+    rows = [check for check in rows if all(map(math.isfinite, formats.used_margin(check)))]
+    if not rows:
+        return ""
+    top = len(rows)
+    ends = [end for check in rows for end in formats.used_margin(check)]
+    left = -min(max(1, math.ceil(-min(ends))), _REACH)
+    right = min(max(2, math.ceil(max(ends))), _REACH)
+    chart = _Chart(
+        {
+            "height": 70 + 26 * top,
+            "width": 520,
+            "style": Style(label_font_size=14),  # how much room is kept for the names
+            "range": (0.4, top + 0.6),
+            "xrange": (left, right),
+            "y_labels": [
+                {"label": one_line(text.check_name(check), _NAME), "value": top - row}
+                for row, check in enumerate(rows)
+            ],
+            "x_labels": [*range(left, right + 1)],
+            "x_value_formatter": formats.number,
+            "x_title": "loss in margins",
+        }
+    )
+    chart.line("zero", [(0, 0.4), (0, top + 0.6)])
+    chart.line("limit", [(1, 0.4), (1, top + 0.6)])
+    for row, check in enumerate(rows):
+        y = top - row
+        low, value, high = (min(max(x, left), right) for x in formats.used_margin(check))
+        chart.line(f"interval {check.kind.value}", [(low, y), (high, y)])
+        label = f"{text.check_name(check)}: {formats.difference(check)}, {check.kind.value}"
+        beyond = " beyond" if value != formats.used_margin(check)[1] else ""
+        chart.dots(f"point {check.kind.value}{beyond}", [(value, y, label)])
+    return chart.svg("Differences of all checks with their intervals, in margins")
+
+
+def distribution(baseline: Sequence[int], candidate: Sequence[int]) -> str:
+    """Share of samples by completion tokens, the two sides as outlines over the same bins."""
+    longest = max((*baseline, *candidate), default=0)
+    if not longest or not candidate:
+        return ""
+    width = max(1, math.ceil((longest + 1) / _BINS))
+    chart = _Chart(
+        {
+            "include_x_axis": True,
+            "x_labels": _ticks(longest),
+            "x_value_formatter": formats.number,
+            "y_title": "% of samples",
+            "x_title": "completion tokens",
+        }
+    )
+    for name, counts in (("baseline", baseline), ("candidate", candidate)):
+        if counts:
+            chart.line(f"area {name}", _outline(counts, width))
+    return chart.svg("Distribution of completion tokens, baseline and candidate")
+
+
+def under_budget(
+    baseline: Sequence[tuple[int, bool]], candidate: Sequence[tuple[int, bool]]
+) -> str:
+    """Accuracy if every answer longer than a budget counted as lost, over the budget.
+
+    The sides are (completion tokens, whether correct) of every sample.
+    """
+    longest = max((tokens for tokens, _ in (*baseline, *candidate)), default=0)
+    if not longest or not candidate:
+        return ""
+    chart = _Chart(
+        {
+            "include_x_axis": True,
+            "x_labels": _ticks(longest),
+            "x_value_formatter": formats.number,
+            "y_title": "% correct",
+            "x_title": "token budget",
+        }
+    )
+    for name, samples in (("baseline", baseline), ("candidate", candidate)):
+        if samples:
+            chart.line(name, _budget_curve(samples, longest))
+    return chart.svg("Accuracy under a token budget, baseline and candidate")
+
+
+def trade_off(
+    baseline: TaskSummary | None,
+    candidate: TaskSummary,
+    trail: Sequence[tuple[float, float, str]] = (),
+) -> str:
+    """Accuracy in per cent against mean tokens with 95 % intervals, earlier runs as a trail.
+
+    ``trail`` holds (mean tokens, accuracy as a fraction, run id), oldest first.
+    """
+    chart = _Chart(
+        {
+            "y_title": "% correct",
+            "x_title": "mean completion tokens",
+            "x_value_formatter": formats.number,
+        }
+    )
+    earlier = [(tokens, 100 * rate, label) for tokens, rate, label in trail]
+    if earlier:
+        chart.line("trail", [(x, y) for x, y, _ in earlier])
+        chart.dots("trail", earlier)
+    for name, side in (("baseline", baseline), ("candidate", candidate)):
+        if side is not None and math.isfinite(side.tokens.value + side.accuracy.value):
+            _cross(chart, name, side.tokens, side.accuracy)
+    return chart.svg("Accuracy against mean completion tokens") if chart.series else ""
+
+
+def _cross(chart: _Chart, name: str, tokens: Estimate, accuracy: Estimate) -> None:
+    x, y = tokens.value, 100 * accuracy.value
+    if all(map(math.isfinite, (tokens.low, tokens.high, accuracy.low, accuracy.high))):
+        chart.line(f"whisker {name}", [(tokens.low, y), (tokens.high, y)])
+        chart.line(f"whisker {name}", [(x, 100 * accuracy.low), (x, 100 * accuracy.high)])
+    label = f"{name}: {formats.rate(accuracy.value)}, {formats.tokens(x)} tokens"
+    chart.dots(name, [(x, y, label)])
+
+
+def _outline(values: Sequence[int], width: int) -> list[tuple[float, float]]:
+    """The outline of a histogram of ``values`` in per cent, closed on the axis."""
+    counts = [0] * _BINS
+    for value in values:
+        counts[min(value // width, _BINS - 1)] += 1
+    points: list[tuple[float, float]] = [(0, 0)]
+    for place, count in enumerate(counts):
+        share = 100 * count / len(values)
+        points += [(place * width, share), ((place + 1) * width, share)]
+    return [*points, (_BINS * width, 0)]
+
+
+def _budget_curve(samples: Sequence[tuple[int, bool]], longest: int) -> list[tuple[float, float]]:
+    right = sorted(tokens for tokens, correct in samples if correct)
+    points: list[tuple[float, float]] = []
+    done = 0
+    for step in range(_BUDGETS + 1):
+        budget = longest * step / _BUDGETS
+        while done < len(right) and right[done] <= budget:
+            done += 1
+        points.append((budget, 100 * done / len(samples)))
+    return points
+
+
+def _ticks(longest: float) -> list[float]:
+    """Four or five round numbers from 0 to ``longest``."""
+    step = 10 ** math.floor(math.log10(max(longest, 1) / 2))
+    step *= next(factor for factor in (1, 2, 5, 10, 20) if longest / (step * factor) <= 5)
+    return [step * place for place in range(int(longest / step) + 1)]
+
+
+def _bare(root: ET.Element, names: Sequence[str], description: str) -> str:
+    """``root`` without pygal's style, script, date and tooltips, with our class names."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if callable(child.tag) or child.tag == "defs" or "-overlay" in child.get("class", ""):
+                parent.remove(child)
+    root.attrib = {"viewBox": root.get("viewBox", ""), "role": "img", "class": "chart"}
+    title = root.find("title")
+    if title is not None:
+        title.text = description
+    for element in root.iter():
+        if element.tag == "g" and (found := _SERIES.match(element.get("class", ""))):
+            element.set("class", f"series {names[int(found[1])]}")
+        if element.get("class") == "dots":
+            _label_dot(element)
+        for key, value in element.attrib.items():
+            element.set(key, _DECIMALS.sub(r"\1", value))
+    return ET.tostring(root, encoding="unicode")
+
+
+def _label_dot(group: ET.Element) -> None:
+    """Turn pygal's descriptions, which its script would show, into a title that browsers show."""
+    labels = [desc.text for desc in group.findall("desc") if desc.get("class") == "label"]
+    for desc in group.findall("desc"):
+        group.remove(desc)
+    for circle in group.findall("circle"):
+        ET.SubElement(circle, "title").text = labels[0] if labels else ""

@@ -1,0 +1,104 @@
+"""``report.html``: one self-contained page that asks no network for anything.
+
+A content security policy in the page forbids every request, and every script but ours. Text is
+escaped by jinja2; the problems travel as data that the script puts in place as text, never as HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from smallscale_ci.records import Metric, Outcome, TaskSummary
+from smallscale_ci.report import charts, formats, text
+from smallscale_ci.report.escape import clean
+from smallscale_ci.report.interface import Answer, ReportData
+from smallscale_ci.report.problems import Packed, pack
+
+LIMIT = 2_000_000  # bytes of the page
+_LEAST = 100_000  # bytes for problems, however much the rest takes
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskView:
+    """What the page shows of one task; ``charts`` are (caption, SVG)."""
+
+    candidate: TaskSummary
+    baseline: TaskSummary | None
+    charts: tuple[tuple[str, Markup], ...]
+
+
+def render(data: ReportData, limit: int = LIMIT) -> str:
+    """The page, at most ``limit`` bytes in UTF-8: texts of the problems are cut to fit.
+
+    Only a suite of hundreds of tasks, whose tables and charts alone are too large, goes beyond it.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    context: dict[str, Any] = {
+        "data": data,
+        "verdict": data.verdict,
+        "formats": formats,
+        "text": text,
+        "forest": Markup(charts.forest(data.verdict.checks if data.verdict else ())),  # noqa: S704
+        "tasks": tuple(_task_views(data)),
+        "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
+        "script": Markup(script),  # noqa: S704 - our own file
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "Metric": Metric,
+        "outcomes": ",".join(Outcome),
+    }
+    template = environment.get_template("report.html")
+    # The frame is rendered first, with all its notes: the problems get the room that it leaves.
+    empty = Packed("", len(data.excerpts), len(data.excerpts), cut=True)
+    frame = template.render(context, problems=empty)
+    room = max(limit - len(frame.encode()), _LEAST)
+    return template.render(context, problems=pack(data, room))
+
+
+def _finalize(value: object) -> object:
+    """Take control characters from every text that the template prints, markup of ours aside."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _task_views(data: ReportData) -> Iterator[_TaskView]:
+    before = {task.task: task for task in data.baseline.tasks} if data.baseline else {}
+    for task in data.candidate.tasks:
+        baseline = before.get(task.task)
+        sides = _samples(data, task.task, "baseline"), _samples(data, task.task, "candidate")
+        lengths = ([tokens for tokens, _ in side] for side in sides)
+        trail = [(p.tokens, p.accuracy, p.run_id) for p in data.trail if p.task == task.task]
+        drawn = (
+            ("Tokens of an answer", charts.distribution(*lengths)),
+            ("Accuracy and mean tokens", charts.trade_off(baseline, task, trail)),
+            ("Accuracy under a token budget", charts.under_budget(*sides)),
+        )
+        # The SVG is made by an XML writer, which escapes every name in it.
+        shown = tuple((name, Markup(svg)) for name, svg in drawn if svg)  # noqa: S704
+        yield _TaskView(task, baseline, shown)
+
+
+def _samples(data: ReportData, task: str, side: str) -> list[tuple[int, bool]]:
+    """(completion tokens, whether correct) of every sample of a task on one side."""
+    answers: Iterator[Answer] = (
+        answer
+        for excerpt in data.excerpts.values()
+        if excerpt.task == task
+        for answer in (excerpt.baseline if side == "baseline" else excerpt.candidate)
+    )
+    return [(a.tokens, a.outcome is Outcome.CORRECT) for a in answers if a.tokens is not None]
