@@ -77,7 +77,8 @@ def _scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
             right = ("*", right, ("number", answer.unit.size))
             return _nodes(left, right, None, None, deep)
     if gold.percent != answer.percent:
-        return _percentages(gold, answer, deep)
+        angles = gold.degrees or answer.degrees
+        return not angles and _percentages(gold, answer, deep)
     if _nodes(left, right, gold.decimal, answer.decimal, deep):
         return True
     if gold.degrees != answer.degrees:  # one in degrees, the other in radians

@@ -212,7 +212,8 @@ class _Parser:
             elif self._take("/"):
                 node = ("/", node, self._signed_factor())
             elif self._begins_factor():
-                if self._tokens[self._at][0] == "number":
+                after_bracket = self._tokens[self._at - 1][1] == ")"
+                if self._tokens[self._at][0] == "number" and not after_bracket:
                     raise Unreadable("a number right after a factor")
                 node = ("*", node, self._factor())
             elif self._take("choose"):

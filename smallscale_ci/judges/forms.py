@@ -237,6 +237,8 @@ def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for
     pieces = [piece.strip() for piece in split(inside, ",;")]
     if len(pieces) > MAX_PARTS:
         return Opaque(text)
+    if pieces[0].startswith("⟪") and pair in ("()", "[]") and _closes_at_end(inside):
+        return read(inside, depth=depth + 1)
     if len(pieces) == 1 or not all(pieces):
         return read(inside, depth=depth + 1) if pair == "()" else None
     items = tuple(read(piece, thousands=False, depth=depth + 1) for piece in pieces)

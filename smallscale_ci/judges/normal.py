@@ -72,7 +72,7 @@ _MIXED_SLASH = re.compile(r"(?<![\d.^/_)}])(\d+)\s+(\d+)\s?/\s?(\d+)(?![\d.])")
 _MIXED_FRACTION = re.compile(
     r"(?<![\d.^/_)}])(\d+)\s*(\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d)))"
 )
-_SCIENTIFIC = re.compile(r"(?<![\d.,a-zA-Z])(\d+\.?\d*|\.\d+)[eE]([-+]?\d{1,6})(?![\d.a-zA-Z])")
+_SCIENTIFIC = re.compile(r"(?<![\d.,a-zA-Z])(\d+(?:\.\d*)?|\.\d+)[eE]([-+]?\d{1,6})(?![\d.a-zA-Z])")
 _SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
 _DOLLAR = re.compile(r"(?<!\\)\$")

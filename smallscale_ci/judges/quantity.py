@@ -82,7 +82,8 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     except RecursionError:  # the parser's own limit is lower; this is a second line of defence
         return Opaque(text)
     if not unit and not degrees and not percent and re.fullmatch(r"[A-Za-z]{2,4}", text):
-        return _words(text) if re.search("[aeiouAEIOU]", text) else Scalar(body, node, None)
+        word = re.search("[aeiouAEIOU]", text) and node[0] in ("symbol", "*")
+        return _words(text) if word else Scalar(body, node, None)
     return Scalar(body, node, _decimal(body), unit, percent, degrees)
 
 

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.math import MathJudge, decide
+from smallscale_ci.judges.pool import JudgePool
+from smallscale_ci.records import Outcome, Problem
+
+SPEC = JudgeSpec("math")
+EVERYWHERE = JudgeSpec("math", ("boxed", "stated", "last-number"))
+CORPUS = Path(__file__).parents[2] / "data/math_corpus.jsonl"
+BENCH = Path(__file__).parents[4] / "shared/data/bench/math"
+ROWS = {"aime25": 480, "amc23": 640, "gsm8k": 1319, "limr": 1389, "math-500": 500}
+
+
+def rule(gold: str, text: str, spec: JudgeSpec = SPEC) -> Outcome:
+    return MathJudge().judge(Problem("p", "t", "?", gold), text, spec).outcome
+
+
+def test_the_corpus_is_judged_as_people_judge_it() -> None:
+    pairs = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    counts = Counter(pair["equal"] for pair in pairs)
+    assert counts[True] >= 300
+    assert counts[False] >= 200
+    assert len({(pair["gold"], pair["answer"]) for pair in pairs}) == len(pairs)
+    misses = [
+        (pair["gold"], pair["answer"], pair["equal"])
+        for pair in pairs
+        if decide(pair["gold"], pair["answer"]).same != pair["equal"]
+    ]
+    assert misses == []  # known misses would be listed here
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_every_published_gold_is_equal_to_itself(name: str) -> None:
+    path = BENCH / name / f"test_{name}.parquet"
+    if not path.exists():
+        assert not os.environ.get("CI"), f"{path} is missing"
+        pytest.skip(f"{path} is missing")
+    golds = [str(row["answer"]) for row in pq.read_table(path).to_pylist()]
+    assert len(golds) == ROWS[name]
+    for spelling in ("\\boxed{%s}", "so $\\boxed{ %s }$.", "<think>no</think>\n\\[\\boxed{%s.}\\]"):
+        wrong = {
+            gold
+            for gold in golds
+            if rule(gold, spelling.replace("%s", gold)) is not Outcome.CORRECT
+        }
+        assert wrong == set(), spelling
+    if name == "amc23":  # golds are floats there
+        assert all(rule(gold, f"\\boxed{{{float(gold):g}}}") is Outcome.CORRECT for gold in golds)
+
+
+def test_outcomes() -> None:
+    assert rule("5", "the result: \\boxed{5}") is Outcome.CORRECT
+    assert rule("5", "the result: \\boxed{6}") is Outcome.WRONG
+    assert rule("5", "the result: 5") is Outcome.UNPARSED
+    assert rule("5", "The answer is 5.") is Outcome.CORRECT
+    assert rule("5", "so 2 + 3 = 5", EVERYWHERE) is Outcome.CORRECT
+    assert rule("5", "<think>\\boxed{5}") is Outcome.UNPARSED
+    assert rule("5", "<think>\\boxed{6}</think>\\boxed{5}") is Outcome.CORRECT
+    assert rule("5", "\\boxed{}") is Outcome.UNPARSED
+    assert rule("5", "") is Outcome.UNPARSED
+    assert rule("1, 2", "$\\boxed{1}$ and $\\boxed{2}$") is Outcome.CORRECT
+
+
+def test_quick_decides_numbers_and_leaves_algebra_to_workers() -> None:
+    judge = MathJudge()
+    for gold, answer, same in [("27.0", "27", True), ("\\frac12", "0.5", True), ("5", "6", False)]:
+        ruling = judge.quick(Problem("p", "t", "?", gold), f"\\boxed{{{answer}}}", SPEC)
+        assert ruling is not None
+        assert (ruling.outcome is Outcome.CORRECT) is same
+    assert judge.quick(Problem("p", "t", "?", "2\\sqrt5"), r"\boxed{\sqrt{20}}", SPEC) is None
+
+
+HOSTILE = [
+    "9**9**9",
+    "9^{9^{9^{9}}}",
+    "9" * 100_000,
+    "1" * 1900 + "!" * 50,
+    "(" * 1999,
+    "{" * 1999,
+    "\\frac{" * 300,
+    "\\sqrt{" * 300 + "2" + "}" * 300,
+    "[" * 900 + "]" * 900,
+    "x" * 2000,
+    "1," * 1000,
+    "x=" * 900 + "1",
+    "\\pm" * 500 + "1",
+    "1 \\pm 2 \\pm 3 \\pm 4, " * 60,
+    "2^{10000}" * 200,
+    "0.\\overline{" + "3" * 1000 + "}",
+    "1e999999",
+    "1.5e-999999",
+    "(10^{9})!",
+    "\\binom{10^9}{10^8}",
+    "\\sin(10^{10^{5}})",
+    "\\begin{pmatrix}" + "1 & " * 400 + "\\end{pmatrix}",
+    '__import__("os").system("touch HACKED")',
+    '\\text{__import__("os").system("touch HACKED")}',
+    "\\input{/etc/passwd}\\write18{touch HACKED}",
+    "\\def\\x{\\x\\x}\\x",
+    "eval(compile('1','','eval'))",
+    "exec(\"open('HACKED','w')\")",
+    'S(\'__import__("os").system("touch HACKED")\')',
+    "\x00\x00\x00",
+    "٣٫١٤",
+    "五",
+    "Ⅻ",
+    "\ud800",
+    "🙂" * 500,
+    "a" + "\u0301" * 1900,
+    "½" * 500,
+    "⁹" * 900,
+    "a cm " * 400,
+    "5 " + "a/" * 900,
+    '"' * 1500,
+    "3:" * 900,
+    "|" * 1500,
+    "x<" * 900 + "1",
+    "\\ln(" * 300,
+    "1/(1-1)",
+    "0^0",
+    "0^{-1}",
+    "\\infty-\\infty",
+    "\\sqrt[0]{5}",
+    "\\sqrt[-1]{0}",
+    "\\log_1 5",
+    "\\sqrt[10^{10}]{x}",
+    "x^{y^{z^{w^{v}}}}",
+    "x^{10^{8}}",
+    "\\tan(\\pi/2)",
+]
+GOLDS = ["5", "\\frac{1}{2}", "2\\sqrt{5}", "x^2+1", "(1, 2)", "\\{1,2\\}", "[0, 1)", "x=5"]
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_hostile_answers_are_wrong_at_once(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begin = time.perf_counter()
+    for gold in GOLDS:
+        assert not decide(gold, HOSTILE[number]).same
+        decide(HOSTILE[number], gold)
+    assert time.perf_counter() - begin < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_library_cannot_finish_is_wrong_or_stopped() -> None:
+    spec = JudgeSpec("math", timeout_s=5.0)
+    answers = [
+        "\\int_0^{10^{9}} x^{x^x} dx",
+        "\\sum_{n=1}^{10^{12}} n^{n}",
+        "\\lim_{x \\to 0} 9^{9^{9^9}}",
+    ]
+    begin = time.perf_counter()
+    with JudgePool(2) as pool:
+        for answer in [*answers, "\\int_0^1 x\\,dx"]:
+            pool.submit(answer, Problem("p", "t", "?", "\\frac12"), f"\\boxed{{{answer}}}", spec)
+        rulings = dict(pool.drain())
+    assert time.perf_counter() - begin < 20
+    assert rulings["\\int_0^1 x\\,dx"].outcome is Outcome.CORRECT
+    assert all(rulings[answer].outcome in (Outcome.WRONG, Outcome.ERRORED) for answer in answers)
+
+
+PIECES = st.sampled_from(
+    [
+        *"0129xynei.,;:!'\"+-*/^_()[]{}|=<>%$&#~±∞²½٣五\x00",
+        *(" and ", " or ", "cm", "deg", "p.m.", "1,000", "9**9", "10^", r"\frac", r"\sqrt"),
+        *(r"\sin", r"\log", r"\pi", r"\infty", r"\pm", r"\cup", r"\in", r"\le", r"\left("),
+        *(r"\right)", r"\{", r"\}", r"\\", r"\%", r"\text{", r"\boxed{", r"\circ", r"\binom"),
+        *(r"\begin{pmatrix}", r"\end{pmatrix}", r"\overline", r"\ne", r"\times", r"\mathbb{R}"),
+        *(r"\setminus", r"\int", r"\lim"),
+    ]
+)
+SOUP = st.lists(PIECES, max_size=40).map("".join) | st.lists(PIECES, max_size=25).map(" ".join)
+
+
+@settings(max_examples=400, deadline=5000, derandomize=True)
+@given(gold=st.sampled_from(GOLDS) | SOUP, answer=SOUP | st.text(max_size=200))
+@example(gold="x", answer="\\sqrt[x]{")
+def test_no_text_raises_or_hangs(gold: str, answer: str) -> None:
+    judge = MathJudge()
+    problem = Problem("p", "t", "?", gold)
+    text = f"\\boxed{{{answer}}} The answer is {answer}"
+    quick = judge.quick(problem, text, EVERYWHERE)
+    if quick is not None:
+        assert judge.judge(problem, text, EVERYWHERE) == quick
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    top=st.integers(-10_000, 10_000), bottom=st.integers(1, 500), other=st.integers(-10_000, 10_000)
+)
+def test_rational_numbers_are_compared_exactly(top: int, bottom: int, other: int) -> None:
+    gold = f"\\frac{{{top}}}{{{bottom}}}"
+    assert decide(gold, f"{top * 3}/{bottom * 3}").same
+    assert decide(gold, f"{other}/{bottom}").same is (top == other)
+    assert decide(f"{top:,}", f"{top}").same
+    assert decide(f"{top / 100}", f"{top}\\%").same
