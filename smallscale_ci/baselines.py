@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,7 +66,7 @@ class _Store(Protocol):
 
 class _Folder:
     def __init__(self, root: Path) -> None:
-        self.root, self.label = root, str(root)
+        self.root, self.label = root, f"{root}/"
 
     def read(self, path: PurePosixPath) -> bytes | None:
         file = self.root / path
@@ -80,7 +81,7 @@ class _GitTree:
     """The same folder as it is in another commit: a pull request cannot loosen its own gate."""
 
     def __init__(self, ref: str, root: Path) -> None:
-        self.ref, self.label = ref, f"git:{ref}"
+        self.ref, self.label = ref, f"git:{ref}:"  # with a folder after it, a spec for resolve
         self._folder = root if root.is_dir() else root.parent
         prefix = self._git("rev-parse", "--show-prefix")
         if prefix is None:
@@ -126,7 +127,9 @@ def resolve(spec: str, place: Place, root: Path) -> Baseline:
         ref, _, name = spec[len("git:") :].partition(":")
         return _from_store(_GitTree(ref, root), name or "auto", place)
     path = Path(spec)
-    if spec != "auto" and path.exists():
+    # A checkpoint in a folder of the baseline's name must not hide the baseline.
+    is_path = "/" in spec or path.is_file() or is_run(path) or (path / _RECORD).is_file()
+    if spec != "auto" and is_path and path.exists():
         return load(path)
     return _from_store(_Folder(root), spec, place)
 
@@ -164,28 +167,33 @@ def record(
         )
     place = Place(manifest["suite"]["name"], manifest["profile"], manifest["checkpoint"]["name"])
     folder = root / place.folder(place.model)
-    folder.mkdir(parents=True, exist_ok=True)
-    _keep_history(folder)
     table = to_table(run.read_samples())
-    tables.write_table(folder / _SAMPLES, table, "samples", file_hash(run.judgements))
-    write_json(
-        folder / _RECORD,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "suite": place.suite,
-            "profile": place.profile,
-            "model": place.model,
-            "recorded": {
-                "at": now.isoformat(timespec="seconds"),
-                "by": _user(),
-                "run_id": manifest["run_id"],
-                "reason": reason,
+    folder.mkdir(parents=True, exist_ok=True)
+    # Written beside it first: whatever fails leaves the earlier baseline in its place.
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+        new = Path(scratch)
+        tables.write_table(new / _SAMPLES, table, "samples", file_hash(run.judgements))
+        write_json(
+            new / _RECORD,
+            {
+                "schema_version": SCHEMA_VERSION,
+                "suite": place.suite,
+                "profile": place.profile,
+                "model": place.model,
+                "recorded": {
+                    "at": now.isoformat(timespec="seconds"),
+                    "by": _user(),
+                    "run_id": manifest["run_id"],
+                    "reason": reason,
+                },
+                "samples_sha256": file_hash(new / _SAMPLES),
+                "summary": dict(summary),
+                "manifest": _public(manifest),
             },
-            "samples_sha256": file_hash(folder / _SAMPLES),
-            "summary": dict(summary),
-            "manifest": _public(manifest),
-        },
-    )
+        )
+        _keep_history(folder, now)
+        for name in (_SAMPLES, _RECORD):
+            (new / name).replace(folder / name)
     return folder
 
 
@@ -195,13 +203,16 @@ def names(root: Path) -> tuple[str, ...]:
 
 
 def show(root: Path, name: str) -> dict[str, Any]:
-    """The ``baseline.json`` of suite/profile/model, with its history. Raises ``UsageError``."""
+    """The ``baseline.json`` of suite/profile/model, with its history.
+
+    Raises ``UsageError`` when there is none, ``DataError`` when it is damaged.
+    """
     store = _Folder(root)
     content = store.read(PurePosixPath(name, _RECORD))
     if content is None:
         raise UsageError(f"there is no baseline '{name}' in {root}.", _known(store))
     history = [path.name for path in sorted((root / name / "history").glob("*"))]
-    return {**json.loads(content), "history": history}
+    return {**_record(content, f"{root}/{name}"), "history": history}
 
 
 def verify(root: Path) -> list[str]:
@@ -227,7 +238,7 @@ def _from_store(store: _Store, spec: str, place: Place) -> Baseline:
     what = f"of '{place.model}'" if spec == "auto" else f"'{spec}'"
     raise InvalidError(
         f"there is no baseline {what} for suite '{place.suite}' and profile '{place.profile}' "
-        f"in {store.label}.",
+        f"in {store.label[:-1]}.",
         f"{_known(store)} Record one:\n"
         f"  smallscale generate {place.model} --suite {place.suite} --profile {place.profile} "
         "--epochs 8\n  smallscale baseline record RUN --reason 'first baseline'",
@@ -238,32 +249,54 @@ def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
     content, samples = store.read(folder / _RECORD), store.read(folder / _SAMPLES)
     if content is None or samples is None:
         return None
-    where = f"{store.label}/{folder}"
-    try:
-        value = json.loads(content)
-        manifest, recorded, pinned = value["manifest"], value["recorded"], value["samples_sha256"]
-        table = pq.read_table(pa.BufferReader(samples))
-    except (ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise DataError(
-            f"the baseline {where} is damaged: {str(error).splitlines()[0]}",
-            "Restore it from git, or record it again.",
-        ) from error
-    if hashlib.sha256(samples).hexdigest() != pinned:
+    where = f"{store.label}{folder}"
+    value = _record(content, where)
+    if hashlib.sha256(samples).hexdigest() != value["samples_sha256"]:
         raise DataError(
             f"the baseline {where} was changed by hand: {_SAMPLES} is not the recorded one.",
             "Restore both files from git, or record it again.",
         )
-    return Baseline(name, from_table(table, f"{where}/{_SAMPLES}"), manifest, recorded, where)
+    try:
+        table = pq.read_table(pa.BufferReader(samples))
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(where, error) from error
+    samples_of = from_table(table, f"{where}/{_SAMPLES}")
+    return Baseline(name, samples_of, value["manifest"], value["recorded"], where)
 
 
-def _keep_history(folder: Path) -> None:
+def _record(content: bytes, where: str) -> dict[str, Any]:
+    """A ``baseline.json`` with all its parts. Raises ``DataError``."""
+    try:
+        value: dict[str, Any] = json.loads(content)
+        parts = [value[key] for key in ("manifest", "recorded", "summary")]
+        if not all(isinstance(part, dict) for part in (value, *parts)):
+            raise TypeError("a part is no JSON object")  # noqa: TRY301 - told as one damage below
+        value["samples_sha256"], value["recorded"]["at"], value["recorded"]["run_id"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(where, error) from error
+    return value
+
+
+def _damaged(where: str, error: Exception) -> DataError:
+    what = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+    return DataError(
+        f"the baseline {where} is damaged: {what}.", "Restore it from git, or record it again."
+    )
+
+
+def _keep_history(folder: Path, now: datetime) -> None:
     if not (folder / _RECORD).exists():
         return
-    recorded = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["recorded"]
-    kept = folder / "history" / slug(f"{recorded['at']}-{recorded['run_id']}")
+    try:
+        recorded = _record((folder / _RECORD).read_bytes(), str(folder))["recorded"]
+        name = slug(f"{recorded['at']}-{recorded['run_id']}")
+    except DataError:  # kept all the same
+        name = slug(f"damaged-until-{now.isoformat(timespec='seconds')}")
+    kept = folder / "history" / name
     kept.mkdir(parents=True, exist_ok=True)
-    for name in (_RECORD, _SAMPLES):
-        (folder / name).replace(kept / name)
+    for file in (_RECORD, _SAMPLES):
+        if (folder / file).exists():
+            (folder / file).replace(kept / file)
 
 
 def _public(manifest: dict[str, Any]) -> dict[str, Any]:

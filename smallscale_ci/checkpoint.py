@@ -260,8 +260,8 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         raise SmallscaleError(
-            f"the hub could not be reached for {name}.",
-            "Check the network, or give a checkpoint folder as MODEL.",
+            f"there is no folder {name} here, and the hub could not be reached for it.",
+            "Check the spelling of the folder, or the network.",
         ) from error
     commit = Path(path).name
     return inspect(Path(path), name_of(model), f"{name}@{commit}")

@@ -82,7 +82,7 @@ def _environments(settings: Settings) -> Iterator[Finding]:
     if settings.engine_python is not None:
         yield _engine("engine (--engine-python)", settings.engine_python)
         return
-    found = sorted(settings.environments.glob("*/bin/python"))
+    found = sorted(settings.environments.glob("engine-*/bin/python"))
     for python in found:
         yield _engine(f"engine {python.parent.parent.name}", python)
     if not found:

@@ -38,7 +38,7 @@ class ForeignRow:
 
 def read(path: Path) -> list[ForeignRow]:
     """All rows of ``path``. Raises ``DataError`` for a file without the columns."""
-    table = tables.open_file(path).read()
+    table = tables.read(path)
     gold = next((name for name in _GOLD if name in table.column_names), None)
     if _OUTPUT not in table.column_names or gold is None:
         raise DataError(
@@ -60,7 +60,7 @@ def write(source: Path, target: Path, rulings: Sequence[Ruling], judge: str) -> 
     """Write ``source``'s columns with outcome, extracted, judge and reason to ``target``."""
     if source.resolve() == target.resolve():
         raise UsageError(f"{target} is the original.", "Name another file with --output.")
-    table = tables.open_file(source).read()
+    table = tables.read(source)
     added = {
         "outcome": [ruling.outcome.value for ruling in rulings],
         "extracted": [ruling.extracted for ruling in rulings],

@@ -15,16 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from smallscale_ci import baselines, foreign, prompts, provenance, reporting, resolve, tables
-from smallscale_ci.baselines import Baseline
+from smallscale_ci.baselines import Baseline, Place
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.errors import DataError, InvalidError, RunInterruptedError
+from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.gate import decide
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.order import arrange
 from smallscale_ci.generate.progress import Tracker
 from smallscale_ci.generate.scheduler import Limits, Scheduler
 from smallscale_ci.generate.store import write_replay
-from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import file_hash
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.pool import JudgePool
@@ -36,6 +35,7 @@ from smallscale_ci.report.records_json import verdict_from_json, verdict_json
 from smallscale_ci.resolve import Plan, Settings
 from smallscale_ci.runfolder import RUNNING, RunFolder, read_json, write_json
 from smallscale_ci.session import (
+    REPLAYED,
     Judged,
     Observer,
     Session,
@@ -86,6 +86,7 @@ def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: boo
 
 def judge(run: RunFolder, suite: Suite, observer: Observer) -> None:
     """Judge a run's generations (again), and write its judgements and summary."""
+    _refuse_other_suite(run, suite)
     tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
     tracker.phase = "judging"
     judged = Judged(suite)
@@ -99,6 +100,14 @@ def judge(run: RunFolder, suite: Suite, observer: Observer) -> None:
         _take(stream.drain(), judged, tracker)
     write_judged(run, judged, suite)
     write_json(run.manifest, {**run.read_manifest(), "judges": judge_versions(suite)})
+
+
+def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:
+    if run.read_manifest()["suite"]["hash"] != suite.hash:
+        raise InvalidError(
+            f"the data of suite '{suite.name}' changed since {run.path} was generated.",
+            "Restore the suite's files, or start a new run.",
+        )
 
 
 def compare(
@@ -131,21 +140,24 @@ def compare(
     return Evaluation(verdict, data, run)
 
 
-def stored(run: RunFolder, suite: Suite | None) -> Evaluation:
+def stored(run: RunFolder, suite: Suite | None, root: Path) -> Evaluation:
     """The evaluation that a run folder holds, its report files rendered anew.
 
-    Raises ``DataError`` when the baseline it was compared with is no longer there.
+    ``root`` is where baselines are stored. Raises ``InvalidError`` when the run was judged again
+    since, or when the baseline it was compared with is no longer there.
     """
     value = read_json(run.verdict)
     made_from = value.pop("made_from", {})
     verdict = verdict_from_json(value)
-    source = Path(str(made_from.get("baseline", "")))
-    if not source.exists():
-        raise DataError(
-            f"the baseline {source} that {run.path} was compared with is not there.",
-            f"Compare it anew: smallscale compare {run.path} BASELINE",
-        )
-    candidate, baseline = baselines.load(run.path), baselines.load(source)
+    again = f"Compare it anew: smallscale compare {run.path} BASELINE"
+    if made_from.get("summary") != file_hash(run.summary):
+        raise InvalidError(f"{run.path} was judged again after its verdict.", again)
+    source = str(made_from.get("baseline", ""))
+    if not (source.startswith("git:") or Path(source).exists()):
+        message = f"the baseline {source} that {run.path} was compared with is not there."
+        raise InvalidError(message, again)
+    candidate = baselines.load(run.path)
+    baseline = baselines.resolve(source, Place("", "", ""), root)
     data = reporting.build(candidate, baseline, verdict, suite=suite, run=run)
     reporting.write(run, data)
     return Evaluation(verdict, data, run)
@@ -177,24 +189,22 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
     plan, config = current.plan, current.plan.config
     profile = config.profile
     limits = Limits(profile.start_timeout_s, profile.stall_timeout_s)
-    with WorkFolder(plan.run.work) as folder:
-        job = _job(plan)
-        runtime = resolve.runtime(plan, settings)
-        with (
-            Scheduler(folder, runtime, job, ranks=profile.ranks, limits=limits) as scheduler,
-            JudgePool(_JUDGES) as pool,
-        ):
-            current.scheduler = scheduler
-            stream = JudgeStream(pool, plan.suite.problems, judge_specs(plan.suite))
-            current.observer.say(f"loading {config.model} with {profile.engine}")
-            for epoch in range(config.epochs):
-                _epoch(current, scheduler, stream, epoch)
+    job, runtime = _job(plan), resolve.runtime(plan, settings)
+    with (
+        Scheduler(current.folder, runtime, job, ranks=profile.ranks, limits=limits) as scheduler,
+        JudgePool(_JUDGES) as pool,
+    ):
+        current.scheduler = scheduler
+        stream = JudgeStream(pool, plan.suite.problems, judge_specs(plan.suite))
+        current.observer.say(f"loading {config.model} with {profile.engine}")
+        for epoch in range(config.epochs):
+            _epoch(current, scheduler, stream, epoch)
+        verdict = _decide(current, baseline)
+        for epoch in range(config.epochs, config.max_epochs):
+            if _is_closed(verdict, config.gate):
+                break
+            _epoch(current, scheduler, stream, epoch)
             verdict = _decide(current, baseline)
-            for epoch in range(config.epochs, config.max_epochs):
-                if _is_closed(verdict, config.gate):
-                    break
-                _epoch(current, scheduler, stream, epoch)
-                verdict = _decide(current, baseline)
     return verdict
 
 
@@ -253,7 +263,7 @@ def _job(plan: Plan) -> Job:
     profile = plan.config.profile
     model = plan.checkpoint.path
     if profile.engine == "replay":
-        model = plan.run.work / "replay.jsonl"
+        model = plan.run.work / REPLAYED
         write_replay(RunFolder(plan.checkpoint.path).generations, model)
     return Job(
         engine=profile.engine,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from smallscale_ci import baselines, checkpoint
+from smallscale_ci import baselines, checkpoint, tables
 from smallscale_ci.baselines import Baseline, Place
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
@@ -18,7 +18,7 @@ from smallscale_ci.generate.interface import Runtime, assign_gpus
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.ids import run_id
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.runfolder import RunFolder, open_run
+from smallscale_ci.runfolder import COMPLETE, RunFolder, open_run
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
@@ -76,16 +76,24 @@ def plan(
     request: Request, settings: Settings, *, now: datetime, nonce: str, say: Callable[[str], None]
 ) -> Plan:
     """Resolve a new run. Raises the errors of every part, before any GPU is used."""
-    config = _configure(request, settings, run_id(now, request.suite, request.model, nonce))
+    config = _configure(request, settings, now, nonce)
     return _complete(config, settings, say)
 
 
 def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Plan:
-    """The plan of a run that was begun. Raises ``UsageError`` when its model has changed."""
+    """The plan of a run that was begun.
+
+    Raises ``UsageError`` when it is complete, and when its model or suite has changed.
+    """
     run = open_run(path)
-    text = run.config.read_text(encoding="utf-8")
-    resolved = _complete(load.parse(RunConfig, text, str(run.config)), settings, say, run)
     before = run.read_manifest()
+    if before["status"] == COMPLETE:
+        raise UsageError(
+            f"the run {path} is complete: there is nothing to resume.",
+            f"See it with `smallscale report {path}`, or decide it anew with "
+            f"`smallscale compare {path} auto`.",
+        )
+    resolved = _complete(run.read_config(), settings, say, run)
     after = {
         "checkpoint": resolved.checkpoint.weights_hash,
         "suite": resolved.suite.hash,
@@ -118,7 +126,7 @@ def runtime(resolved: Plan, settings: Settings) -> Runtime:
     )
 
 
-def _configure(request: Request, settings: Settings, name: str) -> RunConfig:
+def _configure(request: Request, settings: Settings, now: datetime, nonce: str) -> RunConfig:
     roots = settings.roots
     suite_file = load.find(SuiteConfig, request.suite, roots)
     suite = load.load(SuiteConfig, request.suite, roots)
@@ -137,7 +145,7 @@ def _configure(request: Request, settings: Settings, name: str) -> RunConfig:
     else:
         most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
     return RunConfig(
-        name=name,
+        name=run_id(now, suite.name, checkpoint.name_of(request.model), nonce),
         model=_absolute(request.model),
         suite=suite,
         suite_folder=str(suite_file.parent.resolve()),
@@ -154,10 +162,11 @@ def _complete(
     config: RunConfig, settings: Settings, say: Callable[[str], None], run: RunFolder | None = None
 ) -> Plan:
     suite = load_suite(config.suite, Path(config.suite_folder))
+    replays = config.profile.engine == "replay"
     place = Place(
         config.suite.name,
         config.profile.name,
-        checkpoint.name_of(config.model),
+        _replayed(config.model).name if replays else checkpoint.name_of(config.model),
         config.suite.reference.get(config.profile.name),
     )
     baseline = None
@@ -184,7 +193,9 @@ def _checkpoint(
 
 def _replayed(model: str) -> Checkpoint:
     """The checkpoint of the run whose outputs are replayed; ``path`` is that run's folder."""
-    recorded = open_run(Path(model)).read_manifest()["checkpoint"]
+    run = open_run(Path(model))
+    recorded = run.read_manifest()["checkpoint"]
+    tables.open_file(run.generations, "generations")
     return Checkpoint(**{**recorded, "path": Path(model)})
 
 

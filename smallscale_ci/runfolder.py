@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallscale_ci import tables
+from smallscale_ci.config import load
+from smallscale_ci.config.models import RunConfig
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.ids import file_hash, pretty_json
 from smallscale_ci.samples import Samples, from_table
@@ -74,6 +76,16 @@ class RunFolder:
         """The manifest. Raises ``DataError`` when it is missing or damaged."""
         return read_json(self.manifest)
 
+    def read_config(self) -> RunConfig:
+        """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""
+        try:
+            text = self.config.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{self.config} cannot be read: {error}.", "Start a new run, or restore the file."
+            ) from error
+        return load.parse(RunConfig, text, str(self.config))
+
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.
 
@@ -85,9 +97,9 @@ class RunFolder:
                 f"{self.judgements} was not made from the {self.generations.name} beside it.",
                 f"Judge it again: smallscale judge {self.path}",
             )
-        judged = tables.open_file(self.judgements, "judgements").read()
+        judged = tables.read(self.judgements, "judgements")
         columns = ["problem_id", "sample_index", "completion_tokens", "finish_reason"]
-        generated = tables.open_file(self.generations, "generations").read(columns=columns)
+        generated = tables.read(self.generations, "generations", columns)
         keys = ("problem_id", "sample_index")
         if judged.num_rows != generated.num_rows or not all(
             pc.all(pc.equal(judged[key], generated[key])).as_py() for key in keys

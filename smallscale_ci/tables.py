@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -86,15 +87,8 @@ def open_file(path: Path, kind: str | None = None) -> pq.ParquetFile:
     Raises ``DataError`` for a missing or damaged file, ``InvalidError`` for another kind or an
     unknown schema version.
     """
-    try:
+    with _damage(path):
         file = pq.ParquetFile(path, memory_map=True)
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}.", "Run the stage before it first.") from error
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} is damaged or no parquet file: {str(error).splitlines()[0]}",
-            "Run the stage that writes it again.",
-        ) from error
     if kind is None:
         return file
     found = metadata_of(file)
@@ -104,6 +98,13 @@ def open_file(path: Path, kind: str | None = None) -> pq.ParquetFile:
             "It was written by another version of smallscale: run that stage again.",
         )
     return file
+
+
+def read(path: Path, kind: str | None = None, columns: list[str] | None = None) -> pa.Table:
+    """A whole file as a table. Raises what ``open_file`` raises."""
+    file = open_file(path, kind)
+    with _damage(path):
+        return file.read(columns=columns)
 
 
 def metadata_of(file: pq.ParquetFile) -> dict[str, str]:
@@ -119,7 +120,12 @@ def predecessor_of(path: Path, kind: str) -> str:
 
 def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a file, in bounded memory."""
-    for batch in open_file(path, kind).iter_batches(_BATCH):
+    batches = open_file(path, kind).iter_batches(_BATCH)
+    while True:
+        with _damage(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
         yield from batch.to_pylist()
 
 
@@ -128,6 +134,19 @@ def generations(path: Path) -> Iterator[Generation]:
     for row in rows(path, "generations"):
         finish = FinishReason(row.pop("finish_reason"))
         yield Generation(**{**row, "token_ids": tuple(row["token_ids"]), "finish_reason": finish})
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}.", "Run the stage before it first.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} is damaged or no parquet file: {str(error).splitlines()[0]}",
+            "Run the stage that writes it again.",
+        ) from error
 
 
 def judgement_row(judgement: Judgement, cluster: str) -> dict[str, Any]:

@@ -123,7 +123,8 @@ def command(
 
 def _guarded(call: Callable[[], int | None], context: Context) -> int:
     """Run a command; every way it can end becomes an exit code and, if bad, a sentence."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         return call() or EXIT_OK
     except SmallscaleError as error:
@@ -153,7 +154,9 @@ def _after(error: BaseException, context: Context) -> int:
 
 
 def _interrupt(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: cleaning up has begun
+    # Once is enough: cleaning up has begun. CI services send SIGINT first, and SIGTERM soon after.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

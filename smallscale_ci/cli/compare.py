@@ -71,7 +71,7 @@ def compare(
     policy = _policy(gate, config, settings)
     evaluation = pipeline.compare(
         load(candidate),
-        resolve(baseline, _place(config), settings.baselines),
+        resolve(baseline, _place(run, config), settings.baselines),
         policy,
         look=look,
         of=of,
@@ -81,7 +81,7 @@ def compare(
     return show(context, evaluation, policy)
 
 
-def report(context: Context, run: options.RunArgument) -> int:
+def report(context: Context, run: options.RunArgument, baselines: options.Baselines = None) -> int:
     """Show a run's verdict again.
 
     Its report files are rendered anew, and the exit code is that of the verdict.
@@ -95,7 +95,8 @@ def report(context: Context, run: options.RunArgument) -> int:
     folder = open_run(run)
     config, suite = _configured(folder)
     if config is not None and folder.verdict.exists():
-        return show(context, pipeline.stored(folder, suite), config.gate)
+        root = context.settings(baselines=baselines).baselines
+        return show(context, pipeline.stored(folder, suite, root), config.gate)
     if suite is not None and folder.read_manifest()["status"] == INTERRUPTED:
         data = reporting.interrupted(folder, suite)
         context.out.result(console.render(data, context.out.width))
@@ -192,14 +193,12 @@ def verify(context: Context, baselines: options.Baselines = None) -> int:
 
 def _configured(run: RunFolder) -> tuple[RunConfig | None, Suite | None]:
     """The run's configuration and suite, where they can still be had."""
-    from smallscale_ci.config.load import parse
-    from smallscale_ci.config.models import RunConfig
     from smallscale_ci.errors import UsageError
     from smallscale_ci.suite.local import load_suite
 
     if not run.config.exists():
         return None, None
-    config = parse(RunConfig, run.config.read_text(encoding="utf-8"), str(run.config))
+    config = run.read_config()
     try:
         return config, load_suite(config.suite, Path(config.suite_folder))
     except UsageError:  # the data moved on: the report does without texts
@@ -215,13 +214,12 @@ def _policy(gate: str | None, config: RunConfig | None, settings: Settings) -> G
     return load(GatePolicy, gate or "default", settings.roots)
 
 
-def _place(config: RunConfig | None) -> Place:
+def _place(run: RunFolder | None, config: RunConfig | None) -> Place:
     """Where ``auto`` and names look: the run's own suite, profile and model."""
     from smallscale_ci.baselines import Place
 
-    if config is None:
+    if run is None or config is None:
         return Place("unknown", "unknown", "unknown")
-    from smallscale_ci.checkpoint import name_of
-
     suite, profile = config.suite, config.profile.name
-    return Place(suite.name, profile, name_of(config.model), suite.reference.get(profile))
+    model = run.read_manifest()["checkpoint"]["name"]
+    return Place(suite.name, profile, model, suite.reference.get(profile))

@@ -83,9 +83,9 @@ def show(
     )
     for task in suite.tasks:
         for problem in [p for p in suite.problems if p.task == task.name][:problems]:
-            context.out.plain(f"\n[{task.name}] {problem.id}, gold: {problem.gold}")
+            context.out.result(f"\n[{task.name}] {problem.id}, gold: {problem.gold}")
             for message in messages(task.prompt, problem):
-                context.out.plain(f"  {message['role']}: {message['content']}")
+                context.out.result(f"  {message['role']}: {message['content']}")
 
 
 def verify(context: Context, name: _NAME) -> None:

@@ -144,8 +144,6 @@ def judge(
     A foreign file is judged into a new one; the original is never changed.
     """
     from smallscale_ci import pipeline
-    from smallscale_ci.config.load import parse
-    from smallscale_ci.config.models import RunConfig
     from smallscale_ci.runfolder import open_run
     from smallscale_ci.suite.local import load_suite
 
@@ -156,8 +154,7 @@ def judge(
             _show_counts(context, target, counts)
             return
         folder = open_run(run)
-        text = folder.config.read_text(encoding="utf-8")
-        config = parse(RunConfig, text, str(folder.config))
+        config = folder.read_config()
         pipeline.judge(folder, load_suite(config.suite, Path(config.suite_folder)), display)
     _show_run(context, run)
 

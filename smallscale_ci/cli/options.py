@@ -66,7 +66,12 @@ MaxEpochs = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(
-        "--seed", min=0, envvar="SMALLSCALE_SEED", help="Draw other samples.", show_default=False
+        "--seed",
+        min=0,
+        max=2**31 - 1,
+        envvar="SMALLSCALE_SEED",
+        help="Draw other samples.",
+        show_default=False,
     ),
 ]
 Ranks = Annotated[
@@ -74,6 +79,7 @@ Ranks = Annotated[
     typer.Option(
         "--ranks",
         min=1,
+        max=1024,
         envvar="SMALLSCALE_RANKS",
         help="Engine processes that share the work.",
         show_default="the profile's",
@@ -84,6 +90,7 @@ TensorParallel = Annotated[
     typer.Option(
         "--tp",
         min=1,
+        max=64,
         envvar="SMALLSCALE_TP",
         help="GPUs of one rank.",
         show_default="the profile's",

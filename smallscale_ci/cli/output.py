@@ -39,7 +39,7 @@ class Output:
 
     def result(self, content: RenderableType) -> None:
         """Print a result."""
-        self._out.print(content)
+        self._out.print(Text(terminal(content)) if isinstance(content, str) else content)
 
     def say(self, text: str) -> None:
         """Tell what goes on, unless quiet."""

@@ -16,7 +16,7 @@ class Progress:
     """A snapshot. ``accuracy`` and ``mean_tokens`` are of what is judged or done so far."""
 
     phase: str  # "loading the model", "generating", "judging"
-    epoch: int
+    epoch: int  # from 1; 0 before the first
     done: int
     total: int
     tokens_per_s: float
@@ -29,7 +29,7 @@ class Tracker:
     """Counts generations and outcomes of one run as they come."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._total, self._epoch = clock, total, 1
+        self._clock, self._total, self._epoch = clock, total, 0
         self._done = self._tokens = self._judged = self._correct = 0
         self._began: float | None = None
         self._fresh = 0  # generated in this session, not found on disk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -28,7 +29,7 @@ class Limits:
 
     start_s: float
     stall_s: float
-    grace_s: float = 4.0  # a cancelled CI job leaves little time to clean up
+    grace_s: float = 3.0  # a cancelled CI job leaves little time to clean up
 
 
 @dataclass
@@ -65,7 +66,11 @@ class Scheduler:
         self._early: dict[Key, Generation] = {}  # complete before their epoch was asked for
         self._done: set[Key] = set()
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
+        self.tokens: Counter[int] = Counter()  # completion tokens by rank
         self.warnings: list[str] = []
+        self._ready_at: float | None = None
+        self._launched_at = 0.0
+        self._found = 0  # completion tokens that were on disk before any engine was loaded
 
     def __enter__(self) -> Self:
         self._folder.prepare(self._job)
@@ -78,8 +83,12 @@ class Scheduler:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._folder.ask_to_stop()
-        self._runtime.stop(self._limits.grace_s)
+        try:
+            self._folder.ask_to_stop()
+        except OSError:
+            pass  # a full or read-only disk: the signals of the runtime do as well
+        finally:
+            self._runtime.stop(self._limits.grace_s)
 
     @property
     def ready(self) -> bool:
@@ -93,6 +102,22 @@ class Scheduler:
                 return dict(rank.status["info"])
         return {}
 
+    @property
+    def seconds_to_ready(self) -> float:
+        """From the start to the first loaded rank; 0 before."""
+        return 0.0 if self._ready_at is None else self._ready_at - self._began
+
+    @property
+    def seconds_ready(self) -> float:
+        """Since the first rank was loaded, until the last completion; 0 before."""
+        return 0.0 if self._ready_at is None else max(0.0, self._progress_at - self._ready_at)
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Completion tokens per second of this session, without those found on disk."""
+        fresh = self.tokens.total() - self._found
+        return fresh / self.seconds_ready if self.seconds_ready else 0.0
+
     def rank_status(self) -> dict[int, dict[str, Any]]:
         """The last heartbeat of every rank."""
         return {number: dict(rank.status) for number, rank in self._ranks.items()}
@@ -105,6 +130,7 @@ class Scheduler:
         """
         wanted = {(prompt.problem_id, prompt.sample_index): prompt for prompt in prompts}
         self._collect()
+        self._progress_at = self._clock()  # what the caller did since the last epoch is no stall
         waiting = [p for key, p in wanted.items() if key not in self._early][::-1]
         attempts: dict[Key, int] = {}
         left = set(wanted)
@@ -136,6 +162,9 @@ class Scheduler:
                 continue  # a rank held to be dead finished it after all
             self._done.add(key)
             self._early[key] = _generation(value)
+            self.tokens[value["rank"]] += value["completion_tokens"]
+            if self._ready_at is None:
+                self._found += value["completion_tokens"]
             if value["prompt_hash"]:
                 self.prompt_hashes[key[0]] = value["prompt_hash"]
             self._progress_at = self._clock()
@@ -153,6 +182,7 @@ class Scheduler:
         self._folder.forget(number)
         rank = self._ranks[number]
         rank.ready, rank.beat, rank.beat_at = False, 0, self._clock()
+        self._launched_at = rank.beat_at
         self._runtime.start(self._folder.path, number)
 
     def _watch(
@@ -169,8 +199,8 @@ class Scheduler:
                 self._runtime.kill(number)
             if hangs or code is not None:
                 self._collect()  # its last lines count before its claims are handed out again
+                self._hand_out_again(number, wanted, waiting, attempts)  # before it claims anew
                 self._bury(number, rank, -1 if code is None else code)
-                self._hand_out_again(number, wanted, waiting, attempts)
         self._refuse_to_wait(now)
 
     def _silence(self, rank: _Rank) -> float:
@@ -185,6 +215,8 @@ class Scheduler:
         if status["state"] == protocol.READY and not rank.ready:
             rank.ready = True
             self._progress_at = now
+            if self._ready_at is None:
+                self._ready_at = now
         rank.status = status
 
     def _bury(self, number: int, rank: _Rank, code: int) -> None:
@@ -224,7 +256,7 @@ class Scheduler:
 
     def _refuse_to_wait(self, now: float) -> None:
         if not self.ready:
-            waited, limit, what = now - self._began, self._limits.start_s, "start"
+            waited, limit, what = now - self._launched_at, self._limits.start_s, "start"
         else:
             waited, limit, what = now - self._progress_at, self._limits.stall_s, "complete anything"
         if waited > limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ def write_generations(
     places = _index(work)
     found = (places[key] for key in planned if key in places)
     return tables.write(path, tables.GENERATIONS, _read(found), predecessor)
+
+
+def write_replay(generations: Path, path: Path) -> None:
+    """Stored generations as the JSON Lines file that the replay engine reads."""
+    with path.open("w", encoding="utf-8") as stream:
+        for row in tables.rows(generations, "generations"):
+            stream.write(json.dumps(row) + "\n")
 
 
 def _index(work: Path) -> dict[tuple[str, int], tuple[Path, int]]:

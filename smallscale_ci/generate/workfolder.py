@@ -33,7 +33,7 @@ class WorkFolder:
         lock = os.open(self.path / "host.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(lock)
             raise UsageError(
                 f"another smallscale process is working in {self.path.parent}.",

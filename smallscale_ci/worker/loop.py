@@ -35,6 +35,11 @@ class Worker:
         self.stopping = threading.Event()
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
 
+    @property
+    def orphan(self) -> bool:
+        """Whether the host that started this process is gone."""
+        return self.parent is not None and os.getppid() != self.parent
+
     # -- heartbeat, in a thread of its own: loading a model blocks the loop for minutes -----------
 
     def beat(self) -> None:
@@ -46,11 +51,11 @@ class Worker:
             value = _text(self.work / "alive" / "host")
             if value != host_value:
                 host_seen, host_value = time.monotonic(), value
-            silent = time.monotonic() - host_seen > _HOST_SILENCE_S
-            orphan = self.parent is not None and os.getppid() != self.parent
-            if silent or orphan or (self.work / "stop").exists():
+            # A parent may be silent while it judges; one that cannot be seen must give signs.
+            silent = self.parent is None and time.monotonic() - host_seen > _HOST_SILENCE_S
+            if silent or self.orphan or (self.work / "stop").exists():
                 self.stopping.set()
-                if orphan and self.state == protocol.STARTING:
+                if self.orphan and self.state == protocol.STARTING:
                     os._exit(1)  # a loading engine cannot be interrupted politely
             if self.state in {protocol.DONE, protocol.FAILED}:
                 return
@@ -97,7 +102,8 @@ class Worker:
     async def _serve(self, adapter: Adapter, out: protocol.Out) -> None:
         limit = int(self.job["max_in_flight"])
         last = time.monotonic()
-        while not self.stopping.is_set():
+        # An orphan must not claim: the items may be those of the host that resumes the run.
+        while not (self.stopping.is_set() or self.orphan):
             free = limit - len(self._running)
             for path, item in protocol.claim(self.work, self.rank, free) if free else ():
                 self._running[asyncio.create_task(_complete(adapter, item))] = path
@@ -173,6 +179,12 @@ def main(arguments: list[str]) -> int:
         worker.state = protocol.DONE
     except StartError as error:
         worker.error = {"message": str(error), "hint": error.hint}
+    except ImportError as error:
+        traceback.print_exc()
+        worker.error = {
+            "message": f"the engine cannot be imported in {sys.executable}: {error}",
+            "hint": "Name a Python that has it with --engine-python, or make one: `make engine`.",
+        }
     except Exception as error:  # noqa: BLE001 - whatever the engine raises ends here, and is told
         traceback.print_exc()
         worker.error = {"message": f"{type(error).__name__}: {error}", "hint": ""}
