@@ -132,7 +132,8 @@ def compare(
         planned=None if manifest is None else manifest.get("planned"),
     )
     if baseline.manifest is None or manifest is None:
-        note = "One side has no provenance: whether the two are comparable was not checked."
+        sides = "Neither" if baseline.manifest is manifest else "Only one"
+        note = f"{sides} side has provenance: whether the two are comparable was not checked."
         verdict = replace(verdict, notes=(*verdict.notes, note))
     data = reporting.build(candidate, baseline, verdict, suite=suite, run=run)
     if run is not None:
@@ -197,24 +198,23 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
         current.scheduler = scheduler
         stream = JudgeStream(pool, plan.suite.problems, judge_specs(plan.suite))
         current.observer.say(f"loading {config.model} with {profile.engine}")
-        for epoch in range(config.epochs):
-            _epoch(current, scheduler, stream, epoch)
+        _epochs(current, scheduler, stream, range(config.epochs))
         verdict = _decide(current, baseline)
         for epoch in range(config.epochs, config.max_epochs):
             if _is_closed(verdict, config.gate):
                 break
-            _epoch(current, scheduler, stream, epoch)
+            _epochs(current, scheduler, stream, range(epoch, epoch + 1))
             verdict = _decide(current, baseline)
     return verdict
 
 
-def _epoch(current: Session, scheduler: Scheduler, stream: JudgeStream, epoch: int) -> None:
-    """One more sample of every problem, judged while others are generated."""
+def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs: range) -> None:
+    """One more sample of every problem for each epoch, judged while others are generated."""
     plan, tracker = current.plan, current.tracker
     seed = plan.sampling.seed
-    planned = list(prompts.build(plan.suite, range(epoch, epoch + 1), seed))
-    current.begun = epoch + 1
-    tracker.extend(len(planned))
+    planned = list(prompts.build(plan.suite, epochs, seed))
+    current.begun = epochs.stop
+    tracker.extend(len(planned), epochs.stop)
     expected = _expected(plan.baseline)
     ordered = arrange(planned, plan.config.profile.order, seed=seed, expected=expected)
     for generations in scheduler.run(ordered):
@@ -227,7 +227,7 @@ def _epoch(current: Session, scheduler: Scheduler, stream: JudgeStream, epoch: i
         _take(stream.ready(), current.judged, tracker)
         current.observer.progress(tracker.snapshot())
     _take(stream.drain(), current.judged, tracker)
-    current.epochs = epoch + 1
+    current.epochs = epochs.stop
 
 
 def _take(pairs: Iterator[tuple[Generation, Judgement]], judged: Judged, tracker: Tracker) -> None:

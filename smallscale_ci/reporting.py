@@ -18,7 +18,7 @@ from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
 
 _MAX_PROBLEMS = 2_000  # with texts in a report: beyond, ids alone
-_MAX_TEXT = 6_000  # characters of one answer
+_MAX_TEXT = 20_000  # characters of one answer
 
 
 def build(
@@ -67,7 +67,10 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
 
 def write(run: RunFolder, data: ReportData) -> None:
     """Render every file of ``report/``. Raises ``OSError``."""
+    from smallscale_ci.report import html  # draws charts: not needed to show a verdict
+
     run.report.mkdir(exist_ok=True)
+    _write(run.report / "report.html", html.render(data))
     _write(run.report / "report.md", markdown.render(data))
     _write(run.report / "junit.xml", junit.render(data))
 
@@ -92,7 +95,7 @@ def _baseline_name(baseline: Baseline) -> str:
 def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
     if run is None:
         return ()
-    return (f"open {run.report}/report.md",)
+    return (f"open {run.report}/report.html",)
 
 
 def _metrics(manifest: Mapping[str, Any]) -> dict[str, float | str]:
@@ -158,10 +161,18 @@ def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]
                 tokens=None if errored else generation.completion_tokens,
                 extracted=judgement.extracted,
                 reason=judgement.reason,
-                text=generation.text[:_MAX_TEXT],
+                text=_both_ends(generation.text),
             )
             answers.setdefault(generation.problem_id, []).append(answer)
     return answers
+
+
+def _both_ends(text: str) -> str:
+    """A long text without its middle: the question's beginning and the answer's end matter."""
+    if len(text) <= _MAX_TEXT:
+        return text
+    half = _MAX_TEXT // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters …]\n{text[-half:]}"
 
 
 def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:

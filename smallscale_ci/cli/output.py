@@ -128,8 +128,8 @@ def _words(progress: Progress) -> str:
     if progress.phase.startswith("loading"):
         return progress.phase
     parts = [f"{progress.phase} {progress.done:,}/{progress.total:,}"]
-    if progress.epoch > 1:
-        parts[0] += f" (epoch {progress.epoch})"
+    if progress.epochs > 1:
+        parts[0] += f" ({progress.epochs} epochs)"
     if progress.tokens_per_s:
         parts.append(f"{progress.tokens_per_s:,.0f} tokens/s")
     if progress.accuracy is not None:

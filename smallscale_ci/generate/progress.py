@@ -16,7 +16,7 @@ class Progress:
     """A snapshot. ``accuracy`` and ``mean_tokens`` are of what is judged or done so far."""
 
     phase: str  # "loading the model", "generating", "judging"
-    epoch: int  # from 1; 0 before the first
+    epochs: int  # planned so far
     done: int
     total: int
     tokens_per_s: float
@@ -29,7 +29,7 @@ class Tracker:
     """Counts generations and outcomes of one run as they come."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._total, self._epoch = clock, total, 0
+        self._clock, self._total, self._epochs = clock, total, 0
         self._done = self._tokens = self._judged = self._correct = 0
         self._began: float | None = None
         self._fresh = 0  # generated in this session, not found on disk
@@ -41,10 +41,10 @@ class Tracker:
         if self._began is None:
             self._began, self.phase = self._clock(), "generating"
 
-    def extend(self, more: int) -> None:
-        """Another epoch of ``more`` samples begins."""
+    def extend(self, more: int, epochs: int) -> None:
+        """``more`` samples are planned: then it is so many epochs."""
         self._total += more
-        self._epoch += 1
+        self._epochs = epochs
 
     def generated(self, generation: Generation) -> None:
         """One more completion."""
@@ -70,7 +70,7 @@ class Tracker:
         elapsed, left = self.elapsed, self._total - self._done
         return Progress(
             phase=self.phase,
-            epoch=self._epoch,
+            epochs=self._epochs,
             done=self._done,
             total=self._total,
             tokens_per_s=self._fresh_tokens / elapsed if elapsed > 0 else 0.0,
