@@ -118,7 +118,7 @@ def test_special_tokens_are_no_part_of_an_answer() -> None:
     ],
 )
 def test_time_is_linear(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     tail = answer_part(text)
     list(candidates(tail or "", ("boxed", "stated", "last-number")))
-    assert time.perf_counter() - begin < 1.0
+    assert time.process_time() - begin < 5.0  # quadratic would be minutes
