@@ -73,6 +73,10 @@ _MIXED_FRACTION = re.compile(
     r"(?<![\d.^/_)}])(\d+)\s*(\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d)))"
 )
 _SCIENTIFIC = re.compile(r"(?<![\d.,a-zA-Z])(\d+(?:\.\d*)?|\.\d+)[eE]([-+]?\d{1,6})(?![\d.a-zA-Z])")
+_LARGE = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_LARGE_WORD = re.compile(
+    r"(?<=\d)\s*(\")?\s*(thousand|million|billion|trillion)\b(\s*\")?", re.IGNORECASE
+)
 _SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
 _DOLLAR = re.compile(r"(?<!\\)\$")
@@ -105,6 +109,7 @@ def clean(text: str) -> str:
     text = _MIXED_SLASH.sub(r"(\1+\2/\3)", text)
     text = _MIXED_FRACTION.sub(_mixed, text)
     text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
+    text = _LARGE_WORD.sub(_large, text)
     return _trim(re.sub(r"\s+", " ", text))
 
 
@@ -153,6 +158,12 @@ def _quote(match: re.Match[str]) -> str:
     if inside.lower() in ("and", "or"):
         return f"{before} {inside} {after}"
     return f'{before} "{inside}" {after}'
+
+
+def _large(match: re.Match[str]) -> str:
+    """``million`` as a power of ten; a quoted unit that follows stays quoted."""
+    quoted = match[1] and not match[3]
+    return f"*10^{{{_LARGE[match[2].lower()]}}}" + (' "' if quoted else "")
 
 
 def _matrix_mark(match: re.Match[str]) -> str:

@@ -38,15 +38,12 @@ def same(a: Node, b: Node) -> bool:
         raise Undecided
     agreed = 0
     for point in _points(names):
-        pair = _pair(a, b, point)
-        if pair is None:
-            continue
-        if not _close(*pair):
-            signed = any(value < 0 for value in point.values())
-            if signed and not (_is_real(pair[0]) and _is_real(pair[1])):
-                continue  # outside what the expression was meant for
+        # Where a part of an expression is not real, its writer did not mean it to be evaluated.
+        signed = any(value < 0 for value in point.values())
+        pair = _pair(a, b, point, real=signed)
+        if pair is not None and not _close(*pair):
             return False
-        agreed += 1
+        agreed += pair is not None
     if not agreed:
         raise Undecided
     return True
@@ -118,11 +115,14 @@ def _points(names: list[str]) -> list[Mapping[str, Any]]:
     return points
 
 
-def _pair(a: Node, b: Node, point: Mapping[str, Any]) -> tuple[Any, Any] | None:
+def _pair(
+    a: Node, b: Node, point: Mapping[str, Any], *, real: bool = False
+) -> tuple[Any, Any] | None:
+    """Both values at ``point``, ``None`` where one has none, or has a part that is not ``real``."""
     with mpmath.workdps(_DIGITS):
         try:
-            first, second = _evaluate(a, point), _evaluate(b, point)
-        except (ZeroDivisionError, ValueError, ArithmeticError):
+            first, second = _evaluate(a, point, real), _evaluate(b, point, real)
+        except (ValueError, ArithmeticError):
             return None
     if mpmath.isnan(first) or mpmath.isnan(second):
         return None
@@ -140,7 +140,7 @@ def _is_real(number: Any) -> bool:
     return bool(abs(mpmath.im(number)) <= _TOLERANCE * max(1, abs(number)))
 
 
-def _evaluate(node: Node, point: Mapping[str, Any]) -> Any:
+def _evaluate(node: Node, point: Mapping[str, Any], real: bool) -> Any:
     kind = node[0]
     if kind == "number":
         return mpmath.mpf(node[1].numerator) / node[1].denominator
@@ -148,7 +148,10 @@ def _evaluate(node: Node, point: Mapping[str, Any]) -> Any:
         return point[node[1]]
     if kind in _CONSTANTS:
         return _CONSTANTS[kind]()
-    return _OPERATIONS[kind](*[_evaluate(part, point) for part in node[1:]])
+    result = _OPERATIONS[kind](*[_evaluate(part, point, real) for part in node[1:]])
+    if real and not _is_real(result):
+        raise ArithmeticError
+    return result
 
 
 def _power(base: Any, exponent: Any) -> Any:

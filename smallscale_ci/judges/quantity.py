@@ -20,6 +20,7 @@ _DECIMAL = re.compile(
     r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
 )
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
+_FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
 _WORD = re.compile(r"[^\W_]+")
 _ARTICLES = frozenset({"a", "an", "the", "is"})
 NUMBER_WORDS = (
@@ -69,7 +70,7 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     body, unit, degrees = _without_unit(text)
     percent = body.endswith("%")
     body = body.removesuffix("%").rstrip()
-    if body.endswith("°"):
+    if body.endswith("°") and not _FUNCTION.search(body):
         body, degrees = body[:-1].rstrip(), True
     body = _ORDINAL.sub("", body)
     words = tuple(word for word in _WORD.findall(body.lower()) if word not in _ARTICLES)

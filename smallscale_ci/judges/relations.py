@@ -16,7 +16,7 @@ from smallscale_ci.judges.forms import (
     Union,
 )
 from smallscale_ci.judges.normal import squeeze
-from smallscale_ci.judges.quantity import Scalar, Words
+from smallscale_ci.judges.quantity import Opaque, Scalar, Words
 
 _NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\w{1,10}\}?)?(?:\([^()=]{1,20}\))?")
 _FLIP = str.maketrans("<>≤≥", "><≥≤")
@@ -26,10 +26,10 @@ def name_of(relation: Relation) -> str | None:
     """What ``x = …`` or ``f(x) = …`` names; ``None`` where the left side is an expression."""
     text = squeeze(relation.texts[0]).strip('"')
     side = relation.sides[0]
-    words = isinstance(side, Words)
+    words = isinstance(side, Words | Opaque)  # Area, m∠A
     if isinstance(side, Group):  # (x, y) = (1, 2)
         words = all(isinstance(i, Scalar) and i.node[0] == "symbol" for i in side.items)
-    return text if words or _NAME.fullmatch(text) or text.startswith("\\angle") else None
+    return text if words or _NAME.fullmatch(text) else None
 
 
 def value_of(form: Form) -> Form:
@@ -51,14 +51,14 @@ def conditions(form: Form) -> Form | None:  # noqa: PLR0911 - one for each shape
     if any(not isinstance(side, Scalar) for side in sides):
         return None
     if operators == "≠" and _is_unknown(sides[0]):
-        return _line_without((sides[1],))
+        return _without(Group("()", (INFINITE_LOW, INFINITE)), (sides[1],))
     if not set(operators) <= set("<>≤≥"):
         return None
     if len(sides) == 2:
         if _is_unknown(sides[1]) and not _is_unknown(sides[0]):
             sides, operators = sides[::-1], operators.translate(_FLIP)
         if not _is_unknown(sides[0]) or _unknowns(sides[1]):
-            return None
+            return _distance(sides, operators)
         if operators in "<≤":
             return Group("()" if operators == "<" else "(]", (INFINITE_LOW, sides[1]))
         return Group("()" if operators == ">" else "[)", (sides[1], INFINITE))
@@ -72,23 +72,41 @@ def conditions(form: Form) -> Form | None:  # noqa: PLR0911 - one for each shape
 
 
 def punctured(form: Difference) -> Union | None:
-    """The intervals of ℝ without finitely many points."""
+    """The intervals that are left of one without finitely many points inside it."""
     whole, removed = form.whole, form.removed
-    is_line = isinstance(whole, Group) and whole.items == (INFINITE_LOW, INFINITE)
-    if not is_line or not isinstance(removed, Group) or removed.kind != "set":
+    is_interval = isinstance(whole, Group) and len(whole.items) == 2 and len(whole.kind) == 2
+    if not is_interval or not isinstance(removed, Group) or removed.kind != "set":
         return None
-    return _line_without(removed.items)
+    return _without(whole, removed.items)  # type: ignore[arg-type]
 
 
-def _line_without(points: tuple[Form, ...]) -> Union | None:
+def _without(whole: Group, points: tuple[Form, ...]) -> Union | None:
     try:
         ordered = sorted(points, key=lambda point: exact(point.node))  # type: ignore[union-attr]
     except (Inexact, TooLarge, AttributeError):
         if len(points) != 1:
             return None
         ordered = list(points)
-    ends = [INFINITE_LOW, *ordered, INFINITE]
-    return Union(tuple(Group("()", pair) for pair in pairwise(ends)))
+    pairs = list(pairwise([whole.items[0], *ordered, whole.items[1]]))
+    kinds = ["()" for _ in pairs]
+    kinds[0] = whole.kind[0] + ")"
+    kinds[-1] = kinds[-1][0] + whole.kind[1]
+    return Union(tuple(Group(kind, pair) for kind, pair in zip(kinds, pairs, strict=True)))
+
+
+def _distance(sides: tuple[Form, ...], operator: str) -> Form | None:
+    """``|x| < a`` and ``|x| > a``."""
+    left, right = sides
+    if not isinstance(left, Scalar) or not isinstance(right, Scalar) or _unknowns(right):
+        return None
+    if left.node[0] != "abs" or left.node[1][0] != "symbol":
+        return None
+    low = Scalar(f"-{right.text}", ("-", right.node), None)
+    if operator in "<≤":
+        return Group("()" if operator == "<" else "[]", (low, right))
+    open_ends = operator == ">"
+    below = Group("()" if open_ends else "(]", (INFINITE_LOW, low))
+    return Union((below, Group("()" if open_ends else "[)", (right, INFINITE))))
 
 
 def _is_unknown(form: Form) -> bool:

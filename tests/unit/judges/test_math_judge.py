@@ -38,7 +38,10 @@ def test_the_corpus_is_judged_as_people_judge_it() -> None:
         for pair in pairs
         if decide(pair["gold"], pair["answer"]).same != pair["equal"]
     ]
-    assert misses == []  # known misses would be listed here
+    assert misses == [
+        ("\\$12.50", "12 dollars and 50 cents", True),  # two units in one quantity
+        ("\\text{(A) } 5", "A", True),  # a choice and its text: task of the mcq judge
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))

@@ -1,0 +1,150 @@
+"""The judges in numbers: agreement on the labelled corpus, and speed on ordinary answers.
+
+    python benchmarks/bench_judges.py [--json]
+
+One core. Three judges see the same items in the same run: this project's, math-verify alone as
+its manual shows it (gold in dollars, answer in a box), and a normalised string match.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.math import MathJudge, decide
+from smallscale_ci.judges.pool import JudgePool
+from smallscale_ci.records import Problem
+
+CORPUS = Path(__file__).parents[1] / "tests/data/math_corpus.jsonl"
+SPEC = JudgeSpec("math")
+Equal = Callable[[str, str], bool]
+
+
+def ours(gold: str, answer: str) -> bool:
+    return decide(gold, answer).same
+
+
+def math_verify_alone(gold: str, answer: str) -> bool:
+    from math_verify import parse, verify
+
+    return bool(verify(parse(f"${gold}$"), parse(f"\\boxed{{{answer}}}")))
+
+
+def string_match(gold: str, answer: str) -> bool:
+    return normalised(gold) == normalised(answer)
+
+
+def normalised(text: str) -> str:
+    text = re.sub(r"\\(?:left|right|,|!|;|quad|displaystyle)|[\s$]", "", text)
+    text = re.sub(r"\\(?:text|mathrm|textbf|mbox)\{([^{}]*)\}", r"\1", text)
+    return text.replace("dfrac", "frac").replace("tfrac", "frac").rstrip(".").lower()
+
+
+def agreement(equal: Equal) -> dict[str, dict[str, int]]:
+    """By category: pairs, false positives, false negatives, and the slowest item in ms."""
+    table: dict[str, dict[str, int]] = {}
+    for line in CORPUS.read_text().splitlines():
+        pair = json.loads(line)
+        begin = time.perf_counter()
+        same = equal(pair["gold"], pair["answer"])
+        milliseconds = round(1000 * (time.perf_counter() - begin))
+        for name in (pair["category"], "all"):
+            row = table.setdefault(name, {"pairs": 0, "fp": 0, "fn": 0, "slowest_ms": 0})
+            row["pairs"] += 1
+            row["fp"] += same and not pair["equal"]
+            row["fn"] += pair["equal"] and not same
+            row["slowest_ms"] = max(row["slowest_ms"], milliseconds)
+    return table
+
+
+def ordinary(count: int) -> list[tuple[str, str]]:
+    """(gold, text): the numbers of school mathematics, every third answer wrong."""
+    items = []
+    for n in range(count):
+        gold = [f"{n * 7 % 997}", f"{n * 131:,}", f"{n / 4}", f"{n}.0"][n % 4]
+        answer = gold if n % 3 else str(n * 7 % 997 + 1)
+        spelled = [answer, f"\\${answer}", f"{answer}\\text{{ miles}}", f" {answer}."][n // 4 % 4]
+        text = f"First we add, then we divide.\n\nThe answer is $\\boxed{{{spelled}}}$."
+        items.append((gold, text))
+    return items
+
+
+def speed(judge: Callable[[str, str], object], items: list[tuple[str, str]]) -> float:
+    """Items per second."""
+    for gold, text in items[:20]:
+        judge(gold, text)
+    begin = time.perf_counter()
+    for gold, text in items:
+        judge(gold, text)
+    return len(items) / (time.perf_counter() - begin)
+
+
+def judge_text(gold: str, text: str) -> object:
+    return MathJudge().judge(Problem("p", "t", "?", gold), text, SPEC)
+
+
+def verify_text(gold: str, text: str) -> object:
+    from math_verify import parse, verify
+
+    return verify(parse(f"${gold}$"), parse(text))
+
+
+def pooled(count: int) -> dict[str, float]:
+    """Items/s and host memory growth in MiB of ``count`` items that need algebra, two workers."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.perf_counter()
+    done = 0
+    with JudgePool(2) as pool:
+        for number in range(count):
+            problem = Problem("p", "t", "?", f"\\sqrt{{{number}}}")
+            pool.submit(number, problem, f"{'think ' * 200}\\boxed{{{number}^{{1/2}}}}", SPEC)
+            done += sum(1 for _ in pool.ready())
+        done += sum(1 for _ in pool.drain())
+    seconds = time.perf_counter() - begin
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {"items": done, "per_second": done / seconds, "host_growth_mib": growth}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--items", type=int, default=2000)
+    parser.add_argument("--pooled", type=int, default=100_000)
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    pool = pooled(options.pooled)  # first, while this process is small
+    judges = {"this judge": ours, "math-verify": math_verify_alone, "string match": string_match}
+    tables = {name: agreement(equal) for name, equal in judges.items()}
+    items = ordinary(options.items)
+    rates = {"this judge": speed(judge_text, items), "math-verify": speed(verify_text, items)}
+    if options.json:
+        print(json.dumps({"agreement": tables, "per_second": rates, "pool": pool}, indent=2))
+        return
+    print(f"{'category':<12}{'pairs':>6}" + "".join(f"{name + ' FP/FN':>22}" for name in judges))
+    for category, row in tables["this judge"].items():
+        cells = [f"{tables[n][category]['fp']}/{tables[n][category]['fn']}" for n in judges]
+        print(f"{category:<12}{row['pairs']:>6}" + "".join(f"{cell:>22}" for cell in cells))
+    for name in judges:
+        row = tables[name]["all"]
+        wrong = (row["fp"] + row["fn"]) / row["pairs"]
+        print(f"{name}: {1 - wrong:.1%} agreement, slowest item {row['slowest_ms']} ms")
+    ratio = rates["this judge"] / rates["math-verify"]
+    print(
+        f"ordinary numeric answers, one core: {rates['this judge']:,.0f} items/s against "
+        f"{rates['math-verify']:,.0f} of math-verify: {ratio:.1f} ×"
+    )
+    print(
+        f"pool of two, algebra: {pool['items']:,.0f} items, {pool['per_second']:,.0f} items/s, "
+        f"host memory + {pool['host_growth_mib']:.0f} MiB"
+    )
+
+
+if __name__ == "__main__":
+    main()
