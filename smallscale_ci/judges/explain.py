@@ -1,0 +1,65 @@
+"""Why a judge ruled as it did: what ``judge --explain`` shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judges.registry import judge_for
+from smallscale_ci.records import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A ruling and the steps that led to it, as (what, value) in the order they were taken."""
+
+    ruling: Ruling
+    steps: tuple[tuple[str, str], ...]
+
+
+def explain(problem: Problem, text: str, spec: JudgeSpec) -> Explanation:
+    """Judge ``text`` in this process and say how: extraction, normal forms, deciding rule.
+
+    All values are model text or made from it: escape them before they reach a terminal.
+    """
+    ruling = judge_for(spec.name).judge(problem, text, spec)
+    answer = answer_part(text)
+    steps = [("gold", problem.gold)]
+    if answer is None:
+        steps.append(("after thinking", "nothing: thinking was not finished"))
+    else:
+        steps.append(("after thinking", f"{len(answer)} of {len(text)} characters"))
+        finds = [(found.rule, found.text) for found in candidates(answer, spec.extract)]
+        steps += [(f"found by '{rule}'", found) for rule, found in finds] or [("found", "nothing")]
+    if spec.name == "math" and ruling.extracted is not None:
+        steps += _math_forms(problem.gold, ruling.extracted)
+    if spec.name == "mcq":
+        steps += _options(problem)
+    steps += [("decided by", ruling.reason), ("outcome", ruling.outcome.value)]
+    return Explanation(ruling, tuple(steps))
+
+
+def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:
+    from smallscale_ci.judges.forms import read
+    from smallscale_ci.judges.math import LONGEST
+    from smallscale_ci.judges.normal import clean
+
+    steps = []
+    for side, text in (("gold", gold[:LONGEST]), ("answer", answer)):
+        normal = clean(text)
+        steps += [(f"{side}, normal form", normal), (f"{side}, read as", _shown(read(normal)))]
+    return steps
+
+
+def _shown(form: object) -> str:
+    text = repr(form).replace("smallscale_ci.judges.", "")
+    return text if len(text) <= 500 else text[:500] + "…"
+
+
+def _options(problem: Problem) -> list[tuple[str, str]]:
+    from smallscale_ci.judges.mcq import options_of
+
+    options = options_of(problem)
+    pairs = zip(options.labels, options.texts, strict=True)
+    return [("option", f"{label}. {text}") for label, text in pairs if text]

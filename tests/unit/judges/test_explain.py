@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from smallscale_ci.judges.explain import explain
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.records import Outcome, Problem
+
+
+def test_math() -> None:
+    text = "<think>hm</think>The answer is 3. So $\\boxed{\\dfrac{2}{4}}$."
+    told = explain(Problem("p", "t", "?", "0.5"), text, JudgeSpec("math"))
+    steps = dict(told.steps)
+    assert told.ruling.outcome is Outcome.CORRECT
+    assert steps["found by 'boxed'"] == "\\dfrac{2}{4}"
+    assert steps["found by 'stated'"] == "3"
+    assert steps["answer, normal form"] == "\\frac {2}{4}"
+    assert "Scalar" in steps["gold, read as"]
+    assert steps["decided by"] == "boxed: same scalar"
+
+
+def test_mcq_and_unfinished_thinking() -> None:
+    problem = Problem("p", "t", "?", "B", choices=("red", "blue"))
+    told = explain(problem, "<think>\\boxed{B}", JudgeSpec("mcq"))
+    assert told.ruling.outcome is Outcome.UNPARSED
+    assert ("option", "B. blue") in told.steps
+    assert ("after thinking", "nothing: thinking was not finished") in told.steps
