@@ -130,6 +130,8 @@ class Scheduler:
         """
         wanted = {(prompt.problem_id, prompt.sample_index): prompt for prompt in prompts}
         self._collect()
+        if not self._started:
+            self._found = self.tokens.total()
         self._progress_at = self._clock()  # what the caller did since the last epoch is no stall
         waiting = [p for key, p in wanted.items() if key not in self._early][::-1]
         attempts: dict[Key, int] = {}
@@ -139,6 +141,7 @@ class Scheduler:
             left.difference_update((g.problem_id, g.sample_index) for g in fresh)
             yield fresh
             if not left:
+                self._read_statuses()
                 return
             self._folder.beat()
             self._feed(waiting, attempts)
@@ -163,8 +166,6 @@ class Scheduler:
             self._done.add(key)
             self._early[key] = _generation(value)
             self.tokens[value["rank"]] += value["completion_tokens"]
-            if self._ready_at is None:
-                self._found += value["completion_tokens"]
             if value["prompt_hash"]:
                 self.prompt_hashes[key[0]] = value["prompt_hash"]
             self._progress_at = self._clock()
@@ -205,6 +206,10 @@ class Scheduler:
 
     def _silence(self, rank: _Rank) -> float:
         return _SILENCE_S if rank.ready else self._limits.start_s
+
+    def _read_statuses(self) -> None:
+        for number in self._started:
+            self._read_status(self._ranks[number], number, self._clock())
 
     def _read_status(self, rank: _Rank, number: int, now: float) -> None:
         status = self._folder.status(number)

@@ -34,6 +34,7 @@ class Worker:
         self.busy_s = 0.0  # time with at least one request in flight
         self.stopping = threading.Event()
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
+        self._beats, self._reporting = 0, threading.Lock()
 
     @property
     def orphan(self) -> bool:
@@ -44,10 +45,9 @@ class Worker:
 
     def beat(self) -> None:
         """Tell the host that this rank lives, and watch that the host does."""
-        count, host_seen, host_value = 0, time.monotonic(), ""
+        host_seen, host_value = time.monotonic(), ""
         while True:
-            count += 1
-            self.report(count)
+            self.report()
             value = _text(self.work / "alive" / "host")
             if value != host_value:
                 host_seen, host_value = time.monotonic(), value
@@ -61,10 +61,15 @@ class Worker:
                 return
             time.sleep(_BEAT_S)
 
-    def report(self, count: int) -> None:
+    def report(self) -> None:
         """Write the heartbeat file."""
+        with self._reporting:
+            self._beats += 1
+            self._write_report()
+
+    def _write_report(self) -> None:
         value = {
-            "beat": count,
+            "beat": self._beats,
             "pid": os.getpid(),
             "state": self.state,
             "in_flight": len(self._running),
@@ -92,6 +97,7 @@ class Worker:
             await adapter.start()
             self.info = adapter.info()
             self.state = protocol.READY
+            self.report()  # at once: a small run is over before the next beat
             await self._serve(adapter, out)
         finally:
             for task in self._running:
@@ -190,5 +196,5 @@ def main(arguments: list[str]) -> int:
         worker.error = {"message": f"{type(error).__name__}: {error}", "hint": ""}
     if worker.error:
         worker.state = protocol.FAILED
-    worker.report(-1)
+    worker.report()
     return 1 if worker.error else 0

@@ -87,7 +87,7 @@ def test_pickled_weights_are_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe"])
 def test_a_broken_config_is_told(tmp_path, content):
-    with pytest.raises(UsageError, match="config.json is not readable JSON"):
+    with pytest.raises(UsageError, match=r"config\.json is not readable JSON"):
         resolve(make(tmp_path / "m", {**FILES, "config.json": content}), tmp_path)
 
 
@@ -143,6 +143,9 @@ def test_names_of_models(model, name):
 # -- the hub: huggingface_hub itself against a small server that speaks its endpoints -------------
 
 
+Headers = dict[str, str] | None
+
+
 class Hub(BaseHTTPRequestHandler):
     """``org/good`` with one commit, ``org/gated``; everything else is unknown."""
 
@@ -173,9 +176,9 @@ class Hub(BaseHTTPRequestHandler):
             return self._send(403, b"", body, {"X-Error-Code": "GatedRepo"})
         return self._send(404, b"", body, {"X-Error-Code": "RepoNotFound"})
 
-    def _send(self, code: int, content: bytes, body: bool, headers: dict[str, str] = {}) -> None:
+    def _send(self, code: int, content: bytes, body: bool, headers: Headers = None) -> None:
         self.send_response(code)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+        for name, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
         if body:

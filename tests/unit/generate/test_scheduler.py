@@ -1,0 +1,275 @@
+"""The scheduler with the real runtime and real worker processes that replay."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from smallscale_ci.errors import EngineError
+from smallscale_ci.generate.interface import Job
+from smallscale_ci.generate.local import LocalRuntime
+from smallscale_ci.generate.scheduler import Limits, Scheduler
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
+
+SAMPLING = SamplingSpec(0, 1, 0, 0, 8, 0)
+PATIENT = Limits(30, 30)
+
+
+def prompts(count: int, epoch: int = 0) -> list[Prompt]:
+    message = {"role": "user", "content": "?"}
+    return [Prompt(f"p{n}", epoch, "t", (message,), n) for n in range(count)]
+
+
+class World:
+    """A folder with stored completions, and schedulers on it."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.model = place, place / "model.jsonl"
+        self.environment = {**os.environ}
+
+    def store(self, count: int, epochs: int = 1, tokens: int = 10) -> None:
+        lines = [
+            {
+                "problem_id": f"p{n}",
+                "sample_index": epoch,
+                "text": f"{n}/{epoch}",
+                "token_ids": [0] * tokens,
+                "prompt_tokens": 4,
+                "finish_reason": "STOP",
+            }
+            for n in range(count)
+            for epoch in range(epochs)
+        ]
+        self.model.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def scheduler(
+        self,
+        folder: WorkFolder,
+        *,
+        ranks: int = 1,
+        limits: Limits = PATIENT,
+        python: str = sys.executable,
+        in_flight: int = 4,
+        **arguments: object,
+    ) -> Scheduler:
+        job = Job("replay", str(self.model), SAMPLING, in_flight, engine_args=arguments)
+        self.runtime = LocalRuntime(Path(python), self.environment)
+        return Scheduler(folder, self.runtime, job, ranks=ranks, limits=limits)
+
+    def pids(self) -> list[int]:
+        return [process.pid for process in self.runtime._processes.values()]
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[WorkFolder]:
+    with WorkFolder(tmp_path / "work") as made:
+        yield made
+
+
+def collect(
+    scheduler: Scheduler, planned: list[Prompt], at: Callable[[int], None] = lambda count: None
+) -> list[Generation]:
+    """All generations of a run; ``at`` is told their number so far at every tick."""
+    found: list[Generation] = []
+    for some in scheduler.run(planned):
+        found += some
+        at(len(found))
+    return found
+
+
+def keys(found: list[Generation]) -> Counter[tuple[str, int]]:
+    return Counter((g.problem_id, g.sample_index) for g in found)
+
+
+def test_every_sample_once_over_several_ranks_and_epochs(world, folder):
+    world.store(40, epochs=2)
+    with world.scheduler(folder, ranks=2, tokens_per_second=200) as scheduler:
+        first = collect(scheduler, prompts(40))
+        pids = world.pids()
+        second = collect(scheduler, prompts(40, epoch=1))
+        assert world.pids() == pids  # loaded once
+        assert scheduler.info()["engine"] == "replay"
+    assert set(keys(first + second).values()) == {1}
+    assert len(first + second) == 80
+    assert {g.text for g in second} == {f"{n}/1" for n in range(40)}
+    assert {g.rank for g in first + second} == {0, 1}
+    assert scheduler.tokens.total() == 800
+    assert 0 < scheduler.tokens_per_s < 8 * 200 * 1.2  # both ranks, four at a time
+    assert len(scheduler.prompt_hashes) == 40
+    assert scheduler.warnings == []
+    assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_killed_worker_costs_nothing(world, folder):
+    world.store(60)
+    killed: list[int] = []
+
+    def at(count: int) -> None:
+        if len(killed) < 2 and count > 10 + 20 * len(killed):
+            victim = world.pids()[len(killed)]
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+
+    with world.scheduler(folder, ranks=2, tokens_per_second=100) as scheduler:
+        found = collect(scheduler, prompts(60), at)
+        assert len(killed) == 2
+        assert len(scheduler.warnings) == 2
+        assert "was started again" in scheduler.warnings[0]
+    assert keys(found) == Counter((f"p{n}", 0) for n in range(60))
+    assert all(g.finish_reason is FinishReason.STOP for g in found)
+
+
+def test_an_abandoned_run_is_taken_up_without_repeating_anything(world, tmp_path):
+    world.store(40)
+    with (
+        WorkFolder(tmp_path / "work") as folder,
+        world.scheduler(folder, tokens_per_second=50) as scheduler,
+    ):
+        next(found for found in scheduler.run(prompts(40)) if found)
+    lines = b"".join(path.read_bytes() for path in (tmp_path / "work" / "out").iterdir())
+    before = lines.count(b"\n")
+    assert 0 < before < 40
+    with WorkFolder(tmp_path / "work") as folder, world.scheduler(folder, ranks=2) as scheduler:
+        found = collect(scheduler, prompts(40))
+    lines = b"".join(path.read_bytes() for path in (tmp_path / "work" / "out").iterdir())
+    assert lines.count(b"\n") == 40  # nothing was generated twice
+    assert set(keys(found).values()) == {1}
+    assert len(found) == 40
+
+
+def test_what_is_complete_needs_no_engine(world, tmp_path):
+    world.store(5)
+    with WorkFolder(tmp_path / "work") as folder, world.scheduler(folder) as scheduler:
+        collect(scheduler, prompts(5))
+    broken = world.place / "none"
+    with (
+        WorkFolder(tmp_path / "work") as folder,
+        world.scheduler(folder, python=str(broken)) as scheduler,
+    ):
+        assert len(collect(scheduler, prompts(5))) == 5
+        assert scheduler.tokens_per_s == 0.0
+
+
+def test_an_engine_that_dies_at_its_start_shows_its_log(world, folder):
+    world.model.write_text("no json\n")
+    with world.scheduler(folder) as scheduler, pytest.raises(EngineError) as caught:
+        collect(scheduler, prompts(3))
+    assert "Stored completions cannot be read" in caught.value.message
+    assert caught.value.hint.endswith("log/0.log.")
+
+
+def test_a_python_that_cannot_run_the_worker_shows_what_it_printed(world, folder):
+    python = world.place / "python"
+    python.write_text("#!/bin/sh\necho 'libfoo.so: cannot open shared object file'\nexit 7\n")
+    python.chmod(0o755)
+    with (
+        world.scheduler(folder, python=str(python)) as scheduler,
+        pytest.raises(EngineError, match="ended with code 7") as caught,
+    ):
+        collect(scheduler, prompts(3))
+    assert "libfoo.so" in caught.value.log_tail
+
+
+def test_a_python_that_is_not_there_is_told(world, folder):
+    with (
+        world.scheduler(folder, python="/none/python") as scheduler,
+        pytest.raises(EngineError, match="/none/python cannot be started"),
+    ):
+        collect(scheduler, prompts(3))
+
+
+def test_an_engine_that_never_starts_is_not_waited_for_for_ever(world, folder):
+    world.store(3)
+    with world.scheduler(folder, limits=Limits(1.0, 30, 0.5), start_s=60) as scheduler:
+        with pytest.raises(EngineError) as caught:
+            collect(scheduler, prompts(3))
+        pids = world.pids()
+    assert "1 s" in caught.value.message or "ended with code -1" in caught.value.message
+    assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_an_engine_that_completes_nothing_is_not_waited_for_for_ever(world, folder):
+    world.store(3, tokens=1000)
+    with (
+        world.scheduler(folder, limits=Limits(30, 1.0, 0.5), tokens_per_second=1) as scheduler,
+        pytest.raises(EngineError, match="complete anything within 1 s") as caught,
+    ):
+        collect(scheduler, prompts(3))
+    assert "stall_timeout_s" in caught.value.hint
+
+
+def test_time_between_epochs_is_no_stall(world, folder):
+    world.store(4, epochs=2)
+    limits = Limits(30, 1.0, 0.5)
+    with world.scheduler(folder, limits=limits, tokens_per_second=20) as scheduler:
+        collect(scheduler, prompts(4))
+        time.sleep(1.2)  # the judges are busy
+        assert len(collect(scheduler, prompts(4, epoch=1))) == 4
+
+
+def test_a_restart_late_in_a_run_has_its_own_time_to_start(world, folder):
+    world.store(60)
+    killed: list[float] = []
+
+    def at(count: int) -> None:
+        if not killed and count > 40:
+            killed.append(time.monotonic())
+            os.kill(world.pids()[0], signal.SIGKILL)
+
+    limits = Limits(3.0, 30, 0.5)
+    with world.scheduler(folder, limits=limits, tokens_per_second=40) as scheduler:
+        found = collect(scheduler, prompts(60), at)
+    assert len(found) == 60
+    assert killed
+
+
+def test_a_rank_that_fails_to_start_is_done_without(world, folder, tmp_path):
+    world.store(10)
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase "$*" in *"--rank 1"*) exit 9;; esac\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    with world.scheduler(folder, ranks=2, python=str(python), tokens_per_second=50) as scheduler:
+        found = collect(scheduler, prompts(10))
+        assert scheduler.warnings == [
+            "rank 1 was given up: the engine process of rank 1 ended with code 9"
+        ]
+    assert len(found) == 10
+
+
+def test_a_full_disk_at_the_end_still_stops_the_workers(world, folder):
+    world.store(30)
+    with world.scheduler(folder, tokens_per_second=1, limits=Limits(30, 30, 0.5)) as scheduler:
+        for _ in scheduler.run(prompts(30)):
+            if scheduler.ready:
+                break
+        pids = world.pids()
+        (folder.path / "stop").symlink_to("/none/at/all")
+    assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_secrets_do_not_reach_the_engine(world, folder, tmp_path):
+    world.store(1)
+    world.environment |= {"HF_TOKEN": "hidden", "MY_API_KEY": "hidden", "HARMLESS": "shown"}
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nenv > {tmp_path}/env\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with world.scheduler(folder, python=str(python)) as scheduler:
+        collect(scheduler, prompts(1))
+    seen = (tmp_path / "env").read_text()
+    assert "hidden" not in seen
+    assert "HARMLESS=shown" in seen
+    assert "HF_HUB_OFFLINE=1" in seen
