@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,36 +20,62 @@ from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 from smallscale_ci.stats.tokens import paired_log_ratio
 
 MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
+# The share of the looks that is done, to this power, is the clock of the spending. The fail test
+# pays later: a false alarm at look 1 ends a run that would have passed at look 2, while a loss of
+# twice the margin is plain at once.
+_PASS_CLOCK, _FAIL_CLOCK = 1.05, 1.5
 
 
 def make_checks(
-    pairs: Sequence[TaskPair], policy: GatePolicy, look: int, of: int, reproduced: bool
+    pairs: Sequence[TaskPair],
+    policy: GatePolicy,
+    look: int,
+    of: int,
+    *,
+    reproduced: bool = False,
+    describe: bool = True,
 ) -> tuple[Check, ...]:
     """All checks at this look; ``reproduced`` says that every sample agrees.
 
     In the mode ``mean`` the checks of the mean over tasks come first, and the tasks' own are guard
-    rails.
+    rails. Without ``describe`` only what decides is computed: no intervals, no advice, and nothing
+    that is not gated.
     """
     raw: list[Check] = []
     if policy.gated == "mean":
         joined = _join(pairs)
         weight = np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs])
-        raw += _task_checks(joined, policy, look, of, reproduced, weight)
+        raw += _task_checks(joined, policy, look, of, weight, describe=describe)
     for pair in pairs:
-        checks = _task_checks(pair, policy, look, of, reproduced, None)
+        checks = _task_checks(pair, policy, look, of, None, describe=describe)
         raw += [replace(c, guard=policy.gated == "mean" and c.gated) for c in checks]
     places = [place for place, check in enumerate(raw) if check.gated]
     adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
-    done = [
-        replace(check, adjusted_p=adjusted.get(place, check.p_value))
-        for place, check in enumerate(raw)
-    ]
-    done = [replace(check, kind=_kind(check, reproduced)) for check in done]
-    return tuple(replace(check, advice=gate_text.advice(check, look, of)) for check in done)
+    done = []
+    for place, check in enumerate(raw):
+        final = replace(
+            check,
+            adjusted_p=adjusted.get(place, check.p_value),
+            identical=reproduced and check.identical,
+        )
+        done.append(replace(final, kind=_kind(final)))
+    if describe:
+        done = [replace(check, advice=gate_text.advice(check, look, of)) for check in done]
+    return tuple(done)
 
 
-def _kind(check: Check, reproduced: bool) -> VerdictKind:
-    if check.pass_p <= check.pass_boundary or (reproduced and check.identical):
+def overall(checks: Sequence[Check]) -> VerdictKind:
+    """The verdict of all checks: guard rails can only fail it, the other gated ones must pass."""
+    gated = [check for check in checks if check.gated]
+    if any(check.kind is VerdictKind.REGRESSED for check in gated):
+        return VerdictKind.REGRESSED
+    if all(check.kind is VerdictKind.PASS for check in gated if not check.guard):
+        return VerdictKind.PASS
+    return VerdictKind.INCONCLUSIVE
+
+
+def _kind(check: Check) -> VerdictKind:
+    if check.pass_p <= check.pass_boundary or check.identical:
         return VerdictKind.PASS
     if check.adjusted_p <= check.boundary:
         return VerdictKind.REGRESSED
@@ -60,8 +87,9 @@ def _task_checks(
     policy: GatePolicy,
     look: int,
     of: int,
-    reproduced: bool,
     weight: Vector | None,
+    *,
+    describe: bool,
 ) -> list[Check]:
     pass_level, fail_level = look_levels(
         policy.alpha_pass,
@@ -72,11 +100,13 @@ def _task_checks(
         float(pair.baseline.judged.mean()),
     )
     return [
-        _check(pair, metric, policy, pass_level, fail_level, reproduced, weight)
+        _check(pair, metric, policy, pass_level, fail_level, weight, describe=describe)
         for metric in Metric
+        if describe or margin_of(policy, pair.task, metric) is not None
     ]
 
 
+@lru_cache(maxsize=256)
 def look_levels(
     alpha_pass: float,
     alpha_fail: float,
@@ -87,16 +117,14 @@ def look_levels(
 ) -> tuple[float, float]:
     """The nominal levels of the pass test and of the fail test at ``look`` of ``of``.
 
-    The fail test pays later, by the square of the share of looks: a false alarm at look 1 ends a
-    run that would have passed at look 2, while a loss of twice the margin is plain at once.
     Information is what the noise of both sides' epochs leaves: 1/(1/k + 1/m).
     """
     if of == 1:
         return alpha_pass, alpha_fail
     looks = range(1, look + 1)
     information = [1 / (look / (candidate_epochs * k) + 1 / baseline_epochs) for k in looks]
-    passing = [pocock_spending(alpha_pass, k / of) for k in looks]
-    failing = [pocock_spending(alpha_fail, (k / of) ** 2) for k in looks]
+    passing = [pocock_spending(alpha_pass, (k / of) ** _PASS_CLOCK) for k in looks]
+    failing = [pocock_spending(alpha_fail, (k / of) ** _FAIL_CLOCK) for k in looks]
     return nominal_levels(passing, information)[-1], nominal_levels(failing, information)[-1]
 
 
@@ -106,15 +134,16 @@ def _check(
     policy: GatePolicy,
     pass_level: float,
     fail_level: float,
-    reproduced: bool,
     weight: Vector | None,
+    *,
+    describe: bool,
 ) -> Check:
     candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
     margin = margin_of(policy, pair.task, metric)
     contrast = _contrast(metric, candidate, baseline, pair.cluster, weight)
     band = metric is Metric.TOKENS and policy.tokens_direction == "band"
     p_value, pass_p = _p_values(contrast, metric, margin, band=band)
-    low, high = contrast.interval(pass_level)
+    low, high = contrast.interval(pass_level) if describe else (-math.inf, math.inf)
     return Check(
         task=pair.task,
         metric=metric,
@@ -137,7 +166,7 @@ def _check(
         pass_boundary=pass_level,
         gated=margin is not None,
         discordant=int((candidate != baseline).sum()),
-        identical=reproduced and pair.lengths_vary,
+        identical=describe and pair.lengths_vary,
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from smallscale_ci import gate_text
-from smallscale_ci.checks import make_checks, margin_of
+from smallscale_ci.checks import make_checks, margin_of, overall
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.pairing import (
@@ -28,7 +28,6 @@ from smallscale_ci.pairing import (
 )
 from smallscale_ci.records import (
     Accounting,
-    Check,
     Difference,
     Flip,
     Metric,
@@ -83,8 +82,8 @@ def decide(
     )
     if verdict.reasons:
         return verdict
-    checks = make_checks(pairs, policy, look, of, reproduced)
-    kind = _overall(checks)
+    checks = make_checks(pairs, policy, look, of, reproduced=reproduced)
+    kind = overall(checks)
     return replace(
         verdict,
         kind=kind,
@@ -152,16 +151,6 @@ def _obstacles(
 
 def _allowance(share: float, total: int) -> int:
     return math.ceil(share * total - 1e-9)
-
-
-def _overall(checks: Sequence[Check]) -> VerdictKind:
-    """Guard rails can only fail the gate; the other gated checks must also pass."""
-    gated = [check for check in checks if check.gated]
-    if any(check.kind is VerdictKind.REGRESSED for check in gated):
-        return VerdictKind.REGRESSED
-    if all(check.kind is VerdictKind.PASS for check in gated if not check.guard):
-        return VerdictKind.PASS
-    return VerdictKind.INCONCLUSIVE
 
 
 def _flips(pairs: Sequence[TaskPair]) -> tuple[Flip, ...]:

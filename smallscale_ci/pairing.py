@@ -66,7 +66,7 @@ class TaskPair:
     @property
     def lengths_vary(self) -> bool:
         """Whether token counts differ at all: only then does their agreement mean anything."""
-        return len(np.unique(self.candidate.tokens)) > 1
+        return bool(np.ptp(self.candidate.tokens) > 0)
 
 
 def problem_means(samples: Samples) -> ProblemMeans:

@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 FEW = 6.0  # effective informative clusters below which the variance is not trusted
+NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5 % by 0.3 points at most: left alone
 
 Vector = NDArray[np.float64]
-_NODES = np.exp(np.arange(-14.0, 5.0, 0.05))  # of the contour integral, in standard deviations
+_NODES = np.exp(np.arange(-10.0, 5.0, 0.05))  # of the contour integral, in standard deviations
 _STEP = 0.05
 _MOST_GROUPS = 512  # different clusters that the bounded test tells apart
 _Function = Callable[[float], float]
@@ -90,7 +91,9 @@ class Contrast:
         """The method in words, for people."""
         if self.bounded:
             return "bounded mean (Gaffke), few informative problems"
-        return "clustered t, skewness-corrected"
+        if abs(self.skewness) > NEGLIGIBLE * math.sqrt(self.clusters):
+            return "clustered t, skewness-corrected"
+        return "clustered t"
 
     def p_less(self, null: float) -> float:
         """P-value against "θ ≥ ``null``": small when θ is clearly less."""
@@ -115,6 +118,8 @@ class Contrast:
         count = self.clusters
         t = sign * (self.value - null) / self.se
         a = sign * self.skewness / math.sqrt(count)
+        if abs(a) <= NEGLIGIBLE:
+            return float(special.stdtr(count - 1, t))
         hall = t + a * t * t / 3 + a * a * t**3 / 27 + a / 6
         return float(special.stdtr(count - 1, max(t, hall)))
 

@@ -1,0 +1,197 @@
+"""Error rates of the gate on simulated runs, beside those of the rules that people use today.
+
+Prints the tables of docs/gate.md as Markdown. Each number has its Monte Carlo standard error.
+Usage: bench_gate.py [RUNS], RUNS simulated runs for each line (default 2000; minutes).
+"""
+
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from scipy import stats
+
+from smallscale_ci.checks import make_checks, overall
+from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.pairing import ProblemMeans, TaskPair
+from smallscale_ci.records import VerdictKind
+
+LOSSES = (0.0, 1.0, 1.5, 2.0)  # in margins
+RULES = ("8 % relative", "3 points", "unpaired test", "Wilson, baseline exact")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    problems: int
+    margin: float
+    tasks: int = 1
+    tokens: bool = False
+    baseline_epochs: int = 8
+    epochs_per_look: int = 1
+    looks: int = 4
+    cluster: int = 1
+    runs_factor: float = 1.0
+    policy: GatePolicy = field(init=False)
+
+    def __post_init__(self):
+        accuracy, tokens = (None, self.margin) if self.tokens else (self.margin, None)
+        margins = Margins(accuracy=accuracy, tokens=tokens, truncation=None)
+        object.__setattr__(self, "policy", GatePolicy(name="bench", margins=margins))
+
+
+SCENARIOS = (
+    Scenario("1,319 problems, margin 2 points", 1319, 0.02, runs_factor=5),
+    Scenario("500 problems, margin 3 points", 500, 0.03),
+    Scenario("30 problems, 16 epochs a look, margin 5 points", 30, 0.05,
+             baseline_epochs=128, epochs_per_look=16),
+    Scenario("tokens, 1,319 problems, log-normal, margin 5 %", 1319, 0.05, tokens=True),
+    Scenario("4 tasks of 1,000, margin 3 points, one loses", 1000, 0.03, tasks=4, runs_factor=0.5),
+    Scenario("1,320 problems in clusters of 4, margin 3 points", 1320, 0.03, cluster=4),
+)  # fmt: skip
+
+
+def main(runs: int) -> None:
+    started = time.perf_counter()
+    jobs = [(s, loss, int(runs * s.runs_factor)) for s in SCENARIOS for loss in LOSSES]
+    with ProcessPoolExecutor() as pool:
+        results = list(pool.map(partial(measure), *zip(*jobs, strict=True)))
+    print("The gate:\n")
+    print("| runs | loss | PASS % | REGRESSED % | INCONCLUSIVE % | epochs |")
+    print("|---|---|---|---|---|---|")
+    for (scenario, loss, count), result in zip(jobs, results, strict=True):
+        shares = [with_error(result[kind], count) for kind in ("PASS", "REGRESSED", "INCONCLUSIVE")]
+        epochs = f"{result['epochs']:.2f} ± {result['epochs_error']:.2f}"
+        print(f"| {scenario.name} | {name(loss)} | {' | '.join(shares)} | {epochs} |")
+    print("\nHow often other rules fail the same runs, in %, at their first epoch:\n")
+    print(f"| runs | loss | {' | '.join(RULES)} | this gate |")
+    print("|---|---|" + "---|" * (len(RULES) + 1))
+    for (scenario, loss, count), result in zip(jobs, results, strict=True):
+        shares = [with_error(result[rule], count) if rule in result else "–" for rule in RULES]
+        shares.append(with_error(result["REGRESSED"], count))
+        print(f"| {scenario.name} | {name(loss)} | {' | '.join(shares)} |")
+    print(f"\n{sum(count for *_, count in jobs):,} runs in {time.perf_counter() - started:.0f} s.")
+
+
+def name(loss: float) -> str:
+    return "none" if loss == 0 else f"{loss:g} × margin"
+
+
+def with_error(share: float, count: int) -> str:
+    return f"{100 * share:.2f} ± {100 * (max(share * (1 - share), 1 / count) / count) ** 0.5:.2f}"
+
+
+def measure(scenario: Scenario, loss: float, runs: int) -> dict[str, float]:
+    rng = np.random.default_rng([SCENARIOS.index(scenario), LOSSES.index(loss)])
+    simulate = simulate_tokens if scenario.tokens else simulate_accuracy
+    counts = dict.fromkeys([kind.value for kind in VerdictKind] + list(RULES), 0)
+    if scenario.tokens:
+        del counts["3 points"], counts["Wilson, baseline exact"]
+    epochs = []
+    for _ in range(runs):
+        drawn = [
+            simulate(rng, scenario, loss if task == 0 else 0.0) for task in range(scenario.tasks)
+        ]
+        for look in range(1, scenario.looks + 1):
+            pairs = [pair(scenario, base, sides[look - 1], look) for base, sides in drawn]
+            kind = overall(
+                make_checks(pairs, scenario.policy, look, scenario.looks, describe=False)
+            )
+            if look == 1:
+                for rule, failed in (others_tokens if scenario.tokens else others)(pairs, scenario):
+                    counts[rule] += failed
+            if kind is not VerdictKind.INCONCLUSIVE:
+                break
+        counts[kind.value] += 1
+        epochs.append(look * scenario.epochs_per_look)
+    shares = {key: count / runs for key, count in counts.items()}
+    return {**shares, "epochs": np.mean(epochs), "epochs_error": np.std(epochs) / runs**0.5}
+
+
+def simulate_accuracy(rng, scenario, loss):
+    """Solve rates from Beta(1.6, 0.4); a loss takes the same share of every problem's rate.
+
+    Problems of one cluster get better or worse together, by nothing on average.
+    """
+    n = scenario.problems
+    rates = rng.beta(1.6, 0.4, n)
+    worse = rates * (1 - loss * scenario.margin / 0.8)
+    if scenario.cluster > 1:
+        together = np.repeat(rng.choice([-0.5, 0.5], n // scenario.cluster), scenario.cluster)
+        worse = worse + together * np.minimum(worse, 1 - worse)
+    base = rng.binomial(scenario.baseline_epochs, rates) / scenario.baseline_epochs
+    return base, running_means(
+        [rng.binomial(scenario.epochs_per_look, worse) for _ in range(scenario.looks)],
+        scenario.epochs_per_look,
+    )
+
+
+def simulate_tokens(rng, scenario, loss):
+    """Log-normal lengths, σ 1.0 in all, half of the variance between problems."""
+    n, half = scenario.problems, 0.5**0.5
+    scale = 1000 * rng.lognormal(0.0, half, n)
+    base = (scale * rng.lognormal(0.0, half, (scenario.baseline_epochs, n))).mean(0)
+    longer = scale * (1 + loss * scenario.margin)
+    looks = [longer * rng.lognormal(0.0, half, n) for _ in range(scenario.looks)]
+    return base, running_means(looks, 1)
+
+
+def running_means(sums, per_look):
+    return [sum(sums[: k + 1]) / (per_look * (k + 1)) for k in range(len(sums))]
+
+
+def pair(scenario, base, candidate, look):
+    n = scenario.problems
+    return TaskPair(
+        task="task",
+        problem_ids=np.empty(0, dtype=object),
+        cluster=np.arange(n) // scenario.cluster,
+        candidate=side(candidate, look * scenario.epochs_per_look, scenario),
+        baseline=side(base, scenario.baseline_epochs, scenario),
+        problems=n, unpaired=0, unjudged=0, candidate_epochs=look,
+        candidate_samples=n, candidate_judged=n, baseline_samples=n, baseline_judged=n,
+    )  # fmt: skip
+
+
+def side(means, epochs, scenario):
+    nothing = np.zeros(len(means))
+    judged = np.full(len(means), epochs)
+    if scenario.tokens:
+        return ProblemMeans(judged, nothing, means, nothing)
+    return ProblemMeans(judged, means, nothing, nothing)
+
+
+def others(pairs, scenario):
+    """(rule, fails?) of one epoch against the baseline's mean; any task that fails, fails."""
+    failed = dict.fromkeys(RULES, False)
+    for task in pairs:
+        n, m = (
+            scenario.problems * scenario.epochs_per_look,
+            scenario.problems * scenario.baseline_epochs,
+        )
+        after, before = task.candidate.accuracy.mean(), task.baseline.accuracy.mean()
+        failed["8 % relative"] |= after < 0.92 * before
+        failed["3 points"] |= after < before - 0.03
+        pooled = (n * after + m * before) / (n + m)
+        error = (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
+        failed["unpaired test"] |= (after - before) / error < stats.norm.ppf(0.05)
+        z = stats.norm.ppf(0.95)
+        spread = z * (after * (1 - after) / n + z * z / (4 * n * n)) ** 0.5
+        failed["Wilson, baseline exact"] |= (after + z * z / (2 * n) + spread) / (
+            1 + z * z / n
+        ) < before
+    return failed.items()
+
+
+def others_tokens(pairs, scenario):
+    (task,) = pairs
+    after, before = task.candidate.tokens, task.baseline.tokens
+    test = stats.ttest_ind(after, before, equal_var=False, alternative="greater")
+    yield "8 % relative", after.mean() > 1.08 * before.mean()
+    yield "unpaired test", test.pvalue < 0.05
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
