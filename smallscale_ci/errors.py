@@ -62,6 +62,10 @@ class JudgeError(SmallscaleError):
     """A judge or its service failed as a whole (one failed item is an ERRORED outcome)."""
 
 
+class DownloadError(SmallscaleError):
+    """A file could not be fetched: no network, no such address, a server's refusal."""
+
+
 class StorageError(SmallscaleError):
     """A file could not be written: disk full, read-only or forbidden."""
 

@@ -161,7 +161,7 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
 def _complete(
     config: RunConfig, settings: Settings, say: Callable[[str], None], run: RunFolder | None = None
 ) -> Plan:
-    suite = load_suite(config.suite, Path(config.suite_folder))
+    suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     replays = config.profile.engine == "replay"
     place = Place(
         config.suite.name,

@@ -67,7 +67,7 @@ def compare(
         raise UsageError(f"there is no {candidate}.", "Give a run folder or a samples file.")
     settings = context.settings(baselines=baselines)
     run = RunFolder(candidate) if is_run(candidate) else None
-    config, suite = _configured(run) if run else (None, None)
+    config, suite = _configured(run, settings) if run else (None, None)
     policy = _policy(gate, config, settings)
     evaluation = pipeline.compare(
         load(candidate),
@@ -93,7 +93,7 @@ def report(context: Context, run: options.RunArgument, baselines: options.Baseli
     from smallscale_ci.runfolder import INTERRUPTED, open_run
 
     folder = open_run(run)
-    config, suite = _configured(folder)
+    config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
         root = context.settings(baselines=baselines).baselines
         return show(context, pipeline.stored(folder, suite, root), config.gate)
@@ -191,7 +191,7 @@ def verify(context: Context, baselines: options.Baselines = None) -> int:
     return EXIT_INVALID if problems else 0
 
 
-def _configured(run: RunFolder) -> tuple[RunConfig | None, Suite | None]:
+def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, Suite | None]:
     """The run's configuration and suite, where they can still be had."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.suite.local import load_suite
@@ -200,7 +200,7 @@ def _configured(run: RunFolder) -> tuple[RunConfig | None, Suite | None]:
         return None, None
     config = run.read_config()
     try:
-        return config, load_suite(config.suite, Path(config.suite_folder))
+        return config, load_suite(config.suite, Path(config.suite_folder), settings.cache)
     except UsageError:  # the data moved on: the report does without texts
         return config, None
 

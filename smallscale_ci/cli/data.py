@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.models import SuiteConfig, TaskConfig
     from smallscale_ci.suite.model import Suite
 
+_TELL_EVERY_S = 3.0
 _NAME = Annotated[str, typer.Argument(help="A suite's name or YAML file.", show_default=False)]
 
 
@@ -29,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Suites and their data.", no_args_is_help=True)
     command(group, "list", "smallscale suite list")(list_all)
     command(group, "show", "smallscale suite show smoke --problems 3")(show)
+    command(group, "pull", "smallscale suite pull gsm8k")(pull)
     command(group, "verify", "smallscale suite verify smoke")(verify)
     app.add_typer(group, name="suite")
     command(app, "schema", "smallscale schema gate > gate.schema.json")(schema)
@@ -36,19 +41,21 @@ def register(app: typer.Typer) -> None:
 
 def list_all(context: Context) -> None:
     """List the suites that can be named."""
-    from smallscale_ci.config.load import load, names
+    from smallscale_ci.config.load import names
     from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.suite.local import not_pulled
 
-    roots = context.settings().roots
-    suites = [load(SuiteConfig, name, roots) for name in names(SuiteConfig, roots)]
+    settings = context.settings()
+    found = [_configured(context, name) for name in names(SuiteConfig, settings.roots)]
     if context.json:
-        context.out.json([suite.name for suite in suites])
+        context.out.json([suite.name for suite, _ in found])
         return
-    rows = [
-        (suite.name, ", ".join(task.name for task in suite.tasks), suite.gate, suite.description)
-        for suite in suites
-    ]
-    context.out.table(("suite", "tasks", "gate", "description"), rows)
+    rows = []
+    for suite, base in found:
+        missing = not_pulled(suite, base, settings.cache)
+        data = "to be pulled" if missing else "here"
+        rows.append((suite.name, str(len(suite.tasks)), data, suite.gate, suite.description))
+    context.out.table(("suite", "tasks", "data", "gate", "description"), rows)
 
 
 def show(
@@ -61,40 +68,112 @@ def show(
 ) -> None:
     """Show a suite: tasks, sampling, hash, and some problems as the model sees them."""
     from smallscale_ci.prompts import messages
+    from smallscale_ci.suite.local import not_pulled
 
-    suite, config = _load(context, name)
+    config, base = _configured(context, name)
+    missing = not_pulled(config, base, context.settings().cache)
+    suite = None if missing else _load(context, name)
     if context.json:
         value = config.model_dump(mode="json")
-        context.out.json({**value, "hash": suite.hash, "problems": len(suite.problems)})
+        found = (suite.hash, len(suite.problems)) if suite else (None, None)
+        context.out.json({**value, "hash": found[0], "problems": found[1], "pulled": not missing})
         return
-    counts = {
-        task.name: sum(problem.task == task.name for problem in suite.problems)
-        for task in suite.tasks
-    }
     sampling = config.sampling.model_dump()
     context.out.mapping(
         {
-            "suite": suite.name,
-            "hash": suite.hash,
+            "suite": config.name,
+            "description": config.description,
+            "hash": suite.hash if suite else f"not known before `smallscale suite pull {name}`",
             "gate": config.gate,
             "sampling": " · ".join(f"{key} {value}" for key, value in sampling.items()),
-            **{f"task {task}": f"{count:,} problems" for task, count in counts.items()},
+            **{f"task {task.name}": _about(task, suite) for task in config.tasks},
         }
     )
-    for task in suite.tasks:
-        for problem in [p for p in suite.problems if p.task == task.name][:problems]:
-            context.out.result(f"\n[{task.name}] {problem.id}, gold: {problem.gold}")
+    for task in config.tasks if suite is None else ():
+        context.out.plain(f"\n[{task.name}] user: {task.prompt.user}")
+    for task in suite.tasks if suite is not None else ():
+        for problem in list(suite.of(task.name))[:problems] if suite else ():
+            context.out.plain(f"\n[{task.name}] {problem.id}, gold: {problem.gold}")
             for message in messages(task.prompt, problem):
-                context.out.result(f"  {message['role']}: {message['content']}")
+                context.out.plain(f"  {message['role']}: {message['content']}")
 
 
-def verify(context: Context, name: _NAME) -> None:
-    """Load a suite completely: every row is checked, and every pin."""
-    suite, _ = _load(context, name)
+def pull(
+    context: Context,
+    names: Annotated[
+        list[str], typer.Argument(help="Suites: names or YAML files.", show_default=False)
+    ],
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            envvar="SMALLSCALE_FROM",
+            help="A folder, file or URL that has a copy, for example a checkout of the toolkit.",
+            show_default="where the suite says",
+        ),
+    ] = None,
+) -> None:
+    """Get the data of suites, checked against their pins.
+
+    They are kept in the cache ($SMALLSCALE_CACHE). A source without a pin gets one, in
+    pins.lock.json beside its suite: commit it.
+    """
+    from dataclasses import asdict
+
+    from smallscale_ci.suite.published import pull as pull_task
+
+    cache = context.settings().cache
+    value: list[dict[str, Any]] = []
+    for name in names:
+        config, base = _configured(context, name)
+        done = []
+        for task in config.tasks:
+            pulled = pull_task(task, base, cache, origin, _teller(context))
+            done.append(asdict(pulled))
+            state = "" if pulled.fresh else ", here already"
+            context.out.say(
+                f"{task.name}: {pulled.rows:,} rows, {pulled.problems:,} problems, "
+                f"{_PINNED[pulled.pinned]}{state}"
+            )
+        suite = _load(context, name)
+        value.append(
+            {
+                "suite": suite.name,
+                "hash": suite.hash,
+                "problems": len(suite.problems),
+                "tasks": done,
+            }
+        )
+        if not context.json:
+            context.out.result(f"{suite.name}: {len(suite.problems):,} problems, hash {suite.hash}")
     if context.json:
-        context.out.json({"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems)})
-        return
-    context.out.result(f"{suite.name}: {len(suite.problems):,} problems, hash {suite.hash}")
+        context.out.json(value[0] if len(value) == 1 else value)
+
+
+def verify(
+    context: Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Suites: names or YAML files.", show_default="all whose data are here"),
+    ] = None,
+) -> None:
+    """Load suites completely: every row is checked, and every pin."""
+    from smallscale_ci.config.load import names as known
+    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.suite.local import not_pulled
+
+    settings = context.settings()
+    value = []
+    for name in names or known(SuiteConfig, settings.roots):
+        if not names and not_pulled(*_configured(context, name), settings.cache):
+            context.out.say(f"{name}: not pulled")
+            continue
+        suite = _load(context, name)
+        value.append({"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems)})
+        if not context.json:
+            context.out.result(f"{suite.name}: {len(suite.problems):,} problems, hash {suite.hash}")
+    if context.json:
+        context.out.json(value[0] if len(names or ()) == 1 else value)
 
 
 def schema(
@@ -107,11 +186,46 @@ def schema(
     context.out.json(of(name.value))
 
 
-def _load(context: Context, name: str) -> tuple[Suite, SuiteConfig]:
+_PINNED = {
+    "sha256": "as pinned (sha256)",
+    "blob": "as pinned (git blob id)",
+    "lock": "as pinned (pins.lock.json)",
+    "recorded": "pin recorded in pins.lock.json: commit it",
+    "shipped": "shipped with the package",
+}
+
+
+def _about(task: TaskConfig, suite: Suite | None) -> str:
+    parts = [task.source, f"judge {task.judge.name}", f"{task.metric}, {task.epochs} epochs"]
+    if suite is not None:
+        parts.insert(0, f"{sum(1 for _ in suite.of(task.name)):,} problems")
+    return " · ".join(parts)
+
+
+def _teller(context: Context) -> Callable[[str, int, int | None], None]:
+    """Says now and then how far a download is."""
+    last = time.monotonic()
+
+    def tell(task: str, done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _TELL_EVERY_S:
+            last = time.monotonic()
+            of = f" of {total / 1e6:,.1f}" if total else ""
+            context.out.say(f"{task}: {done / 1e6:,.1f}{of} MB")
+
+    return tell
+
+
+def _configured(context: Context, name: str) -> tuple[SuiteConfig, Path]:
+    """A suite's configuration and the folder that its relative sources start from."""
     from smallscale_ci.config.load import find, load
     from smallscale_ci.config.models import SuiteConfig
-    from smallscale_ci.suite.local import load_suite
 
     roots = context.settings().roots
-    config = load(SuiteConfig, name, roots)
-    return load_suite(config, find(SuiteConfig, name, roots).parent), config
+    return load(SuiteConfig, name, roots), find(SuiteConfig, name, roots).parent
+
+
+def _load(context: Context, name: str) -> Suite:
+    from smallscale_ci.suite.local import load_suite
+
+    return load_suite(*_configured(context, name), context.settings().cache)

@@ -35,6 +35,7 @@ def evaluate(
     ranks: options.Ranks = None,
     tp: options.TensorParallel = None,
     gpus: options.Gpus = "",
+    deadline: options.Deadline = None,
     resume: options.Resume = None,
     runs: options.Runs = None,
     baselines: options.Baselines = None,
@@ -48,6 +49,8 @@ def evaluate(
     130 interrupted.
     """
     from smallscale_ci import pipeline
+    from smallscale_ci.cli.deadline import within
+    from smallscale_ci.cli.github import published
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.resolve import Request
 
@@ -65,10 +68,11 @@ def evaluate(
         tensor_parallel=tp,
         gpus=_gpus(gpus),
     )
-    with context.out.watch() as display:
+    with within(deadline), context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
         display.say(f"run folder: {plan.run.path}")
-        evaluation = pipeline.evaluate(plan, _baseline(plan), settings, display)
+        with published(context, plan.run):
+            evaluation = pipeline.evaluate(plan, _baseline(plan), settings, display)
     return show(context, evaluation, plan.config.gate)
 
 
@@ -155,7 +159,9 @@ def judge(
             return
         folder = open_run(run)
         config = folder.read_config()
-        pipeline.judge(folder, load_suite(config.suite, Path(config.suite_folder)), display)
+        cache = context.settings().cache
+        suite = load_suite(config.suite, Path(config.suite_folder), cache)
+        pipeline.judge(folder, suite, display)
     _show_run(context, run)
 
 

@@ -18,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from smallscale_ci.config.models import Config, NamedConfig
+from smallscale_ci.config.models import Config, NamedConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
@@ -76,13 +76,16 @@ def find(model: type[NamedConfig], name_or_path: str, roots: Sequence[Path]) -> 
     )
 
 
-def load(model: type[C], name_or_path: str, roots: Sequence[Path]) -> C:
+def load(
+    model: type[C], name_or_path: str, roots: Sequence[Path], *, above: tuple[Path, ...] = ()
+) -> C:
     """Read and check one configuration, by name or by path.
 
-    Raises ``UsageError`` for an unknown name and ``ConfigError`` with every problem of the file.
+    ``above`` are the files that refer to this one. Raises ``UsageError`` for an unknown name and
+    ``ConfigError`` with every problem of the file.
     """
     path = find(model, name_or_path, roots)
-    config = parse(model, _read(path), str(path))
+    config = parse(model, _read(path), str(path), roots, above=(*above, path.resolve()))
     # A copied file that kept the old name would call its runs and baselines by that name.
     if path.stem == name_or_path != config.name:
         problem = f"{path}: name: is '{config.name}', but the file is called {path.name}"
@@ -90,10 +93,18 @@ def load(model: type[C], name_or_path: str, roots: Sequence[Path]) -> C:
     return config
 
 
-def parse(model: type[C], text: str, file: str) -> C:
+def parse(
+    model: type[C],
+    text: str,
+    file: str,
+    roots: Sequence[Path] = (),
+    *,
+    above: tuple[Path, ...] = (),
+) -> C:
     """Check the YAML ``text`` against ``model``; ``file`` is what problems call it.
 
-    Raises ``ConfigError`` with all problems, in the order of their lines.
+    Suites that its tasks name with ``from`` are searched in ``roots``. Raises ``ConfigError`` with
+    all problems, in the order of their lines.
     """
     document = _Document(file)
     data = document.read(text)
@@ -102,6 +113,8 @@ def parse(model: type[C], text: str, file: str) -> C:
     elif not isinstance(data, dict):
         document.problem((), f"must be a mapping of keys to values, not {_shown(data)}")
     else:
+        if issubclass(model, SuiteConfig):
+            _take_over(document, data, roots, above)
         try:
             config = model.model_validate_json(json.dumps(data))
         except ValidationError as error:
@@ -117,6 +130,50 @@ def parse(model: type[C], text: str, file: str) -> C:
     raise ConfigError(
         f"{file} has {count}.", problems, f"`smallscale schema` prints what {model.kind}s may hold."
     )
+
+
+def _take_over(
+    document: _Document, data: dict[str, Any], roots: Sequence[Path], above: tuple[Path, ...]
+) -> None:
+    """Replace every ``from: SUITE`` or ``from: SUITE/TASK`` by that task's settings.
+
+    The task's own keys win. One entry stays one entry, so that problems keep their lines.
+    """
+    tasks = data.get("tasks")
+    if not isinstance(tasks, list):
+        return
+    for index, task in enumerate(tasks):
+        if isinstance(task, dict) and "from" in task:
+            own = {key: value for key, value in task.items() if key != "from"}
+            try:
+                taken = _task_of(str(task["from"]), roots, above)
+                if "source" in own:  # another file has another pin
+                    taken = {key: taken[key] for key in taken if key not in {"sha256", "blob"}}
+                tasks[index] = {**taken, **own}
+            except UsageError as error:
+                tasks[index] = None
+                within = [*getattr(error, "problems", ())]
+                document.refuse(("tasks", index), " ".join(["from:", error.message, *within]))
+
+
+def _task_of(name: str, roots: Sequence[Path], above: tuple[Path, ...]) -> dict[str, Any]:
+    suite, _, wanted = name.partition("/")
+    path = find(SuiteConfig, suite, roots)
+    if path.resolve() in above:
+        raise UsageError(f"'{suite}' refers back to this suite.")
+    tasks = {task.name: task for task in load(SuiteConfig, suite, roots, above=above).tasks}
+    if not wanted and len(tasks) == 1:
+        wanted = next(iter(tasks))
+    if wanted not in tasks:
+        raise UsageError(f"the suite '{suite}' has the tasks {', '.join(tasks)}: name one.")
+    return _apart(tasks[wanted], path.parent)
+
+
+def _apart(task: TaskConfig, folder: Path) -> dict[str, Any]:
+    """The settings that a task's file gives, with a source that is found from anywhere."""
+    given = task.model_dump(mode="json", exclude_unset=True)
+    local = folder / task.source
+    return {**given, "source": str(local.resolve())} if local.is_file() else given
 
 
 def dump(model: Config) -> str:
@@ -171,7 +228,7 @@ class _Document:
     def _plain(self, node: Any, location: tuple[int | str, ...]) -> Any:
         self._lines.setdefault(location, node.start_mark.line + 1)
         if id(node) in self._open:
-            return self._refuse(location, "refers to itself")
+            return self.refuse(location, "refers to itself")
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):
@@ -203,14 +260,15 @@ class _Document:
         try:
             value = self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            return self._refuse(location, f"cannot read {_shown(node.value)} as {node.tag}")
+            return self.refuse(location, f"cannot read {_shown(node.value)} as {node.tag}")
         if isinstance(value, str) and node.style is None and _EXPONENT.fullmatch(value):
             value = float(value)
         if isinstance(value, float) and not math.isfinite(value):
-            return self._refuse(location, f"must be a finite number, not {node.value}")
+            return self.refuse(location, f"must be a finite number, not {node.value}")
         return value
 
-    def _refuse(self, location: tuple[int | str, ...], what: str) -> None:
+    def refuse(self, location: tuple[int | str, ...], what: str) -> None:
+        """Note a problem of a value that can't be read: what takes its place is not checked."""
         self.problem(location, what)
         self._unread.add(location)
 

@@ -15,6 +15,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
 Margin = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
 PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
 
@@ -75,12 +76,27 @@ class PromptConfig(Config):
         return user
 
 
+def _allow_from(schema: dict[str, Any]) -> None:
+    """Files may write ``from: SUITE[/TASK]``; the loader puts that task's settings in its place."""
+    schema["properties"]["from"] = {"type": "string", "title": "From"}
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["from"]}]
+
+
 class TaskConfig(Config):
     """One task of a suite: where its problems are, how they are asked and judged."""
 
+    model_config = ConfigDict(json_schema_extra=_allow_from)
+
     name: Name
-    source: str  # a file beside the suite's YAML, an absolute path, or package:NAME.parquet
+    # A file beside the suite's YAML or an absolute path, package:NAME.parquet, or what has to be
+    # pulled: toolkit:KIND/NAME, hf:ORG/NAME@REVISION/FILE, a URL.
+    source: str
     sha256: str | None = None  # pin of the source file
+    blob: str | None = None  # pin by git's blob id, where the sha256 is not known
+    format: Literal["rows", "toolkit", "livecodebench"] = "rows"
+    columns: dict[Column, str] = {}  # our column → the source's name for it
+    repeats: Annotated[int, Field(ge=0)] = 1  # how often the source has each problem; 0: any number
+    limit: Annotated[int, Field(ge=1)] | None = None  # a fixed random choice of so many problems
     prompt: PromptConfig = PromptConfig()
     judge: JudgeConfig
     metric: Literal["accuracy", "avg@k", "pass@k", "maj@k"] = "accuracy"

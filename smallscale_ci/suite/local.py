@@ -1,53 +1,48 @@
-"""Suites from local files: parquet, JSONL or CSV, pinned by hash, every row checked."""
+"""Suites from files: parquet, JSONL or CSV, here or pulled, pinned by hash, every row checked."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from smallscale_ci import ids
 from smallscale_ci.config.models import SuiteConfig, TaskConfig
-from smallscale_ci.errors import DataError, did_you_mean
+from smallscale_ci.errors import DataError
 from smallscale_ci.records import Problem
+from smallscale_ci.suite import files, published, source
 from smallscale_ci.suite.model import Suite, suite_hash
-from smallscale_ci.suite.rows import COLUMNS, RowError, problem
-
-SHIPPED = Path(__file__).resolve().parent / "data"
-_PACKAGE = "package:"
-_READABLE = ".parquet, .jsonl or .csv"
+from smallscale_ci.suite.normal import normal
+from smallscale_ci.suite.rows import RowError, problem
 
 
-def load_suite(config: SuiteConfig, base: Path) -> Suite:
+def load_suite(config: SuiteConfig, base: Path, cache: Path | None = None) -> Suite:
     """Read the problems of every task; ``base`` is the folder that relative sources start from.
 
-    Raises ``DataError`` for a file that is missing, changed, empty or corrupt, for a row that
-    cannot be used, and for a problem that appears twice.
+    ``cache`` is where ``suite pull`` puts data. Raises ``DataError`` for a file that is missing,
+    changed, empty, corrupt or not pulled yet, for a row that cannot be used, and for a problem
+    that appears twice.
     """
-    problems = tuple(found for task in config.tasks for found in load_task(task, base))
+    if missing := not_pulled(config, base, cache):
+        raise DataError(
+            f"The data of {', '.join(missing)} are not on this machine yet.",
+            f"Get them with `smallscale suite pull {config.name}`.",
+        )
+    problems = tuple(found for task in config.tasks for found in load_task(task, base, cache))
     return Suite(config.name, config.tasks, problems, suite_hash(config.tasks, problems))
 
 
-def load_task(task: TaskConfig, base: Path) -> tuple[Problem, ...]:
+def not_pulled(config: SuiteConfig, base: Path, cache: Path | None) -> tuple[str, ...]:
+    """The names of the tasks whose data have to be pulled before the suite can be loaded."""
+    return tuple(
+        task.name
+        for task in config.tasks
+        if source.is_pulled(task.source)
+        and (cache is None or published.cached(task, base, cache) is None)
+    )
+
+
+def load_task(task: TaskConfig, base: Path, cache: Path | None = None) -> tuple[Problem, ...]:
     """The problems of one task in the order of its file. Raises ``DataError``."""
-    path = source_path(task.source, base)
-    if not path.is_file():
-        raise DataError(
-            f"Task {task.name}: there is no file {path}.",
-            "Correct 'source' in the suite's YAML; relative paths start beside that YAML.",
-        )
-    _check_pin(task, path)
-    rows = _read_rows(path)
-    if not rows:
-        raise DataError(
-            f"Task {task.name}: {path} holds no problems.", "Is it the file that was meant?"
-        )
-    _check_columns(rows[0], path)
+    name, rows = _rows(task, base, cache)
     problems: list[Problem] = []
     wrong: list[str] = []
     for number, row in enumerate(rows, start=1):
@@ -58,99 +53,51 @@ def load_task(task: TaskConfig, base: Path) -> tuple[Problem, ...]:
     if wrong:
         more = f" ({len(wrong)} such rows in all)" if len(wrong) > 1 else ""
         raise DataError(
-            f"Task {task.name}: {path}: {wrong[0]}{more}.",
+            f"Task {task.name}: {name}: {wrong[0]}{more}.",
             "Correct or remove the row: none is ever skipped.",
         )
-    _refuse_duplicates(problems, task.name, path)
-    return tuple(problems)
-
-
-def source_path(source: str, base: Path) -> Path:
-    """The file that a task's ``source`` names. Raises ``DataError`` for an unknown shipped one."""
-    if not source.startswith(_PACKAGE):
-        return base / source
-    name = source.removeprefix(_PACKAGE)
-    known = sorted(path.name for path in SHIPPED.iterdir() if path.suffix == ".parquet")
-    if name not in known:
+    if not problems:
         raise DataError(
-            f"The package ships no file '{name}'{did_you_mean(name, known)}.",
-            f"It ships: {', '.join(known)}.",
+            f"Task {task.name}: {name} holds no problems.", "Is it the file that was meant?"
         )
-    return SHIPPED / name
+    _refuse_duplicates(problems, task.name, name)
+    return tuple(_chosen(problems, task.limit))
 
 
-def _check_pin(task: TaskConfig, path: Path) -> None:
-    if task.sha256 is None:
-        return
-    actual = ids.file_hash(path)
-    if actual != task.sha256.lower():
-        raise DataError(
-            f"Task {task.name}: {path} is not the pinned file: its sha256 is {actual}, "
-            f"the suite says {task.sha256}.",
-            "Restore the file; if it was changed on purpose, put the new sha256 into the suite "
-            "and record new baselines.",
-        )
-
-
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    """All rows as plain dictionaries. Raises ``DataError`` for a file that cannot be read."""
-    try:
-        if path.suffix == ".parquet":
-            return pq.read_table(path).to_pylist()  # type: ignore[no-any-return]
-        if path.suffix == ".jsonl":
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return [_json_row(line, number) for number, line in enumerate(lines, 1) if line.strip()]
-        if path.suffix == ".csv":
-            return _csv_rows(path)
-    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
-        reason = (str(error).splitlines() or ["unknown"])[0]
-        raise DataError(
-            f"{path} cannot be read as {path.suffix[1:]}: {reason}",
-            "The file is damaged or of another kind; fetch or write it again.",
-        ) from error
-    raise DataError(f"{path} is of an unknown kind.", f"A suite's files are {_READABLE}.")
-
-
-def _csv_rows(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream, strict=True))
-    for number, row in enumerate(rows, start=1):
-        if None in row:
-            raise ValueError(f"row {number} has more values than there are columns")
-    return rows
-
-
-def _json_row(line: str, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"line {number}: {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError(f"line {number} is no JSON object")  # noqa: TRY004 - it is about data
-    return row
-
-
-def _check_columns(row: dict[str, Any], path: Path) -> None:
-    """Other columns are fine, but a misspelt one must not be taken for a missing one."""
-    extra = [column for column in row if column not in COLUMNS]
-    for column in COLUMNS:
-        if column in row:
-            continue
-        near = did_you_mean(column, extra)
-        if near or column == "question":
+def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterable[files.Row]]:
+    """What to call the task's file, and its rows in the schema of suites."""
+    found = source.parse(task.source, base)
+    if not isinstance(found, Path):
+        path = published.cached(task, base, cache) if cache else None
+        if path is None:
             raise DataError(
-                f"{path} has no column '{column}'{near}.",
-                f"The columns are {', '.join(COLUMNS)}; 'question' and, but for code, 'gold' "
-                "are needed.",
+                f"The data of {task.name} are not on this machine yet.",
+                "Get them with `smallscale suite pull` and the name of the suite.",
             )
+        return str(path), files.rows(path)
+    if not found.is_file():
+        raise DataError(
+            f"Task {task.name}: there is no file {found}.",
+            "Correct 'source' in the suite's YAML; relative paths start beside that YAML.",
+        )
+    published.check_pin(task, found, base)
+    return str(found), normal(files.rows(found), task, str(found))
 
 
-def _refuse_duplicates(problems: Sequence[Problem], task: str, path: Path) -> None:
+def _chosen(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:
+    """At most ``limit`` problems: those of the smallest ids, which are hashes, in their order."""
+    if limit is None or limit >= len(problems):
+        return problems
+    kept = {found.id for found in sorted(problems, key=lambda found: found.id)[:limit]}
+    return [found for found in problems if found.id in kept]
+
+
+def _refuse_duplicates(problems: Sequence[Problem], task: str, name: str) -> None:
     first: dict[str, int] = {}
     for number, found in enumerate(problems, start=1):
         earlier = first.setdefault(found.id, number)
         if earlier != number:
             raise DataError(
-                f"Task {task}: {path}: rows {earlier} and {number} are the same problem.",
+                f"Task {task}: {name}: rows {earlier} and {number} are the same problem.",
                 "Remove one: to sample a problem more often, ask for more epochs.",
             )

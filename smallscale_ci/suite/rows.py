@@ -7,10 +7,23 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from smallscale_ci.records import CodeTest, Problem
 from smallscale_ci.suite.model import problem_id
 
 COLUMNS = ("question", "gold", "choices", "tests", "cluster", "meta")
+_TEST = pa.struct([("input", pa.string()), ("output", pa.string()), ("function", pa.string())])
+SCHEMA = pa.schema(  # of the parquet files that this package writes; meta is JSON
+    [
+        ("question", pa.string()),
+        ("gold", pa.string()),
+        ("choices", pa.list_(pa.string())),
+        ("tests", pa.list_(_TEST)),
+        ("cluster", pa.string()),
+        ("meta", pa.string()),
+    ]
+)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.suite import smoke_facts as facts
+from smallscale_ci.suite.rows import SCHEMA
 from smallscale_ci.suite.smoke_code import code_rows
 
 SEED = 20260101
@@ -28,18 +29,6 @@ LETTERS = "ABCD"
 _NAMES = ("Tom", "Mia", "Sam", "Lily", "Ben", "Zoe", "Max", "Eva")
 _THINGS = ("apples", "books", "coins", "stamps", "marbles", "shells", "pencils", "cards")
 _BOXES = ("box", "bag", "basket", "shelf", "crate", "drawer", "jar", "pack")
-
-_TEST = pa.struct([("input", pa.string()), ("output", pa.string()), ("function", pa.string())])
-_SCHEMA = pa.schema(
-    [
-        ("question", pa.string()),
-        ("gold", pa.string()),
-        ("choices", pa.list_(pa.string())),
-        ("tests", pa.list_(_TEST)),
-        ("cluster", pa.string()),
-        ("meta", pa.string()),
-    ]
-)
 
 
 def main(folder: Path) -> None:
@@ -52,7 +41,7 @@ def main(folder: Path) -> None:
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows as the table of a suite's file; absent columns are empty."""
     full = [{"gold": "", "cluster": "", **row, "meta": json.dumps(row["meta"])} for row in rows]
-    return pa.Table.from_pylist(full, schema=_SCHEMA)
+    return pa.Table.from_pylist(full, schema=SCHEMA)
 
 
 def math_rows() -> list[dict[str, Any]]:

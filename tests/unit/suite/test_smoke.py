@@ -12,9 +12,10 @@ import pytest
 from smallscale_ci.config.load import load
 from smallscale_ci.config.models import SuiteConfig
 from smallscale_ci.prompts import build
-from smallscale_ci.suite.local import SHIPPED, load_suite
+from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.suite.smoke import code_rows, main, math_rows, mcq_rows, table
+from smallscale_ci.suite.source import SHIPPED
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 

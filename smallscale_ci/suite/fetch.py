@@ -1,0 +1,135 @@
+"""Gets a pulled source's file onto this machine: over HTTP, from the hub, or from a copy of it."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, urlsplit
+
+from smallscale_ci.errors import DownloadError, UsageError
+from smallscale_ci.suite.source import Hub, Remote
+
+Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
+
+_CHUNK = 1 << 18
+_TIMEOUT_S = 60.0
+_TRIES = 4
+_NOT_FOUND, _RANGE_REFUSED = 404, 416
+_COPY_HINT = "Is the network there? From a copy: smallscale suite pull NAME --from FOLDER."
+# Where copies keep a collection: its own root, or a folder above or below it.
+_ROOTS = ("", "data", "test", "data/test", "bench")
+
+
+def fetch(source: Remote | Hub, origin: str | None, part: Path, progress: Progress) -> Path:
+    """The file of ``source`` on this machine.
+
+    ``origin`` is a folder, file or URL to take it from instead of its own address. A download is
+    collected in ``part``; what an interrupted one left there is completed. Raises ``UsageError``
+    where a copy lacks the file, ``DownloadError`` where the network fails.
+    """
+    if origin is not None and not origin.startswith(("http://", "https://")):
+        return _in_folder(source.path, Path(origin.removeprefix("file://")).expanduser())
+    if origin is not None:
+        return _from_copy(source.path, origin, part, progress)
+    if isinstance(source, Remote):
+        return _download(source.url, part, progress)
+    return _from_hub(source, part.parent / "hub")
+
+
+def candidates(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
+    """Where a copy may have the file ``path`` of a collection, the likeliest first."""
+    tail = path.relative_to("data/test") if path.is_relative_to("data/test") else path
+    places = [path, *(PurePosixPath(root, tail) for root in _ROOTS)]
+    places += [PurePosixPath(*tail.parts[skip:]) for skip in range(1, len(tail.parts))]
+    return tuple(dict.fromkeys(places))
+
+
+def _in_folder(path: PurePosixPath, folder: Path) -> Path:
+    if folder.is_file():
+        return folder
+    if not folder.is_dir():
+        raise UsageError(f"there is no {folder}.", "Give --from a folder, a file or a URL.")
+    for place in candidates(path):
+        if (folder / place).is_file():
+            return folder / place
+    raise UsageError(
+        f"{folder} has no {path.name}.", f"It is looked for at {path} and the like below it."
+    )
+
+
+def _from_copy(path: PurePosixPath, origin: str, part: Path, progress: Progress) -> Path:
+    if urlsplit(origin).path.endswith(path.suffix):
+        return _download(origin, part, progress)
+    for place in candidates(path):
+        try:
+            return _download(f"{origin.rstrip('/')}/{quote(str(place))}", part, progress)
+        except UsageError:
+            continue
+    raise UsageError(f"{origin} has no {path}.", "Give --from the address above data/test.")
+
+
+def _from_hub(source: Hub, cache: Path) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    name = f"{source.repository}/{source.path}"
+    try:
+        return Path(
+            huggingface_hub.hf_hub_download(
+                source.repository,
+                str(source.path),
+                repo_type="dataset",
+                revision=source.revision,
+                cache_dir=cache,
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        raise DownloadError(f"{name} cannot be had from the hub: {error}", _COPY_HINT) from error
+    except HfHubHTTPError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DownloadError(f"{name} cannot be had from the hub: {reason}", _COPY_HINT) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DownloadError(f"{name} cannot be had from the hub: {error}", _COPY_HINT) from error
+
+
+def _download(url: str, part: Path, progress: Progress) -> Path:
+    """Complete ``part`` with what is at ``url``. Raises ``UsageError`` where there is nothing."""
+    reason = ""
+    for attempt in range(_TRIES):
+        time.sleep(0.5 * attempt)
+        try:
+            if _append(url, part, progress):
+                return part
+            reason = "the connection ended early"
+        except urllib.error.HTTPError as error:
+            reason = f"HTTP {error.code} {error.reason}"
+            if error.code == _NOT_FOUND:
+                raise UsageError(f"there is nothing at {url}.", _COPY_HINT) from error
+            if error.code == _RANGE_REFUSED:
+                part.unlink(missing_ok=True)  # longer than the file: begin again
+            elif error.code < 500:
+                break
+        except (OSError, HTTPException) as error:
+            reason = str(getattr(error, "reason", error))
+    raise DownloadError(f"{url} cannot be fetched: {reason}.", _COPY_HINT)
+
+
+def _append(url: str, part: Path, progress: Progress) -> bool:
+    """Fetch what ``part`` lacks; false where the server sent less than it announced."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http(s) alone gets here
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310
+        have = have if reply.status == 206 else 0  # a server may ignore ranges
+        length = reply.headers.get("Content-Length")
+        total = have + int(length) if length is not None else None
+        with part.open("ab" if have else "wb") as stream:
+            while chunk := reply.read(_CHUNK):
+                stream.write(chunk)
+                have += len(chunk)
+                progress(have, total)
+    return total is None or have == total

@@ -1,0 +1,70 @@
+"""The rows of a parquet, JSONL or CSV file as plain dictionaries."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smallscale_ci.errors import DataError
+
+_READABLE = ".parquet, .jsonl or .csv"
+_BATCH = 64  # a row of a code benchmark may hold megabytes of tests
+Row = dict[str, Any]
+
+
+def rows(path: Path, kind: str = "") -> Iterator[Row]:
+    """Stream the rows of ``path``; ``kind`` is its suffix where the name does not have it.
+
+    Raises ``DataError`` for a file that cannot be read as what it claims to be.
+    """
+    suffix = (kind or path.suffix).lower()
+    readers = {".parquet": _parquet, ".jsonl": _jsonl, ".csv": _csv}
+    if suffix not in readers:
+        raise DataError(f"{path} is of an unknown kind.", f"A suite's files are {_READABLE}.")
+    try:
+        yield from readers[suffix](path)
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
+        reason = (str(error).splitlines() or ["unknown"])[0]
+        raise DataError(
+            f"{path} cannot be read as {suffix[1:]}: {reason}",
+            "The file is damaged or of another kind; fetch or write it again.",
+        ) from error
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(_BATCH):
+            yield from batch.to_pylist()
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield _json_row(line, number)
+
+
+def _json_row(line: str, number: int) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number}: {error}") from error
+    if not isinstance(row, dict):
+        raise ValueError(f"line {number} is no JSON object")  # noqa: TRY004 - it is about data
+    return row
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses texts over 128 kB
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream, strict=True), start=1):
+            if None in row:
+                raise ValueError(f"row {number} has more values than there are columns")
+            yield row

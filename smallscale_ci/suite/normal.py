@@ -1,0 +1,112 @@
+"""Rows of any source in the one schema: question, gold, choices, tests, cluster, meta."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from smallscale_ci.config.models import TaskConfig
+from smallscale_ci.errors import DataError, did_you_mean
+from smallscale_ci.suite import livecodebench
+from smallscale_ci.suite.files import Row
+from smallscale_ci.suite.rows import COLUMNS, RowError
+
+VERSION = 1  # of this normalisation: another number makes pulled data be pulled again
+TOOLKIT_COLUMNS = {"question": "problem", "gold": "answer"}
+_LONGEST_META = 500  # characters: ids, subjects and levels are kept, solutions are not
+_KEY = ("question", "gold", "choices", "tests")  # what makes two rows the same problem
+
+
+def normal(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Row]:
+    """The rows in the one schema, each problem once; ``name`` is what errors call the source.
+
+    A problem that the source repeats (``task.repeats``) appears where it was first. Raises
+    ``DataError`` for a missing column, a row that cannot be read, and for other repeats than said.
+    """
+    found = _convert(rows, task, name)
+    return found if task.repeats == 1 else iter(_once(found, task, name))
+
+
+def _convert(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=1):
+        if number == 1:
+            _check_columns(row, task, name)
+        try:
+            yield _row(row, task)
+        except RowError as error:
+            raise DataError(
+                f"Task {task.name}: {name}: row {number} {error}.",
+                "Correct or remove the row: none is ever skipped.",
+            ) from error
+
+
+def _row(row: Row, task: TaskConfig) -> Row:
+    if task.format == "livecodebench":
+        return livecodebench.row(row)
+    # The toolkit's other columns mean something else, whatever they are called.
+    names: Mapping[str, str] = TOOLKIT_COLUMNS
+    if task.format == "rows":
+        names = {column: column for column in COLUMNS} | task.columns
+    taken = {column: row[name] for column, name in names.items() if name in row}
+    if "meta" not in taken:
+        rest = {key: value for key, value in row.items() if key not in names.values()}
+        taken["meta"] = {key: value for key, value in rest.items() if _is_short(value)}
+    return taken
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) or (isinstance(value, str) and 0 < len(value) <= _LONGEST_META)
+
+
+def _once(rows: Iterable[Row], task: TaskConfig, name: str) -> list[Row]:
+    count: Counter[str] = Counter()
+    first: dict[str, Row] = {}
+    for row in rows:
+        key = json.dumps([row.get(column) for column in _KEY], default=str)
+        first.setdefault(key, row)
+        count[key] += 1
+    for key, times in count.items():
+        if task.repeats and times != task.repeats:
+            raise DataError(
+                f"Task {task.name}: {name} has a problem {times} times instead of {task.repeats}: "
+                f"{first[key].get('question')!r:.80}",
+                "Correct 'repeats' in the suite's YAML; 0 takes any number.",
+            )
+    return list(first.values())
+
+
+def _check_columns(row: Row, task: TaskConfig, name: str) -> None:
+    """Other columns are fine, but a misspelt one must not be taken for a missing one."""
+    if task.format == "livecodebench":
+        needed = {"question_content": "question", "public_test_cases": "tests"}
+    elif task.format == "toolkit":
+        needed = {name: column for column, name in TOOLKIT_COLUMNS.items()}
+    else:
+        needed = {str(given): column for column, given in task.columns.items()}
+    for given, column in needed.items():
+        if given not in row:
+            raise DataError(
+                f"{name} has no column '{given}'{did_you_mean(given, row)}, the {column}.",
+                f"It has: {', '.join(row)}. Correct 'columns' or 'format' in the suite's YAML.",
+            )
+    if task.format == "rows":
+        _check_our_columns(row, task, name)
+
+
+def _check_our_columns(row: Row, task: TaskConfig, name: str) -> None:
+    extra = [column for column in row if column not in COLUMNS]
+    for column in COLUMNS:
+        if column in row or column in task.columns:
+            continue
+        near = did_you_mean(column, extra) if not task.columns else ""
+        if near or column == "question":
+            raise DataError(
+                f"{name} has no column '{column}'{near}.",
+                f"The columns are {', '.join(COLUMNS)}; 'question' and, but for code, 'gold' "
+                "are needed. Other names are told with 'columns' in the suite's YAML.",
+            )

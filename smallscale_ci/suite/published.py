@@ -1,0 +1,280 @@
+"""Pulled data: fetched once, checked against its pin, normalised, and kept in the user's cache.
+
+An unpinned source gets its pin at the first pull: the sha256 is written to ``pins.lock.json``
+beside the suite, which belongs into git. A pin is never rewritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smallscale_ci import ids
+from smallscale_ci.config.models import TaskConfig
+from smallscale_ci.errors import DataError, StorageError
+from smallscale_ci.suite import files, source
+from smallscale_ci.suite.fetch import fetch
+from smallscale_ci.suite.normal import VERSION, normal
+from smallscale_ci.suite.rows import SCHEMA, RowError, problem
+
+LOCK = "pins.lock.json"
+_KEPT = b"smallscale.pulled"
+_BATCH = 64
+Tell = Callable[[str, int, int | None], None]  # task, bytes so far, bytes in all if known
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull came to. ``pinned`` says by what the file was checked: ``recorded`` is new."""
+
+    task: str
+    source: str
+    taken_from: str
+    sha256: str  # of the file as published
+    pinned: str  # "sha256", "blob", "lock" or "recorded"
+    rows: int  # of the file as published
+    problems: int
+    path: str  # of the normalised file; of the file itself where it was here already
+    fresh: bool  # False: it was in the cache already
+
+
+def pull(
+    task: TaskConfig, base: Path, cache: Path, origin: str | None = None, tell: Tell | None = None
+) -> Pulled:
+    """Make the data of ``task`` loadable, and return what they are.
+
+    ``base`` is the folder of the suite, ``origin`` a folder, file or URL that has a copy of the
+    source. Raises ``DataError`` for a file that is not the pinned one or cannot be used,
+    ``UsageError`` for a copy that lacks it, ``DownloadError`` and ``StorageError``.
+    """
+    found = source.parse(task.source, base)
+    if isinstance(found, Path):
+        return _here(task, found, base)
+    known = cached(task, base, cache)
+    if known is not None and origin is None:
+        return Pulled(**{**_kept(known), "task": task.name, "path": str(known), "fresh": False})
+    try:
+        return _pull(task, found, base, cache / "suites", origin, tell)
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or cache} cannot be used: {error.strerror or error}.",
+            "Is the disk full, or the folder read-only?",
+        ) from error
+
+
+def _pull(
+    task: TaskConfig,
+    found: source.Remote | source.Hub,
+    base: Path,
+    folder: Path,
+    origin: str | None,
+    tell: Tell | None,
+) -> Pulled:
+    folder.mkdir(parents=True, exist_ok=True)
+    pin = _pin(task, base)
+    part = folder / f"{ids.content_hash([task.source, origin], 16)}.part"
+    if pin is None:
+        part.unlink(missing_ok=True)  # nothing would tell two versions in one file
+
+    def progress(done: int, total: int | None) -> None:
+        if tell is not None:
+            tell(task.name, done, total)
+
+    raw = fetch(found, origin, part, progress)
+    try:
+        sha256, how = _checked(task, raw, pin)
+    except DataError:
+        part.unlink(missing_ok=True)
+        raise
+    about = {
+        "task": task.name,
+        "source": task.source,
+        "taken_from": origin or task.source,
+        "sha256": sha256,
+        "pinned": how,
+    }
+    path = folder / _name(task, pin[1] if pin else sha256)
+    made = _normalised(task, raw, found.path.name, path, about)
+    if pin is None:
+        _record(base, task.source, sha256)
+    part.unlink(missing_ok=True)
+    return made
+
+
+def cached(task: TaskConfig, base: Path, cache: Path) -> Path | None:
+    """The normalised file of a pulled task, or ``None`` where it was not pulled (as it is now)."""
+    pin = _pin(task, base)
+    if pin is None:
+        return None
+    path = cache / "suites" / _name(task, pin[1])
+    return path if path.is_file() else None
+
+
+def check_pin(task: TaskConfig, path: Path, base: Path) -> None:
+    """Raise ``DataError`` where a file is not the one that ``task`` or the lock pins."""
+    pin = _pin(task, base)
+    if pin is not None:
+        _checked(task, path, pin)
+
+
+def _here(task: TaskConfig, path: Path, base: Path) -> Pulled:
+    """A file that is here already: its pin is checked, or recorded."""
+    if not path.is_file():
+        raise DataError(
+            f"Task {task.name}: there is no file {path}.", "Correct 'source' in the suite's YAML."
+        )
+    shipped = path.parent == source.SHIPPED
+    pin = _pin(task, base)
+    sha256, how = _checked(task, path, pin)
+    if pin is None and not shipped:
+        _record(base, task.source, sha256)
+    seen = _Counted(files.rows(path))
+    problems = sum(1 for _ in normal(seen, task, str(path)))
+    how = "shipped" if shipped and pin is None else how
+    return Pulled(
+        task.name, task.source, str(path), sha256, how, seen.count, problems, str(path), fresh=False
+    )
+
+
+def _pin(task: TaskConfig, base: Path) -> tuple[str, str] | None:
+    """(kind, hash) of the file that is expected: from the suite, else from the lock."""
+    if task.sha256 is not None:
+        return "sha256", task.sha256.lower()
+    if task.blob is not None:
+        return "blob", task.blob.lower()
+    locked = _lock(base).get(task.source)
+    return ("lock", locked) if locked else None
+
+
+def _checked(task: TaskConfig, path: Path, pin: tuple[str, str] | None) -> tuple[str, str]:
+    """(sha256 of the file, kind of its pin). Raises ``DataError`` for another file."""
+    sha256 = ids.file_hash(path)
+    if pin is None:
+        return sha256, "recorded"
+    kind, expected = pin
+    actual = git_blob(path) if kind == "blob" else sha256
+    if actual != expected:
+        name = "git blob id" if kind == "blob" else "sha256"
+        where = f"the line of {task.source} in {LOCK}" if kind == "lock" else "the suite"
+        raise DataError(
+            f"Task {task.name}: {path} is not the pinned file: its {name} is {actual}, "
+            f"{where} says {expected}.",
+            "Get the pinned file; if it was changed on purpose, put the new hash there "
+            "and record new baselines.",
+        )
+    return sha256, kind
+
+
+def git_blob(path: Path) -> str:
+    """The id that git gives to a file's content: SHA-1 over its kind, size and bytes."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _normalised(
+    task: TaskConfig, raw: Path, name: str, path: Path, about: Mapping[str, str]
+) -> Pulled:
+    """Write the problems of ``raw`` to ``path``, which appears complete."""
+    seen = _Counted(files.rows(raw, PurePosixPath(name).suffix))
+    stream = enumerate(normal(seen, task, name), start=1)
+    part, problems = path.with_suffix(".new"), 0
+    try:
+        with pq.ParquetWriter(part, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+            while batch := [_stored(task, name, *item) for item in islice(stream, _BATCH)]:
+                writer.write_table(pa.Table.from_pylist(batch, schema=SCHEMA))
+                problems += len(batch)
+            made = Pulled(**about, rows=seen.count, problems=problems, path=str(path), fresh=True)
+            writer.add_key_value_metadata({_KEPT: ids.canonical_json(asdict(made))})
+        if not problems:
+            raise DataError(f"Task {task.name}: {name} holds no problems.", "Is it the right file?")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return made
+
+
+def _stored(task: TaskConfig, name: str, number: int, row: files.Row) -> dict[str, Any]:
+    """A row as it is kept: checked as at loading, every value in one form."""
+    try:
+        found = problem(row, task.name, task.judge.name)
+    except RowError as error:
+        raise DataError(
+            f"Task {task.name}: {name}: problem {number} {error}.",
+            "Correct or remove the row: none is ever skipped.",
+        ) from error
+    return {
+        "question": found.question,
+        "gold": found.gold,
+        "choices": list(found.choices),
+        "tests": [asdict(test) for test in found.tests],
+        "cluster": found.cluster,
+        "meta": json.dumps(found.meta, ensure_ascii=False, sort_keys=True, default=str),
+    }
+
+
+class _Counted:
+    """An iterable that knows how many items it gave."""
+
+    def __init__(self, rows: Iterable[files.Row]) -> None:
+        self._rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[files.Row]:
+        for row in self._rows:
+            self.count += 1
+            yield row
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What a normalised file says of its pull."""
+    try:
+        found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {})[_KEPT])
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise DataError(f"{path} is damaged.", "Remove it, and pull again.") from error
+    return found
+
+
+def _name(task: TaskConfig, pin: str) -> str:
+    """The name of the normalised file: of the source, with all that it was made by."""
+    made_by = [task.source, pin, task.format, task.columns, task.repeats, VERSION]
+    stem = re.sub(r"[^\w-]+", "-", PurePosixPath(task.source).stem.rpartition(":")[2])[:40]
+    return f"{stem}-{ids.content_hash(made_by, 12)}.parquet"
+
+
+def _lock(base: Path) -> dict[str, str]:
+    path = base / LOCK
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "Restore it from git.") from error
+    if not isinstance(found, dict) or not all(isinstance(pin, str) for pin in found.values()):
+        raise DataError(f"{path} is no mapping of sources to sha256s.", "Restore it from git.")
+    return found
+
+
+def _record(base: Path, name: str, sha256: str) -> None:
+    """Add a pin to the lock; one that is there stays as it is."""
+    path = base / LOCK
+    pins = {name: sha256, **_lock(base)}
+    part = path.with_name(f".{LOCK}.part")
+    try:
+        part.write_text(ids.pretty_json(pins), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"the pin of {name} cannot be recorded in {path}: {error.strerror}.",
+            f"Write it into the suite's YAML yourself: sha256: {sha256}",
+        ) from error
