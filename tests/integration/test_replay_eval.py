@@ -1,0 +1,280 @@
+"""Whole runs of the command line over stored outputs: real processes, no engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import replayed
+
+from smallscale_ci.runfolder import RunFolder
+
+EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "slow", "--baseline", "tiny/replay/m")
+SAMPLES = 60
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with configurations, stored runs and a baseline of 2 epochs."""
+    place = tmp_path_factory.mktemp("place")
+    replayed.make_configs(place, problems=SAMPLES)
+    slow = replayed.SLOW.replace("200", "60")
+    (place / "configs" / "engines" / "slow.yaml").write_text(slow)
+    source = replayed.make_run(place, "src", epochs=2)
+    replayed.make_run(place, "other", epochs=2, seed=8)
+    replayed.make_run(place, "damaged", wrong=0.6, longer=1.5, seed=3)
+    done = replayed.smallscale(
+        place, "baseline", "record", source, "-m", "first", "--baselines", "baselines"
+    )
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place) -> list:
+    """What the source gives when nothing happens."""
+    done = replayed.smallscale(
+        place, *EVAL, "--profile", "replay", "--runs", place / "calm", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = replayed.answers(Path(json.loads(done.stdout)["run"]))
+    assert len(found) == SAMPLES
+    return found
+
+
+def folder_of(runs: Path) -> Path:
+    """The one run in ``runs``, once it is there."""
+    replayed.wait_for(lambda: list(runs.glob("*/work/out")), "the run folder")
+    (found,) = runs.iterdir()
+    return found
+
+
+def begin(place: Path, runs: Path, *more: str) -> tuple[subprocess.Popen[str], Path]:
+    """An evaluation that has some completions on disk, but not all."""
+    host = replayed.start(place, *EVAL, "--runs", runs, *more)
+    run = folder_of(runs)
+    replayed.wait_for(lambda: replayed.lines_out(run) >= 8, "completions")
+    assert host.poll() is None
+    return host, run
+
+
+def status(run: Path) -> str:
+    return str(RunFolder(run).read_manifest()["status"])
+
+
+# -- verdicts -------------------------------------------------------------------------------------
+
+
+def test_the_same_outputs_pass_and_say_so(place, tmp_path):
+    done = replayed.smallscale(place, *EVAL, "--profile", "replay", "--runs", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "PASS" in done.stdout
+    assert "exactly" in done.stdout
+    (run,) = tmp_path.iterdir()
+    assert status(run) == "complete"
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.yaml", "generations.parquet", "judgements.parquet", "manifest.json",
+        "prompts.parquet", "report", "summary.json", "verdict.json", "work",
+    ]  # fmt: skip
+    assert {"report.md", "junit.xml"} <= {path.name for path in (run / "report").iterdir()}
+    left = {path.name for path in (run / "work").iterdir()}
+    assert not left & {"out", "pending", "claimed", "replay.jsonl"}
+    manifest = RunFolder(run).read_manifest()
+    assert manifest["engine"]["version"] == "0.31.0"  # of the run whose outputs these are
+    assert manifest["checkpoint"]["name"] == "m"
+    shown = replayed.smallscale(place, "report", run)
+    assert shown.returncode == 0, shown.stderr
+    assert "PASS" in shown.stdout
+
+
+def test_other_draws_of_the_same_model_pass(place, tmp_path):
+    other = ("eval", "stored/other", *EVAL[2:4], "--profile", "replay", "--runs", tmp_path)
+    done = replayed.smallscale(place, *other)  # auto: the baseline of the same model
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "exactly" not in done.stdout
+
+
+def test_a_damaged_copy_is_regressed_and_says_in_what(place, tmp_path):
+    worse = ("eval", "stored/damaged", *EVAL[2:4], "--profile", "replay", "--runs", tmp_path)
+    done = replayed.smallscale(place, *worse, "--json")
+    assert done.returncode == 1, done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["kind"] == "REGRESSED"
+    kinds = {check["metric"]: check["kind"] for check in verdict["checks"]}
+    assert kinds == {"accuracy": "REGRESSED", "tokens": "REGRESSED", "truncation": "PASS"}
+    again = replayed.smallscale(place, "compare", verdict["run"], "m")
+    assert again.returncode == 1
+    assert "lost" in again.stdout
+
+
+def test_what_was_judged_again_is_not_reported_with_its_old_verdict(place, tmp_path):
+    done = replayed.smallscale(place, *EVAL, "--profile", "replay", "--runs", tmp_path, "--json")
+    run = Path(json.loads(done.stdout)["run"])
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps({**summary, "planned": 1}))
+    done = replayed.smallscale(place, "report", run)
+    assert done.returncode == 4
+    assert "judged again after its verdict" in done.stderr
+    assert "smallscale compare" in done.stderr
+
+
+# -- what may happen to processes -----------------------------------------------------------------
+
+
+def test_a_killed_worker_costs_nothing(place, tmp_path, undisturbed):
+    host, run = begin(place, tmp_path / "runs")
+    replayed.kill(replayed.workers_of(host.pid)[0])
+    out, err = host.communicate(timeout=60)
+    assert host.returncode == 0, out + err
+    assert replayed.answers(run) == undisturbed
+    (warning,) = RunFolder(run).read_manifest()["warnings"]
+    assert "died and was started again" in warning
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kills_at_random_moments_lose_and_double_nothing(place, tmp_path, undisturbed, seed):
+    chance = random.Random(seed)
+    host, run = begin(place, tmp_path / "runs")
+    for _ in range(2):
+        time.sleep(chance.uniform(0, 0.4))
+        for worker in replayed.workers_of(host.pid):
+            if chance.random() < 0.5:
+                replayed.kill(worker)
+        time.sleep(chance.uniform(0, 0.3))
+        host.kill()
+        host.communicate()
+        if status(run) == "complete":
+            break
+        # At once, while orphaned workers may still be there.
+        host = replayed.start(place, "eval", "--resume", run)
+        time.sleep(chance.uniform(1.0, 2.0))
+    out, err = host.communicate(timeout=60)
+    assert host.returncode == 0, out + err
+    assert status(run) == "complete"
+    assert replayed.answers(run) == undisturbed
+    assert len(RunFolder(run).read_samples()) == SAMPLES
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_at_once_and_goes_on_later(place, tmp_path, undisturbed, number):
+    host, run = begin(place, tmp_path / "runs")
+    workers = replayed.workers_of(host.pid)
+    began = time.monotonic()
+    host.send_signal(number)
+    out, err = host.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert host.returncode == 130, out + err
+    assert "Traceback" not in err
+    assert f"smallscale eval --resume {run}" in err
+    assert f"of {SAMPLES} samples complete" in err
+    assert all(not Path(f"/proc/{worker}").exists() for worker in workers)
+    assert status(run) == "interrupted"
+    assert "nterrupted" in (run / "report" / "report.md").read_text()
+    shown = replayed.smallscale(place, "report", run)
+    assert "nterrupted" in shown.stdout
+    partial = replayed.answers(run)
+    assert 0 < len(partial) < SAMPLES
+    done = replayed.smallscale(place, "eval", "--resume", run)
+    assert done.returncode == 0, done.stderr
+    assert replayed.answers(run) == undisturbed
+
+
+def test_ci_sends_two_signals_and_still_gets_its_report(place, tmp_path):
+    host, run = begin(place, tmp_path / "runs")
+    host.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    host.send_signal(signal.SIGTERM)
+    _, err = host.communicate(timeout=20)
+    assert host.returncode == 130, err
+    assert status(run) == "interrupted"
+
+
+def test_two_hosts_on_one_folder(place, tmp_path, undisturbed):
+    host, run = begin(place, tmp_path / "runs")
+    before = (run / "manifest.json").read_bytes()
+    second = replayed.smallscale(place, "eval", "--resume", run)
+    assert second.returncode == 2
+    assert "another smallscale process is working" in second.stderr
+    assert (run / "manifest.json").read_bytes() == before
+    out, err = host.communicate(timeout=60)
+    assert host.returncode == 0, out + err
+    assert replayed.answers(run) == undisturbed
+
+
+def test_a_complete_run_is_not_run_again(place, tmp_path):
+    done = replayed.smallscale(place, *EVAL, "--profile", "replay", "--runs", tmp_path, "--json")
+    run = Path(json.loads(done.stdout)["run"])
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    again = replayed.smallscale(place, "eval", "--resume", run)
+    assert again.returncode == 2
+    assert "is complete" in again.stderr
+    assert f"smallscale report {run}" in again.stderr
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_whose_model_changed_is_not_resumed(place, tmp_path):
+    source = shutil.copytree(place / "stored" / "src", tmp_path / "src")
+    host = replayed.start(place, "eval", source, *EVAL[2:], "--runs", tmp_path / "runs")
+    run = folder_of(tmp_path / "runs")
+    replayed.wait_for(lambda: replayed.lines_out(run) >= 1, "completions")
+    host.kill()
+    host.communicate()
+    manifest = RunFolder(source).read_manifest()
+    manifest["checkpoint"]["weights_hash"] = "other"
+    (source / "manifest.json").write_text(json.dumps(manifest))
+    done = replayed.smallscale(place, "eval", "--resume", run)
+    assert done.returncode == 2
+    assert "the checkpoint changed since" in done.stderr
+
+
+# -- disks ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A disk of 160 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_ends_in_a_sentence(place, small_disk):
+    (small_disk / "ballast").write_bytes(bytes(60_000))
+    done = replayed.smallscale(place, *EVAL, "--runs", small_disk)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    (run,) = small_disk.iterdir()
+    done = replayed.smallscale(place, "eval", "--resume", run)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_read_only_folder_ends_in_a_sentence(place, small_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    done = replayed.smallscale(place, *EVAL, "--runs", small_disk)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "Read-only file system" in done.stderr
+    assert "--runs" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_where_the_runs_should_be(place, tmp_path):
+    (tmp_path / "runs").touch()
+    done = replayed.smallscale(place, *EVAL, "--runs", tmp_path / "runs")
+    assert done.returncode == 3
+    assert "Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr
