@@ -81,11 +81,27 @@ def compare(
     return show(context, evaluation, policy)
 
 
-def report(context: Context, run: options.RunArgument, baselines: options.Baselines = None) -> int:
+def report(
+    context: Context,
+    run: options.RunArgument,
+    budgets: Annotated[
+        str,
+        typer.Option(
+            "--budgets",
+            envvar="SMALLSCALE_BUDGETS",
+            help="Also the accuracy if answers had been cut at so many tokens: 1024,2048,…",
+            show_default=False,
+        ),
+    ] = "",
+    baselines: options.Baselines = None,
+) -> int:
     """Show a run's verdict again.
 
-    Its report files are rendered anew, and the exit code is that of the verdict.
+    Its report files are rendered anew, and the exit code is that of the verdict. With several
+    epochs, pass@k, avg@k and maj@k are shown, too.
     """
+    from dataclasses import replace
+
     from smallscale_ci import pipeline, reporting
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import InvalidError
@@ -96,14 +112,50 @@ def report(context: Context, run: options.RunArgument, baselines: options.Baseli
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
         root = context.settings(baselines=baselines).baselines
-        return show(context, pipeline.stored(folder, suite, root), config.gate)
-    if suite is not None and folder.read_manifest()["status"] == INTERRUPTED:
+        evaluation = pipeline.stored(folder, suite, root)
+        values, shown = _metrics(folder, budgets)
+        data = evaluation.report
+        data = replace(data, metrics={**data.metrics, **shown})
+        return show(context, replace(evaluation, report=data), config.gate, {"metrics": values})
+    status = folder.read_manifest()["status"]
+    if suite is not None and (status == INTERRUPTED or (budgets and folder.judgements.exists())):
         data = reporting.interrupted(folder, suite)
+        values, shown = _metrics(folder, budgets)
+        data = replace(data, metrics={**data.metrics, **shown})
+        if status != INTERRUPTED:
+            step = f"smallscale compare {run} auto"
+            data = replace(data, status="complete", next_steps=(step,))
+        if context.json:
+            context.out.json({"run": str(run), "metrics": values})
         context.out.result(console.render(data, context.out.width))
         return 0
     raise InvalidError(
         f"{run} has no verdict to report.", f"Compare it first: smallscale compare {run} BASELINE"
     )
+
+
+def _metrics(run: RunFolder, budgets: str) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """pass@k and the like by task: as numbers, and as lines of the report."""
+    from smallscale_ci import metrics, tables
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.report.formats import rate
+
+    try:
+        limits = [int(word.replace("_", "")) for word in budgets.split(",") if word.strip()]
+    except ValueError:
+        limits = [0]
+    if any(limit < 1 for limit in limits):
+        raise UsageError(
+            f"'{budgets}' is no list of token budgets.", "For example --budgets 1024,2048,4096."
+        )
+    if not run.judgements.exists():  # interrupted before anything was judged
+        return {}, {}
+    answers = tables.read(run.judgements, "judgements", ["extracted"])["extracted"].to_pylist()
+    values = metrics.of_run(run.read_samples(), answers, limits)
+    shown = {
+        f"{task} {name}": rate(value) for task, of in values.items() for name, value in of.items()
+    }
+    return values, shown
 
 
 def record(

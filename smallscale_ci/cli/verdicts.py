@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from smallscale_ci.errors import (
     EXIT_INCONCLUSIVE,
@@ -32,12 +33,18 @@ def exit_code(verdict: Verdict, policy: GatePolicy) -> int:
     }[verdict.kind]
 
 
-def show(context: Context, evaluation: Evaluation, policy: GatePolicy) -> int:
-    """Print the report (or the verdict as JSON) and return the exit code."""
+def show(
+    context: Context,
+    evaluation: Evaluation,
+    policy: GatePolicy,
+    more: Mapping[str, Any] | None = None,
+) -> int:
+    """Print the report (or the verdict as JSON, with ``more``) and return the exit code."""
     out = context.out
     if context.json:
         run = evaluation.run
-        out.json({**verdict_json(evaluation.verdict), "run": str(run.path) if run else None})
+        verdict = {**verdict_json(evaluation.verdict), "run": str(run.path) if run else None}
+        out.json({**verdict, **(more or {})})
     else:
         out.result(console.render(evaluation.report, out.width))
     if evaluation.verdict.kind is VerdictKind.INCONCLUSIVE and policy.on_inconclusive == "warn":
