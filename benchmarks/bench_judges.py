@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from smallscale_ci.judges import sandbox
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.math import MathJudge, decide
 from smallscale_ci.judges.pool import JudgePool
-from smallscale_ci.records import Problem
+from smallscale_ci.records import CodeTest, Problem
 
 CORPUS = Path(__file__).parents[1] / "tests/data/math_corpus.jsonl"
 SPEC = JudgeSpec("math")
@@ -112,6 +113,25 @@ def pooled(count: int) -> dict[str, float]:
     return {"items": done, "per_second": done / seconds, "host_growth_mib": growth}
 
 
+def sandboxed(count: int) -> dict[str, float]:
+    """Start-up cost of one sandbox in ms, and problems/s of three tests each, two workers."""
+    if sandbox.missing() is not None:
+        return {}
+    begin = time.perf_counter()
+    for _ in range(count):
+        sandbox.run("", b"", sandbox.Limits())
+    start_ms = 1000 * (time.perf_counter() - begin) / count
+    tests = tuple(CodeTest(f"{n}\n{n}", str(2 * n), "add") for n in range(3))
+    answer = "```python\ndef add(a, b):\n    return a + b\n```"
+    spec = JudgeSpec("code", timeout_s=30.0)
+    begin = time.perf_counter()
+    with JudgePool(2) as pool:
+        for number in range(count):
+            pool.submit(number, Problem("p", "t", "?", "", tests=tests), answer, spec)
+        done = sum(1 for _ in pool.drain())
+    return {"start_ms": start_ms, "per_second": done / (time.perf_counter() - begin)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
@@ -124,8 +144,13 @@ def main() -> None:
     tables = {name: agreement(equal) for name, equal in judges.items()}
     items = ordinary(options.items)
     rates = {"this judge": speed(judge_text, items), "math-verify": speed(verify_text, items)}
+    code = sandboxed(20)
     if options.json:
-        print(json.dumps({"agreement": tables, "per_second": rates, "pool": pool}, indent=2))
+        print(
+            json.dumps(
+                {"agreement": tables, "per_second": rates, "pool": pool, "code": code}, indent=2
+            )
+        )
         return
     print(f"{'category':<12}{'pairs':>6}" + "".join(f"{name + ' FP/FN':>22}" for name in judges))
     for category, row in tables["this judge"].items():
@@ -144,6 +169,11 @@ def main() -> None:
         f"pool of two, algebra: {pool['items']:,.0f} items, {pool['per_second']:,.0f} items/s, "
         f"host memory + {pool['host_growth_mib']:.0f} MiB"
     )
+    if code:
+        print(
+            f"code: a sandbox starts in {code['start_ms']:.0f} ms; "
+            f"{code['per_second']:.1f} problems/s of three tests each on two workers"
+        )
 
 
 if __name__ == "__main__":

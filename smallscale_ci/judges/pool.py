@@ -32,6 +32,7 @@ _CHUNK_CHARACTERS = 2_000_000
 _CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
 _TRIES = 3  # of a chunk whose worker died before it began its first item
 _NOT_STARTED = -1
+_PATIENCE_S = 0.1  # how long an item waits for others to fill its chunk while workers are idle
 
 _slots: Any = None  # in a worker: position of the item at hand, by slot
 
@@ -69,6 +70,7 @@ class JudgePool:
         self._free = list(range(self._room))
         self._flights: dict[Future[Any], _Flight] = {}
         self._waiting: deque[_Item] = deque()
+        self._waiting_since = 0.0
         self._finished: deque[tuple[Any, Ruling]] = deque()
 
     def __enter__(self) -> Self:
@@ -86,10 +88,15 @@ class JudgePool:
 
     def submit(self, tag: Any, problem: Problem, text: str, spec: JudgeSpec) -> None:
         """Hand in one item; its ruling comes out of ``ready`` or ``drain`` beside ``tag``."""
-        ruling = judge_for(spec.name).quick(problem, text, spec)
+        try:
+            ruling = judge_for(spec.name).quick(problem, text, spec)
+        except Exception:  # noqa: BLE001 - a worker will meet it again, and it stays one item's
+            ruling = None
         if ruling is not None:
             self._finished.append((tag, ruling))
             return
+        if not self._waiting:
+            self._waiting_since = time.monotonic()
         self._waiting.append(_Item(tag, problem, text, spec))
         if self._chunk_is_full():
             while not self._free:
@@ -99,7 +106,8 @@ class JudgePool:
     def ready(self) -> Iterator[tuple[Any, Ruling]]:
         """What is decided so far, without waiting, in no particular order."""
         self._collect(block=False)
-        while self._waiting and len(self._flights) < self._workers:
+        overdue = time.monotonic() - self._waiting_since > _PATIENCE_S
+        while overdue and self._waiting and len(self._flights) < self._workers:
             self._launch()  # better a small chunk than an idle worker
         while self._finished:
             yield self._finished.popleft()
@@ -155,8 +163,9 @@ class JudgePool:
 
     def _collect(self, *, block: bool) -> None:
         """Take in the chunks that came back; with ``block`` wait for at least one."""
-        done = wait(self._flights, None if block else 0, return_when=FIRST_COMPLETED).done
-        for future in done:
+        if block:
+            wait(self._flights, return_when=FIRST_COMPLETED)
+        for future in [future for future in self._flights if future.done()]:
             flight = self._flights.pop(future)
             self._free.append(flight.slot)
             try:

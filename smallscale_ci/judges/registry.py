@@ -21,7 +21,13 @@ def _mcq() -> Judge:
     return McqJudge()
 
 
-_FACTORIES: dict[str, Callable[[], Judge]] = {"math": _math, "mcq": _mcq}
+def _code() -> Judge:
+    from smallscale_ci.judges.code import CodeJudge
+
+    return CodeJudge()
+
+
+_FACTORIES: dict[str, Callable[[], Judge]] = {"math": _math, "mcq": _mcq, "code": _code}
 
 
 @cache

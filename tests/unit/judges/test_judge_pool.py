@@ -62,6 +62,7 @@ def test_an_item_past_its_deadline_is_errored_and_the_others_go_on() -> None:
 def test_a_worker_that_is_killed_costs_the_item_at_hand() -> None:
     with JudgePool(1) as pool:
         submit_one_hanging_among_many(pool, timeout_s=20.0)
+        time.sleep(0.15)  # until a chunk that is not full is sent all the same
         rulings = dict(pool.ready())
         deadline = time.monotonic() + 20
         (flight,) = pool._flights.values()

@@ -1,0 +1,177 @@
+"""Code: the last complete program of an answer, run against the problem's tests in a sandbox."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from typing import Any
+
+from smallscale_ci.judges import sandbox
+from smallscale_ci.judges.extract import answer_part
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.records import CodeTest, Outcome, Problem
+
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
+_PYTHON = frozenset({"", "python", "py", "python3"})
+_TEST_SECONDS = 6.0
+_SHARE = 0.8  # of the item's deadline that its tests may take together
+_SHOWN = 80  # characters of expected and given output in a reason
+_TOLERANCE = 1e-6
+
+# The function's result leaves on a descriptor of its own: what the program prints is no answer.
+_CALL = """
+import json as _json, os as _os, sys as _sys
+_result = _os.dup(1)
+_os.dup2(2, 1)
+_given = [_json.loads(_line) for _line in _sys.stdin.read().split("\\n") if _line.strip()]
+_space = {{"__name__": "__main__"}}
+exec(compile({program!r}, "answer.py", "exec"), _space)
+_target = _space.get({name!r})
+if _target is None:
+    _target = getattr(_space["Solution"](), {name!r})
+_os.write(_result, _json.dumps(_target(*_given), default=list).encode())
+"""
+_PRELUDE = """
+from typing import *
+import bisect, collections, functools, heapq, itertools, math, random, re, string, sys
+from bisect import *; from collections import *; from functools import *; from heapq import *
+from itertools import *; from math import *
+"""
+
+
+class CodeJudge:
+    """CORRECT when every test passes; stops at the first that fails and says which."""
+
+    name = "code"
+    version = 1
+
+    def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
+        """See ``interface.Judge``. Without a sandbox every program is ERRORED and none is run."""
+        quick = self.quick(problem, text, spec)
+        if quick is not None:
+            return quick
+        why = sandbox.missing()
+        if why is not None:
+            return Ruling(Outcome.ERRORED, None, f"no sandbox on this machine: {why}")
+        program = last_program(answer_part(text) or "") or ""
+        stop = time.monotonic() + spec.timeout_s * _SHARE
+        try:
+            for number, test in enumerate(problem.tests, 1):
+                failure = _run_test(program, test, stop - time.monotonic())
+                if failure:
+                    reason = f"test {number} of {len(problem.tests)}: {failure}"
+                    return Ruling(Outcome.WRONG, program, reason)
+        except sandbox.SandboxUnavailable as error:
+            return Ruling(Outcome.ERRORED, program, f"the sandbox failed: {error}")
+        return Ruling(Outcome.CORRECT, program, f"{len(problem.tests)} tests passed")
+
+    def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
+        """Only what needs no run: no tests, no program."""
+        if not problem.tests:
+            return Ruling(Outcome.ERRORED, None, "the problem has no tests")
+        answer = answer_part(text)
+        if answer is None:
+            return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
+        if last_program(answer) is None:
+            return Ruling(Outcome.UNPARSED, None, "no complete code block found")
+        return None
+
+
+def last_program(text: str) -> str | None:
+    """The last closed code block in Python or in no named language that is not empty."""
+    program = None
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif not fence[2] and fence[1].startswith(opened[1]):
+            block = text[opened.end() + 1 : fence.start()]
+            if opened[2].lower() in _PYTHON and block.strip():
+                program = block
+            opened = None
+        elif fence[2]:  # a block that was never closed before the next begins
+            opened = fence
+    return program
+
+
+def _run_test(program: str, test: CodeTest, seconds: float) -> str | None:
+    """What went wrong, ``None`` where the test passes."""
+    if seconds <= 0:
+        return "the time for all tests together was up"
+    text = program
+    if test.function is not None:
+        text = _CALL.format(program=_PRELUDE + program, name=test.function)
+    limits = sandbox.Limits(seconds=min(_TEST_SECONDS, seconds))
+    done = sandbox.run(text, test.input.encode(), limits)
+    if done.status is None:
+        return f"time limit of {limits.seconds:.1f} s"
+    if len(done.output) >= limits.output_bytes:
+        return f"printed more than {limits.output_bytes >> 20} MiB"
+    output = done.output.decode("utf-8", "replace")
+    if test.function is not None:
+        passed = bool(output) and _same_json(test.output, output)
+    else:
+        passed = same_output(test.output, output)
+    if passed and done.status == 0:
+        return None
+    if done.status:
+        lines = done.error.strip().splitlines()
+        return f"ended with status {done.status}" + (f": {lines[-1][:200]}" if lines else "")
+    return f"expected {_brief(test.output)}, got {_brief(output)}"
+
+
+def same_output(expected: str, given: str) -> bool:
+    """Line by line, token by token; a token that should be a decimal up to 1e-6, relative."""
+    wanted = [line.split() for line in expected.strip().splitlines()]
+    found = [line.split() for line in given.strip().splitlines()]
+    if len(wanted) != len(found):
+        return False
+    return all(
+        len(left) == len(right) and all(map(_same_token, left, right))
+        for left, right in zip(wanted, found, strict=True)
+    )
+
+
+def _same_token(expected: str, given: str) -> bool:
+    if expected == given:
+        return True
+    if not re.fullmatch(r"[-+]?\d{0,400}\.\d{0,400}(?:[eE][-+]?\d{1,3})?", expected):
+        return False
+    try:
+        return _close(float(expected), float(given))
+    except ValueError:
+        return False
+
+
+def _close(expected: float, given: float) -> bool:
+    return math.isclose(expected, given, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+
+
+def _same_json(expected: str, given: str) -> bool:
+    try:
+        return _same_value(json.loads(expected), json.loads(given))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _same_value(expected: Any, given: Any) -> bool:
+    if isinstance(expected, bool) or isinstance(given, bool):
+        return expected is given
+    if isinstance(expected, float) and isinstance(given, int | float):
+        return _close(expected, given)
+    if isinstance(expected, int) and isinstance(given, float):
+        return expected == given
+    if isinstance(expected, list) and isinstance(given, list):
+        return len(expected) == len(given) and all(map(_same_value, expected, given))
+    if isinstance(expected, dict) and isinstance(given, dict):
+        return expected.keys() == given.keys() and all(
+            _same_value(value, given[key]) for key, value in expected.items()
+        )
+    return bool(type(expected) is type(given) and expected == given)
+
+
+def _brief(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

@@ -1,0 +1,118 @@
+"""What runs first inside the sandbox: builds the cell, drops every right, becomes the program.
+
+``sandbox`` passes this file's text to an interpreter that ``unshare`` started as process 1 of new
+user, mount, network, pid and ipc namespaces. It uses the standard library alone and never imports
+the package. Arguments: descriptor of the program's text, descriptor for the byte that says all is
+ready, memory in bytes, seconds of processor time, bytes of output, processes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import sys
+from pathlib import Path
+
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT = 1, 2, 4, 8, 32
+_MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
+_MNT_DETACH = 2
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 24, 38, 4
+_CAPABILITIES = 41
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    Path(target).mkdir(parents=True, exist_ok=True)
+    arguments = (source.encode(), target.encode(), kind.encode(), flags, data.encode())
+    _check(_LIBC.mount(*arguments), f"mount {target}")
+
+
+def _show(path: str, root: str) -> None:
+    """``path`` of the host, read-only, at the same place below ``root``."""
+    if Path(path).is_symlink():
+        link = Path(root + path)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(path).readlink())
+    elif Path(path).is_dir() and not Path(root + path).exists():
+        _mount(path, root + path, "", _MS_BIND | _MS_REC)
+        flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV
+        if _LIBC.mount(b"", (root + path).encode(), b"", flags, b""):
+            # Flags that the host set stay locked: keep them, and add read-only.
+            flags |= _MS_NOEXEC
+            _check(_LIBC.mount(b"", (root + path).encode(), b"", flags, b""), f"protect {path}")
+
+
+def _build_cell(program: bytes) -> None:
+    """A root of its own with interpreter and libraries, /proc, and 64 MiB of /tmp."""
+    root = "/tmp"  # noqa: S108 - covered by a file system of our own at once
+    _check(_LIBC.mount(b"", b"/", b"", _MS_REC | _MS_PRIVATE, b""), "make mounts private")
+    _mount("none", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=64m,mode=755")
+    for path in ("/usr", "/bin", "/lib", "/lib64", sys.base_prefix):
+        _show(path, root)
+    _mount("none", root + "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    for device in ("null", "zero", "urandom"):
+        node = Path(root) / "dev" / device
+        node.parent.mkdir(exist_ok=True)
+        node.touch()
+        _check(
+            _LIBC.mount(f"/dev/{device}".encode(), str(node).encode(), b"", _MS_BIND, b""), device
+        )
+    (Path(root) / "old").mkdir()
+    (Path(root) / "tmp").mkdir()
+    (Path(root) / "tmp").chmod(0o777)
+    os.chdir(root)
+    number = _PIVOT_ROOT[os.uname().machine]
+    _check(_LIBC.syscall(number, b".", b"old"), "pivot_root")
+    _check(_LIBC.umount2(b"/old", _MNT_DETACH), "leave the old root")
+    os.chdir("/tmp")  # noqa: S108 - the cell's own
+    Path("program.py").write_bytes(program)
+
+
+def _limit(memory: int, seconds: int, output: int, processes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))
+    resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _drop_rights(uid: int) -> None:
+    for capability in range(_CAPABILITIES):
+        _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    if uid:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    _check(_LIBC.capset(header, (ctypes.c_uint32 * 6)()), "drop capabilities")
+    _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+
+
+def main() -> None:
+    """Never returns: the process becomes the program, or ends with status 125 and the reason."""
+    descriptor, mark, uid, memory, seconds, output, processes = map(int, sys.argv[1:8])
+    try:
+        with os.fdopen(descriptor, "rb") as stream:
+            program = stream.read()
+        _build_cell(program)
+        _limit(memory, seconds, output, processes)
+        _drop_rights(uid)
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "OMP_NUM_THREADS": "1"}  # noqa: S108
+        os.write(mark, b"1")
+        os.closerange(3, 1024)
+        os.execve(sys.executable, [sys.executable, "-I", "-B", "program.py"], environment)  # noqa: S606
+    except (OSError, KeyError) as error:
+        os.write(2, f"smallscale sandbox: {error}\n".encode())
+        os._exit(125)
+
+
+if __name__ == "__main__":
+    main()
