@@ -1,0 +1,97 @@
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from runs import ERRORED, RIGHT, WRONG, grid, simulate, together
+
+from smallscale_ci.calibrate import Scenario, _complaint, calibrate
+from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.errors import DataError, UsageError
+from smallscale_ci.records import Metric
+from smallscale_ci.resample import Injection, Share, _draw, make_pools
+
+POLICY = GatePolicy(
+    name="wide", margins=Margins(accuracy=0.1, tokens=0.15, truncation=0.05), max_epochs=1
+)
+
+
+def stored(epochs, seed=0, problems=120):
+    rng = np.random.default_rng(seed)
+    rates, lengths = rng.beta(1.6, 0.4, problems), rng.lognormal(5, 0.5, problems)
+    return together(
+        simulate(rng, rates, epochs, lengths), simulate(rng, 0.5 * rates, epochs, task="mcq")
+    )
+
+
+@pytest.mark.parametrize("epochs", [16, 4])
+def test_the_gate_holds_its_levels_on_stored_runs(epochs):
+    """16 stored epochs are dealt out without repetition, 4 are modelled."""
+    result = calibrate([stored(epochs)], POLICY, trials=60, losses=(1.0, 3.0))
+    assert result.holds
+    assert result.reasons == ()
+    assert result.stored_epochs == epochs
+    assert result.problems == 240
+    unchanged, *worse = result.scenarios
+    assert unchanged.metric is None
+    assert unchanged.regressed.value <= 0.05
+    assert [(s.metric, s.loss) for s in worse[:2]] == [
+        (Metric.ACCURACY, 1.0),
+        (Metric.ACCURACY, 3.0),
+    ]
+    assert all(s.passed.low <= 0.05 for s in worse)
+    assert all(s.regressed.value > 0.9 for s in worse if s.loss == 3.0)
+    json.dumps(asdict(result))
+
+
+def test_a_gate_that_does_not_hold_is_told_on():
+    often = Share(0.1, 0.06, 0.15)
+    alarms = Scenario(None, 0.0, 200, often, often, often, 1.0, holds=False)
+    assert _complaint(alarms, POLICY) == (
+        "An unchanged model is REGRESSED in 10.0 % of 200 trials (at least 6.0 %), more than the "
+        "1 % that the policy promises."
+    )
+    missed = replace(alarms, metric=Metric.TOKENS, loss=1.0)
+    assert "worse by 1 margins of tokens PASSes in 10.0 %" in _complaint(missed, POLICY)
+
+
+def test_changes_of_what_never_varies_are_not_lost():
+    pools = make_pools([grid(np.full((150, 6), WRONG)), grid(np.full((150, 6), RIGHT))])
+    assert pools[0].epochs == 12
+    always = calibrate([grid(np.full((150, 6), RIGHT))], POLICY, trials=10, losses=(2.0,))
+    assert always.scenarios[0].regressed.value == 0.0
+    assert always.scenarios[1].passed.value == 0.0
+
+
+def test_several_runs_are_pooled_by_problem():
+    one, two = stored(2, seed=0), stored(3, seed=0)
+    pools = make_pools([one, two])
+    assert [pool.task for pool in pools] == ["math", "mcq"]
+    assert {pool.epochs for pool in pools} == {5}
+    total = (one.correct.sum() + two.correct.sum()) / 1.0
+    assert sum(pool.correct.sum() for pool in pools) == total
+
+
+def test_injections_shift_the_means():
+    (pool, _), rng = make_pools([stored(16)]), np.random.default_rng(0)
+    drawn = [_draw(pool, rng, Injection(0.2, 0.5, 0.1), 8, 4) for _ in range(20)]
+    lost = np.mean([b.accuracy.mean() - c[-1].accuracy.mean() for b, c in drawn])
+    longer = np.mean([c[-1].tokens.mean() / b.tokens.mean() for b, c in drawn])
+    cut = np.mean([c[-1].truncation.mean() for _, c in drawn])
+    assert lost == pytest.approx(0.2, abs=0.02)
+    assert longer == pytest.approx(1.5, abs=0.03)
+    assert cut == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_same_seed_gives_the_same_result():
+    args = ([stored(4)], POLICY)
+    assert calibrate(*args, trials=5, losses=()) == calibrate(*args, trials=5, losses=())
+
+
+def test_too_little_to_resample():
+    with pytest.raises(DataError, match="single stored sample"):
+        calibrate([stored(1)], POLICY, trials=2)
+    with pytest.raises(DataError, match="no judged samples"):
+        calibrate([grid(np.full((3, 2), ERRORED))], POLICY)
+    with pytest.raises(UsageError, match="at least one trial"):
+        calibrate([stored(2)], POLICY, trials=0)
