@@ -68,11 +68,15 @@ test-unit: venv ## Run the unit tests alone (seconds)
 test-gpu: venv ## Run the tests that need a GPU
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
 
-lint: venv ## Check style, types and import rules
+lint: venv ## Check style, types, import rules and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not installed: left out"; fi
 
 format: venv ## Format the code
 	@$(BIN)/ruff check --fix .

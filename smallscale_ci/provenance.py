@@ -14,8 +14,8 @@ import smallscale_ci
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.ids import combined_hash
 from smallscale_ci.records import Difference, SamplingSpec
+from smallscale_ci.runfolder import SCHEMA_VERSION
 
-SCHEMA_VERSION = "1"
 Manifest = dict[str, Any]
 
 # Whatever changes a sample's meaning makes runs incomparable; the seed only makes it another draw.

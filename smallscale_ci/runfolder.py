@@ -18,6 +18,7 @@ from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.ids import file_hash, pretty_json
 from smallscale_ci.samples import Samples, from_table
 
+SCHEMA_VERSION = "1"  # of the run folder
 COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
 
 
@@ -73,8 +74,22 @@ class RunFolder:
         return self.path / "report"
 
     def read_manifest(self) -> dict[str, Any]:
-        """The manifest. Raises ``DataError`` when it is missing or damaged."""
-        return read_json(self.manifest)
+        """The manifest.
+
+        Raises ``DataError`` when it is missing or damaged, ``InvalidError`` for another schema.
+        """
+        value = read_json(self.manifest)
+        found = value.get("schema_version")
+        if found != SCHEMA_VERSION:
+            package = value.get("package")
+            version = package.get("version", "") if isinstance(package, dict) else ""
+            raise InvalidError(
+                f"{self.path} is a run folder of schema '{found}', and this smallscale reads "
+                f"schema '{SCHEMA_VERSION}'.",
+                f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
+                "run the evaluation again.",
+            )
+        return value
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""

@@ -124,7 +124,7 @@ def command(
 def _guarded(call: Callable[[], int | None], context: Context) -> int:
     """Run a command; every way it can end becomes an exit code and, if bad, a sentence."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     try:
         return call() or EXIT_OK
     except SmallscaleError as error:
@@ -153,7 +153,8 @@ def _after(error: BaseException, context: Context) -> int:
     return EXIT_INFRASTRUCTURE
 
 
-def _interrupt(*_: object) -> None:
+def interrupt(*_: object) -> None:
+    """A signal's handler: the run ends in good order, and further signals are ignored."""
     # Once is enough: cleaning up has begun. CI services send SIGINT first, and SIGTERM soon after.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -170,5 +171,9 @@ def _tell(error: SmallscaleError, context: Context) -> None:
             out.plain(f"  {problem}")
     if context.json:
         out.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from smallscale_ci.cli.github import tell_failure
+
+        tell_failure(context, error)
     if context.verbose:
         out.plain("".join(traceback.format_exception(error)))

@@ -136,3 +136,14 @@ Resume = Annotated[
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
+Deadline = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline",
+        min=0.01,
+        max=100_000,
+        envvar="SMALLSCALE_DEADLINE",
+        help="After so many minutes end as if interrupted, with a report: exit 3.",
+        show_default=False,
+    ),
+]

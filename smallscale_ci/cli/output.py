@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -55,6 +56,10 @@ class Output:
     def plain(self, text: str) -> None:
         """Print lines as they are, to stderr."""
         self._err.print(Text(terminal(text)), soft_wrap=True)
+
+    def commands(self, text: str) -> None:
+        """Print GitHub workflow commands, already escaped, where --json leaves room for them."""
+        print(text, end="", file=sys.stderr, flush=True)
 
     def log(self, tail: str) -> None:
         """Print the last lines of an engine's log."""

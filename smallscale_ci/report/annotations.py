@@ -17,12 +17,12 @@ def render(data: ReportData) -> str:
     verdict = data.verdict
     if verdict is None or verdict.kind is VerdictKind.INVALID:
         kind, _, message = text.headline(data).partition(": ")
-        return _command("error", f"smallscale: {kind}", message)
+        return command("error", f"smallscale: {kind}", message)
     if verdict.kind is VerdictKind.PASS:
         return ""
     level = "error" if verdict.kind is VerdictKind.REGRESSED else "warning"
     failed = [c for c in verdict.checks if formats.counts(c) and c.kind is verdict.kind]
-    return "".join(_command(level, _title(check), _message(check)) for check in failed)
+    return "".join(command(level, _title(check), _message(check)) for check in failed)
 
 
 def _title(check: Check) -> str:
@@ -34,6 +34,7 @@ def _message(check: Check) -> str:
     return f"{text.check_sentence(check)}; difference {formats.difference(check)}.{advice}"
 
 
-def _command(level: str, title: str, message: str) -> str:
+def command(level: str, title: str, message: str) -> str:
+    """One workflow command: an annotation of the ``level`` error, warning or notice."""
     title, message = one_line(title), one_line(message)
     return f"::{level} title={command_property(title)}::{command_data(message)}\n"

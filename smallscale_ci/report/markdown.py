@@ -10,7 +10,7 @@ from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import markdown, markdown_code
 from smallscale_ci.report.interface import ReportData
 
-COMMENT_LIMIT = 65_536  # characters in a GitHub comment
+COMMENT_LIMIT = 64_000  # bytes; GitHub takes 65,536 characters: the rest is for a mark and a link
 SUMMARY_LIMIT = 1 << 20  # bytes in a step summary
 _SIGNS = {
     VerdictKind.PASS: "✅",

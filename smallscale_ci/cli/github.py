@@ -1,0 +1,119 @@
+"""``publish``, and what every command tells GitHub by itself when it runs in a GitHub job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.errors import SmallscaleError
+    from smallscale_ci.publish import Job
+    from smallscale_ci.runfolder import RunFolder
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    command(app, "publish", "smallscale publish runs/20260131-120000-smoke-smollm2-1a2b")(publish)
+
+
+def publish(
+    context: Context,
+    run: options.RunArgument,
+    pull_request: Annotated[
+        int | None,
+        typer.Option(
+            "--pull-request",
+            min=1,
+            envvar="SMALLSCALE_PULL_REQUEST",
+            help="Number of the pull request.",
+            show_default="the one that started the job",
+        ),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option(help="Write the step summary, annotations and outputs.")
+    ] = True,
+    comment: Annotated[bool, typer.Option(help="Comment on the pull request.")] = True,
+) -> None:
+    """Show a run's report on GitHub: step summary, annotations, one comment.
+
+    The comment is updated in place. Its token is GITHUB_TOKEN or GH_TOKEN of the environment;
+    without one, or outside of a pull request, the summary is still written. The verdict does not
+    change the exit code: `eval` has set it already.
+    """
+    from smallscale_ci import publish as github
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.runfolder import open_run
+
+    job = github.job(os.environ)
+    if job is None:
+        raise UsageError(
+            "this is no GitHub Actions job: GITHUB_ACTIONS is not 'true'.",
+            f"To read the report here: smallscale report {run}",
+        )
+    folder = open_run(run)
+    page = github.page(folder)
+    if summary:
+        _show(context, job, folder)
+    address = ""
+    number = pull_request or job.pull_request
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
+    if comment and number is None:
+        context.out.say("no comment: no pull request started this job.")
+    elif comment and not token:
+        context.out.say("no comment: there is no GITHUB_TOKEN in the environment of this step.")
+    elif comment and number is not None:
+        address = github.comment(job, token, page, number=number)
+        context.out.say(f"comment: {address}")
+    if context.json:
+        context.out.json({"headline": github.headline(page), "comment": address or None})
+
+
+@contextmanager
+def published(context: Context, run: RunFolder) -> Iterator[None]:
+    """Publish ``run`` when what is inside ends or is interrupted, if this is a GitHub job."""
+    from smallscale_ci import publish as github
+    from smallscale_ci.errors import RunInterruptedError
+
+    job = github.job(os.environ)
+    try:
+        yield
+    except RunInterruptedError:
+        if job is not None and (run.report / "report.md").exists():
+            _show(context, job, run)
+        raise
+    if job is not None:
+        _show(context, job, run)
+
+
+def tell_failure(context: Context, error: SmallscaleError) -> None:
+    """An error as an annotation and in the step summary."""
+    from smallscale_ci import publish as github
+
+    job = github.job(os.environ)
+    if job is not None:
+        markdown, command_line = github.failure(error)
+        context.out.commands(command_line)
+        github.summarise(job, markdown)
+
+
+def _show(context: Context, job: Job, run: RunFolder) -> None:
+    from smallscale_ci import publish as github
+
+    page = github.page(run)
+    context.out.commands(page.annotations)
+    if not github.summarise(job, page.markdown):
+        context.out.say("no step summary: GITHUB_STEP_SUMMARY is not set.")
+    verdict = page.data.verdict
+    values = {
+        "verdict": verdict.kind.value if verdict else "",
+        "run": str(run.path),
+        "report": str(run.report / "report.html"),
+    }
+    github.outputs(job, values)

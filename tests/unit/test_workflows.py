@@ -1,0 +1,93 @@
+"""The workflows keep the promises that docs/github-actions.md makes about them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
+TEMPLATES = sorted((ROOT / "smallscale_ci" / "templates").glob("*.yml"))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*")
+
+
+def read(path: Path) -> dict:
+    # YAML 1.1 reads the key `on` as true.
+    value = yaml.safe_load(path.read_text())
+    return {("on" if key is True else key): item for key, item in value.items()}
+
+
+def steps(path: Path) -> list[dict]:
+    value = read(path)
+    jobs = value.get("jobs", {"": value.get("runs", {})})
+    return [step for job in jobs.values() for step in job.get("steps", [])]
+
+
+def names(paths):
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=names(WORKFLOWS))
+def test_a_workflow_has_least_rights(path):
+    value = read(path)
+    assert value["permissions"] == {}
+    assert "pull_request_target" not in value["on"]
+    assert "workflow_run" not in value["on"]
+    assert value["concurrency"]["group"]
+    for job in value["jobs"].values():
+        assert job["timeout-minutes"] <= 360
+        written = {key for key, right in job["permissions"].items() if right == "write"}
+        assert written <= {"pull-requests"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS + ACTIONS, ids=names(WORKFLOWS + ACTIONS))
+def test_every_action_is_pinned_by_commit_with_its_version(path):
+    for line in path.read_text().splitlines():
+        if found := re.search(r"uses:\s*(.+)", line):
+            own = found[1].startswith("$/.github/")
+            assert own or PINNED.fullmatch(found[1]), line
+
+
+@pytest.mark.parametrize("path", WORKFLOWS + ACTIONS, ids=names(WORKFLOWS + ACTIONS))
+def test_no_expression_is_code_and_no_credentials_stay(path):
+    for step in steps(path):
+        assert "${{" not in step.get("run", "")
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_forks_never_reach_the_gpu_runner():
+    jobs = read(ROOT / ".github/workflows/eval.yml")["jobs"]
+    condition = " ".join(jobs["eval"]["if"].split())
+    assert "head.repo.full_name == github.repository" in condition
+    assert "labels.*.name, 'eval'" in condition
+    assert "github.event_name != 'pull_request_target'" in condition
+    assert jobs["eval"]["permissions"] == {"contents": "read"}
+
+
+def test_the_gate_ends_before_its_job_does():
+    job = read(ROOT / ".github/workflows/eval.yml")["jobs"]["eval"]
+    gate = next(step for step in job["steps"] if step.get("id") == "gate")
+    assert float(gate["with"]["deadline"]) < job["timeout-minutes"]
+    always = [step["name"] for step in job["steps"] if step.get("if") == "always()"]
+    assert always == ["Keep the run", "Clean up"]
+
+
+def test_no_step_that_runs_a_model_sees_a_token():
+    for step in steps(ROOT / ".github/actions/gate/action.yml"):
+        assert not [key for key in step.get("env", {}) if "TOKEN" in key]
+    assert "secrets" not in (ROOT / ".github/workflows/eval.yml").read_text()
+
+
+def test_the_gate_action_passes_options_that_eval_has():
+    from typer.main import get_command
+
+    from smallscale_ci.cli.main import app
+
+    command = get_command(app).commands["eval"]
+    known = {option.envvar for option in command.params if option.envvar}
+    (gate,) = (step for step in steps(ACTIONS[1]) if step.get("id") == "gate")
+    used = {key for key in gate["env"] if key.startswith("SMALLSCALE_")}
+    assert used <= known
