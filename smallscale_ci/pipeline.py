@@ -166,7 +166,7 @@ def stored(run: RunFolder, suite: Suite | None, root: Path) -> Evaluation:
 
 def judge_foreign(source: Path, target: Path, name: str, observer: Observer) -> dict[str, int]:
     """Judge a generation file of another tool into ``target``; counts by outcome."""
-    rows = foreign.read(source)
+    version, rows = judge_version(name), foreign.read(source)
     tracker = Tracker(len(rows))
     tracker.phase = "judging"
     rulings: dict[int, Ruling] = {}
@@ -178,7 +178,7 @@ def judge_foreign(source: Path, target: Path, name: str, observer: Observer) -> 
             observer.progress(tracker.snapshot())
         rulings.update(pool.drain())
     ordered = [rulings[number] for number in range(len(rows))]
-    foreign.write(source, target, ordered, judge_version(name))
+    foreign.write(source, target, ordered, version)
     return dict(Counter(ruling.outcome.value for ruling in ordered))
 
 

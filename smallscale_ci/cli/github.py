@@ -37,9 +37,21 @@ def publish(
         ),
     ] = None,
     summary: Annotated[
-        bool, typer.Option(help="Write the step summary, annotations and outputs.")
+        bool,
+        typer.Option(
+            "--summary/--no-summary",
+            envvar="SMALLSCALE_SUMMARY",
+            help="Write the step summary, annotations and outputs.",
+        ),
     ] = True,
-    comment: Annotated[bool, typer.Option(help="Comment on the pull request.")] = True,
+    comment: Annotated[
+        bool,
+        typer.Option(
+            "--comment/--no-comment",
+            envvar="SMALLSCALE_COMMENT",
+            help="Comment on the pull request.",
+        ),
+    ] = True,
 ) -> None:
     """Show a run's report on GitHub: step summary, annotations, one comment.
 

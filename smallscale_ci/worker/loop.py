@@ -185,8 +185,8 @@ def main(arguments: list[str]) -> int:
         worker.state = protocol.DONE
     except StartError as error:
         worker.error = {"message": str(error), "hint": error.hint}
-    except ImportError as error:
-        traceback.print_exc()
+    except ModuleNotFoundError as error:
+        print(f"{sys.executable}: {error}", file=sys.stderr)  # noqa: T201 - into the rank's log
         worker.error = {
             "message": f"the engine cannot be imported in {sys.executable}: {error}",
             "hint": "Name a Python that has it with --engine-python, or make one: `make engine`.",

@@ -1,0 +1,88 @@
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from smallscale_ci import __version__
+from smallscale_ci.cli.main import app
+
+# typer itself loads pydantic for the help of a command.
+HEAVY = ("numpy", "scipy", "sympy", "pyarrow", "docker", "rich", "yaml", "pebble")
+
+
+def commands() -> dict[str, Any]:
+    """Every command by its full name, groups left out."""
+    found: dict[str, Any] = {}
+
+    def walk(prefix: str, command: Any) -> None:
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                walk(f"{prefix} {name}".strip(), inner)
+        else:
+            found[prefix] = command
+
+    walk("", typer.main.get_command(app))
+    return found
+
+
+@pytest.mark.parametrize("name", commands())
+def test_help_ends_with_an_example_that_parses(name):
+    done = CliRunner().invoke(app, [*name.split(), "--help"])
+    assert done.exit_code == 0
+    example = " ".join(done.output.partition("Example: smallscale ")[2].split())
+    assert example.startswith(name)
+    given = re.sub(r" > \S+$", "", example).removeprefix(name)
+    words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", given)]
+    context = commands()[name].make_context(name, words)
+    assert context.params
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_the_common_options_and_environment_names(name):
+    options = [p for p in commands()[name].params if p.param_type_name == "option"]
+    names = {option.opts[0] for option in options}
+    assert {"--json", "--quiet", "--verbose"} <= names
+    for option in options:
+        if option.opts[0] != "--help":
+            assert option.envvar == "SMALLSCALE_" + option.opts[0][2:].upper().replace("-", "_")
+            assert option.help
+
+
+def test_no_two_options_share_an_environment_name_with_another_meaning():
+    meanings: dict[str, set[str]] = {}
+    for command in commands().values():
+        for option in command.params:
+            if option.envvar and option.param_type_name == "option":
+                meanings.setdefault(str(option.envvar), set()).add(option.opts[0])
+    assert all(len(names) == 1 for names in meanings.values())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["eval", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments):
+    code = (
+        "import sys, json\n"
+        "from smallscale_ci.cli.main import app\n"
+        f"try: app({arguments!r})\n"
+        "except SystemExit: pass\n"
+        f"print('\\n' + json.dumps([name for name in {HEAVY!r} if name in sys.modules]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_version():
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.output.strip() == f"smallscale {__version__}"
+
+
+WRONG = ("evil", "eval --sweet", "eval m --epochs 0", "eval m --seed 2147483648", "compare")
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+def test_wrong_usage_is_exit_code_2(arguments):
+    assert CliRunner().invoke(app, arguments.split()).exit_code == 2

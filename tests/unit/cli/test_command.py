@@ -1,0 +1,143 @@
+"""How a command ends: every way is an exit code and a sentence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from smallscale_ci.cli.command import Context, command
+from smallscale_ci.errors import (
+    ConfigError,
+    ContainerError,
+    DataError,
+    EngineError,
+    InvalidError,
+    RunInterruptedError,
+    StorageError,
+    UsageError,
+)
+
+
+def run(error: BaseException | None, *arguments: str):
+    """A command that ends with ``error``."""
+    app = typer.Typer()
+
+    def act(context: Context) -> int:
+        if error is not None:
+            raise error
+        return 5
+
+    command(app, "act", "smallscale act")(act)
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(autouse=True)
+def signals():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("what", "do"), 2),
+        (ConfigError("what", ["f.yaml:3: a", "f.yaml:4: b"], "do"), 2),
+        (DataError("what", "do"), 2),
+        (EngineError("what", "do", "last\x1b[31m line"), 3),
+        (ContainerError("what", "do"), 3),
+        (StorageError("what", "do"), 3),
+        (InvalidError("what", "do"), 4),
+        (RunInterruptedError("what", "do"), 130),
+    ],
+)
+def test_each_family_has_its_exit_code(error, code):
+    done = run(error)
+    assert done.exit_code == code
+    assert done.stdout == ""
+    assert "error: what" in done.stderr
+    assert "→ do" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr  # neither ours nor an engine's
+    if isinstance(error, ConfigError):
+        assert all(problem in done.stderr for problem in error.problems)
+    if isinstance(error, EngineError):
+        assert "line" in done.stderr
+
+
+def test_as_json_the_error_is_on_stdout_too():
+    done = run(InvalidError("what", "do"), "--json")
+    assert json.loads(done.stdout) == {"error": "what", "hint": "do", "exit_code": 4}
+    assert "error: what" in done.stderr
+
+
+def test_a_bug_is_a_sentence_and_a_traceback_only_on_request():
+    done = run(KeyError("x"))
+    assert done.exit_code == 3
+    assert "in a way it should not: KeyError: 'x'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in run(KeyError("x"), "-v").stderr
+
+
+def test_an_os_error_names_its_file():
+    done = run(PermissionError(13, "Permission denied", "/some/file"))
+    assert done.exit_code == 3
+    assert "Permission denied (/some/file)" in done.stderr
+
+
+def test_the_code_of_a_command_is_its_own():
+    assert run(None).exit_code == 5
+    assert run(KeyboardInterrupt()).exit_code == 130
+
+
+def test_markup_in_names_is_printed_as_it_is():
+    assert "runs/[red]x" in run(UsageError("no runs/[red]x", "")).stderr
+
+
+SLEEPER = """
+import os, signal, sys, time
+import typer
+from smallscale_ci.cli.command import command
+app = typer.Typer()
+def act(context):
+    try:
+        print("up", flush=True)
+        time.sleep(30)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # whoever is impatient
+            os.kill(os.getpid(), number)
+        print("cleaned", flush=True)
+command(app, "act", "smallscale act")(act)
+app()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (out, process.returncode) == ("cleaned\n", 130), err
+
+
+def test_a_reader_that_leaves_is_no_error():
+    code = "from smallscale_ci.cli.main import main; main()"
+    pipe = f"'{sys.executable}' -c '{code}' suite show smoke --problems 200 | head -1"
+    command = ["bash", "-o", "pipefail", "-c", pipe]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

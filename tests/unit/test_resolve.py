@@ -1,0 +1,173 @@
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import replayed
+
+from smallscale_ci import baselines, resolve
+from smallscale_ci.config import load
+from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.errors import DataError, EngineError, InvalidError, UsageError
+from smallscale_ci.resolve import Plan, Request, Settings
+from smallscale_ci.runfolder import RunFolder, read_json, write_json
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    replayed.make_configs(tmp_path, problems=6)
+    run = RunFolder(replayed.make_run(tmp_path, "src", epochs=1))
+    summary = read_json(run.summary)
+    baselines.record(run, summary, root=tmp_path / "baselines", now=NOW, reason="x")
+    return tmp_path
+
+
+def settings(place: Path) -> Settings:
+    return Settings(
+        roots=load.default_roots(place),
+        cache=place / "cache",
+        environments=place / "envs",
+        runs=place / "runs",
+        baselines=place / "baselines",
+        environment={"KEEP": "me"},
+    )
+
+
+def request(place: Path, **changes: object) -> Request:
+    asked = Request(model=str(place / "stored" / "src"), suite="tiny", profile="replay")
+    return replace(asked, **changes)
+
+
+def plan(place: Path, **changes: object) -> Plan:
+    asked = request(place, **changes)
+    return resolve.plan(asked, settings(place), now=NOW, nonce="ab12", say=lambda text: None)
+
+
+def test_a_plan_has_everything(place):
+    found = plan(place)
+    assert found.config.name == "20260131-120000-tiny-src-ab12"
+    assert found.run.path == place / "runs" / found.config.name
+    assert not found.run.path.exists()  # nothing is written before the run starts
+    assert found.checkpoint.name == "m"  # of the run whose outputs are replayed
+    assert found.baseline is not None
+    assert found.baseline.name == "m"
+    assert found.python == Path(sys.executable)
+    assert found.sampling.max_tokens == 64
+    assert found.config.gate.name == "tiny"  # the suite's
+
+
+def test_what_is_asked_for_goes_before_what_is_configured(place):
+    found = plan(place, seed=7, ranks=3, tensor_parallel=2, gate="default", gpus=("0", "1"))
+    assert found.sampling.seed == 7
+    assert (found.config.profile.ranks, found.config.profile.tensor_parallel) == (3, 2)
+    assert found.config.gate.name == "default"
+    assert found.config.gpus == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, (1, 1)),
+        ({"gate": "default"}, (1, 4)),
+        ({"gate": "default", "epochs": 2}, (2, 2)),
+        ({"gate": "default", "epochs": 2, "max_epochs": 3}, (2, 3)),
+        ({"gate": "default", "max_epochs": 6}, (1, 6)),
+        ({"gate": "once", "max_epochs": 6}, (1, 1)),  # it does not extend
+        ({"gate": "default", "baseline": "none"}, (1, 1)),
+    ],
+)
+def test_epochs(place, asked, expected):
+    gate = place / "configs" / "gates" / "once.yaml"
+    gate.write_text("name: once\non_inconclusive: fail\n")
+    config = plan(place, **asked).config
+    assert (config.epochs, config.max_epochs) == expected
+
+
+def test_names_of_runs_are_short_and_safe_whatever_the_paths(place):
+    suite = place / "configs" / "suites" / "tiny.yaml"
+    assert plan(place, suite=str(suite)).config.name == "20260131-120000-tiny-src-ab12"
+
+
+def test_without_a_baseline_nothing_is_fetched_or_written(place):
+    with pytest.raises(InvalidError):
+        plan(place, baseline="other")
+    assert not (place / "runs").exists()
+    assert not (place / "cache").exists()
+
+
+def test_a_run_without_generations_cannot_be_replayed(place):
+    (place / "stored" / "src" / "generations.parquet").unlink()
+    with pytest.raises(DataError, match="generations"):
+        plan(place)
+
+
+def begun(place: Path) -> Plan:
+    """A plan whose run folder is there, unfinished."""
+    found = plan(place)
+    found.run.path.mkdir(parents=True)
+    found.run.config.write_text(load.dump(found.config))
+    manifest = RunFolder(place / "stored" / "src").read_manifest()
+    manifest["suite"]["hash"] = found.suite.hash
+    write_json(found.run.manifest, {**manifest, "status": "interrupted"})
+    return found
+
+
+def test_a_resumed_plan_is_the_one_that_was_begun(place):
+    first = begun(place)
+    again = resolve.resume(first.run.path, settings(place), say=lambda text: None)
+    assert again.config == first.config
+    assert again.run == first.run
+    assert again.suite == first.suite
+
+
+def test_what_changed_since_is_not_resumed(place):
+    run = begun(place).run
+    manifest = run.read_manifest()
+    manifest["suite"]["hash"] = manifest["checkpoint"]["weights_hash"] = "other"
+    write_json(run.manifest, manifest)
+    with pytest.raises(UsageError, match="the checkpoint and the suite changed since") as caught:
+        resolve.resume(run.path, settings(place), say=lambda text: None)
+    assert "leave out --resume" in caught.value.hint
+
+
+def test_a_complete_run_is_not_resumed(place):
+    run = begun(place).run
+    write_json(run.manifest, {**run.read_manifest(), "status": "complete"})
+    with pytest.raises(UsageError, match="is complete") as caught:
+        resolve.resume(run.path, settings(place), say=lambda text: None)
+    assert "smallscale compare" in caught.value.hint
+
+
+def test_a_run_without_its_configuration_is_not_resumed(place):
+    run = begun(place).run
+    run.config.unlink()
+    with pytest.raises(DataError, match="config"):
+        resolve.resume(run.path, settings(place), say=lambda text: None)
+
+
+def test_the_engine_s_python(place):
+    here = settings(place)
+    profile = EngineProfile(name="p", engine="vllm", environment="engine-x")
+    with pytest.raises(EngineError, match="engine-x is not there") as caught:
+        resolve.engine_python(profile, here)
+    assert "make engine" in caught.value.hint
+    python = here.environments / "engine-x" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert resolve.engine_python(profile, here) == python
+    named = replace(here, engine_python=Path("/my/python"))
+    assert resolve.engine_python(profile, named) == Path("/my/python")
+    with pytest.raises(EngineError, match="names no local environment"):
+        resolve.engine_python(EngineProfile(name="p", engine="vllm"), here)
+
+
+def test_the_runtime_is_local_or_told(place):
+    assert resolve.runtime(plan(place), settings(place)).name == "local"
+    far = plan(place)
+    profile = far.config.profile.model_copy(update={"runtime": "ray"})
+    far = replace(far, config=far.config.model_copy(update={"profile": profile}))
+    with pytest.raises(UsageError, match="runtime 'ray'"):
+        resolve.runtime(far, settings(place))
