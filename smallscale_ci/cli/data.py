@@ -120,21 +120,30 @@ def pull(
     """
     from dataclasses import asdict
 
+    from smallscale_ci.errors import SmallscaleError
     from smallscale_ci.suite.published import pull as pull_task
 
     cache = context.settings().cache
     value: list[dict[str, Any]] = []
     for name in names:
         config, base = _configured(context, name)
-        done = []
+        done, failed = [], []
         for task in config.tasks:
-            pulled = pull_task(task, base, cache, origin, _teller(context))
+            try:
+                pulled = pull_task(task, base, cache, origin, _teller(context))
+            except SmallscaleError as error:
+                failed.append(error)
+                continue
             done.append(asdict(pulled))
             state = "" if pulled.fresh else ", here already"
             context.out.say(
                 f"{task.name}: {pulled.rows:,} rows, {pulled.problems:,} problems, "
                 f"{_PINNED[pulled.pinned]}{state}"
             )
+        if failed:
+            for other in failed[:-1]:
+                context.out.error(other.message, other.hint)
+            raise failed[-1]
         suite = _load(context, name)
         value.append(
             {

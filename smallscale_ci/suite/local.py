@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from smallscale_ci.config.models import SuiteConfig, TaskConfig
@@ -74,7 +74,7 @@ def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterab
                 f"The data of {task.name} are not on this machine yet.",
                 "Get them with `smallscale suite pull` and the name of the suite.",
             )
-        return str(path), files.rows(path)
+        return str(path), _pulled(path)
     if not found.is_file():
         raise DataError(
             f"Task {task.name}: there is no file {found}.",
@@ -82,6 +82,15 @@ def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterab
         )
     published.check_pin(task, found, base)
     return str(found), normal(files.rows(found), task, str(found))
+
+
+def _pulled(path: Path) -> Iterator[files.Row]:
+    try:
+        yield from files.rows(path)
+    except DataError as error:
+        raise DataError(
+            error.message, "`smallscale suite pull` with the suite's name repairs it."
+        ) from error
 
 
 def _chosen(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:

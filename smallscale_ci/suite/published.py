@@ -60,7 +60,7 @@ def pull(
     if isinstance(found, Path):
         return _here(task, found, base)
     known = cached(task, base, cache)
-    if known is not None and origin is None:
+    if known is not None and origin is None and _is_whole(known):
         return Pulled(**{**_kept(known), "task": task.name, "path": str(known), "fresh": False})
     try:
         return _pull(task, found, base, cache / "suites", origin, tell)
@@ -238,11 +238,16 @@ class _Counted:
 
 def _kept(path: Path) -> dict[str, Any]:
     """What a normalised file says of its pull."""
-    try:
-        found: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {})[_KEPT])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path} is damaged.", "Remove it, and pull again.") from error
+    found: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[_KEPT])
     return found
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a normalised file can be read to its end: its pages have checksums."""
+    try:
+        return bool(_kept(path)["problems"] == sum(1 for _ in files.rows(path)))
+    except (DataError, pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+        return False
 
 
 def _name(task: TaskConfig, pin: str) -> str:
