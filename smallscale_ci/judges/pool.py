@@ -32,6 +32,7 @@ _CHUNK_CHARACTERS = 2_000_000
 _CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
 _TRIES = 3  # of a chunk whose worker died before it began its first item
 _NOT_STARTED = -1
+_PRELOADED = ["smallscale_ci.judges.math", "smallscale_ci.judges.numeric"]  # once for all workers
 _PATIENCE_S = 0.1  # how long an item waits for others to fill its chunk while workers are idle
 
 _slots: Any = None  # in a worker: position of the item at hand, by slot
@@ -151,7 +152,7 @@ class JudgePool:
     def _start(self) -> ProcessPool:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["smallscale_ci.judges.math"])
+            context.set_forkserver_preload(_PRELOADED)
             self._slots = RawArray(ctypes.c_long, self._room)
             self._pool = ProcessPool(
                 max_workers=self._workers,
