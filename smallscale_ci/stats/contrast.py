@@ -71,14 +71,14 @@ class Contrast:
         count = self.clusters
         if count < 2:
             return 0.0
-        return math.sqrt(float(self.influence @ self.influence) / (count * (count - 1)))
+        return math.sqrt(float(np.square(self.influence).sum()) / (count * (count - 1)))
 
     @cached_property
     def skewness(self) -> float:
         """Skewness of the influences."""
         squares = self.influence * self.influence
         scale = max(math.pow(float(squares.mean()), 1.5), 1e-300)
-        return float(squares @ self.influence) / self.clusters / scale
+        return float((squares * self.influence).sum()) / self.clusters / scale
 
     @property
     def bounded(self) -> bool:
@@ -175,7 +175,7 @@ def _dirichlet_tail(terms: Vector, counts: Vector) -> float:
         return 1.0
     if terms.min() >= 0:
         return 0.0
-    if counts @ terms < 0:  # the saddle point serves the smaller tail
+    if (counts * terms).sum() < 0:  # the saddle point serves the smaller tail
         return 1.0 - _dirichlet_tail(-terms, counts)
     values = terms / np.abs(terms).max()
     least = float(values.min())

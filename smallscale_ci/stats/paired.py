@@ -67,4 +67,4 @@ def effective_count(x: Vector) -> float:
     if largest == 0.0:
         return 0.0
     squares = (x / largest) ** 2
-    return float(squares.sum()) ** 2 / float(squares @ squares)
+    return float(squares.sum()) ** 2 / float(np.square(squares).sum())
