@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci import provenance, tables
+import numpy as np
+
+from smallscale_ci import history, provenance, tables
 from smallscale_ci.baselines import Baseline
 from smallscale_ci.records import Outcome, Summary, Verdict
 from smallscale_ci.report import junit, markdown
@@ -18,6 +20,7 @@ from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
 
 _MAX_PROBLEMS = 2_000  # with texts in a report: beyond, ids alone
+_MAX_EPOCHS = 64  # of one problem
 _MAX_TEXT = 20_000  # characters of one answer
 
 
@@ -44,6 +47,7 @@ def build(
         provenance=provenance.flat(manifest),
         excerpts=_excerpts(candidate.samples, baseline.samples, verdict, suite, run),
         metrics=_metrics(manifest),
+        trail=history.trail(run) if run else (),
         next_steps=_next_steps(verdict, run),
     )
 
@@ -149,21 +153,27 @@ def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
 
 
 def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]:
-    """The candidate's answers with their texts."""
+    """The candidate's answers, with their texts where the run has kept them."""
+    wanted = ["problem_id", "sample_index", "completion_tokens", "text"]
+    generated = {
+        (row["problem_id"], row["sample_index"]): row
+        for row in tables.read_problems(run.generations, "generations", chosen, _MAX_EPOCHS, wanted)
+    }
+    wanted = ["problem_id", "sample_index", "outcome", "extracted", "reason"]
+    judged = tables.read_problems(run.judgements, "judgements", chosen, _MAX_EPOCHS, wanted)
     answers: dict[str, list[Answer]] = {}
-    pairs = zip(tables.generations(run.generations), tables.judgements(run.judgements), strict=True)
-    for generation, judgement in pairs:
-        if generation.problem_id in chosen:
-            errored = judgement.outcome is Outcome.ERRORED
-            answer = Answer(
-                sample_index=generation.sample_index,
-                outcome=judgement.outcome,
-                tokens=None if errored else generation.completion_tokens,
-                extracted=judgement.extracted,
-                reason=judgement.reason,
-                text=_both_ends(generation.text),
-            )
-            answers.setdefault(generation.problem_id, []).append(answer)
+    for row in judged:
+        generation = generated[row["problem_id"], row["sample_index"]]
+        outcome = Outcome(row["outcome"])
+        answer = Answer(
+            sample_index=row["sample_index"],
+            outcome=outcome,
+            tokens=None if outcome is Outcome.ERRORED else generation["completion_tokens"],
+            extracted=row["extracted"],
+            reason=row["reason"] or "",
+            text=None if generation["text"] is None else _both_ends(generation["text"]),
+        )
+        answers.setdefault(row["problem_id"], []).append(answer)
     return answers
 
 
@@ -178,14 +188,14 @@ def _both_ends(text: str) -> str:
 def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:
     """The baseline's outcomes and tokens: it stores no texts."""
     answers: dict[str, list[Answer]] = {}
-    for row, problem in enumerate(samples.problem):
-        name = str(samples.problem_ids[problem])
-        if name in chosen:
-            errored = OUTCOMES[samples.outcome[row]] is Outcome.ERRORED
-            answer = Answer(
-                sample_index=int(samples.sample_index[row]),
-                outcome=OUTCOMES[samples.outcome[row]],
-                tokens=None if errored else int(samples.tokens[row]),
-            )
-            answers.setdefault(name, []).append(answer)
+    few = np.isin(samples.problem_ids, list(chosen))[samples.problem]
+    for row in np.flatnonzero(few & (samples.sample_index < _MAX_EPOCHS)):
+        outcome = OUTCOMES[samples.outcome[row]]
+        answer = Answer(
+            sample_index=int(samples.sample_index[row]),
+            outcome=outcome,
+            tokens=None if outcome is Outcome.ERRORED else int(samples.tokens[row]),
+        )
+        name = str(samples.problem_ids[samples.problem[row]])
+        answers.setdefault(name, []).append(answer)
     return answers

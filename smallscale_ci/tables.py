@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError, InvalidError
@@ -105,6 +106,21 @@ def read(path: Path, kind: str | None = None, columns: list[str] | None = None) 
     file = open_file(path, kind)
     with _damage(path):
         return file.read(columns=columns)
+
+
+def read_problems(
+    path: Path, kind: str, problems: Iterable[str], epochs: int, columns: list[str]
+) -> list[dict[str, Any]]:
+    """Rows of the first ``epochs`` samples of some problems: memory for these rows alone.
+
+    A column that the file lacks is ``None``. Raises what ``open_file`` raises.
+    """
+    known = [name for name in columns if name in open_file(path, kind).schema_arrow.names]
+    few = pc.field("problem_id").isin(list(problems)) & (pc.field("sample_index") < epochs)
+    with _damage(path):
+        table = pq.read_table(path, columns=known, filters=few, memory_map=True)
+    empty = dict.fromkeys(columns)
+    return [{**empty, **row} for row in table.to_pylist()]
 
 
 def metadata_of(file: pq.ParquetFile) -> dict[str, str]:

@@ -83,7 +83,12 @@ def compare(
 
 def report(
     context: Context,
-    run: options.RunArgument,
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="A run folder.", show_default=False)
+    ],
+    compare_runs: Annotated[
+        bool, typer.Option("--compare", help="Show several runs beside the first: no verdict.")
+    ] = False,
     budgets: Annotated[
         str,
         typer.Option(
@@ -103,11 +108,20 @@ def report(
     from dataclasses import replace
 
     from smallscale_ci import pipeline, reporting
+    from smallscale_ci.cli.history import beside
     from smallscale_ci.cli.verdicts import show
-    from smallscale_ci.errors import InvalidError
+    from smallscale_ci.errors import InvalidError, UsageError
     from smallscale_ci.report import console
     from smallscale_ci.runfolder import INTERRUPTED, open_run
 
+    if compare_runs:
+        beside(context, runs)
+        return 0
+    if len(runs) > 1:
+        raise UsageError(
+            "one run has one report.", "Several beside each other: smallscale report --compare A B"
+        )
+    run = runs[0]
     folder = open_run(run)
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():

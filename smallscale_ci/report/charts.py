@@ -17,9 +17,10 @@ from xml.etree import ElementTree as ET
 import pygal
 from pygal.style import Style
 
-from smallscale_ci.records import Check, Estimate, TaskSummary
+from smallscale_ci.records import Check, Estimate, Metric, TaskSummary
 from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import one_line
+from smallscale_ci.report.interface import TrendPoint
 
 _OPTIONS = {
     "js": (),
@@ -171,6 +172,38 @@ def trade_off(
         if side is not None and math.isfinite(side.tokens.value + side.accuracy.value):
             _cross(chart, name, side.tokens, side.accuracy)
     return chart.svg("Accuracy against mean completion tokens") if chart.series else ""
+
+
+def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
+    """Levels of successive runs with 95 % intervals; changes beyond noise in their colour."""
+    is_rate = metric is Metric.ACCURACY
+    scale = 100 if is_rate else 1
+    rows = [(number, point) for number, point in enumerate(points, 1)]
+    rows = [(n, p) for n, p in rows if math.isfinite(p.levels[metric].value)]
+    if not rows:
+        return ""
+    every = math.ceil(len(points) / 12)
+    chart = _Chart(
+        {
+            "width": 520,
+            "xrange": (0.5, len(points) + 0.5),
+            "x_labels": [*range(1, len(points) + 1, every)],
+            "x_value_formatter": formats.number,
+            "y_title": "% correct" if is_rate else "mean completion tokens",
+            "x_title": "run",
+        }
+    )
+    chart.line("baseline", [(n, scale * p.levels[metric].value) for n, p in rows])
+    for number, point in rows:
+        level = point.levels[metric]
+        change = point.changes.get(metric)
+        name = "candidate" if change is None else "REGRESSED" if change.worse else "PASS"
+        if math.isfinite(level.low) and math.isfinite(level.high):
+            ends = [(number, scale * level.low), (number, scale * level.high)]
+            chart.line(f"whisker {name}", ends)
+        label = f"{point.model}: {formats.level(metric, level.value)}"
+        chart.dots(name, [(number, scale * level.value, label)])
+    return chart.svg(f"{metric.value.capitalize()} of successive runs")
 
 
 def _cross(chart: _Chart, name: str, tokens: Estimate, accuracy: Estimate) -> None:

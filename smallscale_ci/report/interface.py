@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from smallscale_ci.records import Outcome, Summary, Verdict
+from smallscale_ci.records import Estimate, Metric, Outcome, Summary, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,46 @@ class ReportData:
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trail: tuple[TrailPoint, ...] = ()
     next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A difference to the run before beyond noise; ``value`` as in ``Check.estimate``."""
+
+    value: float
+    p_value: float  # two-sided, after Holm
+    worse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """One run of a trend. ``incomparable`` names what differs from the run before, if it does."""
+
+    run_id: str
+    model: str
+    at: str  # ISO time
+    levels: Mapping[Metric, Estimate]
+    changes: Mapping[Metric, Change] = field(default_factory=dict)
+    incomparable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One task of a suite under one profile over time, oldest first."""
+
+    suite: str
+    profile: str
+    task: str
+    points: tuple[TrendPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One task of one of several runs side by side, and its differences to the first of them."""
+
+    run_id: str
+    model: str
+    task: str
+    levels: Mapping[Metric, Estimate]
+    differences: Mapping[Metric, Estimate] = field(default_factory=dict)
+    incomparable: tuple[str, ...] = ()

@@ -31,12 +31,12 @@ _T = TypeVar("_T")
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """``verdict`` as JSON values: the fields of the record, and ``schema_version``."""
-    return {"schema_version": SCHEMA_VERSION, **_plain(asdict(verdict))}
+    return {"schema_version": SCHEMA_VERSION, **plain(asdict(verdict))}
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """``summary`` as JSON values: the fields of the record, and ``schema_version``."""
-    return {"schema_version": SCHEMA_VERSION, **_plain(asdict(summary))}
+    return {"schema_version": SCHEMA_VERSION, **plain(asdict(summary))}
 
 
 def verdict_from_json(value: Mapping[str, Any]) -> Verdict:
@@ -55,16 +55,16 @@ def summary_from_json(value: Mapping[str, Any]) -> Summary:
     return _read(value, "summary", _summary)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """``value`` with enums as their words, tuples as lists and unknown numbers as ``None``."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

@@ -1,0 +1,134 @@
+"""``history``, and the table of ``report --compare``: several stored runs at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smallscale_ci.report.interface import Trend
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    command(app, "history", "smallscale history --suite smoke --html history.html")(history)
+
+
+def history(
+    context: Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUNS", help="Runs, or folders of runs.", show_default="the folder of --runs"
+        ),
+    ] = None,
+    suite: Annotated[
+        str, typer.Option("--suite", "-s", help="Only this suite.", show_default="all")
+    ] = "",
+    model: Annotated[
+        str, typer.Option("--model", help="Only this model.", show_default="all")
+    ] = "",
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a page with charts.", show_default=False),
+    ] = None,
+    runs: options.Runs = None,
+) -> None:
+    """Show how accuracy and tokens went over stored runs.
+
+    A change to the run before is marked only where it is more than noise: paired by problem, with
+    Holm's correction over all runs of a suite and profile at 1 %.
+    """
+    from smallscale_ci import history as stored
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.report import trends as render
+    from smallscale_ci.report.records_json import plain
+
+    places = paths or [context.settings(runs=runs).runs]
+    for place in places:
+        if not place.exists():
+            raise UsageError(
+                f"there is no {place}.", "Give run folders, or the folder they are in."
+            )
+    found, left_out = stored.find(places)
+    chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
+    result = stored.history(chosen, left_out)
+    for note in result.left_out:
+        context.out.say(f"left out: {note}")
+    if html is not None:
+        html.write_text(render.html(result.trends), encoding="utf-8")
+        context.out.say(f"written: {html}")
+    if context.json:
+        trends = [plain(asdict(trend)) for trend in result.trends]
+        context.out.json({"trends": trends, "left_out": list(result.left_out)})
+        return
+    if not result.trends:
+        context.out.result("no complete run of that kind")
+    for trend in result.trends:
+        _show(context, trend)
+
+
+def _show(context: Context, trend: Trend) -> None:
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import level, level_interval
+    from smallscale_ci.report.trends import METRICS, changed, sparkline
+
+    context.out.result(f"{trend.suite} · {trend.profile} · {trend.task}")
+    rows = [
+        (
+            point.at[:10],
+            point.model,
+            level_interval(Metric.ACCURACY, point.levels[Metric.ACCURACY]),
+            level(Metric.TOKENS, point.levels[Metric.TOKENS].value),
+            changed(point),
+        )
+        for point in trend.points
+    ]
+    context.out.table(("date", "model", "accuracy", "tokens", "changed"), rows)
+    for metric in METRICS if len(trend.points) > 1 else ():
+        values = [point.levels[metric].value for point in trend.points]
+        ends = f"{level(metric, min(values))} … {level(metric, max(values))}"
+        context.out.result(f"{metric.value:<9} {sparkline(values)}  {ends}")
+    context.out.result("")
+
+
+def beside(context: Context, paths: Sequence[Path]) -> None:
+    """Several runs side by side, each compared with the first."""
+    from smallscale_ci import history as stored
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import change, level_interval, signed, unit
+    from smallscale_ci.report.records_json import plain
+
+    if len(paths) < 2:
+        raise UsageError("--compare needs two runs or more.", "smallscale report --compare A B C")
+    rows = stored.side_by_side([stored.read(path) for path in paths])
+    if context.json:
+        context.out.json([plain(asdict(row)) for row in rows])
+        return
+    for task in dict.fromkeys(row.task for row in rows):
+        context.out.result(f"{task}, differences to {rows[0].run_id} with 95 % intervals")
+        lines = []
+        for row in (row for row in rows if row.task == task):
+            cells = [row.run_id if row.run_id == row.model else f"{row.run_id} ({row.model})"]
+            for metric in (Metric.ACCURACY, Metric.TOKENS):
+                estimate = row.differences.get(metric)
+                shown = ""
+                if estimate is not None:
+                    ends = (estimate.value, estimate.low, estimate.high)
+                    value, low, high = (signed(change(metric, end)) for end in ends)
+                    shown = f"{value} {unit(metric)} [{low}, {high}]"
+                elif row.incomparable:
+                    shown = f"≠ {', '.join(row.incomparable)}"
+                cells += [level_interval(metric, row.levels[metric]), shown]
+            lines.append(cells)
+        context.out.table(("run", "accuracy", "difference", "tokens", "difference"), lines)
+        context.out.result("")

@@ -1,0 +1,70 @@
+"""Trends over runs: words and sparklines for the terminal, and one self-contained page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from smallscale_ci.records import Metric
+from smallscale_ci.report import charts, formats
+from smallscale_ci.report.escape import clean
+from smallscale_ci.report.interface import Trend, TrendPoint
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 60  # of a sparkline
+METRICS = (Metric.ACCURACY, Metric.TOKENS)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """The last values as bars between their least and largest; a space for an unknown one."""
+    shown = values[-_WIDTH:]
+    known = [value for value in shown if math.isfinite(value)]
+    if not known:
+        return ""
+    least, reach = min(known), (max(known) - min(known)) or 1.0
+    steps = len(_BARS) - 1
+    return "".join(
+        _BARS[round((value - least) / reach * steps)] if math.isfinite(value) else " "
+        for value in shown
+    )
+
+
+def changed(point: TrendPoint) -> str:
+    """What is different from the run before, in a few words; nothing where it is noise."""
+    words = [
+        f"{'▼' if change.value < 0 else '▲'} {metric.value} "
+        f"{formats.signed(formats.change(metric, change.value))} {formats.unit(metric)}"
+        for metric, change in point.changes.items()
+    ]
+    if point.incomparable:
+        words.append(f"≠ {', '.join(point.incomparable)}")
+    return "; ".join(words)
+
+
+def html(trends: Sequence[Trend]) -> str:
+    """The page: a chart of each metric and a table of the runs, for every trend."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda v: clean(v) if isinstance(v, str) and not isinstance(v, Markup) else v,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    drawn = [
+        (
+            trend,
+            # The SVG is made by an XML writer, which escapes every name in it.
+            [(m.value, Markup(charts.trend(trend.points, m))) for m in METRICS],  # noqa: S704
+        )
+        for trend in trends
+    ]
+    style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704
+    return environment.get_template("history.html").render(
+        trends=drawn, style=style, formats=formats, Metric=Metric, changed=changed
+    )
