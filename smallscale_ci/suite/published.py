@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,7 +27,7 @@ from smallscale_ci.suite.rows import SCHEMA, RowError, problem
 
 LOCK = "pins.lock.json"
 _KEPT = b"smallscale.pulled"
-_BATCH = 64
+_BATCH_ROWS, _BATCH_BYTES = 4096, 64 << 20  # a problem of a code benchmark may hold megabytes
 Tell = Callable[[str, int, int | None], None]  # task, bytes so far, bytes in all if known
 
 
@@ -192,7 +191,7 @@ def _normalised(
     part, problems = path.with_suffix(".new"), 0
     try:
         with pq.ParquetWriter(part, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
-            while batch := [_stored(task, name, *item) for item in islice(stream, _BATCH)]:
+            for batch in _batches(_stored(task, name, *item) for item in stream):
                 writer.write_table(pa.Table.from_pylist(batch, schema=SCHEMA))
                 problems += len(batch)
             made = Pulled(**about, rows=seen.count, problems=problems, path=str(path), fresh=True)
@@ -222,6 +221,19 @@ def _stored(task: TaskConfig, name: str, number: int, row: files.Row) -> dict[st
         "cluster": found.cluster,
         "meta": json.dumps(found.meta, ensure_ascii=False, sort_keys=True, default=str),
     }
+
+
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += len(row["question"]) + sum(len(t["input"]) + len(t["output"]) for t in row["tests"])
+        if len(batch) == _BATCH_ROWS or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class _Counted:

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import runs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,3 +137,22 @@ def test_too_few_samples_are_told() -> None:
         metrics.maj_at_k(correct, problem, index, ["1", "2"], 3)
     with pytest.raises(ValueError, match="no samples"):
         metrics.accuracy(correct[:0], problem[:0])
+
+
+def test_a_run_task_by_task_without_its_errored_samples() -> None:
+    right, wrong, errored = runs.RIGHT, runs.WRONG, runs.ERRORED
+    math = runs.grid(np.array([[right, wrong, right], [errored, right, wrong]]), 100.0)
+    mcq = runs.grid(np.array([[wrong, wrong]]), 50.0, task="mcq", first=2)
+    broken = runs.grid(np.array([[errored]]), task="code", first=3)
+    samples = runs.together(math, mcq, broken)
+    answers = ["1", "2", "1", None, "1", "2", "3", "4", None]
+    found = metrics.of_run(samples, answers, [99, 100])
+    assert found["math"] == {
+        "pass@2": 1.0,
+        "avg@2": 0.5,  # two samples of each are left
+        "maj@2": 0.5,
+        "accuracy within 99 tokens": 0.0,
+        "accuracy within 100 tokens": pytest.approx((2 / 3 + 1 / 2) / 2),
+    }
+    assert found["mcq"]["pass@2"] == found["mcq"]["maj@2"] == 0.0
+    assert list(found) == ["math", "mcq"]
