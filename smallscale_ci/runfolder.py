@@ -91,6 +91,15 @@ class RunFolder:
             )
         return value
 
+    def refuse_complete(self) -> None:
+        """Raise ``UsageError`` for a complete run: its samples would be generated again."""
+        if is_run(self.path) and self.read_manifest()["status"] == COMPLETE:
+            raise UsageError(
+                f"the run {self.path} is complete: there is nothing to resume.",
+                f"See it with `smallscale report {self.path}`, or decide it anew with "
+                f"`smallscale compare {self.path} auto`.",
+            )
+
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""
         try:
@@ -112,7 +121,8 @@ class RunFolder:
                 f"{self.judgements} was not made from the {self.generations.name} beside it.",
                 f"Judge it again: smallscale judge {self.path}",
             )
-        judged = tables.read(self.judgements, "judgements")
+        columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
+        judged = tables.read(self.judgements, "judgements", columns)
         columns = ["problem_id", "sample_index", "completion_tokens", "finish_reason"]
         generated = tables.read(self.generations, "generations", columns)
         keys = ("problem_id", "sample_index")
@@ -123,10 +133,9 @@ class RunFolder:
                 f"{self.judgements} and {self.generations.name} list different samples.",
                 f"Judge it again: smallscale judge {self.path}",
             )
-        kept = judged.select(["task", "problem_id", "sample_index", "outcome", "cluster"])
         for name in ("completion_tokens", "finish_reason"):
-            kept = kept.append_column(name, generated[name])
-        return from_table(kept, str(self.path))
+            judged = judged.append_column(name, generated[name])
+        return from_table(judged, str(self.path))
 
 
 def open_run(path: Path) -> RunFolder:

@@ -104,9 +104,9 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
     """Several runs side by side, each compared with the first."""
     from smallscale_ci import history as stored
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.records import Metric
     from smallscale_ci.report.formats import change, level_interval, signed, unit
     from smallscale_ci.report.records_json import plain
+    from smallscale_ci.report.trends import METRICS
 
     if len(paths) < 2:
         raise UsageError("--compare needs two runs or more.", "smallscale report --compare A B C")
@@ -118,17 +118,14 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
         context.out.result(f"{task}, differences to {rows[0].run_id} with 95 % intervals")
         lines = []
         for row in (row for row in rows if row.task == task):
-            cells = [row.run_id if row.run_id == row.model else f"{row.run_id} ({row.model})"]
-            for metric in (Metric.ACCURACY, Metric.TOKENS):
-                estimate = row.differences.get(metric)
-                shown = ""
-                if estimate is not None:
+            names = (row.run_id, f"({row.model})")
+            for name, metric in zip(names, METRICS, strict=True):
+                shown = f"≠ {', '.join(row.incomparable)}" if row.incomparable else ""
+                if estimate := row.differences.get(metric):
                     ends = (estimate.value, estimate.low, estimate.high)
                     value, low, high = (signed(change(metric, end)) for end in ends)
                     shown = f"{value} {unit(metric)} [{low}, {high}]"
-                elif row.incomparable:
-                    shown = f"≠ {', '.join(row.incomparable)}"
-                cells += [level_interval(metric, row.levels[metric]), shown]
-            lines.append(cells)
-        context.out.table(("run", "accuracy", "difference", "tokens", "difference"), lines)
+                levels = level_interval(metric, row.levels[metric])
+                lines.append((name, metric.value, levels, shown))
+        context.out.table(("run", "metric", "level", "difference"), lines)
         context.out.result("")

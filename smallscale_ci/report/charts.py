@@ -189,7 +189,7 @@ def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
             "xrange": (0.5, len(points) + 0.5),
             "x_labels": [*range(1, len(points) + 1, every)],
             "x_value_formatter": formats.number,
-            "y_title": "% correct" if is_rate else "mean completion tokens",
+            "y_title": "% correct" if is_rate else "mean tokens",
             "x_title": "run",
         }
     )
