@@ -1,10 +1,13 @@
 """The numbers of a run: by hand, against brute force, and their laws."""
 
+import json
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
+import replayed
 import runs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,3 +159,25 @@ def test_a_run_task_by_task_without_its_errored_samples() -> None:
     }
     assert found["mcq"]["pass@2"] == found["mcq"]["maj@2"] == 0.0
     assert list(found) == ["math", "mcq"]
+
+
+def test_report_shows_budgets_of_a_run(tmp_path: Path) -> None:
+    replayed.make_configs(tmp_path, problems=20)
+    run = replayed.make_run(tmp_path, "src", epochs=2)
+    done = replayed.smallscale(tmp_path, "report", run, "--budgets", "1,1_000_000", "--json")
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)["metrics"]["sums"]
+    assert {*values} == {
+        "pass@2",
+        "avg@2",
+        "maj@2",
+        "accuracy within 1 tokens",
+        "accuracy within 1,000,000 tokens",
+    }
+    assert values["accuracy within 1 tokens"] == 0.0
+    assert values["accuracy within 1,000,000 tokens"] == values["avg@2"] < values["pass@2"]
+    shown = replayed.smallscale(tmp_path, "report", run, "--budgets", "64")
+    assert "sums pass@2" in shown.stdout
+    wrong = replayed.smallscale(tmp_path, "report", run, "--budgets", "0")
+    assert wrong.returncode == 2
+    assert "--budgets 1024" in wrong.stderr
