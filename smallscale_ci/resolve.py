@@ -18,7 +18,7 @@ from smallscale_ci.generate.interface import Runtime, assign_gpus
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.ids import run_id
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.runfolder import COMPLETE, RunFolder, open_run
+from smallscale_ci.runfolder import RunFolder, open_run
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
@@ -87,12 +87,7 @@ def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Pla
     """
     run = open_run(path)
     before = run.read_manifest()
-    if before["status"] == COMPLETE:
-        raise UsageError(
-            f"the run {path} is complete: there is nothing to resume.",
-            f"See it with `smallscale report {path}`, or decide it anew with "
-            f"`smallscale compare {path} auto`.",
-        )
+    run.refuse_complete()
     resolved = _complete(run.read_config(), settings, say, run)
     after = {
         "checkpoint": resolved.checkpoint.weights_hash,

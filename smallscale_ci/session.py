@@ -155,6 +155,7 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
     """
     run = plan.run
     with _storage_errors(run), WorkFolder(run.work) as folder:
+        run.refuse_complete()  # another process may have ended it a moment ago
         current = Session(
             plan, folder, observer, _manifest(plan), Tracker(0), Judged(plan.suite), judging
         )

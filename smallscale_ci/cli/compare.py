@@ -112,7 +112,7 @@ def report(
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import InvalidError, UsageError
     from smallscale_ci.report import console
-    from smallscale_ci.runfolder import INTERRUPTED, open_run
+    from smallscale_ci.runfolder import COMPLETE, INTERRUPTED, open_run
 
     if compare_runs:
         beside(context, runs)
@@ -132,7 +132,8 @@ def report(
         data = replace(data, metrics={**data.metrics, **shown})
         return show(context, replace(evaluation, report=data), config.gate, {"metrics": values})
     status = folder.read_manifest()["status"]
-    if suite is not None and (status == INTERRUPTED or (budgets and folder.judgements.exists())):
+    wanted = status == INTERRUPTED or bool(budgets)
+    if suite is not None and wanted and folder.summary.exists():
         data = reporting.interrupted(folder, suite)
         values, shown = _metrics(folder, budgets)
         data = replace(data, metrics={**data.metrics, **shown})
@@ -144,7 +145,10 @@ def report(
         context.out.result(console.render(data, context.out.width))
         return 0
     raise InvalidError(
-        f"{run} has no verdict to report.", f"Compare it first: smallscale compare {run} BASELINE"
+        f"{run} has no verdict to report: it is {status}.",
+        f"Compare it first: smallscale compare {run} BASELINE"
+        if status == COMPLETE
+        else f"Go on with it: smallscale eval --resume {run}",
     )
 
 

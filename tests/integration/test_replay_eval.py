@@ -39,13 +39,18 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place) -> list:
-    """What the source gives when nothing happens."""
-    done = replayed.smallscale(
-        place, *EVAL, "--profile", "replay", "--runs", place / "calm", "--json"
-    )
+def calm(place) -> Path:
+    """A run that nothing happened to."""
+    arguments = ("--profile", "replay", "--runs", place / "calm", "--json")
+    done = replayed.smallscale(place, *EVAL, *arguments)
     assert done.returncode == 0, done.stderr
-    found = replayed.answers(Path(json.loads(done.stdout)["run"]))
+    return Path(json.loads(done.stdout)["run"])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(calm) -> list:
+    """What the source gives when nothing happens."""
+    found = replayed.answers(calm)
     assert len(found) == SAMPLES
     return found
 
@@ -115,9 +120,8 @@ def test_a_damaged_copy_is_regressed_and_says_in_what(place, tmp_path):
     assert "lost" in again.stdout
 
 
-def test_what_was_judged_again_is_not_reported_with_its_old_verdict(place, tmp_path):
-    done = replayed.smallscale(place, *EVAL, "--profile", "replay", "--runs", tmp_path, "--json")
-    run = Path(json.loads(done.stdout)["run"])
+def test_what_was_judged_again_is_not_reported_with_its_old_verdict(place, calm, tmp_path):
+    run = shutil.copytree(calm, tmp_path / "run")
     summary = json.loads((run / "summary.json").read_text())
     (run / "summary.json").write_text(json.dumps({**summary, "planned": 1}))
     done = replayed.smallscale(place, "report", run)
@@ -199,8 +203,10 @@ def test_ci_sends_two_signals_and_still_gets_its_report(place, tmp_path):
 
 def test_two_hosts_on_one_folder(place, tmp_path, undisturbed):
     host, run = begin(place, tmp_path / "runs")
+    host.send_signal(signal.SIGSTOP)  # as if it were slow: it must not end before the second begins
     before = (run / "manifest.json").read_bytes()
     second = replayed.smallscale(place, "eval", "--resume", run)
+    host.send_signal(signal.SIGCONT)
     assert second.returncode == 2
     assert "another smallscale process is working" in second.stderr
     assert (run / "manifest.json").read_bytes() == before
@@ -209,9 +215,8 @@ def test_two_hosts_on_one_folder(place, tmp_path, undisturbed):
     assert replayed.answers(run) == undisturbed
 
 
-def test_a_complete_run_is_not_run_again(place, tmp_path):
-    done = replayed.smallscale(place, *EVAL, "--profile", "replay", "--runs", tmp_path, "--json")
-    run = Path(json.loads(done.stdout)["run"])
+def test_a_complete_run_is_not_run_again(place, calm):
+    run = calm
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     again = replayed.smallscale(place, "eval", "--resume", run)
     assert again.returncode == 2
@@ -278,3 +283,43 @@ def test_a_file_where_the_runs_should_be(place, tmp_path):
     assert done.returncode == 3
     assert "Not a directory" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_interrupted_while_the_model_loads(place, tmp_path):
+    slow = (place / "configs" / "engines" / "slow.yaml").read_text()
+    late = slow.replace("name: slow", "name: late").replace("60}", "60, start_s: 60}")
+    (place / "configs" / "engines" / "late.yaml").write_text(late)
+    host = replayed.start(place, *EVAL, "--profile", "late", "--runs", tmp_path / "runs")
+    run = folder_of(tmp_path / "runs")
+    replayed.wait_for(lambda: list((run / "work" / "alive").glob("*.json")), "a worker")
+    workers = replayed.workers_of(host.pid)
+    began = time.monotonic()
+    host.send_signal(signal.SIGTERM)
+    out, err = host.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert host.returncode == 130, out + err
+    assert f"0 of {SAMPLES} samples complete" in err
+    assert status(run) == "interrupted"
+    assert all(not Path(f"/proc/{worker}").exists() for worker in workers)
+    shown = replayed.smallscale(place, "report", run)
+    assert shown.returncode == 4, shown.stderr
+    assert "it is interrupted" in shown.stderr
+    assert f"--resume {run}" in shown.stderr
+
+
+def test_a_worker_that_is_killed_again_and_again_is_given_up_with_its_log(place, tmp_path):
+    host, run = begin(place, tmp_path / "runs", "--ranks", "1")
+    killed = 0
+    while host.poll() is None and killed < 9:
+        for worker in replayed.workers_of(host.pid):
+            replayed.kill(worker)
+            killed += 1
+        time.sleep(0.05)
+    out, err = host.communicate(timeout=30)
+    assert host.returncode == 3, out + err
+    assert "ended with code -9" in err
+    assert "Traceback" not in err
+    assert status(run) == "failed"
+    done = replayed.smallscale(place, "eval", "--resume", run)
+    assert done.returncode in {0, 4}, done.stderr
+    assert len(RunFolder(run).read_samples()) == SAMPLES

@@ -98,3 +98,11 @@ def test_samples_from_rows():
 def test_no_rows_are_no_samples():
     with pytest.raises(DataError, match="holds no samples"):
         samples_from_rows([], "r")
+
+
+def test_only_a_complete_run_is_refused_to_be_run_again(run, tmp_path):
+    RunFolder(tmp_path / "new").refuse_complete()
+    with pytest.raises(UsageError, match="nothing to resume"):
+        run.refuse_complete()
+    write_json(run.manifest, {**run.read_manifest(), "status": "running"})
+    run.refuse_complete()
