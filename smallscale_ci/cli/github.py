@@ -1,10 +1,12 @@
-"""``publish``, and what every command tells GitHub by itself when it runs in a GitHub job."""
+"""``publish`` and ``init``; what every command tells GitHub by itself inside a GitHub job."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
     command(app, "publish", "smallscale publish runs/20260131-120000-smoke-smollm2-1a2b")(publish)
+    command(app, "init", "smallscale init ../my-models")(init)
 
 
 def publish(
@@ -85,6 +88,33 @@ def publish(
         context.out.say(f"comment: {address}")
     if context.json:
         context.out.json({"headline": github.headline(page), "comment": address or None})
+
+
+def init(
+    context: Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A repository.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Put the gate into another repository.
+
+    Writes a workflow, a gate policy and a folder of baselines; asks nothing and overwrites
+    nothing.
+    """
+    from smallscale_ci import init as repository
+
+    checkout = Path(__file__).resolve().parents[2]
+    facts = repository.find_out(folder, checkout)
+    result = repository.write(folder, facts)
+    if context.json:
+        context.out.json({**asdict(result), "facts": asdict(facts)})
+        return
+    for name in result.written:
+        context.out.result(f"written: {name}")
+    for name in result.skipped:
+        context.out.result(f"left as it is: {name}")
+    for line in result.advice:
+        context.out.say(f"→ {line}")
 
 
 @contextmanager

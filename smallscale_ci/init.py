@@ -1,0 +1,148 @@
+"""Putting the gate into another repository: a workflow, a gate policy, a folder of baselines.
+
+What can be found out is not asked: branch, suites, profiles and checkpoints of the repository, and
+where this smallscale comes from. A file that exists is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallscale_ci.config.load import names
+from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
+from smallscale_ci.errors import UsageError
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_UNKNOWN = "OWNER/smallscale-ci"
+_FILES = {
+    ".github/workflows/smallscale.yml": "workflow.yml",
+    "configs/gates/ci.yaml": "gate.yaml",
+    "baselines/README.md": "baselines.md",
+}
+_DEEP = 3  # folders down to which a checkpoint is looked for
+_SKIPPED = {"node_modules", "runs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found out about the repository, and about the smallscale that it will use."""
+
+    branch: str
+    model: str
+    suite: str
+    profile: str
+    gate: str
+    repository: str  # owner/name of smallscale-ci
+    ref: str  # its commit
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Paths relative to the repository, and what is left to do by hand."""
+
+    written: tuple[str, ...]
+    skipped: tuple[str, ...]
+    advice: tuple[str, ...]
+
+
+def find_out(folder: Path, package: Path) -> Facts:
+    """What a repository in ``folder`` has; ``package`` is the checkout of smallscale, if it is one.
+
+    Raises ``UsageError`` when ``folder`` is no folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder.", "Name the folder of a repository.")
+    roots = (folder / "configs",)
+    suites, profiles = names(SuiteConfig, roots), names(EngineProfile, roots)
+    gates = names(GatePolicy, roots)
+    head = _git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    # With a detached HEAD, and without a remote, there is only the custom to go by.
+    branch = head.removeprefix("origin/") or _git(folder, "symbolic-ref", "--short", "HEAD")
+    source = _github_name(_git(package, "remote", "get-url", "origin"))
+    return Facts(
+        branch=branch or "main",
+        model=_checkpoint(folder) or "smollm2",
+        suite=suites[0] if suites else "smoke",
+        profile=profiles[0] if profiles else "vllm",
+        gate=gates[0] if gates and "ci" not in gates else "ci",
+        repository=source or _UNKNOWN,
+        ref=(_git(package, "rev-parse", "HEAD") if source else "") or "v1",
+    )
+
+
+def write(folder: Path, facts: Facts) -> Result:
+    """Write the files that are not there yet. Raises ``OSError``."""
+    written, skipped = [], []
+    for name, template in _FILES.items():
+        path = folder / name
+        if name.startswith("configs/") and facts.gate != path.stem:
+            continue  # the repository has a policy of its own
+        if path.exists() or path.is_symlink():
+            skipped.append(name)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_filled((_TEMPLATES / template).read_text(encoding="utf-8"), facts))
+        written.append(name)
+    return Result(tuple(written), tuple(skipped), tuple(_advice(folder, facts)))
+
+
+def _filled(template: str, facts: Facts) -> str:
+    words = {
+        # JSON texts are YAML texts; an expression has texts in single quotes.
+        **{key: json.dumps(getattr(facts, key)) for key in ("branch", "model", "suite", "gate")},
+        "profile": json.dumps(facts.profile),
+        "model_expression": "'" + facts.model.replace("'", "''") + "'",
+        "repository": facts.repository,
+        "ref": facts.ref,
+        **{f"{key}_word": getattr(facts, key) for key in ("model", "suite", "profile")},
+    }
+    return re.sub(r"<<(\w+)>>", lambda found: words[found[1]], template)
+
+
+def _advice(folder: Path, facts: Facts) -> list[str]:
+    advice = []
+    if not _git(folder, "rev-parse", "--git-dir"):
+        advice.append(f"{folder} is in no git repository yet: git init")
+    if facts.repository == _UNKNOWN:
+        advice.append(
+            "Where smallscale comes from is not known: in .github/workflows/smallscale.yml replace "
+            f"{_UNKNOWN} by its repository and {facts.ref} by a commit."
+        )
+    ignored = folder / ".gitignore"
+    lines = ignored.read_text(encoding="utf-8").split() if ignored.is_file() else []
+    if not {"runs", "runs/", "/runs", "/runs/"} & set(lines):
+        advice.append("Keep run folders out of git: echo /runs/ >> .gitignore")
+    advice.append("Set the labels of your GPU runner in .github/workflows/smallscale.yml.")
+    advice.append("Record a baseline: baselines/README.md says how.")
+    return advice
+
+
+def _checkpoint(folder: Path) -> str:
+    """A folder with safetensors in the repository, relative to it."""
+    for depth in range(1, _DEEP + 1):
+        for config in sorted(folder.glob("*/" * depth + "config.json")):
+            inside = config.parent.relative_to(folder)
+            odd = any(part in _SKIPPED or part.startswith(".") for part in inside.parts)
+            if not odd and any(config.parent.glob("*.safetensors")):
+                return inside.as_posix()
+    return ""
+
+
+def _github_name(url: str) -> str:
+    """owner/name of a remote's address, or nothing."""
+    found = re.search(r"[:/]([\w.-]+)/([\w.-]+?)(\.git)?/?$", url)
+    return f"{found[1]}/{found[2]}" if found and "github" in url else ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
