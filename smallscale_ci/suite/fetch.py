@@ -21,7 +21,7 @@ _TRIES = 4
 _NOT_FOUND, _RANGE_REFUSED = 404, 416
 _COPY_HINT = "Is the network there? From a copy: smallscale suite pull NAME --from FOLDER."
 # Where copies keep a collection: its own root, or a folder above or below it.
-_ROOTS = ("", "data", "test", "data/test", "bench")
+_ROOTS = ("", "data", "test", "data/test", "bench", "data/bench")
 
 
 def fetch(source: Remote | Hub, origin: str | None, part: Path, progress: Progress) -> Path:
