@@ -87,7 +87,12 @@ def report(
         list[Path], typer.Argument(metavar="RUN", help="A run folder.", show_default=False)
     ],
     compare_runs: Annotated[
-        bool, typer.Option("--compare", help="Show several runs beside the first: no verdict.")
+        bool,
+        typer.Option(
+            "--compare",
+            envvar="SMALLSCALE_COMPARE",
+            help="Show several runs beside the first: no verdict.",
+        ),
     ] = False,
     budgets: Annotated[
         str,

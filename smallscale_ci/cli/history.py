@@ -31,14 +31,22 @@ def history(
         ),
     ] = None,
     suite: Annotated[
-        str, typer.Option("--suite", "-s", help="Only this suite.", show_default="all")
+        str,
+        typer.Option(
+            "--suite", "-s", envvar="SMALLSCALE_SUITE", help="Only this suite.", show_default="all"
+        ),
     ] = "",
     model: Annotated[
-        str, typer.Option("--model", help="Only this model.", show_default="all")
+        str,
+        typer.Option(
+            "--model", envvar="SMALLSCALE_MODEL", help="Only this model.", show_default="all"
+        ),
     ] = "",
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="Write a page with charts.", show_default=False),
+        typer.Option(
+            "--html", envvar="SMALLSCALE_HTML", help="Write a page with charts.", show_default=False
+        ),
     ] = None,
     runs: options.Runs = None,
 ) -> None:
