@@ -93,7 +93,9 @@ class _GitTree:
         self._prefix = inside if root.is_dir() else f"{inside}{root.name}/"
         if self._git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
             remote, _, branch = ref.partition("/")
-            fetch = f"git fetch {remote} {branch}" if branch else f"git fetch origin {ref}"
+            # A clone of one branch maps no other: without the right side there is no origin/main.
+            into = f"{branch}:refs/remotes/{ref}"
+            fetch = f"git fetch {remote} {into}" if branch else f"git fetch origin {ref}"
             raise UsageError(
                 f"git knows no commit '{ref}' here.",
                 f"A shallow clone lacks it: {fetch} (actions/checkout: fetch-depth: 0).",
