@@ -1,0 +1,118 @@
+"""The scripts of the workflows and actions, run by bash as a runner would run them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import replayed
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def script(path: str, name: str) -> str:
+    value = yaml.safe_load((ROOT / path).read_text())
+    jobs = value.get("jobs", {"": value.get("runs", {})})
+    (found,) = (
+        step["run"] for job in jobs.values() for step in job["steps"] if step.get("name") == name
+    )
+    return str(found)
+
+
+def bash(text: str, folder: Path, **environment: str) -> tuple[int, dict[str, str]]:
+    """Exit code and outputs of a step."""
+    outputs = folder / "outputs.txt"
+    outputs.write_text("")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SMALLSCALE_")}
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
+        cwd=folder,
+        env={**kept, **environment, "GITHUB_OUTPUT": str(outputs), "GITHUB_ACTIONS": "true"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = [line.split("=", 1) for line in outputs.read_text().splitlines()]
+    return done.returncode, dict(lines)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The action in a folder of its own, with the environment that its first step would make."""
+    action = tmp_path / "checkout" / ".github" / "actions" / "gate"
+    action.mkdir(parents=True)
+    command = tmp_path / "checkout" / ".venv" / "bin" / "smallscale"
+    command.parent.mkdir(parents=True)
+    command.symlink_to(Path(sys.executable).with_name("smallscale"))
+    return action
+
+
+@pytest.mark.parametrize(("wrong", "code", "verdict"), [(0.2, 0, "PASS"), (0.8, 1, "REGRESSED")])
+def test_the_gate_step_sets_outputs_and_fails_like_the_verdict(
+    tmp_path: Path, checkout: Path, wrong: float, code: int, verdict: str
+) -> None:
+    replayed.make_configs(tmp_path)
+    replayed.make_run(tmp_path, "base", epochs=4)
+    replayed.make_run(tmp_path, "new", wrong=wrong, seed=0).rename(tmp_path / "stored/it's new")
+    found, outputs = bash(
+        script(".github/actions/gate/action.yml", "Evaluate"),
+        tmp_path,
+        GITHUB_ACTION_PATH=str(checkout),
+        RUNNER_TOOL_CACHE=str(tmp_path),
+        MODEL="stored/it's new",
+        SMALLSCALE_SUITE="tiny",
+        SMALLSCALE_PROFILE="slow",
+        SMALLSCALE_GATE="",
+        SMALLSCALE_BASELINE="stored/base",
+        SMALLSCALE_DEADLINE="5",
+        SMALLSCALE_RUNS="runs",
+    )
+    assert found == code
+    assert outputs["exit-code"] == str(code)
+    assert outputs["verdict"] == verdict
+    assert (tmp_path / outputs["report"]).is_file()
+
+
+def test_a_hostile_model_name_is_only_a_name(tmp_path: Path, checkout: Path) -> None:
+    found, outputs = bash(
+        script(".github/actions/gate/action.yml", "Evaluate"),
+        tmp_path,
+        GITHUB_ACTION_PATH=str(checkout),
+        RUNNER_TOOL_CACHE=str(tmp_path),
+        MODEL='--help"; touch owned; $(touch owned)\nverdict=PASS',
+        SMALLSCALE_PROFILE="replay",
+    )
+    assert found != 0
+    assert "verdict" not in outputs
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("base", "spec"),
+    [("", ""), ("main", "git:origin/main"), ("refs/heads/release/1", "git:origin/release/1")],
+)
+def test_the_baseline_is_that_of_the_target_branch(tmp_path: Path, base: str, spec: str) -> None:
+    text = script(".github/workflows/eval.yml", "Choose the baseline")
+    code, outputs = bash(text, tmp_path, BASE=base, RUN="smoke vllm org/model@v1\nx=y")
+    assert code == 0
+    assert outputs == {"baseline": spec, "artifact": "smallscale-smoke-vllm-org-model-v1-x-y"}
+
+
+def test_calibrate_fails_when_one_baseline_does(tmp_path: Path) -> None:
+    """The step's loop alone: a stand-in for the command, whose own tests are elsewhere."""
+    command = tmp_path / ".venv" / "bin" / "smallscale"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\necho "asked for $2"\ncase "$2" in *bad*) exit 1; esac\n')
+    command.chmod(0o755)
+    summary = tmp_path / "summary.md"
+    text = script(".github/workflows/calibrate.yml", "Calibrate")
+    for models, code in (((), 0), (("good",), 0), (("good", "bad", "better"), 1)):
+        for model in models:
+            folder = tmp_path / "baselines" / "smoke" / "vllm" / model
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "baseline.json").write_text("{}")
+        assert bash(text, tmp_path, GITHUB_STEP_SUMMARY=str(summary))[0] == code
+    assert summary.read_text().count("asked for baselines/smoke/vllm/") == 4
