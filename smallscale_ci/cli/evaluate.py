@@ -50,8 +50,9 @@ def evaluate(
     """
     from smallscale_ci import pipeline
     from smallscale_ci.cli.deadline import within
-    from smallscale_ci.cli.github import published
+    from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
     from smallscale_ci.cli.verdicts import show
+    from smallscale_ci.errors import RunInterruptedError
     from smallscale_ci.resolve import Request
 
     settings = context.settings(runs=runs, baselines=baselines, engine_python=engine_python)
@@ -71,8 +72,12 @@ def evaluate(
     with within(deadline), context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
         display.say(f"run folder: {plan.run.path}")
-        with published(context, plan.run):
+        try:
             evaluation = pipeline.evaluate(plan, _baseline(plan), settings, display)
+        except RunInterruptedError:
+            tell_interrupted(context, plan.run)
+            raise
+    tell_evaluation(context, evaluation)
     return show(context, evaluation, plan.config.gate)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +14,8 @@ from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
     from smallscale_ci.errors import SmallscaleError
-    from smallscale_ci.publish import Job
+    from smallscale_ci.pipeline import Evaluation
+    from smallscale_ci.publish import Job, Page
     from smallscale_ci.runfolder import RunFolder
 
 
@@ -75,7 +74,7 @@ def publish(
     folder = open_run(run)
     page = github.page(folder)
     if summary:
-        _show(context, job, folder)
+        _show(context, job, page, folder)
     address = ""
     number = pull_request or job.pull_request
     token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
@@ -117,21 +116,24 @@ def init(
         context.out.say(f"→ {line}")
 
 
-@contextmanager
-def published(context: Context, run: RunFolder) -> Iterator[None]:
-    """Publish ``run`` when what is inside ends or is interrupted, if this is a GitHub job."""
+def tell_evaluation(context: Context, evaluation: Evaluation) -> None:
+    """Publish what ``eval`` came to, if this is a GitHub job."""
     from smallscale_ci import publish as github
-    from smallscale_ci.errors import RunInterruptedError
+    from smallscale_ci.report import markdown
 
     job = github.job(os.environ)
-    try:
-        yield
-    except RunInterruptedError:
-        if job is not None and (run.report / "report.md").exists():
-            _show(context, job, run)
-        raise
     if job is not None:
-        _show(context, job, run)
+        data = evaluation.report
+        _show(context, job, github.Page(markdown.render(data), data), evaluation.run)
+
+
+def tell_interrupted(context: Context, run: RunFolder) -> None:
+    """Publish how far an interrupted run came, if this is a GitHub job."""
+    from smallscale_ci import publish as github
+
+    job = github.job(os.environ)
+    if job is not None and (run.report / "report.md").exists():
+        _show(context, job, github.page(run), run)
 
 
 def tell_failure(context: Context, error: SmallscaleError) -> None:
@@ -145,17 +147,17 @@ def tell_failure(context: Context, error: SmallscaleError) -> None:
         github.summarise(job, markdown)
 
 
-def _show(context: Context, job: Job, run: RunFolder) -> None:
+def _show(context: Context, job: Job, page: Page, run: RunFolder | None) -> None:
+    """Annotations, step summary and outputs. ``run`` is ``None`` when no folder was written."""
     from smallscale_ci import publish as github
 
-    page = github.page(run)
     context.out.commands(page.annotations)
     if not github.summarise(job, page.markdown):
         context.out.say("no step summary: GITHUB_STEP_SUMMARY is not set.")
     verdict = page.data.verdict
     values = {
         "verdict": verdict.kind.value if verdict else "",
-        "run": str(run.path),
-        "report": str(run.report / "report.html"),
+        "run": str(run.path) if run else "",
+        "report": str(run.report / "report.html") if run else "",
     }
     github.outputs(job, values)

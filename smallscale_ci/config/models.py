@@ -185,6 +185,6 @@ class RunConfig(NamedConfig):
     profile: EngineProfile
     gate: GatePolicy
     baseline: str  # as --baseline takes it; "none" for a run that is not compared
-    epochs: Annotated[int, Field(ge=1)]  # at least so many before the first decision
+    epochs: Annotated[int, Field(ge=1)]  # of the suite; so many before the first decision
     max_epochs: Annotated[int, Field(ge=1)]
     gpus: tuple[str, ...] = ()

@@ -206,6 +206,20 @@ def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
     return chart.svg(f"{metric.value.capitalize()} of successive runs")
 
 
+def power(curves: Sequence[tuple[str, float, float]], unchanged: float) -> str:
+    """Chance of REGRESSED over the true loss in margins, one line for each metric.
+
+    ``curves`` are (metric, loss, chance); ``unchanged`` is the chance at no loss.
+    """
+    chart = _Chart({"x_title": "true loss, in margins", "y_title": "REGRESSED, %"})
+    for metric in dict.fromkeys(name for name, _, _ in curves):
+        points = [(0.0, 100 * unchanged)]
+        points += [(loss, 100 * chance) for name, loss, chance in curves if name == metric]
+        chart.line(metric, points)
+        chart.dots(metric, [(x, y, f"{metric}: {y:.0f} % at {x:g}") for x, y in points])
+    return chart.svg("chance of REGRESSED by true loss")
+
+
 def _cross(chart: _Chart, name: str, tokens: Estimate, accuracy: Estimate) -> None:
     x, y = tokens.value, 100 * accuracy.value
     if all(map(math.isfinite, (tokens.low, tokens.high, accuracy.low, accuracy.high))):

@@ -34,6 +34,23 @@ class Suite:
         known = ", ".join(task.name for task in self.tasks)
         raise UsageError(f"The suite {self.name} has no task '{name}'.", f"It has: {known}.")
 
+    @property
+    def samples_per_epoch(self) -> int:
+        """How many samples one epoch of the suite has."""
+        return sum(1 for _ in self.plan(range(1)))
+
+    def plan(self, epochs: range) -> Iterator[tuple[Problem, int]]:
+        """Every (problem, sample_index) of ``epochs``, epoch by epoch, each in the suite's order.
+
+        One epoch of the suite holds ``task.epochs`` samples of each problem of a task.
+        """
+        repeats = {task.name: task.epochs for task in self.tasks}
+        for epoch in epochs:
+            for problem in self.problems:
+                times = repeats[problem.task]
+                for index in range(epoch * times, (epoch + 1) * times):
+                    yield problem, index
+
     def of(self, task: str) -> Iterator[Problem]:
         """The problems of one task."""
         return (problem for problem in self.problems if problem.task == task)

@@ -1,0 +1,204 @@
+"""``plan`` and ``calibrate``: what the gate can resolve, and whether it keeps its word."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.baselines import Baseline
+    from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.report.planning import Share
+    from smallscale_ci.resolve import Settings
+
+_Trials = Annotated[
+    int,
+    typer.Option("--trials", min=1, envvar="SMALLSCALE_TRIALS", help="Simulated runs of a kind."),
+]
+_RandomSeed = Annotated[
+    int, typer.Option("--seed", min=0, envvar="SMALLSCALE_SEED", help="Seed of the simulation.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    command(app, "plan", "smallscale plan --suite smoke --profile vllm-cpu")(plan)
+    command(app, "calibrate", "smallscale calibrate baselines/smoke/vllm-cpu/smollm2")(calibrate)
+
+
+def plan(
+    context: Context,
+    model: options.Model = None,
+    suite: options.Suite = "smoke",
+    profile: options.Profile = "vllm-cpu",
+    gate: options.Gate = None,
+    baseline: options.BaselineSpec = "auto",
+    max_epochs: options.MaxEpochs = None,
+    trials: _Trials = 200,
+    seed: _RandomSeed = 0,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", envvar="SMALLSCALE_PLOT", help="Write the curves as SVG."),
+    ] = None,
+    baselines: options.Baselines = None,
+) -> None:
+    """Say what a suite can resolve.
+
+    Before any GPU is used: the chances of each verdict, the smallest detectable loss, expected
+    epochs, tokens and hours, and the margins that this budget can hold.
+    """
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.plan import plan as work_out
+
+    settings = context.settings(baselines=baselines)
+    config = load(SuiteConfig, suite, settings.roots)
+    policy = _policy(gate or config.gate, max_epochs, settings)
+    stored = _baseline(config, profile, model, baseline, settings)
+    found = work_out(
+        stored.samples,
+        policy,
+        trials=trials,
+        seed=seed,
+        gpu_seconds_per_token=_seconds_per_token(stored),
+    )
+    if plot is not None:
+        from smallscale_ci.report import charts
+
+        curves = [(d.metric.value, d.loss, d.regressed.value) for d in found.detections]
+        plot.write_text(charts.power(curves, found.regressed.value), encoding="utf-8")
+    if context.json:
+        context.out.json(asdict(found))
+        return
+    from smallscale_ci.report import planning
+
+    out = context.out
+    unchanged = _Unchanged(found.passed, found.regressed, found.epochs)
+    out.table(planning.COLUMNS, planning.outcome_rows([unchanged, *found.detections]))
+    out.result("")
+    out.table(("found 8 times in 10", "loss of"), planning.detectable_rows(found.detectable))
+    out.result("")
+    held = f"held in {found.max_epochs} epochs"
+    out.table(("task", "metric", "margin", held), planning.margin_rows(found.holdable))
+    hours = "" if found.gpu_hours is None else f", {found.gpu_hours:.2g} engine hours"
+    out.result(
+        f"\nAn unchanged model takes {found.epochs:.2f} epochs, {found.tokens:,.0f} tokens{hours} "
+        f"(policy {found.policy}, baseline {stored.name} of {found.baseline_epochs} epochs, "
+        f"{found.trials} trials)."
+    )
+    for warning in found.warnings:
+        out.error(warning, "")
+
+
+def calibrate(
+    context: Context,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Run folders, baseline folders or samples files of one model.",
+            show_default=False,
+        ),
+    ],
+    gate: options.Gate = None,
+    trials: _Trials = 500,
+    seed: _RandomSeed = 0,
+    baseline_epochs: Annotated[
+        int,
+        typer.Option(
+            "--baseline-epochs",
+            min=1,
+            envvar="SMALLSCALE_BASELINE_EPOCHS",
+            help="Epochs of the pseudo-baselines.",
+        ),
+    ] = 8,
+) -> int:
+    """Check that the gate keeps its error rates.
+
+    Stored runs are resampled, within problems, into pairs of pseudo-runs with and without injected
+    losses. Exits 1 when the false alarms or misses exceed what the policy promises.
+    """
+    from smallscale_ci.baselines import load
+    from smallscale_ci.calibrate import calibrate as measure
+    from smallscale_ci.errors import EXIT_REGRESSED, UsageError
+    from smallscale_ci.report import planning
+
+    missing = [str(path) for path in runs if not path.exists()]
+    if missing:
+        raise UsageError(f"there is no {', '.join(missing)}.", "Give runs, baselines or files.")
+    stored = [load(path) for path in runs]
+    settings = context.settings()
+    policy = _policy(gate or _own_gate(stored[0], settings), None, settings)
+    samples = [side.samples for side in stored]
+    found = measure(samples, policy, trials=trials, seed=seed, baseline_epochs=baseline_epochs)
+    if context.json:
+        context.out.json(asdict(found))
+    else:
+        rows = planning.outcome_rows(found.scenarios)
+        marked = [
+            (*row, "ok" if scenario.holds else "BROKEN")
+            for row, scenario in zip(rows, found.scenarios, strict=True)
+        ]
+        context.out.table((*planning.COLUMNS, "levels"), marked)
+        for reason in found.reasons:
+            context.out.error(reason, "")
+        held = "keeps its levels" if found.holds else "does NOT keep its levels"
+        context.out.result(
+            f"\nThe policy {found.policy} {held} on {found.problems} problems, "
+            f"{found.stored_epochs} stored samples each."
+        )
+    return 0 if found.holds else EXIT_REGRESSED
+
+
+@dataclass(frozen=True)
+class _Unchanged:
+    """The unchanged model as a row of the plan's table."""
+
+    passed: Share
+    regressed: Share
+    epochs: float
+    metric: None = None
+    loss: float = 0.0
+
+
+def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy:
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.models import GatePolicy
+
+    policy = load(GatePolicy, name, settings.roots)
+    return policy if max_epochs is None else policy.model_copy(update={"max_epochs": max_epochs})
+
+
+def _own_gate(stored: Baseline, settings: Settings) -> str:
+    """The policy of the suite that a run belongs to; ``default`` for a bare file."""
+    from smallscale_ci.config.load import load, names
+    from smallscale_ci.config.models import SuiteConfig
+
+    suite = (stored.manifest or {}).get("suite", {}).get("name")
+    if suite in names(SuiteConfig, settings.roots):
+        return load(SuiteConfig, suite, settings.roots).gate
+    return "default"
+
+
+def _baseline(
+    config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
+) -> Baseline:
+    from smallscale_ci.baselines import Place, resolve
+    from smallscale_ci.checkpoint import name_of
+
+    reference = config.reference.get(profile)
+    name = name_of(model) if model else reference or "unknown"
+    return resolve(spec, Place(config.name, profile, name, reference), settings.baselines)
+
+
+def _seconds_per_token(stored: Baseline) -> float | None:
+    """Engine seconds of all GPUs for a token, from the baseline's own run."""
+    manifest = stored.manifest or {}
+    timings, tokens = manifest.get("timings", {}), manifest.get("tokens", {}).get("completion")
+    seconds = timings.get("gpu_s") or timings.get("generate_s")
+    return seconds / tokens if seconds and tokens else None
