@@ -1,8 +1,11 @@
 """What GitHub is told, against a real HTTP server that speaks the endpoints in question."""
 
 import json
+import re
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,6 +13,7 @@ import replayed
 
 from smallscale_ci import publish
 from smallscale_ci.errors import DataError, InvalidError, UsageError
+from smallscale_ci.report import markdown
 from smallscale_ci.report.markdown import SUMMARY_LIMIT
 from smallscale_ci.runfolder import RunFolder
 
@@ -293,3 +297,22 @@ def test_a_deadline_ends_the_run_with_a_report(place, tmp_path):
     (run,) = (tmp_path / "runs").iterdir()
     assert "INTERRUPTED" in (run / "report" / "report.md").read_text()
     assert "INTERRUPTED" in (tmp_path / "summary.md").read_text()
+
+
+def test_hostile_names_break_out_of_nothing(tmp_path):
+    # A helper of the report's tests, which lies in their folder.
+    sys.path.insert(0, str(Path(__file__).parent / "report"))
+    import report_examples
+
+    data = report_examples.hostile_report()
+    shown = publish.Page(markdown.render(data), data)
+    assert re.fullmatch(r"<!-- smallscale-ci [A-Za-z0-9._-]+/[A-Za-z0-9._-]+ -->", shown.mark)
+    assert shown.mark.count("-->") == 1
+    lines = shown.annotations.splitlines()
+    assert all(line.startswith("::error title=") for line in lines)
+    job = publish.job(environment(tmp_path))
+    publish.outputs(job, {"run": report_examples.HOSTILE})
+    assert job.output.read_bytes().count(b"\n") == 1
+    summary, command = publish.failure(DataError(report_examples.HOSTILE, report_examples.HOSTILE))
+    assert "<script" not in summary
+    assert command.count("\n") == 1
