@@ -21,11 +21,14 @@ from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.gate import decide, refuse
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.order import arrange
+from smallscale_ci.generate.planned import Planned
 from smallscale_ci.generate.progress import Tracker
-from smallscale_ci.generate.scheduler import Limits, Scheduler
+from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_replay
 from smallscale_ci.ids import file_hash
-from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judged import Judged
+from smallscale_ci.judges.interface import JudgeSpec, Ruling, Service
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
@@ -37,7 +40,6 @@ from smallscale_ci.resolve import Plan, Settings
 from smallscale_ci.runfolder import RUNNING, RunFolder, read_json, write_json
 from smallscale_ci.session import (
     REPLAYED,
-    Judged,
     Observer,
     Session,
     begin,
@@ -103,14 +105,16 @@ def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: boo
         _rounds(current, settings, None)
 
 
-def judge(run: RunFolder, suite: Suite, observer: Observer) -> None:
+def judge(
+    run: RunFolder, suite: Suite, observer: Observer, service: Service | None = None
+) -> None:
     """Judge a run's generations (again), and write its judgements and summary."""
     _refuse_other_suite(run, suite)
     tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
     tracker.phase = "judging"
-    judged = Judged(suite)
-    with JudgePool(_JUDGES) as pool:
-        stream = JudgeStream(pool, suite.problems, judge_specs(suite))
+    judged = Judged(suite, run.path)
+    specs = judge_specs(suite)
+    with JudgeStream(suite.problems, specs, workers=_JUDGES, service=service) as stream:
         for generation in tables.generations(run.generations):
             tracker.generated(generation)
             stream.feed(generation)
@@ -210,18 +214,23 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
     profile = config.profile
     limits = Limits(profile.start_timeout_s, profile.stall_timeout_s)
     job, runtime = _job(plan), resolve.runtime(plan, settings)
+    specs = judge_specs(plan.suite) if current.judging else {}
     with (
+        JudgeStream(
+            plan.suite.problems, specs, workers=_JUDGES, service=settings.service
+        ) as stream,
         Scheduler(current.folder, runtime, job, ranks=profile.ranks, limits=limits) as scheduler,
-        JudgePool(_JUDGES) as pool,
     ):
         current.scheduler = scheduler
-        stream = JudgeStream(pool, plan.suite.problems, judge_specs(plan.suite))
         current.observer.say(f"loading {config.model} with {profile.engine}")
         _epochs(current, scheduler, stream, range(config.epochs))
         verdict = _decide(current, baseline)
         for epoch in range(config.epochs, config.max_epochs):
             if _is_closed(verdict, config.gate):
                 break
+            spent = _spent_budget(current)
+            if spent and verdict is not None:
+                return replace(verdict, notes=(*verdict.notes, spent))
             _epochs(current, scheduler, stream, range(epoch, epoch + 1))
             verdict = _decide(current, baseline)
     return verdict
@@ -229,14 +238,11 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
 
 def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs: range) -> None:
     """One more sample of every problem for each epoch, judged while others are generated."""
-    plan, tracker = current.plan, current.tracker
-    seed = plan.sampling.seed
-    planned = list(prompts.build(plan.suite, epochs, seed))
+    tracker = current.tracker
+    planned = _planned(current, epochs)
     current.begun = epochs.stop
     tracker.extend(len(planned), epochs.stop)
-    expected = _expected(plan.baseline)
-    ordered = arrange(planned, plan.config.profile.order, seed=seed, expected=expected)
-    for generations in scheduler.run(ordered):
+    for generations in scheduler.run(planned):
         if scheduler.ready:
             tracker.start()
         for generation in generations:
@@ -247,6 +253,19 @@ def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs:
         current.observer.progress(tracker.snapshot())
     _take(stream.drain(), current.judged, tracker)
     current.epochs = epochs.stop
+
+
+def _planned(current: Session, epochs: range) -> Planned:
+    """The samples of ``epochs`` in the profile's order."""
+    plan, places = current.plan, current.judged.places
+    suite, seed = plan.suite, plan.sampling.seed
+    problems = {problem.id: problem for problem in suite.problems}
+    for problem in suite.problems if epochs.start == 0 else ():
+        prompts.one(suite, problem, 0, seed)  # a template that fits no problem is told at once
+    numbers = places.numbers((problem.id, index) for problem, index in suite.plan(epochs))
+    expected, order = _expected(plan.baseline), plan.config.profile.order
+    ordered = arrange(numbers, order, places=places, seed=seed, expected=expected)
+    return Planned(places, ordered, lambda key, index: prompts.one(suite, problems[key], index, seed))
 
 
 def _take(pairs: Iterator[tuple[Generation, Judgement]], judged: Judged, tracker: Tracker) -> None:
@@ -271,6 +290,18 @@ def _decide(current: Session, baseline: Baseline | None) -> Verdict | None:
         planned=current.epochs * suite.samples_per_epoch,
         task_order=[task.name for task in suite.tasks],
     )
+
+
+def _spent_budget(current: Session) -> str:
+    """Which budget another epoch like those so far would exceed, as a sentence; empty for none."""
+    config, tracker = current.plan.config, current.tracker
+    share = 1 + 1 / max(current.epochs, 1)
+    tokens, minutes = tracker.tokens * share, tracker.elapsed / 60 * share
+    if config.token_budget is not None and tokens > config.token_budget:
+        return f"The token budget of {config.token_budget:,} does not allow another epoch."
+    if config.time_budget_min is not None and minutes > config.time_budget_min:
+        return f"The time budget of {config.time_budget_min:g} min does not allow another epoch."
+    return ""
 
 
 def _is_closed(verdict: Verdict | None, policy: GatePolicy) -> bool:

@@ -17,6 +17,7 @@ from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.generate.interface import Runtime, assign_gpus
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.ids import run_id
+from smallscale_ci.judges.interface import Service
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.runfolder import RunFolder, open_run
 from smallscale_ci.suite.local import load_suite
@@ -36,6 +37,7 @@ class Settings:
     baselines: Path
     environment: Mapping[str, str]
     engine_python: Path | None = None
+    service: Service | None = None  # that language models judge with
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Request:
     baseline: str = "auto"
     epochs: int | None = None
     max_epochs: int | None = None
+    token_budget: int | None = None
+    time_budget_min: float | None = None
     seed: int | None = None
     ranks: int | None = None
     tensor_parallel: int | None = None
@@ -149,6 +153,8 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
         baseline=request.baseline,
         epochs=epochs,
         max_epochs=most,
+        token_budget=request.token_budget,
+        time_budget_min=request.time_budget_min,
         gpus=request.gpus,
     )
 

@@ -19,10 +19,10 @@ from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_generations
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import file_hash
+from smallscale_ci.judged import Judged
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.provenance import Manifest
-from smallscale_ci.records import Generation, Judgement
 from smallscale_ci.report.records_json import summary_json
 from smallscale_ci.resolve import Plan
 from smallscale_ci.runfolder import (
@@ -30,7 +30,6 @@ from smallscale_ci.runfolder import (
     FAILED,
     INTERRUPTED,
     RunFolder,
-    samples_from_rows,
     write_json,
 )
 from smallscale_ci.samples import Samples
@@ -51,48 +50,6 @@ class Observer(Protocol):
     def progress(self, progress: Progress) -> None:
         """The run is this far; called several times a second."""
         ...
-
-
-class Judged:
-    """Judgements as they come, and the samples they make."""
-
-    def __init__(self, suite: Suite) -> None:
-        self._clusters = {problem.id: problem.cluster for problem in suite.problems}
-        self._places = {problem.id: place for place, problem in enumerate(suite.problems)}
-        self._pairs: list[tuple[Judgement, int, str]] = []  # with tokens and finish reason
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def add(self, generation: Generation, judgement: Judgement) -> None:
-        """One more."""
-        finish = generation.finish_reason.value
-        self._pairs.append((judgement, generation.completion_tokens, finish))
-
-    def samples(self, name: str) -> Samples:
-        """The columns that statistics are computed on."""
-        rows = [
-            (j.task, j.problem_id, j.sample_index, j.outcome.value, tokens, finish,
-             self._clusters[j.problem_id])
-            for j, tokens, finish in self._sorted()
-        ]  # fmt: skip
-        return samples_from_rows(rows, name)
-
-    def keys(self) -> list[tuple[str, int]]:
-        """(problem_id, sample_index) of all, epoch by epoch in the suite's order."""
-        return [(j.problem_id, j.sample_index) for j, _, _ in self._sorted()]
-
-    def write(self, path: Path, predecessor: str) -> None:
-        """Write ``judgements.parquet``."""
-        rows = (
-            tables.judgement_row(judgement, self._clusters[judgement.problem_id])
-            for judgement, _, _ in self._sorted()
-        )
-        tables.write(path, tables.JUDGEMENTS, rows, predecessor)
-
-    def _sorted(self) -> list[tuple[Judgement, int, str]]:
-        self._pairs.sort(key=lambda p: (p[0].sample_index, self._places[p[0].problem_id]))
-        return self._pairs
 
 
 @dataclass
@@ -120,7 +77,7 @@ class Session:
         manifest = {**self.manifest, "status": status}
         if self.scheduler is not None:
             manifest = _with_engine(manifest, self.plan, self.scheduler)
-            manifest["warnings"] = list(self.scheduler.warnings)
+            manifest["warnings"] = list(self.scheduler.ranks.warnings)
         snapshot = self.tracker.snapshot()
         manifest["epochs"] = self.epochs
         manifest["planned"] = snapshot.total
@@ -134,8 +91,13 @@ class Session:
         seed = self.plan.sampling.seed
         planned = prompts.build(suite, range(self.begun), seed)
         prompts.write(planned, run.prompts, suite.hash)
-        keys: Any = self.judged.keys() if self.judging else _keys(self.plan, self.begun)
-        write_generations(run.work, run.generations, keys, file_hash(run.prompts))
+        places = self.judged.places
+        if self.judging:
+            numbers = self.judged.numbers()
+        else:
+            plan = suite.plan(range(self.begun))
+            numbers = places.numbers((problem.id, index) for problem, index in plan)
+        write_generations(run.work, run.generations, places, numbers, file_hash(run.prompts))
         if self.judging and len(self.judged):
             write_judged(run, self.judged, suite)
         self.refresh_manifest(status)
@@ -157,14 +119,17 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
     with _storage_errors(run), WorkFolder(run.work) as folder:
         run.refuse_complete()  # another process may have ended it a moment ago
         current = Session(
-            plan, folder, observer, begin(plan), Tracker(0), Judged(plan.suite), judging
+            plan, folder, observer, begin(plan), Tracker(0), Judged(plan.suite, run.path), judging
         )
         try:
             run.config.write_text(load.dump(plan.config), encoding="utf-8")
+            if run.manifest.is_file():  # a resumed run is as old as its beginning
+                current.manifest["created"] = run.read_manifest()["created"]
             write_json(run.manifest, current.manifest)
             yield current
             current.write(COMPLETE)
         except KeyboardInterrupt as error:
+            current.refresh_manifest(INTERRUPTED)  # at once: what follows may take a CI too long
             current.write(INTERRUPTED)
             done = current.tracker.snapshot()
             command = "eval" if plan.baseline else "generate"
@@ -206,8 +171,7 @@ def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> Samples:
 def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
     """The judge of each task and its options."""
     return {
-        task.name: JudgeSpec(task.judge.name, task.judge.extract, task.judge.timeout_s)
-        for task in suite.tasks
+        task.name: JudgeSpec(**task.judge.model_dump()) for task in suite.tasks
     }
 
 
@@ -238,12 +202,12 @@ def begin(plan: Plan) -> Manifest:
 
 def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
     """Engine, prompt hash and speed; of the replayed run itself where outputs are replayed."""
-    statuses = scheduler.rank_status()
+    statuses = scheduler.ranks.status()
     if plan.config.profile.engine == "replay":
         source = RunFolder(plan.checkpoint.path).read_manifest()
         manifest = {**manifest, **{key: source[key] for key in ("engine", "prompts", "machine")}}
     else:
-        manifest = provenance.with_engine(manifest, scheduler.info())
+        manifest = provenance.with_engine(manifest, scheduler.ranks.info())
         hashed = provenance.prompts_hash(scheduler.prompt_hashes)
         manifest["prompts"] = {"hash": hashed}
     return {**manifest, **speed(statuses, scheduler, plan)}
@@ -258,7 +222,7 @@ def speed(
     tokens = sum(scheduler.tokens.values())
     busy = {rank: float(status.get("busy_s", 0.0)) for rank, status in statuses.items()}
     gpus = len(busy) * profile.tensor_parallel
-    on_gpu = scheduler.info().get("device", "cpu") not in {"cpu", "none"}
+    on_gpu = scheduler.ranks.info().get("device", "cpu") not in {"cpu", "none"}
     gpu_s = seconds * gpus if on_gpu else 0.0
     timings: dict[str, Any] = {
         "start_s": round(scheduler.seconds_to_ready, 2),
@@ -271,10 +235,6 @@ def speed(
         timings["cost"] = round(gpu_s / 3600 * profile.price_per_gpu_hour, 4)
     by_rank = {str(rank): count for rank, count in sorted(scheduler.tokens.items())}
     return {"timings": timings, "tokens": {"completion": tokens, "by_rank": by_rank}}
-
-
-def _keys(plan: Plan, epochs: int) -> Iterator[tuple[str, int]]:
-    return ((problem.id, index) for problem, index in plan.suite.plan(range(epochs)))
 
 
 def _now() -> datetime:

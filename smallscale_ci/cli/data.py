@@ -26,6 +26,7 @@ class SchemaName(StrEnum):
     SUITE = "suite"
     ENGINE = "engine"
     GATE = "gate"
+    VERDICT = "verdict"
 
 
 def register(app: typer.Typer) -> None:
@@ -189,10 +190,11 @@ def schema(
     context: Context,
     name: Annotated[SchemaName, typer.Argument(help="Which configuration.", show_default=False)],
 ) -> None:
-    """Print a configuration's JSON schema."""
+    """Print the JSON schema of a file."""
     from smallscale_ci.config.schema import schema as of
+    from smallscale_ci.report.records_json import verdict_schema
 
-    context.out.json(of(name.value))
+    context.out.json(verdict_schema() if name is SchemaName.VERDICT else of(name.value))
 
 
 _PINNED = {

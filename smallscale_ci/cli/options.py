@@ -63,6 +63,26 @@ MaxEpochs = Annotated[
         show_default="the policy's",
     ),
 ]
+TokenBudget = Annotated[
+    int | None,
+    typer.Option(
+        "--token-budget",
+        min=1,
+        envvar="SMALLSCALE_TOKEN_BUDGET",
+        help="Add no epoch that would exceed so many completion tokens.",
+        show_default=False,
+    ),
+]
+TimeBudget = Annotated[
+    float | None,
+    typer.Option(
+        "--time-budget",
+        min=0.01,
+        envvar="SMALLSCALE_TIME_BUDGET",
+        help="Add no epoch that would end after so many minutes.",
+        show_default=False,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(

@@ -54,6 +54,17 @@ class JudgeConfig(Config):
     name: Literal["math", "mcq", "code", "llm"]
     extract: tuple[Literal["boxed", "stated", "last-number", "letter"], ...] = ("boxed", "stated")
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    model: str = ""  # llm: the model that is asked, as its service calls it
+    request: dict[str, Any] = {}  # llm: more of each request; null takes a default out
+    rule: Literal["math", "mcq"] | None = None  # llm: count its agreement with this judge
+
+    @model_validator(mode="after")
+    def _only_llm_has_a_model(self) -> JudgeConfig:
+        if self.name == "llm" and not self.model:
+            raise ValueError("an llm judge needs the name of its model")
+        if self.name != "llm" and (self.model or self.request or self.rule):
+            raise ValueError("model, request and rule are options of the llm judge alone")
+        return self
 
 
 class PromptConfig(Config):
@@ -172,6 +183,19 @@ class GatePolicy(NamedConfig):
     min_judged: Fraction = 0.99  # share of planned samples that must not be ERRORED or missing
     allow: tuple[str, ...] = ()  # manifest keys that may differ
 
+    @model_validator(mode="after")
+    def _does_not_contradict_itself(self) -> GatePolicy:
+        every = (self.margins, *self.task_margins.values())
+        if not any(m.accuracy or m.tokens or m.truncation for m in every):
+            raise ValueError("all margins are off, so the policy gates nothing")
+        extends = self.on_inconclusive == "extend" or "max_epochs" not in self.model_fields_set
+        if self.max_epochs > 1 and not extends:
+            raise ValueError(
+                f"on_inconclusive: {self.on_inconclusive} ends after one look, but max_epochs "
+                f"is {self.max_epochs}; say extend, or leave max_epochs out"
+            )
+        return self
+
 
 class RunConfig(NamedConfig):
     """``config.yaml`` of a run folder: all that was resolved; running it again needs no more."""
@@ -187,4 +211,6 @@ class RunConfig(NamedConfig):
     baseline: str  # as --baseline takes it; "none" for a run that is not compared
     epochs: Annotated[int, Field(ge=1)]  # of the suite; so many before the first decision
     max_epochs: Annotated[int, Field(ge=1)]
+    token_budget: Annotated[int, Field(ge=1)] | None = None  # no epoch begins that would exceed it
+    time_budget_min: Annotated[float, Field(gt=0)] | None = None
     gpus: tuple[str, ...] = ()

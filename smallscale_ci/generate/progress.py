@@ -61,6 +61,11 @@ class Tracker:
             self._correct += outcome is Outcome.CORRECT
 
     @property
+    def tokens(self) -> int:
+        """Completion tokens of all generations so far."""
+        return self._tokens
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the engine was loaded."""
         return 0.0 if self._began is None else self._clock() - self._began

@@ -39,6 +39,32 @@ def summary_json(summary: Summary) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, **plain(asdict(summary))}
 
 
+def verdict_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of what ``verdict_json`` gives."""
+    from pydantic import TypeAdapter  # needed for this alone
+
+    found = TypeAdapter(Verdict).json_schema(mode="serialization")
+    found["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
+    found["required"] = [*found["required"], "schema_version"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_nullable(found),
+        "title": "verdict.json",
+    }
+
+
+def _nullable(schema: Any) -> Any:
+    """``schema`` with every number or null: a number that is not known is ``null``."""
+    if isinstance(schema, list):
+        return [_nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {key: _nullable(value) for key, value in schema.items()}
+    if changed.get("type") == "number":
+        changed["type"] = ["number", "null"]
+    return changed
+
+
 def verdict_from_json(value: Mapping[str, Any]) -> Verdict:
     """The verdict that ``verdict_json`` wrote; ``null`` becomes NaN.
 
