@@ -32,6 +32,7 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 venv: $(CORE_READY) ## Make the core and development environment (.venv)
+	@:
 
 $(CORE_READY):
 	@echo "making $(VENV)" >&2
@@ -42,6 +43,7 @@ $(CORE_READY):
 	@touch $@
 
 engine: $(ENGINE_READY) ## Make the environment of the vLLM CPU engine (.envs, 3.5 GB)
+	@:
 
 $(ENGINE_READY):
 	@echo "making $(ENGINE), a few minutes, once" >&2
