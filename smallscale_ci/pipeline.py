@@ -28,12 +28,11 @@ from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_replay
 from smallscale_ci.ids import file_hash
 from smallscale_ci.judged import Judged
-from smallscale_ci.judges.interface import JudgeSpec, Ruling, Service
-from smallscale_ci.judges.pool import JudgePool
-from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.judges.agreement import Agreement
+from smallscale_ci.judges.interface import JudgeSpec, Service
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.plan import too_fine
-from smallscale_ci.records import Generation, Judgement, Verdict, VerdictKind
+from smallscale_ci.records import Generation, Judgement, Outcome, Prompt, Verdict, VerdictKind
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.report.records_json import verdict_from_json, verdict_json
 from smallscale_ci.resolve import Plan, Settings
@@ -105,9 +104,7 @@ def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: boo
         _rounds(current, settings, None)
 
 
-def judge(
-    run: RunFolder, suite: Suite, observer: Observer, service: Service | None = None
-) -> None:
+def judge(run: RunFolder, suite: Suite, observer: Observer, service: Service | None = None) -> None:
     """Judge a run's generations (again), and write its judgements and summary."""
     _refuse_other_suite(run, suite)
     tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
@@ -121,8 +118,10 @@ def judge(
             _take(stream.ready(), judged, tracker)
             observer.progress(tracker.snapshot())
         _take(stream.drain(), judged, tracker)
+    _tell(stream, observer)
     write_judged(run, judged, suite)
-    write_json(run.manifest, {**run.read_manifest(), "judges": judge_versions(suite)})
+    told = {"judges": judge_versions(suite), **stream.told()}
+    write_json(run.manifest, {**run.read_manifest(), **told})
 
 
 def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:
@@ -187,22 +186,48 @@ def stored(run: RunFolder, suite: Suite | None, root: Path) -> Evaluation:
     return Evaluation(verdict, data, run)
 
 
-def judge_foreign(source: Path, target: Path, name: str, observer: Observer) -> dict[str, int]:
-    """Judge a generation file of another tool into ``target``; counts by outcome."""
-    version, rows = judge_version(name), foreign.read(source)
-    tracker = Tracker(len(rows))
+def judge_foreign(
+    source: Path,
+    target: Path,
+    spec: JudgeSpec,
+    observer: Observer,
+    service: Service | None = None,
+) -> tuple[dict[str, int], Agreement | None]:
+    """Judge a generation file of another tool into ``target``.
+
+    Returns counts by outcome, and the agreement with the judge that ``spec.rule`` names.
+    """
+    samples = foreign.read(source)
+    # A sample with several right answers is a problem for each of them.
+    problems = [
+        sample.problem(spec.name, gold, f"{number} {place}")
+        for number, sample in enumerate(samples)
+        for place, gold in enumerate(sample.golds)
+    ]
+    tracker = Tracker(len(problems))
     tracker.phase = "judging"
-    rulings: dict[int, Ruling] = {}
-    spec = JudgeSpec(name)
-    with JudgePool(_JUDGES) as pool:
-        for number, row in enumerate(rows):
-            pool.submit(number, row.problem(name), row.text, spec)
-            rulings.update(pool.ready())
+    found: dict[int, Judgement] = {}
+
+    def take(pairs: Iterator[tuple[Generation, Judgement]]) -> None:
+        for generation, judgement in pairs:
+            number = int(generation.problem_id.partition(" ")[0])
+            tracker.generated(generation)
+            tracker.judged(judgement.outcome)
+            if number not in found or judgement.outcome is Outcome.CORRECT:
+                found[number] = judgement
+
+    specs = {spec.name: spec}
+    with JudgeStream(problems, specs, workers=_JUDGES, service=service) as stream:
+        for problem in problems:
+            number = int(problem.id.partition(" ")[0])
+            stream.feed(samples[number].generation(problem.id))
+            take(stream.ready())
             observer.progress(tracker.snapshot())
-        rulings.update(pool.drain())
-    ordered = [rulings[number] for number in range(len(rows))]
-    foreign.write(source, target, ordered, version)
-    return dict(Counter(ruling.outcome.value for ruling in ordered))
+        take(stream.drain())
+    judgements = [found[number] for number in range(len(samples))]
+    foreign.write(source, target, samples, judgements)
+    counts = Counter(judgement.outcome.value for judgement in judgements)
+    return dict(counts), stream.agreement.get(spec.name)
 
 
 def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> Verdict | None:
@@ -252,6 +277,8 @@ def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs:
         _take(stream.ready(), current.judged, tracker)
         current.observer.progress(tracker.snapshot())
     _take(stream.drain(), current.judged, tracker)
+    _tell(stream, current.observer)
+    current.manifest = {**current.manifest, **stream.told()}
     current.epochs = epochs.stop
 
 
@@ -265,7 +292,16 @@ def _planned(current: Session, epochs: range) -> Planned:
     numbers = places.numbers((problem.id, index) for problem, index in suite.plan(epochs))
     expected, order = _expected(plan.baseline), plan.config.profile.order
     ordered = arrange(numbers, order, places=places, seed=seed, expected=expected)
-    return Planned(places, ordered, lambda key, index: prompts.one(suite, problems[key], index, seed))
+
+    def build(problem_id: str, index: int) -> Prompt:
+        return prompts.one(suite, problems[problem_id], index, seed)
+
+    return Planned(places, ordered, build)
+
+
+def _tell(stream: JudgeStream, observer: Observer) -> None:
+    for task, agreement in stream.agreement.items():
+        observer.say(f"{task}: {agreement.sentence()}")
 
 
 def _take(pairs: Iterator[tuple[Generation, Judgement]], judged: Judged, tracker: Tracker) -> None:
@@ -317,7 +353,7 @@ def _job(plan: Plan) -> Job:
         write_replay(RunFolder(plan.checkpoint.path).generations, model)
     return Job(
         engine=profile.engine,
-        model=str(model.resolve()),
+        model=plan.place.seen(model, plan.run.work),
         sampling=plan.sampling,
         max_in_flight=profile.max_in_flight,
         tensor_parallel=profile.tensor_parallel,

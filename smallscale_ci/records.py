@@ -110,6 +110,7 @@ class Generation:
     rank: int
     seconds: float
     error: str = ""
+    thinking: bool = False  # the prompt ended inside an open block of thinking
 
 
 @dataclass(frozen=True, slots=True)

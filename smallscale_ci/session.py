@@ -170,15 +170,15 @@ def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> Samples:
 
 def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
     """The judge of each task and its options."""
-    return {
-        task.name: JudgeSpec(**task.judge.model_dump()) for task in suite.tasks
-    }
+    return {task.name: JudgeSpec(**task.judge.model_dump()) for task in suite.tasks}
 
 
 def judge_versions(suite: Suite) -> dict[str, str]:
     """Task → judge with its version and options, as the manifest compares them."""
     return {
-        task.name: f"{judge_version(task.judge.name)} {'+'.join(task.judge.extract)}"
+        task.name: " ".join(
+            (judge_version(task.judge.name), "+".join(task.judge.extract), task.judge.model)
+        ).strip()
         for task in suite.tasks
     }
 

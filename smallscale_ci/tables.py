@@ -30,6 +30,7 @@ GENERATIONS = pa.schema(
         ("rank", pa.int32()),
         ("seconds", pa.float64()),
         ("error", pa.string()),
+        ("thinking", pa.bool_()),  # absent in older files: false
     ],
     metadata={"kind": "generations"},
 )
@@ -148,8 +149,10 @@ def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
 def generations(path: Path) -> Iterator[Generation]:
     """The generations in ``generations.parquet``, in its order."""
     for row in rows(path, "generations"):
-        finish = FinishReason(row.pop("finish_reason"))
-        yield Generation(**{**row, "token_ids": tuple(row["token_ids"]), "finish_reason": finish})
+        row["finish_reason"] = FinishReason(row["finish_reason"])
+        row["token_ids"] = tuple(row["token_ids"])
+        row["thinking"] = bool(row.get("thinking"))
+        yield Generation(**row)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from smallscale_ci.errors import (
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.output import Output
+    from smallscale_ci.judges.interface import Service
     from smallscale_ci.resolve import Settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -72,16 +73,26 @@ class Context:
         roots = (Path(configs),) if configs else ()
         xdg = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         environments = os.environ.get("SMALLSCALE_ENVIRONMENTS")
+        environment = dict(os.environ)
+        key = environment.pop("SMALLSCALE_JUDGE_KEY", "")  # no engine needs to know it
         stored = cwd / "baselines"
+        cache = Path(os.environ.get("SMALLSCALE_CACHE") or xdg / "smallscale")
         return Settings(
             roots=(*roots, *default_roots(cwd)),
-            cache=Path(os.environ.get("SMALLSCALE_CACHE") or xdg / "smallscale"),
+            cache=cache,
             environments=Path(environments) if environments else checkout / ".envs",
             runs=runs or cwd / "runs",
             baselines=baselines or (stored if stored.is_dir() else checkout / "baselines"),
-            environment=dict(os.environ),
+            environment=environment,
             engine_python=engine_python,
+            service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
         )
+
+
+def _service(url: str, key: str, cache: Path) -> Service | None:
+    from smallscale_ci.judges.interface import Service
+
+    return Service(url, key, cache / "judgements") if url else None
 
 
 def command(

@@ -1,4 +1,4 @@
-"""``eval``, ``generate`` and ``judge``: the commands that make runs."""
+"""``eval`` and ``generate``: the commands that make runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     command(app, "eval", "smallscale eval smollm2 --suite smoke --gate smoke")(evaluate)
     command(app, "generate", "smallscale generate smollm2 --suite smoke --epochs 8")(generate)
-    command(app, "judge", "smallscale judge runs/20260131-120000-smoke-smollm2-1a2b")(judge)
 
 
 def evaluate(
@@ -125,53 +124,7 @@ def generate(
         plan = _plan(context, request, settings, resume)
         display.say(f"run folder: {plan.run.path}")
         pipeline.generate(plan, settings, display, judging=not no_judge)
-    _show_run(context, plan.run.path)
-
-
-def judge(
-    context: Context,
-    run: Annotated[
-        Path,
-        typer.Argument(
-            help="A run folder, or a parquet file with model_output and ground_truth or answer.",
-            show_default=False,
-        ),
-    ],
-    judge_name: Annotated[
-        str,
-        typer.Option("--judge", envvar="SMALLSCALE_JUDGE", help="Judge of a foreign file."),
-    ] = "math",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            envvar="SMALLSCALE_OUTPUT",
-            help="Where the judgements of a foreign file go.",
-            show_default="FILE.judged.parquet",
-        ),
-    ] = None,
-) -> None:
-    """Judge a run, or a foreign file, again.
-
-    A foreign file is judged into a new one; the original is never changed.
-    """
-    from smallscale_ci import pipeline
-    from smallscale_ci.runfolder import open_run
-    from smallscale_ci.suite.local import load_suite
-
-    with context.out.watch() as display:
-        if run.is_file():
-            target = output or run.with_name(f"{run.stem}.judged.parquet")
-            counts = pipeline.judge_foreign(run, target, judge_name, display)
-            _show_counts(context, target, counts)
-            return
-        folder = open_run(run)
-        config = folder.read_config()
-        cache = context.settings().cache
-        suite = load_suite(config.suite, Path(config.suite_folder), cache)
-        pipeline.judge(folder, suite, display)
-    _show_run(context, run)
+    show_run(context, plan.run.path)
 
 
 def _gpus(text: str) -> tuple[str, ...]:
@@ -208,7 +161,7 @@ def _baseline(plan: Plan) -> Baseline:
     return plan.baseline
 
 
-def _show_run(context: Context, path: Path) -> None:
+def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
     from smallscale_ci.report.formats import rate, tokens
     from smallscale_ci.runfolder import open_run, read_json
@@ -234,11 +187,3 @@ def _show_run(context: Context, path: Path) -> None:
     ]
     context.out.table(("task", "problems", "epochs", "accuracy", "mean tokens", "truncated"), rows)
     context.out.say(f"written: {path}")
-
-
-def _show_counts(context: Context, target: Path, counts: dict[str, int]) -> None:
-    if context.json:
-        context.out.json({"judged": str(target), "outcomes": counts})
-        return
-    context.out.table(("outcome", "samples"), [(k, str(v)) for k, v in counts.items()])
-    context.out.say(f"written: {target}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smallscale_ci.judges.extract import answer_part, candidates
-from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling, Service
 from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import Problem
 
@@ -18,12 +18,14 @@ class Explanation:
     steps: tuple[tuple[str, str], ...]
 
 
-def explain(problem: Problem, text: str, spec: JudgeSpec) -> Explanation:
+def explain(
+    problem: Problem, text: str, spec: JudgeSpec, service: Service | None = None
+) -> Explanation:
     """Judge ``text`` in this process and say how: extraction, normal forms, deciding rule.
 
     All values are model text or made from it: escape them before they reach a terminal.
     """
-    ruling = judge_for(spec.name).judge(problem, text, spec)
+    ruling = _judge(spec, service).judge(problem, text, spec)
     answer = answer_part(text)
     steps = [("gold", problem.gold)]
     if answer is None:
@@ -38,6 +40,15 @@ def explain(problem: Problem, text: str, spec: JudgeSpec) -> Explanation:
         steps += _options(problem)
     steps += [("decided by", ruling.reason), ("outcome", ruling.outcome.value)]
     return Explanation(ruling, tuple(steps))
+
+
+def _judge(spec: JudgeSpec, service: Service | None) -> Judge:
+    if spec.name != "llm" or service is None:
+        return judge_for(spec.name)
+    from smallscale_ci.judges.llm import LlmJudge
+    from smallscale_ci.judges.service import Client
+
+    return LlmJudge(Client(service))
 
 
 def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:

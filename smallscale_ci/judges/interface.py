@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
 from smallscale_ci.records import Outcome, Problem
 
@@ -15,6 +17,19 @@ class JudgeSpec:
     name: str  # "math", "mcq", …
     extract: tuple[str, ...] = ("boxed", "stated")  # where answers may be found, in this order
     timeout_s: float = 5.0
+    model: str = ""  # llm: the model that is asked
+    request: Mapping[str, Any] = field(default_factory=dict)  # llm: more of each request
+    rule: str | None = None  # llm: the rule judge whose agreement with it is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An OpenAI-compatible endpoint. The key is kept out of every text."""
+
+    url: str
+    key: str = field(default="", repr=False)
+    cache: Path | None = None  # folder of answers that were given before
+    concurrency: int = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,18 @@ def _code() -> Judge:
     return CodeJudge()
 
 
-_FACTORIES: dict[str, Callable[[], Judge]] = {"math": _math, "mcq": _mcq, "code": _code}
+def _llm() -> Judge:
+    from smallscale_ci.judges.llm import LlmJudge
+
+    return LlmJudge()
+
+
+_FACTORIES: dict[str, Callable[[], Judge]] = {
+    "math": _math,
+    "mcq": _mcq,
+    "code": _code,
+    "llm": _llm,
+}
 
 
 @cache

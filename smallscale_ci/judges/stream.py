@@ -3,52 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Self
 
-from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.errors import UsageError
+from smallscale_ci.judges.agreement import Agreement
+from smallscale_ci.judges.interface import JudgeSpec, Ruling, Service
+from smallscale_ci.judges.llm import LlmPool
 from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
 
 _FAILED = (FinishReason.ABORT, FinishReason.ERROR)
+_DECIDED = (Outcome.CORRECT, Outcome.WRONG)
+_OPEN_MARK = "<think>"  # for judges: what the prompt ended with is not in the text
+
+Rulings = Iterator[tuple[tuple[Generation, bool], Ruling]]
 
 
 class JudgeStream:
-    """Judges the generations of a suite's problems with the judge of each task."""
+    """Judges the generations of a suite's problems with the judge of each task.
+
+    Rules decide in worker processes, language models are asked from threads. Use it as a context
+    manager.
+    """
 
     def __init__(
-        self, pool: JudgePool, problems: Iterable[Problem], specs: Mapping[str, JudgeSpec]
+        self,
+        problems: Iterable[Problem],
+        specs: Mapping[str, JudgeSpec],
+        *,
+        workers: int,
+        service: Service | None = None,
     ) -> None:
-        """``specs`` is by task name."""
-        self._pool, self._specs = pool, specs
+        """``specs`` is by task name. Raises ``UsageError`` where one needs a service, without."""
+        self._specs = specs
         self._problems = {problem.id: problem for problem in problems}
         self._versions = {task: judge_version(spec.name) for task, spec in specs.items()}
-        self._failed: list[tuple[Generation, Judgement]] = []
+        self._finished: list[tuple[Generation, Judgement]] = []
+        self._half: dict[tuple[str, int], Outcome] = {}  # of two judges the first one's outcome
+        self.agreement = {task: Agreement() for task, spec in specs.items() if spec.rule}
+        self._pool = JudgePool(workers)
+        self._llm: LlmPool | None = None
+        if any(spec.name == "llm" for spec in specs.values()):
+            if service is None:
+                raise UsageError(
+                    "a language model shall judge, but no judge service is named.",
+                    "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, as "
+                    "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it wants a key.",
+                )
+            self._llm = LlmPool(service)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.close()
+        if self._llm is not None:
+            self._llm.close()
 
     def feed(self, generation: Generation) -> None:
         """Hand in one generation. A failed one needs no judge: it is ERRORED."""
         problem = self._problems[generation.problem_id]
         if generation.finish_reason in _FAILED:
             ruling = Ruling(Outcome.ERRORED, None, generation.error or "the engine failed")
-            self._failed.append((generation, self._judgement(generation, ruling)))
+            self._finished.append((generation, self._judgement(generation, ruling)))
             return
-        self._pool.submit(generation, problem, generation.text, self._specs[problem.task])
+        spec = self._specs[problem.task]
+        text = judged_text(generation.text, thinking=generation.thinking)
+        pool: Any = self._pool if self._llm is None or spec.name != "llm" else self._llm
+        pool.submit((generation, False), problem, text, spec)
+        if spec.rule:
+            rule = JudgeSpec(spec.rule, spec.extract, spec.timeout_s)
+            self._pool.submit((generation, True), problem, text, rule)
 
     def ready(self) -> Iterator[tuple[Generation, Judgement]]:
         """What is judged so far, without waiting."""
-        yield from self._out(self._pool.ready())
+        yield from self._out(self._pool.ready(), self._llm.ready() if self._llm else iter(()))
 
     def drain(self) -> Iterator[tuple[Generation, Judgement]]:
         """All that has not come out yet."""
-        yield from self._out(self._pool.drain())
+        yield from self._out(self._pool.drain(), self._llm.drain() if self._llm else iter(()))
 
-    def _out(
-        self, rulings: Iterator[tuple[Generation, Ruling]]
-    ) -> Iterator[tuple[Generation, Judgement]]:
-        while self._failed:
-            yield self._failed.pop()
-        for generation, ruling in rulings:
-            yield generation, self._judgement(generation, ruling)
+    def told(self) -> dict[str, Any]:
+        """What a manifest says about agreement; empty where no two judges were compared."""
+        found = {task: agreement.record() for task, agreement in self.agreement.items()}
+        return {"judge_agreement": found} if found else {}
+
+    def _out(self, *pools: Rulings) -> Iterator[tuple[Generation, Judgement]]:
+        while self._finished:
+            yield self._finished.pop()
+        for (generation, is_second), ruling in chain(*pools):
+            self._compare(generation, ruling, is_second=is_second)
+            if not is_second:
+                yield generation, self._judgement(generation, ruling)
+
+    def _compare(self, generation: Generation, ruling: Ruling, *, is_second: bool) -> None:
+        """Count the agreement of a sample's two judges once both have decided."""
+        agreement = self.agreement.get(self._problems[generation.problem_id].task)
+        if agreement is None:
+            return
+        key = (generation.problem_id, generation.sample_index)
+        other = self._half.pop(key, None)
+        if other is None:
+            self._half[key] = ruling.outcome
+            return
+        model, rule = (other, ruling.outcome) if is_second else (ruling.outcome, other)
+        if model in _DECIDED and rule is not Outcome.ERRORED:
+            agreement.add(model=model is Outcome.CORRECT, rule=rule is Outcome.CORRECT)
 
     def _judgement(self, generation: Generation, ruling: Ruling) -> Judgement:
         task = self._problems[generation.problem_id].task
@@ -65,3 +128,8 @@ class JudgeStream:
             judge=self._versions[task],
             reason=reason,
         )
+
+
+def judged_text(text: str, *, thinking: bool) -> str:
+    """What a judge sees of a generation whose prompt ended inside an open block of thinking."""
+    return _OPEN_MARK + text if thinking else text

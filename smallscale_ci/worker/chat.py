@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from .adapter import StartError
+
+_TAIL = 32  # tokens: more than any mark and the white space after it
+_OPEN = re.compile(r"(?:<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>)\s*$")
 
 
 class Chat:
@@ -33,11 +37,22 @@ class Chat:
         self.end_ids = _end_ids(Path(model), self._tokenizer.eos_token_id)
 
     def render(self, messages: list[dict[str, str]]) -> list[int]:
-        """Prompt token ids of ``messages`` with the generation prompt added."""
-        ids: Any = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
+        """Prompt token ids of ``messages`` with the generation prompt added.
+
+        Raises ``ValueError`` for what template or tokenizer refuse: a role, half a character.
+        """
+        try:
+            ids: Any = self._tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, tokenize=True, return_dict=False
+            )
+        except Exception as error:  # whatever a checkpoint's own template raises
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(f"the chat template cannot render this prompt: {what}") from error
         return [int(token) for token in ids]
+
+    def opens_thinking(self, prompt_ids: list[int]) -> bool:
+        """Whether a rendered prompt ends inside a block of thinking that its template opened."""
+        return bool(_OPEN.search(self._tokenizer.decode(prompt_ids[-_TAIL:])))
 
 
 def _end_ids(model: Path, tokenizer_end: int | None) -> frozenset[int]:

@@ -53,6 +53,7 @@ class ReplayAdapter:
             value["finish_reason"],
             hashed,
             value.get("error", ""),
+            {"thinking": bool(value.get("thinking"))},
         )
 
     async def close(self) -> None:

@@ -1,57 +1,43 @@
-"""vLLM through its asynchronous engine (``AsyncLLM``)."""
+"""vLLM through its asynchronous engine (``AsyncLLM``).
+
+Written for 0.31.0; what it uses is the same in 0.25.1 (read in its source).
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import Any
 
-from .adapter import (
-    ABORT,
-    ERROR,
-    LENGTH,
-    STOP,
-    Completion,
-    Request,
-    StartError,
-    failed,
-    prompt_hash,
-    without_end,
-)
-from .chat import Chat
-
-_FINISH = {"stop": STOP, "length": LENGTH, "abort": ABORT, "error": ERROR}
+from .adapter import ABORT, ERROR, LENGTH, STOP, Request, StartError
+from .engine import ChatEngine, Output
 
 
-class VllmAdapter:
+class VllmAdapter(ChatEngine):
     """One vLLM engine, tensor parallel inside; all sampling parameters are explicit."""
 
+    finishes = {"stop": STOP, "length": LENGTH, "abort": ABORT, "error": ERROR}  # noqa: RUF012
+
     def __init__(self, job: dict[str, Any]) -> None:
-        self._job = job
-        self._sampling = job["sampling"]
-        self._chat: Chat
+        super().__init__(job)
         self._engine: Any = None
-        self._context = 0
-        self._settings: dict[str, Any] = {}
 
     async def start(self) -> None:
         """Load the model and its tokenizer. Raises ``StartError``."""
-        if self._job.get("deterministic"):
+        if self.job.get("deterministic"):
             os.environ["VLLM_BATCH_INVARIANT"] = "1"
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        trust = bool(self._job.get("trust_remote_code"))
-        self._chat = Chat(self._job["model"], trust_remote_code=trust)
+        self.load_chat()
         args = {
-            "model": self._job["model"],
+            "model": self.job["model"],
             "generation_config": "vllm",
             "load_format": "safetensors",
-            "tensor_parallel_size": self._job.get("tensor_parallel", 1),
-            "trust_remote_code": trust,
+            "tensor_parallel_size": self.job.get("tensor_parallel", 1),
+            "trust_remote_code": self.trust,
             "seed": 0,
             "disable_log_stats": True,
-            **self._job.get("engine_args", {}),
+            **self.job.get("engine_args", {}),
         }
         try:
             engine_args = AsyncEngineArgs(**args)
@@ -62,40 +48,37 @@ class VllmAdapter:
             ) from error
         self._engine = AsyncLLM.from_engine_args(engine_args)
         config = self._engine.vllm_config
-        self._context = int(config.model_config.max_model_len)
-        self._settings = {
+        self.context = int(config.model_config.max_model_len)
+        self.settings = {
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
-            "max_model_len": self._context,
+            "max_model_len": self.context,
             "max_num_seqs": config.scheduler_config.max_num_seqs,
             "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
             "prefix_caching": bool(config.cache_config.enable_prefix_caching),
+            "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
+            "eager": bool(config.model_config.enforce_eager),
+            "quantization": str(config.model_config.quantization or ""),
             "tensor_parallel": config.parallel_config.tensor_parallel_size,
+            "attention_backend": _attention_backend(config),
+            "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT") == "1",
         }
 
-    async def generate(self, request: Request) -> Completion:
-        """Generate one sample; a prompt without room in the context is an ERROR completion."""
+    async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
+        """Generate one sample."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        ids = await asyncio.to_thread(self._chat.render, request.messages)
-        hashed = prompt_hash(ids)
-        room = self._context - len(ids)
-        if room < 1:
-            return failed(
-                f"the prompt has {len(ids)} tokens, the model's context {self._context}",
-                len(ids),
-                hashed,
-            )
-        spec = self._sampling
+        spec = self.sampling
         params = SamplingParams(
             temperature=spec["temperature"],
             top_p=spec["top_p"],
             top_k=spec["top_k"],
             min_p=spec["min_p"],
-            max_tokens=min(spec["max_tokens"], room),
+            max_tokens=max_tokens,
             seed=request.seed,
             stop=list(spec["stop"]) or None,
             skip_special_tokens=False,
+            logprobs=0 if self.logprobs else None,  # 0: of the sampled token alone
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         output = None
@@ -104,12 +87,14 @@ class VllmAdapter:
         ):
             output = update
         if output is None or not output.outputs:
-            return failed("the engine returned no output", len(ids), hashed)
+            raise ValueError("the engine returned no output")
         best = output.outputs[0]
-        if best.finish_reason not in _FINISH:
-            return failed(f"unknown finish reason '{best.finish_reason}'", len(ids), hashed)
-        tokens = without_end(best.token_ids, self._chat.end_ids)
-        return Completion(best.text, tokens, len(ids), _FINISH[best.finish_reason], hashed)
+        tokens = list(best.token_ids)
+        logprobs = [
+            float(row[token].logprob)
+            for row, token in zip(best.logprobs or [], tokens, strict=False)
+        ]
+        return Output(best.text, tokens, str(best.finish_reason), logprobs)
 
     async def close(self) -> None:
         """Stop the engine's processes."""
@@ -129,6 +114,26 @@ class VllmAdapter:
             "torch": torch.__version__,
             "transformers": transformers.__version__,
             "device": torch.cuda.get_device_name(0) if cuda else "cpu",
-            "settings": self._settings,
-            "end_ids": sorted(self._chat.end_ids),
+            "settings": self.settings,
+            "end_ids": sorted(self.chat.end_ids),
         }
+
+
+def _attention_backend(config: Any) -> str:
+    """The backend that vLLM chooses for this model here; the choice itself is in its own process."""
+    try:
+        from vllm.config import set_current_vllm_config
+        from vllm.v1.attention.selector import get_attn_backend
+
+        model = config.model_config
+        with set_current_vllm_config(config):
+            chosen = get_attn_backend(
+                model.get_head_size(),
+                model.dtype,
+                config.cache_config.cache_dtype,
+                use_mla=bool(model.use_mla),
+            )
+        return str(chosen.get_name())
+    except Exception:  # noqa: BLE001 - only told, never needed: an engine that runs is not stopped
+        asked = getattr(getattr(config, "attention_config", None), "backend", None)
+        return str(getattr(asked, "name", asked) or "auto")

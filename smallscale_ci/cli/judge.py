@@ -1,0 +1,223 @@
+"""``judge``: runs and other tools' generation files judged again, or one ruling explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.judges.agreement import Agreement
+    from smallscale_ci.judges.interface import JudgeSpec
+    from smallscale_ci.records import Problem
+
+_FOREIGN = "Foreign files"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    command(app, "judge", "smallscale judge runs/20260131-120000-smoke-smollm2-1a2b")(judge)
+
+
+def judge(
+    context: Context,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run folder, or a file: the toolkit's parquet, lm-eval's samples_….jsonl, "
+            "inspect's .json log.",
+            show_default=False,
+        ),
+    ],
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain",
+            envvar="SMALLSCALE_EXPLAIN",
+            help="Show how one sample is judged: the problem's id, id:2 for its third sample; of "
+            "a file the id or the row.",
+            show_default=False,
+        ),
+    ] = None,
+    judge_name: Annotated[
+        str,
+        typer.Option("--judge", envvar="SMALLSCALE_JUDGE", help="Judge of a file: math, mcq, llm."),
+    ] = "math",
+    extract: Annotated[
+        str,
+        typer.Option(
+            "--extract",
+            envvar="SMALLSCALE_EXTRACT",
+            help="Where answers of a file may be: boxed, stated, last-number, letter.",
+        ),
+    ] = "boxed,stated",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--judge-model",
+            envvar="SMALLSCALE_JUDGE_MODEL",
+            help="Model that llm asks, at SMALLSCALE_JUDGE_URL, with SMALLSCALE_JUDGE_KEY.",
+            show_default=False,
+        ),
+    ] = "",
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            "--rule",
+            envvar="SMALLSCALE_RULE",
+            help="Count how far llm agrees with this judge: math or mcq.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="SMALLSCALE_OUTPUT",
+            help="Where the judgements of a file go.",
+            show_default="FILE.judged.parquet",
+        ),
+    ] = None,
+) -> None:
+    """Judge a run, or another tool's file, again.
+
+    A file is judged into a new one; the original is never changed.
+    """
+    from smallscale_ci import pipeline
+    from smallscale_ci.cli.evaluate import show_run
+
+    settings = context.settings()
+    if run.is_file():
+        spec = _spec(judge_name, extract, model, rule)
+        if explain is not None:
+            _explain(context, _foreign_sample(run, explain, spec))
+            return
+        target = output or run.with_name(f"{run.stem}.judged.parquet")
+        with context.out.watch() as display:
+            found = pipeline.judge_foreign(run, target, spec, display, settings.service)
+        _show_counts(context, target, *found)
+        return
+    if explain is not None:
+        _explain(context, _run_sample(context, run, explain))
+        return
+    folder, suite = _open(context, run)
+    with context.out.watch() as display:
+        pipeline.judge(folder, suite, display, settings.service)
+    show_run(context, run)
+
+
+def _spec(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
+    """The options of a file's judge, held to what suites may say."""
+    from pydantic import ValidationError
+
+    from smallscale_ci.config.models import JudgeConfig
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.judges.interface import JudgeSpec
+
+    rules = tuple(part.strip() for part in extract.split(",") if part.strip())
+    try:
+        config = JudgeConfig.model_validate(
+            {"name": name, "extract": rules, "model": model, "rule": rule}
+        )
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = f"--{problem['loc'][0]}: " if problem["loc"] else ""
+        raise UsageError(
+            f"{where}{problem['msg']}.", "See `smallscale judge --help`; llm needs --judge-model."
+        ) from error
+    return JudgeSpec(**config.model_dump())
+
+
+def _open(context: Context, run: Path) -> tuple[Any, Any]:
+    """The run folder and its suite."""
+    from smallscale_ci.runfolder import open_run
+    from smallscale_ci.suite.local import load_suite
+
+    folder = open_run(run)
+    config = folder.read_config()
+    cache = context.settings().cache
+    return folder, load_suite(config.suite, Path(config.suite_folder), cache)
+
+
+def _run_sample(context: Context, run: Path, name: str) -> tuple[Problem, str, JudgeSpec]:
+    """A sample of a run by the problem's id, or its beginning, and the sample's index."""
+    from smallscale_ci import tables
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.judges.stream import judged_text
+    from smallscale_ci.session import judge_specs
+
+    folder, suite = _open(context, run)
+    start, _, index = name.partition(":")
+    problems = [problem for problem in suite.problems if problem.id.startswith(start)]
+    if len(problems) != 1 or not start or not (index or "0").isdigit():
+        raise UsageError(
+            f"'{name}' names {len(problems)} problems of {run}.",
+            f"Ids are as {suite.problems[0].id}, samples as {suite.problems[0].id}:0; "
+            "judgements.parquet lists them.",
+        )
+    (problem,) = problems
+    sample = int(index or 0)
+    rows = tables.read_problems(
+        folder.generations,
+        "generations",
+        [problem.id],
+        sample + 1,
+        ["sample_index", "text", "thinking"],
+    )
+    texts = [
+        judged_text(row["text"], thinking=bool(row["thinking"]))
+        for row in rows
+        if row["sample_index"] == sample
+    ]
+    if not texts:
+        raise UsageError(f"{run} has no sample {sample} of {problem.id}.", "They begin with 0.")
+    return problem, texts[0], judge_specs(suite)[problem.task]
+
+
+def _foreign_sample(path: Path, name: str, spec: JudgeSpec) -> tuple[Problem, str, JudgeSpec]:
+    """A sample of a file by its id, else by its row, from 1 on."""
+    from smallscale_ci import foreign
+    from smallscale_ci.errors import UsageError
+
+    samples = foreign.read(path)
+    start, _, index = name.partition(":")
+    found = (
+        [s for s in samples if s.id == start and s.index == int(index or 0)]
+        if ((index or "0").isdigit())
+        else []
+    )
+    if not found and name.isdigit() and 1 <= int(name) <= len(samples):
+        found = [samples[int(name) - 1]]
+    if not found:
+        raise UsageError(
+            f"{path} has no sample '{name}'.",
+            f"Ids are as {samples[0].id}, rows go from 1 to {len(samples)}.",
+        )
+    return found[0].problem(spec.name, found[0].golds[0]), found[0].text, spec
+
+
+def _explain(context: Context, sample: tuple[Problem, str, JudgeSpec]) -> None:
+    from smallscale_ci.judges.explain import explain
+
+    told = explain(*sample, service=context.settings().service)
+    if context.json:
+        context.out.json({"steps": [list(step) for step in told.steps]})
+        return
+    context.out.table(("step", "value"), told.steps)
+
+
+def _show_counts(
+    context: Context, target: Path, counts: dict[str, int], agreement: Agreement | None
+) -> None:
+    if context.json:
+        told = {"judge_agreement": agreement.record()} if agreement else {}
+        context.out.json({"judged": str(target), "outcomes": counts, **told})
+        return
+    context.out.table(("outcome", "samples"), [(k, str(v)) for k, v in counts.items()])
+    if agreement is not None:
+        context.out.result(agreement.sentence())
+    context.out.say(f"written: {target}")

@@ -1,0 +1,69 @@
+"""How far two judges agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Agreement:
+    """Counts of samples by what a model and a rule judge say: right or not."""
+
+    both: int = 0
+    model_alone: int = 0  # right to the model alone
+    rule_alone: int = 0
+    neither: int = 0
+
+    def add(self, *, model: bool, rule: bool) -> None:
+        """Count one more sample."""
+        if model and rule:
+            self.both += 1
+        elif model:
+            self.model_alone += 1
+        elif rule:
+            self.rule_alone += 1
+        else:
+            self.neither += 1
+
+    @property
+    def samples(self) -> int:
+        """How many were counted."""
+        return self.both + self.model_alone + self.rule_alone + self.neither
+
+    @property
+    def share(self) -> float | None:
+        """The share on which they agree; ``None`` without samples."""
+        return (self.both + self.neither) / self.samples if self.samples else None
+
+    @property
+    def kappa(self) -> float | None:
+        """Cohen's κ, 0 for chance and 1 for full agreement (Cohen 1960).
+
+        ``None`` where both always say the same one thing: chance alone would agree fully.
+        """
+        if self.share is None:
+            return None
+        model = (self.both + self.model_alone) / self.samples
+        rule = (self.both + self.rule_alone) / self.samples
+        chance = model * rule + (1 - model) * (1 - rule)
+        return (self.share - chance) / (1 - chance) if chance < 1 else None
+
+    def sentence(self) -> str:
+        """For people."""
+        if self.share is None:
+            return "No sample was decided by both judges."
+        kappa = "undefined (all alike)" if self.kappa is None else f"{self.kappa:.2f}"
+        return (
+            f"The model and the rule judge agree on {100 * self.share:.1f} % of "
+            f"{self.samples:,} samples: Cohen's κ {kappa}."
+        )
+
+    def record(self) -> dict[str, float | int | None]:
+        """As manifests hold it."""
+        return {
+            "samples": self.samples,
+            "agree": self.share,
+            "kappa": self.kappa,
+            "model_alone": self.model_alone,
+            "rule_alone": self.rule_alone,
+        }

@@ -1,0 +1,123 @@
+"""An OpenAI-compatible service that answers questions; what it answered is cached on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+
+from smallscale_ci.ids import content_hash
+from smallscale_ci.judges.interface import Service
+
+# The package's own back-off: 0.5 s doubling to 8 s, or what the server's Retry-After asks for.
+_RETRIES = 6
+_REQUEST_S = 120.0
+_DEFAULTS = {"temperature": 0.0, "seed": 0, "max_completion_tokens": 1024}
+_SHOWN = 200  # characters of an error in a reason
+
+
+class UnansweredError(Exception):
+    """A question got no answer. ``whole``: the service is at fault rather than the question."""
+
+    def __init__(self, reason: str, *, whole: bool, final: bool = False) -> None:
+        super().__init__(reason)
+        self.whole = whole
+        self.final = final  # asking again, or asking something else, cannot help
+
+
+class Client:
+    """Asks one service. Methods may be called from several threads at once."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._openai = openai.OpenAI(
+            base_url=service.url,
+            api_key=service.key or "none",  # servers of one's own often want none
+            max_retries=_RETRIES,
+            timeout=_REQUEST_S,
+        )
+
+    @property
+    def name(self) -> str:
+        """Host and port, for messages: an address may hold a password."""
+        return urlsplit(self._service.url).netloc.rpartition("@")[2]
+
+    def ask(
+        self,
+        model: str,
+        messages: list[dict[str, str]],
+        request: Mapping[str, Any],
+        is_usable: Callable[[str], bool],
+    ) -> str:
+        """The model's answer; one that is usable is kept, and given again without asking.
+
+        ``request`` is added to the request's body; ``None`` takes one of the defaults out. Raises
+        ``UnansweredError``.
+        """
+        body = {**_DEFAULTS, **request, "model": model, "messages": messages}
+        body = {name: value for name, value in body.items() if value is not None}
+        path = self._path(body)
+        known = _read(path)
+        if known is not None and is_usable(known):
+            return known
+        answer = self._request(body)
+        if path is not None and is_usable(answer):
+            _write(path, {"model": model, "answer": answer})
+        return answer
+
+    def close(self) -> None:
+        """Close the connections; requests in flight fail."""
+        self._openai.close()
+
+    def _path(self, body: Mapping[str, Any]) -> Path | None:
+        if self._service.cache is None:
+            return None
+        key = content_hash(body)
+        return self._service.cache / key[:2] / f"{key}.json"
+
+    def _request(self, body: Mapping[str, Any]) -> str:
+        try:
+            reply = self._openai.chat.completions.create(**body)
+            content = reply.choices[0].message.content
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise self._unanswered(error, whole=True, final=True) from None
+        except openai.NotFoundError as error:
+            raise self._unanswered(error, whole=True, final=True) from None
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            raise self._unanswered(error, whole=False) from None
+        except openai.OpenAIError as error:
+            raise self._unanswered(error, whole=True) from None
+        except (ValueError, TypeError, AttributeError, IndexError):
+            raise UnansweredError("the service gave no chat completion", whole=True) from None
+        return content if isinstance(content, str) else ""
+
+    def _unanswered(self, error: openai.OpenAIError, **how: bool) -> UnansweredError:
+        status = getattr(error, "status_code", None)
+        text = " ".join(str(error).split())
+        if self._service.key:
+            text = text.replace(self._service.key, "***")  # some servers give it back
+        reason = f"status {status}: {text}" if status and str(status) not in text else text
+        return UnansweredError(reason[:_SHOWN], **how)
+
+
+def _read(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))["answer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not asked yet, or a damaged file: ask
+    return answer if isinstance(answer, str) else None
+
+
+def _write(path: Path, value: Mapping[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    part.write_text(json.dumps(value), encoding="utf-8")
+    part.replace(path)
