@@ -38,11 +38,15 @@ def build(suite: Suite, epochs: range, base_seed: int) -> Iterator[Prompt]:
 
     Raises ``ConfigError`` where a template asks for choices that a problem does not have.
     """
-    templates = {task.name: task.prompt for task in suite.tasks}
     for problem, index in suite.plan(epochs):
-        seed = ids.sample_seed(base_seed, problem.id, index)
-        chat = messages(templates[problem.task], problem)
-        yield Prompt(problem.id, index, problem.task, chat, seed)
+        yield one(suite, problem, index, base_seed)
+
+
+def one(suite: Suite, problem: Problem, sample_index: int, base_seed: int) -> Prompt:
+    """The prompt of one sample. Raises ``ConfigError`` as ``build`` does."""
+    seed = ids.sample_seed(base_seed, problem.id, sample_index)
+    chat = messages(suite.task(problem.task).prompt, problem)
+    return Prompt(problem.id, sample_index, problem.task, chat, seed)
 
 
 def messages(template: PromptConfig, problem: Problem) -> tuple[dict[str, str], ...]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from smallscale_ci import tables
@@ -172,12 +170,3 @@ def write_json(path: Path, value: Any) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(pretty_json(value), encoding="utf-8")
     part.replace(path)
-
-
-def samples_from_rows(rows: list[tuple[str, str, int, str, int, str, str]], name: str) -> Samples:
-    """Samples of (task, problem_id, sample_index, outcome, tokens, finish_reason, cluster)."""
-    names = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
-    columns = zip(*rows, strict=True) if rows else ([] for _ in range(7))
-    arrays = [pa.array(np.asarray(column)) for column in map(list, columns)]
-    table = pa.table(dict(zip((*names, "finish_reason", "cluster"), arrays, strict=True)))
-    return from_table(table, name)

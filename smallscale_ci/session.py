@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from smallscale_ci import prompts, provenance, tables
+from smallscale_ci import prompts, provenance
 from smallscale_ci.config import load
 from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.generate.progress import Progress, Tracker
@@ -193,9 +193,14 @@ def begin(plan: Plan) -> Manifest:
         suite={"name": config.suite.name, "hash": plan.suite.hash},
         sampling=plan.sampling,
         judges=judge_versions(plan.suite),
-        engine={"name": config.profile.engine, "image": ""},
+        engine={"name": config.profile.engine, "image": plan.place.digest},
         profile=config.profile.name,
-        runtime={"name": "local", "ranks": str(config.profile.ranks)},
+        runtime={
+            "name": plan.place.name,
+            "reason": plan.place.reason,
+            "image": plan.place.digest,
+            "ranks": str(config.profile.ranks),
+        },
         repository=Path.cwd(),
     )
 

@@ -16,7 +16,8 @@ from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome
 
 SCHEMA_VERSION = "1"
-_BATCH = 4096
+_BATCH = 4096  # rows in memory at a time
+_BATCH_ITEMS = 2_000_000  # and their characters and token ids: a long chain of thought is one row
 
 GENERATIONS = pa.schema(
     [
@@ -63,13 +64,24 @@ def write(
     iterator, count = iter(rows), 0
     try:
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            while batch := list(islice(iterator, _BATCH)):
+            while batch := _batch(iterator):
                 writer.write_table(pa.Table.from_pylist(batch, schema=schema))
                 count += len(batch)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return count
+
+
+def _batch(rows: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for row in islice(rows, _BATCH):
+        batch.append(row)
+        size += sum(len(value) for value in row.values() if isinstance(value, (str, list)))
+        if size > _BATCH_ITEMS:
+            break
+    return batch
 
 
 def write_table(path: Path, table: pa.Table, kind: str, predecessor: str) -> None:
@@ -137,7 +149,11 @@ def predecessor_of(path: Path, kind: str) -> str:
 
 def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a file, in bounded memory."""
-    batches = open_file(path, kind).iter_batches(_BATCH)
+    file = open_file(path, kind)
+    count = max(file.metadata.num_rows, 1)
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups) / count  # of a row, about
+    batches = file.iter_batches(max(1, min(_BATCH, int(4 * _BATCH_ITEMS / max(size, 1)))))
     while True:
         with _damage(path):
             batch = next(batches, None)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from smallscale_ci.records import Prompt
+import numpy as np
+from numpy.typing import NDArray
+
+from smallscale_ci.generate.planned import Places
 
 
 def arrange(
-    prompts: Sequence[Prompt], order: str, *, seed: int, expected: Mapping[str, float]
-) -> list[Prompt]:
-    """``prompts`` in the order ``longest-first``, ``shuffle`` (seeded) or ``as-is``.
+    numbers: NDArray[np.int64],
+    order: str,
+    *,
+    places: Places,
+    seed: int,
+    expected: Mapping[str, float],
+) -> NDArray[np.int64]:
+    """Samples by number in the order ``longest-first``, ``shuffle`` (seeded) or ``as-is``.
 
     ``expected`` gives the baseline's mean tokens by problem id. Longest first keeps the last
     ranks from waiting for one long answer; unknown problems count as long. Without any
     expectation it is ``as-is``.
     """
     if order == "shuffle":
-        return random.Random(seed).sample(prompts, len(prompts))  # noqa: S311 - not a secret
+        chance = random.Random(seed)  # noqa: S311 - not a secret
+        return numbers[chance.sample(range(len(numbers)), len(numbers))]
     if order == "longest-first" and expected:
-        return sorted(prompts, key=lambda p: -expected.get(p.problem_id, float("inf")))
-    return list(prompts)
+        tokens = np.array([expected.get(name, np.inf) for name in places.ids])
+        return numbers[np.argsort(-tokens[numbers % len(places)], kind="stable")]
+    return numbers

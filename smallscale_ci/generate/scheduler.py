@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job, Runtime
-from smallscale_ci.generate.workfolder import WorkFolder
-from smallscale_ci.records import FinishReason, Generation, Prompt
-from smallscale_ci.worker import protocol
+from smallscale_ci.generate.planned import Planned
+from smallscale_ci.generate.ranks import Limits, Ranks, SteadyClock
+from smallscale_ci.generate.workfolder import WorkFolder, valid_text
+from smallscale_ci.records import FinishReason, Generation
 
 _TICK_S = 0.1
-_MAX_ATTEMPTS = 3  # of one item, before it is held to be what kills the workers
-_MAX_RESTARTS = 2  # of one rank
-_SILENCE_S = 120.0  # a running rank without a heartbeat for so long hangs
-
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to wait for engines, in seconds."""
-
-    start_s: float
-    stall_s: float
-    grace_s: float = 3.0  # a cancelled CI job leaves little time to clean up
-
-
-@dataclass
-class _Rank:
-    """What the host knows about one rank."""
-
-    ready: bool = False
-    restarts: int = 0
-    given_up: bool = False
-    beat: int = 0
-    beat_at: float = 0.0
-    status: dict[str, Any] = field(default_factory=dict)
+_CHUNK = 256  # completions handed on at once: a resumed run finds all of them on disk
+_MAX_ATTEMPTS = 3  # of one item, the last one alone, before it is held to be what kills workers
 
 
 class Scheduler:
-    """Engines of one run: started on entry, stopped on exit, loaded between epochs."""
+    """Engines of one run: started when there is work, stopped on exit, loaded between epochs."""
 
     def __init__(
         self,
@@ -58,23 +35,24 @@ class Scheduler:
         one_by_one: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._runtime, self._job = folder, runtime, job
-        self._ranks = {rank: _Rank() for rank in range(ranks)}
-        self._started: list[int] = []
-        self._limits, self._one_by_one, self._clock = limits, one_by_one, clock
+        self._folder, self._runtime, self._job, self._limits = folder, runtime, job, limits
+        self._clock, self._steady = clock, SteadyClock(clock)
+        self.ranks = Ranks(
+            folder, runtime, ranks, limits, one_by_one=one_by_one, clock=self._steady
+        )
         self._window = 2 * job.max_in_flight * ranks  # items on disk that wait to be claimed
-        self._early: dict[Key, Generation] = {}  # complete before their epoch was asked for
-        self._done: set[Key] = set()
+        self._fresh: deque[Generation] = deque()  # complete, not handed on yet
+        self._productive: set[int] = set()  # ranks that completed something since they died last
+        self._more_on_disk = False  # completions of samples that were not asked for yet
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
         self.tokens: Counter[int] = Counter()  # completion tokens by rank
-        self.warnings: list[str] = []
         self._ready_at: float | None = None
-        self._launched_at = 0.0
         self._found = 0  # completion tokens that were on disk before any engine was loaded
 
     def __enter__(self) -> Self:
         self._folder.prepare(self._job)
-        self._began = self._progress_at = self._clock()
+        self._began = self._last_at = self._clock()
+        self._progress_at = self._steady()
         return self
 
     def __exit__(
@@ -93,14 +71,7 @@ class Scheduler:
     @property
     def ready(self) -> bool:
         """Whether at least one rank has its model loaded."""
-        return any(rank.ready for rank in self._ranks.values())
-
-    def info(self) -> dict[str, Any]:
-        """What the engine said of itself (of the lowest rank that is loaded)."""
-        for rank in self._ranks.values():
-            if rank.status.get("info"):
-                return dict(rank.status["info"])
-        return {}
+        return self.ranks.ready
 
     @property
     def seconds_to_ready(self) -> float:
@@ -110,7 +81,7 @@ class Scheduler:
     @property
     def seconds_ready(self) -> float:
         """Since the first rank was loaded, until the last completion; 0 before."""
-        return 0.0 if self._ready_at is None else max(0.0, self._progress_at - self._ready_at)
+        return 0.0 if self._ready_at is None else max(0.0, self._last_at - self._ready_at)
 
     @property
     def tokens_per_s(self) -> float:
@@ -118,152 +89,97 @@ class Scheduler:
         fresh = self.tokens.total() - self._found
         return fresh / self.seconds_ready if self.seconds_ready else 0.0
 
-    def rank_status(self) -> dict[int, dict[str, Any]]:
-        """The last heartbeat of every rank."""
-        return {number: dict(rank.status) for number, rank in self._ranks.items()}
+    def run(self, planned: Planned) -> Iterator[list[Generation]]:
+        """Generate ``planned`` in its order; yields what is complete, an empty list at a tick.
 
-    def run(self, prompts: Sequence[Prompt]) -> Iterator[list[Generation]]:
-        """Generate ``prompts`` in their order; yields what is complete, an empty list at a tick.
-
-        Every prompt is yielded exactly once, also when it was complete before (a resumed run).
+        Every sample is yielded exactly once, also when it was complete before (a resumed run).
         Raises ``EngineError`` when no rank can go on.
         """
-        wanted = {(prompt.problem_id, prompt.sample_index): prompt for prompt in prompts}
-        self._collect()
-        if not self._started:
-            self._found = self.tokens.total()
-        self._progress_at = self._clock()  # what the caller did since the last epoch is no stall
-        waiting = [p for key, p in wanted.items() if key not in self._early][::-1]
-        attempts: dict[Key, int] = {}
-        left = set(wanted)
-        while True:
-            fresh = [self._early.pop(key) for key in list(self._early) if key in left]
-            left.difference_update((g.problem_id, g.sample_index) for g in fresh)
-            yield fresh
-            if not left:
-                self._read_statuses()
-                return
+        work = _Work(planned)
+        if self._more_on_disk:
+            self._folder.rewind()
+        before = self.tokens.total()
+        while self._collect(work, _CHUNK):
+            yield self._take()
+        self._found += self.tokens.total() - before
+        self._progress_at = self._steady()  # what the caller did since the last epoch is no stall
+        while work.left:
             self._folder.beat()
-            self._feed(waiting, attempts)
-            self._start_ranks()
-            self._watch(wanted, waiting, attempts)
+            self._feed(work)
+            self.ranks.start()
+            self._watch(work)
             time.sleep(_TICK_S)
-            self._collect()
+            while self._collect(work, _CHUNK):
+                yield self._take()
+            yield self._take()  # what came in before a dead rank's claims were handed out again
+        self.ranks.read_statuses()
 
-    def _feed(self, waiting: list[Prompt], attempts: dict[Key, int]) -> None:
-        if not waiting:
+    def _take(self) -> list[Generation]:
+        taken = list(self._fresh)
+        self._fresh.clear()
+        return taken
+
+    def _feed(self, work: _Work) -> None:
+        if not work.waiting:
             return
-        for _ in range(min(len(waiting), self._window - self._folder.pending())):
-            prompt = waiting.pop()
-            key = (prompt.problem_id, prompt.sample_index)
-            self._folder.put(prompt, attempts.get(key, 0))
+        for _ in range(self._window - self._folder.pending()):
+            position = work.next()
+            if position is None:
+                return
+            attempt = work.attempts.get(position, 0)
+            alone = attempt == _MAX_ATTEMPTS - 1  # whose fault it is then is beyond doubt
+            self._folder.put(work.planned.prompt(position), attempt, alone=alone)
 
-    def _collect(self) -> None:
-        for value in self._folder.completions():
-            key = (value["problem_id"], value["sample_index"])
-            if key in self._done:
+    def _collect(self, work: _Work, most: int | None = None) -> bool:
+        """Take in up to ``most`` lines; whether there were any."""
+        seen = False
+        for value in islice(self._folder.completions(), most):
+            seen = True
+            position = work.planned.position(value["problem_id"], value["sample_index"])
+            if position is None:
+                self._more_on_disk = True
+                continue
+            if not work.complete(position):
                 continue  # a rank held to be dead finished it after all
-            self._done.add(key)
-            self._early[key] = _generation(value)
+            self._fresh.append(_generation(value))
+            self._productive.add(value["rank"])
             self.tokens[value["rank"]] += value["completion_tokens"]
             if value["prompt_hash"]:
-                self.prompt_hashes[key[0]] = value["prompt_hash"]
-            self._progress_at = self._clock()
+                self.prompt_hashes[value["problem_id"]] = value["prompt_hash"]
+            self._last_at, self._progress_at = self._clock(), self._steady()
+        return seen
 
-    def _start_ranks(self) -> None:
-        for number, rank in self._ranks.items():
-            if number in self._started:
-                if self._one_by_one and not (rank.ready or rank.given_up):
-                    return  # ranks that share a GPU must not measure its free memory at once
-                continue
-            self._launch(number)
-            self._started.append(number)
+    def _watch(self, work: _Work) -> None:
+        for number, code in self.ranks.dead():
+            self._collect(work)  # its last lines count before its claims are handed out again
+            learned = self._hand_out_again(number, work)  # before it claims anew
+            self.ranks.bury(number, code, progress=learned or number in self._productive)
+            self._productive.discard(number)
+        if self.ready and self._ready_at is None:
+            self._ready_at, self._progress_at = self._clock(), self._steady()
+        self._refuse_to_wait()
 
-    def _launch(self, number: int) -> None:
-        self._folder.forget(number)
-        rank = self._ranks[number]
-        rank.ready, rank.beat, rank.beat_at = False, 0, self._clock()
-        self._launched_at = rank.beat_at
-        self._runtime.start(self._folder.path, number)
-
-    def _watch(
-        self, wanted: dict[Key, Prompt], waiting: list[Prompt], attempts: dict[Key, int]
-    ) -> None:
-        now = self._clock()
-        for number, code in self._runtime.poll().items():
-            rank = self._ranks[number]
-            if rank.given_up:
-                continue
-            self._read_status(rank, number, now)
-            hangs = code is None and now - rank.beat_at > self._silence(rank)
-            if hangs:
-                self._runtime.kill(number)
-            if hangs or code is not None:
-                self._collect()  # its last lines count before its claims are handed out again
-                self._hand_out_again(number, wanted, waiting, attempts)  # before it claims anew
-                self._bury(number, rank, -1 if code is None else code)
-        self._refuse_to_wait(now)
-
-    def _silence(self, rank: _Rank) -> float:
-        return _SILENCE_S if rank.ready else self._limits.start_s
-
-    def _read_statuses(self) -> None:
-        for number in self._started:
-            self._read_status(self._ranks[number], number, self._clock())
-
-    def _read_status(self, rank: _Rank, number: int, now: float) -> None:
-        status = self._folder.status(number)
-        if status is None:
-            return
-        if status["beat"] != rank.beat:
-            rank.beat, rank.beat_at = status["beat"], now
-        if status["state"] == protocol.READY and not rank.ready:
-            rank.ready = True
-            self._progress_at = now
-            if self._ready_at is None:
-                self._ready_at = now
-        rank.status = status
-
-    def _bury(self, number: int, rank: _Rank, code: int) -> None:
-        """A rank ended by itself: start it again if that may help, else do without it."""
-        error = rank.status.get("error") or {}
-        what = error.get("message") or f"the engine process of rank {number} ended with code {code}"
-        if rank.ready and rank.restarts < _MAX_RESTARTS:
-            rank.restarts += 1
-            self.warnings.append(f"rank {number} died and was started again: {what}")
-            self._launch(number)
-            return
-        rank.given_up, rank.ready = True, False
-        self.warnings.append(f"rank {number} was given up: {what}")
-        if all(other.given_up for other in self._ranks.values()):
-            raise EngineError(
-                what[0].upper() + what[1:],
-                error.get("hint") or f"The whole log is {self._folder.path}/log/{number}.log.",
-                self._folder.log_tail(number),
-            )
-
-    def _hand_out_again(
-        self,
-        number: int,
-        wanted: dict[Key, Prompt],
-        waiting: list[Prompt],
-        attempts: dict[Key, int],
-    ) -> None:
+    def _hand_out_again(self, number: int, work: _Work) -> bool:
+        """Whether an item was found that kills its workers."""
+        given_up = False
         for item in self._folder.take_back(number):
-            key = (item["problem_id"], item["sample_index"])
-            if key in self._done or key not in wanted:
+            position = work.planned.position(item["problem_id"], item["sample_index"])
+            if position is None or work.done[position]:
                 continue
-            attempts[key] = item["attempt"] + 1
-            if attempts[key] >= _MAX_ATTEMPTS:
+            work.attempts[position] = item["attempt"] + 1
+            if work.attempts[position] >= _MAX_ATTEMPTS:
                 self._folder.give_up_on(item, f"its worker died {_MAX_ATTEMPTS} times")
+                given_up = True
             else:
-                waiting.append(wanted[key])
+                work.hand_out_again(position, last=work.attempts[position] == _MAX_ATTEMPTS - 1)
+        return given_up
 
-    def _refuse_to_wait(self, now: float) -> None:
+    def _refuse_to_wait(self) -> None:
         if not self.ready:
-            waited, limit, what = now - self._launched_at, self._limits.start_s, "start"
+            waited, limit, what = self.ranks.waited(), self._limits.start_s, "start"
         else:
-            waited, limit, what = now - self._progress_at, self._limits.stall_s, "complete anything"
+            waited, what = self._steady() - self._progress_at, "complete anything"
+            limit = self._limits.stall_s
         if waited > limit:
             raise EngineError(
                 f"No engine could {what} within {limit:.0f} s.",
@@ -273,16 +189,60 @@ class Scheduler:
             )
 
 
+class _Work:
+    """How far the samples of one call are: a byte each."""
+
+    def __init__(self, planned: Planned) -> None:
+        self.planned = planned
+        self.done = bytearray(len(planned))
+        self.left = len(planned)
+        self.attempts: dict[int, int] = {}
+        self._next = 0
+        self._again: deque[int] = deque()  # positions whose rank died
+        self._last: deque[int] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to hand out."""
+        return bool(self._again or self._last) or self._next < len(self.planned)
+
+    def hand_out_again(self, position: int, *, last: bool) -> None:
+        """Hand out before, or after, all that was not handed out yet."""
+        (self._last if last else self._again).append(position)
+
+    def next(self) -> int | None:
+        """The position to hand out next, ``None`` when there is nothing."""
+        while self.waiting:
+            if self._again:
+                position = self._again.popleft()
+            elif self._next < len(self.planned):
+                position, self._next = self._next, self._next + 1
+            else:
+                position = self._last.popleft()
+            if not self.done[position]:
+                return position
+        return None
+
+    def complete(self, position: int) -> bool:
+        """Note that a sample is complete; whether that is news."""
+        if self.done[position]:
+            return False
+        self.done[position] = 1
+        self.left -= 1
+        return True
+
+
 def _generation(value: dict[str, Any]) -> Generation:
     return Generation(
         problem_id=value["problem_id"],
         sample_index=value["sample_index"],
-        text=value["text"],
+        text=valid_text(value["text"]),
         token_ids=tuple(value["token_ids"]),
         prompt_tokens=value["prompt_tokens"],
         completion_tokens=value["completion_tokens"],
         finish_reason=FinishReason(value["finish_reason"]),
         rank=value["rank"],
         seconds=value["seconds"],
-        error=value["error"],
+        error=valid_text(value["error"]),
+        thinking=bool(value.get("thinking")),
     )

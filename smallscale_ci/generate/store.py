@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smallscale_ci import tables
+from smallscale_ci.generate.planned import Places
+from smallscale_ci.generate.workfolder import valid_text
 from smallscale_ci.worker import protocol
 
 _COLUMNS = tuple(tables.GENERATIONS.names)
 
 
 def write_generations(
-    work: Path, path: Path, planned: Iterable[tuple[str, int]], predecessor: str
+    work: Path, path: Path, places: Places, numbers: NDArray[np.int64], predecessor: str
 ) -> int:
-    """Write the completions of the ``planned`` (problem_id, sample_index), in that order.
+    """Write the completions of the samples ``numbers``, in that order.
 
     Returns how many there were. Only their places in the out files are held in memory.
     """
-    places = _index(work)
-    found = (places[key] for key in planned if key in places)
-    return tables.write(path, tables.GENERATIONS, _read(found), predecessor)
+    files = sorted((work / "out").glob("*.jsonl"))
+    return tables.write(path, tables.GENERATIONS, _read(files, places, numbers), predecessor)
 
 
 def write_replay(generations: Path, path: Path) -> None:
@@ -32,35 +37,39 @@ def write_replay(generations: Path, path: Path) -> None:
             stream.write(json.dumps(row) + "\n")
 
 
-def _index(work: Path) -> dict[tuple[str, int], tuple[Path, int]]:
-    """Where the first complete line of each sample is: file and offset."""
-    places: dict[tuple[str, int], tuple[Path, int]] = {}
-    for path in sorted((work / "out").glob("*.jsonl")):
+def _index(files: Iterable[Path], places: Places) -> tuple[NDArray[np.int64], ...]:
+    """The first complete line of each sample: its number (ascending), its file, its offset."""
+    found, origin, offsets = array("q"), array("q"), array("q")
+    for which, path in enumerate(files):
         offset = 0
         with path.open("rb") as stream:
             for line in stream:
                 value = protocol.decode_line(line)
-                if value is not None:
-                    places.setdefault((value["problem_id"], value["sample_index"]), (path, offset))
-                offset += len(line)
-    return places
+                at, offset = offset, offset + len(line)
+                if value is None:
+                    continue
+                number = places.number(value["problem_id"], value["sample_index"])
+                if number is not None:
+                    found.append(number)
+                    origin.append(which)
+                    offsets.append(at)
+    # np.unique gives the first of equal ones.
+    ascending, first = np.unique(np.array(found, dtype=np.int64), return_index=True)
+    return ascending, np.array(origin, np.int64)[first], np.array(offsets, np.int64)[first]
 
 
-def _read(places: Iterable[tuple[Path, int]]) -> Iterator[dict[str, Any]]:
-    streams: dict[Path, Any] = {}
+def _read(files: list[Path], places: Places, numbers: NDArray[np.int64]) -> Iterator[Any]:
+    ascending, origin, offsets = _index(files, places)
+    streams = [path.open("rb") for path in files]
     try:
-        for path, offset in places:
-            if path not in streams:
-                streams[path] = path.open("rb")
-            streams[path].seek(offset)
-            value = protocol.decode_line(streams[path].readline())
+        for number, at in zip(numbers, np.searchsorted(ascending, numbers), strict=True):
+            if at == len(ascending) or ascending[at] != number:
+                continue
+            stream = streams[origin[at]]
+            stream.seek(offsets[at])
+            value = protocol.decode_line(stream.readline())
             if value is not None:
-                yield {name: _text(value[name]) for name in _COLUMNS}
+                yield {name: valid_text(value.get(name)) for name in _COLUMNS}
     finally:
-        for stream in streams.values():
+        for stream in streams:
             stream.close()
-
-
-def _text(value: Any) -> Any:
-    # Parquet text is UTF-8: a lone surrogate of a tokenizer becomes a replacement character.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

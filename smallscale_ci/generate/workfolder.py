@@ -67,8 +67,8 @@ class WorkFolder:
         value = {"protocol": protocol.PROTOCOL, **asdict(job)}
         protocol.write_atomically(self.path / "job.json", value)
 
-    def put(self, prompt: Prompt, attempt: int = 0) -> None:
-        """Append one work item to pending."""
+    def put(self, prompt: Prompt, attempt: int = 0, *, alone: bool = False) -> None:
+        """Append one work item to pending; ``alone``: for a worker that has nothing else."""
         self._order += 1
         value = {
             "problem_id": prompt.problem_id,
@@ -77,7 +77,8 @@ class WorkFolder:
             "seed": prompt.seed,
             "attempt": attempt,
         }
-        protocol.write_atomically(self.path / "pending" / f"{self._order:09d}.json", value)
+        name = f"{self._order:09d}{protocol.ALONE if alone else '.json'}"
+        protocol.write_atomically(self.path / "pending" / name, value)
 
     def pending(self) -> int:
         """Number of items that no rank has claimed yet."""
@@ -95,7 +96,10 @@ class WorkFolder:
         return items
 
     def completions(self) -> Iterator[dict[str, Any]]:
-        """New complete lines of all out files since the last call; torn lines are skipped."""
+        """New complete lines of all out files; torn lines are skipped.
+
+        Each comes once, also when the iterator is left early: the next one goes on from there.
+        """
         for path in sorted((self.path / "out").glob("*.jsonl")):
             offset = self._offsets.get(path, 0)
             with path.open("rb") as stream:
@@ -104,10 +108,14 @@ class WorkFolder:
                     if not line.endswith(b"\n"):
                         break  # still being written, or torn: its successor starts a new line
                     offset += len(line)
+                    self._offsets[path] = offset
                     value = protocol.decode_line(line)
                     if value is not None:
                         yield value
-                    self._offsets[path] = offset
+
+    def rewind(self) -> None:
+        """Let ``completions`` begin with the first line again."""
+        self._offsets.clear()
 
     def give_up_on(self, item: dict[str, Any], error: str) -> None:
         """Record an ERROR completion for an item that killed its workers again and again."""
@@ -136,6 +144,11 @@ class WorkFolder:
         self._beats += 1
         protocol.write_atomically(self.path / "alive" / "host", [os.getpid(), self._beats])
 
+    def ranks(self) -> set[int]:
+        """Every rank that ever showed a heartbeat, also one that this host did not start."""
+        names = (path.name.removesuffix(".json") for path in (self.path / "alive").glob("*.json"))
+        return {int(name) for name in names if name.isdigit()}
+
     def status(self, rank: int) -> dict[str, Any] | None:
         """The rank's last heartbeat, or ``None`` before its first."""
         value = protocol.read_json(self.path / "alive" / f"{rank}.json")
@@ -156,3 +169,8 @@ class WorkFolder:
         except OSError:
             return ""
         return "\n".join(text.decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def valid_text(value: Any) -> Any:
+    """Text as UTF-8 can hold it: a tokenizer's lone surrogate becomes a question mark."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

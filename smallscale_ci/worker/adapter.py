@@ -91,8 +91,18 @@ def adapter_for(job: dict[str, Any]) -> Adapter:
         from .vllm_adapter import VllmAdapter
 
         return VllmAdapter(job)
+    if name == "sglang":
+        from .sglang_adapter import SglangAdapter
+
+        return SglangAdapter(job)
+    if name == "openai":
+        from .openai_adapter import OpenAIAdapter
+
+        return OpenAIAdapter(job)
     if name == "replay":
         from .replay import ReplayAdapter
 
         return ReplayAdapter(job)
-    raise StartError(f"this worker knows no engine '{name}'.", "Use vllm or replay.")
+    raise StartError(
+        f"this worker knows no engine '{name}'.", "Use vllm, sglang, openai or replay."
+    )

@@ -18,7 +18,7 @@ from .adapter import Adapter, Completion, Request, StartError, adapter_for, fail
 
 _POLL_S = 0.05  # how often an idle worker looks for items
 _BEAT_S = 1.0
-_HOST_SILENCE_S = 60.0  # without a sign of the host for so long a worker ends itself
+_HOST_SILENCE = 60  # beats without a sign of the host, after which a worker ends itself
 
 
 class Worker:
@@ -31,7 +31,9 @@ class Worker:
         self.info: dict[str, Any] = {}
         self.error: dict[str, str] | None = None
         self.done = 0
+        self.load_s = 0.0  # time until the engine was loaded
         self.busy_s = 0.0  # time with at least one request in flight
+        self.waiting_s = 0.0  # time with nothing in flight and nothing to claim
         self.stopping = threading.Event()
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
         self._beats, self._reporting = 0, threading.Lock()
@@ -45,14 +47,14 @@ class Worker:
 
     def beat(self) -> None:
         """Tell the host that this rank lives, and watch that the host does."""
-        host_seen, host_value = time.monotonic(), ""
+        # Beats are counted, not seconds: a machine that slept has not been abandoned.
+        silence, host_value = 0, ""
         while True:
             self.report()
             value = _text(self.work / "alive" / "host")
-            if value != host_value:
-                host_seen, host_value = time.monotonic(), value
+            silence, host_value = (silence + 1, value) if value == host_value else (0, value)
             # A parent may be silent while it judges; one that cannot be seen must give signs.
-            silent = self.parent is None and time.monotonic() - host_seen > _HOST_SILENCE_S
+            silent = self.parent is None and silence > _HOST_SILENCE
             if silent or self.orphan or (self.work / "stop").exists():
                 self.stopping.set()
                 if self.orphan and self.state == protocol.STARTING:
@@ -74,7 +76,9 @@ class Worker:
             "state": self.state,
             "in_flight": len(self._running),
             "done": self.done,
+            "load_s": round(self.load_s, 3),
             "busy_s": round(self.busy_s, 3),
+            "waiting_s": round(self.waiting_s, 3),
             "info": self.info,
             "error": self.error,
         }
@@ -93,8 +97,10 @@ class Worker:
         (self.work / "claimed" / str(self.rank)).mkdir(parents=True, exist_ok=True)
         adapter = adapter_for(self.job)
         out = protocol.Out(self.work / "out" / f"{self.rank}.jsonl")
+        began = time.monotonic()
         try:
             await adapter.start()
+            self.load_s = time.monotonic() - began
             self.info = adapter.info()
             self.state = protocol.READY
             self.report()  # at once: a small run is over before the next beat
@@ -110,19 +116,28 @@ class Worker:
         last = time.monotonic()
         # An orphan must not claim: the items may be those of the host that resumes the run.
         while not (self.stopping.is_set() or self.orphan):
-            free = limit - len(self._running)
-            for path, item in protocol.claim(self.work, self.rank, free) if free else ():
+            for path, item in self._claim(limit - len(self._running)):
                 self._running[asyncio.create_task(_complete(adapter, item))] = path
-            now = time.monotonic()
-            if self._running:
-                self.busy_s += now - last
+            busy = bool(self._running)
+            if busy:
                 await asyncio.wait(
                     self._running, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED
                 )
             else:
                 await asyncio.sleep(_POLL_S)
-            last = now
             await self._write([task for task in self._running if task.done()], out)
+            now = time.monotonic()
+            if busy:
+                self.busy_s += now - last
+            else:
+                self.waiting_s += now - last
+            last = now
+
+    def _claim(self, room: int) -> list[tuple[Path, dict[str, Any]]]:
+        alone = any(path.name.endswith(protocol.ALONE) for path in self._running.values())
+        if room <= 0 or alone:
+            return []
+        return protocol.claim(self.work, self.rank, room, len(self._running))
 
     async def _write(self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out) -> None:
         if not finished:

@@ -26,6 +26,7 @@ from typing import Any
 
 PROTOCOL = 1
 FOLDERS = ("pending", "claimed", "out", "alive", "log")
+ALONE = ".alone.json"  # ends the names of items whose workers died: nothing else is in flight then
 STARTING, READY, DONE, FAILED = "starting", "ready", "done", "failed"
 
 
@@ -65,13 +66,18 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def claim(work: Path, rank: int, count: int) -> list[tuple[Path, dict[str, Any]]]:
-    """Move up to ``count`` items from pending to this rank; (claimed file, item) each."""
+def claim(work: Path, rank: int, room: int, in_flight: int) -> list[tuple[Path, dict[str, Any]]]:
+    """Move up to ``room`` items from pending to this rank; (claimed file, item) each.
+
+    An item that wants to be alone is claimed only by a rank with nothing ``in_flight``.
+    """
     target = work / "claimed" / str(rank)
     claimed: list[tuple[Path, dict[str, Any]]] = []
     for name in sorted(_names(work / "pending")):
-        if len(claimed) >= count:
+        if len(claimed) >= room:
             break
+        if name.endswith(ALONE) and (in_flight or claimed):
+            continue
         path = target / name
         try:
             (work / "pending" / name).rename(path)
@@ -80,6 +86,8 @@ def claim(work: Path, rank: int, count: int) -> list[tuple[Path, dict[str, Any]]
         item = read_json(path)
         if isinstance(item, dict):
             claimed.append((path, item))
+        if name.endswith(ALONE):
+            break
     return claimed
 
 

@@ -10,7 +10,6 @@ from smallscale_ci.runfolder import (
     is_run,
     open_run,
     read_json,
-    samples_from_rows,
     write_json,
 )
 
@@ -86,18 +85,6 @@ def test_json_is_written_sorted_and_whole(tmp_path):
     assert (tmp_path / "x.json").read_text().startswith('{\n  "a"')
     assert read_json(tmp_path / "x.json") == {"a": [2], "b": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
-
-
-def test_samples_from_rows():
-    rows = [("t", "p", 0, "CORRECT", 5, "STOP", ""), ("t", "q", 0, "ERRORED", 0, "ERROR", "c")]
-    samples = samples_from_rows(rows, "r")
-    assert samples.outcome_counts()["ERRORED"] == 1
-    assert list(samples.clusters) == ["p", "c"]
-
-
-def test_no_rows_are_no_samples():
-    with pytest.raises(DataError, match="holds no samples"):
-        samples_from_rows([], "r")
 
 
 def test_only_a_complete_run_is_refused_to_be_run_again(run, tmp_path):

@@ -14,7 +14,9 @@ import pytest
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.local import LocalRuntime
-from smallscale_ci.generate.scheduler import Limits, Scheduler
+from smallscale_ci.generate.planned import Planned
+from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
 
@@ -83,7 +85,7 @@ def collect(
 ) -> list[Generation]:
     """All generations of a run; ``at`` is told their number so far at every tick."""
     found: list[Generation] = []
-    for some in scheduler.run(planned):
+    for some in scheduler.run(Planned.of(planned)):
         found += some
         at(len(found))
     return found
@@ -100,7 +102,7 @@ def test_every_sample_once_over_several_ranks_and_epochs(world, folder):
         pids = world.pids()
         second = collect(scheduler, prompts(40, epoch=1))
         assert world.pids() == pids  # loaded once
-        assert scheduler.info()["engine"] == "replay"
+        assert scheduler.ranks.info()["engine"] == "replay"
     assert set(keys(first + second).values()) == {1}
     assert len(first + second) == 80
     assert {g.text for g in second} == {f"{n}/1" for n in range(40)}
@@ -108,7 +110,7 @@ def test_every_sample_once_over_several_ranks_and_epochs(world, folder):
     assert scheduler.tokens.total() == 800
     assert 0 < scheduler.tokens_per_s < 8 * 200 * 1.2  # both ranks, four at a time
     assert len(scheduler.prompt_hashes) == 40
-    assert scheduler.warnings == []
+    assert scheduler.ranks.warnings == []
     assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
 
 
@@ -125,8 +127,8 @@ def test_a_killed_worker_costs_nothing(world, folder):
     with world.scheduler(folder, ranks=2, tokens_per_second=100) as scheduler:
         found = collect(scheduler, prompts(60), at)
         assert len(killed) == 2
-        assert len(scheduler.warnings) == 2
-        assert "was started again" in scheduler.warnings[0]
+        assert len(scheduler.ranks.warnings) == 2
+        assert "was started again" in scheduler.ranks.warnings[0]
     assert keys(found) == Counter((f"p{n}", 0) for n in range(60))
     assert all(g.finish_reason is FinishReason.STOP for g in found)
 
@@ -137,7 +139,7 @@ def test_an_abandoned_run_is_taken_up_without_repeating_anything(world, tmp_path
         WorkFolder(tmp_path / "work") as folder,
         world.scheduler(folder, tokens_per_second=50) as scheduler,
     ):
-        next(found for found in scheduler.run(prompts(40)) if found)
+        next(found for found in scheduler.run(Planned.of(prompts(40))) if found)
     lines = b"".join(path.read_bytes() for path in (tmp_path / "work" / "out").iterdir())
     before = lines.count(b"\n")
     assert 0 < before < 40
@@ -244,7 +246,7 @@ def test_a_rank_that_fails_to_start_is_done_without(world, folder, tmp_path):
     python.chmod(0o755)
     with world.scheduler(folder, ranks=2, python=str(python), tokens_per_second=50) as scheduler:
         found = collect(scheduler, prompts(10))
-        assert scheduler.warnings == [
+        assert scheduler.ranks.warnings == [
             "rank 1 was given up: the engine process of rank 1 ended with code 9"
         ]
     assert len(found) == 10
@@ -253,7 +255,7 @@ def test_a_rank_that_fails_to_start_is_done_without(world, folder, tmp_path):
 def test_a_full_disk_at_the_end_still_stops_the_workers(world, folder):
     world.store(30)
     with world.scheduler(folder, tokens_per_second=1, limits=Limits(30, 30, 0.5)) as scheduler:
-        for _ in scheduler.run(prompts(30)):
+        for _ in scheduler.run(Planned.of(prompts(30))):
             if scheduler.ready:
                 break
         pids = world.pids()

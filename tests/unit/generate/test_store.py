@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallscale_ci import tables
+from smallscale_ci.generate.planned import Places
 from smallscale_ci.generate.store import write_generations, write_replay
 from smallscale_ci.worker import protocol
 
@@ -37,7 +38,8 @@ def fill(work: Path, rank: int, lines: list[dict]) -> Path:
 
 def stored(work: Path, planned: list[tuple[str, int]]) -> list:
     target = work / "generations.parquet"
-    write_generations(work, target, planned, "before")
+    places = Places(dict.fromkeys(problem for problem, _ in planned))
+    write_generations(work, target, places, places.numbers(planned), "before")
     return list(tables.generations(target))
 
 

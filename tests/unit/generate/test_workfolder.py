@@ -32,8 +32,8 @@ def test_items_are_claimed_once_in_their_order(folder):
         folder.put(prompt(number))
     (folder.path / "claimed" / "0").mkdir()
     (folder.path / "claimed" / "1").mkdir()
-    first = protocol.claim(folder.path, 0, 3)
-    second = protocol.claim(folder.path, 1, 9)
+    first = protocol.claim(folder.path, 0, 3, 0)
+    second = protocol.claim(folder.path, 1, 9, 0)
     assert [item["problem_id"] for _, item in first] == ["p0", "p1", "p2"]
     assert [item["problem_id"] for _, item in second] == ["p3", "p4"]
     assert first[0][1]["messages"] == [{"role": "user", "content": "é"}]
@@ -88,7 +88,7 @@ def test_a_new_host_keeps_completions_and_clears_the_rest(tmp_path):
         first.put(prompt(0))
         first.put(prompt(1))
         (path / "claimed" / "0").mkdir()
-        protocol.claim(path, 0, 1)
+        protocol.claim(path, 0, 1, 0)
         out = protocol.Out(path / "out" / "0.jsonl")
         out.write([line(0)])
         out.close()
@@ -132,7 +132,7 @@ def _claim_all(work: str, rank: int, start: object, found: object) -> None:
     start.wait()
     names = []
     while True:
-        items = protocol.claim(Path(work), rank, 3)
+        items = protocol.claim(Path(work), rank, 3, 0)
         if not items:
             break
         names += [item["problem_id"] for _, item in items]

@@ -1,0 +1,72 @@
+"""Planned samples as numbers: what the host keeps of a million of them is a few megabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smallscale_ci.records import Prompt
+
+
+class Places:
+    """Every sample of a suite has a number: sample_index × problems + place of the problem."""
+
+    def __init__(self, problem_ids: Iterable[str]) -> None:
+        self.ids = tuple(problem_ids)
+        self._places = {problem_id: place for place, problem_id in enumerate(self.ids)}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def number(self, problem_id: str, sample_index: int) -> int | None:
+        """The number of a sample, or ``None`` for a problem of another suite."""
+        place = self._places.get(problem_id)
+        return None if place is None else sample_index * len(self.ids) + place
+
+    def numbers(self, keys: Iterable[tuple[str, int]]) -> NDArray[np.int64]:
+        """The numbers of many samples. Raises ``KeyError`` for a problem of another suite."""
+        count = len(self.ids)
+        return np.fromiter((index * count + self._places[key] for key, index in keys), np.int64)
+
+    def key(self, number: int) -> tuple[str, int]:
+        """(problem_id, sample_index) of a number."""
+        return self.ids[number % len(self.ids)], number // len(self.ids)
+
+
+class Planned:
+    """Samples in the order in which they are generated; a prompt is built when it is needed."""
+
+    def __init__(
+        self, places: Places, numbers: NDArray[np.int64], build: Callable[[str, int], Prompt]
+    ) -> None:
+        """``numbers`` (n,) are all different; ``build`` takes (problem_id, sample_index)."""
+        self._places, self._numbers, self._build = places, numbers, build
+        self._sorted = np.argsort(numbers, kind="stable")
+        self._ascending = numbers[self._sorted]
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt]) -> Self:
+        """Prompts that exist already, in their order."""
+        places = Places(dict.fromkeys(prompt.problem_id for prompt in prompts))
+        known = {(prompt.problem_id, prompt.sample_index): prompt for prompt in prompts}
+        return cls(places, places.numbers(known), lambda *key: known[key])
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def prompt(self, position: int) -> Prompt:
+        """The prompt at ``position`` of the order."""
+        return self._build(*self._places.key(int(self._numbers[position])))
+
+    def position(self, problem_id: str, sample_index: int) -> int | None:
+        """Where a sample is in the order, or ``None`` when it is not planned."""
+        number = self._places.number(problem_id, sample_index)
+        if number is None:
+            return None
+        found = int(np.searchsorted(self._ascending, number))
+        if found == len(self._ascending) or self._ascending[found] != number:
+            return None
+        return int(self._sorted[found])

@@ -1,0 +1,198 @@
+"""The ranks of a run: started, watched by their heartbeats, started again when they die."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from smallscale_ci.errors import EngineError
+from smallscale_ci.generate.interface import Runtime
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.worker import protocol
+
+_MAX_RESTARTS = 2  # of one rank in a row, without anything completed in between
+_SILENCE_S = 120.0  # a running rank without a heartbeat for so long hangs
+_JUMP_S = 10.0  # more than that between two looks is a machine that slept, not an engine that hangs
+_SUMS = ("busy_s", "waiting_s", "load_s")  # what a rank's processes add up to
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait for engines, in seconds."""
+
+    start_s: float
+    stall_s: float
+    grace_s: float = 3.0  # a cancelled CI job leaves little time to clean up
+
+
+class SteadyClock:
+    """Seconds that pass while somebody looks: a machine that sleeps does not age its engines."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last, self._time = clock(), 0.0
+
+    def __call__(self) -> float:
+        """Seconds since it was made."""
+        now = self._clock()
+        self._time += min(max(now - self._last, 0.0), _JUMP_S)
+        self._last = now
+        return self._time
+
+
+@dataclass
+class _Rank:
+    """What the host knows about one rank."""
+
+    guest: bool = False  # started by somebody else, on the same work folder
+    ready: bool = False
+    restarts: int = 0
+    given_up: bool = False
+    beat: int = 0
+    beat_at: float = 0.0
+    status: dict[str, Any] = field(default_factory=dict)
+    past: dict[str, float] = field(default_factory=dict)  # sums of processes that died
+
+
+class Ranks:
+    """The worker of each rank, and those that joined by themselves."""
+
+    def __init__(
+        self,
+        folder: WorkFolder,
+        runtime: Runtime,
+        count: int,
+        limits: Limits,
+        *,
+        one_by_one: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        """``one_by_one``: ranks that share a GPU must not measure its free memory at once."""
+        self._folder, self._runtime, self._limits = folder, runtime, limits
+        self._one_by_one, self._clock = one_by_one, clock
+        self._ranks = {number: _Rank() for number in range(count)}
+        self._started: set[int] = set()
+        self._launched_at = 0.0
+        self.warnings: list[str] = []
+
+    @property
+    def started(self) -> bool:
+        """Whether any rank was."""
+        return bool(self._started)
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one rank has its model loaded."""
+        return any(rank.ready for rank in self._ranks.values())
+
+    def info(self) -> dict[str, Any]:
+        """What the engine said of itself (of the lowest rank that is loaded)."""
+        for _, rank in sorted(self._ranks.items()):
+            if rank.status.get("info"):
+                return dict(rank.status["info"])
+        return {}
+
+    def status(self) -> dict[int, dict[str, Any]]:
+        """The last heartbeat of every rank, with the sums of all its processes."""
+        return {
+            number: {
+                **rank.status,
+                **{name: rank.status.get(name, 0.0) + rank.past.get(name, 0.0) for name in _SUMS},
+            }
+            for number, rank in self._ranks.items()
+        }
+
+    def start(self) -> None:
+        """Start the ranks that were not started yet, as many as may start now."""
+        for number, rank in self._ranks.items():
+            if rank.guest:
+                continue
+            if number not in self._started:
+                self._launch(number)
+                self._started.add(number)
+            if self._one_by_one and not (rank.ready or rank.given_up):
+                return
+
+    def dead(self) -> Iterator[tuple[int, int]]:
+        """Ranks that ended or hang, with their exit code (−1: it hung, and was killed).
+
+        Take back what the rank had claimed, then ``bury`` it.
+        """
+        now = self._clock()
+        codes = self._runtime.poll()
+        for number in sorted(self._folder.ranks() - set(self._ranks)):
+            self._ranks[number] = _Rank(guest=True, beat_at=now)
+        for number, rank in self._ranks.items():
+            if rank.given_up or not (rank.guest or number in codes):
+                continue
+            self._read_status(number, rank, now)
+            code = codes.get(number)
+            silent = now - rank.beat_at > (_SILENCE_S if rank.ready else self._limits.start_s)
+            if rank.guest:
+                if silent or rank.status.get("state") in {protocol.DONE, protocol.FAILED}:
+                    yield number, -1
+            elif code is not None:
+                yield number, code
+            elif silent:
+                self._runtime.kill(number)
+                yield number, -1
+
+    def bury(self, number: int, code: int, *, progress: bool) -> None:
+        """A rank is dead: start it again if that may help, else do without it.
+
+        ``progress``: it completed something, or something was learned from its death. Raises
+        ``EngineError`` when no rank is left.
+        """
+        rank = self._ranks[number]
+        if rank.guest:
+            self._folder.forget(number)
+            rank.ready, rank.given_up = False, True
+            return
+        error = rank.status.get("error") or {}
+        what = error.get("message") or f"the engine process of rank {number} ended with code {code}"
+        if progress:
+            rank.restarts = 0
+        if rank.ready and rank.restarts < _MAX_RESTARTS:
+            rank.restarts += 1
+            self.warnings.append(f"rank {number} died and was started again: {what}")
+            self._launch(number)
+            return
+        rank.given_up, rank.ready = True, False
+        self.warnings.append(f"rank {number} was given up: {what}")
+        if all(other.given_up for other in self._ranks.values()):
+            raise EngineError(
+                what[0].upper() + what[1:],
+                error.get("hint") or f"The whole log is {self._folder.path}/log/{number}.log.",
+                self._folder.log_tail(number),
+            )
+
+    def waited(self) -> float:
+        """Seconds since a rank was started last."""
+        return self._clock() - self._launched_at
+
+    def read_statuses(self) -> None:
+        """Take in the last heartbeats."""
+        for number, rank in self._ranks.items():
+            if rank.guest or number in self._started:
+                self._read_status(number, rank, self._clock())
+
+    def _launch(self, number: int) -> None:
+        self._folder.forget(number)
+        rank = self._ranks[number]
+        for name in _SUMS:
+            rank.past[name] = rank.past.get(name, 0.0) + rank.status.get(name, 0.0)
+        rank.status = {key: rank.status[key] for key in ("info",) if key in rank.status}
+        rank.ready, rank.beat, rank.beat_at = False, 0, self._clock()
+        self._launched_at = rank.beat_at
+        self._runtime.start(self._folder.path, number)
+
+    def _read_status(self, number: int, rank: _Rank, now: float) -> None:
+        status = self._folder.status(number)
+        if status is None:
+            return
+        if status["beat"] != rank.beat:
+            rank.beat, rank.beat_at = status["beat"], now
+        rank.ready = rank.ready or status["state"] == protocol.READY
+        rank.status = status
