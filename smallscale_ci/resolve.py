@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from smallscale_ci import baselines, checkpoint, tables
+from smallscale_ci import baselines, checkpoint, runtimes, tables
 from smallscale_ci.baselines import Baseline, Place
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
@@ -20,6 +20,7 @@ from smallscale_ci.ids import run_id
 from smallscale_ci.judges.interface import Service
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.runfolder import RunFolder, open_run
+from smallscale_ci.runtimes import DOCKER, Choice
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
@@ -38,6 +39,7 @@ class Settings:
     environment: Mapping[str, str]
     engine_python: Path | None = None
     service: Service | None = None  # that language models judge with
+    images: Path = Path("docker/images.lock.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Request:
     ranks: int | None = None
     tensor_parallel: int | None = None
     gpus: tuple[str, ...] = ()
+    runtime: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,8 @@ class Plan:
     checkpoint: Checkpoint
     baseline: Baseline | None
     run: RunFolder
-    python: Path  # of the engine's environment
+    python: Path | None  # of the engine's environment; containers bring their own
+    place: Choice  # where the engine processes run
 
     @property
     def sampling(self) -> SamplingSpec:
@@ -96,10 +100,12 @@ def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Pla
     after = {
         "checkpoint": resolved.checkpoint.weights_hash,
         "suite": resolved.suite.hash,
+        "image": resolved.place.digest,
     }
     known = {
         "checkpoint": before["checkpoint"]["weights_hash"],
         "suite": before["suite"]["hash"],
+        "image": before["runtime"].get("image", ""),
     }
     changed = [name for name in after if after[name] != known[name]]
     if changed:
@@ -111,17 +117,26 @@ def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Pla
 
 
 def runtime(resolved: Plan, settings: Settings) -> Runtime:
-    """The runtime of the plan's profile. Raises ``UsageError`` for one that is not there yet."""
-    profile = resolved.config.profile
-    if profile.runtime not in {"auto", "local"}:
-        raise UsageError(
-            f"the runtime '{profile.runtime}' of profile '{profile.name}' is not available.",
-            "Use runtime: local (a virtual environment).",
+    """The runtime of the plan. Raises ``ContainerError``."""
+    config, profile = resolved.config, resolved.config.profile
+    if resolved.place.name == DOCKER:
+        replays = profile.engine == "replay"
+        return runtimes.docker_runtime(
+            resolved.place,
+            profile,
+            run_id=config.name,
+            model=None if replays else resolved.checkpoint.path,
+            # Code of a checkpoint's own may leave nothing for other runs to find.
+            cache=resolved.run.work if profile.trust_remote_code else settings.cache,
+            gpus=config.gpus,
+            environment=settings.environment,
         )
+    if resolved.python is None:
+        raise EngineError("the local runtime needs the engine's Python.", "Run `make engine`.")
     return LocalRuntime(
         resolved.python,
         {**settings.environment, **profile.env},
-        assign_gpus(resolved.config.gpus, profile.ranks, profile.tensor_parallel),
+        assign_gpus(config.gpus, profile.ranks, profile.tensor_parallel),
     )
 
 
@@ -134,7 +149,11 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
     if request.seed is not None:
         sampling = suite.sampling.model_copy(update={"seed": request.seed})
         suite = suite.model_copy(update={"sampling": sampling})
-    overrides = {"ranks": request.ranks, "tensor_parallel": request.tensor_parallel}
+    overrides = {
+        "ranks": request.ranks,
+        "tensor_parallel": request.tensor_parallel,
+        "runtime": request.runtime,
+    }
     profile = profile.model_copy(
         update={key: value for key, value in overrides.items() if value is not None}
     )
@@ -173,19 +192,31 @@ def _complete(
     baseline = None
     if config.baseline != NO_BASELINE:
         baseline = baselines.resolve(config.baseline, place, settings.baselines)
-    python = engine_python(config.profile, settings)
+    choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
+    # A resumed run goes on where it was begun, whatever `auto` would find then.
+    profile = config.profile.model_copy(update={"runtime": choice.name})
+    python = None if choice.name == DOCKER else engine_python(profile, settings)
     return Plan(
-        config=config,
+        config=config.model_copy(update={"profile": profile}),
         suite=suite,
-        checkpoint=_checkpoint(config, settings, python, say),
+        checkpoint=_checkpoint(config, settings, python or _converter(profile, settings), say),
         baseline=baseline,
         run=run or RunFolder(settings.runs / config.name),
         python=python,
+        place=choice,
     )
 
 
+def _converter(profile: EngineProfile, settings: Settings) -> Path | None:
+    """A local engine environment, which embedded models are converted with, if there is one."""
+    try:
+        return engine_python(profile, settings)
+    except EngineError:
+        return None
+
+
 def _checkpoint(
-    config: RunConfig, settings: Settings, python: Path, say: Callable[[str], None]
+    config: RunConfig, settings: Settings, python: Path | None, say: Callable[[str], None]
 ) -> Checkpoint:
     if config.profile.engine == "replay":
         return _replayed(config.model)

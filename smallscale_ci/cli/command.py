@@ -86,7 +86,17 @@ class Context:
             environment=environment,
             engine_python=engine_python,
             service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
+            images=_images(cwd),
         )
+
+
+def _images(cwd: Path) -> Path:
+    """The image lock: the one named, the repository's own, or the one that we ship."""
+    if os.environ.get("SMALLSCALE_IMAGES"):
+        return Path(os.environ["SMALLSCALE_IMAGES"])
+    places = (cwd / "docker", _PACKAGE.parent / "docker", _PACKAGE / "_docker")
+    files = [place / "images.lock.yaml" for place in places]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def _service(url: str, key: str, cache: Path) -> Service | None:

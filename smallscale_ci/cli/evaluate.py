@@ -36,6 +36,7 @@ def evaluate(
     ranks: options.Ranks = None,
     tp: options.TensorParallel = None,
     gpus: options.Gpus = "",
+    runtime: options.Runtime = None,
     deadline: options.Deadline = None,
     resume: options.Resume = None,
     runs: options.Runs = None,
@@ -71,6 +72,7 @@ def evaluate(
         ranks=ranks,
         tensor_parallel=tp,
         gpus=_gpus(gpus),
+        runtime=runtime.value if runtime else None,
     )
     with within(deadline), context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
@@ -94,6 +96,7 @@ def generate(
     ranks: options.Ranks = None,
     tp: options.TensorParallel = None,
     gpus: options.Gpus = "",
+    runtime: options.Runtime = None,
     no_judge: Annotated[
         bool, typer.Option("--no-judge", envvar="SMALLSCALE_NO_JUDGE", help="Only generate.")
     ] = False,
@@ -119,6 +122,7 @@ def generate(
         ranks=ranks,
         tensor_parallel=tp,
         gpus=_gpus(gpus),
+        runtime=runtime.value if runtime else None,
     )
     with context.out.watch() as display:
         plan = _plan(context, request, settings, resume)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class RuntimeName(StrEnum):
+    """Where engine processes run."""
+
+    AUTO = "auto"
+    DOCKER = "docker"
+    LOCAL = "local"
+
 
 Model = Annotated[
     str | None,
@@ -116,10 +126,22 @@ TensorParallel = Annotated[
         show_default="the profile's",
     ),
 ]
+Runtime = Annotated[
+    RuntimeName | None,
+    typer.Option(
+        "--runtime",
+        envvar="SMALLSCALE_RUNTIME",
+        help="Run the engine in containers, in a virtual environment, or whichever is there.",
+        show_default="the profile's",
+    ),
+]
 Gpus = Annotated[
     str,
     typer.Option(
-        "--gpus", envvar="SMALLSCALE_GPUS", help="GPU ids, as 0,1,2,3.", show_default="all"
+        "--gpus",
+        envvar="SMALLSCALE_GPUS",
+        help="GPUs, as 0,1,2,3 or by CDI name.",
+        show_default="all",
     ),
 ]
 Runs = Annotated[

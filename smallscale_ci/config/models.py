@@ -133,6 +133,15 @@ class SuiteConfig(NamedConfig):
         return self
 
 
+class ContainerConfig(Config):
+    """What one container of the docker runtime may use."""
+
+    memory_gib: Annotated[float, Field(gt=0)] | None = None  # None: the ranks share 9/10 of all
+    shm_gib: Annotated[float, Field(gt=0)] = 8.0
+    pids: Annotated[int, Field(ge=16)] = 4096
+    deadline_h: Annotated[float, Field(gt=0)] = 24.0  # a container ends then, whoever watches it
+
+
 class EngineProfile(NamedConfig):
     """``configs/engines/PROFILE.yaml``: a named, complete engine configuration."""
 
@@ -156,6 +165,7 @@ class EngineProfile(NamedConfig):
     price_per_gpu_hour: Annotated[float, Field(ge=0)] | None = None
     engine_args: dict[str, Any] = {}  # passed to the engine as they are
     env: dict[str, str] = {}  # environment of the engine processes
+    container: ContainerConfig = ContainerConfig()
 
 
 class Margins(Config):

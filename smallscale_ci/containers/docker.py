@@ -1,0 +1,351 @@
+"""The container engine, through the ``docker`` package: the only module that imports it.
+
+Docker, or podman through its docker-compatible socket. Everything that can go wrong is a
+``ContainerError`` with a remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import docker
+import requests
+
+from smallscale_ci.containers.spec import Spec, api
+from smallscale_ci.errors import ContainerError
+
+_TIMEOUT_S = 60
+_OLDEST_API = "1.41"  # engine 20.10
+_START = (
+    "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
+    "DOCKER_HOST at it, or use --runtime local."
+)
+_REMEDIES = (
+    (
+        ("could not select device driver", "nvidia-container", "unresolvable cdi", "cdi device"),
+        (
+            "The engine cannot give GPUs to containers: install the NVIDIA Container Toolkit and "
+            "run `nvidia-ctk runtime configure --runtime=docker`; without GPUs use --profile "
+            "vllm-cpu."
+        ),
+    ),
+    (("rlimit",), "The engine may not set this limit: give its service LimitMEMLOCK=infinity."),
+    (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
+    (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
+    (
+        ("unauthorized", "denied", "authentication required"),
+        "Log in to the registry with `docker login`.",
+    ),
+    (
+        ("connection refused", "no such host", "timeout", "i/o timeout", "eof"),
+        "The registry cannot be reached: check the network.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the engine says of itself. ``memory`` in bytes."""
+
+    name: str  # docker or podman
+    version: str
+    api: str
+    memory: int
+    cpus: int
+    rootless: bool
+    nvidia: bool  # can give GPUs, as far as it says
+    socket: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """An image that is present."""
+
+    id: str
+    digests: tuple[str, ...]  # repository@digest, for what came from or went to a registry
+    tags: tuple[str, ...]
+    labels: Mapping[str, str]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of ours, running or not."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a container ended: exit code, whether memory ran out, and what the engine says."""
+
+    code: int
+    out_of_memory: bool
+    error: str
+
+
+class Engine:
+    """A connection to a container engine."""
+
+    def __init__(self, client: Any, socket: str) -> None:
+        """Use ``connect``."""
+        self._client, self._socket = client, socket
+        self._api: Any = client.api
+
+    @classmethod
+    def connect(cls, environment: Mapping[str, str]) -> Engine:
+        """The engine of DOCKER_HOST, or the first that answers on a usual socket.
+
+        Raises ``ContainerError`` when none does, or when it is too old.
+        """
+        problems = []
+        for url in _sockets(environment):
+            try:
+                client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_S, version="auto")
+                client.ping()
+            except (docker.errors.DockerException, requests.RequestException) as error:
+                problems.append(f"{url or 'DOCKER_HOST'}: {_cause(error)}")
+                continue
+            engine = cls(client, url)
+            found = str(client.api.api_version)
+            if _numbers(found) < _numbers(_OLDEST_API):
+                raise ContainerError(
+                    f"the container engine's API {found} is too old.",
+                    "Docker 20.10 or podman 4 is needed.",
+                )
+            return engine
+        if any("ermission denied" in problem for problem in problems):
+            hint = "Join the group docker (`sudo usermod -aG docker $USER`), or --runtime local."
+            raise ContainerError(f"no container engine may be used ({problems[0]}).", hint)
+        tried = "; ".join(problems) or "no socket of docker or podman is there"
+        raise ContainerError(f"no container engine answers ({tried}).", _START)
+
+    def about(self) -> About:
+        """Version, size and abilities of the engine."""
+        with _told("the container engine does not describe itself"):
+            version, info = self._api.version(), self._api.info()
+        parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+        options = " ".join(map(str, info.get("SecurityOptions") or ()))
+        devices = str(info.get("Runtimes") or "") + str(info.get("DiscoveredDevices") or "")
+        return About(
+            name="podman" if any("odman" in part for part in parts) else "docker",
+            version=str(version.get("Version", "")),
+            api=str(version.get("ApiVersion", "")),
+            memory=int(info.get("MemTotal") or 0),
+            cpus=int(info.get("NCPU") or 0),
+            rootless="rootless" in options,
+            nvidia="nvidia" in devices,
+            socket=self._socket,
+        )
+
+    # -- images -----------------------------------------------------------------------------------
+
+    def image(self, reference: str) -> LocalImage | None:
+        """The image that is present under ``reference``, or ``None``."""
+        with _told(f"the image {reference} cannot be looked up"):
+            try:
+                value = self._api.inspect_image(reference)
+            except docker.errors.NotFound:
+                return None
+        return LocalImage(
+            id=value["Id"],
+            digests=tuple(value.get("RepoDigests") or ()),
+            tags=tuple(value.get("RepoTags") or ()),
+            labels=(value.get("Config") or {}).get("Labels") or {},
+            size=int(value.get("Size") or 0),
+        )
+
+    def resolve(self, reference: str) -> str:
+        """The digest that ``reference`` has in its registry now."""
+        with _told(f"{reference} cannot be resolved in its registry"):
+            value = self._api.inspect_distribution(reference)
+        return str(value["Descriptor"]["digest"])
+
+    def pull(self, reference: str, say: Callable[[str], None]) -> None:
+        """Pull an image by digest, layer by layer."""
+        what = f"{reference} cannot be pulled"
+        done: set[str] = set()
+        with _told(what):
+            for line in self._api.pull(reference, stream=True, decode=True):
+                _refuse(line, what)
+                if line.get("status") == "Pull complete":
+                    done.add(line.get("id", ""))
+                    say(f"pulled layer {len(done)} ({line.get('id', '')})")
+
+    def push(self, repository: str, tag: str) -> str:
+        """Push ``repository:tag``; its digest in the registry."""
+        what = f"{repository}:{tag} cannot be pushed"
+        digest = ""
+        with _told(what):
+            for line in self._api.push(repository, tag=tag, stream=True, decode=True):
+                _refuse(line, what)
+                digest = (line.get("aux") or {}).get("Digest") or digest
+        if not digest:
+            raise ContainerError(f"{what}: the registry named no digest.", "Push it again.")
+        return digest
+
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give an image that is present another name."""
+        with _told(f"{image} cannot be named {repository}:{tag}"):
+            self._api.tag(image, repository, tag, force=True)
+
+    def build(
+        self,
+        context: IO[bytes],
+        dockerfile: str,
+        tagged: str,
+        arguments: Mapping[str, str],
+        *,
+        network: str | None,
+        say: Callable[[str], None],
+    ) -> str:
+        """Build a tar ``context``; the id of the image, which is also named ``tagged``."""
+        what, last, printed = f"{tagged} cannot be built", "", ""
+        with _told(what):
+            for line in self._api.build(
+                fileobj=context,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=tagged,
+                buildargs=dict(arguments),
+                network_mode=network,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            ):
+                text = str(line.get("stream", "")).strip()
+                if text.startswith("Step "):
+                    say(text)
+                elif text:
+                    last = text
+                if line.get("error"):
+                    printed = last
+                    _refuse(line, f"{what} (its last line: {printed})" if printed else what)
+        found = self.image(tagged)
+        if found is None:
+            raise ContainerError(f"{what}: the engine reported no image.", "Build it again.")
+        return found.id
+
+    # -- containers -------------------------------------------------------------------------------
+
+    def create(self, spec: Spec) -> str:
+        """Create a container, not started; its id. Never pulls an image."""
+        with _told(f"the container {spec.name} cannot be created"):
+            created = self._api.create_container_from_config(api(spec), spec.name)
+        return str(created["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a container that was created."""
+        with _told("the container cannot be started"):
+            self._api.start(container)
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """All that the engine knows of a container."""
+        with _told("the container cannot be inspected"):
+            return dict(self._api.inspect_container(container))
+
+    def follow(self, container: str, sink: Callable[[bytes], object]) -> Ended:
+        """Give what a container prints to ``sink`` until it ends; how it ended."""
+        with _told("the container cannot be followed"):
+            for chunk in self._api.logs(
+                container, stdout=True, stderr=True, stream=True, follow=True
+            ):
+                sink(chunk)
+            # No timeout: an engine closes the log of a frozen container early.
+            self._api.wait(container, timeout=None)
+            state = self._api.inspect_container(container)["State"]
+        return Ended(int(state["ExitCode"]), bool(state.get("OOMKilled")), state.get("Error") or "")
+
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal; a container that ended already is left alone."""
+        with _told("the container cannot be signalled"), suppress(docker.errors.APIError):
+            self._api.kill(container, signal=name)
+
+    def remove(self, container: str) -> None:
+        """End and remove a container and its anonymous volumes, if it is still there."""
+        with _told("the container cannot be removed"):
+            try:
+                self._api.remove_container(container, v=True, force=True)
+            except docker.errors.NotFound:
+                return
+            except docker.errors.APIError as error:
+                if "already in progress" not in str(error):
+                    raise
+
+    def labelled(self, **labels: str | None) -> list[Container]:
+        """All containers with these labels (``None``: with any value), running or not."""
+        wanted = [key if value is None else f"{key}={value}" for key, value in labels.items()]
+        with _told("the containers cannot be listed"):
+            found = self._api.containers(all=True, filters={"label": wanted})
+        return [
+            Container(
+                id=item["Id"],
+                name=(item.get("Names") or ["?"])[0].lstrip("/"),
+                labels=item.get("Labels") or {},
+                running=item.get("State") in {"running", "paused", "restarting"},
+            )
+            for item in found
+        ]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def _sockets(environment: Mapping[str, str]) -> list[str]:
+    """Where an engine may be: DOCKER_HOST alone where it is set, else the usual sockets."""
+    if environment.get("DOCKER_HOST"):
+        return [environment["DOCKER_HOST"]]
+    own = environment.get("XDG_RUNTIME_DIR")
+    paths = ["/var/run/docker.sock"]
+    paths += [f"{own}/docker.sock", f"{own}/podman/podman.sock"] if own else []
+    paths.append("/run/podman/podman.sock")
+    return [f"unix://{path}" for path in paths if Path(path).exists()]
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Whatever the engine or the way to it raises, as a ``ContainerError``."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        cause = str(error.explanation or error).strip().rstrip(".")
+        raise ContainerError(f"{what}: {cause}.", _remedy(cause)) from error
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        raise ContainerError(
+            f"{what}: the container engine stopped answering ({_cause(error)}).",
+            "Start it again. What is complete is on disk: go on with --resume.",
+        ) from error
+
+
+def _refuse(line: Mapping[str, Any], what: str) -> None:
+    """Streams carry their errors as lines."""
+    if line.get("error"):
+        cause = str(line["error"]).strip().rstrip(".")
+        raise ContainerError(f"{what}: {cause}.", _remedy(cause))
+
+
+def _remedy(cause: str) -> str:
+    low = cause.lower()
+    for words, remedy in _REMEDIES:
+        if any(word in low for word in words):
+            return remedy
+    return "`smallscale doctor` shows what the container engine can do."
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost sentence of a nested connection error."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return str(error) or type(error).__name__
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,162 @@
+"""The pinned images: ``docker/images.lock.yaml`` as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from smallscale_ci.config import load
+from smallscale_ci.config.models import Config, Name, NamedConfig
+from smallscale_ci.errors import ContainerError, StorageError, UsageError, did_you_mean
+
+LOCK = "images.lock.yaml"
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+_HEADER = """\
+# The images that smallscale runs, pinned. Written by `smallscale image lock` and `image build`;
+# edit tags here, never digests. `seen` says where a digest was read that this project has not
+# resolved against a registry itself; `resolved` is the day on which it has.
+"""
+
+
+class Image(Config):
+    """One image: what it is called, which content is meant, and what is inside."""
+
+    repository: str
+    tag: str
+    digest: Digest | None = None  # of the manifest in a registry
+    id: Digest | None = None  # of an image that was built here and is in no registry
+    seen: str = ""
+    resolved: str = ""
+    engine: Literal["vllm", "sglang"] | None = None
+    version: str | None = None  # of the engine, as the worker must report it
+    cuda: str | None = None  # needs GPUs, and a driver for this CUDA
+    dockerfile: str | None = None  # in docker/: an image of ours
+    base: Name | None = None  # the image of this lock it is built on
+    args: dict[str, str] = Field(default_factory=dict)  # further build arguments
+
+    @property
+    def tagged(self) -> str:
+        """``repository:tag``."""
+        return f"{self.repository}:{self.tag}"
+
+
+class ImageLock(NamedConfig):
+    """``docker/images.lock.yaml``."""
+
+    folder: ClassVar[str] = "docker"
+    kind: ClassVar[str] = "image lock"
+
+    images: dict[Name, Image]
+
+    def image(self, name: str) -> Image:
+        """The image ``name``. Raises ``UsageError``."""
+        if name not in self.images:
+            meant = did_you_mean(name, self.images)
+            raise UsageError(
+                f"the image lock has no image '{name}'{meant}.",
+                f"It has: {', '.join(self.images)}.",
+            )
+        return self.images[name]
+
+    def replaced(self, name: str, **changes: str | None) -> ImageLock:
+        """This lock with some fields of one image changed."""
+        image = self.images[name].model_copy(update=changes)
+        return self.model_copy(update={"images": {**self.images, name: image}})
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """An image by content: what runs, whatever tags say."""
+
+    name: str
+    repository: str
+    tag: str
+    digest: str  # of the manifest, or of the image itself where it is in no registry
+    reference: str  # what the container engine takes
+    version: str | None  # of the engine in it
+    gpu: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A tag that means another digest than the lock says."""
+
+    name: str
+    tagged: str
+    before: str | None
+    after: str
+
+
+def pinned(lock: ImageLock, name: str) -> Pinned:
+    """The image ``name`` by its digest. Raises ``ContainerError`` when it has none."""
+    image = lock.image(name)
+    if image.digest is not None:
+        reference, digest = f"{image.repository}@{image.digest}", image.digest
+    elif image.id is not None:
+        reference = digest = image.id
+    else:
+        raise ContainerError(
+            f"the image '{name}' ({image.tagged}) is not pinned: the lock has no digest of it.",
+            f"Build it with `smallscale image build {name}`."
+            if image.dockerfile
+            else f"Resolve its tag with `smallscale image lock {name}`.",
+        )
+    return Pinned(
+        name=name,
+        repository=image.repository,
+        tag=image.tag,
+        digest=digest,
+        reference=reference,
+        version=image.version,
+        gpu=image.cuda is not None,
+    )
+
+
+def changes(lock: ImageLock, found: Mapping[str, str]) -> list[Change]:
+    """What ``found`` (name → digest that its tag means now) changes in the lock."""
+    return [
+        Change(name, lock.images[name].tagged, lock.images[name].digest, digest)
+        for name, digest in found.items()
+        if lock.images[name].digest != digest
+    ]
+
+
+def resolved(lock: ImageLock, found: Mapping[str, str], day: str) -> ImageLock:
+    """``lock`` with the digests ``found`` in a registry on ``day`` (ISO date)."""
+    for name, digest in found.items():
+        lock = lock.replaced(name, digest=digest, id=None, resolved=day, seen="")
+    return lock
+
+
+def read(path: Path) -> ImageLock:
+    """Read the lock. Raises ``UsageError`` when there is none, ``ConfigError`` for its faults."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"the image lock {path} cannot be read: {error.strerror}.",
+            "Run in a checkout, or name the lock in $SMALLSCALE_IMAGES.",
+        ) from error
+    return load.parse(ImageLock, text, str(path))
+
+
+def write(lock: ImageLock, path: Path) -> None:
+    """Write the lock; fields without a value are left out. Raises ``StorageError``."""
+    import yaml
+
+    value = lock.model_dump(mode="json", exclude_defaults=True)
+    text = _HEADER + yaml.safe_dump(value, sort_keys=False, width=100)
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"the image lock {path} cannot be written: {error.strerror}.",
+            "Copy it into your repository as docker/images.lock.yaml, or set $SMALLSCALE_IMAGES.",
+        ) from error

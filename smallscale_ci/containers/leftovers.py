@@ -1,0 +1,75 @@
+"""Containers that a killed host left behind: found by their labels, and removed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from smallscale_ci.containers import spec
+from smallscale_ci.containers.docker import Container, Engine
+
+
+def owner(now: float, deadline_s: float) -> dict[str, str]:
+    """Labels that say who watches a container, and until when it may live. ``now`` in seconds."""
+    return {
+        spec.HOST: socket.gethostname(),
+        spec.PROCESS: str(os.getpid()),
+        spec.BORN: _born(os.getpid()),
+        spec.DEADLINE: str(int(now + deadline_s)),
+    }
+
+
+def is_left(labels: Mapping[str, str], now: float) -> bool:
+    """Whether nobody watches a container any more: its host process ended, or its time is over."""
+    with suppress(ValueError):
+        if now > float(labels.get(spec.DEADLINE, "inf")):
+            return True
+    if labels.get(spec.HOST) != socket.gethostname():
+        return False  # of another machine on the same engine: only the deadline tells
+    try:
+        process = int(labels.get(spec.PROCESS, ""))
+    except ValueError:
+        return True
+    return not _lives(process) or _born(process) != labels.get(spec.BORN, "")
+
+
+def leftovers(engine: Engine, now: float) -> list[Container]:
+    """Our containers that nobody watches. Raises ``ContainerError``."""
+    ours = engine.labelled(**{spec.RUN: None})
+    return [container for container in ours if is_left(container.labels, now)]
+
+
+def clean(engine: Engine, now: float) -> list[Container]:
+    """Remove what killed hosts left; what was removed. Raises ``ContainerError``."""
+    found = leftovers(engine, now)
+    for container in found:
+        engine.remove(container.id)
+    return found
+
+
+def remove_run(engine: Engine, run_id: str) -> None:
+    """Remove every container of a run. Raises ``ContainerError``."""
+    for container in engine.labelled(**{spec.RUN: run_id}):
+        engine.remove(container.id)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _born(process: int) -> str:
+    """When a process began, in the kernel's ticks: process ids are used again."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]

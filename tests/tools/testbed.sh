@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# A real docker engine, a registry program and a base image, on a bare Debian machine without access
+# to any image registry: what the container tests run against. Needs root. Run again, it does nothing.
+set -euo pipefail
+
+BASE=smallscale-test/base:bookworm
+packages=()
+command -v dockerd >/dev/null || packages+=(docker.io iptables)
+command -v debootstrap >/dev/null || packages+=(debootstrap)
+command -v docker-registry >/dev/null || packages+=(docker-registry)
+if [ ${#packages[@]} -gt 0 ]; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+if ! docker info >/dev/null 2>&1; then
+    setsid dockerd --storage-driver overlay2 >/var/log/dockerd.log 2>&1 </dev/null &
+    for _ in $(seq 60); do
+        docker info >/dev/null 2>&1 && break
+        sleep 1
+    done
+fi
+docker info >/dev/null
+
+if ! docker image inspect "$BASE" >/dev/null 2>&1; then
+    root=$(mktemp -d)
+    trap 'rm -rf "$root"' EXIT
+    # Python comes with the base: an image of ours on it needs no second package list.
+    debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,libnuma1 bookworm "$root" >/dev/null
+    rm -rf "$root"/var/cache/apt/archives/*.deb
+    tar -C "$root" -c . | docker import - "$BASE" >/dev/null
+fi
+echo "container testbed: $(docker version --format 'engine {{.Server.Version}}'), base image $BASE"
