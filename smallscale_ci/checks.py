@@ -140,7 +140,7 @@ def _check(
 ) -> Check:
     candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
     margin = margin_of(policy, pair.task, metric)
-    contrast = _contrast(metric, candidate, baseline, pair.cluster, weight)
+    contrast = _contrast(pair, metric, weight)
     band = metric is Metric.TOKENS and policy.tokens_direction == "band"
     p_value, pass_p = _p_values(contrast, metric, margin, band=band)
     low, high = contrast.interval(pass_level) if describe else (-math.inf, math.inf)
@@ -170,15 +170,19 @@ def _check(
     )
 
 
-def _contrast(
-    metric: Metric, candidate: Vector, baseline: Vector, cluster: Codes, weight: Vector | None
-) -> Contrast:
+def _contrast(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast:
+    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
     if metric is not Metric.TOKENS:
-        return paired_difference(candidate, baseline, cluster, weight)
+        return paired_difference(candidate, baseline, pair.cluster, weight)
+    # The variance of the mean tokens of an unchanged model, from the noise between the baseline's
+    # epochs: a candidate's few samples may miss the tail of long answers, and then show neither
+    # its mean nor its variance.
+    epochs = 1 / pair.candidate.judged + 1 / pair.baseline.judged
+    noise = pair.baseline.tokens_noise * epochs
     if min(candidate.sum(), baseline.sum()) == 0:
         # A checkpoint that ends at once has no tokens; counting the end token, it has a ratio.
-        return paired_log_ratio(candidate + 1, baseline + 1, cluster, weight)
-    return paired_log_ratio(candidate, baseline, cluster, weight)
+        candidate, baseline = candidate + 1, baseline + 1
+    return paired_log_ratio(candidate, baseline, pair.cluster, weight, noise)
 
 
 def _p_values(
@@ -226,4 +230,5 @@ def _concatenate(parts: Sequence[ProblemMeans]) -> ProblemMeans:
         np.concatenate([part.accuracy for part in parts]),
         np.concatenate([part.tokens for part in parts]),
         np.concatenate([part.truncation for part in parts]),
+        np.concatenate([part.tokens_noise for part in parts]),
     )

@@ -25,6 +25,7 @@ class ProblemMeans:
     accuracy: Vector  # (problems,)
     tokens: Vector  # (problems,)
     truncation: Vector  # (problems,)
+    tokens_noise: Vector  # (problems,) variance of tokens between epochs; 0 where there is one
 
     def of(self, metric: Metric) -> Vector:
         """The means of one metric."""
@@ -42,6 +43,7 @@ class ProblemMeans:
             self.accuracy[problems],
             self.tokens[problems],
             self.truncation[problems],
+            self.tokens_noise[problems],
         )
 
 
@@ -80,11 +82,14 @@ def problem_means(samples: Samples) -> ProblemMeans:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.bincount(problem, values[good], count) / judged)
 
+    tokens = mean(samples.tokens)
+    deviations = np.square(samples.tokens[good] - tokens[problem])
     return ProblemMeans(
         judged=judged,
         accuracy=mean(samples.correct.astype(np.float64)),
-        tokens=mean(samples.tokens),
+        tokens=tokens,
         truncation=mean(samples.truncated.astype(np.float64)),
+        tokens_noise=np.bincount(problem, deviations, count) / np.maximum(judged - 1, 1),
     )
 
 

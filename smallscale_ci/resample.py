@@ -228,14 +228,22 @@ def _draw(
     truncated[:, mine] = np.maximum(truncated[:, mine], cut)
     tokens[:, mine] *= 1 + injection.tokens
     judged = np.full(len(pool.count), baseline_epochs, dtype=np.int64)
-    baseline = ProblemMeans(judged, *(g[:, base].mean(1) for g in (correct, tokens, truncated)))
+    grids = (correct, tokens, truncated)  # in the order of ProblemMeans
+    noise = tokens[:, base].var(1, ddof=1) if baseline_epochs > 1 else np.zeros(len(judged))
+    baseline = _means(judged, [g[:, base].mean(1) for g in grids], noise)
     steps = np.arange(1, looks + 1)
-    sums = [g[:, mine].cumsum(1) / steps for g in (correct, tokens, truncated)]
+    sums = [g[:, mine].cumsum(1) / steps for g in grids]
+    unknown = np.zeros(len(judged))  # the gate takes the noise from the baseline alone
     means = [
-        ProblemMeans(np.full(len(judged), k + 1), *(total[:, k] for total in sums))
+        _means(np.full(len(judged), k + 1), [total[:, k] for total in sums], unknown)
         for k in range(looks)
     ]
     return baseline, means
+
+
+def _means(judged: Codes, means: Sequence[Vector], noise: Vector) -> ProblemMeans:
+    accuracy, tokens, truncation = means
+    return ProblemMeans(judged, accuracy, tokens, truncation, noise)
 
 
 def _kept(grid: Grid, loss: float, rng: np.random.Generator, mine: slice) -> Grid:

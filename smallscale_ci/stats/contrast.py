@@ -59,6 +59,7 @@ class Contrast:
     n: int  # problems
     effective: float  # clusters that carry information, at most G
     log: bool = False
+    least_se: float = 0.0  # what is known of the standard error from elsewhere
 
     @property
     def clusters(self) -> int:
@@ -71,7 +72,8 @@ class Contrast:
         count = self.clusters
         if count < 2:
             return 0.0
-        return math.sqrt(float(np.square(self.influence).sum()) / (count * (count - 1)))
+        seen = math.sqrt(float(np.square(self.influence).sum()) / (count * (count - 1)))
+        return max(seen, self.least_se)
 
     @cached_property
     def skewness(self) -> float:

@@ -11,7 +11,11 @@ from smallscale_ci.stats.paired import Codes, cluster_sums, effective_count
 
 
 def paired_log_ratio(
-    candidate: Vector, baseline: Vector, cluster: Codes, weight: Vector | None = None
+    candidate: Vector,
+    baseline: Vector,
+    cluster: Codes,
+    weight: Vector | None = None,
+    noise: Vector | None = None,
 ) -> Contrast:
     """log(mean candidate / mean baseline) over problems, clustered.
 
@@ -19,6 +23,11 @@ def paired_log_ratio(
     positive sums. The standard error is the delta method's with the influence taken from the
     jackknife over clusters, which agrees with it for many clusters and does not understate the
     error for few (Efron and Stein 1981, Ann. Statist. 9, 586-596).
+
+    ``noise`` (n,) is the variance that candidate − baseline of each problem would have if nothing
+    had changed, as estimated elsewhere. The standard error is at least what it implies: the
+    variance under the null, as in Farrington and Manning 1990, Statist. Med. 9, 1447-1454. With
+    long-tailed lengths the sample's own variance is small exactly when its mean is too small.
 
     Raises ``ValueError`` when one side has no tokens at all.
     """
@@ -43,6 +52,7 @@ def paired_log_ratio(
         n=len(candidate),
         effective=effective_count(x - y),
         log=True,
+        least_se=0.0 if noise is None else math.sqrt(float(weights**2 @ noise)) / sum_y,
     )
 
 
