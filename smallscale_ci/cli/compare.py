@@ -202,10 +202,10 @@ def record(
     from smallscale_ci.runfolder import open_run, read_json
 
     folder = open_run(run)
-    settings = context.settings(baselines=baselines)
+    # Reading falls back to the baselines that come with smallscale; writing is done right here.
+    root = baselines or Path.cwd() / "baselines"
     summary = read_json(folder.summary)
-    now = datetime.now(UTC)
-    where = stored.record(folder, summary, root=settings.baselines, now=now, reason=reason)
+    where = stored.record(folder, summary, root=root, now=datetime.now(UTC), reason=reason)
     if context.json:
         context.out.json({"recorded": str(where)})
         return

@@ -1,0 +1,97 @@
+"""Rounds through the command line: looks, budgets, resuming, and the gate's own calibration."""
+
+import json
+from pathlib import Path
+
+import pytest
+import replayed
+from replayed import smallscale
+
+ROOT = Path(__file__).resolve().parents[2]
+STORED = ROOT / "baselines" / "smoke" / "vllm-cpu" / "smollm2"
+ROUNDS = """\
+name: tiny
+margins: {accuracy: 0.05, tokens: 0.5, truncation: 0.2}
+max_epochs: 4
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A suite of 60 problems, a baseline of 8 epochs, and a candidate a little below it."""
+    replayed.make_configs(tmp_path)
+    (tmp_path / "configs" / "gates" / "tiny.yaml").write_text(ROUNDS)
+    replayed.make_run(tmp_path, "base", epochs=8, wrong=0.2, seed=1)
+    replayed.make_run(tmp_path, "close", epochs=4, wrong=0.22, seed=2)
+    done = smallscale(tmp_path, "baseline", "record", "stored/base", "-m", "first")
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def verdict_of(place: Path, *arguments: str) -> dict[str, object]:
+    done = smallscale(place, *arguments, "--json")
+    assert "Traceback" not in done.stderr, done.stderr
+    return json.loads(done.stdout)
+
+
+EVAL = ("eval", "stored/close", "--suite", "tiny", "--profile", "replay")
+
+
+def test_an_open_verdict_adds_epochs_until_it_closes_or_the_plan_ends(place: Path) -> None:
+    verdict = verdict_of(place, *EVAL)
+    assert verdict["of"] == 4
+    assert 2 <= verdict["look"] <= 4
+    assert verdict["accounting"]["planned"] == 60 * verdict["look"]
+    assert verdict["kind"] != "INCONCLUSIVE" or verdict["look"] == 4
+
+
+def test_one_look_by_hand_is_the_look_that_eval_made(place: Path) -> None:
+    made = verdict_of(place, *EVAL)
+    look = made["look"]
+    (run,) = (place / "runs").iterdir()
+    again = verdict_of(
+        place, "compare", str(run), "m", "--look", str(look), "--of", "4", "--gate", "tiny"
+    )
+    for key in ("kind", "look", "of", "checks", "accounting", "reasons"):
+        assert again[key] == made[key], key
+
+
+def test_the_first_look_of_many_asks_for_more_than_a_single_one(place: Path) -> None:
+    of_one = verdict_of(place, "compare", "stored/close", "m", "--gate", "tiny")
+    of_four = verdict_of(
+        place, "compare", "stored/close", "m", "--gate", "tiny", "--look", "1", "--of", "4"
+    )
+    for single, first in zip(of_one["checks"], of_four["checks"], strict=True):
+        assert first["boundary"] < single["boundary"]
+        assert first["pass_boundary"] < single["pass_boundary"]
+
+
+def test_budgets_end_a_run_between_epochs(place: Path) -> None:
+    verdict = verdict_of(place, *EVAL, "--token-budget", "2000")
+    assert verdict["kind"] == "INCONCLUSIVE"
+    assert verdict["look"] == 1
+    assert any("token budget" in note for note in verdict["notes"])
+    single = verdict_of(place, *EVAL, "--max-epochs", "1")
+    assert (single["look"], single["of"]) == (1, 1)
+
+
+def test_plan_says_what_this_suite_holds_and_warns_before_a_hopeless_run(place: Path) -> None:
+    arguments = ("--suite", "tiny", "--profile", "replay", "--trials", "20", "--baseline", "m")
+    planned = verdict_of(place, "plan", *arguments, "--plot", "power.svg")
+    assert planned["problems"] == 60
+    assert planned["max_epochs"] == 4
+    assert "<svg" in (place / "power.svg").read_text()
+    gate = place / "configs" / "gates" / "tiny.yaml"
+    gate.write_text(ROUNDS.replace("0.05", "0.01"))
+    said = smallscale(place, *EVAL, "--max-epochs", "1").stderr
+    assert "finer than this suite can hold" in said
+
+
+def test_the_stored_baseline_keeps_its_levels(tmp_path: Path) -> None:
+    done = smallscale(tmp_path, "calibrate", str(STORED), "--trials", "300", "--json", timeout=240)
+    assert done.returncode == 0, done.stderr
+    value = json.loads(done.stdout)
+    assert value["policy"] == "smoke"
+    unchanged = value["scenarios"][0]
+    assert unchanged["passed"]["high"] >= 0.99
+    assert unchanged["regressed"]["low"] <= 0.01
