@@ -11,6 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +163,7 @@ def _embedded(
     spec = ALIASES[alias]
     target = cache / "models" / f"{alias}-{slug(spec.requirement)}-{spec.version}"
     if (target / "config.json").exists():
+        _share(target)
         return target
     if engine_python is None:
         raise UsageError(
@@ -179,7 +181,15 @@ def _embedded(
             f"the model '{alias}' could not be written to {target.parent}: {error.strerror}.",
             "Free some disk space (1 GB), or choose another folder with --cache.",
         ) from error
+    _share(target)
     return target
+
+
+def _share(folder: Path) -> None:
+    """Let containers read a folder of ours: weights are saved for their owner alone."""
+    with suppress(OSError):
+        for file in folder.iterdir():
+            file.chmod(file.stat().st_mode | 0o444)
 
 
 def _fetch_embedded(spec: Embedded, scratch: Path, say: Callable[[str], None]) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from smallscale_ci import baselines, checkpoint, runtimes, tables
@@ -13,13 +13,14 @@ from smallscale_ci.baselines import Baseline, Place
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
-from smallscale_ci.errors import EngineError, UsageError
+from smallscale_ci.errors import EngineError, SmallscaleError, UsageError
 from smallscale_ci.generate.interface import Runtime, assign_gpus
 from smallscale_ci.generate.local import LocalRuntime
-from smallscale_ci.ids import run_id
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.ids import run_id, slug
 from smallscale_ci.judges.interface import Service
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.runfolder import RunFolder, open_run
+from smallscale_ci.runfolder import COMPLETE, RunFolder, open_run
 from smallscale_ci.runtimes import DOCKER, Choice
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
@@ -137,7 +138,38 @@ def runtime(resolved: Plan, settings: Settings) -> Runtime:
         resolved.python,
         {**settings.environment, **profile.env},
         assign_gpus(config.gpus, profile.ranks, profile.tensor_parallel),
+        keep=_key_variable(profile),
     )
+
+
+def _key_variable(profile: EngineProfile) -> str:
+    """The one secret that workers get: the key of the endpoint that they ask."""
+    if profile.engine != "openai":
+        return ""
+    return str(profile.engine_args.get("api_key_env", "OPENAI_API_KEY"))
+
+
+def unfinished(request: Request, settings: Settings) -> Path | None:
+    """The latest run with this configuration that was begun, is not complete, and is left alone."""
+    config = _configure(request, settings, datetime.now(UTC), "")
+    for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
+        run = RunFolder(manifest.parent)
+        try:
+            if run.read_manifest()["status"] == COMPLETE or WorkFolder(run.work).is_held():
+                continue
+            before = run.read_config()
+        except SmallscaleError:
+            continue  # damaged, or of another version: nothing to go on with
+        if _without_choices(before, request) == _without_choices(config, request):
+            return run.path
+    return None
+
+
+def _without_choices(config: RunConfig, request: Request) -> RunConfig:
+    """``config`` without its name, and without what was chosen where `auto` was asked for."""
+    runtime = request.runtime or "auto"
+    profile = config.profile.model_copy(update={"runtime": runtime})
+    return config.model_copy(update={"name": "", "profile": profile})
 
 
 def _configure(request: Request, settings: Settings, now: datetime, nonce: str) -> RunConfig:
@@ -164,7 +196,7 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
         most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
     return RunConfig(
         name=run_id(now, suite.name, checkpoint.name_of(request.model), nonce),
-        model=_absolute(request.model),
+        model=request.model if profile.engine == "openai" else _absolute(request.model),
         suite=suite,
         suite_folder=str(suite_file.parent.resolve()),
         profile=profile,
@@ -182,11 +214,10 @@ def _complete(
     config: RunConfig, settings: Settings, say: Callable[[str], None], run: RunFolder | None = None
 ) -> Plan:
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
-    replays = config.profile.engine == "replay"
     place = Place(
         config.suite.name,
         config.profile.name,
-        _replayed(config.model).name if replays else checkpoint.name_of(config.model),
+        _name(config),
         config.suite.reference.get(config.profile.name),
     )
     baseline = None
@@ -220,7 +251,18 @@ def _checkpoint(
 ) -> Checkpoint:
     if config.profile.engine == "replay":
         return _replayed(config.model)
+    if config.profile.engine == "openai":
+        return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
     return checkpoint.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+
+
+def _name(config: RunConfig) -> str:
+    """What baselines call the model."""
+    if config.profile.engine == "replay":
+        return _replayed(config.model).name
+    if config.profile.engine == "openai":
+        return slug(config.model)
+    return checkpoint.name_of(config.model)
 
 
 def _replayed(model: str) -> Checkpoint:
@@ -235,8 +277,8 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
     """The Python that runs the profile's engine. Raises ``EngineError`` when there is none."""
     if settings.engine_python is not None:
         return settings.engine_python
-    if profile.engine == "replay":
-        return Path(sys.executable)  # stored outputs need no engine
+    if profile.engine in {"replay", "openai"}:
+        return Path(sys.executable)  # stored outputs and endpoints need no engine here
     if profile.environment is None:
         raise EngineError(
             f"the profile '{profile.name}' names no local environment for its engine.",

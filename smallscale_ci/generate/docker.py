@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -81,6 +82,7 @@ class DockerRuntime:
         _give([self._cache], user)
         _give([work / name for name in protocol.FOLDERS if name != "log"], user)
         model = spec.checkpoint_mounts(self._model) if self._model is not None else ()
+        _refuse_unreadable(model, user)
         memory = self._bounds.memory or int(
             _MEMORY_SHARE * self._about.memory / max(1, len(self._gpus))
         )
@@ -251,6 +253,21 @@ def _user(about: About) -> tuple[str, str]:
         # Root in the container is the user who runs the engine, and has no rights of root.
         return (f"{user}:{group}", "keep-id") if about.name == "podman" else ("0:0", "")
     return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), ""
+
+
+def _refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
+    """Weights that only root may read are of no use to a container that is not root."""
+    number = int(user.partition(":")[0])
+    for mount in mounts if os.getuid() == 0 and number else ():
+        folder = mount.source.is_dir()
+        for path in (mount.source, *mount.source.rglob("*")) if folder else (mount.source,):
+            state = path.stat()
+            needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
+            if state.st_uid != number and state.st_mode & needed != needed:
+                raise ContainerError(
+                    f"{path} may not be read by the containers' user ({number}).",
+                    f"Let others read the checkpoint: chmod -R a+rX {mount.source}",
+                )
 
 
 def _give(folders: Sequence[Path], user: str) -> None:

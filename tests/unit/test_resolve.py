@@ -166,8 +166,8 @@ def test_the_engine_s_python(place):
 
 def test_the_runtime_is_local_or_told(place):
     assert resolve.runtime(plan(place), settings(place)).name == "local"
-    far = plan(place)
-    profile = far.config.profile.model_copy(update={"runtime": "ray"})
-    far = replace(far, config=far.config.model_copy(update={"profile": profile}))
+    profile = (place / "configs" / "engines" / "slow.yaml").read_text()
+    far = place / "configs" / "engines" / "far.yaml"
+    far.write_text(profile.replace("name: slow", "name: far").replace("local", "ray"))
     with pytest.raises(UsageError, match="runtime 'ray'"):
-        resolve.runtime(far, settings(place))
+        plan(place, profile="far")
