@@ -244,7 +244,14 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
         JudgeStream(
             plan.suite.problems, specs, workers=_JUDGES, service=settings.service
         ) as stream,
-        Scheduler(current.folder, runtime, job, ranks=profile.ranks, limits=limits) as scheduler,
+        Scheduler(
+            current.folder,
+            runtime,
+            job,
+            ranks=profile.ranks,
+            limits=limits,
+            one_by_one=profile.start == "one-by-one",
+        ) as scheduler,
     ):
         current.scheduler = scheduler
         current.observer.say(f"loading {config.model} with {profile.engine}")
@@ -351,14 +358,16 @@ def _job(plan: Plan) -> Job:
     if profile.engine == "replay":
         model = plan.run.work / REPLAYED
         write_replay(RunFolder(plan.checkpoint.path).generations, model)
+    served = profile.engine == "openai"
     return Job(
         engine=profile.engine,
-        model=plan.place.seen(model, plan.run.work),
+        model=plan.config.model if served else plan.place.seen(model, plan.run.work),
         sampling=plan.sampling,
         max_in_flight=profile.max_in_flight,
         tensor_parallel=profile.tensor_parallel,
         deterministic=profile.deterministic,
         trust_remote_code=profile.trust_remote_code,
+        logprobs=profile.logprobs,
         engine_args=profile.engine_args,
     )
 

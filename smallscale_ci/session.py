@@ -17,6 +17,7 @@ from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_generations
+from smallscale_ci.generate.usage import sentence, usage
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import file_hash
 from smallscale_ci.judged import Judged
@@ -66,6 +67,7 @@ class Session:
     epochs: int = 0  # complete ones
     begun: int = 0  # epochs whose prompts were planned
     scheduler: Scheduler | None = field(default=None, repr=False)
+    before: Mapping[str, Any] = field(default_factory=dict)  # timings of the sessions before
 
     @property
     def run(self) -> RunFolder:
@@ -77,6 +79,8 @@ class Session:
         manifest = {**self.manifest, "status": status}
         if self.scheduler is not None:
             manifest = _with_engine(manifest, self.plan, self.scheduler)
+            config = self.plan.config
+            manifest |= usage(self.scheduler, config.profile, config.gpus, self.before)
             manifest["warnings"] = list(self.scheduler.ranks.warnings)
         snapshot = self.tracker.snapshot()
         manifest["epochs"] = self.epochs
@@ -124,10 +128,14 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
         try:
             run.config.write_text(load.dump(plan.config), encoding="utf-8")
             if run.manifest.is_file():  # a resumed run is as old as its beginning
-                current.manifest["created"] = run.read_manifest()["created"]
+                earlier = run.read_manifest()
+                current.manifest["created"] = earlier["created"]
+                current.before = earlier["timings"]
             write_json(run.manifest, current.manifest)
             yield current
             current.write(COMPLETE)
+            if told := sentence(current.manifest):
+                observer.say(told)
         except KeyboardInterrupt as error:
             current.refresh_manifest(INTERRUPTED)  # at once: what follows may take a CI too long
             current.write(INTERRUPTED)
@@ -206,8 +214,7 @@ def begin(plan: Plan) -> Manifest:
 
 
 def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
-    """Engine, prompt hash and speed; of the replayed run itself where outputs are replayed."""
-    statuses = scheduler.ranks.status()
+    """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
     if plan.config.profile.engine == "replay":
         source = RunFolder(plan.checkpoint.path).read_manifest()
         manifest = {**manifest, **{key: source[key] for key in ("engine", "prompts", "machine")}}
@@ -215,31 +222,7 @@ def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manife
         manifest = provenance.with_engine(manifest, scheduler.ranks.info())
         hashed = provenance.prompts_hash(scheduler.prompt_hashes)
         manifest["prompts"] = {"hash": hashed}
-    return {**manifest, **speed(statuses, scheduler, plan)}
-
-
-def speed(
-    statuses: Mapping[int, Mapping[str, Any]], scheduler: Scheduler, plan: Plan
-) -> dict[str, Any]:
-    """Tokens, tokens/s, busy share, GPU seconds and cost of this session."""
-    profile = plan.config.profile
-    seconds = scheduler.seconds_ready
-    tokens = sum(scheduler.tokens.values())
-    busy = {rank: float(status.get("busy_s", 0.0)) for rank, status in statuses.items()}
-    gpus = len(busy) * profile.tensor_parallel
-    on_gpu = scheduler.ranks.info().get("device", "cpu") not in {"cpu", "none"}
-    gpu_s = seconds * gpus if on_gpu else 0.0
-    timings: dict[str, Any] = {
-        "start_s": round(scheduler.seconds_to_ready, 2),
-        "generate_s": round(seconds, 2),
-        "tokens_per_s": round(scheduler.tokens_per_s, 1),
-        "busy_share": round(sum(busy.values()) / (seconds * len(busy)), 3) if seconds else 0.0,
-        "gpu_s": round(gpu_s, 1),
-    }
-    if profile.price_per_gpu_hour is not None:
-        timings["cost"] = round(gpu_s / 3600 * profile.price_per_gpu_hour, 4)
-    by_rank = {str(rank): count for rank, count in sorted(scheduler.tokens.items())}
-    return {"timings": timings, "tokens": {"completion": tokens, "by_rank": by_rank}}
+    return manifest
 
 
 def _now() -> datetime:

@@ -32,6 +32,7 @@ GENERATIONS = pa.schema(
         ("seconds", pa.float64()),
         ("error", pa.string()),
         ("thinking", pa.bool_()),  # absent in older files: false
+        ("logprobs", pa.list_(pa.float32())),  # of each token id; null where not asked for
     ],
     metadata={"kind": "generations"},
 )
@@ -168,6 +169,7 @@ def generations(path: Path) -> Iterator[Generation]:
         row["finish_reason"] = FinishReason(row["finish_reason"])
         row["token_ids"] = tuple(row["token_ids"])
         row["thinking"] = bool(row.get("thinking"))
+        row.pop("logprobs", None)
         yield Generation(**row)
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from smallscale_ci.resolve import Plan, Request, Settings
 
 
+_LATEST = "auto"  # --resume auto: the unfinished run with the same configuration, if any
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     command(app, "eval", "smallscale eval smollm2 --suite smoke --gate smoke")(evaluate)
@@ -143,13 +146,18 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
     from smallscale_ci.errors import UsageError
 
     say = context.out.say
-    if resume is not None:
+    if resume is not None and resume.name != _LATEST:
         return resolve.resume(resume, settings, say=say)
     if not request.model:
         raise UsageError(
             "which model? MODEL is missing.",
             "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
         )
+    begun = resolve.unfinished(request, settings)
+    if begun is not None and resume is not None:
+        return resolve.resume(begun, settings, say=say)
+    if begun is not None:
+        say(f"a run with the same configuration is unfinished: go on with --resume {begun}")
     nonce = secrets.token_hex(2)
     return resolve.plan(request, settings, now=datetime.now(UTC), nonce=nonce, say=say)
 

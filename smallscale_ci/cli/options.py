@@ -173,7 +173,7 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         envvar="SMALLSCALE_RESUME",
-        help="Go on with this run folder.",
+        help="Go on with this run folder; auto: with the unfinished run of the same configuration.",
         show_default=False,
     ),
 ]

@@ -162,6 +162,8 @@ class EngineProfile(NamedConfig):
     )
     deterministic: bool = False
     trust_remote_code: bool = False
+    start: Literal["together", "one-by-one"] = "together"  # one-by-one: ranks that share a GPU
+    logprobs: bool = False  # keep the log-probability of every generated token
     price_per_gpu_hour: Annotated[float, Field(ge=0)] | None = None
     engine_args: dict[str, Any] = {}  # passed to the engine as they are
     env: dict[str, str] = {}  # environment of the engine processes

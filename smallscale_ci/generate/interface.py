@@ -21,6 +21,7 @@ class Job:
     tensor_parallel: int = 1
     deterministic: bool = False
     trust_remote_code: bool = False
+    logprobs: bool = False
     engine_args: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -28,11 +28,20 @@ class LocalRuntime:
         python: Path,
         environment: Mapping[str, str],
         gpus: Sequence[tuple[str, ...]] = (),
+        *,
+        keep: str = "",
     ) -> None:
-        """``environment`` is the whole one of the workers, secrets removed; ``gpus`` by rank."""
+        """``environment`` is the whole one of the workers; ``gpus`` by rank.
+
+        Variables that look like secrets are removed, but for the one named ``keep``.
+        """
         self._python = python
         self._environment = {
-            **{name: value for name, value in environment.items() if not _SECRET.search(name)},
+            **{
+                name: value
+                for name, value in environment.items()
+                if name == keep or not _SECRET.search(name)
+            },
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
             "PYTHONUNBUFFERED": "1",

@@ -154,7 +154,7 @@ class Ranks:
         what = error.get("message") or f"the engine process of rank {number} ended with code {code}"
         if progress:
             rank.restarts = 0
-        if rank.ready and rank.restarts < _MAX_RESTARTS:
+        if rank.ready and rank.restarts < _MAX_RESTARTS and not self.gave_up_itself(number):
             rank.restarts += 1
             self.warnings.append(f"rank {number} died and was started again: {what}")
             self._launch(number)
@@ -167,6 +167,10 @@ class Ranks:
                 error.get("hint") or f"The whole log is {self._folder.path}/log/{number}.log.",
                 self._folder.log_tail(number),
             )
+
+    def gave_up_itself(self, number: int) -> bool:
+        """Whether a rank ended because of something that its user has to mend."""
+        return bool((self._ranks[number].status.get("error") or {}).get("final"))
 
     def waited(self) -> float:
         """Seconds since a rank was started last."""

@@ -47,7 +47,7 @@ class Scheduler:
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
         self.tokens: Counter[int] = Counter()  # completion tokens by rank
         self._ready_at: float | None = None
-        self._found = 0  # completion tokens that were on disk before any engine was loaded
+        self.found: Counter[int] = Counter()  # of these, on disk before any engine was loaded
 
     def __enter__(self) -> Self:
         self._folder.prepare(self._job)
@@ -86,7 +86,7 @@ class Scheduler:
     @property
     def tokens_per_s(self) -> float:
         """Completion tokens per second of this session, without those found on disk."""
-        fresh = self.tokens.total() - self._found
+        fresh = self.tokens.total() - self.found.total()
         return fresh / self.seconds_ready if self.seconds_ready else 0.0
 
     def run(self, planned: Planned) -> Iterator[list[Generation]]:
@@ -98,10 +98,10 @@ class Scheduler:
         work = _Work(planned)
         if self._more_on_disk:
             self._folder.rewind()
-        before = self.tokens.total()
+        before = self.tokens.copy()
         while self._collect(work, _CHUNK):
             yield self._take()
-        self._found += self.tokens.total() - before
+        self.found += self.tokens - before
         self._progress_at = self._steady()  # what the caller did since the last epoch is no stall
         while work.left:
             self._folder.beat()
@@ -161,12 +161,12 @@ class Scheduler:
 
     def _hand_out_again(self, number: int, work: _Work) -> bool:
         """Whether an item was found that kills its workers."""
-        given_up = False
+        given_up, blameless = False, self.ranks.gave_up_itself(number)
         for item in self._folder.take_back(number):
             position = work.planned.position(item["problem_id"], item["sample_index"])
             if position is None or work.done[position]:
                 continue
-            work.attempts[position] = item["attempt"] + 1
+            work.attempts[position] = item["attempt"] + (0 if blameless else 1)
             if work.attempts[position] >= _MAX_ATTEMPTS:
                 self._folder.give_up_on(item, f"its worker died {_MAX_ATTEMPTS} times")
                 given_up = True

@@ -52,6 +52,20 @@ class WorkFolder:
             os.close(self._lock)
             self._lock = None
 
+    def is_held(self) -> bool:
+        """Whether a host works here now."""
+        try:
+            lock = os.open(self.path / "host.lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
     def prepare(self, job: Job) -> None:
         """Write the job and clear what an earlier host left: claims, signals, pending items.
 
@@ -63,6 +77,7 @@ class WorkFolder:
         for name in ("pending", "claimed"):
             for item in sorted((self.path / name).rglob("*.json")):
                 item.unlink(missing_ok=True)
+        self.rewind()
         self.beat()
         value = {"protocol": protocol.PROTOCOL, **asdict(job)}
         protocol.write_atomically(self.path / "job.json", value)

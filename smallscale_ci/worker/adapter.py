@@ -12,7 +12,10 @@ STOP, LENGTH, ABORT, ERROR = "STOP", "LENGTH", "ABORT", "ERROR"
 
 
 class StartError(Exception):
-    """The engine cannot start with this job; ``hint`` says what to change."""
+    """The engine cannot start, or go on, with this job; ``hint`` says what to change.
+
+    The rank is not started again, and what it had claimed is not held to be the cause.
+    """
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -29,7 +29,7 @@ class Worker:
         self.job: dict[str, Any] = {}
         self.state = protocol.STARTING
         self.info: dict[str, Any] = {}
-        self.error: dict[str, str] | None = None
+        self.error: dict[str, Any] | None = None
         self.done = 0
         self.load_s = 0.0  # time until the engine was loaded
         self.busy_s = 0.0  # time with at least one request in flight
@@ -199,7 +199,7 @@ def main(arguments: list[str]) -> int:
         asyncio.run(worker.run())
         worker.state = protocol.DONE
     except StartError as error:
-        worker.error = {"message": str(error), "hint": error.hint}
+        worker.error = {"message": str(error), "hint": error.hint, "final": True}
     except ModuleNotFoundError as error:
         print(f"{sys.executable}: {error}", file=sys.stderr)  # noqa: T201 - into the rank's log
         worker.error = {

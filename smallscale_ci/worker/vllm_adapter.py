@@ -120,7 +120,7 @@ class VllmAdapter(ChatEngine):
 
 
 def _attention_backend(config: Any) -> str:
-    """The backend that vLLM chooses for this model here; the choice itself is in its own process."""
+    """The backend that vLLM chooses for this model here, asked as its own processes ask."""
     try:
         from vllm.config import set_current_vllm_config
         from vllm.v1.attention.selector import get_attn_backend

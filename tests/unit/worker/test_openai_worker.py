@@ -1,0 +1,259 @@
+"""The openai engine as a worker process against a real HTTP server of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smallscale_ci.errors import EngineError
+from smallscale_ci.generate.interface import Job
+from smallscale_ci.generate.local import LocalRuntime
+from smallscale_ci.generate.planned import Planned
+from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.scheduler import Scheduler
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
+
+KEY = "sk-a-secret"
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Answers ``t<question>``; misbehaves as the test asks."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: set[str] = set()
+        self.times: list[float] = []
+        self.failures: dict[str, list[int]] = {}  # question → statuses of its first answers
+        self.changes: dict[str, dict[str, Any]] = {}  # question → what its answer has instead
+        self.models = ["m"]
+        self.busy = self.most = 0
+        self.pause = 0.0
+        self.guard = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Endpoint
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "x"} for name in
+                self.server.models]  # fmt: skip
+        self._send(200, {"object": "list", "data": data})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        question, here = body["messages"][-1]["content"], self.server
+        with here.guard:
+            here.asked[question] += 1
+            here.bodies.append(body)
+            here.times.append(time.monotonic())
+            here.keys.add(self.headers["Authorization"])
+            here.busy += 1
+            here.most = max(here.most, here.busy)
+            failures = here.failures.get(question, [])
+            status = failures.pop(0) if failures else 200
+        time.sleep(here.pause)
+        with here.guard:
+            here.busy -= 1
+        if status == 0:
+            self.close_connection = True  # hung up in the middle
+        elif status != 200:
+            self._send(status, {"error": {"message": "no", "type": "t"}})
+        else:
+            message = {"role": "assistant", "content": f"t{question}"}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            usage = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+            answer = {"id": "1", "object": "chat.completion", "created": 0, "model": "m"}
+            answer |= {"choices": [choice], "usage": usage}
+            self._send(200, answer | here.changes.get(question, {}))
+
+    def _send(self, status: int, value: object) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        if status == 429:
+            self.send_header("Retry-After", "0.2")
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[WorkFolder]:
+    with WorkFolder(tmp_path / "work") as made:
+        yield made
+
+
+def prompts(count: int) -> Planned:
+    return Planned.of(
+        [Prompt(f"p{n}", 0, "t", ({"role": "user", "content": f"{n}"},), n) for n in range(count)]
+    )
+
+
+def generate(
+    folder: WorkFolder, endpoint: Endpoint, count: int, *, in_flight: int = 4, **arguments: object
+) -> dict[str, Generation]:
+    arguments = {"base_url": endpoint.url, "api_key_env": "THE_API_KEY", **arguments}
+    job = Job("openai", "m", SamplingSpec(0.6, 0.95, 0, 0, 8, 0), in_flight, engine_args=arguments)
+    runtime = LocalRuntime(
+        Path(sys.executable), {**os.environ, "THE_API_KEY": KEY}, keep="THE_API_KEY"
+    )
+    with Scheduler(folder, runtime, job, ranks=1, limits=Limits(30, 30)) as scheduler:
+        found = [each for some in scheduler.run(prompts(count)) for each in some]
+        assert scheduler.ranks.info()["engine"] == "openai"
+    assert len(found) == count
+    return {each.problem_id: each for each in found}
+
+
+def test_every_sample_is_asked_once_with_all_its_parameters(endpoint, folder):
+    endpoint.pause = 0.02
+    found = generate(folder, endpoint, 30, in_flight=6)
+    assert {name: each.text for name, each in found.items()} == {
+        f"p{n}": f"t{n}" for n in range(30)
+    }
+    assert all(each.completion_tokens == 7 and each.prompt_tokens == 5 for each in found.values())
+    assert set(endpoint.asked.values()) == {1}
+    assert 1 < endpoint.most <= 6
+    body = endpoint.bodies[0]
+    assert body["model"] == "m"
+    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.6, 0.95, 8)
+    assert (body["top_k"], body["min_p"]) == (-1, 0)  # none left to a server's default
+    assert {body["seed"] for body in endpoint.bodies} == set(range(30))
+    assert endpoint.keys == {f"Bearer {KEY}"}
+    for path in folder.path.rglob("*"):
+        assert path.is_dir() or KEY.encode() not in path.read_bytes()
+
+
+def test_a_service_that_stumbles_is_asked_again(endpoint, folder):
+    endpoint.failures = {"1": [429, 429], "2": [500], "3": [503], "4": [0]}
+    found = generate(folder, endpoint, 6)
+    assert {each.finish_reason for each in found.values()} == {FinishReason.STOP}
+    assert [endpoint.asked[str(n)] for n in range(6)] == [1, 3, 2, 2, 2, 1]
+
+
+def test_a_request_that_is_refused_costs_itself_alone(endpoint, folder):
+    endpoint.failures = {"1": [400], "2": [422]}
+    found = generate(folder, endpoint, 4)
+    assert found["p1"].finish_reason is FinishReason.ERROR
+    assert "refused" in found["p2"].error
+    assert found["p3"].text == "t3"
+
+
+def _choice(finish: str, **message: object) -> dict[str, Any]:
+    value = {"role": "assistant", "content": "", **message}
+    return {"choices": [{"index": 0, "message": value, "finish_reason": finish}]}
+
+
+def test_answers_of_every_kind_have_a_clear_end(endpoint, folder):
+    endpoint.changes = {
+        "0": _choice("length"),
+        "1": _choice("tool_calls"),
+        "2": {"usage": None},
+        "3": _choice("stop", content="b", reasoning_content="a"),
+        "4": _choice("length", reasoning_content="a"),
+        "5": _choice("content_filter"),
+        "6": {"choices": []},
+        "7": _choice("stop", content="x\ud800y"),
+        "8": _choice("stop"),
+    }
+    found = generate(folder, endpoint, 9)
+    ends = [found[f"p{n}"].finish_reason.value for n in range(9)]
+    assert ends == [
+        "LENGTH", "ERROR", "ERROR", "STOP", "LENGTH", "ABORT", "ERROR", "STOP", "STOP",
+    ]  # fmt: skip
+    assert "unknown finish reason 'tool_calls'" in found["p1"].error
+    assert found["p3"].text == "<think>a</think>b"
+    assert found["p4"].text == "<think>a"
+    assert found["p7"].text == "x?y"
+    assert found["p8"].text == ""
+
+
+def test_the_rate_is_kept(endpoint, folder):
+    generate(folder, endpoint, 8, in_flight=8, requests_per_minute=1200)
+    gaps = [b - a for a, b in zip(endpoint.times, endpoint.times[1:], strict=False)]
+    assert endpoint.times[-1] - endpoint.times[0] >= 7 * 0.05 - 0.03
+    assert min(gaps) >= 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 503])
+def test_a_service_that_is_of_no_use_ends_the_run_and_nothing_is_held_against_samples(
+    endpoint, folder, status
+):
+    endpoint.failures = {"2": [status] * 99}
+    with pytest.raises(EngineError, match="cannot be used") as caught:
+        generate(folder, endpoint, 4, in_flight=1, max_retries=1)
+    assert "--resume" in caught.value.hint
+    assert KEY not in caught.value.message
+    endpoint.failures.clear()
+    before = endpoint.asked.copy()
+    found = generate(folder, endpoint, 4)
+    assert {each.finish_reason for each in found.values()} == {FinishReason.STOP}
+    assert endpoint.asked["0"] == before["0"] == 1  # what was complete is not paid for twice
+
+
+def test_a_model_that_is_not_served_is_told_with_those_that_are(endpoint, folder):
+    endpoint.models = ["one", "two"]
+    with pytest.raises(EngineError, match="serves no model 'm'") as caught:
+        generate(folder, endpoint, 1)
+    assert "one, two" in caught.value.hint
+
+
+def test_no_endpoint_is_told(endpoint, folder):
+    with pytest.raises(EngineError, match="names no endpoint"):
+        generate(folder, endpoint, 1, base_url="")
+
+
+def test_a_whole_evaluation_through_the_command_line(endpoint, tmp_path):
+    suite = "name: few\ntasks:\n  - {name: sums, source: few.jsonl, judge: {name: math}}\n"
+    (tmp_path / "few.yaml").write_text(suite)
+    lines = [json.dumps({"question": f"{n}", "gold": f"{n}"}) for n in range(5)]
+    (tmp_path / "few.jsonl").write_text("\n".join(lines))
+    profile = f"name: mine\nengine: openai\nengine_args: {{base_url: {endpoint.url}}}\n"
+    (tmp_path / "mine.yaml").write_text(profile)
+    main = "from smallscale_ci.cli.main import main; main()"
+    arguments = ["generate", "m", "-s", "few.yaml", "-p", "mine.yaml", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", main, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (manifest,) = (tmp_path / "runs").glob("*/manifest.json")
+    value = json.loads(manifest.read_text())
+    assert value["checkpoint"]["name"] == "m"
+    assert value["engine"]["name"] == "openai"
+    assert value["tokens"]["completion"] == 35
+    assert "35 tokens" in done.stderr
