@@ -192,29 +192,30 @@ def _inspect(path: Path) -> Iterator[Sample]:
             "Log them: inspect eval … --log-format json, without --no-log-samples.",
         )
     for number, row in enumerate(samples, 1):
-        if not isinstance(row, dict) or "target" not in row or "output" not in row:
+        try:
+            yield _inspected(row, number)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise DataError(
-                f"{path}, sample {number} has no target or no output.",
+                f"{path}, sample {number} has no target or no output as inspect writes them.",
                 "Only logs of finished evaluations can be judged.",
-            )
-        output = row["output"] if isinstance(row["output"], dict) else {}
-        choices = output.get("choices") or [{}]
-        error = row.get("error")
-        reason = str(choices[0].get("stop_reason", "stop"))
-        finish = FinishReason.LENGTH if reason in _CUT else FinishReason.STOP
-        if error:
-            finish = FinishReason.ERROR
-        attached = row.get("attachments") or {}
-        yield Sample(
-            str(row.get("id", number)),
-            int(row.get("epoch", 1)) - 1,
-            _content(_last_user(row.get("input", "")), attached),
-            _golds(row["target"]),
-            _content((choices[0].get("message") or {}).get("content", ""), attached),
-            finish,
-            tuple(map(str, row.get("choices") or ())),
-            str(error.get("message", error) if isinstance(error, dict) else error or ""),
-        )
+            ) from error
+
+
+def _inspected(row: Row, number: int) -> Sample:
+    output, error = row["output"], row.get("error")
+    choice = (output.get("choices") or [{}])[0]
+    cut = choice.get("stop_reason") in _CUT
+    attached = row.get("attachments") or {}
+    return Sample(
+        id=str(row.get("id", number)),
+        index=int(row.get("epoch", 1)) - 1,
+        question=_content(_last_user(row.get("input", "")), attached),
+        golds=_golds(row["target"]),
+        text=_content((choice.get("message") or {}).get("content", ""), attached),
+        finish=FinishReason.ERROR if error else FinishReason.LENGTH if cut else FinishReason.STOP,
+        choices=tuple(map(str, row.get("choices") or ())),
+        error=str(error.get("message", error) if isinstance(error, dict) else error or ""),
+    )
 
 
 def _last_user(value: Any) -> Any:

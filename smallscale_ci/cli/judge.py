@@ -125,9 +125,11 @@ def _spec(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
         )
     except ValidationError as error:
         problem = error.errors()[0]
-        where = f"--{problem['loc'][0]}: " if problem["loc"] else ""
+        place = str(problem["loc"][0]) if problem["loc"] else ""
+        option = {"name": "--judge", "extract": "--extract", "rule": "--rule"}.get(place)
+        asked = f"{option} {problem['input']}: " if option else ""
         raise UsageError(
-            f"{where}{problem['msg']}.", "See `smallscale judge --help`; llm needs --judge-model."
+            f"{asked}{problem['msg']}.", "See `smallscale judge --help`; llm needs --judge-model."
         ) from error
     return JudgeSpec(**config.model_dump())
 

@@ -30,6 +30,8 @@ _space = {{"__name__": "__main__"}}
 exec(compile({program!r}, "answer.py", "exec"), _space)
 _target = _space.get({name!r})
 if _target is None:
+    if "Solution" not in _space:
+        raise NameError("the program defines no " + {name!r})
     _target = getattr(_space["Solution"](), {name!r})
 _os.write(_result, _json.dumps(_target(*_given), default=list).encode())
 """

@@ -188,6 +188,7 @@ class LlmPool:
                 ruling = self._judge.ask(problem, text, spec)
             except UnansweredError as error:
                 failure = error
+                self._closing |= error.final  # nobody else need ask
                 reason = f"{spec.model} was not reached: {error}"
                 ruling = Ruling(Outcome.ERRORED, None, reason)
             except Exception as error:  # noqa: BLE001 - one item must not cost a thread
