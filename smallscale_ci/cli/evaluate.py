@@ -155,8 +155,11 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
         )
     begun = resolve.unfinished(request, settings)
     if begun is not None and resume is not None:
-        return resolve.resume(begun, settings, say=say)
-    if begun is not None:
+        try:
+            return resolve.resume(begun, settings, say=say)
+        except UsageError as error:  # the model or the data changed: it cannot be completed
+            say(f"not resumed: {error.message}")
+    elif begun is not None:
         say(f"a run with the same configuration is unfinished: go on with --resume {begun}")
     nonce = secrets.token_hex(2)
     return resolve.plan(request, settings, now=datetime.now(UTC), nonce=nonce, say=say)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ import pytest
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
-from smallscale_ci.generate.local import LocalRuntime
+from smallscale_ci.generate.local import WORKER_FOLDER, LocalRuntime
 from smallscale_ci.generate.planned import Planned
 from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
@@ -275,3 +276,130 @@ def test_secrets_do_not_reach_the_engine(world, folder, tmp_path):
     assert "hidden" not in seen
     assert "HARMLESS=shown" in seen
     assert "HF_HUB_OFFLINE=1" in seen
+
+
+def test_a_rank_that_joins_late_works_and_its_death_costs_nothing(world, folder):
+    world.store(60)
+    guests: list[subprocess.Popen[bytes]] = []
+
+    def at(count: int) -> None:
+        if not guests and count >= 5:
+            command = [sys.executable, str(WORKER_FOLDER), "--work", str(folder.path)]
+            guests.append(subprocess.Popen([*command, "--rank", "7"]))
+        if guests and guests[0].poll() is None and 7 in ranks_seen(folder):
+            guests[0].terminate()  # polite: it says that it is done, and what it had is taken back
+            guests[0].wait()
+
+    with world.scheduler(folder, tokens_per_second=40) as scheduler:
+        found = collect(scheduler, prompts(60), at)
+        assert guests[0].returncode == 0
+        assert scheduler.ranks.warnings == []
+        assert scheduler.tokens[7] > 0
+    assert keys(found) == Counter((f"p{n}", 0) for n in range(60))
+    assert {g.rank for g in found} == {0, 7}
+    assert all(g.finish_reason is FinishReason.STOP for g in found)
+
+
+def ranks_seen(folder: WorkFolder) -> set[int]:
+    return {int(path.stem) for path in (folder.path / "out").glob("*.jsonl") if path.stat().st_size}
+
+
+def test_an_item_that_kills_its_workers_is_found_and_the_others_are_not_blamed(world, folder):
+    world.store(24)
+    lines = [json.loads(line) for line in world.model.read_text().splitlines()]
+    lines[5]["kills"] = True
+    world.model.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with world.scheduler(folder, in_flight=8, tokens_per_second=100) as scheduler:
+        found = {g.problem_id: g for g in collect(scheduler, prompts(24))}
+        assert len(scheduler.ranks.warnings) == 3  # the third time it was alone
+    assert len(found) == 24
+    assert found["p5"].finish_reason is FinishReason.ERROR
+    assert found["p5"].error == "its worker died 3 times"
+    others = {name: g for name, g in found.items() if name != "p5"}
+    assert {g.finish_reason for g in others.values()} == {FinishReason.STOP}
+
+
+def test_a_machine_that_slept_has_no_hanging_engines(world, folder):
+    world.store(40)
+    slept = [0.0]
+
+    def at(count: int) -> None:
+        if count > 10:
+            slept[0] = 1e6  # all at once, forward
+        if count > 20:
+            slept[0] = -1e6  # and backward
+
+    job = Job("replay", str(world.model), SAMPLING, 4, engine_args={"tokens_per_second": 100})
+    scheduler = Scheduler(
+        folder,
+        LocalRuntime(Path(sys.executable), world.environment),
+        job,
+        ranks=2,
+        limits=Limits(20, 15),
+        clock=lambda: time.monotonic() + slept[0],
+    )
+    with scheduler:
+        found = collect(scheduler, prompts(40), at)
+    assert len(found) == 40
+    assert scheduler.ranks.warnings == []
+
+
+def test_nothing_that_decides_reads_the_wall_clock():
+    package = WORKER_FOLDER.parent
+    for path in [*WORKER_FOLDER.glob("*.py"), *(package / "generate").glob("*.py")]:
+        text = path.read_text()
+        assert "time.time(" not in text, path
+        assert "datetime" not in text, path
+        assert "st_mtime" not in text, path
+
+
+def test_ranks_that_share_a_gpu_start_one_after_the_other(world, folder):
+    world.store(30)
+    loaded: list[int] = []
+    scheduler = Scheduler(
+        folder,
+        LocalRuntime(Path(sys.executable), world.environment),
+        Job("replay", str(world.model), SAMPLING, 2, engine_args={"start_s": 0.4,
+            "tokens_per_second": 20}),
+        ranks=3,
+        limits=PATIENT,
+        one_by_one=True,
+    )  # fmt: skip
+    with scheduler:
+
+        def at(count: int) -> None:
+            states = [(folder.status(n) or {}).get("state") for n in range(3)]
+            loaded.append(sum(state == "starting" for state in states))
+
+        found = collect(scheduler, prompts(30), at)
+    assert len(found) == 30
+    assert max(loaded) == 1
+    assert {g.rank for g in found} == {0, 1, 2}
+
+
+def test_a_long_history_is_handed_on_in_small_parts(world, folder):
+    world.store(1000)
+    with world.scheduler(folder, in_flight=64) as scheduler:
+        collect(scheduler, prompts(1000))
+    with world.scheduler(folder) as again:
+        parts = [len(part) for part in again.run(Planned.of(prompts(1000)))]
+        assert again.tokens_per_s == 0
+    assert sum(parts) == 1000
+    assert max(parts) <= 256
+
+
+def test_epochs_that_were_begun_before_are_taken_up_one_by_one(world, tmp_path):
+    world.store(20, epochs=2)
+    both = [*prompts(20), *prompts(20, epoch=1)]
+    with WorkFolder(tmp_path / "work") as folder, world.scheduler(folder) as scheduler:
+        collect(scheduler, both)
+    with (
+        WorkFolder(tmp_path / "work") as folder,
+        world.scheduler(folder, python="/none") as scheduler,
+    ):
+        first = collect(scheduler, prompts(20))
+        second = collect(scheduler, prompts(20, epoch=1))
+    assert set(keys(first + second).values()) == {1}
+    assert {g.sample_index for g in first} == {0}
+    assert {g.sample_index for g in second} == {1}
+    assert scheduler.tokens == scheduler.found

@@ -1,5 +1,8 @@
 import json
 import multiprocessing
+import random
+import time
+from collections import Counter
 
 import pytest
 
@@ -155,6 +158,62 @@ def test_of_many_processes_each_item_goes_to_one(folder):
     for rank in ranks:
         rank.join()
     assert sorted(claimed) == sorted(f"p{number}" for number in range(200))
+
+
+def _claim_for_ever(work: str, rank: int) -> None:
+    from pathlib import Path
+
+    (Path(work) / "claimed" / str(rank)).mkdir(exist_ok=True)
+    while True:
+        protocol.claim(Path(work), rank, 3, 1)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whoever_is_killed_while_claiming_each_item_is_in_one_place(folder, seed):
+    chance, ranks, items = random.Random(seed), 6, 600
+    context = multiprocessing.get_context("spawn")
+
+    def start(rank: int) -> multiprocessing.Process:
+        process = context.Process(target=_claim_for_ever, args=(str(folder.path), rank))
+        process.start()
+        return process
+
+    processes = {rank: start(rank) for rank in range(ranks)}
+    put, held = 0, Counter()
+    while put < items:
+        for _ in range(min(chance.randint(1, 60), items - put)):
+            folder.put(prompt(put))
+            put += 1
+        time.sleep(chance.uniform(0, 0.05))
+        victim = chance.randrange(ranks)
+        processes[victim].kill()
+        processes[victim].join()
+        held.update(item["problem_id"] for item in folder.take_back(victim))
+        processes[victim] = start(victim)
+    deadline = time.monotonic() + 20
+    while folder.pending():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for rank, process in processes.items():
+        process.kill()
+        process.join()
+        held.update(item["problem_id"] for item in folder.take_back(rank))
+    assert held == Counter(f"p{number}" for number in range(items))
+
+
+def test_an_item_that_wants_to_be_alone_waits_for_an_idle_rank(folder):
+    (folder.path / "claimed" / "0").mkdir()
+    folder.put(prompt(0), 2, alone=True)
+    folder.put(prompt(1))
+    folder.put(prompt(2), 2, alone=True)
+
+    def claimed(room: int, in_flight: int) -> list[str]:
+        return [item["problem_id"] for _, item in protocol.claim(folder.path, 0, room, in_flight)]
+
+    assert claimed(9, 1) == ["p1"]
+    assert claimed(9, 1) == []
+    assert claimed(9, 0) == ["p0"]
+    assert claimed(9, 0) == ["p2"]
 
 
 @pytest.mark.parametrize(
