@@ -7,38 +7,21 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from smallscale_ci import machine
 from smallscale_ci.checkpoint import ALIASES
+from smallscale_ci.machine import Finding, State
 from smallscale_ci.resolve import Settings
 
 _GIB = 1 << 30
 _LIBRARIES = ("numpy", "scipy", "pyarrow", "sympy", "math-verify", "huggingface-hub")
 
 
-class State(StrEnum):
-    """How a thing is: fine, missing but not always needed, or in the way."""
-
-    OK = "ok"
-    MISSING = "missing"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the table."""
-
-    what: str
-    state: State
-    found: str
-    remedy: str = ""
-
-
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that runs depend on. Takes a second or two."""
+    """Look at everything that runs depend on. Takes a few seconds."""
     return [
         _python(),
         *_libraries(),
@@ -46,8 +29,9 @@ def examine(settings: Settings) -> list[Finding]:
         *_environments(settings),
         _model_cache(settings),
         _baselines(settings),
-        _gpus(),
-        _docker(),
+        *machine.gpus(settings.images),
+        *machine.containers(settings.images, settings.environment),
+        machine.hub(settings.environment),
         _cores(),
     ]
 
@@ -132,36 +116,6 @@ def _baselines(settings: Settings) -> Finding:
     )
 
 
-def _gpus() -> Finding:
-    query = "name,memory.free,driver_version"
-    command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        done = None
-    if done is not None and done.returncode == 0 and done.stdout.strip():
-        return Finding("GPUs", State.OK, "; ".join(done.stdout.strip().splitlines()))
-    return Finding("GPUs", State.MISSING, "none", "Use the profile vllm-cpu.")
-
-
-def _docker() -> Finding:
-    if shutil.which("docker") is None:
-        return Finding("docker", State.MISSING, "not installed", "Runs are local without it.")
-    try:
-        done = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}} (API {{.Server.APIVersion}})"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return Finding("docker", State.MISSING, "does not answer", "Runs are local without it.")
-    if done.returncode == 0:
-        return Finding("docker", State.OK, done.stdout.strip())
-    return Finding("docker", State.MISSING, "no engine answers", "Runs are local without it.")
-
-
 def _cores() -> Finding:
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     memory = pages * size / _GIB
@@ -169,3 +123,12 @@ def _cores() -> Finding:
     if memory < 6:
         return Finding("machine", State.BAD, found, "The CPU engine needs about 6 GiB.")
     return Finding("machine", State.OK, found)
+
+
+def clean(settings: Settings) -> list[str]:
+    """Remove containers that killed hosts left; their names. Raises ``ContainerError``."""
+    from smallscale_ci.containers import leftovers
+    from smallscale_ci.containers.docker import Engine
+
+    engine = Engine.connect(settings.environment)
+    return [container.name for container in leftovers.clean(engine, time.time())]

@@ -54,14 +54,20 @@ def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], s
     if profile.runtime == LOCAL:
         return Choice()
     if profile.runtime == DOCKER:
+        if profile.engine == "openai":
+            raise UsageError(
+                f"the engine of profile '{profile.name}' is a service, and containers have no "
+                "network.",
+                "Use --runtime local.",
+            )
         return Choice(DOCKER, image=_provided(profile, lock, environment, say))
     if profile.runtime != "auto":
         raise UsageError(
             f"the runtime '{profile.runtime}' of profile '{profile.name}' is not available.",
             "Use runtime: local (a virtual environment), docker or auto.",
         )
-    if profile.engine == "replay":
-        return Choice(reason="stored outputs need no engine")
+    if profile.engine in {"replay", "openai"}:
+        return Choice(reason="no engine is loaded here")
     try:
         image = _provided(profile, lock, environment, say)
     except (ContainerError, UsageError) as error:

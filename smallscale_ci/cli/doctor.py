@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from smallscale_ci.cli import options
@@ -13,7 +15,18 @@ def register(app: typer.Typer) -> None:
     command(app, "doctor", "smallscale doctor")(doctor)
 
 
-def doctor(context: Context, engine_python: options.EnginePython = None) -> int:
+def doctor(
+    context: Context,
+    engine_python: options.EnginePython = None,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            envvar="SMALLSCALE_CLEAN",
+            help="Remove the containers that killed runs left.",
+        ),
+    ] = False,
+) -> int:
     """Check this machine.
 
     Each line says what was found and how to mend what is not right.
@@ -21,10 +34,20 @@ def doctor(context: Context, engine_python: options.EnginePython = None) -> int:
     """
     from dataclasses import asdict
 
-    from smallscale_ci.doctor import State, examine
+    from smallscale_ci import doctor as check
+    from smallscale_ci.doctor import examine
     from smallscale_ci.errors import EXIT_INFRASTRUCTURE
+    from smallscale_ci.machine import State
 
-    findings = examine(context.settings(engine_python=engine_python))
+    settings = context.settings(engine_python=engine_python)
+    if clean:
+        removed = check.clean(settings)
+        if context.json:
+            context.out.json({"removed": removed})
+        else:
+            context.out.result(f"removed: {', '.join(removed) or 'nothing, none was left'}")
+        return 0
+    findings = examine(settings)
     if context.json:
         context.out.json([asdict(finding) for finding in findings])
     else:

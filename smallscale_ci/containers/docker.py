@@ -222,7 +222,7 @@ class Engine:
             ):
                 text = str(line.get("stream", "")).strip()
                 if text.startswith("Step "):
-                    say(text)
+                    say(" ".join(text.split())[:76])
                 elif text:
                     last = text
                 if line.get("error"):

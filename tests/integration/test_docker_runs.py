@@ -1,0 +1,351 @@
+"""Runs in containers of a real engine: how they are confined, how they end, what they leave.
+
+The image is a bare Python and the engine replays, so that a run takes seconds; everything else is
+what users get. Runs of the real inference engine are in test_docker_image.py.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boxes
+import pytest
+import replayed
+
+from smallscale_ci.containers import spec
+from smallscale_ci.containers.docker import Engine
+from smallscale_ci.runfolder import RunFolder
+
+EVAL = ("eval", "stored/src", "--suite", "tiny", "--gate", "tiny", "-b", "stored/src")
+SAMPLES = 60
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return boxes.engine()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
+    place = tmp_path_factory.mktemp("boxed")
+    replayed.make_configs(place, SAMPLES)
+    replayed.make_run(place, "src", epochs=1)
+    boxes.write_lock(place, tiny=boxes.base_entry(engine))
+    boxes.write_profile(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def undisturbed(place: Path) -> list[tuple[str, int, str, tuple[int, ...]]]:
+    return replayed.answers(place / "stored" / "src")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(engine: Engine) -> Iterator[None]:
+    before = boxes.volumes()
+    yield
+    left = boxes.ours(engine)
+    for container in engine.labelled(**{spec.RUN: None}):
+        engine.remove(container.id)
+    assert left == []
+    assert boxes.volumes() == before
+
+
+def begin(place: Path, runs: Path, *more: str, **environment: str) -> tuple[subprocess.Popen, Path]:
+    host = replayed.start(place, *EVAL, "-p", "boxed", "--runs", runs, *more, **environment)
+    replayed.wait_for(lambda: runs.is_dir() and list(runs.iterdir()), "a run folder")
+    (run,) = runs.iterdir()
+    replayed.wait_for(lambda: replayed.lines_out(run) >= 4, "completions")
+    return host, run
+
+
+def container_of(engine: Engine, rank: int = 0) -> str:
+    found = engine.labelled(**{spec.RUN: None, spec.RANK: str(rank)})
+    assert len(found) == 1
+    return found[0].id
+
+
+def finish(host: subprocess.Popen, seconds: float = 60) -> tuple[int, str]:
+    out, err = host.communicate(timeout=seconds)
+    assert "Traceback" not in err, err
+    return host.returncode, out + err
+
+
+def resumes(place: Path, run: Path, undisturbed: object, **environment: str) -> None:
+    done = replayed.smallscale(place, "eval", "--resume", run, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert replayed.answers(run) == undisturbed
+
+
+# -- how it runs ----------------------------------------------------------------------------------
+
+
+def test_a_run_in_containers_is_confined_and_gives_the_same(place, engine, tmp_path, undisturbed):
+    host, run = begin(place, tmp_path / "runs")
+    seen = engine.inspect(container_of(engine, 1))
+    inside = json.loads(
+        boxes.docker(
+            "exec", seen["Id"], "python3", "-c",
+            "import json, os, pathlib, socket\n"
+            "status = dict(line.split(':\\t', 1) for line in open('/proc/self/status') if ':\\t' in line)\n"
+            "def writes(path):\n"
+            "    try: pathlib.Path(path).write_text('x'); return True\n"
+            "    except OSError: return False\n"
+            "print(json.dumps({'uid': os.getuid(), 'caps': status['CapEff'].strip(),\n"
+            "  'privileges': status['NoNewPrivs'].strip(), 'interfaces': sorted(os.listdir('/sys/class/net')),\n"
+            "  'writes': [p for p in ('/x', '/opt/smallscale/worker/x', '/etc/x', '/tmp/x', '/work/out/x', '/cache/x') if writes(p)]}))",
+        )
+    )  # fmt: skip
+    (run / "work" / "out" / "x").unlink()
+    code, printed = finish(host)
+    assert code == 0, printed
+    assert replayed.answers(run) == undisturbed
+
+    config = seen["HostConfig"]
+    assert config["NetworkMode"] == "none"
+    assert config["ReadonlyRootfs"] is True
+    assert config["CapDrop"] == ["ALL"]
+    assert not config["CapAdd"]
+    assert config["Privileged"] is False
+    assert config["SecurityOpt"] == ["no-new-privileges"]
+    assert config["Memory"] == config["MemorySwap"] == 512 << 20
+    assert config["PidsLimit"] == 64
+    assert config["ShmSize"] == 128 << 20
+    assert config["RestartPolicy"]["Name"] == "no"
+    assert {limit["Name"] for limit in config["Ulimits"]} >= {"stack", "core"}
+    assert seen["Config"]["User"] not in {"", "0", "root", "0:0"}
+    assert seen["Config"]["Labels"][spec.RUN] == run.name
+    assert seen["Image"] == boxes.base_entry(engine)["id"]
+    writable = {mount["Destination"] for mount in seen["Mounts"] if mount["RW"]}
+    assert writable == {"/work", "/cache"}
+    assert "/opt/smallscale/worker" in {mount["Destination"] for mount in seen["Mounts"]}
+
+    assert inside["uid"] != 0
+    assert int(inside["caps"], 16) == 0
+    assert inside["privileges"] == "1"
+    assert inside["interfaces"] == ["lo"]
+    assert inside["writes"] == ["/tmp/x", "/work/out/x", "/cache/x"]
+
+    manifest = RunFolder(run).read_manifest()
+    assert manifest["runtime"]["name"] == "docker"
+    assert manifest["runtime"]["image"] == boxes.base_entry(engine)["id"]
+
+
+def test_auto_takes_docker_where_it_is_there_and_says_why_not(place, engine, tmp_path):
+    from smallscale_ci import runtimes
+    from smallscale_ci.config.models import EngineProfile
+
+    said: list[str] = []
+    lock = place / "docker" / "images.lock.yaml"
+    profile = EngineProfile(name="p", engine="vllm", runtime="auto", image="tiny")
+    here = runtimes.choose(profile, lock, dict(os.environ), said.append)
+    assert (here.name, here.image.name) == ("docker", "tiny")
+    gone = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    away = runtimes.choose(profile, lock, gone, said.append)
+    assert away.name == "local"
+    assert "no container engine answers" in away.reason
+    assert "runtime: docker" in said[0]
+    assert "runtime: local" in said[-1]
+
+
+def test_gpus_are_asked_for_by_rank(place, engine, tmp_path):
+    """Created and inspected, not started: this machine may have none."""
+    by_id = spec.Spec(
+        name=f"smallscale-test-gpu-{os.getpid()}", image=boxes.base_entry(engine)["id"],
+        command=spec.worker_command(1), mounts=(), user="10001:10001", memory=1 << 29, shm=1 << 20,
+        deadline_s=60, gpus=("2", "3"), labels={spec.RUN: "gpu"},
+    )  # fmt: skip
+    container = engine.create(by_id)
+    try:
+        (request,) = engine.inspect(container)["HostConfig"]["DeviceRequests"]
+        limits = {
+            limit["Name"]: limit["Hard"]
+            for limit in engine.inspect(container)["HostConfig"]["Ulimits"]
+        }
+    finally:
+        engine.remove(container)
+    assert request["DeviceIDs"] == ["2", "3"]
+    assert request["Driver"] == "nvidia"
+    assert request["Capabilities"] == [["gpu"]]
+    assert limits["memlock"] == -1
+
+
+# -- how it may end -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_container(place, engine, tmp_path, undisturbed, number):
+    host, run = begin(place, tmp_path / "runs")
+    host.send_signal(number)
+    code, printed = finish(host, 20)
+    assert code == 130, printed
+    assert boxes.ours(engine) == []
+    resumes(place, run, undisturbed)
+
+
+def test_a_killed_host_s_containers_are_removed_by_the_next_run(
+    place, engine, tmp_path, undisturbed
+):
+    host, run = begin(place, tmp_path / "runs")
+    host.kill()
+    host.communicate()
+    assert len(boxes.ours(engine)) == 2
+    resumes(place, run, undisturbed)
+
+
+def test_a_killed_host_s_containers_are_removed_by_doctor(place, engine, tmp_path):
+    host, _ = begin(place, tmp_path / "first")
+    host.kill()
+    host.communicate()
+    other, _ = begin_beside(place, tmp_path / "second")
+    try:
+        done = replayed.smallscale(place, "doctor", "--clean")
+        assert "removed" in done.stdout + done.stderr
+        assert len(boxes.ours(engine)) == 2  # those of the host that lives are left alone
+    finally:
+        other.send_signal(signal.SIGTERM)
+        finish(other)
+
+
+def begin_beside(place: Path, runs: Path) -> tuple[subprocess.Popen, Path]:
+    boxes.write_profile(place, "slower", speed=20)
+    host = replayed.start(place, *EVAL, "-p", "slower", "--runs", runs)
+    replayed.wait_for(lambda: runs.is_dir() and list(runs.iterdir()), "a run folder")
+    (run,) = runs.iterdir()
+    replayed.wait_for(lambda: replayed.lines_out(run) >= 1, "completions")
+    return host, run
+
+
+def test_a_killed_container_is_started_again(place, engine, tmp_path, undisturbed):
+    host, run = begin(place, tmp_path / "runs")
+    boxes.docker("kill", container_of(engine))
+    code, printed = finish(host)
+    assert code == 0, printed
+    assert replayed.answers(run) == undisturbed
+    (warning,) = RunFolder(run).read_manifest()["warnings"]
+    assert "killed from outside" in warning
+
+
+def test_a_container_that_hangs_is_given_up(place, engine, tmp_path, undisturbed):
+    boxes.write_profile(place, "one", ranks=1)
+    runs = tmp_path / "runs"
+    host, run = begin(place, runs, "-p", "one")
+    boxes.docker("pause", container_of(engine))
+    code, printed = finish(host)
+    assert code == 3, printed
+    assert "within 8 s" in printed
+    assert "stall_timeout_s" in printed
+    resumes(place, run, undisturbed)
+
+
+def test_a_container_ends_at_its_deadline_without_a_host(engine):
+    described = spec.Spec(
+        name=f"smallscale-test-deadline-{os.getpid()}", image=boxes.base_entry(engine)["id"],
+        command=("sleep", "60"), mounts=(), user="10001:10001", memory=1 << 28, shm=1 << 20,
+        deadline_s=1, labels={spec.RUN: "deadline"},
+    )  # fmt: skip
+    container = engine.create(described)
+    try:
+        began = time.monotonic()
+        engine.start(container)
+        ended = engine.follow(container, lambda chunk: None)
+        assert ended.code == 124
+        assert time.monotonic() - began < 15
+    finally:
+        engine.remove(container)
+
+
+def test_a_container_whose_memory_is_too_small(place, engine, tmp_path, undisturbed):
+    boxes.write_profile(place, "narrow", ranks=1, memory=0.008)
+    text = (place / "configs" / "engines" / "narrow.yaml").read_text()
+    (place / "configs" / "engines" / "narrow.yaml").write_text(text.replace("0.125", "0.004"))
+    done = replayed.smallscale(place, *EVAL, "-p", "narrow", "--runs", tmp_path / "runs")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "ran out of memory" in done.stderr
+    assert "memory_gib" in done.stderr
+
+
+def test_a_full_disk(place, engine, tmp_path, undisturbed):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        boxes.absent("only root may mount a small disk")
+    try:
+        (disk / "ballast").write_bytes(bytes(60_000))
+        done = replayed.smallscale(place, *EVAL, "-p", "boxed", "--runs", disk)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "No space left" in done.stderr
+        assert boxes.ours(engine) == []
+        (disk / "ballast").unlink()
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        (run,) = disk.iterdir()
+        resumes(place, run, undisturbed)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+# -- what is not there ----------------------------------------------------------------------------
+
+
+def test_no_engine(place, tmp_path):
+    away = f"unix://{tmp_path}/none.sock"
+    done = replayed.smallscale(place, *EVAL, "-p", "boxed", DOCKER_HOST=away)
+    assert done.returncode == 3
+    assert "no container engine answers" in done.stderr
+    assert "--runtime local" in done.stderr
+
+
+def test_gpus_that_are_not_there(place, engine, tmp_path):
+    if engine.about().nvidia:
+        pytest.skip("this machine has GPUs")
+    done = replayed.smallscale(
+        place, *EVAL, "-p", "boxed", "--gpus", "0,1", "--runs", tmp_path / "runs"
+    )
+    assert done.returncode == 3, done.stderr
+    assert "NVIDIA Container Toolkit" in done.stderr or "LimitMEMLOCK" in done.stderr
+
+
+def test_images_that_are_missing_unpinned_or_another(place, engine, tmp_path):
+    other = shutil.copytree(place, tmp_path / "other")
+    entry = boxes.base_entry(engine)
+    wrong = {**entry, "id": None, "digest": "sha256:" + "0" * 64}
+    cases = (
+        ({**entry, "id": "sha256:" + "1" * 64, "repository": "none/none"}, "image build tiny"),
+        ({**wrong, "repository": "127.0.0.1:1/none"}, "registry"),
+        (wrong, "with another content"),
+        ({**entry, "id": None}, "is not pinned"),
+    )
+    for image, said in cases:
+        boxes.write_lock(other, tiny=image)
+        done = replayed.smallscale(other, *EVAL, "-p", "boxed", "--runs", tmp_path / "runs")
+        assert done.returncode == 3, (said, done.stderr)
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_engine_stops_in_the_middle(place, tmp_path_factory, undisturbed):
+    folder = Path(tmp_path_factory.mktemp("e", numbered=True))
+    with boxes.second_engine(folder) as (address, process):
+        environment = {"DOCKER_HOST": address}
+        second = shutil.copytree(place, folder / "place")
+        host, run = begin(second, folder / "runs", **environment)
+        process.terminate()
+        process.wait(30)
+        code, printed = finish(host)
+        assert code == 3, printed
+        assert "stopped answering" in printed
+        assert "--resume" in printed
+        again = boxes.start_engine(folder)
+        try:
+            resumes(second, run, undisturbed, **environment)
+            assert boxes.docker("-H", address, "ps", "-aq") == ""
+        finally:
+            again.terminate()
+            again.wait(30)
