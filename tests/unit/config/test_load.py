@@ -204,7 +204,8 @@ suites = st.builds(
                 user=texts.map(lambda text: text.replace("{", "") + "{question}"),
                 examples=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
             ),
-            judge=st.builds(JudgeConfig),
+            judge=st.sampled_from(["math", "mcq", "code"]).map(lambda name: JudgeConfig(name=name))
+            | st.just(JudgeConfig(name="llm", model="m", request={"seed": None}, rule="mcq")),
             metric=st.just("accuracy"),
         )
     ),
