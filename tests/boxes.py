@@ -91,6 +91,17 @@ def volumes() -> set[str]:
     return set(done.split())
 
 
+def inside(container: str) -> dict[str, Any]:
+    """How a process in a running container is confined, as it finds itself."""
+    program = Path(__file__).with_name("tools") / "inside.py"
+    done = subprocess.run(
+        ["docker", "exec", "-i", container, "python3", "-"],
+        input=program.read_text(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    value: dict[str, Any] = json.loads(done.stdout)
+    return value
+
+
 def docker(*arguments: str) -> str:
     """Run the docker program."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)

@@ -1,0 +1,184 @@
+"""The CPU image as users make it: built, pushed, locked, moved away from, and run for real.
+
+Building takes minutes, once: the container engine keeps the layers while the lock of the packages
+does not change. A CA bundle and wheels of this machine are used where pip is configured with them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boxes
+import pytest
+import replayed
+
+from smallscale_ci.containers import spec
+from smallscale_ci.containers.docker import Engine
+from smallscale_ci.runfolder import RunFolder
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".envs" / "engine-vllm-cpu" / "bin" / "python"
+SUITE = """\
+name: few
+gate: few
+sampling: {max_tokens: 24}
+tasks:
+  - {name: sums, source: few.jsonl, judge: {name: math, extract: [last-number]}}
+"""
+GATE = """\
+name: few
+margins: {accuracy: 0.4, tokens: 0.6, truncation: 0.4}
+max_epochs: 1
+allow: [engine.image]
+"""
+TIMEOUT_S = 1500
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return boxes.engine()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("image")
+    lines = [json.dumps({"question": f"What is {n} + 2?", "gold": str(n + 2)}) for n in range(24)]
+    for name, text in (
+        ("configs/suites/few.jsonl", "\n".join(lines)),
+        ("configs/suites/few.yaml", SUITE),
+        ("configs/gates/few.yaml", GATE),
+    ):
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return place
+
+
+@pytest.fixture(scope="module")
+def built(engine: Engine, place: Path) -> Iterator[dict[str, Any]]:
+    """The image, built and pushed to a registry by the command line; its entry in the lock."""
+    with boxes.registry(place) as address:
+        repository = f"{address}/smallscale/vllm-cpu"
+        entry = {
+            "repository": repository, "tag": "0.31.0", "engine": "vllm", "version": "0.31.0",
+            "dockerfile": "vllm-cpu.Dockerfile",
+        }  # fmt: skip
+        path = boxes.write_lock(place, **{"vllm-cpu": entry})
+        done = smallscale(
+            place, "image", "build", "vllm-cpu", "--base", boxes.BASE, "--network", "host",
+            "--push", *_from_this_machine(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield {"lock": path, "repository": repository}
+        for name in (f"{repository}:0.31.0", f"{repository}:kept"):
+            subprocess.run(["docker", "rmi", name], capture_output=True, check=False)
+
+
+def smallscale(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return replayed.smallscale(place, *arguments, timeout=TIMEOUT_S)
+
+
+def _from_this_machine() -> list[str]:
+    """pip's certificates and local wheels, if it is configured with any."""
+    found = []
+    for key, option in (("cert", "--ca"), ("find-links", "--wheels")):
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "get", f"global.{key}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 0 and Path(done.stdout.strip()).exists():
+            found += [option, done.stdout.strip()]
+    return found
+
+
+def _entry(built: dict[str, Any]) -> dict[str, Any]:
+    import yaml
+
+    entry: dict[str, Any] = yaml.safe_load(built["lock"].read_text())["images"]["vllm-cpu"]
+    return entry
+
+
+def test_the_image_is_pinned_by_its_digest_in_the_registry(engine, place, built):
+    entry = _entry(built)
+    assert entry["digest"].startswith("sha256:")
+    assert entry["resolved"]
+    assert engine.resolve(f"{built['repository']}:0.31.0") == entry["digest"]
+    value = json.loads(boxes.docker("image", "inspect", f"{built['repository']}@{entry['digest']}"))
+    config = value[0]["Config"]
+    assert config["User"] == "10001:10001"
+    assert config["Labels"]["ci.smallscale.image"] == "vllm-cpu"
+    listed = boxes.docker(
+        "run", "--rm", "--network", "none", value[0]["Id"], "sh", "-c", "ls /tmp; id -u"
+    )
+    assert listed == "10001"  # no wheel, no certificate, no root
+    done = smallscale(place, "image", "verify", "vllm-cpu")
+    assert done.returncode == 0, done.stderr
+    assert "vllm 0.31.0" in done.stdout.replace("\n", " ")
+
+
+def test_a_tag_that_moves_is_seen_and_changes_nothing_that_runs(engine, place, built):
+    tagged = f"{built['repository']}:0.31.0"
+    before = _entry(built)
+    assert smallscale(place, "image", "lock", "--check").returncode == 0
+    boxes.docker("tag", tagged, f"{built['repository']}:kept")
+    boxes.docker("tag", boxes.BASE, tagged)
+    boxes.docker("push", "-q", tagged)
+    checked = smallscale(place, "image", "lock", "--check")
+    assert checked.returncode == 4, checked.stderr
+    assert f"- {before['digest']}" in checked.stdout
+    assert "+ sha256:" in checked.stdout
+    assert _entry(built) == before
+    listed = json.loads(smallscale(place, "image", "list", "--json").stdout)
+    assert [row["state"] for row in listed] == ["present"]  # by digest, whatever the tag says
+    pulled = smallscale(place, "image", "pull", "vllm-cpu")
+    assert pulled.returncode == 0, pulled.stderr
+    assert boxes.docker("image", "inspect", "-f", "{{.Id}}", tagged) == boxes.docker(
+        "image", "inspect", "-f", "{{.Id}}", f"{built['repository']}:kept"
+    )
+
+
+def test_a_lock_that_names_another_version_is_refused(engine, place, built, tmp_path):
+    entry = {**_entry(built), "version": "0.30.0"}
+    boxes.write_lock(tmp_path, **{"vllm-cpu": entry})
+    done = smallscale(tmp_path, "image", "verify", "vllm-cpu")
+    assert done.returncode == 3
+    assert "holds vllm 0.31.0, and the lock promises 0.30.0" in done.stderr
+
+
+def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, place, built):
+    if not PYTHON.exists():
+        boxes.absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
+    done = smallscale(place, "generate", "smollm2", "-s", "few", "--runs", "local")
+    assert done.returncode == 0, done.stderr
+    (local,) = (place / "local").iterdir()
+    host = replayed.start(
+        place, "eval", "smollm2", "-s", "few", "-b", local, "--runtime", "docker",
+        "--runs", "boxed", "--json",
+    )  # fmt: skip
+    replayed.wait_for(lambda: engine.labelled(**{spec.RUN: None}), "a container", 60)
+    (container,) = engine.labelled(**{spec.RUN: None})
+    replayed.wait_for(lambda: engine.inspect(container.id)["State"]["Running"], "its start", 60)
+    seen, inside = engine.inspect(container.id), boxes.inside(container.id)
+    out, err = host.communicate(timeout=TIMEOUT_S)
+    assert host.returncode == 0, out + err
+    assert json.loads(out)["kind"] == "PASS"
+    (boxed,) = (place / "boxed").iterdir()
+    assert replayed.answers(boxed) == replayed.answers(local)
+
+    digest = _entry(built)["digest"]
+    assert seen["Config"]["Image"] == f"{built['repository']}@{digest}"
+    assert {mount["Destination"] for mount in seen["Mounts"] if mount["RW"]} == {"/work", "/cache"}
+    assert "/checkpoint" in {mount["Destination"] for mount in seen["Mounts"]}
+    assert inside["interfaces"] == ["lo"]
+    assert inside["caps"] == 0
+    assert inside["uid"] == (os.getuid() or 10001)
+    manifest = RunFolder(boxed).read_manifest()
+    assert manifest["engine"]["image"] == digest
+    assert manifest["engine"]["version"] == "0.31.0"
+    assert engine.labelled(**{spec.RUN: None}) == []

@@ -1,0 +1,103 @@
+"""The way to the container engine, without one: sockets that are dead or speak strangely."""
+
+import http.server
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from smallscale_ci.containers.docker import Engine
+from smallscale_ci.errors import ContainerError
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+@contextmanager
+def answering(path: str, answers: dict[str, tuple[int, object]]) -> Iterator[dict[str, str]]:
+    """A socket whose HTTP answers are given, as podman's or an old docker's would be."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            path = self.path.partition("?")[0]
+            for name, (code, value) in answers.items():
+                if path.endswith(name):
+                    body = json.dumps(value).encode()
+                    self.send_response(code)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                    return
+            self.send_error(404)
+
+        do_GET = do_HEAD = do_POST = _answer  # noqa: N815
+
+        def address_string(self) -> str:
+            return "unix"
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with _Server(path, Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield {"DOCKER_HOST": f"unix://{path}"}
+        finally:
+            server.shutdown()
+
+
+def test_no_engine(tmp_path):
+    with pytest.raises(ContainerError, match="no container engine answers") as caught:
+        Engine.connect({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    assert "podman.socket" in caught.value.hint
+    assert "--runtime local" in caught.value.hint
+
+
+def test_an_engine_that_is_too_old(tmp_path):
+    answers = {"/version": (200, {"ApiVersion": "1.30"}), "/_ping": (200, "OK")}
+    with (
+        answering(str(tmp_path / "s"), answers) as environment,
+        pytest.raises(ContainerError, match=r"too old|no container engine"),
+    ):
+        Engine.connect(environment)
+
+
+def test_podman_s_socket_is_known_for_what_it_is(tmp_path):
+    version = {"ApiVersion": "1.41", "Version": "4.3.1", "Components": [{"Name": "Podman Engine"}]}
+    info = {"MemTotal": 8 << 30, "NCPU": 4, "SecurityOptions": ["name=seccomp", "name=rootless"]}
+    answers = {"/version": (200, version), "/_ping": (200, "OK"), "/info": (200, info)}
+    with answering(str(tmp_path / "s"), answers) as environment:
+        about = Engine.connect(environment).about()
+    assert (about.name, about.version, about.rootless) == ("podman", "4.3.1", True)
+    assert about.memory == 8 << 30
+
+
+def test_what_the_engine_says_is_passed_on_with_a_remedy(tmp_path):
+    version = {"ApiVersion": "1.41", "Version": "20"}
+    refusal = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
+    answers = {
+        "/version": (200, version),
+        "/_ping": (200, "OK"),
+        "/containers/abc/start": (500, {"message": refusal}),
+    }
+    with (
+        answering(str(tmp_path / "s"), answers) as environment,
+        pytest.raises(ContainerError, match="could not select device driver") as caught,
+    ):
+        Engine.connect(environment).start("abc")
+    assert "NVIDIA Container Toolkit" in caught.value.hint
+
+
+def test_an_engine_that_goes_away(tmp_path):
+    answers = {"/version": (200, {"ApiVersion": "1.41"}), "/_ping": (200, "OK")}
+    with answering(str(tmp_path / "s"), answers) as environment:
+        engine = Engine.connect(environment)
+    (tmp_path / "s").unlink()
+    with pytest.raises(ContainerError, match="stopped answering") as caught:
+        engine.about()
+    assert "--resume" in caught.value.hint
