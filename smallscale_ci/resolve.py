@@ -182,7 +182,7 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
         sampling = suite.sampling.model_copy(update={"seed": request.seed})
         suite = suite.model_copy(update={"sampling": sampling})
     overrides = {
-        "ranks": request.ranks,
+        "ranks": request.ranks or _ranks(request, profile),
         "tensor_parallel": request.tensor_parallel,
         "runtime": request.runtime,
     }
@@ -208,6 +208,19 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
         time_budget_min=request.time_budget_min,
         gpus=request.gpus,
     )
+
+
+def _ranks(request: Request, profile: EngineProfile) -> int | None:
+    """A rank for each group of GPUs that were named. Raises ``UsageError`` for too few."""
+    if not request.gpus:
+        return None
+    size = request.tensor_parallel or profile.tensor_parallel
+    if len(request.gpus) < size:
+        raise UsageError(
+            f"one rank needs {size} GPUs, and --gpus names {len(request.gpus)}.",
+            "Name more, or lower --tp.",
+        )
+    return len(request.gpus) // size
 
 
 def _complete(

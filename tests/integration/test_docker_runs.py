@@ -18,7 +18,15 @@ import replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.images import Pinned
+from smallscale_ci.generate.docker import Bounds, DockerRuntime
+from smallscale_ci.generate.interface import Job, assign_gpus
+from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.scheduler import Scheduler
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.records import SamplingSpec
 from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.worker import protocol
 
 EVAL = ("eval", "stored/src", "--suite", "tiny", "--gate", "tiny", "-b", "stored/src")
 SAMPLES = 60
@@ -139,26 +147,52 @@ def test_auto_takes_docker_where_it_is_there_and_says_why_not(place, engine, tmp
     assert "runtime: local" in said[-1]
 
 
-def test_gpus_are_asked_for_by_rank(place, engine, tmp_path):
-    """Created and inspected, not started: this machine may have none."""
-    by_id = spec.Spec(
-        name=f"smallscale-test-gpu-{os.getpid()}", image=boxes.base_entry(engine)["id"],
-        command=spec.worker_command(1), mounts=(), user="10001:10001", memory=1 << 29, shm=1 << 20,
-        deadline_s=60, gpus=("2", "3"), labels={spec.RUN: "gpu"},
-    )  # fmt: skip
-    container = engine.create(by_id)
+def test_gpus_are_asked_for_by_rank(engine, tmp_path):
+    """Four GPUs, two a rank: created and inspected, not started, for this machine may have none."""
+    work = tmp_path / "work"
+    for name in protocol.FOLDERS:
+        (work / name).mkdir(parents=True)
+    runtime = runtime_of(engine, tmp_path, assign_gpus(("0", "1", "2", "3"), 2, 2))
+    container = engine.create(runtime.describe(work, 1))
     try:
-        (request,) = engine.inspect(container)["HostConfig"]["DeviceRequests"]
-        limits = {
-            limit["Name"]: limit["Hard"]
-            for limit in engine.inspect(container)["HostConfig"]["Ulimits"]
-        }
+        seen = engine.inspect(container)
     finally:
-        engine.remove(container)
+        runtime.stop(0)
+    (request,) = seen["HostConfig"]["DeviceRequests"]
     assert request["DeviceIDs"] == ["2", "3"]
     assert request["Driver"] == "nvidia"
     assert request["Capabilities"] == [["gpu"]]
+    limits = {limit["Name"]: limit["Hard"] for limit in seen["HostConfig"]["Ulimits"]}
     assert limits["memlock"] == -1
+    assert seen["HostConfig"]["Memory"] > 1 << 30  # half of nine tenths of this machine's
+    assert boxes.ours(engine) == []
+
+
+def test_an_error_of_ours_leaves_no_container(engine, tmp_path):
+    job = Job("replay", "/work/none", SamplingSpec(0.6, 0.95, 0, 0.0, 8, 0, ()), 1)
+    runtime = runtime_of(engine, tmp_path, [()])
+
+    def fails() -> None:
+        with (
+            WorkFolder(tmp_path / "work") as folder,
+            Scheduler(folder, runtime, job, ranks=1, limits=Limits(30, 30)) as scheduler,
+        ):
+            scheduler.ranks.start()
+            assert len(boxes.ours(engine)) == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert boxes.ours(engine) == []
+
+
+def runtime_of(engine: Engine, place: Path, gpus: list[tuple[str, ...]]) -> DockerRuntime:
+    entry = boxes.base_entry(engine)
+    image = Pinned("tiny", entry["repository"], entry["tag"], entry["id"], entry["id"], None, False)
+    return DockerRuntime(
+        engine, image, run_id=f"test-{os.getpid()}", model=None, cache=place / "cache",
+        environment={}, gpus=gpus, bounds=Bounds(shm=1 << 20),
+    )  # fmt: skip
 
 
 # -- how it may end -------------------------------------------------------------------------------

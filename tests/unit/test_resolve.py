@@ -170,4 +170,16 @@ def test_the_runtime_is_local_or_told(place):
     far = place / "configs" / "engines" / "far.yaml"
     far.write_text(profile.replace("name: slow", "name: far").replace("local", "ray"))
     with pytest.raises(UsageError, match="runtime 'ray'"):
-        plan(place, profile="far")
+        plan(place, profile="far", baseline="none")
+
+
+def test_gpus_make_ranks(place):
+    def ranks(*gpus: str, tp: int | None = None, ranks: int | None = None) -> int:
+        return plan(place, gpus=gpus, tensor_parallel=tp, ranks=ranks).config.profile.ranks
+
+    assert ranks() == 1
+    assert ranks("0", "1", "2", "3") == 4
+    assert ranks("0", "1", "2", "3", tp=2) == 2
+    assert ranks("0", "1", ranks=1) == 1
+    with pytest.raises(UsageError, match="needs 4 GPUs, and --gpus names 2"):
+        ranks("0", "1", tp=4)
