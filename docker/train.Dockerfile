@@ -13,7 +13,7 @@ ARG TORCH_DEPENDENCIES=""
 COPY ${CA_BUNDLE} /tmp/ca/
 COPY ${WHEELS} /tmp/wheels/
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/tmp/wheels \
-    PIP_DEFAULT_TIMEOUT=120 PIP_RETRIES=10
+    PIP_DEFAULT_TIMEOUT=120
 RUN python3 -m venv /tmp/probe 2>/dev/null && rm -rf /tmp/probe || { apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*; }

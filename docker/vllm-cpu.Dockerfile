@@ -12,7 +12,7 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY ${CA_BUNDLE} /tmp/ca/
 COPY ${WHEELS} /tmp/wheels/
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/tmp/wheels \
-    PIP_DEFAULT_TIMEOUT=120 PIP_RETRIES=10
+    PIP_DEFAULT_TIMEOUT=120
 RUN python3 -m venv /opt/engine
 # The largest package first and in a layer of its own: it changes least.
 RUN for pem in /tmp/ca/*.pem; do if [ -f "$pem" ]; then export PIP_CERT="$pem"; fi; done \

@@ -6,6 +6,7 @@ does not change. A CA bundle and wheels of this machine are used where pip is co
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,14 +87,14 @@ def smallscale(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def _from_this_machine() -> list[str]:
     """pip's certificates and local wheels, if it is configured with any."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
     found = []
     for key, option in (("cert", "--ca"), ("find-links", "--wheels")):
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "config", "get", f"global.{key}"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode == 0 and Path(done.stdout.strip()).exists():
-            found += [option, done.stdout.strip()]
+        values = re.findall(rf"\.{key}='([^']+)'$", listed.stdout, re.MULTILINE)
+        if values and Path(values[0]).exists():
+            found += [option, values[0]]
     return found
 
 

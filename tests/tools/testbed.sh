@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# A real docker engine, a registry program and a base image, on a bare Debian machine without access
-# to any image registry: what the container tests run against. Needs root. Run again, it does nothing.
+# A real docker engine, a registry program and a base image, on a bare Debian or Ubuntu machine, also
+# without access to any image registry: what the container tests run against. Needs root. Run again,
+# it does nothing.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
 
 BASE=smallscale-test/base:bookworm
 packages=()
@@ -22,6 +24,11 @@ if ! docker info >/dev/null 2>&1; then
 fi
 docker info >/dev/null
 
+# The pinned base of our images where a registry can be reached, else one made of packages.
+python=$(sed -n 's/^ARG BASE_IMAGE=//p' docker/vllm-cpu.Dockerfile)
+if ! docker image inspect "$BASE" >/dev/null 2>&1 && timeout 300 docker pull -q "$python" >/dev/null 2>&1; then
+    docker tag "$python" "$BASE"
+fi
 if ! docker image inspect "$BASE" >/dev/null 2>&1; then
     root=$(mktemp -d)
     trap 'rm -rf "$root"' EXIT
