@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smallscale_ci.containers.docker import Engine
     from smallscale_ci.generate.docker import DockerRuntime
 
-LOCAL, DOCKER = "local", "docker"
+LOCAL, DOCKER, RAY = "local", "docker", "ray"
 Say = Callable[[str], None]
 
 
@@ -27,7 +27,7 @@ class Choice:
     """A runtime that can be used now, and why it was chosen."""
 
     name: str = LOCAL
-    reason: str = "the profile says so"
+    reason: str = "asked for"
     image: Pinned | None = None
 
     @property
@@ -51,8 +51,8 @@ def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], s
     ``auto`` is docker where a container engine answers and the profile's image is here or can be
     pulled, else local. Raises ``UsageError``, and ``ContainerError`` where docker was asked for.
     """
-    if profile.runtime == LOCAL:
-        return Choice()
+    if profile.runtime in {LOCAL, RAY}:
+        return Choice(profile.runtime)
     if profile.runtime == DOCKER:
         if profile.engine == "openai":
             raise UsageError(
