@@ -21,7 +21,7 @@ from smallscale_ci.ids import run_id, slug
 from smallscale_ci.judges.interface import Service
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.runfolder import COMPLETE, RunFolder, open_run
-from smallscale_ci.runtimes import DOCKER, Choice
+from smallscale_ci.runtimes import DOCKER, LOCAL, RAY, Choice
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
@@ -132,6 +132,18 @@ def runtime(resolved: Plan, settings: Settings) -> Runtime:
             gpus=config.gpus,
             environment=settings.environment,
         )
+    if resolved.place.name == RAY:
+        from smallscale_ci.generate.ray import RayRuntime
+
+        key = settings.environment.get(_key_variable(profile))
+        known = {} if key is None else {_key_variable(profile): key}
+        return RayRuntime(
+            address=settings.environment.get("RAY_ADDRESS", "auto"),
+            python=resolved.python,
+            extra={**known, **profile.env},
+            gpus=0 if profile.engine in {"replay", "openai"} else profile.tensor_parallel,
+            max_in_flight=profile.max_in_flight,
+        )
     if resolved.python is None:
         raise EngineError("the local runtime needs the engine's Python.", "Run `make engine`.")
     return LocalRuntime(
@@ -239,7 +251,10 @@ def _complete(
     choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
     # A resumed run goes on where it was begun, whatever `auto` would find then.
     profile = config.profile.model_copy(update={"runtime": choice.name})
-    python = None if choice.name == DOCKER else engine_python(profile, settings)
+    if choice.name == LOCAL:
+        python: Path | None = engine_python(profile, settings)
+    else:  # in an image, or on other machines
+        python = settings.engine_python if choice.name == RAY else None
     return Plan(
         config=config.model_copy(update={"profile": profile}),
         suite=suite,

@@ -61,11 +61,6 @@ def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], s
                 "Use --runtime local.",
             )
         return Choice(DOCKER, image=_provided(profile, lock, environment, say))
-    if profile.runtime != "auto":
-        raise UsageError(
-            f"the runtime '{profile.runtime}' of profile '{profile.name}' is not available.",
-            "Use runtime: local (a virtual environment), docker or auto.",
-        )
     if profile.engine in {"replay", "openai"}:
         return Choice(reason="no engine is loaded here")
     try:

@@ -15,6 +15,7 @@ class RuntimeName(StrEnum):
     AUTO = "auto"
     DOCKER = "docker"
     LOCAL = "local"
+    RAY = "ray"
 
 
 Model = Annotated[
@@ -131,7 +132,8 @@ Runtime = Annotated[
     typer.Option(
         "--runtime",
         envvar="SMALLSCALE_RUNTIME",
-        help="Run the engine in containers, in a virtual environment, or whichever is there.",
+        help="Run the engine in containers, in a virtual environment, whichever of both is there, "
+        "or on a Ray cluster (RAY_ADDRESS).",
         show_default="the profile's",
     ),
 ]

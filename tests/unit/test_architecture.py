@@ -32,7 +32,8 @@ def test_only_the_command_line_reads_the_environment_prints_or_exits():
     found = []
     for path in MODULES:
         inside = path.relative_to(PACKAGE).parts[0]
-        if inside in {"cli", "worker"}:
+        # An actor of the ray runtime is a process on another machine, with that machine's own.
+        if inside in {"cli", "worker"} or path.name == "ray.py":
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if re.search(r"os\.environ|os\.getenv|sys\.exit\(|^\s*print\(", line):

@@ -9,7 +9,13 @@ import replayed
 from smallscale_ci import baselines, resolve
 from smallscale_ci.config import load
 from smallscale_ci.config.models import EngineProfile
-from smallscale_ci.errors import DataError, EngineError, InvalidError, UsageError
+from smallscale_ci.errors import (
+    DataError,
+    EngineError,
+    InvalidError,
+    SmallscaleError,
+    UsageError,
+)
 from smallscale_ci.resolve import Plan, Request, Settings
 from smallscale_ci.runfolder import RunFolder, read_json, write_json
 
@@ -169,8 +175,11 @@ def test_the_runtime_is_local_or_told(place):
     profile = (place / "configs" / "engines" / "slow.yaml").read_text()
     far = place / "configs" / "engines" / "far.yaml"
     far.write_text(profile.replace("name: slow", "name: far").replace("local", "ray"))
-    with pytest.raises(UsageError, match="runtime 'ray'"):
-        plan(place, profile="far", baseline="none")
+    there = plan(place, profile="far", baseline="none")
+    assert there.place.name == "ray"
+    with pytest.raises(SmallscaleError, match=r"ray|Ray") as caught:  # no package, or no cluster
+        resolve.runtime(there, replace(settings(place), environment={"RAY_ADDRESS": "127.0.0.1:1"}))
+    assert caught.value.hint
 
 
 def test_gpus_make_ranks(place):

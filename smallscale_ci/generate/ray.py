@@ -1,0 +1,249 @@
+"""The ``ray`` runtime: one actor for each rank, on whatever node has its GPUs free.
+
+An actor holds the worker of its rank in a folder of its node's own. The host hands it work by
+calls, and writes what comes back where every other runtime's workers write it: scheduling, retries
+and resuming are the same. A node that dies is an exit code like any other; its rank is started
+again on another node. Model and, where it is named, the engine's Python are at the same path on
+all nodes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import smallscale_ci
+from smallscale_ci.errors import EngineError, UsageError
+from smallscale_ci.generate.local import LocalRuntime
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.worker import protocol
+
+_TICK_S = 0.1
+_LOG_BYTES = 1 << 20  # of the engine's log, handed over at once
+_DEAD = -1
+_CONNECT_S = 5.0
+
+
+class Outpost:
+    """The actor: a work folder and a worker on its node."""
+
+    def __init__(self, job: dict[str, Any], rank: int, python: str, extra: dict[str, str]) -> None:
+        self._rank, self._logged = rank, 0
+        self._place = Path(tempfile.mkdtemp(prefix="smallscale-"))
+        self._folder = WorkFolder(self._place / "work")
+        self._folder.__enter__()
+        protocol.write_atomically(self._folder.path / "job.json", job)
+        # The node's own environment: Ray names in it the GPUs that are this actor's.
+        environment = {**os.environ, **extra}
+        self._runtime = LocalRuntime(Path(python or sys.executable), environment)
+        self._runtime.start(self._folder.path, rank)
+
+    def exchange(self, items: dict[str, Any]) -> dict[str, Any]:
+        """Take work items, by file name; give what is complete since the last call."""
+        for name, item in items.items():
+            protocol.write_atomically(self._folder.path / "pending" / name, item)
+        code = self._runtime.poll()[self._rank]  # before its last lines are read
+        return {
+            "lines": list(self._folder.completions()),
+            "status": self._folder.status(self._rank),
+            "code": code,
+            "log": self._log(),
+        }
+
+    def stop(self, grace_s: float) -> None:
+        """End the worker and remove its folder."""
+        self._folder.ask_to_stop()
+        self._runtime.stop(grace_s)
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def _log(self) -> bytes:
+        with (self._folder.path / "log" / f"{self._rank}.log").open("rb") as stream:
+            stream.seek(self._logged)
+            found = stream.read(_LOG_BYTES)
+        self._logged += len(found)
+        return found
+
+
+@dataclass
+class _Rank:
+    """The host's side of one actor."""
+
+    work: Path
+    actor: Any
+    group: Any
+    claims: dict[tuple[str, int], Path] = field(default_factory=dict)
+    call: Any = None  # the exchange that is under way
+    code: int | None = None
+
+
+class RayRuntime:
+    """Ranks on a Ray cluster, each in a placement group of its GPUs on one node."""
+
+    name = "ray"
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        python: Path | None,
+        extra: Mapping[str, str],
+        gpus: int,
+        max_in_flight: int,
+    ) -> None:
+        """Connect to the cluster at ``address``. ``gpus`` and the rest are of each rank.
+
+        ``extra`` is added to the nodes' own environment. Raises ``UsageError`` where Ray is not
+        installed, ``EngineError`` where no cluster answers.
+        """
+        try:
+            import ray
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                "the ray runtime needs the package ray.", "pip install 'smallscale-ci[ray]'"
+            ) from error
+        self._ray = ray
+        if not ray.is_initialized():
+            _connect(ray, address)
+        self._python, self._extra = str(python or ""), dict(extra)
+        here = gpus and ray.cluster_resources().get("GPU")  # none: engines that run on CPUs
+        self._bundle = {"CPU": 1.0, **({"GPU": float(gpus)} if here else {})}
+        self._room = max_in_flight
+        self._ranks: dict[int, _Rank] = {}
+        self._guard, self._ended = threading.RLock(), threading.Event()
+        self._courier = threading.Thread(target=self._carry, daemon=True)
+
+    def start(self, work: Path, rank: int) -> None:
+        """Ask the cluster for a place and a worker; both come when there is room."""
+        from ray.util.placement_group import placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        with self._guard:
+            self._remove(rank)
+            group = placement_group([self._bundle], strategy="STRICT_PACK")
+            actor = (
+                self._ray.remote(Outpost)
+                .options(
+                    num_cpus=1,
+                    num_gpus=self._bundle.get("GPU", 0),
+                    scheduling_strategy=PlacementGroupSchedulingStrategy(group),
+                )
+                .remote(protocol.read_json(work / "job.json"), rank, self._python, self._extra)
+            )
+            (work / "claimed" / str(rank)).mkdir(parents=True, exist_ok=True)
+            self._ranks[rank] = _Rank(work, actor, group)
+        if not self._courier.is_alive():
+            self._courier.start()
+
+    def poll(self) -> Mapping[int, int | None]:
+        """Exit code of each rank, ``None`` while it runs; −1 where its node is gone."""
+        with self._guard:
+            return {number: rank.code for number, rank in self._ranks.items()}
+
+    def kill(self, rank: int) -> None:
+        """End one rank at once: its worker ends with the actor that it is a child of."""
+        with self._guard:
+            self._remove(rank)
+
+    def stop(self, grace_s: float) -> None:
+        """End all ranks: politely, and after ``grace_s`` seconds by force."""
+        self._ended.set()
+        with self._guard:
+            alive = [rank for rank in self._ranks.values() if rank.code is None]
+            calls = [rank.actor.stop.remote(grace_s) for rank in alive]
+            if calls:
+                self._ray.wait(calls, num_returns=len(calls), timeout=grace_s + 1)
+            for number in list(self._ranks):
+                self._remove(number)
+        if self._courier.is_alive():
+            self._courier.join()
+
+    def _remove(self, number: int) -> None:
+        rank = self._ranks.pop(number, None)
+        if rank is None:
+            return
+        from ray.util.placement_group import remove_placement_group
+
+        with suppress(self._ray.exceptions.RayError, ValueError):  # gone already
+            self._ray.kill(rank.actor)
+        with suppress(self._ray.exceptions.RayError, ValueError):
+            remove_placement_group(rank.group)
+
+    # -- the courier: carries items out and completions home, in a thread of its own --------------
+
+    def _carry(self) -> None:
+        while not self._ended.wait(_TICK_S):
+            with self._guard:
+                for number, rank in self._ranks.items():
+                    if rank.code is None:
+                        self._visit(number, rank)
+
+    def _visit(self, number: int, rank: _Rank) -> None:
+        if rank.call is not None:
+            if not self._ray.wait([rank.call], timeout=0)[0]:
+                return
+            try:
+                found = self._ray.get(rank.call)
+            except self._ray.exceptions.RayError as error:
+                # What it completed and did not hand over is lost with its node.
+                _append(rank.work / "log" / f"{number}.log", f"\n{error}\n".encode())
+                rank.code = _DEAD
+                return
+            self._take(number, rank, found)
+            if rank.code is not None:
+                return
+        room = self._room - len(rank.claims)
+        claimed = protocol.claim(rank.work, number, room, len(rank.claims)) if room > 0 else []
+        for path, item in claimed:
+            rank.claims[item["problem_id"], item["sample_index"]] = path
+        rank.call = rank.actor.exchange.remote({path.name: item for path, item in claimed})
+
+    def _take(self, number: int, rank: _Rank, found: dict[str, Any]) -> None:
+        if found["lines"]:
+            out = protocol.Out(rank.work / "out" / f"{number}.jsonl")
+            out.write(found["lines"])
+            out.close()
+        for line in found["lines"]:  # on disk now
+            rank.claims.pop((line["problem_id"], line["sample_index"])).unlink(missing_ok=True)
+        if found["status"] is not None:
+            protocol.write_atomically(rank.work / "alive" / f"{number}.json", found["status"])
+        if found["log"]:
+            _append(rank.work / "log" / f"{number}.log", found["log"])
+        rank.code = found["code"]
+
+
+def _connect(ray: Any, address: str) -> None:
+    package = str(Path(smallscale_ci.__file__).parent)
+    polite = signal.getsignal(signal.SIGTERM)
+    try:
+        host, _, port = address.rpartition(":")
+        if host and "//" not in host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+        ray.init(
+            address=address,
+            runtime_env={"py_modules": [package]},  # nodes need not have it installed
+            logging_level="ERROR",
+            log_to_driver=False,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise EngineError(
+            f"no Ray cluster answers at '{address}': {error}",
+            "Start one with `ray start --head`, or name it with RAY_ADDRESS.",
+        ) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, polite)  # Ray's own would end the run without a report
+
+
+def _append(path: Path, content: bytes) -> None:
+    with path.open("ab") as stream:
+        stream.write(content)
