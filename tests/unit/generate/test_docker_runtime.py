@@ -1,0 +1,60 @@
+"""What the docker runtime decides without a container engine."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from smallscale_ci.containers.docker import About, Ended
+from smallscale_ci.containers.spec import Mount
+from smallscale_ci.errors import ContainerError
+from smallscale_ci.generate import docker
+
+
+@pytest.mark.parametrize(
+    ("ended", "said", "hint"),
+    [
+        (Ended(137, True, ""), "out of memory", "memory_gib"),
+        (Ended(137, False, ""), "killed from outside", "--resume"),
+        (Ended(124, False, ""), "deadline", "deadline_h"),
+        (Ended(127, False, ""), "cannot be started", "python3"),
+        (Ended(0, False, ""), "", ""),
+        (Ended(1, False, ""), "", ""),  # the worker has said why
+    ],
+)
+def test_why_a_container_ended(ended, said, hint):
+    message, remedy = docker._reason(ended, 3)
+    assert said in message
+    assert hint in remedy
+    assert ("rank 3" in message) == bool(said)
+
+
+def about(**changes: object) -> About:
+    values = {
+        "name": "docker", "version": "20", "api": "1.41", "memory": 1, "cpus": 1,
+        "rootless": False, "nvidia": False, "socket": "", **changes,
+    }  # fmt: skip
+    return About(**values)
+
+
+def test_containers_never_run_as_root(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert docker._user(about()) == ("10001:10001", "")
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgid", lambda: 100)
+    assert docker._user(about()) == ("1000:100", "")
+    # Without root the engine maps ids: these are the user who runs it.
+    assert docker._user(about(rootless=True)) == ("0:0", "")
+    assert docker._user(about(rootless=True, name="podman")) == ("1000:100", "keep-id")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have another user")
+def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
+    tmp_path.chmod(0o755)
+    weights = tmp_path / "model.safetensors"
+    weights.touch(0o644)
+    docker._refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
+    weights.chmod(0o600)
+    with pytest.raises(ContainerError, match=r"model\.safetensors may not be read") as caught:
+        docker._refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
+    assert f"chmod -R a+rX {tmp_path}" in caught.value.hint
