@@ -15,7 +15,7 @@ from smallscale_ci.pairing import ProblemMeans, TaskPair
 from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
 from smallscale_ci.stats.contrast import Contrast, Vector
 from smallscale_ci.stats.multiple import holm
-from smallscale_ci.stats.paired import Codes, paired_difference
+from smallscale_ci.stats.paired import paired_difference
 from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 from smallscale_ci.stats.tokens import paired_log_ratio
 

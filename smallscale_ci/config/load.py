@@ -181,7 +181,16 @@ def dump(model: Config) -> str:
     # PyYAML folds these three line breaks into others unless all of Unicode is escaped.
     readable = not re.search("[\x85\u2028\u2029]", model.model_dump_json())
     data = model.model_dump(mode="json")
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=readable, width=100)
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=readable, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts texts in quotes that would be read as numbers."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(rf"{_EXPONENT.pattern}$"), [*"-+0123456789"]
+)
 
 
 class _Document:

@@ -17,7 +17,8 @@ _GLUE = re.compile(r"(?:[\s$,;]|and|or|\\text\{ ?(?:and|or) ?\}|\\(?:quad|qquad|
 _GLUE_WORD = re.compile(r"[,;]|and|or")
 
 _STATED = re.compile(
-    r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b\s*[:=]?
+    r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b
+        (?:\s+(?:actually|indeed|simply|just|exactly|thus|therefore|then|still|now)\b)*\s*[:=]?
       | \banswers?\b(?:\*\*)?\s*[:=]
       | (?:^|\n)\s*\#{3,4}(?=\s*[-+$\\.\d(\[])
     """,

@@ -50,7 +50,7 @@ class McqJudge:
     """CORRECT when the answer names the gold option, by its letter or by its text."""
 
     name = "mcq"
-    version = 1
+    version = 2
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "letter" (a letter standing alone)."""

@@ -8,6 +8,7 @@ import replayed
 from smallscale_ci import foreign, pipeline
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason
 
 MATH = JudgeSpec("math", ("boxed", "stated"))
@@ -42,7 +43,7 @@ def test_the_old_toolkit_s_files_are_judged(tmp_path):
     assert counts == {"CORRECT": 1, "WRONG": 1, "UNPARSED": 1}
     assert [row["outcome"] for row in rows] == ["CORRECT", "WRONG", "UNPARSED"]
     assert [row["extra"] for row in rows] == [1, 2, 3]
-    assert rows[0]["judge"] == "math/1"
+    assert rows[0]["judge"] == judge_version("math")
     # A judged file can be judged again.
     assert judged(source.with_name("old.parquet.out.parquet"))[1] == rows
 

@@ -213,7 +213,7 @@ suites = st.builds(
 
 
 @pytest.mark.parametrize(
-    "text", ["é世\U0001f600", "a\x85b", "\u2028", "\u2029", "\ufeff", " x\n\ty: #"]
+    "text", ["é世\U0001f600", "a\x85b", "\u2028", "\u2029", "\ufeff", " x\n\ty: #", "0E0", "1e-3"]
 )
 def test_awkward_texts_survive_a_dump(text: str) -> None:
     policy = GatePolicy(name="g", description=text)

@@ -67,6 +67,9 @@ def test_boxed(text: str, expected: str | None) -> None:
         ("The answer is:\n\n12\n\nDone", "12"),
         ("The answer is not 5", None),
         ("I cannot answer.", None),
+        ("The answer is actually 16.", "16"),
+        ("The answer is indeed simply 7.", "7"),
+        ("the answer is now known", "known"),
     ],
 )
 def test_stated(text: str, expected: str | None) -> None:
