@@ -95,7 +95,9 @@ def measure(scenario: Scenario, loss: float, runs: int) -> dict[str, float]:
             simulate(rng, scenario, loss if task == 0 else 0.0) for task in range(scenario.tasks)
         ]
         for look in range(1, scenario.looks + 1):
-            pairs = [pair(scenario, base, sides[look - 1], look) for base, sides in drawn]
+            pairs = [
+                pair(scenario, base, noise, sides[look - 1], look) for base, noise, sides in drawn
+            ]
             kind = overall(
                 make_checks(pairs, scenario.policy, look, scenario.looks, describe=False)
             )
@@ -122,45 +124,46 @@ def simulate_accuracy(rng, scenario, loss):
         together = np.repeat(rng.choice([-0.5, 0.5], n // scenario.cluster), scenario.cluster)
         worse = worse + together * np.minimum(worse, 1 - worse)
     base = rng.binomial(scenario.baseline_epochs, rates) / scenario.baseline_epochs
-    return base, running_means(
+    looks = running_means(
         [rng.binomial(scenario.epochs_per_look, worse) for _ in range(scenario.looks)],
         scenario.epochs_per_look,
     )
+    return base, np.zeros(n), looks
 
 
 def simulate_tokens(rng, scenario, loss):
     """Log-normal lengths, σ 1.0 in all, half of the variance between problems."""
     n, half = scenario.problems, 0.5**0.5
     scale = 1000 * rng.lognormal(0.0, half, n)
-    base = (scale * rng.lognormal(0.0, half, (scenario.baseline_epochs, n))).mean(0)
+    base = scale * rng.lognormal(0.0, half, (scenario.baseline_epochs, n))
     longer = scale * (1 + loss * scenario.margin)
     looks = [longer * rng.lognormal(0.0, half, n) for _ in range(scenario.looks)]
-    return base, running_means(looks, 1)
+    return base.mean(0), base.var(0, ddof=1), running_means(looks, 1)
 
 
 def running_means(sums, per_look):
     return [sum(sums[: k + 1]) / (per_look * (k + 1)) for k in range(len(sums))]
 
 
-def pair(scenario, base, candidate, look):
+def pair(scenario, base, noise, candidate, look):
     n = scenario.problems
     return TaskPair(
         task="task",
         problem_ids=np.empty(0, dtype=object),
         cluster=np.arange(n) // scenario.cluster,
-        candidate=side(candidate, look * scenario.epochs_per_look, scenario),
-        baseline=side(base, scenario.baseline_epochs, scenario),
+        candidate=side(candidate, np.zeros(n), look * scenario.epochs_per_look, scenario),
+        baseline=side(base, noise, scenario.baseline_epochs, scenario),
         problems=n, unpaired=0, unjudged=0, candidate_epochs=look,
         candidate_samples=n, candidate_judged=n, baseline_samples=n, baseline_judged=n,
     )  # fmt: skip
 
 
-def side(means, epochs, scenario):
+def side(means, noise, epochs, scenario):
     nothing = np.zeros(len(means))
     judged = np.full(len(means), epochs)
     if scenario.tokens:
-        return ProblemMeans(judged, nothing, means, nothing)
-    return ProblemMeans(judged, means, nothing, nothing)
+        return ProblemMeans(judged, nothing, means, nothing, noise)
+    return ProblemMeans(judged, means, nothing, nothing, noise)
 
 
 def others(pairs, scenario):
