@@ -174,11 +174,13 @@ def _contrast(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast
     candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
     if metric is not Metric.TOKENS:
         return paired_difference(candidate, baseline, pair.cluster, weight)
-    # The variance of the mean tokens of an unchanged model, from the noise between the baseline's
-    # epochs: a candidate's few samples may miss the tail of long answers, and then show neither
-    # its mean nor its variance.
-    epochs = 1 / pair.candidate.judged + 1 / pair.baseline.judged
-    noise = pair.baseline.tokens_noise * epochs
+    # The variance that an unchanged model would have, from the noise between the epochs of either
+    # side: a candidate's few samples may miss the tail of long answers, and then show neither its
+    # mean nor its variance.
+    sides = (pair.candidate, pair.baseline)
+    freedom = sum(side.judged - 1 for side in sides)
+    between = sum((side.judged - 1) * side.tokens_noise for side in sides) / np.maximum(freedom, 1)
+    noise = between * sum(1 / side.judged for side in sides)
     if min(candidate.sum(), baseline.sum()) == 0:
         # A checkpoint that ends at once has no tokens; counting the end token, it has a ratio.
         candidate, baseline = candidate + 1, baseline + 1

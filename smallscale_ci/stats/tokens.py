@@ -52,7 +52,7 @@ def paired_log_ratio(
         n=len(candidate),
         effective=effective_count(x - y),
         log=True,
-        least_se=0.0 if noise is None else math.sqrt(float(weights**2 @ noise)) / sum_y,
+        least_se=0.0 if noise is None else math.sqrt(float(weights**2 @ noise) / (sum_x * sum_y)),
     )
 
 
