@@ -5,7 +5,18 @@ from __future__ import annotations
 import typer
 
 from smallscale_ci import __version__
-from smallscale_ci.cli import compare, data, doctor, evaluate, github, history, image, judge, power
+from smallscale_ci.cli import (
+    compare,
+    data,
+    doctor,
+    evaluate,
+    github,
+    history,
+    image,
+    judge,
+    pairs,
+    power,
+)
 
 app = typer.Typer(
     name="smallscale",
@@ -34,7 +45,7 @@ def _root(
     pass
 
 
-for group in (evaluate, judge, compare, power, history, github, data, image, doctor):
+for group in (evaluate, judge, pairs, compare, power, history, github, data, image, doctor):
     group.register(app)
 
 

@@ -102,7 +102,9 @@ def forest(checks: Sequence[Check]) -> str:
     return chart.svg("Differences of all checks with their intervals, in margins")
 
 
-def distribution(baseline: Sequence[int], candidate: Sequence[int]) -> str:
+def distribution(
+    baseline: Sequence[int], candidate: Sequence[int], sides: str = "baseline and candidate"
+) -> str:
     """Share of samples by completion tokens, the two sides as outlines over the same bins."""
     longest = max((*baseline, *candidate), default=0)
     if not longest or not candidate:
@@ -120,7 +122,7 @@ def distribution(baseline: Sequence[int], candidate: Sequence[int]) -> str:
     for name, counts in (("baseline", baseline), ("candidate", candidate)):
         if counts:
             chart.line(f"area {name}", _outline(counts, width))
-    return chart.svg("Distribution of completion tokens, baseline and candidate")
+    return chart.svg(f"Distribution of completion tokens, {sides}")
 
 
 def under_budget(

@@ -1,4 +1,4 @@
-"""Makes the data of the suites ``smoke`` and ``smoke-code``: templates and a fixed seed.
+"""Makes the data of ``smoke``, ``smoke-code`` and ``smoke-train``: templates and a fixed seed.
 
 ``python -m smallscale_ci.suite.smoke [OUT_DIR]`` rewrites the shipped parquet files, byte by byte
 the same with the same pyarrow. The templates are those on which a model of 135 million parameters
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from smallscale_ci.suite import smoke_facts as facts
 from smallscale_ci.suite.rows import SCHEMA
 from smallscale_ci.suite.smoke_code import code_rows
+from smallscale_ci.suite.smoke_train import train_rows
 
 SEED = 20260101
 PER_MATH_TEMPLATE = 30
@@ -32,10 +33,11 @@ _BOXES = ("box", "bag", "basket", "shelf", "crate", "drawer", "jar", "pack")
 
 
 def main(folder: Path) -> None:
-    """Write the three files into ``folder``."""
+    """Write the four files into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in (("math", math_rows()), ("mcq", mcq_rows()), ("code", code_rows())):
-        pq.write_table(table(rows), folder / f"smoke-{name}.parquet", compression="zstd")
+    files = {"math": math_rows, "mcq": mcq_rows, "code": code_rows, "train": train_rows}
+    for name, rows in files.items():
+        pq.write_table(table(rows()), folder / f"smoke-{name}.parquet", compression="zstd")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:

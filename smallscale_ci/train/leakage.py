@@ -1,0 +1,157 @@
+"""Whether training problems are in the evaluation: the same, contained or nearly the same text.
+
+Texts are compared as words, numbers and operators, without case, punctuation and mark-up. Near
+means: at least ``threshold`` of the word triples of both together are shared (Jaccard index).
+Candidates come from an index of each text's rarest triples (the prefix filter of Chaudhuri et al.,
+ICDE 2006), which finds all that are near without comparing every pair.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.records import Problem
+
+THRESHOLD = 0.8
+_WIDTH = 3  # words of a shingle
+_LONG = 8  # words that a text must have to be looked for inside others
+_SHOWN = 5  # leaks that an error names
+_EXCERPT = 100  # characters
+_MARKUP = re.compile(r"\\(?:left|right|displaystyle|mathrm|text|[,;!: ])|[${}]")
+_WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[-+*/^=<>%]")
+_OPERATORS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/"})
+_MULTIPLY = re.compile(r"\\(?:times|cdot)")
+
+Shingle = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A training problem that resembles an evaluation problem."""
+
+    problem: Problem
+    suite: str  # of the evaluation problem
+    resembles: Problem
+    kind: Literal["exact", "contains", "near"]
+    similarity: float  # share of common word triples
+
+    def sentence(self) -> str:
+        """Both problems by name, with the beginning of their texts."""
+        how = {"exact": "is", "contains": "contains"}.get(
+            self.kind, f"is to {100 * self.similarity:.0f} % like"
+        )
+        return (
+            f"{self.problem.task}/{self.problem.id} ({_excerpt(self.problem)}) {how} "
+            f"{self.suite}/{self.resembles.task}/{self.resembles.id} ({_excerpt(self.resembles)})"
+        )
+
+
+def words(text: str) -> tuple[str, ...]:
+    """``text`` as it is compared: lower-case words, whole numbers and operators."""
+    plain = unicodedata.normalize("NFKC", _MULTIPLY.sub(" * ", text).translate(_OPERATORS))
+    return tuple(_WORDS.findall(_MARKUP.sub(" ", plain).casefold()))
+
+
+def similarity(one: Sequence[str], other: Sequence[str]) -> float:
+    """Jaccard index of the word triples of two texts; a shorter text is one shingle."""
+    a, b = _shingles(one), _shingles(other)
+    return len(a & b) / max(len(a | b), 1)
+
+
+def find_leaks(
+    training: Iterable[Problem],
+    evaluation: Mapping[str, Iterable[Problem]],
+    threshold: float = THRESHOLD,
+) -> tuple[Leak, ...]:
+    """The training problems that are in an evaluation suite, each with what it resembles most.
+
+    Of multiple choice the right option is part of the text where both problems have options:
+    "Which of these is true?" alone says nothing. Evaluation is by the name of its suite.
+    """
+    theirs = [(suite, problem) for suite, problems in evaluation.items() for problem in problems]
+    plain = _Index([words(problem.question) for _, problem in theirs], threshold)
+    answered = _Index([_with_answer(problem) for _, problem in theirs], threshold)
+    found = []
+    for problem in training:
+        best: Leak | None = None
+        for index, text in ((plain, words(problem.question)), (answered, _with_answer(problem))):
+            for at, kind, near in index.matches(text):
+                suite, other = theirs[at]
+                both = bool(problem.choices and other.choices)
+                if both is (index is answered) and (best is None or near > best.similarity):
+                    best = Leak(problem, suite, other, kind, near)
+        if best is not None:
+            found.append(best)
+    return tuple(found)
+
+
+def refuse(leaks: Sequence[Leak]) -> DataError:
+    """The error that names the leaks; the first few in full."""
+    named = "\n".join(f"  {leak.sentence()}" for leak in leaks[:_SHOWN])
+    more = f"\n  and {len(leaks) - _SHOWN} more" if len(leaks) > _SHOWN else ""
+    count = f"{len(leaks)} training problem{'s are' if len(leaks) > 1 else ' is'}"
+    return DataError(
+        f"{count} in the evaluation:\n{named}{more}",
+        "A model that has trained on them cannot be judged by them. Train on other problems, or "
+        "leave these out with --leaks drop.",
+    )
+
+
+class _Index:
+    """Texts by their rarest shingles."""
+
+    def __init__(self, texts: Sequence[tuple[str, ...]], threshold: float) -> None:
+        self._texts, self._threshold = texts, threshold
+        self._shingles = [_shingles(text) for text in texts]
+        count = Counter(shingle for shingles in self._shingles for shingle in shingles)
+        self._places: defaultdict[Shingle, list[int]] = defaultdict(list)
+        for at, shingles in enumerate(self._shingles):
+            # Of n shingles, threshold · n must be shared: one of the n − that + 1 rarest is.
+            rarest = sorted(shingles, key=lambda s: (count[s], s))
+            for shingle in rarest[: len(rarest) - math.ceil(threshold * len(rarest)) + 1]:
+                self._places[shingle].append(at)
+
+    def matches(
+        self, text: tuple[str, ...]
+    ) -> Iterator[tuple[int, Literal["exact", "contains", "near"], float]]:
+        """Places of the texts that ``text`` is, contains or is near to, with the similarity."""
+        own = _shingles(text)
+        places = {at for shingle in own for at in self._places.get(shingle, ())}
+        for at in sorted(places):
+            other = self._shingles[at]
+            near = len(own & other) / len(own | other)
+            if text == self._texts[at]:
+                yield at, "exact", 1.0
+            elif len(self._texts[at]) >= _LONG and _contains(text, self._texts[at]):
+                yield at, "contains", near
+            elif near >= self._threshold:
+                yield at, "near", near
+
+
+def _shingles(text: Sequence[str]) -> frozenset[Shingle]:
+    if len(text) <= _WIDTH:
+        return frozenset([tuple(text)] if text else [])
+    return frozenset(tuple(text[at : at + _WIDTH]) for at in range(len(text) - _WIDTH + 1))
+
+
+def _contains(text: Sequence[str], part: Sequence[str]) -> bool:
+    return f" {' '.join(part)} " in f" {' '.join(text)} "
+
+
+def _with_answer(problem: Problem) -> tuple[str, ...]:
+    """The question's words and those of the right option."""
+    place = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(problem.gold) if len(problem.gold) == 1 else -1
+    right = problem.choices[place] if 0 <= place < len(problem.choices) else problem.gold
+    return words(f"{problem.question} {right}")
+
+
+def _excerpt(problem: Problem) -> str:
+    text = " ".join(problem.question.split())
+    return f"“{text[:_EXCERPT]}{'…' if len(text) > _EXCERPT else ''}”"
