@@ -85,8 +85,8 @@ def refuse_lost(screening: Screening, limit: float) -> None:
     """Raise ``DataError`` where more than the share ``limit`` of the pairs would be lost."""
     if screening.lost_share > limit:
         raise DataError(
-            f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g} % may be "
-            "lost.",
+            f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g} % "
+            "may be lost.",
             "Raise cutoff_len in the recipe, leave long answers out with `pairs --max-tokens`, or "
             "accept the loss with --max-lost.",
         )
