@@ -223,7 +223,7 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
 
 
 def _ranks(request: Request, profile: EngineProfile) -> int | None:
-    """A rank for each group of GPUs that were named. Raises ``UsageError`` for too few."""
+    """The ranks for the GPUs that were named. Raises ``UsageError`` for too few of them."""
     if not request.gpus:
         return None
     size = request.tensor_parallel or profile.tensor_parallel
@@ -232,7 +232,7 @@ def _ranks(request: Request, profile: EngineProfile) -> int | None:
             f"one rank needs {size} GPUs, and --gpus names {len(request.gpus)}.",
             "Name more, or lower --tp.",
         )
-    return len(request.gpus) // size
+    return len(request.gpus) // size * profile.ranks_per_gpu
 
 
 def _complete(

@@ -92,7 +92,8 @@ def docker_runtime(
         raise UsageError(f"the profile '{profile.name}' names no image.", _NAME_ONE)
     if image.gpu and not gpus:
         # A rank sees its own GPUs alone, also where the user named none.
-        gpus = tuple(str(number) for number in range(profile.ranks * profile.tensor_parallel))
+        groups = -(-profile.ranks // profile.ranks_per_gpu)
+        gpus = tuple(str(number) for number in range(groups * profile.tensor_parallel))
     return DockerRuntime(
         Engine.connect(environment),
         image,

@@ -53,7 +53,7 @@ class JudgeConfig(Config):
 
     name: Literal["math", "mcq", "code", "llm"]
     extract: tuple[Literal["boxed", "stated", "last-number", "letter"], ...] = ("boxed", "stated")
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
     model: str = ""  # llm: the model that is asked, as its service calls it
     request: dict[str, Any] = {}  # llm: more of each request; null takes a default out
     rule: Literal["math", "mcq"] | None = None  # llm: count its agreement with this judge
@@ -153,6 +153,7 @@ class EngineProfile(NamedConfig):
     environment: Name | None = None  # local runtime: .envs/NAME, made from requirements/NAME.txt
     image: Name | None = None  # docker runtime: a name in docker/images.lock.yaml
     ranks: Annotated[int, Field(ge=1, le=1024)] = 1
+    ranks_per_gpu: Annotated[int, Field(ge=1, le=64)] = 1  # where --gpus names them
     tensor_parallel: Annotated[int, Field(ge=1, le=64)] = 1
     order: Literal["longest-first", "shuffle", "as-is"] = "longest-first"
     max_in_flight: Annotated[int, Field(ge=1)] = 256  # requests an engine holds at once, per rank

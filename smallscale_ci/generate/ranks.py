@@ -87,6 +87,11 @@ class Ranks:
         """Whether at least one rank has its model loaded."""
         return any(rank.ready for rank in self._ranks.values())
 
+    @property
+    def sharing(self) -> int:
+        """How many ranks the work is for: those that load, too, not those that were given up."""
+        return sum(not rank.given_up for rank in self._ranks.values())
+
     def info(self) -> dict[str, Any]:
         """What the engine said of itself (of the lowest rank that is loaded)."""
         for _, rank in sorted(self._ranks.items()):

@@ -202,7 +202,10 @@ class RayRuntime:
             if rank.code is not None:
                 return
         room = self._room - len(rank.claims)
-        claimed = protocol.claim(rank.work, number, room, len(rank.claims)) if room > 0 else []
+        claimed = []
+        if room > 0:
+            sharing = len(self._ranks)
+            claimed = protocol.claim(rank.work, number, room, len(rank.claims), sharing)
         for path, item in claimed:
             rank.claims[item["problem_id"], item["sample_index"]] = path
         rank.call = rank.actor.exchange.remote({path.name: item for path, item in claimed})

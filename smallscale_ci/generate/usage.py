@@ -32,7 +32,8 @@ def usage(
             "load_s": round(load, 2),
         }
     held = profile.ranks * profile.tensor_parallel
-    width = profile.tensor_parallel * min(1.0, len(gpus) / held if gpus else 1.0)
+    share = len(gpus) / held if gpus else 1 / profile.ranks_per_gpu
+    width = profile.tensor_parallel * min(1.0, share)
     on_gpu = scheduler.ranks.info().get("device", "") not in _HOSTS
     alive = sum(rank["load_s"] + rank["busy_s"] + rank["waiting_s"] for rank in ranks.values())
     gpu_s = before.get("gpu_s", 0.0) + (alive * width if on_gpu else 0.0)

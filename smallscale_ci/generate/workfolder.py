@@ -154,10 +154,10 @@ class WorkFolder:
         )
         out.close()
 
-    def beat(self) -> None:
-        """Show the workers that the host lives."""
+    def beat(self, ranks: int = 1) -> None:
+        """Show the workers that the host lives, and how many ``ranks`` share the work."""
         self._beats += 1
-        protocol.write_atomically(self.path / "alive" / "host", [os.getpid(), self._beats])
+        protocol.write_atomically(self.path / "alive" / "host", [os.getpid(), self._beats, ranks])
 
     def ranks(self) -> set[int]:
         """Every rank that ever showed a heartbeat, also one that this host did not start."""

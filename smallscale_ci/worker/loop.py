@@ -34,6 +34,7 @@ class Worker:
         self.load_s = 0.0  # time until the engine was loaded
         self.busy_s = 0.0  # time with at least one request in flight
         self.waiting_s = 0.0  # time with nothing in flight and nothing to claim
+        self.ranks = 1  # that share the work, as the host counts them
         self.stopping = threading.Event()
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
         self._beats, self._reporting = 0, threading.Lock()
@@ -48,10 +49,11 @@ class Worker:
     def beat(self) -> None:
         """Tell the host that this rank lives, and watch that the host does."""
         # Beats are counted, not seconds: a machine that slept has not been abandoned.
-        silence, host_value = 0, ""
+        silence, host_value = 0, None
         while True:
             self.report()
-            value = _text(self.work / "alive" / "host")
+            value = protocol.read_json(self.work / "alive" / "host") or host_value
+            self.ranks = value[2] if value else 1
             silence, host_value = (silence + 1, value) if value == host_value else (0, value)
             # A parent may be silent while it judges; one that cannot be seen must give signs.
             silent = self.parent is None and silence > _HOST_SILENCE
@@ -137,7 +139,7 @@ class Worker:
         alone = any(path.name.endswith(protocol.ALONE) for path in self._running.values())
         if room <= 0 or alone:
             return []
-        return protocol.claim(self.work, self.rank, room, len(self._running))
+        return protocol.claim(self.work, self.rank, room, len(self._running), self.ranks)
 
     async def _write(self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out) -> None:
         if not finished:
@@ -174,13 +176,6 @@ def _line(request: Request, completion: Completion, seconds: float) -> dict[str,
         "error": completion.error,
         **completion.extra,
     }
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@
     claimed/RANK/…         the same files, moved by the rank that works on them
     out/RANK.jsonl         completions: ``CRC32 JSON`` a line, appended and flushed to disk
     alive/RANK.json        heartbeat, state and engine information of a rank
-    alive/host             the host's heartbeat: workers end when it stops
+    alive/host             [pid, beats, ranks]: workers end when the beats do
     stop                   appears when workers shall end
     log/RANK.log           what the engine printed
 
@@ -66,14 +66,23 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def claim(work: Path, rank: int, room: int, in_flight: int) -> list[tuple[Path, dict[str, Any]]]:
+def claim(
+    work: Path, rank: int, room: int, in_flight: int, ranks: int = 1
+) -> list[tuple[Path, dict[str, Any]]]:
     """Move up to ``room`` items from pending to this rank; (claimed file, item) each.
 
-    An item that wants to be alone is claimed only by a rank with nothing ``in_flight``.
+    Of a backlog that does not fill all ``ranks`` this one takes its share, and leaves theirs to
+    those that may still be loading. An item that wants to be alone is claimed only by a rank with
+    nothing ``in_flight``.
     """
     target = work / "claimed" / str(rank)
     claimed: list[tuple[Path, dict[str, Any]]] = []
-    for name in sorted(_names(work / "pending")):
+    names = sorted(_names(work / "pending"))
+    if ranks > 1 and len(names) < ranks * (room + in_flight):
+        held = sum(1 for folder in (work / "claimed").iterdir() for _ in _names(folder))
+        names = sorted(_names(work / "pending"))  # after: nothing that moved counts twice
+        room = min(room, -(-(len(names) + held) // ranks) - in_flight)
+    for name in names:
         if len(claimed) >= room:
             break
         if name.endswith(ALONE) and (in_flight or claimed):

@@ -28,7 +28,8 @@ ARGUMENTS = {
         "dtype": "bfloat16",
         "max_model_len": 512,
         "enforce_eager": True,
-        "gpu_memory_utilization": 0.3,
+        "kv_cache_memory_bytes": 4 << 30,  # fixed: other work may share the GPU
+        "gpu_memory_utilization": 0.05,
     },
     "sglang": {
         "dtype": "bfloat16",

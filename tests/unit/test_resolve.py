@@ -1,3 +1,4 @@
+import json
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -129,6 +130,30 @@ def test_a_resumed_plan_is_the_one_that_was_begun(place):
     assert again.suite == first.suite
 
 
+def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
+    slow = place / "configs" / "engines" / "slow.yaml"
+    asked = request(place, profile="slow", baseline="none")
+    found = plan(place, profile="slow", baseline="none")
+    found.run.path.mkdir(parents=True)
+    found.run.config.write_text(load.dump(found.config))
+    manifest = RunFolder(place / "stored" / "src").read_manifest()
+    manifest["suite"]["hash"] = found.suite.hash
+    write_json(found.run.manifest, {**manifest, "status": "failed"})
+    slow.write_text(slow.read_text() + "container: {memory_gib: 7}\nstall_timeout_s: 9\n")
+    assert resolve.unfinished(asked, settings(place)) == found.run.path
+    again = resolve.resume(found.run.path, settings(place), say=lambda text: None).config
+    assert again.profile.container.memory_gib == 7
+    assert again.profile.stall_timeout_s == 9
+    # What changes results is as it was; and without the profile, all is.
+    slow.write_text(slow.read_text().replace("max_in_flight: 4", "max_in_flight: 5"))
+    assert resolve.unfinished(asked, settings(place)) is None
+    again = resolve.resume(found.run.path, settings(place), say=lambda text: None).config
+    assert again.profile.max_in_flight == 4
+    slow.unlink()
+    again = resolve.resume(found.run.path, settings(place), say=lambda text: None).config
+    assert again == found.config
+
+
 def test_what_changed_since_is_not_resumed(place):
     run = begun(place).run
     manifest = run.read_manifest()
@@ -192,3 +217,18 @@ def test_gpus_make_ranks(place):
     assert ranks("0", "1", ranks=1) == 1
     with pytest.raises(UsageError, match="needs 4 GPUs, and --gpus names 2"):
         ranks("0", "1", tp=4)
+
+
+def test_ranks_that_share_gpus_have_theirs(place):
+    profile = {"engine": "replay", "ranks": 3, "ranks_per_gpu": 3}
+    (place / "shared.yaml").write_text(json.dumps({"name": "shared", **profile}))
+
+    def ranks(*gpus: str, **more: int) -> int:
+        request = {"profile": str(place / "shared.yaml"), "baseline": "none", "gpus": gpus}
+        return plan(place, **request, **more).config.profile.ranks
+
+    assert ranks() == 3
+    assert ranks("0") == 3
+    assert ranks("0", "1") == 6
+    assert ranks("0", "1", tensor_parallel=2) == 3
+    assert ranks("0", "1", ranks=1) == 1

@@ -379,6 +379,13 @@ def test_ranks_that_share_a_gpu_start_one_after_the_other(world, folder):
     assert {g.rank for g in found} == {0, 1, 2}
 
 
+def test_no_rank_takes_what_others_could_do_at_once(world, folder):
+    world.store(12)
+    with world.scheduler(folder, ranks=3, in_flight=99, tokens_per_second=4) as scheduler:
+        found = collect(scheduler, prompts(12))
+    assert {g.rank for g in found} == {0, 1, 2}
+
+
 def test_a_long_history_is_handed_on_in_small_parts(world, folder):
     world.store(1000)
     with world.scheduler(folder, in_flight=64) as scheduler:

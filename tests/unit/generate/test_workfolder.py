@@ -216,6 +216,32 @@ def test_an_item_that_wants_to_be_alone_waits_for_an_idle_rank(folder):
     assert claimed(9, 0) == ["p2"]
 
 
+def test_a_small_backlog_is_shared_by_all_ranks(folder):
+    for number in range(10):
+        folder.put(prompt(number))
+    held = Counter()
+    for rank in (0, 0, 1, 2, 0, 2):  # as each comes, with room for all of them
+        (folder.path / "claimed" / str(rank)).mkdir(exist_ok=True)
+        held[rank] += len(protocol.claim(folder.path, rank, 99, held[rank], ranks=3))
+    assert held == {0: 4, 1: 4, 2: 2}
+
+
+def test_the_last_rank_takes_all(folder):
+    for number in range(10):
+        folder.put(prompt(number))
+    for rank in (0, 1):
+        (folder.path / "claimed" / str(rank)).mkdir()
+    assert len(protocol.claim(folder.path, 0, 99, 0, ranks=2)) == 5
+    assert len(protocol.claim(folder.path, 0, 99, 5, ranks=1)) == 5  # the other was given up
+
+
+def test_a_large_backlog_fills_each_rank_that_comes(folder):
+    (folder.path / "claimed" / "0").mkdir()
+    for number in range(40):
+        folder.put(prompt(number))
+    assert len(protocol.claim(folder.path, 0, 8, 0, ranks=4)) == 8
+
+
 @pytest.mark.parametrize(
     ("gpus", "ranks", "width", "expected"),
     [
