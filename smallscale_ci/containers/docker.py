@@ -16,6 +16,7 @@ from typing import IO, Any
 import docker
 import requests
 
+from smallscale_ci.containers.podman import more_limits
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
@@ -111,6 +112,7 @@ class Engine:
         """Use ``connect``."""
         self._client, self._socket = client, socket
         self._api: Any = client.api
+        self._podman: bool | None = None
 
     @classmethod
     def connect(cls, environment: Mapping[str, str]) -> Engine:
@@ -251,9 +253,18 @@ class Engine:
 
     def create(self, spec: Spec) -> str:
         """Create a container, not started; its id. Never pulls an image."""
+        body = api(spec)
+        if self._is_podman():
+            limits = body["HostConfig"]["Ulimits"]
+            limits += more_limits({limit["Name"] for limit in limits})
         with _told(f"the container {spec.name} cannot be created"):
             created = self._api.create_container_from_config(api(spec), spec.name)
         return str(created["Id"])
+
+    def _is_podman(self) -> bool:
+        if self._podman is None:
+            self._podman = self.about().name == "podman"
+        return self._podman
 
     def start(self, container: str) -> None:
         """Start a container that was created."""

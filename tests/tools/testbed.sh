@@ -10,6 +10,7 @@ packages=()
 command -v dockerd >/dev/null || packages+=(docker.io iptables)
 command -v debootstrap >/dev/null || packages+=(debootstrap)
 command -v docker-registry >/dev/null || packages+=(docker-registry)
+command -v podman >/dev/null || packages+=(podman catatonit)
 if [ ${#packages[@]} -gt 0 ]; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
