@@ -30,6 +30,7 @@ NO_BASELINE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
     """Where things are on this machine. Made by the CLI, which alone reads the environment."""
 
     roots: tuple[Path, ...]  # of configurations
@@ -97,12 +98,14 @@ def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Pla
     run = open_run(path)
     before = run.read_manifest()
     run.refuse_complete()
-    resolved = _complete(run.read_config(), settings, say, run)
+    resolved = _complete(_bounded_anew(run.read_config(), settings), settings, say, run)
     after = {
         "checkpoint": resolved.checkpoint.weights_hash,
         "suite": resolved.suite.hash,
         "image": resolved.place.digest,
     }
+    Its configuration is that of its beginning, but for the bounds of containers and time, which
+    change no result: who raised them in the profile, because a run ended by them, means that run.
     known = {
         "checkpoint": before["checkpoint"]["weights_hash"],
         "suite": before["suite"]["hash"],
@@ -178,9 +181,10 @@ def unfinished(request: Request, settings: Settings) -> Path | None:
 
 
 def _without_choices(config: RunConfig, request: Request) -> RunConfig:
-    """``config`` without its name, and without what was chosen where `auto` was asked for."""
-    runtime = request.runtime or "auto"
-    profile = config.profile.model_copy(update={"runtime": runtime})
+    """``config`` without its name, bounds, and what was chosen where `auto` was asked for."""
+    unset: dict[str, Any] = dict.fromkeys(_BOUNDS)
+    unset["runtime"] = request.runtime or "auto"
+    profile = config.profile.model_copy(update=unset)
     return config.model_copy(update={"name": "", "profile": profile})
 
 
@@ -195,6 +199,16 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
         suite = suite.model_copy(update={"sampling": sampling})
     overrides = {
         "ranks": request.ranks or _ranks(request, profile),
+def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
+    """``config`` with the bounds that its profile has now, if the profile is still there."""
+    try:
+        now = load.load(EngineProfile, config.profile.name, settings.roots)
+    except SmallscaleError:
+        return config
+    profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
+    return config.model_copy(update={"profile": profile})
+
+
         "tensor_parallel": request.tensor_parallel,
         "runtime": request.runtime,
     }

@@ -35,7 +35,7 @@ max_in_flight: 4
 start_timeout_s: 30
 stall_timeout_s: 8
 engine_args: {{tokens_per_second: {speed}}}
-container: {{memory_gib: {memory}, shm_gib: 0.125, pids: 64}}
+container: {{memory_gib: {memory}, shm_gib: 0.125, pids: 64, deadline_h: {deadline}}}
 """
 
 
@@ -75,7 +75,7 @@ def base_entry(found: Engine) -> dict[str, Any]:
 
 def write_profile(place: Path, name: str = "boxed", **more: Any) -> None:
     """A profile that replays in containers of the image ``tiny``."""
-    values = {"image": "tiny", "ranks": 2, "speed": 200, "memory": 0.5, **more}
+    values = {"image": "tiny", "ranks": 2, "speed": 200, "memory": 0.5, "deadline": 1, **more}
     text = BOXED.format(name=name, **values)
     (place / "configs" / "engines" / f"{name}.yaml").write_text(text)
 

@@ -21,6 +21,7 @@ from smallscale_ci.worker import protocol
 
 _USER = 10001  # where we are root ourselves: an id that owns nothing
 _LOG_BYTES = 64 << 20  # of one rank: an engine that prints for ever does not fill the disk
+_DEADLINE = 124  # exit code of `timeout`
 _MEMORY_SHARE = 0.9  # of the machine's, for all ranks together
 
 
@@ -214,7 +215,9 @@ class _Rank:
         said = protocol.read_json(self.status) or {"beat": 0, "info": {}}
         if not message or said.get("error"):
             return
-        value = {**said, "beat": said["beat"] + 1, "error": {"message": message, "hint": hint}}
+        # A deadline that were followed by another container would be none.
+        error = {"message": message, "hint": hint, "final": ended.code == _DEADLINE}
+        value = {**said, "beat": said["beat"] + 1, "error": error}
         with suppress(OSError):
             protocol.write_atomically(self.status, {**value, "state": protocol.FAILED})
 
@@ -224,14 +227,14 @@ def _reason(ended: Ended, rank: int) -> tuple[str, str]:
         return (
             f"the container of rank {rank} ran out of memory and was killed.",
             (
-                "Raise container.memory_gib in the profile, or lower what the engine takes "
-                "(max_model_len, max_num_seqs, its cache)."
+                "Raise container.memory_gib in the profile and go on with --resume; or begin anew "
+                "with an engine that takes less (max_model_len, max_num_seqs, its cache)."
             ),
         )
-    if ended.code == 124:
+    if ended.code == _DEADLINE:
         return (
             f"the container of rank {rank} reached its deadline.",
-            "Raise container.deadline_h in the profile.",
+            "Raise container.deadline_h in the profile, and go on with --resume.",
         )
     if ended.code in {125, 126, 127}:
         return (
@@ -240,8 +243,12 @@ def _reason(ended: Ended, rank: int) -> tuple[str, str]:
         )
     if ended.code in {137, 143}:
         return (
-            f"the container of rank {rank} was killed from outside (code {ended.code}).",
-            "Look who stopped it; go on with --resume.",
+            f"the container of rank {rank} was killed (code {ended.code}).",
+            # Podman, and an engine whose machine ran out of memory, do not say which of the two.
+            (
+                "Look who stopped it, or whether memory ran out (container.memory_gib in the "
+                "profile); go on with --resume."
+            ),
         )
     return "", ""
 

@@ -15,7 +15,7 @@ from smallscale_ci.generate import docker
     ("ended", "said", "hint"),
     [
         (Ended(137, True, ""), "out of memory", "memory_gib"),
-        (Ended(137, False, ""), "killed from outside", "--resume"),
+        (Ended(137, False, ""), "was killed (code 137)", "--resume"),
         (Ended(124, False, ""), "deadline", "deadline_h"),
         (Ended(127, False, ""), "cannot be started", "python3"),
         (Ended(0, False, ""), "", ""),
