@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from smallscale_ci import baselines, checkpoint, runtimes, tables
 from smallscale_ci.baselines import Baseline, Place
@@ -26,11 +27,11 @@ from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
 NO_BASELINE = "none"
+_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
     """Where things are on this machine. Made by the CLI, which alone reads the environment."""
 
     roots: tuple[Path, ...]  # of configurations
@@ -93,6 +94,8 @@ def plan(
 def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Plan:
     """The plan of a run that was begun.
 
+    Its configuration is that of its beginning, but for the bounds of containers and time, which
+    change no result: who raised them in the profile, because a run ended by them, means that run.
     Raises ``UsageError`` when it is complete, and when its model or suite has changed.
     """
     run = open_run(path)
@@ -104,8 +107,6 @@ def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Pla
         "suite": resolved.suite.hash,
         "image": resolved.place.digest,
     }
-    Its configuration is that of its beginning, but for the bounds of containers and time, which
-    change no result: who raised them in the profile, because a run ended by them, means that run.
     known = {
         "checkpoint": before["checkpoint"]["weights_hash"],
         "suite": before["suite"]["hash"],
@@ -188,6 +189,16 @@ def _without_choices(config: RunConfig, request: Request) -> RunConfig:
     return config.model_copy(update={"name": "", "profile": profile})
 
 
+def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
+    """``config`` with the bounds that its profile has now, if the profile is still there."""
+    try:
+        now = load.load(EngineProfile, config.profile.name, settings.roots)
+    except SmallscaleError:
+        return config
+    profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
+    return config.model_copy(update={"profile": profile})
+
+
 def _configure(request: Request, settings: Settings, now: datetime, nonce: str) -> RunConfig:
     roots = settings.roots
     suite_file = load.find(SuiteConfig, request.suite, roots)
@@ -199,16 +210,6 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
         suite = suite.model_copy(update={"sampling": sampling})
     overrides = {
         "ranks": request.ranks or _ranks(request, profile),
-def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
-    """``config`` with the bounds that its profile has now, if the profile is still there."""
-    try:
-        now = load.load(EngineProfile, config.profile.name, settings.roots)
-    except SmallscaleError:
-        return config
-    profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
-    return config.model_copy(update={"profile": profile})
-
-
         "tensor_parallel": request.tensor_parallel,
         "runtime": request.runtime,
     }
