@@ -258,7 +258,7 @@ class Engine:
             limits = body["HostConfig"]["Ulimits"]
             limits += more_limits({limit["Name"] for limit in limits})
         with _told(f"the container {spec.name} cannot be created"):
-            created = self._api.create_container_from_config(api(spec), spec.name)
+            created = self._api.create_container_from_config(body, spec.name)
         return str(created["Id"])
 
     def _is_podman(self) -> bool:
