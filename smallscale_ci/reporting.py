@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
         model=manifest["checkpoint"]["name"],
         suite=suite.name,
         profile=manifest["profile"],
-        candidate=_summary(run),
+        candidate=replace(_summary(run), planned=manifest["planned"]),
         status="interrupted",
         run_folder=str(run.path),
         provenance=provenance.flat(manifest),

@@ -33,11 +33,12 @@ from smallscale_ci.runfolder import (
     RunFolder,
     write_json,
 )
-from smallscale_ci.samples import Samples
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
 
 REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
+_SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
+_SMALL_SIZE = 16 << 20  # and bytes of completions
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -90,12 +91,33 @@ class Session:
         write_json(self.run.manifest, manifest)
 
     def write(self, status: str) -> None:
-        """Write every file of the run folder that there is something for."""
-        run, suite = self.run, self.plan.suite
-        seed = self.plan.sampling.seed
-        planned = prompts.build(suite, range(self.begun), seed)
+        """Write every file of the run folder that there is something for.
+
+        Of a large run that is not complete the tables are left out: nobody waits minutes for a
+        cancelled job, and resuming reads the work folder.
+        """
+        run = self.run
+        if status != COMPLETE:
+            for path in (run.prompts, run.generations, run.judgements, run.summary):
+                path.unlink(missing_ok=True)  # an earlier session's must not mix with this one's
+        if status == COMPLETE or self._is_small():
+            self._write_tables()
+        if self.judging and len(self.judged):
+            write_summary(run, self.judged, self.plan.suite)
+        self.refresh_manifest(status)
+        if status == COMPLETE:
+            for name in ("out", "pending", "claimed", "alive"):
+                shutil.rmtree(run.work / name, ignore_errors=True)
+            (run.work / REPLAYED).unlink(missing_ok=True)
+
+    def _is_small(self) -> bool:
+        size = sum(path.stat().st_size for path in (self.run.work / "out").glob("*.jsonl"))
+        return self.tracker.snapshot().total <= _SMALL_RUN and size <= _SMALL_SIZE
+
+    def _write_tables(self) -> None:
+        run, suite, places = self.run, self.plan.suite, self.judged.places
+        planned = prompts.build(suite, range(self.begun), self.plan.sampling.seed)
         prompts.write(planned, run.prompts, suite.hash)
-        places = self.judged.places
         if self.judging:
             numbers = self.judged.numbers()
         else:
@@ -103,12 +125,7 @@ class Session:
             numbers = places.numbers((problem.id, index) for problem, index in plan)
         write_generations(run.work, run.generations, places, numbers, file_hash(run.prompts))
         if self.judging and len(self.judged):
-            write_judged(run, self.judged, suite)
-        self.refresh_manifest(status)
-        if status == COMPLETE:
-            for name in ("out", "pending", "claimed", "alive"):
-                shutil.rmtree(run.work / name, ignore_errors=True)
-            (run.work / REPLAYED).unlink(missing_ok=True)
+            self.judged.write(run.judgements, file_hash(run.generations))
 
 
 @contextmanager
@@ -166,14 +183,19 @@ def _storage_errors(run: RunFolder) -> Iterator[None]:
         ) from error
 
 
-def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> Samples:
-    """Write ``judgements.parquet`` and ``summary.json``; returns the samples."""
+def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> None:
+    """Write ``judgements.parquet`` and ``summary.json``."""
     judged.write(run.judgements, file_hash(run.generations))
-    samples = judged.samples(str(run.path))
-    summary = summarise(samples)
-    made_from = {"judgements": file_hash(run.judgements), "suite": suite.hash}
+    write_summary(run, judged, suite)
+
+
+def write_summary(run: RunFolder, judged: Judged, suite: Suite) -> None:
+    """Write ``summary.json``, which names the judgements that it was made from, if any are kept."""
+    summary = summarise(judged.samples(str(run.path)))
+    made_from = {"suite": suite.hash}
+    if run.judgements.exists():
+        made_from["judgements"] = file_hash(run.judgements)
     write_json(run.summary, {**summary_json(summary), "made_from": made_from})
-    return samples
 
 
 def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:

@@ -183,12 +183,29 @@ def test_an_interrupted_run_says_so_at_once_and_goes_on_later(place, tmp_path, u
     assert status(run) == "interrupted"
     assert "nterrupted" in (run / "report" / "report.md").read_text()
     shown = replayed.smallscale(place, "report", run)
-    assert "nterrupted" in shown.stdout
+    assert f"of {SAMPLES} samples done" in shown.stdout
     partial = replayed.answers(run)
     assert 0 < len(partial) < SAMPLES
     done = replayed.smallscale(place, "eval", "--resume", run)
     assert done.returncode == 0, done.stderr
     assert replayed.answers(run) == undisturbed
+
+
+def test_an_interruption_takes_no_longer_where_a_million_samples_are_planned(place, tmp_path):
+    host, run = begin(place, tmp_path / "runs", "--epochs", "17000")
+    workers = replayed.workers_of(host.pid)
+    began = time.monotonic()
+    host.send_signal(signal.SIGTERM)
+    out, err = host.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert host.returncode == 130, out + err
+    assert "of 1,020,000 samples complete" in err
+    assert all(not Path(f"/proc/{worker}").exists() for worker in workers)
+    assert replayed.lines_out(run) >= 8  # where --resume finds them
+    assert status(run) == "interrupted"
+    assert "nterrupted" in (run / "report" / "report.md").read_text()
+    shown = replayed.smallscale(place, "report", run)
+    assert "of 1,020,000 samples done" in shown.stdout, shown.stderr
 
 
 def test_ci_sends_two_signals_and_still_gets_its_report(place, tmp_path):
