@@ -36,12 +36,20 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Pairs with their texts, what ``pairs.json`` says about them, and what training would lose."""
+
+    pairs: tuple[Pair, ...]
+    about: Mapping[str, Any]
+    screening: Screening | None
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
-    """The pairs folder, its ``pairs.json``, and the pairs that training would lose."""
+    """The pairs folder and its ``pairs.json``."""
 
     folder: Path
     record: Mapping[str, Any]
-    screening: Screening | None
 
 
 def make(
@@ -54,9 +62,28 @@ def make(
 ) -> Made:
     """Choose pairs from the answers of ``run``, check them, and write them into ``folder``.
 
+    Raises what ``choose`` raises, and ``StorageError``; nothing is written then.
+    """
+    chosen = choose(run, suite, policy, check, say)
+    try:
+        record = dataset.write(folder, chosen.pairs, chosen.about, file_hash(run.judgements))
+        (folder / PAGE).write_text(_page(record, chosen.pairs), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"the pairs cannot be written to {folder}: {error.strerror or error}.",
+            "Make room, or choose another folder with --out.",
+        ) from error
+    return Made(folder, record)
+
+
+def choose(
+    run: RunFolder, suite: Suite, policy: PairPolicy, check: Check, say: Callable[[str], None]
+) -> Chosen:
+    """The pairs that ``make`` writes.
+
     Raises ``InvalidError`` for a run that is not complete or of another suite, ``DataError`` for
     training problems that are in the evaluation (``check.leaks``), for too few pairs, and for too
-    many that training would drop or cut; nothing is written then.
+    many that training would drop or cut.
     """
     manifest = run.read_manifest()
     _refuse_unfit(run, manifest, suite)
@@ -79,15 +106,7 @@ def make(
         "leakage": {"suites": sorted(check.evaluation), "threshold": check.threshold},
         "screening": None if screening is None else asdict(screening),
     }
-    try:
-        record = dataset.write(folder, pairs, about, file_hash(run.judgements))
-        (folder / PAGE).write_text(_page(record, pairs), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"the pairs cannot be written to {folder}: {error.strerror or error}.",
-            "Make room, or choose another folder with --out.",
-        ) from error
-    return Made(folder, record, screening)
+    return Chosen(tuple(pairs), about, screening)
 
 
 def _refuse_unfit(run: RunFolder, manifest: Mapping[str, Any], suite: Suite) -> None:
