@@ -126,9 +126,14 @@ def _cores() -> Finding:
 
 
 def clean(settings: Settings) -> list[str]:
-    """Remove containers that killed hosts left; their names. Raises ``ContainerError``."""
-    from smallscale_ci.containers import leftovers
-    from smallscale_ci.containers.docker import Engine
+    """Remove containers that killed hosts left; their names. Raises ``ContainerError``.
 
+    Where no engine was ever installed there is nothing to remove, and that is no error.
+    """
+    from smallscale_ci.containers import leftovers
+    from smallscale_ci.containers.docker import Engine, sockets
+
+    if not sockets(settings.environment):
+        return []
     engine = Engine.connect(settings.environment)
     return [container.name for container in leftovers.clean(engine, time.time())]

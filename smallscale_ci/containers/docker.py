@@ -121,7 +121,7 @@ class Engine:
         Raises ``ContainerError`` when none does, or when it is too old.
         """
         problems = []
-        for url in _sockets(environment):
+        for url in sockets(environment):
             try:
                 client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_S, version="auto")
                 client.ping()
@@ -324,7 +324,7 @@ class Engine:
         self._client.close()
 
 
-def _sockets(environment: Mapping[str, str]) -> list[str]:
+def sockets(environment: Mapping[str, str]) -> list[str]:
     """Where an engine may be: DOCKER_HOST alone where it is set, else the usual sockets."""
     if environment.get("DOCKER_HOST"):
         return [environment["DOCKER_HOST"]]
