@@ -159,11 +159,16 @@ def second_engine(place: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         for each in (process, start_engine(place)):  # a new one removes what a killed one left
             each.terminate()
             each.wait(30)
-        for mounted in Path("/proc/mounts").read_text().splitlines():
-            target = mounted.split()[1]
-            if target.startswith(str(place)):
-                subprocess.run(["umount", "-l", target], check=False, capture_output=True)
+        unmount(place)
         shutil.rmtree(place, ignore_errors=True)
+
+
+def unmount(place: Path) -> None:
+    """Unmount whatever is mounted in ``place``; a folder may be mounted more than once."""
+    for mounted in Path("/proc/mounts").read_text().splitlines():
+        target = mounted.split()[1]
+        if target.startswith(str(place)):
+            subprocess.run(["umount", "-l", target], check=False, capture_output=True)
 
 
 def start_engine(place: Path) -> subprocess.Popen[bytes]:

@@ -127,8 +127,14 @@ def changes(lock: ImageLock, found: Mapping[str, str]) -> list[Change]:
 
 
 def resolved(lock: ImageLock, found: Mapping[str, str], day: str) -> ImageLock:
-    """``lock`` with the digests ``found`` in a registry on ``day`` (ISO date)."""
+    """``lock`` with the digests ``found`` in a registry on ``day`` (ISO date).
+
+    What was resolved before and means the same keeps its day.
+    """
     for name, digest in found.items():
+        image = lock.images[name]
+        if image.resolved and image.digest == digest:
+            continue
         lock = lock.replaced(name, digest=digest, id=None, resolved=day, seen="")
     return lock
 

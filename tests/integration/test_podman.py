@@ -55,7 +55,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run([*podman, "rmi", "-a", "-f"], check=False, capture_output=True)
         service.terminate()
         service.wait(30)
-        subprocess.run(["umount", "-l", str(folder / "root" / "overlay")], check=False)
+        boxes.unmount(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

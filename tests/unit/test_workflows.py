@@ -1,6 +1,7 @@
 """The workflows keep the promises that docs/github-actions.md makes about them."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,12 @@ def test_a_workflow_has_least_rights(path):
     for job in value["jobs"].values():
         assert job["timeout-minutes"] <= 360
         written = {key for key, right in job["permissions"].items() if right == "write"}
-        assert written <= {"pull-requests"}
+        assert written <= {"pull-requests", "contents"}
+        if written:
+            # Who may write installs nothing and runs no code of the repository.
+            said = yaml.safe_dump(job["steps"])
+            assert "actions/checkout" not in said
+            assert not re.search(r"\bmake\b|\bpip\b|\.venv", said)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS + ACTIONS, ids=names(WORKFLOWS + ACTIONS))
@@ -73,6 +79,20 @@ def test_the_gate_ends_before_its_job_does():
     assert float(gate["with"]["deadline"]) < job["timeout-minutes"]
     always = [step["name"] for step in job["steps"] if step.get("if") == "always()"]
     assert always == ["Keep the run", "Clean up"]
+
+
+def test_containers_of_a_cancelled_job_are_removed():
+    last = steps(ROOT / ".github/actions/gate/action.yml")[-1]
+    assert last["if"] == "always()"
+    assert "doctor --clean" in last["run"]
+
+
+def test_the_pins_are_proposed_only_when_they_changed():
+    jobs = read(ROOT / ".github/workflows/pins.yml")["jobs"]
+    assert jobs["resolve"]["permissions"] == {"contents": "read"}
+    assert jobs["propose"]["if"] == "needs.resolve.outputs.changed == 'true'"
+    script = jobs["propose"]["steps"][-1]["run"]
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
 def test_no_step_that_runs_a_model_sees_a_token():

@@ -63,6 +63,14 @@ def test_changes_and_what_they_make():
     assert (after.digest, after.resolved, after.seen) == (B, "2026-01-31", "")
 
 
+def test_a_tag_that_means_the_same_keeps_its_day():
+    """So that a weekly look at the registries changes nothing where nothing changed."""
+    known = lock(digest=A, resolved="2026-01-31")
+    assert images.resolved(known, {"it": A}, "2026-02-07") == known
+    seen = images.resolved(lock(digest=A, seen="somewhere"), {"it": A}, "2026-02-07").image("it")
+    assert (seen.digest, seen.resolved, seen.seen) == (A, "2026-02-07", "")
+
+
 def test_what_is_written_is_read_again(tmp_path):
     path = tmp_path / "images.lock.yaml"
     for value in (lock(digest=A), lock(id=B, engine="vllm", version="1"), lock()):

@@ -1,8 +1,15 @@
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
-from smallscale_ci.containers import spec
+import pytest
+
+from smallscale_ci import doctor
+from smallscale_ci.containers import docker, spec
 from smallscale_ci.containers.leftovers import is_left, owner
+from smallscale_ci.errors import ContainerError
+from smallscale_ci.resolve import Settings
 
 NOW = 1_000_000.0
 
@@ -29,3 +36,12 @@ def test_another_machine_s_are_left_alone_until_their_time_is_over():
     far = {**owner(NOW, 60), spec.HOST: "elsewhere", spec.PROCESS: "1"}
     assert not is_left(far, NOW)
     assert is_left(far, NOW + 61)
+
+
+def test_where_no_engine_was_installed_nothing_is_left(monkeypatch):
+    here = Settings((), *(Path("x"),) * 4, environment={})
+    monkeypatch.setattr(docker, "Path", lambda path: Path("/none") / Path(path).name)
+    assert doctor.clean(here) == []
+    stopped = replace(here, environment={"DOCKER_HOST": "unix:///none/docker.sock"})
+    with pytest.raises(ContainerError, match="no container engine answers"):
+        doctor.clean(stopped)
