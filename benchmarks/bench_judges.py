@@ -1,6 +1,6 @@
 """The judges in numbers: agreement on the labelled corpus, and speed on ordinary answers.
 
-    python benchmarks/bench_judges.py [--json] [--code]
+    python benchmarks/bench_judges.py [--json] [--code] [--images LOCK]
 
 One core. Three judges see the same items in the same run: this project's, math-verify alone as
 its manual shows it (gold in dollars, answer in a box), and a normalised string match.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import resource
 import statistics
@@ -20,12 +21,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from smallscale_ci.judges import sandbox
+from smallscale_ci.errors import JudgeError
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.math import MathJudge, decide
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.records import CodeTest, Outcome, Problem
+from smallscale_ci.sandbox.choice import ORDER, choose
+from smallscale_ci.sandbox.interface import Limits, Sandbox
 
+LOCK = Path(__file__).parents[1] / "docker/images.lock.yaml"
 CORPUS = Path(__file__).parents[1] / "tests/data/math_corpus.jsonl"
 SPEC = JudgeSpec("math")
 Equal = Callable[[str, str], bool]
@@ -116,22 +120,39 @@ def pooled(count: int) -> dict[str, float]:
     return {"items": done, "per_second": done / seconds, "host_growth_mib": growth}
 
 
-def sandboxed(count: int) -> dict[str, float]:
-    """Start-up cost of one sandbox in ms (median), and problems/s of three tests, two workers."""
-    if sandbox.missing() is not None:
-        return {}
-    starts = []
+def sandboxes(lock: Path, count: int) -> dict[str, dict[str, float]]:
+    """Each sandbox that this machine has, and a bare Python: what a start and end cost."""
+    bare = [sys.executable, "-I", "-c", ""]
+    begun = median_ms(lambda: subprocess.run(bare, check=True), count)
+    found = {"bare Python": {"start_ms": begun}}
+    for name in ORDER:
+        try:
+            sandbox = choose(name, lock, os.environ).sandbox
+        except JudgeError as error:
+            print(error.message, file=sys.stderr)
+            continue
+        assert sandbox is not None
+        found[name] = sandboxed(sandbox, count)
+        sandbox.clean()
+    return found
+
+
+def median_ms(call: Callable[[], object], count: int) -> float:
+    """Milliseconds of a call, the median of ``count``."""
+    times = []
     for _ in range(count):
         begin = time.perf_counter()
-        sandbox.run("", b"", sandbox.Limits())
-        starts.append(1000 * (time.perf_counter() - begin))
-    begin = time.perf_counter()
-    for _ in range(count):
-        subprocess.run([sys.executable, "-I", "-c", ""], check=True)
-    bare_ms = 1000 * (time.perf_counter() - begin) / count
+        call()
+        times.append(1000 * (time.perf_counter() - begin))
+    return statistics.median(times)
+
+
+def sandboxed(sandbox: Sandbox, count: int) -> dict[str, float]:
+    """Start-up cost of one run in ms (median), and problems/s of three tests, two workers."""
+    start_ms = median_ms(lambda: sandbox.run("", b"", Limits()), count)
     tests = tuple(CodeTest(f"{n}\n{n}", str(2 * n), "add") for n in range(3))
     answer = "```python\ndef add(a, b):\n    return a + b\n```"
-    spec = JudgeSpec("code", timeout_s=60.0)
+    spec = JudgeSpec("code", timeout_s=60.0, sandbox=sandbox)
     with JudgePool(2) as pool:
         for number in range(-2, 2 * count):
             if number == 0:
@@ -140,7 +161,7 @@ def sandboxed(count: int) -> dict[str, float]:
             pool.submit(number, Problem("p", "t", "?", "", tests=tests), answer, spec)
         done = sum(1 for _ in pool.drain())
     rate = done / (time.perf_counter() - begin)
-    return {"start_ms": statistics.median(starts), "bare_ms": bare_ms, "per_second": rate}
+    return {"start_ms": start_ms, "per_second": rate}
 
 
 def main() -> None:
@@ -148,10 +169,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--items", type=int, default=2000)
     parser.add_argument("--pooled", type=int, default=100_000)
-    parser.add_argument("--code", action="store_true", help="the sandbox alone")
+    parser.add_argument("--code", action="store_true", help="the sandboxes alone")
+    parser.add_argument("--images", type=Path, default=LOCK, help="the image lock")
     options = parser.parse_args()
     if options.code:
-        print(json.dumps(sandboxed(40), indent=2))
+        print(json.dumps(sandboxes(options.images, 40), indent=2))
         return
     logging.disable(logging.CRITICAL)
     pool = pooled(options.pooled)  # first, while this process is small
@@ -159,7 +181,7 @@ def main() -> None:
     tables = {name: agreement(equal) for name, equal in judges.items()}
     items = ordinary(options.items)
     rates = {"this judge": speed(judge_text, items), "math-verify": speed(verify_text, items)}
-    code = sandboxed(40)
+    code = sandboxes(options.images, 40)
     if options.json:
         print(
             json.dumps(
@@ -184,12 +206,10 @@ def main() -> None:
         f"pool of two, algebra: {pool['items']:,.0f} items, {pool['per_second']:,.0f} items/s, "
         f"host memory + {pool['host_growth_mib']:.0f} MiB"
     )
-    if code:
-        print(
-            f"code: a sandbox starts and ends in {code['start_ms']:.0f} ms, a bare Python in "
-            f"{code['bare_ms']:.0f} ms; {code['per_second']:.1f} problems/s of three tests each "
-            "on two workers"
-        )
+    for name, row in code.items():
+        rate = f"; {row['per_second']:.1f} problems/s of three tests each on two workers"
+        end = rate if "per_second" in row else ""
+        print(f"code, {name}: starts and ends in {row['start_ms']:.0f} ms{end}")
 
 
 if __name__ == "__main__":

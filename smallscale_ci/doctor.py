@@ -31,6 +31,7 @@ def examine(settings: Settings) -> list[Finding]:
         _baselines(settings),
         *machine.gpus(settings.images),
         *machine.containers(settings.images, settings.environment),
+        machine.sandbox(settings.images, settings.environment, settings.sandbox),
         machine.hub(settings.environment),
         _cores(),
     ]

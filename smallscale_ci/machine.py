@@ -64,6 +64,20 @@ def containers(lock: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
         yield _left(engine)
 
 
+def sandbox(lock: Path, environment: Mapping[str, str], wanted: str) -> Finding:
+    """Where judged programs run, and why there."""
+    from smallscale_ci.sandbox.choice import choose
+
+    what, remedy = "sandbox for code", "Install bubblewrap, or `smallscale image build sandbox`."
+    try:
+        choice = choose(wanted, lock, environment)
+    except SmallscaleError as error:
+        return Finding(what, State.BAD, error.message, error.hint)
+    if choice.sandbox is None:
+        return Finding(what, State.MISSING, choice.reason, remedy)
+    return Finding(what, State.OK, f"{choice.sandbox.name} ({choice.reason})")
+
+
 def gpus(lock: Path) -> Iterator[Finding]:
     """The GPUs with their free memory, and whether the driver suffices for each image's CUDA."""
     query = "name,memory.free,driver_version"

@@ -104,14 +104,18 @@ def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: boo
         _rounds(current, settings, None)
 
 
-def judge(run: RunFolder, suite: Suite, observer: Observer, service: Service | None = None) -> None:
-    """Judge a run's generations (again), and write its judgements and summary."""
+def judge(
+    run: RunFolder, suite: Suite, observer: Observer, settings: Settings | None = None
+) -> None:
+    """Judge a run's generations (again), and write its judgements and summary.
+
+    Without ``settings`` there is neither a judge service nor a sandbox for programs.
+    """
     _refuse_other_suite(run, suite)
     tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
     tracker.phase = "judging"
     judged = Judged(suite, run.path)
-    specs = judge_specs(suite)
-    with JudgeStream(suite.problems, specs, workers=_JUDGES, service=service) as stream:
+    with _judges(suite, settings) as stream:
         for generation in tables.generations(run.generations):
             tracker.generated(generation)
             stream.feed(generation)
@@ -122,6 +126,12 @@ def judge(run: RunFolder, suite: Suite, observer: Observer, service: Service | N
     write_judged(run, judged, suite)
     told = {"judges": judge_versions(suite), **stream.told()}
     write_json(run.manifest, {**run.read_manifest(), **told})
+
+
+def _judges(suite: Suite, settings: Settings | None, *, judging: bool = True) -> JudgeStream:
+    known = {"service": settings.service, "sandbox": settings.choose_sandbox} if settings else {}
+    specs = judge_specs(suite) if judging else {}
+    return JudgeStream(suite.problems, specs, workers=_JUDGES, **known)  # type: ignore[arg-type]
 
 
 def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:
@@ -239,11 +249,8 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
     profile = config.profile
     limits = Limits(profile.start_timeout_s, profile.stall_timeout_s)
     job, runtime = _job(plan), resolve.runtime(plan, settings)
-    specs = judge_specs(plan.suite) if current.judging else {}
     with (
-        JudgeStream(
-            plan.suite.problems, specs, workers=_JUDGES, service=settings.service
-        ) as stream,
+        _judges(plan.suite, settings, judging=current.judging) as stream,
         Scheduler(
             current.folder,
             runtime,
@@ -307,6 +314,9 @@ def _planned(current: Session, epochs: range) -> Planned:
 
 
 def _tell(stream: JudgeStream, observer: Observer) -> None:
+    sandbox = stream.told().get("sandbox")
+    if sandbox:
+        observer.say(f"programs were run in: {sandbox['name']} ({sandbox['reason']})")
     for task, agreement in stream.agreement.items():
         observer.say(f"{task}: {agreement.sentence()}")
 

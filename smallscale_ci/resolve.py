@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallscale_ci import baselines, checkpoint, runtimes, tables
 from smallscale_ci.baselines import Baseline, Place
@@ -26,6 +26,9 @@ from smallscale_ci.runtimes import DOCKER, LOCAL, RAY, Choice
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
+if TYPE_CHECKING:
+    from smallscale_ci.sandbox.choice import SandboxChoice
+
 NO_BASELINE = "none"
 _BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
 
@@ -43,6 +46,13 @@ class Settings:
     engine_python: Path | None = None
     service: Service | None = None  # that language models judge with
     images: Path = Path("docker/images.lock.yaml")
+    sandbox: str = "auto"  # that judged programs run in
+
+    def choose_sandbox(self) -> SandboxChoice:
+        """The sandbox of this machine. Raises ``UsageError`` and ``JudgeError``."""
+        from smallscale_ci.sandbox.choice import choose
+
+        return choose(self.sandbox, self.images, self.environment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class Context:
         runs: Path | None = None,
         baselines: Path | None = None,
         engine_python: Path | None = None,
+        sandbox: str | None = None,
     ) -> Settings:
         """Places from options, the environment and defaults; nothing below reads either."""
         from smallscale_ci.config.load import default_roots
@@ -87,6 +88,7 @@ class Context:
             engine_python=engine_python,
             service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
             images=_images(cwd),
+            sandbox=sandbox or os.environ.get("SMALLSCALE_SANDBOX") or "auto",
         )
 
 

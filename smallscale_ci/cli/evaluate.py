@@ -40,6 +40,7 @@ def evaluate(
     tp: options.TensorParallel = None,
     gpus: options.Gpus = "",
     runtime: options.Runtime = None,
+    sandbox: options.Sandbox = None,
     deadline: options.Deadline = None,
     resume: options.Resume = None,
     runs: options.Runs = None,
@@ -60,7 +61,9 @@ def evaluate(
     from smallscale_ci.errors import RunInterruptedError
     from smallscale_ci.resolve import Request
 
-    settings = context.settings(runs=runs, baselines=baselines, engine_python=engine_python)
+    settings = context.settings(
+        runs=runs, baselines=baselines, engine_python=engine_python, sandbox=sandbox
+    )
     request = Request(
         model=model or "",
         suite=suite,
@@ -100,6 +103,7 @@ def generate(
     tp: options.TensorParallel = None,
     gpus: options.Gpus = "",
     runtime: options.Runtime = None,
+    sandbox: options.Sandbox = None,
     no_judge: Annotated[
         bool, typer.Option("--no-judge", envvar="SMALLSCALE_NO_JUDGE", help="Only generate.")
     ] = False,
@@ -114,7 +118,7 @@ def generate(
     from smallscale_ci import pipeline
     from smallscale_ci.resolve import NO_BASELINE, Request
 
-    settings = context.settings(runs=runs, engine_python=engine_python)
+    settings = context.settings(runs=runs, engine_python=engine_python, sandbox=sandbox)
     request = Request(
         model=model or "",
         suite=suite,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
     from smallscale_ci.judges.agreement import Agreement
     from smallscale_ci.judges.interface import JudgeSpec
     from smallscale_ci.records import Problem
+    from smallscale_ci.resolve import Settings
 
 _FOREIGN = "Foreign files"
 
@@ -72,6 +74,7 @@ def judge(
             show_default=False,
         ),
     ] = None,
+    sandbox: options.Sandbox = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -90,7 +93,7 @@ def judge(
     from smallscale_ci import pipeline
     from smallscale_ci.cli.evaluate import show_run
 
-    settings = context.settings()
+    settings = context.settings(sandbox=sandbox)
     if run.is_file():
         spec = _spec(judge_name, extract, model, rule)
         if explain is not None:
@@ -102,11 +105,11 @@ def judge(
         _show_counts(context, target, *found)
         return
     if explain is not None:
-        _explain(context, _run_sample(context, run, explain))
+        _explain(context, _run_sample(settings, run, explain))
         return
-    folder, suite = _open(context, run)
+    folder, suite = _open(settings, run)
     with context.out.watch() as display:
-        pipeline.judge(folder, suite, display, settings.service)
+        pipeline.judge(folder, suite, display, settings)
     show_run(context, run)
 
 
@@ -134,25 +137,24 @@ def _spec(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
     return JudgeSpec(**config.model_dump())
 
 
-def _open(context: Context, run: Path) -> tuple[Any, Any]:
+def _open(settings: Settings, run: Path) -> tuple[Any, Any]:
     """The run folder and its suite."""
     from smallscale_ci.runfolder import open_run
     from smallscale_ci.suite.local import load_suite
 
     folder = open_run(run)
     config = folder.read_config()
-    cache = context.settings().cache
-    return folder, load_suite(config.suite, Path(config.suite_folder), cache)
+    return folder, load_suite(config.suite, Path(config.suite_folder), settings.cache)
 
 
-def _run_sample(context: Context, run: Path, name: str) -> tuple[Problem, str, JudgeSpec]:
+def _run_sample(settings: Settings, run: Path, name: str) -> tuple[Problem, str, JudgeSpec]:
     """A sample of a run by the problem's id, or its beginning, and the sample's index."""
     from smallscale_ci import tables
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.judges.stream import judged_text
+    from smallscale_ci.judges.stream import judged_text, within
     from smallscale_ci.session import judge_specs
 
-    folder, suite = _open(context, run)
+    folder, suite = _open(settings, run)
     start, _, index = name.partition(":")
     problems = [problem for problem in suite.problems if problem.id.startswith(start)]
     if len(problems) != 1 or not start or not (index or "0").isdigit():
@@ -177,7 +179,10 @@ def _run_sample(context: Context, run: Path, name: str) -> tuple[Problem, str, J
     ]
     if not texts:
         raise UsageError(f"{run} has no sample {sample} of {problem.id}.", "They begin with 0.")
-    return problem, texts[0], judge_specs(suite)[problem.task]
+    spec = judge_specs(suite)[problem.task]
+    if spec.name == "code":
+        spec = within(spec, settings.choose_sandbox())
+    return problem, texts[0], spec
 
 
 def _foreign_sample(path: Path, name: str, spec: JudgeSpec) -> tuple[Problem, str, JudgeSpec]:

@@ -18,6 +18,15 @@ class RuntimeName(StrEnum):
     RAY = "ray"
 
 
+class SandboxName(StrEnum):
+    """Where judged programs run."""
+
+    AUTO = "auto"
+    CONTAINER = "container"
+    BUBBLEWRAP = "bubblewrap"
+    NAMESPACES = "namespaces"
+
+
 Model = Annotated[
     str | None,
     typer.Argument(
@@ -135,6 +144,15 @@ Runtime = Annotated[
         help="Run the engine in containers, in a virtual environment, whichever of both is there, "
         "or on a Ray cluster (RAY_ADDRESS).",
         show_default="the profile's",
+    ),
+]
+Sandbox = Annotated[
+    SandboxName | None,
+    typer.Option(
+        "--sandbox",
+        envvar="SMALLSCALE_SANDBOX",
+        help="Where programs run that are judged; auto takes the first of the others that works.",
+        show_default="auto",
     ),
 ]
 Gpus = Annotated[

@@ -285,7 +285,21 @@ class Engine:
                 sink(chunk)
             # No timeout: an engine closes the log of a frozen container early.
             self._api.wait(container, timeout=None)
-            state = self._api.inspect_container(container)["State"]
+            return self._ended(container)
+
+    def wait(self, container: str, seconds: float) -> Ended | None:
+        """How a container ended; ``None`` where it still runs after ``seconds``."""
+        with _told("the container cannot be waited for"):
+            try:
+                self._api.wait(container, timeout=seconds)
+            except (requests.Timeout, requests.ConnectionError) as error:
+                if "timed out" not in str(error):
+                    raise
+                return None
+            return self._ended(container)
+
+    def _ended(self, container: str) -> Ended:
+        state = self._api.inspect_container(container)["State"]
         return Ended(int(state["ExitCode"]), bool(state.get("OOMKilled")), state.get("Error") or "")
 
     def signal(self, container: str, name: str) -> None:

@@ -68,6 +68,7 @@ class Spec:
     shm: int = 8 * GIB
     tmp: int = 8 * GIB
     userns: str = ""  # "keep-id" for podman without root
+    ulimits: Mapping[str, int] = field(default_factory=dict)  # more of them, by name
 
 
 def worker_command(rank: int) -> tuple[str, ...]:
@@ -159,7 +160,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
 
 
 def _ulimits(spec: Spec) -> list[dict[str, Any]]:
-    limits = {"stack": _STACK, "core": 0}
+    limits = {"stack": _STACK, "core": 0, **spec.ulimits}
     if spec.gpus:
         limits["memlock"] = -1  # memory that GPUs read is locked; engines in a sandbox refuse this
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]

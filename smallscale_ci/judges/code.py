@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
 from typing import Any
 
-from smallscale_ci.judges import sandbox
 from smallscale_ci.judges.extract import answer_part
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import CodeTest, Outcome, Problem
+from smallscale_ci.sandbox.interface import Finished, Limits, Sandbox, SandboxUnavailable
 
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
 _PYTHON = frozenset({"", "python", "py", "python3"})
@@ -54,18 +53,18 @@ class CodeJudge:
         quick = self.quick(problem, text, spec)
         if quick is not None:
             return quick
-        why = sandbox.missing()
-        if why is not None:
-            return Ruling(Outcome.ERRORED, None, f"no sandbox on this machine: {why}")
+        if spec.sandbox is None:
+            return Ruling(Outcome.ERRORED, None, f"no sandbox on this machine: {spec.unboxed}")
         program = last_program(answer_part(text) or "") or ""
-        stop = time.monotonic() + spec.timeout_s * _SHARE
+        left = spec.timeout_s * _SHARE
         try:
             for number, test in enumerate(problem.tests, 1):
-                failure = _run_test(program, test, stop - time.monotonic())
+                failure, seconds = _run_test(program, test, left, spec.sandbox)
+                left -= seconds
                 if failure:
                     reason = f"test {number} of {len(problem.tests)}: {failure}"
                     return Ruling(Outcome.WRONG, program, reason)
-        except sandbox.SandboxUnavailable as error:
+        except SandboxUnavailable as error:
             return Ruling(Outcome.ERRORED, program, f"the sandbox failed: {error}")
         return Ruling(Outcome.CORRECT, program, f"{len(problem.tests)} tests passed")
 
@@ -98,15 +97,22 @@ def last_program(text: str) -> str | None:
     return program
 
 
-def _run_test(program: str, test: CodeTest, seconds: float) -> str | None:
-    """What went wrong, ``None`` where the test passes."""
-    if seconds <= 0:
-        return "the time for all tests together was up"
+def _run_test(
+    program: str, test: CodeTest, left: float, sandbox: Sandbox
+) -> tuple[str | None, float]:
+    """What went wrong, ``None`` where the test passes, and the seconds that the program took."""
+    if left <= 0:
+        return "the time for all tests together was up", 0.0
     text = program
     if test.function is not None:
         text = _CALL.format(program=_PRELUDE + program, name=test.function)
-    limits = sandbox.Limits(seconds=min(_TEST_SECONDS, seconds))
+    limits = Limits(seconds=min(_TEST_SECONDS, left))
     done = sandbox.run(text, test.input.encode(), limits)
+    return _failure(test, done, limits), done.seconds
+
+
+def _failure(test: CodeTest, done: Finished, limits: Limits) -> str | None:
+    """What is wrong with a run as an answer to ``test``."""
     if done.status is None:
         return f"time limit of {limits.seconds:.1f} s"
     if len(done.output) >= limits.output_bytes:

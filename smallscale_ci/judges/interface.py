@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smallscale_ci.records import Outcome, Problem
+from smallscale_ci.sandbox.interface import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class JudgeSpec:
     model: str = ""  # llm: the model that is asked
     request: Mapping[str, Any] = field(default_factory=dict)  # llm: more of each request
     rule: str | None = None  # llm: the rule judge whose agreement with it is counted
+    sandbox: Sandbox | None = None  # code: where programs run; without one they do not
+    unboxed: str = "none was chosen"  # code: why there is no sandbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import Outcome, Problem
 
 _CHUNK_ITEMS = 64
+_LONG = frozenset({"code"})  # judges that take seconds for an item: each is a chunk of its own
 _CHUNK_CHARACTERS = 2_000_000
 _CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
 _TRIES = 3  # of a chunk whose worker died before it began its first item
@@ -125,7 +126,7 @@ class JudgePool:
             self._collect(block=True)
 
     def _chunk_is_full(self) -> bool:
-        if len(self._waiting) >= _CHUNK_ITEMS:
+        if len(self._waiting) >= _most(self._waiting[0].spec):
             return True
         return sum(len(item.text) for item in self._waiting) >= _CHUNK_CHARACTERS
 
@@ -134,7 +135,7 @@ class JudgePool:
         first = self._waiting[0]
         items: list[_Item] = []
         size = 0
-        while self._waiting and len(items) < _CHUNK_ITEMS and size < _CHUNK_CHARACTERS:
+        while self._waiting and len(items) < _most(first.spec) and size < _CHUNK_CHARACTERS:
             item = self._waiting[0]
             if item.spec != first.spec or item.tries != first.tries:
                 break
@@ -200,6 +201,11 @@ class JudgePool:
                     f"The judge processes die before they begin: {error}",
                     "Is there enough memory? Try fewer judge workers.",
                 ) from error
+
+
+def _most(spec: JudgeSpec) -> int:
+    """Items of one chunk."""
+    return 1 if spec.name in _LONG else _CHUNK_ITEMS
 
 
 def _failure(error: BaseException, timeout_s: float) -> Ruling:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from smallscale_ci.errors import UsageError
 from smallscale_ci.judges.agreement import Agreement
@@ -14,6 +15,9 @@ from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
+
+if TYPE_CHECKING:
+    from smallscale_ci.sandbox.choice import SandboxChoice
 
 _FAILED = (FinishReason.ABORT, FinishReason.ERROR)
 _DECIDED = (Outcome.CORRECT, Outcome.WRONG)
@@ -36,8 +40,15 @@ class JudgeStream:
         *,
         workers: int,
         service: Service | None = None,
+        sandbox: Callable[[], SandboxChoice] | None = None,
     ) -> None:
-        """``specs`` is by task name. Raises ``UsageError`` where one needs a service, without."""
+        """``specs`` is by task name; ``sandbox`` is called where one of them runs programs.
+
+        Raises ``UsageError`` where a judge needs a service and there is none.
+        """
+        self._choice = _sandbox(specs, sandbox)
+        if self._choice is not None:
+            specs = {task: within(spec, self._choice) for task, spec in specs.items()}
         self._specs = specs
         self._problems = {problem.id: problem for problem in problems}
         self._versions = {task: judge_version(spec.name) for task, spec in specs.items()}
@@ -60,6 +71,8 @@ class JudgeStream:
 
     def __exit__(self, *exception: object) -> None:
         self._pool.close()
+        if self._choice is not None and self._choice.sandbox is not None:
+            self._choice.sandbox.clean()
         if self._llm is not None:
             self._llm.close()
 
@@ -87,9 +100,12 @@ class JudgeStream:
         yield from self._out(self._pool.drain(), self._llm.drain() if self._llm else iter(()))
 
     def told(self) -> dict[str, Any]:
-        """What a manifest says about agreement; empty where no two judges were compared."""
+        """What a manifest says about two judges' agreement and the programs' sandbox, if any."""
         found = {task: agreement.record() for task, agreement in self.agreement.items()}
-        return {"judge_agreement": found} if found else {}
+        told: dict[str, Any] = {"judge_agreement": found} if found else {}
+        if self._choice is not None:
+            told["sandbox"] = self._choice.record()
+        return told
 
     def _out(self, *pools: Rulings) -> Iterator[tuple[Generation, Judgement]]:
         while self._finished:
@@ -128,6 +144,21 @@ class JudgeStream:
             judge=self._versions[task],
             reason=reason,
         )
+
+
+def within(spec: JudgeSpec, choice: SandboxChoice) -> JudgeSpec:
+    """``spec`` with the sandbox that its programs run in."""
+    if spec.name != "code":
+        return spec
+    return replace(spec, sandbox=choice.sandbox, unboxed=choice.reason)
+
+
+def _sandbox(
+    specs: Mapping[str, JudgeSpec], sandbox: Callable[[], SandboxChoice] | None
+) -> SandboxChoice | None:
+    if sandbox is None or not any(spec.name == "code" for spec in specs.values()):
+        return None
+    return sandbox()
 
 
 def judged_text(text: str, *, thinking: bool) -> str:

@@ -8,19 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boxes
 import pyarrow.parquet as pq
-import pytest
 
 from smallscale_ci import baselines
 from smallscale_ci.config import load
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.gate import decide
-from smallscale_ci.judges import sandbox
 from smallscale_ci.judges.code import last_program
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, VerdictKind
 from smallscale_ci.samples import Samples
+from smallscale_ci.sandbox.choice import choose
 from smallscale_ci.session import judge_specs
 from smallscale_ci.suite.local import load_suite
 
@@ -73,11 +73,9 @@ OUTCOMES = {"add": "CORRECT", "largest": "CORRECT", "unique": "WRONG", "factoria
 
 
 def test_its_problems_are_judged_by_running_programs():
-    why = sandbox.missing()
-    if why is not None:
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+    choice = choose("auto", ROOT / "docker" / "images.lock.yaml", dict(os.environ))
+    if choice.sandbox is None:
+        boxes.absent(choice.reason)
     problems = {p.tests[0].function: p for p in SUITE.problems if p.tests[0].function in SOLUTIONS}
     reader = next(p for p in SUITE.problems if "prints its square" in p.question)
     given = [
@@ -90,7 +88,8 @@ def test_its_problems_are_judged_by_running_programs():
     stop, length = FinishReason.STOP, FinishReason.LENGTH
     given.append(Generation(reader.id, 0, square, (), 1, 1, stop, 0, 0.1))
     given.append(Generation(reader.id, 1, cut, (), 1, 1, length, 0, 0.1))
-    with JudgeStream(SUITE.problems, judge_specs(SUITE), workers=2) as stream:
+    specs = judge_specs(SUITE)
+    with JudgeStream(SUITE.problems, specs, workers=2, sandbox=lambda: choice) as stream:
         for generation in given:
             stream.feed(generation)
         found = {(j.problem_id, j.sample_index): j for _, j in stream.drain()}
@@ -101,6 +100,7 @@ def test_its_problems_are_judged_by_running_programs():
     assert "test 3 of 3" in found[problems["unique"].id, 0].reason
     assert found[reader.id, 0].outcome is Outcome.CORRECT
     assert found[reader.id, 1].outcome is Outcome.TRUNCATED
+    assert stream.told() == {"sandbox": choice.record()}
 
 
 def test_the_example_turns_are_programs_that_a_judge_would_find():

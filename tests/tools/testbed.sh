@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A real docker engine, a registry program and a base image, on a bare Debian or Ubuntu machine, also
-# without access to any image registry: what the container tests run against. Needs root. Run again,
-# it does nothing.
+# A real docker engine, a registry program, a base image and bubblewrap, on a bare Debian or Ubuntu
+# machine, also without access to any image registry: what the tests of containers and sandboxes run
+# against. Needs root. Run again, it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,6 +10,7 @@ packages=()
 command -v dockerd >/dev/null || packages+=(docker.io iptables)
 command -v debootstrap >/dev/null || packages+=(debootstrap)
 command -v docker-registry >/dev/null || packages+=(docker-registry)
+command -v bwrap >/dev/null || packages+=(bubblewrap)
 command -v podman >/dev/null || packages+=(podman catatonit)
 if [ ${#packages[@]} -gt 0 ]; then
     apt-get update -qq

@@ -1,9 +1,10 @@
 """What runs first inside the sandbox: builds the cell, drops every right, becomes the program.
 
-``sandbox`` passes this file's text to an interpreter that ``unshare`` started as process 1 of new
-user, mount, network, pid and ipc namespaces. It uses the standard library alone and never imports
-the package. Arguments: descriptor of the program's text, descriptor for the byte that says all is
-ready, memory in bytes, seconds of processor time, bytes of output, processes.
+``cell`` passes this file's text to an interpreter that ``unshare`` started as process 1 of new
+user, mount, network, pid and ipc namespaces, or that bubblewrap started in a cell of its own. It
+uses the standard library alone and never imports the package. Arguments: descriptor of the
+program's text, descriptor for the byte that says all is ready, user to become (0: stay), whether
+the cell is built, memory in bytes, seconds of processor time, bytes of output, processes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _show(path: str, root: str) -> None:
             _check(_LIBC.mount(b"", (root + path).encode(), b"", flags, b""), f"protect {path}")
 
 
-def _build_cell(program: bytes) -> None:
+def _build_cell() -> None:
     """A root of its own with interpreter and libraries, /proc, and 64 MiB of /tmp."""
     root = "/tmp"  # noqa: S108 - covered by a file system of our own at once
     _check(_LIBC.mount(b"", b"/", b"", _MS_REC | _MS_PRIVATE, b""), "make mounts private")
@@ -71,8 +72,6 @@ def _build_cell(program: bytes) -> None:
     number = _PIVOT_ROOT[os.uname().machine]
     _check(_LIBC.syscall(number, b".", b"old"), "pivot_root")
     _check(_LIBC.umount2(b"/old", _MNT_DETACH), "leave the old root")
-    os.chdir("/tmp")  # noqa: S108 - the cell's own
-    Path("program.py").write_bytes(program)
 
 
 def _limit(memory: int, seconds: int, output: int, processes: int) -> None:
@@ -98,11 +97,14 @@ def _drop_rights(uid: int) -> None:
 
 def main() -> None:
     """Never returns: the process becomes the program, or ends with status 125 and the reason."""
-    descriptor, mark, uid, memory, seconds, output, processes = map(int, sys.argv[1:8])
+    descriptor, mark, uid, built, memory, seconds, output, processes = map(int, sys.argv[1:9])
     try:
         with os.fdopen(descriptor, "rb") as stream:
             program = stream.read()
-        _build_cell(program)
+        if not built:
+            _build_cell()
+        os.chdir("/tmp")  # noqa: S108 - the cell's own
+        Path("program.py").write_bytes(program)
         _limit(memory, seconds, output, processes)
         _drop_rights(uid)
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "OMP_NUM_THREADS": "1"}  # noqa: S108

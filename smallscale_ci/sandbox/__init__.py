@@ -1,0 +1,1 @@
+"""Where programs run that may be hostile: one interface, three ways to shut them in."""

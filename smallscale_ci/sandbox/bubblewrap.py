@@ -1,0 +1,60 @@
+"""Bubblewrap: the cell of unprivileged users, as Flatpak builds it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallscale_ci.sandbox import cell
+from smallscale_ci.sandbox.interface import Finished, Limits
+
+_NAMESPACES = ("--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-pid")
+_TMP_BYTES = 64 << 20
+_NOBODY = "65534"
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """A cell that ``bwrap`` builds and furnishes; ``jail`` only limits and drops rights."""
+
+    tools = ("bwrap", "setpriv")
+
+    @property
+    def name(self) -> str:
+        """See ``interface.Sandbox``."""
+        return "bubblewrap"
+
+    def run(self, program: str, given: bytes, limits: Limits) -> Finished:
+        """See ``interface.Sandbox``."""
+        uid = cell.own_uid()
+        # The worker's death kills bwrap, and that kills the cell.
+        command = ["setpriv", "--pdeathsig", "KILL", "bwrap", "--die-with-parent", *_NAMESPACES]
+        if uid:
+            command += ["--cap-add", "ALL"]  # the jail needs them to become ``uid``, and drops them
+        else:
+            command += ["--unshare-user", "--uid", _NOBODY, "--gid", _NOBODY]
+        command += _furniture()
+        return cell.run(command, program, given, limits, uid=uid, built=True)
+
+    def clean(self) -> None:
+        """Nothing outlives its worker."""
+
+
+def _furniture() -> list[str]:
+    """Interpreter and libraries read-only, /proc, a few devices, and 64 MiB of /tmp."""
+    options: list[str] = []
+    for path in ("/usr", "/bin", "/lib", "/lib64", sys.base_prefix):
+        if Path(path).is_symlink():
+            options += ["--symlink", str(Path(path).readlink()), path]
+        elif path != "/usr" and Path(path).is_relative_to("/usr"):
+            continue  # is there already
+        else:
+            for parent in [*reversed(Path(path).parents)][1:]:  # bwrap's own are for root alone
+                options += ["--perms", "0755", "--dir", str(parent)]
+            options += ["--ro-bind-try", path, path]
+    options += ["--proc", "/proc", "--tmpfs", "/dev"]
+    for device in ("null", "zero", "urandom"):
+        options += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    options += ["--remount-ro", "/dev", "--size", str(_TMP_BYTES), "--perms", "1777"]
+    return [*options, "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]  # noqa: S108

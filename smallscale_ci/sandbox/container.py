@@ -1,0 +1,139 @@
+"""A container for each run: the strongest of the sandboxes, and the slowest to start.
+
+Program and input are mounted read-only, output goes to files that are mounted, so that a limit on
+the size of files limits it. The image is our own, pinned in the image lock.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from smallscale_ci.containers import images, leftovers, spec
+from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.spec import Mount, Spec
+from smallscale_ci.errors import ContainerError, SmallscaleError
+from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
+
+IMAGE = "sandbox"  # in the image lock
+_USER = "10001:10001"  # of the image
+_TMP_BYTES = 64 << 20
+_OWN_PROCESSES = 3  # init, timeout, and the shell that becomes the program
+_SPARE_S = 5  # a container whose worker died ends by itself so long after its program's time
+# The engine knows no limit on address space; the shell does.
+_SCRIPT = (
+    'ulimit -v "$1"; exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp OMP_NUM_THREADS=1 '
+    "python3 -I -B /sandbox/program.py </sandbox/input >/sandbox/output 2>/sandbox/error"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Containers of one judging, all labelled with its ``token`` and removed by it."""
+
+    image: str  # by digest
+    environment: tuple[tuple[str, str], ...]  # that says where the engine is
+    token: str
+
+    @property
+    def name(self) -> str:
+        """See ``interface.Sandbox``."""
+        return "container"
+
+    def run(self, program: str, given: bytes, limits: Limits) -> Finished:
+        """See ``interface.Sandbox``."""
+        with tempfile.TemporaryDirectory(prefix="smallscale-") as name:
+            folder = Path(name)
+            contents = {
+                "program.py": program.encode("utf-8", "surrogatepass"),
+                "input": given,
+                "output": b"",
+                "error": b"",
+            }
+            for file, content in contents.items():
+                (folder / file).write_bytes(content)
+                (folder / file).chmod(0o666)  # whoever the program is; the mounts forbid writing
+            try:
+                status, seconds = self._contain(folder, limits)
+            except ContainerError as error:
+                raise SandboxUnavailable(f"{error.message} {error.hint}".strip()) from error
+            with (folder / "output").open("rb") as output:
+                printed = output.read(limits.output_bytes)
+            complaint = (folder / "error").read_bytes().decode("utf-8", "replace")[-2000:]
+        return Finished(printed, complaint, status, seconds)
+
+    def clean(self) -> None:
+        """See ``interface.Sandbox``."""
+        with suppress(ContainerError):
+            leftovers.remove_run(_engine(self.environment), self.token)
+
+    def _contain(self, folder: Path, limits: Limits) -> tuple[int | None, float]:
+        """Exit status, ``None`` when time was up, and seconds. Raises ``ContainerError``."""
+        engine = _engine(self.environment)
+        container = engine.create(self._describe(folder, limits))
+        try:
+            engine.start(container)
+            begin = time.monotonic()
+            ended = engine.wait(container, limits.seconds)
+            seconds = time.monotonic() - begin
+        finally:
+            engine.remove(container)
+        return None if ended is None else ended.code, seconds
+
+    def _describe(self, folder: Path, limits: Limits) -> Spec:
+        deadline_s = math.ceil(limits.seconds) + _SPARE_S
+        return Spec(
+            name=f"smallscale-sandbox-{secrets.token_hex(8)}",
+            image=self.image,
+            command=("sh", "-c", _SCRIPT, "sh", str(limits.memory_bytes >> 10)),
+            mounts=tuple(
+                Mount(folder / file, f"/sandbox/{file}", read_only=file in ("program.py", "input"))
+                for file in ("program.py", "input", "output", "error")
+            ),
+            user=_USER,
+            memory=limits.memory_bytes + _TMP_BYTES,
+            deadline_s=deadline_s,
+            labels={spec.RUN: self.token, **leftovers.owner(time.time(), deadline_s)},
+            pids=limits.processes + _OWN_PROCESSES,
+            shm=1 << 20,
+            tmp=_TMP_BYTES,
+            ulimits={
+                "fsize": limits.output_bytes,
+                "cpu": int(limits.seconds) + 1,
+                "nofile": 64,
+            },
+        )
+
+
+def find(lock: Path, environment: Mapping[str, str]) -> Container:
+    """The sandbox in containers of the locked image; what killed hosts left is removed.
+
+    Raises ``SandboxUnavailable`` without a container engine, or when it lacks the image.
+    """
+    known = ("DOCKER_HOST", "XDG_RUNTIME_DIR")
+    where = tuple((name, environment[name]) for name in known if environment.get(name))
+    try:
+        locked = images.read(lock)
+        engine = _engine(where)
+        if not (locked.image(IMAGE).digest or locked.image(IMAGE).id):
+            raise SandboxUnavailable(f"not built yet (smallscale image build {IMAGE})")
+        image = images.pinned(locked, IMAGE)
+        if engine.image(image.reference) is None:
+            raise SandboxUnavailable(f"its image is not here (smallscale image build {IMAGE})")
+        leftovers.clean(engine, time.time())
+    except SmallscaleError as error:
+        raise SandboxUnavailable(f"{error.message} {error.hint}".strip()) from error
+    return Container(image.reference, where, f"sandbox-{secrets.token_hex(6)}")
+
+
+@cache
+def _engine(environment: tuple[tuple[str, str], ...]) -> Engine:
+    """One connection a process."""
+    return Engine.connect(dict(environment))
