@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
+from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import UsageError, did_you_mean
 
 MODELS: dict[str, type[NamedConfig]] = {
     "suite": SuiteConfig,
     "engine": EngineProfile,
     "gate": GatePolicy,
+    "train": TrainRecipe,
 }
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of ``suite``, ``engine`` or ``gate`` files.
+    """JSON Schema (draft 2020-12) of ``suite``, ``engine``, ``gate`` or ``train`` files.
 
     Raises ``UsageError`` for another name.
     """

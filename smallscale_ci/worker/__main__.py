@@ -1,4 +1,7 @@
-"""Start a worker: ``python3 smallscale_ci/worker --work DIR --rank N [--parent PID]``."""
+"""Start a worker: ``python3 smallscale_ci/worker --work DIR --rank N [--parent PID]``.
+
+Or one step of training: ``python3 smallscale_ci/worker train|check|export FILE``.
+"""
 
 import importlib.util
 import sys
@@ -24,5 +27,6 @@ def _load() -> None:
 
 if __name__ == "__main__":
     _load()
-    loop = importlib.import_module(f"{PACKAGE}.loop")
-    sys.exit(loop.main(sys.argv[1:]))
+    trains = sys.argv[1:2] in (["train"], ["check"], ["export"])
+    module = importlib.import_module(f"{PACKAGE}.{'train_entry' if trains else 'loop'}")
+    sys.exit(module.main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+"""Whose rights containers have, and what they may therefore read and write."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from smallscale_ci.containers.docker import About
+from smallscale_ci.containers.spec import Mount
+from smallscale_ci.errors import ContainerError
+
+_USER = 10001  # where we are root ourselves: an id that owns nothing
+
+
+def user_of(about: About) -> tuple[str, str]:
+    """``uid:gid`` of the containers, and their user namespace."""
+    user, group = os.getuid(), os.getgid()
+    if about.rootless:
+        # Root in the container is the user who runs the engine, and has no rights of root.
+        return (f"{user}:{group}", "keep-id") if about.name == "podman" else ("0:0", "")
+    return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), ""
+
+
+def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
+    """Raise ``ContainerError`` for files that the containers' user may not read."""
+    number = int(user.partition(":")[0])
+    for mount in mounts if os.getuid() == 0 and number else ():
+        inside = mount.source.rglob("*") if mount.source.is_dir() else ()
+        for path in (mount.source, *inside):
+            state = path.stat()
+            needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
+            if state.st_uid != number and state.st_mode & needed != needed:
+                raise ContainerError(
+                    f"{path} may not be read by the containers' user ({number}).",
+                    f"Let others read it: chmod -R a+rX {mount.source}",
+                )
+
+
+def give(folder: Path, user: str) -> None:
+    """Let the containers' user write ``folder`` and all that is in it; only root needs to."""
+    number, _, group = user.partition(":")
+    if os.getuid() == 0 and int(number):
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, int(number), int(group), follow_symlinks=False)

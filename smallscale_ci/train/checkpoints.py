@@ -1,0 +1,38 @@
+"""Checkpoints of a training that may have been cut off while one was saved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from smallscale_ci.worker.train_entry import WHOLE
+
+
+def number(checkpoint: Path) -> int:
+    """The step after which ``checkpoint-STEP`` was saved; −1 for another name."""
+    tail = checkpoint.name.removeprefix("checkpoint-")
+    return int(tail) if tail.isdecimal() and tail != checkpoint.name else -1
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether all files are there that were when the checkpoint was complete, in their sizes."""
+    try:
+        files = json.loads((checkpoint / WHOLE).read_text(encoding="utf-8"))
+        return all((checkpoint / name).stat().st_size == size for name, size in files.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The checkpoint in ``folder`` to go on from."""
+    found = [path for path in folder.glob("checkpoint-*") if number(path) >= 0 and is_whole(path)]
+    return max(found, key=number, default=None)
+
+
+def discard_broken(folder: Path) -> list[str]:
+    """Remove checkpoints that are not whole, which fill the disk for nothing; their names."""
+    broken = [path for path in folder.glob("checkpoint-*") if not is_whole(path)]
+    for path in broken:
+        shutil.rmtree(path)
+    return sorted(path.name for path in broken)

@@ -1,0 +1,49 @@
+"""Why a training ended, as an error that says how to go on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smallscale_ci.errors import EngineError, SmallscaleError, StorageError
+from smallscale_ci.train.checkpoints import newest_whole
+from smallscale_ci.train.launch import Printed
+from smallscale_ci.train.llamafactory import CHECKPOINTS
+
+_SIGNAL = re.compile(r"Signal (\d+) \((SIG[A-Z]+)\)|exitcode\s*:\s*-(\d+)")
+_LESS = (
+    "It takes less with a smaller micro_batch or cutoff_len, gradient_checkpointing, more ranks "
+    "with deepspeed: zero3, offload: true, or tuning: lora."
+)
+
+
+def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
+    """The error of a training that ended with ``code``."""
+    last = newest_whole(out / CHECKPOINTS)
+    kept = f"{last.name} is whole" if last else "no checkpoint had been saved"
+    go_on = f"Go on with: smallscale train --resume {out}"
+    told = printed.failure or {"kind": "", "message": ""}
+    message = told["message"].partition(": ")[2] or told["message"]
+    match told["kind"]:
+        case "not-finite":
+            return EngineError(
+                f"training was stopped: {message}. {kept}.",
+                "Lower learning_rate or max_grad_norm in a copy of the recipe and train anew"
+                + (f"; the model before it is in {last}." if last else "."),
+            )
+        case "out-of-memory":
+            return EngineError(f"training ran out of memory; {kept}.", _LESS, printed.tail())
+        case "disk-full":
+            return StorageError(
+                f"a file could not be written to {out}: {message}. {kept}.",
+                f"Make room (an optimiser's state is large). {go_on}",
+            )
+        case "other":
+            return EngineError(f"training failed: {message}; {kept}.", go_on, printed.tail())
+    found = _SIGNAL.findall(printed.text())
+    if found:
+        number, name, code_of = found[-1]
+        what = f"signal {number or code_of}{f', {name}' if name else ''}"
+        hint = f"Look who killed it: the system does where memory runs out. {go_on}"
+        return EngineError(f"a rank was killed ({what}); {kept}.", hint, printed.tail())
+    return EngineError(f"training ended with code {code}; {kept}.", go_on, printed.tail())

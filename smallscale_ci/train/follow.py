@@ -1,0 +1,116 @@
+"""How far a training is, read from LLaMA-Factory's ``trainer_log.jsonl`` while it is written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOG = "trainer_log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One logged step. Rewards are ``None`` for supervised fine-tuning; ``time`` in seconds."""
+
+    step: int
+    total: int
+    loss: float
+    accuracy: float | None  # share of pairs whose chosen answer has the higher reward
+    margin: float | None  # mean difference of the rewards
+    tokens: int  # of prompts and answers, since the beginning
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainProgress:
+    """A snapshot for people who watch."""
+
+    point: Point
+    tokens_per_s: float
+    seconds_left: float | None
+
+    def words(self) -> str:
+        """One line: step, loss, reward accuracy and margin, speed, time left."""
+        point = self.point
+        parts = [f"step {point.step}/{point.total}", f"loss {point.loss:.4f}"]
+        if point.accuracy is not None:
+            parts.append(f"reward accuracy {100 * point.accuracy:.0f} %")
+        if point.margin is not None:
+            parts.append(f"margin {point.margin:+.4f}")
+        if self.tokens_per_s:
+            parts.append(f"{self.tokens_per_s:,.0f} tokens/s")
+        if self.seconds_left and point.step < point.total:
+            minutes, seconds = divmod(round(self.seconds_left), 60)
+            parts.append(f"{minutes}:{seconds:02} left")
+        return " · ".join(parts)
+
+
+class Follower:
+    """Reads a log as it grows: each call gives the points of the lines that are complete now."""
+
+    def __init__(self, path: Path, *, skip: bool = False) -> None:
+        """``skip`` leaves out what is there already: a training that is gone on with."""
+        self._path = path
+        self._offset = path.stat().st_size if skip and path.exists() else 0
+
+    def read(self) -> list[Point]:
+        """New points; nothing while there is no log."""
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._offset)
+                data = stream.read()
+        except OSError:
+            return []
+        complete = data[: data.rfind(b"\n") + 1]  # the last line may still be written
+        self._offset += len(complete)
+        lines = complete.decode("utf-8", errors="replace").split("\n")
+        return [point for line in lines if (point := parse(line)) is not None]
+
+
+def parse(line: str) -> Point | None:
+    """The point of a line; ``None`` for lines of other kinds (evaluation, end) or damaged ones."""
+    try:
+        value = json.loads(line)
+        if not isinstance(value, dict) or "loss" not in value:
+            return None
+        return Point(
+            step=int(value["current_steps"]),
+            total=int(value["total_steps"]),
+            loss=float(value["loss"]),
+            accuracy=_number(value.get("accuracy")),
+            margin=_number(value.get("margin")),
+            tokens=int(value.get("total_tokens") or 0),
+            time=float(value.get("time") or 0.0),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def curve(points: Sequence[Point]) -> list[Point]:
+    """One point for each step, in order: of steps that were repeated after a stop, the last."""
+    return [point for _, point in sorted({point.step: point for point in points}.items())]
+
+
+def progress(points: Sequence[Point]) -> TrainProgress | None:
+    """How far it is by the points of this session; ``None`` before the first."""
+    if not points:
+        return None
+    first, last = points[0], points[-1]
+    seconds, steps = last.time - first.time, last.step - first.step
+    known = seconds > 0 and steps > 0
+    return TrainProgress(
+        point=last,
+        tokens_per_s=max(0, last.tokens - first.tokens) / seconds if known else 0.0,
+        seconds_left=(last.total - last.step) * seconds / steps if known else None,
+    )
+
+
+def _number(value: Any) -> float | None:
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
