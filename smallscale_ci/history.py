@@ -5,12 +5,14 @@ paired by problem and clustered like the gate's checks, two-sided; over all test
 profile Holm's correction (stats/multiple.py) keeps the chance of any false mark at ``ALPHA``. A
 slow drift, each step within the noise, is not marked: compare the first run with the last.
 
-At most two runs' samples are in memory at a time.
+Runs are read one after another: at most two are in memory at a time, and of the others only the
+points that are shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -36,28 +38,28 @@ _TRAIL = 20  # earlier runs that a report shows
 _Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A complete run as far as its history needs it."""
+    """A complete run: where it is, and what it is found and ordered by."""
 
     run: RunFolder
-    manifest: dict[str, Any]
-    summary: Summary
+    run_id: str
+    at: str  # when it began, ISO time
+    model: str  # name of the checkpoint
+    series: tuple[str, str]  # (suite, profile): runs of one series are one trend
 
-    @property
-    def at(self) -> str:
-        """When it began, ISO time."""
-        return str(self.manifest["created"])
+    def manifest(self) -> dict[str, Any]:
+        """Its manifest. Raises ``DataError`` and ``InvalidError``."""
+        return self.run.read_manifest()
 
-    @property
-    def model(self) -> str:
-        """Name of the checkpoint."""
-        return str(self.manifest["checkpoint"]["name"])
-
-    @property
-    def series(self) -> tuple[str, str]:
-        """(suite, profile): runs of one series are one trend."""
-        return str(self.manifest["suite"]["name"]), str(self.manifest["profile"])
+    def summary(self) -> Summary:
+        """Its levels. Raises ``DataError`` and ``InvalidError``."""
+        value = read_json(self.run.summary)
+        value.pop("made_from", None)
+        try:
+            return summary_from_json(value)
+        except (KeyError, TypeError) as error:
+            raise _lacking(self.run.summary, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,22 @@ def read(path: Path) -> StoredRun:
             f"the run {path} is {manifest.get('status')}, not complete.",
             f"Finish it: smallscale eval --resume {path}",
         )
-    value = read_json(run.summary)
-    value.pop("made_from", None)
     try:
-        stored = StoredRun(run, manifest, summary_from_json(value))
-        stored.at, stored.model, stored.series, str(manifest["run_id"])  # all there?
+        stored = StoredRun(
+            run,
+            run_id=str(manifest["run_id"]),
+            at=str(manifest["created"]),
+            model=str(manifest["checkpoint"]["name"]),
+            series=(str(manifest["suite"]["name"]), str(manifest["profile"])),
+        )
     except (KeyError, TypeError) as error:
-        raise InvalidError(f"{run.manifest} lacks {error}.", "Run the evaluation again.") from error
+        raise _lacking(run.manifest, error) from error
+    stored.summary()  # that it can be read is known before anything is shown
     return stored
+
+
+def _lacking(path: Path, error: Exception) -> InvalidError:
+    return InvalidError(f"{path} lacks {error}.", "Run the evaluation again.")
 
 
 def find(paths: Iterable[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
@@ -109,19 +119,26 @@ def find(paths: Iterable[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
     return sorted(found, key=lambda one: (one.at, one.run.path.name)), tuple(left_out)
 
 
-def history(runs: Sequence[StoredRun], left_out: Sequence[str] = ()) -> History:
+def last(runs: Sequence[StoredRun], count: int) -> list[StoredRun]:
+    """The ``count`` newest runs of each series of ``runs``, which come oldest first."""
+    left = Counter(one.series for one in runs)
+    chosen = []
+    for one in runs:
+        if left[one.series] <= count:
+            chosen.append(one)
+        left[one.series] -= 1
+    return chosen
+
+
+def history(runs: Iterable[StoredRun], left_out: Sequence[str] = ()) -> History:
     """The trends of ``runs``, which come oldest first, with changes marked."""
     ordered = sorted(runs, key=lambda one: one.series)  # stable: time stays within a series
     trends: list[Trend] = []
     notes = list(left_out)
     for (suite, profile), group in groupby(ordered, key=lambda one: one.series):
-        series = list(group)
-        changes, problems = _changes(series)
+        points, problems = _series(group)
         notes += problems
-        tasks = dict.fromkeys(task.task for one in series for task in one.summary.tasks)
-        trends += [
-            Trend(suite, profile, task, tuple(_points(series, task, changes))) for task in tasks
-        ]
+        trends += [Trend(suite, profile, task, tuple(of)) for task, of in points.items()]
     return History(tuple(trends), tuple(notes))
 
 
@@ -147,9 +164,9 @@ def trail(run: RunFolder) -> tuple[TrailPoint, ...]:
             continue
     earlier.sort(key=lambda one: one.at)
     return tuple(
-        TrailPoint(one.manifest["run_id"], task.task, task.accuracy.value, task.tokens.value)
+        TrailPoint(one.run_id, task.task, task.accuracy.value, task.tokens.value)
         for one in earlier[-_TRAIL:]
-        for task in one.summary.tasks
+        for task in one.summary().tasks
     )
 
 
@@ -160,15 +177,15 @@ def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
     ``InvalidError`` for samples that cannot be read.
     """
     rows = []
-    reference = runs[0].run.read_samples()
+    reference, first = runs[0].run.read_samples(), runs[0].manifest()
     for one in runs:
-        differing = _incomparable(runs[0], one)
+        differing = _incomparable(first, one.manifest())
         found: dict[tuple[str, Metric], Contrast] = {}
         if one is not runs[0] and not differing:
             found = _differences(one.run.read_samples(), reference)
         rows += [
             Beside(
-                run_id=str(one.manifest["run_id"]),
+                run_id=one.run_id,
                 model=one.model,
                 task=task.task,
                 levels=_levels(task),
@@ -179,7 +196,7 @@ def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
                 },
                 incomparable=differing,
             )
-            for task in one.summary.tasks
+            for task in one.summary().tasks
         ]
     return tuple(rows)
 
@@ -207,53 +224,63 @@ def _contrast(pair: TaskPair, metric: Metric) -> Contrast | None:
     return paired_log_ratio(candidate, baseline, pair.cluster)
 
 
-def _changes(series: Sequence[StoredRun]) -> tuple[dict[_Place, Change], list[str]]:
-    """What changed from each run to the next beyond noise, and what could not be tested."""
+def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], list[str]]:
+    """The points of each task of one series, and what could not be tested."""
+    points: dict[str, dict[int, TrendPoint]] = {}  # task → number of the run in the series
     tests: dict[_Place, tuple[float, float]] = {}
     problems = []
-    before: tuple[StoredRun, Samples] | None = None
-    for place, one in enumerate(series):
+    before: Samples | None = None
+    manifest: dict[str, Any] | None = None
+    for place, one in enumerate(runs):
+        manifest, earlier = one.manifest(), manifest
+        differing = () if earlier is None else _incomparable(earlier, manifest)
+        for level in one.summary().tasks:
+            point = TrendPoint(one.run_id, one.model, one.at, _levels(level), {}, differing)
+            points.setdefault(level.task, {})[place] = point
         try:
             samples = one.run.read_samples()
         except SmallscaleError as error:
             problems.append(f"{error.message} Changes around this run are not marked.")
             before = None
             continue
-        if before is not None and not _incomparable(before[0], one):
-            for (task, metric), contrast in _differences(samples, before[1]).items():
-                p_value = 2 * min(contrast.p_less(0.0), contrast.p_greater(0.0))
-                tests[place, task, metric] = (contrast.value, min(p_value, 1.0))
-        before = (one, samples)
+        if before is not None and not differing:
+            tests |= _tests(place, samples, before)
+        before = samples
+    changes = _beyond_noise(tests)
+    marked = {
+        task: [_marked(point, task, place, changes) for place, point in of.items()]
+        for task, of in points.items()
+    }
+    return marked, problems
+
+
+def _marked(
+    point: TrendPoint, task: str, place: int, changes: Mapping[_Place, Change]
+) -> TrendPoint:
+    found = {m: changes[place, task, m] for m in METRICS if (place, task, m) in changes}
+    return replace(point, changes=found) if found else point
+
+
+def _tests(place: int, samples: Samples, before: Samples) -> dict[_Place, tuple[float, float]]:
+    """Difference and two-sided p-value of each task and metric to the run before."""
+    found = {}
+    for (task, metric), contrast in _differences(samples, before).items():
+        p_value = 2 * min(contrast.p_less(0.0), contrast.p_greater(0.0))
+        found[place, task, metric] = (contrast.value, min(p_value, 1.0))
+    return found
+
+
+def _beyond_noise(tests: Mapping[_Place, tuple[float, float]]) -> dict[_Place, Change]:
     adjusted = holm([p_value for _, p_value in tests.values()])
     return {
         key: Change(value, p_value, worse=(value < 0) == (key[2] is Metric.ACCURACY))
         for (key, (value, _)), p_value in zip(tests.items(), adjusted, strict=True)
         if p_value <= ALPHA
-    }, problems
+    }
 
 
-def _incomparable(before: StoredRun, one: StoredRun) -> tuple[str, ...]:
-    return tuple(item.key for item in provenance.differences(before.manifest, one.manifest, ()))
-
-
-def _points(
-    series: Sequence[StoredRun], task: str, changes: dict[_Place, Change]
-) -> Iterable[TrendPoint]:
-    for place, one in enumerate(series):
-        level = next((level for level in one.summary.tasks if level.task == task), None)
-        if level is None:
-            continue
-        point = TrendPoint(
-            run_id=str(one.manifest["run_id"]),
-            model=one.model,
-            at=one.at,
-            levels=_levels(level),
-        )
-        if place:
-            found = {m: changes[place, task, m] for m in METRICS if (place, task, m) in changes}
-            differing = _incomparable(series[place - 1], one)
-            point = replace(point, changes=found, incomparable=differing)
-        yield point
+def _incomparable(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(item.key for item in provenance.differences(before, now, ()))
 
 
 def _levels(task: TaskSummary) -> dict[Metric, Estimate]:

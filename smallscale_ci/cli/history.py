@@ -48,6 +48,16 @@ def history(
             "--html", envvar="SMALLSCALE_HTML", help="Write a page with charts.", show_default=False
         ),
     ] = None,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            "--last",
+            min=1,
+            envvar="SMALLSCALE_LAST",
+            help="Only so many newest runs of each suite and profile.",
+            show_default="all",
+        ),
+    ] = None,
     runs: options.Runs = None,
 ) -> None:
     """Show how accuracy and tokens went over stored runs.
@@ -68,7 +78,7 @@ def history(
             )
     found, left_out = stored.find(places)
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
-    result = stored.history(chosen, left_out)
+    result = stored.history(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:
         context.out.say(f"left out: {note}")
     if html is not None:

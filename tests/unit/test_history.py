@@ -1,5 +1,7 @@
 import json
 import shutil
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,7 +72,7 @@ def test_noise_is_rarely_marked(place):
             again.tokens[:] = rng.integers(10, 40, len(samples))
             return again
 
-    runs = [history.StoredRun(Drawn(source), one.manifest, one.summary) for _ in range(60)]
+    runs = [replace(one, run=Drawn(source)) for _ in range(60)]
     for trend in history.history(runs).trends:
         marks += sum(len(point.changes) for point in trend.points)
     assert marks == 0
@@ -96,7 +98,7 @@ def test_the_trail_of_a_report_is_the_same_model_before(place, tmp_path):
     manifest.write_text(manifest.read_text().replace('"run_id": "r1"', '"run_id": "second"'))
     points = history.trail(RunFolder(tmp_path / "now"))
     assert [point.run_id for point in points] == ["r1", "second"]
-    assert points[0].accuracy == history.read(place / "stored/r1").summary.tasks[0].accuracy.value
+    assert points[0].accuracy == history.read(place / "stored/r1").summary().tasks[0].accuracy.value
 
 
 def test_runs_of_an_older_schema_and_incomplete_ones_are_named(place, tmp_path):
@@ -121,6 +123,30 @@ def test_a_run_without_judgements_is_shown_but_not_tested(place, tmp_path):
     result = history.history([*read(place, "r1"), history.read(bare)])
     assert len(result.trends[0].points) == 2
     assert "not marked" in result.left_out[0]
+
+
+def test_memory_holds_two_runs_and_of_the_others_their_points(place):
+    """Twenty times as many runs need less than a kibibyte more for each, however large they are."""
+    one = history.read(place / "stored" / "r1")
+
+    def most(count):
+        tracemalloc.start()
+        history.history(replace(one, run_id=f"r{number}") for number in range(count))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    most(2)  # what is imported and kept on first use
+    assert most(200) - most(10) < 190 * 2048
+
+
+def test_only_the_newest_runs_of_each_series(place):
+    ones = read(place, "r1", "r2", "r3", "r4")
+    ones[1] = replace(ones[1], series=("other", "replay"))
+    assert [one.run_id for one in history.last(ones, 2)] == ["r2", "r3", "r4"]
+    done = replayed.smallscale(place, "history", "stored", "--last", "2", "--json")
+    (trend,) = json.loads(done.stdout)["trends"]
+    assert [point["run_id"] for point in trend["points"]] == ["r4", "r5"]
 
 
 def test_side_by_side_compares_with_the_first(place):
