@@ -26,7 +26,7 @@ class LoraConfig(Config):
 class TrainContainer(Config):
     """What the training container may use."""
 
-    image: Name = "train"  # a name in docker/images.lock.yaml
+    image: Name | None = None  # in docker/images.lock.yaml; None: train, or train-cpu without GPUs
     memory_gib: Positive | None = None  # None: nine tenths of the machine's
     shm_gib: Positive = 16.0
     deadline_h: Positive = 72.0
@@ -67,9 +67,7 @@ class TrainRecipe(NamedConfig):
     keep: Annotated[int, Field(ge=1, le=100)] = 1  # newest checkpoints that stay for --resume
     environment: Name = "train-cpu"  # local: .envs/NAME
     container: TrainContainer = TrainContainer()
-    extra: dict[str, Any] = Field(
-        default_factory=dict
-    )  # LLaMA-Factory's own keys
+    extra: dict[str, Any] = Field(default_factory=dict)  # LLaMA-Factory's own keys
 
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> TrainRecipe:

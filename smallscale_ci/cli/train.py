@@ -1,0 +1,245 @@
+"""``train``: preference pairs to a candidate."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+
+if TYPE_CHECKING:
+    from smallscale_ci.train.follow import TrainProgress
+    from smallscale_ci.trainplan import TrainPlan
+
+_LINE_EVERY_S = 10.0
+_GIB = 1 << 30
+
+Recipe = Annotated[
+    str,
+    typer.Option(
+        "--recipe", envvar="SMALLSCALE_RECIPE", help="Training recipe: a name or a YAML file."
+    ),
+]
+TrainPython = Annotated[
+    Path | None,
+    typer.Option(
+        "--train-python",
+        envvar="SMALLSCALE_TRAIN_PYTHON",
+        help="A Python that has LLaMA-Factory installed.",
+        show_default="the recipe's environment",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    command(app, "train", "smallscale train smollm2 PAIRS --recipe lcpo-smoke --dry-run")(train)
+
+
+def train(
+    context: Context,
+    model: options.Model = None,
+    pairs: Annotated[
+        Path | None, typer.Argument(help="The folder that `pairs` wrote.", show_default=False)
+    ] = None,
+    recipe: Recipe = "lcpo",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            envvar="SMALLSCALE_OUT",
+            help="Folder of the candidate.",
+            show_default="a new one in the folder of the runs",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", envvar="SMALLSCALE_DRY_RUN", help="Show the plan, train nothing."
+        ),
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            envvar="SMALLSCALE_RESUME",
+            help="Go on with the training in this folder, from its newest whole checkpoint.",
+            show_default=False,
+        ),
+    ] = None,
+    ranks: Annotated[
+        int | None,
+        typer.Option(
+            "--ranks",
+            min=1,
+            max=1024,
+            envvar="SMALLSCALE_RANKS",
+            help="Processes of this node.",
+            show_default="one for each GPU",
+        ),
+    ] = None,
+    gpus: Annotated[
+        str,
+        typer.Option(
+            "--gpus",
+            envvar="SMALLSCALE_GPUS",
+            help="GPUs, as 0,1,2,3; none: train without.",
+            show_default="all",
+        ),
+    ] = "",
+    runtime: options.Runtime = None,
+    torchrun: Annotated[
+        str,
+        typer.Option(
+            "--torchrun",
+            envvar="SMALLSCALE_TORCHRUN",
+            help="torchrun's own options for several nodes: "
+            "'--nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500'.",
+            show_default=False,
+        ),
+    ] = "",
+    runs: options.Runs = None,
+    engine_python: options.EnginePython = None,
+    train_python: TrainPython = None,
+) -> None:
+    """Train a candidate on preference pairs with LLaMA-Factory.
+
+    Everything is checked first: the recipe, the chat template, and which pairs would be cut.
+    """
+    from smallscale_ci import checkpoint
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.train import TrainRecipe
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.ids import run_id
+    from smallscale_ci.training import train as run
+    from smallscale_ci.trainplan import Wanted, plan, resumed_recipe, runner_for
+
+    settings = context.settings(runs=runs, engine_python=engine_python)
+    if resume is not None:
+        chosen, model, pairs = resumed_recipe(resume)
+        out = resume
+    elif model is None or pairs is None:
+        raise UsageError("name a model and a folder of pairs, or a training with --resume.")
+    else:
+        chosen = load(TrainRecipe, recipe, settings.roots)
+    parent = checkpoint.resolve(
+        model,
+        cache=settings.cache,
+        engine_python=engine_python or _converter(settings.environments),
+        say=context.out.say,
+    )
+    name = run_id(datetime.now(UTC), chosen.name, parent.name, token_hex(2))
+    out, fresh = out or settings.runs / name, out is None or not out.exists()
+    wanted = Wanted(
+        runtime=str(runtime) if runtime else None,
+        ranks=ranks,
+        gpus=() if gpus == "none" else tuple(gpus.split(",")) if gpus else None,
+        python=train_python,
+        torchrun=tuple(shlex.split(torchrun)),
+    )
+    runner = runner_for(chosen, wanted, settings, run_id=name, say=context.out.say)
+    context.out.say("asking LLaMA-Factory about the recipe and the pairs")
+    try:
+        planned = plan(
+            chosen,
+            parent,
+            pairs,
+            out,
+            runner,
+            torchrun_options=wanted.torchrun,
+            resume=resume is not None,
+        )
+    finally:
+        if dry_run and fresh:
+            shutil.rmtree(out, ignore_errors=True)
+    if dry_run:
+        _show(context, planned)
+        return
+    result = run(planned, Lines(context))
+    if result is None:
+        context.out.say("done; another node writes the candidate")
+        return
+    if context.json:
+        context.out.json({**asdict(result), "model": str(result.model), "manifest": str(out)})
+        return
+    context.out.result(
+        f"{result.model}: {result.steps} steps, loss {result.first_loss:.4f} → "
+        f"{result.final_loss:.4f}"
+    )
+
+
+class Lines:
+    """Tells of a training in lines, now and then."""
+
+    def __init__(self, context: Context) -> None:
+        self._out, self._last = context.out, 0.0
+
+    def say(self, text: str) -> None:
+        """Something that takes long begins, or something odd happened."""
+        self._out.say(text)
+
+    def training(self, progress: TrainProgress) -> None:
+        """Another step was logged."""
+        now, point = time.monotonic(), progress.point
+        if point.step == point.total or now - self._last >= _LINE_EVERY_S:
+            self._last = now
+            self._out.say(progress.words())
+
+
+def _show(context: Context, planned: TrainPlan) -> None:
+    """The plan, for people or as JSON."""
+    memory, place, answer = planned.memory, planned.place, planned.answer
+    if context.json:
+        context.out.json(
+            {
+                "pairs": planned.count,
+                "steps": planned.steps,
+                "dropped": answer.dropped if answer else None,
+                "cut": answer.cut if answer else None,
+                "longest": answer.longest if answer else None,
+                "memory_bytes": {**asdict(memory), "total": memory.total},
+                "world": {"ranks": place.ranks, "nodes": place.nodes, "gpu": place.gpu},
+                "settings": dict(planned.settings),
+                "deepspeed": planned.deepspeed,
+                "recipe": planned.recipe.model_dump(mode="json"),
+            }
+        )
+        return
+    recipe = planned.recipe
+    passes = planned.steps * recipe.batch_size / max(1, planned.count)
+    parts = {**asdict(memory), "in all": memory.total}
+    known = ""
+    if answer is not None:
+        known = (
+            f" ({answer.cut} cut at {recipe.cutoff_len} tokens, {answer.dropped} dropped; "
+            f"longest {answer.longest})"
+        )
+    context.out.mapping(
+        {
+            "recipe": f"{recipe.name}: {recipe.objective}, {recipe.tuning}",
+            "parent": f"{planned.parent.name} ({planned.parent.path})",
+            "pairs": f"{planned.count:,}{known}",
+            "steps": f"{planned.steps} of {recipe.batch_size} pairs: {passes:.1f} passes",
+            "ranks": f"{place.world} on {'GPUs' if place.gpu else 'CPUs'}, {place.nodes} node(s)",
+            "memory of a rank, GiB": " · ".join(f"{k} {v / _GIB:.1f}" for k, v in parts.items()),
+            **{f"  {key}": str(value) for key, value in planned.settings.items()},
+            **{
+                f"  deepspeed {key}": str(value) for key, value in (planned.deepspeed or {}).items()
+            },
+        }
+    )
+
+
+def _converter(environments: Path) -> Path | None:
+    """A Python that converts embedded models, if the engine's environment is here."""
+    python = environments / "engine-vllm-cpu" / "bin" / "python"
+    return python if python.exists() else None

@@ -1,0 +1,142 @@
+"""The steps of a training in containers of the pinned training image, on one machine."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from smallscale_ci.config.train import TrainContainer
+from smallscale_ci.containers import leftovers, rights, spec
+from smallscale_ci.containers.docker import Ended, Engine
+from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.spec import Mount, Spec
+from smallscale_ci.errors import ContainerError
+from smallscale_ci.train.launch import WORKER, Printed, quiet
+from smallscale_ci.train.llamafactory import Place
+
+PAIRS = "/pairs"
+_MEMORY_SHARE = 0.9  # of the machine's
+_PROCESSES = 16384
+
+
+class DockerRunner:
+    """Each step is one container; all ranks of a training are in the same one."""
+
+    name, python, worker, watched = "docker", "python3", spec.WORKER, False
+
+    def __init__(
+        self,
+        engine: Engine,
+        image: Pinned,
+        bounds: TrainContainer,
+        *,
+        run_id: str,
+        ranks: int,
+        gpus: tuple[str, ...],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``run_id`` labels the containers. Raises ``ContainerError``."""
+        self.image = image.digest
+        self._engine, self._pinned, self._bounds, self._clock = engine, image, bounds, clock
+        self._run_id, self._ranks, self._gpus = run_id, ranks, gpus
+        self._about = engine.about()
+        self._model, self._pairs = Path(), Path()
+        leftovers.remove_run(engine, run_id)
+        leftovers.clean(engine, clock())
+
+    def place(self, model: Path, pairs: Path, out: Path) -> Place:
+        """The folders where they are mounted."""
+        self._model, self._pairs = model, pairs
+        return Place(spec.MODEL, PAIRS, spec.WORK, self._ranks, gpu=bool(self._gpus))
+
+    def describe(self, command: Sequence[str], out: Path) -> Spec:
+        """The container of ``command`` as a value."""
+        user, userns = rights.user_of(self._about)
+        read = (*spec.checkpoint_mounts(self._model), Mount(self._pairs.resolve(), PAIRS))
+        rights.refuse_unreadable(read, user)
+        cache = out / "cache"
+        cache.mkdir(exist_ok=True)
+        rights.give(out, user)
+        bounds = self._bounds
+        memory = int((bounds.memory_gib or 0) * spec.GIB)
+        deadline_s = int(bounds.deadline_h * 3600)
+        return Spec(
+            name=f"smallscale-{self._run_id}-{os.getpid()}-{time.monotonic_ns()}",
+            image=self._pinned.reference,
+            command=tuple(command),
+            mounts=(
+                Mount(WORKER, spec.WORKER),
+                *read,
+                Mount(out.resolve(), spec.WORK, read_only=False),
+                Mount(cache.resolve(), spec.CACHE, read_only=False),
+            ),
+            user=user,
+            userns=userns,
+            memory=memory or int(_MEMORY_SHARE * self._about.memory),
+            shm=int(bounds.shm_gib * spec.GIB),
+            pids=_PROCESSES,
+            deadline_s=deadline_s,
+            environment={
+                **quiet(gpu=bool(self._gpus)),
+                "OMP_NUM_THREADS": str(max(1, self._about.cpus // self._ranks)),
+                "HF_DATASETS_CACHE": f"{spec.CACHE}/datasets",
+            },
+            gpus=self._gpus,
+            labels={
+                spec.RUN: self._run_id,
+                **leftovers.owner(self._clock(), deadline_s),
+            },
+        )
+
+    def start(self, command: Sequence[str], out: Path, log: Path) -> DockerStarted:
+        """Create and start the container of ``command``. Raises ``ContainerError``."""
+        container = self._engine.create(self.describe(command, out))
+        started = DockerStarted(self._engine, container, log)
+        self._engine.start(container)
+        started.follow()
+        return started
+
+
+class DockerStarted:
+    """A container that runs, and the thread that reads what it prints."""
+
+    def __init__(self, engine: Engine, container: str, log: Path) -> None:
+        self.printed = Printed(log)
+        self._engine, self._container = engine, container
+        self._ended: Ended | None = None
+        self._lost: ContainerError | None = None
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def follow(self) -> None:
+        """Begin to read what it prints."""
+        self._thread.start()
+
+    def poll(self) -> int | None:
+        """Its exit code, ``None`` while it runs. Raises ``ContainerError`` for an engine lost."""
+        if self._lost is not None:
+            raise self._lost
+        ended = self._ended
+        if ended is None:
+            return None
+        if ended.out_of_memory and self.printed.failure is None:
+            self.printed.failure = {"kind": "out-of-memory", "message": "container.memory_gib"}
+        return ended.code
+
+    def stop(self, grace_s: float) -> None:
+        """SIGTERM, and after ``grace_s`` seconds the end; the container is removed."""
+        # An engine that is gone removes nothing; the next run or `doctor --clean` does.
+        with suppress(ContainerError):
+            if self._ended is None and self._lost is None:
+                self._engine.signal(self._container, "SIGTERM")
+                self._thread.join(grace_s)
+            self._engine.remove(self._container)
+
+    def _follow(self) -> None:
+        try:
+            self._ended = self._engine.follow(self._container, self.printed.feed)
+        except ContainerError as error:
+            self._lost = error

@@ -1,0 +1,104 @@
+"""What LLaMA-Factory says of settings and pairs before anything is trained."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.errors import DataError, EngineError, UsageError
+from smallscale_ci.train.dataset import PAIRS, SFT
+from smallscale_ci.train.launch import Runner
+from smallscale_ci.train.llamafactory import Place
+
+_REQUEST = "check.json"
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found. Lengths in tokens: (prompt, chosen, rejected), for SFT without the last."""
+
+    versions: Mapping[str, str]
+    gpus: int
+    unknown: Mapping[str, str]  # key → the nearest that LLaMA-Factory has, if any
+    invalid: str
+    difference: Mapping[str, Any] | None = None
+    dropped: int = 0
+    cut: int = 0
+    lengths: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with its longer answer."""
+        return max((length[0] + max(length[1:]) for length in self.lengths), default=0)
+
+    def refuse(self, recipe: TrainRecipe, count: int) -> None:
+        """Raise ``UsageError`` or ``DataError`` for what may not be trained with."""
+        if self.unknown:
+            raise UsageError(
+                f"LLaMA-Factory {self.versions.get('llamafactory', '')} has no "
+                f"{_named(self.unknown)}.",
+                f"Correct `extra` in the recipe '{recipe.name}'.",
+            )
+        if self.invalid:
+            raise UsageError(
+                f"LLaMA-Factory refuses the recipe '{recipe.name}': {self.invalid}",
+                "Correct it; the settings are shown by --dry-run.",
+            )
+        if self.difference:
+            found = self.difference
+            raise UsageError(
+                f"the template '{recipe.template}' gives other tokens than the checkpoint's chat "
+                f"template: the {found['what']} differs from token {found['at']} on, "
+                f"{found['training']!r} instead of {found['checkpoint']!r}.",
+                "Leave `template` out of the recipe: the checkpoint's own is used then.",
+            )
+        lost = self.dropped + self.cut
+        if lost > recipe.max_cut * count:
+            raise DataError(
+                f"LLaMA-Factory would drop {self.dropped} of {count} pairs as malformed and cut "
+                f"{self.cut} at {recipe.cutoff_len} tokens: more than {recipe.max_cut:.0%}.",
+                "Raise cutoff_len, make pairs with a limit on tokens, or raise max_cut.",
+            )
+
+
+def ask(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) -> Answer:
+    """Have the training environment look at the settings and all pairs.
+
+    Raises ``EngineError`` where it cannot.
+    """
+    folder = out / "settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    request, answer = folder / _REQUEST, folder / f"{_REQUEST}.answer"
+    answer.unlink(missing_ok=True)
+    file = SFT if settings["stage"] == "sft" else PAIRS
+    asked = {"settings": dict(settings), "pairs": f"{place.pairs}/{file}"}
+    request.write_text(json.dumps(asked), encoding="utf-8")
+    command = [runner.python, runner.worker, "check", f"{place.out}/settings/{_REQUEST}"]
+    started = runner.start(command, out, folder / "check.log")
+    try:
+        while (code := started.poll()) is None:
+            time.sleep(_POLL_S)
+    finally:
+        started.stop(0)
+    if code or not answer.exists():
+        failure = started.printed.failure or {}
+        raise EngineError(
+            f"the training environment cannot be used: {failure.get('message', 'it ended')}.",
+            "Make it anew: remove .envs/train-cpu and run `make train-env`.",
+            started.printed.tail(),
+        )
+    value = json.loads(answer.read_text(encoding="utf-8"))
+    lengths = tuple(tuple(length) for length in value.pop("lengths", ()))
+    return Answer(**value, lengths=lengths)
+
+
+def _named(unknown: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"'{key}'{f' (did you mean {near!r}?)' if near else ''}" for key, near in unknown.items()
+    )
