@@ -16,7 +16,7 @@ from smallscale_ci.report import junit, markdown
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
 from smallscale_ci.report.records_json import summary_from_json
 from smallscale_ci.resolve import Plan
-from smallscale_ci.runfolder import RunFolder, read_json
+from smallscale_ci.runfolder import RunFolder, is_run, read_json
 from smallscale_ci.samples import OUTCOMES, Samples
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
@@ -47,7 +47,7 @@ def build(
         baseline_name=_baseline_name(baseline),
         run_folder=str(run.path) if run else "",
         provenance=provenance.flat(manifest),
-        excerpts=_excerpts(candidate.samples, baseline.samples, verdict, suite, run),
+        excerpts=_excerpts(candidate.samples, baseline, verdict, suite, run),
         metrics=_metrics(manifest),
         trail=history.trail(run) if run else (),
         next_steps=_next_steps(verdict, run),
@@ -134,7 +134,7 @@ def _metrics(manifest: Mapping[str, Any]) -> dict[str, float | str]:
 
 def _excerpts(
     candidate: Samples,
-    baseline: Samples,
+    baseline: Baseline,
     verdict: Verdict,
     suite: Suite | None,
     run: RunFolder | None,
@@ -144,7 +144,11 @@ def _excerpts(
         return {}
     chosen = _chosen(candidate, verdict, suite)
     ours = _stored_answers(run, chosen) if run else {}
-    theirs = _bare_answers(baseline, chosen)
+    before = _run_of(baseline)
+    if before is not None:
+        theirs = _stored_answers(before, chosen)
+    else:
+        theirs = _bare_answers(baseline.samples, chosen)
     return {
         problem.id: Excerpt(
             task=problem.task,
@@ -156,6 +160,12 @@ def _excerpts(
         for problem in suite.problems
         if problem.id in chosen
     }
+
+
+def _run_of(baseline: Baseline) -> RunFolder | None:
+    """The run that the candidate is compared with, if it is one: it has texts."""
+    path = Path(baseline.source)
+    return None if baseline.source.startswith("git:") or not is_run(path) else RunFolder(path)
 
 
 def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
@@ -170,7 +180,7 @@ def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
 
 
 def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]:
-    """The candidate's answers, with their texts where the run has kept them."""
+    """A run's answers, with their texts where it has kept them."""
     wanted = ["problem_id", "sample_index", "completion_tokens", "text"]
     generated = {
         (row["problem_id"], row["sample_index"]): row
@@ -203,7 +213,7 @@ def _both_ends(text: str) -> str:
 
 
 def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:
-    """The baseline's outcomes and tokens: it stores no texts."""
+    """Outcomes and tokens of a recorded baseline: it stores no texts."""
     answers: dict[str, list[Answer]] = {}
     few = np.isin(samples.problem_ids, list(chosen))[samples.problem]
     for row in np.flatnonzero(few & (samples.sample_index < _MAX_EPOCHS)):

@@ -111,9 +111,11 @@ class RunFolder:
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.
 
-        Raises ``InvalidError`` when generations and judgements are not of one run.
+        Raises ``InvalidError`` when generations and judgements are not of one run, ``DataError``
+        when one of them is missing.
         """
         made_from = tables.predecessor_of(self.judgements, "judgements")
+        tables.open_file(self.generations, "generations")  # that it is there
         if made_from != file_hash(self.generations):
             raise InvalidError(
                 f"{self.judgements} was not made from the {self.generations.name} beside it.",

@@ -93,3 +93,9 @@ def test_only_a_complete_run_is_refused_to_be_run_again(run, tmp_path):
         run.refuse_complete()
     write_json(run.manifest, {**run.read_manifest(), "status": "running"})
     run.refuse_complete()
+
+
+def test_samples_of_a_run_whose_generations_were_deleted(run):
+    run.generations.unlink()
+    with pytest.raises(DataError, match=r"there is no .*generations\.parquet"):
+        run.read_samples()
