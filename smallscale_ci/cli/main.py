@@ -6,6 +6,7 @@ import typer
 
 from smallscale_ci import __version__
 from smallscale_ci.cli import (
+    candidate,
     compare,
     data,
     doctor,
@@ -16,6 +17,7 @@ from smallscale_ci.cli import (
     judge,
     pairs,
     power,
+    train,
 )
 
 app = typer.Typer(
@@ -45,7 +47,20 @@ def _root(
     pass
 
 
-for group in (evaluate, judge, pairs, compare, power, history, github, data, image, doctor):
+for group in (
+    evaluate,
+    judge,
+    pairs,
+    train,
+    candidate,
+    compare,
+    power,
+    history,
+    github,
+    data,
+    image,
+    doctor,
+):
     group.register(app)
 
 
