@@ -177,9 +177,9 @@ def _dirichlet_tail(terms: Vector, counts: Vector) -> float:
         return 1.0
     if terms.min() >= 0:
         return 0.0
-    if (counts * terms).sum() < 0:  # the saddle point serves the smaller tail
-        return 1.0 - _dirichlet_tail(-terms, counts)
     values = terms / np.abs(terms).max()
+    if (counts * values).sum() < 0:  # the saddle point serves the smaller tail
+        return 1.0 - _dirichlet_tail(-values, counts)
     least = float(values.min())
 
     def slope(s: float) -> float:

@@ -287,8 +287,10 @@ def test_a_python_that_is_none(place):
     assert "/none/python cannot be started" in said
 
 
-def test_a_profile_whose_runtime_is_not_there(place):
+def test_a_profile_whose_runtime_is_not_installed(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
     profile = place / "configs" / "engines" / "far.yaml"
     profile.write_text("name: far\nengine: replay\nruntime: ray\n")
     said = fails(place, 2, *EVAL[:4], "--profile", "far", "-b", "tiny/replay/m")
     assert "runtime" in said
+    assert "pip install" in said

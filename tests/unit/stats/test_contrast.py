@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from smallscale_ci.stats.contrast import _dirichlet_tail
 from smallscale_ci.stats.multiple import holm
 from smallscale_ci.stats.paired import level, paired_difference
 from smallscale_ci.stats.tokens import paired_log_ratio
@@ -51,6 +52,18 @@ def test_few_changes_give_the_exact_binomial_test(losses):
 def test_tiny_tails_are_exact():
     ours = paired_difference(np.ones(1000), np.ones(1000), one_each(1000))
     assert ours.p_greater(-0.03) == pytest.approx(0.97**1000, rel=1e-4)
+
+
+@given(st.lists(st.floats(-200, 200), min_size=1, max_size=8))
+def test_a_null_at_the_estimate_itself_is_no_error(terms):
+    """Their sum is zero but for rounding, on either side."""
+    balanced = np.array([*terms, -sum(terms)])
+    below = _dirichlet_tail(balanced, np.ones(len(balanced)))
+    above = _dirichlet_tail(-balanced, np.ones(len(balanced)))
+    assert 0.0 <= below <= 1.0
+    if np.ptp(balanced) > 1e-6:
+        # Far from every level the integral is not needed more exactly.
+        assert below + above == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("right", [0, 2, 98, 100])
