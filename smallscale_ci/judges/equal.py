@@ -203,7 +203,7 @@ def _ratios(gold: Form, answer: Form, deep: bool) -> bool:
 def _ratio_parts(form: Form) -> list[Node] | None:
     if isinstance(form, Ratio):
         return [part.node for part in form.parts if isinstance(part, Scalar)]
-    if isinstance(form, Time):  # 3:30 is both
+    if isinstance(form, Time) and form.seconds // 60 % 60 > 9:  # 3:30 is both, 3:05 is not
         parts: list[Node] = [("number", Fraction(form.seconds // 3600))]
         return [*parts, ("number", Fraction(form.seconds // 60 % 60))]
     if isinstance(form, Scalar):
@@ -216,6 +216,8 @@ def _based(gold: Form, answer: Form) -> bool:
         return gold == answer
     plain = answer if isinstance(gold, Based) else gold
     digits = gold.digits if isinstance(gold, Based) else getattr(answer, "digits", "")
+    if isinstance(plain, Words):  # BEE in base 16
+        return plain.words == (digits.lower(),)
     return isinstance(plain, Scalar) and squeeze(plain.text).upper() == digits
 
 
@@ -224,6 +226,8 @@ def _groups(gold: Form, answer: Form, deep: bool) -> bool:
         group, other = (gold, answer) if isinstance(gold, Group) else (answer, gold)
         single = isinstance(group, Group) and len(group.items) == 1
         return single and equal(group.items[0], other, deep=deep)  # type: ignore[union-attr]
+    if answer.kind == "list" != gold.kind and (interval := conditions(answer)) is not None:
+        return equal(gold, interval, deep=deep)
     if {gold.kind, answer.kind} <= {"list", "set"}:
         return _unordered(
             gold.items, answer.items, deep, repeats="set" not in (gold.kind, answer.kind)

@@ -19,6 +19,7 @@ _GLUE_WORD = re.compile(r"[,;]|and|or")
 _STATED = re.compile(
     r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b
         (?:\s+(?:actually|indeed|simply|just|exactly|thus|therefore|then|still|now)\b)*\s*[:=]?
+      | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
       | \banswers?\b(?:\*\*)?\s*[:=]
       | (?:^|\n)\s*\#{3,4}(?=\s*[-+$\\.\d(\[])
     """,

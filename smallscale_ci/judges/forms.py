@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from smallscale_ci.judges.quantity import NUMBER_WORDS, Opaque, Scalar, Words, read_quantity
+from smallscale_ci.judges.quantity import (
+    NUMBER_WORDS,
+    Opaque,
+    Scalar,
+    Words,
+    read_compound,
+    read_quantity,
+)
 
 MAX_PARTS = 100
 _MAX_DEPTH = 8
@@ -29,6 +36,9 @@ _BASED = re.compile(
     r"\s*(?:_\s*\{?\s*\"?\s*|\s\"?base[- ]?)\(?(\d{1,2}|[a-z]{3,8})\)?\s*\"?\s*\}?"
 )
 _RATIO = re.compile(r"\s*:\s*|(?<=\d)\s*\"?\bto\b\"?\s*(?=\d)")
+_INTERVAL = re.compile(r"([\[\]])([^\[\],;]+)[,;]([^\[\],;]+)([\[\]])")  # ]0, 1] as in French
+_REALS = frozenset({"all real numbers", "all reals", "real numbers", "all real numbers x"})
+_HOURS = {"noon": (12, "pm"), "12 noon": (12, "pm"), "midnight": (0, "am")}
 _EMPTY = frozenset(
     {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
 )
@@ -148,12 +158,14 @@ def _join_thousands(text: str) -> str:
     return "".join([*pieces, text[start:]])
 
 
-def _special(text: str, depth: int) -> Form | None:
+def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each kind
     match = _TIME.fullmatch(text)
     if match and (match[4] or match[2]) and int(match[1]) < 24 and int(match[2] or 0) < 60:
         half = match[4].lower().replace(".", "").replace(" ", "")
         hour = int(match[1]) % 12 + 12 * (half == "pm") if half else int(match[1])
         return Time(hour * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
+    if (compound := read_compound(text)) is not None:
+        return compound
     match = _BASED.fullmatch(text)
     if match:
         name = match[2]
@@ -165,9 +177,13 @@ def _special(text: str, depth: int) -> Form | None:
             forms = tuple(read(part, depth=depth + 1) for part in parts)
             if all(isinstance(form, Scalar) for form in forms):
                 return Ratio(forms)
-    if text in ("∅", "⦃⦄", "⦃ ⦄") or text.strip('"').lower() in _EMPTY:
+    word = text.strip('"').lower()
+    if text in ("∅", "⦃⦄", "⦃ ⦄") or word in _EMPTY:
         return Group("set", ())
-    return Group("()", (INFINITE_LOW, INFINITE)) if text == "ℝ" else None
+    if word in _HOURS:
+        return Time(_HOURS[word][0] * 3600, _HOURS[word][1])
+    is_line = text == "ℝ" or word in _REALS
+    return Group("()", (INFINITE_LOW, INFINITE)) if is_line else None
 
 
 def _sequence(text: str, depth: int) -> Form | None:
@@ -224,6 +240,9 @@ def _relation(text: str, depth: int) -> Form | None:
 
 
 def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each bracket
+    if match := _INTERVAL.fullmatch(text) if text[0] == "]" or text[-1] == "[" else None:
+        kind = "[("[match[1] == "]"] + "])"[match[4] == "["]
+        return Group(kind, tuple(read(match[n], depth=depth + 1) for n in (2, 3)))
     if text[0] not in _OPENERS or not _closes_at_end(text):
         return None
     inside = text[1:-1].strip()

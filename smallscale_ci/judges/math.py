@@ -15,6 +15,10 @@ from smallscale_ci.judges.quantity import Opaque, Scalar
 from smallscale_ci.records import Outcome, Problem
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|p?mod|det)(?![a-zA-Z])")
+# 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
+_ABROAD = re.compile(r"([-+]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)")
+_LABELLED = re.compile(r'"?\s*\(\s*([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
+_LABEL = re.compile(r'"?\(?([A-H])\)?"?\.?')
 LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
 
 
@@ -69,8 +73,10 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
     answer_form = read(answer_text)
     if equal(gold_form, answer_form, deep=deep):
         return Decision(True, f"same {_kind(gold_form)}")
-    if "," in answer_text and _with_other_commas(gold, gold_form, answer_text, deep=deep):
+    if _with_other_commas(gold, gold_form, answer_text, deep=deep):
         return Decision(True, "same, commas read another way")
+    if _as_choices(gold_text, gold_form, answer_text, answer_form, deep=deep):
+        return Decision(True, "same choice")
     if squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
         return Decision(True, "same normal form up to case")
     if isinstance(gold_form, Opaque) or isinstance(answer_form, Opaque):
@@ -87,9 +93,35 @@ def _gold(gold: str, thousands: bool) -> tuple[str, Form]:
 def _with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
     """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
     if "," in gold:
-        return equal(_gold(gold, False)[1], read(answer, thousands=False), deep=deep)
-    if isinstance(gold_form, Scalar) and gold_form.decimal and answer.count(",") == 1:
-        return equal(gold_form, read(answer.replace(",", ".")), deep=deep)
+        return "," in answer and equal(
+            _gold(gold, False)[1], read(answer, thousands=False), deep=deep
+        )
+    match = _ABROAD.fullmatch(answer)
+    if match is None or not isinstance(gold_form, Scalar):
+        return False
+    sign, whole, part, rest = match.groups()
+    groups = re.split("[.']", whole)
+    if part is None and "'" not in whole and len(groups) < 3:
+        return False
+    if len(groups) == 1 and gold_form.decimal is None:  # 5,0 may be two numbers
+        return False
+    if len(groups) == 1 and len(part) == 3 and len(whole) < 4 and whole != "0":
+        return gold == f"{whole}.{part}"  # else 1,200 is a thousand
+    number = f"{sign}{''.join(groups)}.{part or 0}{rest}"
+    return equal(gold_form, read(number), deep=deep)
+
+
+def _as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, deep: bool) -> bool:
+    """``(D) 12`` stands for ``D`` and for ``12``, whichever side it is on."""
+    left, right = _LABELLED.fullmatch(gold), _LABELLED.fullmatch(answer)
+    if left and right:
+        return left[1] == right[1]
+    if left:
+        label = _LABEL.fullmatch(answer)
+        return label[1] == left[1] if label else equal(read(left[2]), answer_form, deep=deep)
+    if right:
+        label = _LABEL.fullmatch(gold)
+        return label[1] == right[1] if label else equal(gold_form, read(right[2]), deep=deep)
     return False
 
 

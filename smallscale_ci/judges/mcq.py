@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from smallscale_ci.judges.extract import answer_part, candidates
@@ -18,6 +19,7 @@ _NOISE = re.compile(r"\\[ ,;!]|[$*{}`\"“”]|\\[()\[\]]")
 _LEAD = re.compile(
     r"^(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is\s*)?:?\s*", re.IGNORECASE
 )
+_INSTEAD = re.compile(r",? (?:and )?not \W?[A-Z]\W{0,2}$")
 _LONE = re.compile(r"[(\[]?\s*([A-Za-z]|\d{1,2})\s*[)\]]?\s*[.:,]?")
 _LABELLED = re.compile(
     r"(?:[(\[]\s*([A-Z]|\d{1,2})\s*[)\]]|([A-Z]|\d{1,2})\s*(?:[).:]|\s[-–—]))\s*\S"
@@ -124,8 +126,9 @@ def _found(answer: str, rules: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def _plain(text: str) -> str:
     """``text`` without LaTeX wrappers, emphasis and a leading "option"."""
-    text = _NOISE.sub("", _WRAPPER.sub("", text[:_LONGEST])).strip()
-    return _LEAD.sub("", text).strip()
+    text = unicodedata.normalize("NFKC", text[:_LONGEST])  # Ｂ
+    text = _NOISE.sub("", _WRAPPER.sub("", text)).strip().strip("'‘’")
+    return _INSTEAD.sub("", _LEAD.sub("", text)).strip()
 
 
 def _choice(text: str, options: Options) -> tuple[int | None, str]:
@@ -152,6 +155,7 @@ def _choice(text: str, options: Options) -> tuple[int | None, str]:
 def _by_leading_label(plain: str, options: Options) -> tuple[int | None, str]:
     """``C planetary days …``: a label with no mark after it counts before its own text only."""
     label, _, rest = plain.partition(" ")
+    label = label.rstrip(",")
     index = options.index(label) if label.isupper() or label.isdigit() else None
     if index is not None and _by_text(rest, options) == index:
         return index, "by its label and text"

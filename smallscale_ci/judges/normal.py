@@ -79,8 +79,15 @@ _LARGE_WORD = re.compile(
 )
 _SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
+_TEXT_POWER = re.compile(r"(\\(?:text|mathrm|textrm)\s*\{[^{}]{0,100})\^\s*\{(-?\d)\}")
+_BRACED_COLON = re.compile(r"(?<=\d)\{([:;])\}(?=\d)")
+_BASED_BAR = re.compile(r"\\overline\s*\{([0-9A-F]{1,200})\}(?=\s*_)")
+_LEAD = re.compile(
+    r'^"?(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*"?\s*(?=[^\s"])', re.IGNORECASE
+)
+_EMPHASIS = re.compile(r"^\s*\*\*(.+)\*\*\s*$", re.DOTALL)
 _DOLLAR = re.compile(r"(?<!\\)\$")
-_ENDS = re.compile(r"^[\s*=:,;≈]+|[\s*,;:.!]+$")
+_ENDS = re.compile(r"^[\s*=:,;≈`]+|[\s*,;:.!`⏎]+$")
 _SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 _OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}")
 _QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
@@ -88,20 +95,22 @@ _QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
 
 def clean(text: str) -> str:
     """``text`` in the one spelling described above."""
-    text = _unicode(text)
+    text = _EMPHASIS.sub(r"\1", _unicode(text))
+    while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
+        text = shorter
     text = _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text))
     text = _MATRIX.sub(_matrix_mark, text)
     text = _TEXT.sub(_quote, _dollars(text))
     text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
     text = _THIN_GROUP.sub("", text)
-    text = _LATEX_COMMA.sub(".", text)
+    text = _BRACED_COLON.sub(r"\1", _LATEX_COMMA.sub(".", text))
     text = _PRESENTATION.sub(" ", text)
     text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace(r"\%", "%").replace(r"\|", "|")
     text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
     text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
     text = _REALS.sub("ℝ", text)
     text = _DEGREES.sub("°", text)
-    text = _REPEATING.sub(_repeating, text)
+    text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
     text = _SPACE_COMMAND.sub(" ", text)
     text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
     text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥").replace("!=", "≠")
@@ -110,7 +119,7 @@ def clean(text: str) -> str:
     text = _MIXED_FRACTION.sub(_mixed, text)
     text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
     text = _LARGE_WORD.sub(_large, text)
-    return _trim(re.sub(r"\s+", " ", text))
+    return _trim(_LEAD.sub("", _trim(re.sub(r"\s+", " ", text))))
 
 
 def squeeze(text: str) -> str:

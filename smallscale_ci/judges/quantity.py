@@ -11,16 +11,19 @@ from smallscale_ci.judges.units import CURRENCIES, Unit, is_unit_word, read_unit
 
 _QUOTED_END = re.compile(r'\s*"([^"]*)"\s*((?:\^\s*\{?\s*-?\d\s*\}?)?)$')
 _UNIT_END = re.compile(
-    r"(?<=[\d)}\s.⟫])\s*((?:[a-zA-Zμ]+\.?(?:\s?\^\s?\{?-?\d\}?)?(?:\s*[/*]\s*|\s+(?!$)|$)){1,8})$"
+    r"(?<=[\d)}\s.⟫°])\s*((?:[€£¥₹¢]|[a-zA-Zμ]+\.?(?:\s?\^\s?\{?-?\d\}?)?(?:\s*[/*]\s*|\s+(?!$)|$)){1,8})$"
 )
 _CURRENCY = re.compile(
-    rf"^([-+]?)\s*(?:\\\$|[{CURRENCIES}]|(?:USD|EUR|GBP|Rs\.?|US)(?=[\s\d\\$]))+\s*"
+    rf"^([-+]?)\s*(?:\\\$|[{CURRENCIES}]|\"?(?:USD|EUR|GBP|Rs\.?|US)\"?(?=[\s\d\\$]))+\s*"
 )
 _DECIMAL = re.compile(
     r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
 )
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
 _FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
+_COMPOUND = re.compile(
+    r'(\d{1,20}(?:\.\d{1,20})?)\s*"?\s*([a-zA-Z]{1,12})\.?\s*"?[\s,]*("?and"?\s*)?'
+)
 _WORD = re.compile(r"[^\W_]+")
 _ARTICLES = frozenset({"a", "an", "the", "is"})
 NUMBER_WORDS = (
@@ -88,6 +91,26 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     return Scalar(body, node, _decimal(body), unit, percent, degrees)
 
 
+def read_compound(text: str) -> Scalar | None:
+    """``2 hours 30 minutes``, ``12 dollars and 50 cents``: the sum, in its smallest unit."""
+    total, at = Fraction(0), 0
+    units: list[Unit] = []
+    while at < len(text):
+        match = _COMPOUND.match(text, at)
+        unit = read_unit(match[2]) if match else None
+        if match is None or unit is None or len(units) == 4:
+            return None
+        if units and (unit.dimensions != units[-1].dimensions or unit.size >= units[-1].size):
+            return None
+        total += Fraction(match[1]) * unit.size
+        units.append(unit)
+        at = match.end()
+    if len(units) < 2:
+        return None
+    value = total / units[-1].size
+    return Scalar(str(value), ("number", value), None, units[-1])
+
+
 def _words(text: str) -> Words | Opaque:
     words = tuple(word for word in _WORD.findall(text.lower()) if word not in _ARTICLES)
     plain = not re.search(r"[\\^=+*/<>]", text)
@@ -98,7 +121,7 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
     """Body, known unit, and whether the unit is degrees. Unknown words behind a number go, too."""
     body, unit_text = text, ""
     if match := _CURRENCY.match(body):
-        unit_text = match[0].strip(" +-\\").split("\\")[-1][:3].rstrip(".")
+        unit_text = match[0].strip(' +-\\"').split("\\")[-1][:3].rstrip(".")
         body = match[1] + body[match.end() :]
     quoted = _QUOTED_END.search(body)
     if quoted and body[: quoted.start()].strip():
@@ -117,9 +140,10 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
 
 def _are_units(text: str, body: str) -> bool:
     """Words behind a value: a unit, or after a plain number any words (apples)."""
-    words = re.findall(r"[a-zA-Zμ]+", text)
+    words = re.findall(r"[a-zA-Zμ]+|[€£¥₹¢]", text)
     if all(is_unit_word(word) or word in ("per", "square", "sq", "cubic") for word in words):
-        return body.endswith((" ", '"')) or len(words) > 1 or len(words[0]) > 1
+        alone = len(words) == 1 and len(words[0]) == 1 and words[0].isalpha()
+        return body.endswith((" ", '"', "°")) or not alone
     body = body.rstrip()
     plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
     return (

@@ -18,7 +18,7 @@ from smallscale_ci.judges.forms import (
 from smallscale_ci.judges.normal import squeeze
 from smallscale_ci.judges.quantity import Opaque, Scalar, Words
 
-_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\w{1,10}\}?)?(?:\([^()=]{1,20}\))?")
+_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\w{1,10}\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?")
 _FLIP = str.maketrans("<>≤≥", "><≥≤")
 
 
@@ -41,10 +41,14 @@ def value_of(form: Form) -> Form:
     return first if lone and len(form.sides) == 2 and name_of(form) is None else last
 
 
-def conditions(form: Form) -> Form | None:  # noqa: PLR0911 - one for each shape
+def conditions(form: Form) -> Form | None:
     """The set of real numbers that ``x ∈ …`` or inequalities in one unknown describe."""
-    if not isinstance(form, Relation):
-        return None
+    if isinstance(form, Group):
+        return _between(form)
+    return _described(form) if isinstance(form, Relation) else None
+
+
+def _described(form: Relation) -> Form | None:  # noqa: PLR0911 - one for each shape
     if form.operators == "∈":
         return form.sides[1]
     sides, operators = form.sides, form.operators
@@ -69,6 +73,24 @@ def conditions(form: Form) -> Form | None:  # noqa: PLR0911 - one for each shape
             kind = "[("[operators[0] == "<"] + "])"[operators[1] == "<"]
             return Group(kind, (sides[0], sides[2]))
     return None
+
+
+def _between(form: Group) -> Group | None:
+    """The interval of ``x > a and x < b``."""
+    pair = form.items
+    if form.kind != "list" or len(pair) != 2 or not all(isinstance(i, Relation) for i in pair):
+        return None
+    if pair[0].texts[0] != pair[1].texts[0]:  # type: ignore[union-attr]
+        return None
+    rays = [conditions(item) for item in pair]
+    if not all(isinstance(ray, Group) and len(ray.items) == 2 for ray in rays):
+        return None
+    above = [ray for ray in rays if ray.items[1] is INFINITE]  # type: ignore[union-attr]
+    below = [ray for ray in rays if ray.items[0] is INFINITE_LOW]  # type: ignore[union-attr]
+    if len(above) != 1 or len(below) != 1:
+        return None
+    kind = above[0].kind[0] + below[0].kind[1]  # type: ignore[union-attr]
+    return Group(kind, (above[0].items[0], below[0].items[1]))  # type: ignore[union-attr]
 
 
 def punctured(form: Difference) -> Union | None:

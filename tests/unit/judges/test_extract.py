@@ -70,6 +70,9 @@ def test_boxed(text: str, expected: str | None) -> None:
         ("The answer is actually 16.", "16"),
         ("The answer is indeed simply 7.", "7"),
         ("the answer is now known", "known"),
+        ("The correct option is B.", "B"),
+        ("the best choice: 7", "7"),
+        ("the option is yours", None),
     ],
 )
 def test_stated(text: str, expected: str | None) -> None:
@@ -113,6 +116,7 @@ def test_special_tokens_are_no_part_of_an_answer() -> None:
         "{" * 100_000 + "\\boxed{1}",
         "the answer is " * 10_000,
         "answer" * 20_000,
+        "the correct option " * 10_000,
         "1," * 50_000,
         "<think>" * 20_000,
         " " * 100_000,

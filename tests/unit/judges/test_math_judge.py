@@ -39,8 +39,15 @@ def test_the_corpus_is_judged_as_people_judge_it() -> None:
         if decide(pair["gold"], pair["answer"]).same != pair["equal"]
     ]
     assert misses == [
-        ("\\$12.50", "12 dollars and 50 cents", True),  # two units in one quantity
-        ("\\text{(A) } 5", "A", True),  # a choice and its text: task of the mcq judge
+        ("£3", "3 pounds", True),  # pounds are read as weight
+        ("[0,1]\\cup[1,2]", "[0,2]", True),
+        ("4", "4 PM", True),
+        ("5\\text{ apples}", "5\\text{ oranges}", False),  # words that are no unit are left out
+        ("\\text{(B)}", "b", True),  # b may be an unknown
+        ("\\text{June 20}", "20 June", True),
+        ("\\log_{10}2", "\\log 2", True),  # log is the natural one
+        ("ab", "ba", True),  # words before products
+        ("x=1.5", "x=1,5", True),
     ]
 
 

@@ -47,6 +47,12 @@ def rule(text: str, gold: str = "C", question: str = QUESTION, spec: JudgeSpec =
         "<think>\\boxed{A}</think> so \\boxed{C}",
         "\\boxed{A} no, \\boxed{C}",
         "the answer is planetary days will become shorter.",
+        "The correct option is C",
+        "So the best choice here is (C).",
+        "The answer is C, not A.",
+        r"\boxed{Ｃ}",
+        r"\boxed{'C'}",
+        r"\boxed{C, planetary days will become shorter}",
     ],
 )
 def test_correct(text: str) -> None:
@@ -67,6 +73,9 @@ def test_correct(text: str) -> None:
         ("The answer is A planet.", Outcome.UNPARSED),
         ("<think> so \\boxed{C}", Outcome.UNPARSED),
         (r"\boxed{days}", Outcome.UNPARSED),
+        (r"\boxed{not C}", Outcome.UNPARSED),
+        ("The answer is not C.", Outcome.UNPARSED),
+        ("Option C is the right choice of many.", Outcome.UNPARSED),
     ],
 )
 def test_not_correct(text: str, expected: Outcome) -> None:
