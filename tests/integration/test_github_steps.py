@@ -76,18 +76,53 @@ def test_the_gate_step_sets_outputs_and_fails_like_the_verdict(
     assert (tmp_path / outputs["report"]).is_file()
 
 
-def test_a_hostile_model_name_is_only_a_name(tmp_path: Path, checkout: Path) -> None:
+@pytest.mark.parametrize(
+    ("action", "step"), [("gate", "Evaluate"), ("candidate", "Make the candidate")]
+)
+def test_a_hostile_model_name_is_only_a_name(
+    tmp_path: Path, checkout: Path, action: str, step: str
+) -> None:
     found, outputs = bash(
-        script(".github/actions/gate/action.yml", "Evaluate"),
+        script(f".github/actions/{action}/action.yml", step),
         tmp_path,
         GITHUB_ACTION_PATH=str(checkout),
+        GITHUB_RUN_ID="7",
         RUNNER_TOOL_CACHE=str(tmp_path),
         MODEL='--help"; touch owned; $(touch owned)\nverdict=PASS',
+        FOLDER="",
+        DEADLINE="5",
         SMALLSCALE_PROFILE="replay",
     )
     assert found != 0
+    assert outputs["exit-code"] == str(found)
     assert "verdict" not in outputs
     assert not (tmp_path / "owned").exists()
+    if action == "candidate":
+        assert outputs["folder"] == f"{tmp_path}/smallscale/candidates/7"
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_pins_are_handed_on_when_they_changed(tmp_path: Path, changed: bool) -> None:
+    """The step's own logic: a stand-in for the command, whose own tests are elsewhere."""
+    lock = tmp_path / "docker" / "images.lock.yaml"
+    lock.parent.mkdir()
+    lock.write_text("before")
+    for command in (["init", "-q"], ["add", "-A"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    command = tmp_path / ".venv" / "bin" / "smallscale"
+    command.parent.mkdir(parents=True)
+    written = f"echo after > {lock}" if changed else "true"
+    command.write_text(f"#!/bin/sh\necho 'vllm (x:1)'\n{written}\n")
+    command.chmod(0o755)
+    summary = tmp_path / "summary.md"
+    text = script(".github/workflows/pins.yml", "Resolve")
+    code, outputs = bash(text, tmp_path, GITHUB_STEP_SUMMARY=str(summary))
+    assert code == 0
+    assert outputs == ({"changed": "true"} if changed else {})
+    assert "vllm (x:1)" in summary.read_text()
+    if changed:
+        assert (tmp_path / "pins" / "images.lock.yaml").read_text() == "after\n"
+        assert (tmp_path / "pins" / "changes.txt").read_text() == "vllm (x:1)\n"
 
 
 @pytest.mark.parametrize(

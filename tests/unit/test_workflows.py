@@ -38,7 +38,7 @@ def test_a_workflow_has_least_rights(path):
     assert "workflow_run" not in value["on"]
     assert value["concurrency"]["group"]
     for job in value["jobs"].values():
-        assert job["timeout-minutes"] <= 360
+        assert job["timeout-minutes"] <= (1440 if path.stem == "candidate" else 360)
         written = {key for key, right in job["permissions"].items() if right == "write"}
         assert written <= {"pull-requests", "contents"}
         if written:
@@ -71,18 +71,26 @@ def test_forks_never_reach_the_gpu_runner():
     assert "labels.*.name, 'eval'" in condition
     assert "github.event_name != 'pull_request_target'" in condition
     assert jobs["eval"]["permissions"] == {"contents": "read"}
+    job = read(ROOT / ".github/workflows/candidate.yml")["jobs"]["candidate"]
+    assert "head.repo.full_name == github.repository" in " ".join(job["if"].split())
 
 
-def test_the_gate_ends_before_its_job_does():
-    job = read(ROOT / ".github/workflows/eval.yml")["jobs"]["eval"]
-    gate = next(step for step in job["steps"] if step.get("id") == "gate")
+@pytest.mark.parametrize(("workflow", "step"), [("eval", "gate"), ("candidate", "candidate")])
+def test_what_runs_ends_before_its_job_does(workflow, step):
+    job = read(ROOT / f".github/workflows/{workflow}.yml")["jobs"][workflow]
+    (gate,) = (one for one in job["steps"] if one.get("id") == step)
     assert float(gate["with"]["deadline"]) < job["timeout-minutes"]
+
+
+def test_a_report_is_kept_whatever_happened():
+    job = read(ROOT / ".github/workflows/eval.yml")["jobs"]["eval"]
     always = [step["name"] for step in job["steps"] if step.get("if") == "always()"]
     assert always == ["Keep the run", "Clean up"]
 
 
-def test_containers_of_a_cancelled_job_are_removed():
-    last = steps(ROOT / ".github/actions/gate/action.yml")[-1]
+@pytest.mark.parametrize("action", ["gate", "candidate"])
+def test_containers_of_a_cancelled_job_are_removed(action):
+    last = steps(ROOT / f".github/actions/{action}/action.yml")[-1]
     assert last["if"] == "always()"
     assert "doctor --clean" in last["run"]
 
@@ -95,19 +103,31 @@ def test_the_pins_are_proposed_only_when_they_changed():
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
 
 
-def test_no_step_that_runs_a_model_sees_a_token():
-    for step in steps(ROOT / ".github/actions/gate/action.yml"):
+@pytest.mark.parametrize("action", ["gate", "candidate"])
+def test_no_step_that_runs_a_model_sees_a_token(action):
+    for step in steps(ROOT / f".github/actions/{action}/action.yml"):
         assert not [key for key in step.get("env", {}) if "TOKEN" in key]
-    assert "secrets" not in (ROOT / ".github/workflows/eval.yml").read_text()
+    for workflow in ("eval", "candidate"):
+        assert "secrets" not in (ROOT / f".github/workflows/{workflow}.yml").read_text()
 
 
-def test_the_gate_action_passes_options_that_eval_has():
+@pytest.mark.parametrize(("action", "name"), [("gate", "eval"), ("candidate", "candidate")])
+def test_an_action_passes_options_that_its_command_has(action, name):
     from typer.main import get_command
 
     from smallscale_ci.cli.main import app
 
-    command = get_command(app).commands["eval"]
+    command = get_command(app).commands[name]
     known = {option.envvar for option in command.params if option.envvar}
-    (gate,) = (step for step in steps(ACTIONS[1]) if step.get("id") == "gate")
-    used = {key for key in gate["env"] if key.startswith("SMALLSCALE_")}
-    assert used <= known
+    (step,) = (one for one in steps(ROOT / f".github/actions/{action}/action.yml") if one.get("id"))
+    exported = re.findall(r"export (SMALLSCALE_\w+)=", step["run"])
+    used = {key for key in step["env"] if key.startswith("SMALLSCALE_")} | set(exported)
+    assert used - {"SMALLSCALE_ENVIRONMENTS"} <= known
+
+
+@pytest.mark.parametrize(("workflow", "action"), [("eval", "gate"), ("candidate", "candidate")])
+def test_a_workflow_passes_inputs_that_its_action_has(workflow, action):
+    job = read(ROOT / f".github/workflows/{workflow}.yml")["jobs"][workflow]
+    (step,) = (one for one in job["steps"] if one.get("id") == action)
+    assert step["uses"] == f"$/.github/actions/{action}"
+    assert set(step["with"]) <= set(read(ROOT / f".github/actions/{action}/action.yml")["inputs"])
