@@ -23,6 +23,7 @@ _FILES = {
     "configs/gates/ci.yaml": "gate.yaml",
     "baselines/README.md": "baselines.md",
 }
+_COMMIT = 40  # letters of a commit's name
 _DEEP = 3  # folders down to which a checkpoint is looked for
 _SKIPPED = {"node_modules", "runs"}
 
@@ -62,7 +63,10 @@ def find_out(folder: Path, package: Path) -> Facts:
     head = _git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
     # With a detached HEAD, and without a remote, there is only the custom to go by.
     branch = head.removeprefix("origin/") or _git(folder, "symbolic-ref", "--short", "HEAD")
-    source = _github_name(_git(package, "remote", "get-url", "origin"))
+    top = _git(package, "rev-parse", "--show-toplevel")
+    # Installed into an environment of some repository, that repository is not where it is from.
+    is_checkout = bool(top) and Path(top).resolve() == package.resolve()
+    source = _github_name(_git(package, "remote", "get-url", "origin")) if is_checkout else ""
     return Facts(
         branch=branch or "main",
         model=_checkpoint(folder) or "smollm2",
@@ -70,7 +74,7 @@ def find_out(folder: Path, package: Path) -> Facts:
         profile=profiles[0] if profiles else "vllm",
         gate=gates[0] if gates and "ci" not in gates else "ci",
         repository=source or _UNKNOWN,
-        ref=(_git(package, "rev-parse", "HEAD") if source else "") or "v1",
+        ref=(_git(package, "rev-parse", "HEAD") if is_checkout else "") or "v1",
     )
 
 
@@ -109,9 +113,10 @@ def _advice(folder: Path, facts: Facts) -> list[str]:
     if not _git(folder, "rev-parse", "--git-dir"):
         advice.append(f"{folder} is in no git repository yet: git init")
     if facts.repository == _UNKNOWN:
+        commit = "" if len(facts.ref) == _COMMIT else f", and {facts.ref} by a commit of it"
         advice.append(
             "Where smallscale comes from is not known: in .github/workflows/smallscale.yml replace "
-            f"{_UNKNOWN} by its repository and {facts.ref} by a commit."
+            f"{_UNKNOWN} by its repository{commit}."
         )
     ignored = folder / ".gitignore"
     lines = ignored.read_text(encoding="utf-8").split() if ignored.is_file() else []

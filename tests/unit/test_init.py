@@ -61,6 +61,21 @@ def test_the_workflow_is_pinned_and_passes_the_linters(folder, package):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_checkout_without_a_remote_still_pins_its_commit(folder, tmp_path):
+    package = repository(tmp_path / "offline")
+    facts = init.find_out(folder, package)
+    assert (facts.repository, len(facts.ref)) == ("OWNER/smallscale-ci", 40)
+    advice = "\n".join(init.write(folder, facts).advice)
+    assert "replace OWNER/smallscale-ci by its repository." in advice
+
+
+def test_a_smallscale_in_an_environment_is_not_from_the_repository_around_it(package):
+    installed = package / ".venv" / "lib" / "site-packages"
+    installed.mkdir(parents=True)
+    facts = init.find_out(package, installed)
+    assert (facts.repository, facts.ref) == ("OWNER/smallscale-ci", "v1")
+
+
 def test_the_called_workflow_takes_what_is_passed(folder, package):
     init.write(folder, init.find_out(folder, package))
     passed = yaml.safe_load((folder / WORKFLOW).read_text())["jobs"]["eval"]["with"]
