@@ -16,13 +16,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Protocol
 
 import smallscale_ci
 from smallscale_ci import checkpoint, provenance
+from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
+from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
-from smallscale_ci.ids import pretty_json
+from smallscale_ci.ids import pretty_json, run_id
+from smallscale_ci.resolve import Settings
 from smallscale_ci.runfolder import COMPLETE, FAILED, INTERRUPTED, RUNNING, read_json, write_json
 from smallscale_ci.train import checkpoints, follow, llamafactory, plots
 from smallscale_ci.train.failure import failure
@@ -36,6 +40,9 @@ from smallscale_ci.trainplan import (
     MODEL,
     RECIPE,
     TrainPlan,
+    Wanted,
+    plan,
+    runner_for,
     storage_errors,
 )
 
@@ -91,6 +98,29 @@ def train(planned: TrainPlan, watcher: Watcher) -> TrainResult | None:
             with suppress(OSError):
                 session.record(FAILED)
             raise
+
+
+def train_on(
+    recipe: TrainRecipe,
+    parent: Checkpoint,
+    pairs: Path,
+    out: Path,
+    wanted: Wanted,
+    settings: Settings,
+    watcher: Watcher,
+) -> TrainResult | None:
+    """Plan and train; goes on with what ``out`` holds of the same training.
+
+    Raises what ``runner_for``, ``plan`` and ``train`` raise.
+    """
+    name = run_id(datetime.now(UTC), recipe.name, parent.name, token_hex(2))
+    runner = runner_for(recipe, wanted, settings, run_id=name, say=watcher.say)
+    watcher.say("asking LLaMA-Factory about the recipe and the pairs")
+    resume = (out / MANIFEST).is_file()
+    planned = plan(
+        recipe, parent, pairs, out, runner, torchrun_options=wanted.torchrun, resume=resume
+    )
+    return train(planned, watcher)
 
 
 class _Session:

@@ -75,11 +75,13 @@ class TrainRecipe(NamedConfig):
             raise ValueError(
                 f"batch_size {self.batch_size} is no multiple of micro_batch {self.micro_batch}"
             )
-        if "lora" in self.model_fields_set and self.tuning != "lora":
+        # A recipe that is written back holds every default: only another value is a contradiction.
+        fields = type(self).model_fields
+        if self.lora != LoraConfig() and self.tuning != "lora":
             raise ValueError("lora is given, but tuning is full; say tuning: lora")
-        if "gamma" in self.model_fields_set and self.objective != "simpo":
+        if self.gamma != fields["gamma"].default and self.objective != "simpo":
             raise ValueError("gamma is an option of simpo alone")
-        if "beta" in self.model_fields_set and self.objective in {"simper", "sft"}:
+        if self.beta != fields["beta"].default and self.objective in {"simper", "sft"}:
             raise ValueError(f"{self.objective} has no beta")
         if self.offload and self.deepspeed == "none":
             raise ValueError("offload is DeepSpeed's, and deepspeed is none")

@@ -10,7 +10,8 @@ from smallscale_ci.train.checkpoints import newest_whole
 from smallscale_ci.train.launch import Printed
 from smallscale_ci.train.llamafactory import CHECKPOINTS
 
-_SIGNAL = re.compile(r"Signal (\d+) \((SIG[A-Z]+)\)|exitcode\s*:\s*-(\d+)")
+_SIGNAL = re.compile(r"Signal (\d+) \((SIG[A-Z]+)\)")
+_SIGTERM = "15"  # what torchrun itself ends the other ranks with
 _LESS = (
     "It takes less with a smaller micro_batch or cutoff_len, gradient_checkpointing, more ranks "
     "with deepspeed: zero3, offload: true, or tuning: lora."
@@ -23,6 +24,7 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
     kept = f"{last.name} is whole" if last else "no checkpoint had been saved"
     go_on = f"Go on with: smallscale train --resume {out}"
     told = printed.failure or {"kind": "", "message": ""}
+    killed = [found for found in _SIGNAL.findall(printed.text()) if found[0] != _SIGTERM]
     message = told["message"].partition(": ")[2] or told["message"]
     match told["kind"]:
         case "not-finite":
@@ -38,12 +40,11 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
                 f"a file could not be written to {out}: {message}. {kept}.",
                 f"Make room (an optimiser's state is large). {go_on}",
             )
-        case "other":
+        case "other" if not killed:  # else it is what the death of that rank did to this one
             return EngineError(f"training failed: {message}; {kept}.", go_on, printed.tail())
-    found = _SIGNAL.findall(printed.text())
-    if found:
-        number, name, code_of = found[-1]
-        what = f"signal {number or code_of}{f', {name}' if name else ''}"
+    if killed:
+        number, name = killed[0]
         hint = f"Look who killed it: the system does where memory runs out. {go_on}"
-        return EngineError(f"a rank was killed ({what}); {kept}.", hint, printed.tail())
+        what = f"a rank was killed (signal {number}, {name}); {kept}."
+        return EngineError(what, hint, printed.tail())
     return EngineError(f"training ended with code {code}; {kept}.", go_on, printed.tail())

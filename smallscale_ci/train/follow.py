@@ -72,15 +72,18 @@ class Follower:
 
 
 def parse(line: str) -> Point | None:
-    """The point of a line; ``None`` for lines of other kinds (evaluation, end) or damaged ones."""
+    """The point of a line; ``None`` for lines without a loss, and for damaged ones."""
     try:
         value = json.loads(line)
         if not isinstance(value, dict) or "loss" not in value:
             return None
+        loss = _number(value["loss"])
+        if loss is None:  # training ends there, and says so itself
+            return None
         return Point(
             step=int(value["current_steps"]),
             total=int(value["total_steps"]),
-            loss=float(value["loss"]),
+            loss=loss,
             accuracy=_number(value.get("accuracy")),
             margin=_number(value.get("margin")),
             tokens=int(value.get("total_tokens") or 0),

@@ -54,7 +54,7 @@ class Answer:
             found = self.difference
             raise UsageError(
                 f"the template '{recipe.template}' gives other tokens than the checkpoint's chat "
-                f"template: the {found['what']} differs from token {found['at']} on, "
+                f"template: they differ from token {found['at']} on, "
                 f"{found['training']!r} instead of {found['checkpoint']!r}.",
                 "Leave `template` out of the recipe: the checkpoint's own is used then.",
             )

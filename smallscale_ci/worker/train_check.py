@@ -147,19 +147,16 @@ def _compare(
     """
     from . import train_template
 
-    expected = train_template.rendered(tokenizer, talk)
-    for what, ours, theirs in (
-        ("prompt", expected, prompt),
-        ("answer", (said := train_template.answer(tokenizer, answer)), reply[: len(said)]),
-    ):
-        if ours != theirs:
-            pairs = zip(ours, theirs, strict=False)
-            short = min(len(ours), len(theirs))
-            at = next((i for i, (one, other) in enumerate(pairs) if one != other), short)
-            return {
-                "what": what,
-                "at": at,
-                "checkpoint": tokenizer.decode(ours[max(0, at - 3) :])[:_SHOWN],
-                "training": tokenizer.decode(theirs[max(0, at - 3) :])[:_SHOWN],
-            }
-    return {}
+    asked = train_template.rendered(tokenizer, talk)
+    ours = [*asked, *train_template.answer(tokenizer, asked, answer)]
+    theirs = [*prompt, *reply][: len(ours)]
+    if ours == theirs:
+        return {}
+    pairs = zip(ours, theirs, strict=False)
+    short = min(len(ours), len(theirs))
+    at = next((place for place, (one, other) in enumerate(pairs) if one != other), short)
+    return {
+        "at": at,
+        "checkpoint": tokenizer.decode(ours[max(0, at - 3) :])[:_SHOWN],
+        "training": tokenizer.decode(theirs[max(0, at - 3) :])[:_SHOWN],
+    }

@@ -7,10 +7,13 @@ template itself, and the answer is its text and the token that ends a turn.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from llamafactory.data import template as upstream
 
+OPENS_THINKING = re.compile(r"(<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>)(\s*)$")
+_TAIL = 32  # tokens: more than any such mark and the white space after it
 _MARK = "smallscale"  # an answer that no template changes
 
 
@@ -24,7 +27,7 @@ class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
         shown = [{"role": "system", "content": system}] if system else []
         shown += [{"role": one["role"], "content": one["content"]} for one in messages]
         prompt = rendered(tokenizer, shown[:-1])
-        return prompt, answer(tokenizer, shown[-1]["content"])
+        return prompt, answer(tokenizer, prompt, shown[-1]["content"])
 
     def encode_multiturn(
         self,
@@ -40,13 +43,12 @@ class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
 
 def install() -> None:
     """Have LLaMA-Factory use the checkpoint's template where none is named."""
-    guess = upstream.parse_template
 
     def own(tokenizer: Any) -> CheckpointTemplate:
-        # The guess's other fields are not used for text, but the class wants them.
-        plain = upstream.TEMPLATES["empty"] if not tokenizer.chat_template else guess(tokenizer)
-        fields = {name: getattr(plain, name) for name in plain.__dataclass_fields__}
-        return CheckpointTemplate(**{**fields, "default_system": "", "stop_words": []})
+        # The class wants fields that it does not use here; this end of turn is our own.
+        empty = upstream.TEMPLATES["empty"]
+        fields = {name: getattr(empty, name) for name in empty.__dataclass_fields__}
+        return CheckpointTemplate(**{**fields, "efficient_eos": False})
 
     upstream.parse_template = own
 
@@ -59,8 +61,17 @@ def rendered(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
     return [int(token) for token in ids]
 
 
-def answer(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of an answer, with the one that ends it."""
+def answer(tokenizer: Any, prompt: list[int], text: str) -> list[int]:
+    """Token ids of an answer to ``prompt``, with the one that ends it.
+
+    Pairs hold whole answers. Where the prompt ends with the mark that opens a block of thinking,
+    the answer's own mark is left out: the engine did not generate it.
+    """
+    opened = OPENS_THINKING.search(tokenizer.decode(prompt[-_TAIL:]))
+    if opened:
+        mark, space = opened[1], opened[2]
+        if text.lstrip().startswith(mark):
+            text = text.lstrip().removeprefix(mark).removeprefix(space)
     return [*tokenizer.encode(text, add_special_tokens=False), end(tokenizer)]
 
 

@@ -1,0 +1,219 @@
+"""Training on the real LLaMA-Factory and DeepSpeed, on the CPU: no part is stood in for."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import training as shared
+
+from smallscale_ci.config.load import load
+from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.errors import DataError, UsageError
+from smallscale_ci.train import checkpoints, estimate
+from smallscale_ci.train.launch import LocalRunner
+from smallscale_ci.trainplan import plan
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environments() -> None:
+    shared.need_environments()
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Path:
+    return shared.tiny_model()
+
+
+def processes(out: Path) -> list[int]:
+    """The ranks that train into ``out``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        is_rank = "train" in words and "torch.distributed.run" not in words
+        if is_rank and any(str(out) in word for word in words):
+            found.append(int(entry.name))
+    return [pid for pid in found if (Path("/proc") / str(pid) / "cwd").exists()]
+
+
+def ranks(out: Path) -> list[int]:
+    return [pid for pid in processes(out) if b"smallscale\0" not in cmdline(pid)]
+
+
+def cmdline(pid: int) -> bytes:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def wait_for(what, seconds: float = 180.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def begin(folder: Path, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        shared.command(*arguments),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_ranks_with_zero3_lose_one_and_are_resumed(tiny: Path, tmp_path: Path) -> None:
+    pairs = shared.write_pairs(tmp_path / "pairs")
+    recipe = shared.write_recipe(tmp_path, "two", steps=12, micro_batch=1)
+    out = tmp_path / "out"
+    begun = begin(tmp_path, "train", tiny, pairs, "--recipe", recipe, "--ranks", 2, "--out", out)
+    first = out / "checkpoints" / "checkpoint-2"
+    wait_for(lambda: checkpoints.is_whole(first) or begun.poll() is not None)
+    killed = ranks(out)
+    assert len(killed) == 2, begun.communicate()[1]
+    os.kill(killed[1], signal.SIGKILL)
+    _, told = begun.communicate(timeout=120)
+    assert begun.returncode == 3, told
+    assert "a rank was killed" in told
+    assert "signal 9" in told
+    assert f"--resume {out}" in told
+    wait_for(lambda: not ranks(out), 20)
+    assert json.loads((out / "train.json").read_text())["status"] == "failed"
+    settings = (out / "settings" / "llamafactory.yaml").read_text()
+    assert "use_cpu" not in settings
+    assert (
+        json.loads((out / "settings" / "deepspeed.json").read_text())["zero_optimization"]["stage"]
+        == 3
+    )
+
+    # What a checkpoint looks like that was cut off while it was saved.
+    broken = out / "checkpoints" / "checkpoint-11"
+    broken.mkdir()
+    (broken / "model.safetensors").write_bytes(b"half")
+    newest = checkpoints.newest_whole(out / "checkpoints")
+    done = shared.run(tmp_path, "train", "--resume", out, "--ranks", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "checkpoint-11 was cut off" in done.stderr
+    assert f"going on from {newest.name}" in done.stderr
+    result = json.loads(done.stdout)
+    assert result["steps"] == 12
+    assert result["final_loss"] < 0.8 * result["first_loss"]
+    manifest = json.loads((out / "train.json").read_text())
+    assert manifest["status"] == "complete"
+    assert [session["from"] for session in manifest["sessions"]] == ["parent", newest.name]
+    assert manifest["versions"]["deepspeed"] == "0.18.4"
+    assert manifest["parent"]["weights_hash"] != manifest["model"]["weights_hash"]
+    for name in ("tokenizer_hash", "template_hash", "config_hash"):
+        assert manifest["parent"][name] == manifest["model"][name]
+    assert estimate.size(out / "model") == estimate.size(tiny)
+    assert ET.parse(out / "loss.svg").getroot().tag.endswith("svg")
+    again = shared.run(tmp_path, "train", "--resume", out)
+    assert again.returncode == 2
+    assert "is complete" in again.stderr
+
+
+def test_a_loss_that_is_not_finite_ends_it_and_the_last_good_checkpoint_stays(
+    tiny: Path, tmp_path: Path
+) -> None:
+    pairs = shared.write_pairs(tmp_path / "pairs")
+    recipe = shared.write_recipe(
+        tmp_path, "wild", learning_rate=1e30, max_grad_norm=1e30, save_steps=1
+    )
+    done = shared.run(tmp_path, "train", tiny, pairs, "--recipe", recipe, "--out", "out")
+    assert done.returncode == 3, done.stderr
+    assert "finite" in done.stderr or " nan" in done.stderr
+    assert "checkpoint-1 is whole" in done.stderr
+    assert not (tmp_path / "out" / "model").exists()
+    assert checkpoints.newest_whole(tmp_path / "out" / "checkpoints").name == "checkpoint-1"
+
+
+def test_a_file_that_cannot_be_written_leaves_the_earlier_checkpoint_whole(
+    tiny: Path, tmp_path: Path
+) -> None:
+    pairs = shared.write_pairs(tmp_path / "pairs")
+    recipe = shared.write_recipe(tmp_path, "full", steps=60)
+    out = tmp_path / "out"
+    begun = begin(tmp_path, "train", tiny, pairs, "--recipe", recipe, "--out", out)
+    folder = out / "checkpoints"
+    wait_for(lambda: checkpoints.newest_whole(folder) or begun.poll() is not None)
+    for pid in ranks(out):  # no file may grow beyond 1 MB from here on: as if the disk were full
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    _, told = begun.communicate(timeout=180)
+    assert begun.returncode == 3, told
+    assert "Make room" in told
+    assert "is whole" in told
+    newest = checkpoints.newest_whole(folder)
+    assert newest is not None
+    assert f"{newest.name} is whole" in told
+
+
+def test_adapters_are_merged_and_shortest_answers_are_learnt(tiny: Path, tmp_path: Path) -> None:
+    pairs = shared.write_pairs(tmp_path / "pairs")
+    recipe = shared.write_recipe(
+        tmp_path, "adapters", objective="sft", tuning="lora", lora={"rank": 4, "alpha": 8}
+    )
+    done = shared.run(tmp_path, "train", tiny, pairs, "--recipe", recipe, "--out", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["final_loss"] < result["first_loss"]
+    model = tmp_path / "out" / "model"
+    assert estimate.size(model) == estimate.size(tiny)
+    assert (model / "model.safetensors").read_bytes() != (tiny / "model.safetensors").read_bytes()
+    assert not (model / "adapter_config.json").exists()
+
+
+def planned(recipe: Path, model: Path, pairs: Path, out: Path):
+    from smallscale_ci import checkpoint
+
+    runner = LocalRunner(shared.TRAIN_PYTHON, dict(os.environ), ranks=1, nodes=1, gpus=())
+    parent = checkpoint.inspect(model, "tiny", "tiny")
+    return plan(load(TrainRecipe, str(recipe), ()), parent, pairs, out, runner)
+
+
+def test_what_llama_factory_does_not_know_is_refused_by_name(tiny: Path, tmp_path: Path) -> None:
+    pairs = shared.write_pairs(tmp_path / "pairs")
+    recipe = shared.write_recipe(
+        tmp_path, "odd", extra={"neftune_noise": 5.0, "flash_attn": "sdpa"}
+    )
+    with pytest.raises(UsageError, match=r"no 'neftune_noise' \(did you mean 'neftune_noise_alpha"):
+        planned(recipe, tiny, pairs, tmp_path / "out")
+    recipe = shared.write_recipe(tmp_path, "long", cutoff_len=64, max_cut=0.5)
+    with pytest.raises(DataError, match="cut 16 at 64 tokens: more than 50%"):
+        planned(recipe, tiny, pairs, tmp_path / "out")
+
+
+def test_a_template_of_other_tokens_is_refused(tiny: Path, tmp_path: Path) -> None:
+    """Also where the checkpoint's template opens a block of thinking, as R1's does."""
+    thinker = tmp_path / "thinker"
+    thinker.mkdir()
+    for file in tiny.iterdir():
+        (thinker / file.name).write_bytes(file.read_bytes())
+    template = (tiny / "chat_template.jinja").read_text()
+    opening = "'<|im_start|>assistant\n<think>\n'"
+    changed = template.replace("'<|im_start|>assistant\n'", opening)
+    assert changed != template
+    (thinker / "chat_template.jinja").write_text(changed)
+    pairs = shared.write_pairs(tmp_path / "pairs", thinking=True)
+    own = shared.write_recipe(tmp_path, "own")
+    answer = planned(own, thinker, pairs, tmp_path / "out").answer
+    plain = planned(own, tiny, shared.write_pairs(tmp_path / "plain"), tmp_path / "two").answer
+    for with_mark, without in zip(answer.lengths, plain.lengths, strict=True):
+        assert with_mark[0] > without[0]
+        assert with_mark[1:] == without[1:]  # the mark that the prompt opened is not trained on
+    named = shared.write_recipe(tmp_path, "named", template="chatml")
+    with pytest.raises(UsageError, match="gives other tokens than the checkpoint's chat template"):
+        planned(named, thinker, pairs, tmp_path / "three")
