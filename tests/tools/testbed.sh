@@ -18,7 +18,14 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 if ! docker info >/dev/null 2>&1; then
-    setsid dockerd --storage-driver overlay2 >/var/log/dockerd.log 2>&1 </dev/null &
+    # It stays: whatever else the caller holds open, a lock for one, must not stay with it.
+    (
+        for descriptor in /proc/self/fd/*; do
+            number=${descriptor##*/}
+            if [ "$number" -gt 2 ]; then eval "exec $number>&-"; fi
+        done
+        exec setsid dockerd --storage-driver overlay2 >/var/log/dockerd.log 2>&1 </dev/null
+    ) &
     for _ in $(seq 60); do
         docker info >/dev/null 2>&1 && break
         sleep 1
