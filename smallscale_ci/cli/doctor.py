@@ -51,6 +51,10 @@ def doctor(
     if context.json:
         context.out.json([asdict(finding) for finding in findings])
     else:
-        rows = [(f.what, f.state.value, f.found, f.remedy) for f in findings]
-        context.out.table(("", "", "found", "what to do"), rows)
+        rows = []
+        for finding in findings:
+            rows.append((finding.state.value, finding.what, finding.found))
+            if finding.remedy:
+                rows.append(("", "", f"→ {finding.remedy}"))
+        context.out.table(("", "", "found, and what to do"), rows)
     return EXIT_INFRASTRUCTURE if any(f.state is State.BAD for f in findings) else 0
