@@ -122,7 +122,7 @@ def test_worse_model_fails(damage: tuple[str, str], metric: str, tmp_path: Path)
 def test_two_ranks_share_the_work(tmp_path: Path) -> None:
     suite = tmp_path / "few.yaml"
     few = tmp_path / "few.jsonl"
-    lines = [json.dumps({"question": f"What is {n} + 2?", "gold": str(n + 2)}) for n in range(24)]
+    lines = [json.dumps({"question": f"What is {n} + 2?", "gold": str(n + 2)}) for n in range(120)]
     few.write_text("\n".join(lines))
     suite.write_text(
         "name: few\nsampling: {max_tokens: 24}\ntasks:\n"
@@ -139,5 +139,5 @@ def test_two_ranks_share_the_work(tmp_path: Path) -> None:
     done = smallscale(tmp_path, "generate", "smollm2", "-s", str(suite), "-p", str(profile))
     assert done.returncode == 0, done.stderr
     generations = list(tables.generations(only_run(tmp_path).generations))
-    assert len({(g.problem_id, g.sample_index) for g in generations}) == 24
+    assert len({(g.problem_id, g.sample_index) for g in generations}) == 120
     assert {g.rank for g in generations} == {0, 1}
