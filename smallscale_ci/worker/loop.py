@@ -116,10 +116,8 @@ class Worker:
     async def _serve(self, adapter: Adapter, out: protocol.Out) -> None:
         limit = int(self.job["max_in_flight"])
         last = time.monotonic()
-        # An orphan must not claim: the items may be those of the host that resumes the run.
-        while not (self.stopping.is_set() or self.orphan):
-            for path, item in self._claim(limit - len(self._running)):
-                self._running[asyncio.create_task(_complete(adapter, item))] = path
+        while not self._ends:
+            self._fill(adapter, limit)
             busy = bool(self._running)
             if busy:
                 await asyncio.wait(
@@ -127,7 +125,10 @@ class Worker:
                 )
             else:
                 await asyncio.sleep(_POLL_S)
-            await self._write([task for task in self._running if task.done()], out)
+            finished = [task for task in self._running if task.done()]
+            # The engine goes on while a disk takes its time.
+            self._fill(adapter, limit + len(finished))
+            await self._write(finished, out)
             now = time.monotonic()
             if busy:
                 self.busy_s += now - last
@@ -135,11 +136,20 @@ class Worker:
                 self.waiting_s += now - last
             last = now
 
-    def _claim(self, room: int) -> list[tuple[Path, dict[str, Any]]]:
+    @property
+    def _ends(self) -> bool:
+        # An orphan must not claim: the items may be those of the host that resumes the run.
+        return self.stopping.is_set() or self.orphan
+
+    def _fill(self, adapter: Adapter, limit: int) -> None:
+        """Claim until ``limit`` requests are with the engine or not written yet."""
+        room = limit - len(self._running)
         alone = any(path.name.endswith(protocol.ALONE) for path in self._running.values())
-        if room <= 0 or alone:
-            return []
-        return protocol.claim(self.work, self.rank, room, len(self._running), self.ranks)
+        if room <= 0 or alone or self._ends:
+            return
+        claimed = protocol.claim(self.work, self.rank, room, len(self._running), self.ranks)
+        for path, item in claimed:
+            self._running[asyncio.create_task(_complete(adapter, item))] = path
 
     async def _write(self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out) -> None:
         if not finished:
