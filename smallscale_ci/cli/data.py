@@ -26,6 +26,7 @@ class SchemaName(StrEnum):
     SUITE = "suite"
     ENGINE = "engine"
     GATE = "gate"
+    TRAIN = "train"
     VERDICT = "verdict"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from smallscale_ci.containers.docker import About
@@ -38,9 +39,12 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
                 )
 
 
-def give(folder: Path, user: str) -> None:
-    """Let the containers' user write ``folder`` and all that is in it; only root needs to."""
+def give(folders: Sequence[Path], user: str) -> None:
+    """Let the containers' user write ``folders`` and all that is in them; only root needs to."""
     number, _, group = user.partition(":")
-    if os.getuid() == 0 and int(number):
+    if os.getuid() != 0 or int(number) == 0:
+        return
+    for folder in folders:
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, int(number), int(group), follow_symlinks=False)
+            with suppress(FileNotFoundError):  # claimed or completed a moment ago
+                os.chown(path, int(number), int(group), follow_symlinks=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallscale_ci.containers import leftovers, spec
-from smallscale_ci.containers.docker import About, Ended, Engine
+from smallscale_ci.containers import leftovers, rights, spec
+from smallscale_ci.containers.docker import Ended, Engine
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.containers.spec import Mount, Spec
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate.local import WORKER_FOLDER
 from smallscale_ci.worker import protocol
 
-_USER = 10001  # where we are root ourselves: an id that owns nothing
 _LOG_BYTES = 64 << 20  # of one rank: an engine that prints for ever does not fill the disk
 _DEADLINE = 124  # exit code of `timeout`
 _MEMORY_SHARE = 0.9  # of the machine's, for all ranks together
@@ -78,12 +76,12 @@ class DockerRuntime:
 
     def describe(self, work: Path, rank: int) -> Spec:
         """The container of ``rank`` as a value."""
-        user, userns = _user(self._about)
+        user, userns = rights.user_of(self._about)
         self._cache.mkdir(parents=True, exist_ok=True)
-        _give([self._cache], user)
-        _give([work / name for name in protocol.FOLDERS if name != "log"], user)
+        rights.give([self._cache], user)
+        rights.give([work / name for name in protocol.FOLDERS if name != "log"], user)
         model = spec.checkpoint_mounts(self._model) if self._model is not None else ()
-        _refuse_unreadable(model, user)
+        rights.refuse_unreadable(model, user)
         memory = self._bounds.memory or int(
             _MEMORY_SHARE * self._about.memory / max(1, len(self._gpus))
         )
@@ -251,38 +249,3 @@ def _reason(ended: Ended, rank: int) -> tuple[str, str]:
             ),
         )
     return "", ""
-
-
-def _user(about: About) -> tuple[str, str]:
-    """``uid:gid`` of the containers, and their user namespace."""
-    user, group = os.getuid(), os.getgid()
-    if about.rootless:
-        # Root in the container is the user who runs the engine, and has no rights of root.
-        return (f"{user}:{group}", "keep-id") if about.name == "podman" else ("0:0", "")
-    return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), ""
-
-
-def _refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
-    """Weights that only root may read are of no use to a container that is not root."""
-    number = int(user.partition(":")[0])
-    for mount in mounts if os.getuid() == 0 and number else ():
-        folder = mount.source.is_dir()
-        for path in (mount.source, *mount.source.rglob("*")) if folder else (mount.source,):
-            state = path.stat()
-            needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
-            if state.st_uid != number and state.st_mode & needed != needed:
-                raise ContainerError(
-                    f"{path} may not be read by the containers' user ({number}).",
-                    f"Let others read the checkpoint: chmod -R a+rX {mount.source}",
-                )
-
-
-def _give(folders: Sequence[Path], user: str) -> None:
-    """Let the containers' user write ``folders``; only root needs to."""
-    number = int(user.partition(":")[0])
-    if os.getuid() != 0 or number == 0:
-        return
-    for folder in folders:
-        for path in (folder, *folder.rglob("*")):
-            with suppress(FileNotFoundError):  # claimed or completed a moment ago
-                os.chown(path, number, number)

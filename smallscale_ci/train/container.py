@@ -60,7 +60,7 @@ class DockerRunner:
         rights.refuse_unreadable(read, user)
         cache = out / "cache"
         cache.mkdir(exist_ok=True)
-        rights.give(out, user)
+        rights.give([out], user)
         bounds = self._bounds
         memory = int((bounds.memory_gib or 0) * spec.GIB)
         deadline_s = int(bounds.deadline_h * 3600)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from smallscale_ci.containers import rights
 from smallscale_ci.containers.docker import About, Ended
 from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
@@ -39,13 +40,13 @@ def about(**changes: object) -> About:
 
 def test_containers_never_run_as_root(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 0)
-    assert docker._user(about()) == ("10001:10001", "")
+    assert rights.user_of(about()) == ("10001:10001", "")
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     monkeypatch.setattr(os, "getgid", lambda: 100)
-    assert docker._user(about()) == ("1000:100", "")
+    assert rights.user_of(about()) == ("1000:100", "")
     # Without root the engine maps ids: these are the user who runs it.
-    assert docker._user(about(rootless=True)) == ("0:0", "")
-    assert docker._user(about(rootless=True, name="podman")) == ("1000:100", "keep-id")
+    assert rights.user_of(about(rootless=True)) == ("0:0", "")
+    assert rights.user_of(about(rootless=True, name="podman")) == ("1000:100", "keep-id")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have another user")
@@ -53,8 +54,8 @@ def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
     tmp_path.chmod(0o755)
     weights = tmp_path / "model.safetensors"
     weights.touch(0o644)
-    docker._refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
+    rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     weights.chmod(0o600)
     with pytest.raises(ContainerError, match=r"model\.safetensors may not be read") as caught:
-        docker._refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
+        rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     assert f"chmod -R a+rX {tmp_path}" in caught.value.hint
