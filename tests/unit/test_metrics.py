@@ -122,14 +122,6 @@ def test_a_sample_of_exactly_the_budget_counts() -> None:
     assert found == {1024: 0.5, 2048: 1.0}
 
 
-def test_tokens_and_truncation() -> None:
-    found = metrics.tokens(np.array([True, False, False]), np.array([10.0, 20.0, 60.0]))
-    assert (found.mean, found.median, found.correct) == (30.0, 20.0, 10.0)
-    assert found.p90 == pytest.approx(52.0)
-    assert metrics.tokens(np.array([False]), np.array([1.0])).correct is None
-    assert metrics.truncation(np.array([True, False]), np.array([0, 0])) == 0.5
-
-
 def test_too_few_samples_are_told() -> None:
     correct, problem, index = flat([[True, False]])
     with pytest.raises(ValueError, match="pass@3 needs 3 samples"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from smallscale_ci.judges.explain import explain
 from smallscale_ci.judges.interface import JudgeSpec
-from smallscale_ci.records import Outcome, Problem
+from smallscale_ci.records import CodeTest, Outcome, Problem
 
 
 def test_math() -> None:
@@ -23,3 +23,10 @@ def test_mcq_and_unfinished_thinking() -> None:
     assert told.ruling.outcome is Outcome.UNPARSED
     assert ("option", "B. blue") in told.steps
     assert ("after thinking", "nothing: thinking was not finished") in told.steps
+
+
+def test_code() -> None:
+    problem = Problem("p", "t", "?", "", tests=(CodeTest("1", "1"),))
+    told = explain(problem, "```\nprint(1)\n```", JudgeSpec("code"))
+    assert ("program", "print(1)\n") in told.steps
+    assert told.steps[-2][1] == "no sandbox on this machine: none was chosen"

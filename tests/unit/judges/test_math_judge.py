@@ -190,7 +190,8 @@ PIECES = st.sampled_from(
         *(r"\sin", r"\log", r"\pi", r"\infty", r"\pm", r"\cup", r"\in", r"\le", r"\left("),
         *(r"\right)", r"\{", r"\}", r"\\", r"\%", r"\text{", r"\boxed{", r"\circ", r"\binom"),
         *(r"\begin{pmatrix}", r"\end{pmatrix}", r"\overline", r"\ne", r"\times", r"\mathbb{R}"),
-        *(r"\setminus", r"\int", r"\lim"),
+        *(r"\setminus", r"\int", r"\lim", "1.234,5", "1'000", "2 hours 3 min", "noon", "(A) "),
+        *("**", "`", "Answer: ", "x>1 and x<", "]0,1[", "€", "¢", r"^{-1}", "{:}", "_2"),
     ]
 )
 SOUP = st.lists(PIECES, max_size=40).map("".join) | st.lists(PIECES, max_size=25).map(" ".join)

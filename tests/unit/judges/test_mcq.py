@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.mcq import McqJudge, options_of
@@ -137,3 +139,29 @@ def test_every_published_gold_is_equal_to_itself() -> None:
         if options.texts.count(options.texts[index]) == 1:
             text = f"The answer is:\n\\boxed{{\\text{{{options.texts[index]}}}}}"
             assert rule(text, row["answer"], row["problem"]) is Outcome.CORRECT, row
+
+
+PIECES = st.sampled_from(
+    [
+        *"ABCDab12.,;:!'\"()[]{}$*#|\\\n\x00Ａ",
+        *(
+            "the answer is ",
+            "Answer: ",
+            r"\boxed{",
+            r"\text{",
+            "<think>",
+            "</think>",
+            "not ",
+            " or ",
+        ),
+        *("option ", "Planetary days will become shorter", "A. Planetary", "```", "\ud800"),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=2000, derandomize=True)
+@given(text=st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=200))
+def test_no_text_raises(text: str) -> None:
+    spec = JudgeSpec("mcq", ("boxed", "stated", "letter"))
+    ruling = McqJudge().judge(Problem("p", "t", QUESTION, "C"), text, spec)
+    assert ruling.outcome is not Outcome.ERRORED
