@@ -93,13 +93,13 @@ def test_it_completes_what_is_there_and_ends_when_told(bench):
     bench.folder.put(prompt(5))  # more work, later
     wait(lambda: found.extend(bench.folder.completions()) or len(found) == 6)
     bench.folder.ask_to_stop()
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     assert bench.state() == protocol.DONE
     assert (bench.folder.status(0) or {})["info"]["engine"] == "replay"
 
 
 def test_it_holds_no_more_than_it_may(bench):
-    bench.prepare(40, tokens_per_second=10)
+    bench.prepare(40, tokens_per_second=1)
     for number in range(30, 40):
         bench.folder.put(prompt(number))
     bench.start(parent=os.getpid())
@@ -135,7 +135,7 @@ def test_an_orphan_claims_nothing(bench):
     for number in range(5):
         bench.folder.put(prompt(number))
     process = bench.start(parent=1 if os.getpid() != 1 else 2)  # somebody else
-    assert process.wait(10) in {0, 1}
+    assert process.wait(30) in {0, 1}
     assert bench.folder.pending() == 5
     assert list(bench.folder.completions()) == []
 
@@ -152,7 +152,7 @@ def test_what_it_cannot_start_with_is_told(bench, change, message):
     bench.prepare(1)
     job = bench.folder.path / "job.json"
     protocol.write_atomically(job, {**json.loads(job.read_text()), **change})
-    assert bench.start(parent=os.getpid()).wait(10) == 1
+    assert bench.start(parent=os.getpid()).wait(30) == 1
     assert bench.state() == protocol.FAILED
     assert message in (bench.folder.status(0) or {})["error"]["message"]
 
@@ -161,7 +161,7 @@ def test_a_missing_engine_is_told_with_its_remedy(bench):
     bench.prepare(1)
     job = bench.folder.path / "job.json"
     protocol.write_atomically(job, {**json.loads(job.read_text()), "engine": "vllm"})
-    assert bench.start(parent=os.getpid()).wait(10) == 1
+    assert bench.start(parent=os.getpid()).wait(30) == 1
     error = (bench.folder.status(0) or {})["error"]
     assert "cannot be imported" in error["message"]
     assert "--engine-python" in error["hint"]
@@ -172,16 +172,19 @@ def test_an_unwritable_out_file_fails_the_worker_and_nothing_is_lost(bench):
     bench.prepare(5)
     (bench.folder.path / "out" / "0.jsonl").symlink_to("/dev/full")
     bench.folder.put(prompt(3))
-    assert bench.start(parent=os.getpid()).wait(10) == 1
+    assert bench.start(parent=os.getpid()).wait(30) == 1
     assert "No space left" in (bench.folder.status(0) or {})["error"]["message"]
     assert [item["problem_id"] for item in bench.folder.take_back(0)] == ["p3"]
 
 
 def test_its_folder_imports_nothing_of_the_package():
-    allowed = {"vllm", "torch", "transformers", "sglang", "openai", *sys.stdlib_module_names}
+    engines = {"vllm", "torch", "transformers", "sglang", "openai"}
+    training = {"torch", "transformers", "llamafactory", "peft", "safetensors", "yaml"}
     for path in WORKER_FOLDER.glob("*.py"):
+        given = training if path.name.startswith("train_") else engines
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
-            assert {name.partition(".")[0] for name in names} <= allowed, path
+            found = {name.partition(".")[0] for name in names}
+            assert found <= given | sys.stdlib_module_names, path
