@@ -1,0 +1,188 @@
+"""Commands, output and failures of torchrun, with real processes but without torch."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from smallscale_ci.config.train import TrainContainer
+from smallscale_ci.containers import spec
+from smallscale_ci.containers.docker import About
+from smallscale_ci.containers.images import Pinned
+from smallscale_ci.errors import EngineError, StorageError, UsageError
+from smallscale_ci.train.container import DockerRunner
+from smallscale_ci.train.failure import failure
+from smallscale_ci.train.launch import LocalRunner, Printed, nodes_of, torchrun
+from smallscale_ci.train.llamafactory import Place
+from smallscale_ci.trainplan import visible_gpus
+from smallscale_ci.worker.train_entry import FAILED
+
+
+def runner(**changes: object) -> LocalRunner:
+    values = {"ranks": 1, "nodes": 1, "gpus": (), **changes}
+    environment = {"HF_TOKEN": "s3cret", "WANDB_API_KEY": "s3cret", "PLAIN": "p"}
+    return LocalRunner(Path(sys.executable), environment, **values)
+
+
+def finish(started) -> int:
+    while (code := started.poll()) is None:
+        time.sleep(0.01)
+    return code
+
+
+def printed(tmp_path: Path, text: str) -> Printed:
+    found = Printed(tmp_path / "log")
+    found.feed(text.encode())
+    return found
+
+
+def test_the_command_of_one_node() -> None:
+    place = Place("/m", "/p", "/o", ranks=2)
+    found = torchrun(runner(ranks=2), place, "lcpo", keep=3, word="w")
+    assert found[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    assert found[7:12] == ["train", "/o/settings/llamafactory.yaml", "--keep", "3", "--leader"]
+    assert found[12:15] == ["/o/settings/leader=w", "--loss", "lcpo"]
+    assert "--parent" in found
+    assert "--loss" not in torchrun(runner(), place, "dpo", keep=1, word="w")
+
+
+def test_several_nodes_meet_where_the_user_says() -> None:
+    options = ("--nnodes=2", "--rdzv-backend=c10d", "--rdzv-endpoint=a:29500")
+    assert nodes_of(options) == 2
+    place = Place("/m", "/p", "/o", ranks=8, nodes=2)
+    found = torchrun(runner(ranks=8, nodes=2), place, "lcpo", keep=1, word="w", options=options)
+    assert found[3:6] == [*options]
+    assert "--standalone" not in found
+    assert nodes_of(("--nnodes", "4")) == 4
+    assert nodes_of(()) == 1
+
+
+@pytest.mark.parametrize("options", [("--nnodes=1:4",), ("--nnodes",), ("--nproc_per_node=2",)])
+def test_options_that_would_change_the_batch_are_refused(options) -> None:
+    with pytest.raises(UsageError):
+        nodes_of(options)
+
+
+def test_processes_get_no_secrets_and_reach_no_hub(tmp_path: Path) -> None:
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    started = runner().start([sys.executable, "-c", code], tmp_path, tmp_path / "log")
+    assert finish(started) == 0
+    found = json.loads(started.printed.text())
+    assert "s3cret" not in started.printed.text()
+    assert found["PLAIN"] == "p"
+    assert found["HF_HUB_OFFLINE"] == "1"
+    assert found["DS_ACCELERATOR"] == "cpu"
+    assert (tmp_path / "log").read_text().strip() == started.printed.text().strip()
+
+
+def test_gpus_are_the_chosen_ones(tmp_path: Path) -> None:
+    code = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], 'DS_ACCELERATOR' in os.environ)"
+    started = runner(gpus=("2", "3"), ranks=2).start(
+        [sys.executable, "-c", code], tmp_path, tmp_path / "log"
+    )
+    finish(started)
+    assert started.printed.text() == "2,3 False"
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "1, 5"}) == ("1", "5")
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": ""}) == ()
+
+
+def test_a_python_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="cannot be started") as caught:
+        runner().start(["/nowhere/python"], tmp_path, tmp_path / "log")
+    assert "make train-env" in caught.value.hint
+
+
+def test_stop_ends_a_process_that_does_not_listen(tmp_path: Path) -> None:
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)"
+    started = runner().start(
+        [sys.executable, "-c", f"{code}; time.sleep(60)"], tmp_path, tmp_path / "log"
+    )
+    while not started.printed.text():
+        time.sleep(0.01)
+    started.stop(0.2)
+    assert started.poll() == -9
+
+
+def test_the_first_failure_counts_also_across_chunks(tmp_path: Path) -> None:
+    told = f'{FAILED}{{"kind": "not-finite", "message": "N: the loss of step 3 is nan"}}\n'
+    found = Printed(tmp_path / "log")
+    for piece in (told[:9], told[9:30], told[30:], told.replace("step 3", "step 4")):
+        found.feed(piece.encode())
+    assert found.failure["message"].endswith("step 3 is nan")
+    assert found.tail() == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said", "hint"),
+    [
+        ("not-finite", EngineError, "was stopped: it is nan", "Lower learning_rate"),
+        ("out-of-memory", EngineError, "ran out of memory", "zero3"),
+        ("disk-full", StorageError, "could not be written", "Make room"),
+        ("other", EngineError, "training failed: it is nan", "--resume"),
+    ],
+)
+def test_failures_have_a_remedy(tmp_path: Path, kind, error, said, hint) -> None:
+    told = json.dumps({"kind": kind, "message": "E: it is nan"})
+    found = failure(printed(tmp_path, f"{FAILED}{told}\n"), 1, tmp_path)
+    assert type(found) is error
+    assert said in found.message
+    assert hint in found.hint
+    assert "no checkpoint" in found.message
+    assert found.exit_code == 3
+
+
+def test_a_killed_rank_is_the_cause_also_of_what_others_say(tmp_path: Path) -> None:
+    other = json.dumps({"kind": "other", "message": "RuntimeError: connection closed by peer"})
+    text = (
+        f"loading\n{FAILED}{other}\nRoot Cause (first observed failure):\n"
+        "  exitcode  : -9 (pid: 7)\n  traceback : Signal 9 (SIGKILL) received by PID 7\n"
+        "  traceback : Signal 15 (SIGTERM) received by PID 8\n"
+    )
+    found = failure(printed(tmp_path, text), 1, tmp_path)
+    assert "a rank was killed (signal 9, SIGKILL)" in found.message
+    assert "loading" in found.log_tail
+    ended = failure(printed(tmp_path, "what\n"), 7, tmp_path)
+    assert "ended with code 7" in ended.message
+
+
+class _Engine:
+    """What the runner asks of an engine before it creates anything."""
+
+    def about(self) -> About:
+        return About("docker", "28", "1.45", 100 << 30, 16, False, True, "")
+
+    def labelled(self, **_: str | None) -> list[object]:
+        return []
+
+
+def test_a_training_container_is_confined_like_any_other(tmp_path: Path) -> None:
+    model, pairs, out = (tmp_path / name for name in ("model", "pairs", "out"))
+    for folder in (model, pairs, out):
+        folder.mkdir()
+    (model / "config.json").write_text("{}")
+    image = Pinned("train", "smallscale/train", "0.9.5", "sha256:1", "sha256:1", None, True)
+    made = DockerRunner(
+        _Engine(), image, TrainContainer(memory_gib=64), run_id="r1", ranks=2, gpus=("0", "1")
+    )
+    place = made.place(model, pairs, out)
+    assert (place.model, place.pairs, place.out) == ("/checkpoint", "/pairs", "/work")
+    assert place.gpu
+    command = torchrun(made, place, "lcpo", keep=1, word="w")
+    assert "--parent" not in command
+    body = spec.api(made.describe(command, out))
+    mounts = {item["Target"]: item["ReadOnly"] for item in body["HostConfig"]["Mounts"]}
+    assert mounts == {
+        "/opt/smallscale/worker": True,
+        "/checkpoint": True,
+        "/pairs": True,
+        "/work": False,
+        "/cache": False,
+    }
+    assert body["HostConfig"]["NetworkMode"] == "none"
+    assert body["HostConfig"]["CapDrop"] == ["ALL"]
+    assert body["HostConfig"]["Memory"] == 64 << 30
+    assert body["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["0", "1"]
+    assert body["Entrypoint"][3:7] == ["python3", "-m", "torch.distributed.run", "--standalone"]
+    assert "ci.smallscale.run" in body["Labels"]
