@@ -7,6 +7,8 @@ from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import command_data, command_property, one_line
 from smallscale_ci.report.interface import ReportData
 
+_SHOWN = 10  # that GitHub shows of one level and step
+
 
 def render(data: ReportData) -> str:
     """Workflow commands, one a line, or nothing: for the log of a GitHub Actions step.
@@ -22,7 +24,12 @@ def render(data: ReportData) -> str:
         return ""
     level = "error" if verdict.kind is VerdictKind.REGRESSED else "warning"
     failed = [c for c in verdict.checks if formats.counts(c) and c.kind is verdict.kind]
-    return "".join(command(level, _title(check), _message(check)) for check in failed)
+    shown = failed if len(failed) <= _SHOWN else failed[: _SHOWN - 1]
+    lines = [command(level, _title(check), _message(check)) for check in shown]
+    if len(shown) < len(failed):
+        more = f"{len(failed) - len(shown)} more checks"
+        lines.append(command(level, f"smallscale: {more}", f"{more}: see the step summary."))
+    return "".join(lines)
 
 
 def _title(check: Check) -> str:

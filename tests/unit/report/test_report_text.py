@@ -139,3 +139,11 @@ def test_a_thousand_tasks_fit_a_comment() -> None:
     cut = markdown.render(report(verdict(REGRESSED, checks=many)))
     assert len(cut.encode()) <= markdown.COMMENT_LIMIT
     assert "was cut" in cut
+
+
+def test_annotations_beyond_what_github_shows_are_counted() -> None:
+    for failed, lines, last in ((10, 10, "t9 accuracy"), (13, 10, "4 more checks: see the step")):
+        checks = tuple(replace(ACCURACY, task=f"t{number}") for number in range(failed))
+        found = annotations.render(report(verdict(REGRESSED, checks=checks))).splitlines()
+        assert len(found) == lines
+        assert last in found[-1]
