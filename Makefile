@@ -94,7 +94,7 @@ run-eval:
 baseline: venv $(NEEDS_ENGINE) ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
 	@$(BIN)/smallscale generate $(MODEL) --suite $(SUITE) --profile $(PROFILE) --epochs 8 $(ARGS)
 
-test: venv engine ## Run all tests that need no GPU, the real engine included
+test: venv engine train-env ## Run all tests that need no GPU, engine and training included
 	@$(BIN)/python -m pytest -m "not gpu" $(ARGS)
 
 test-unit: venv ## Run the unit tests alone (seconds)
