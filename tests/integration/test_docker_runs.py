@@ -19,6 +19,7 @@ import replayed
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Pinned
+from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate.docker import Bounds, DockerRuntime
 from smallscale_ci.generate.interface import Job, assign_gpus
 from smallscale_ci.generate.ranks import Limits
@@ -186,12 +187,37 @@ def test_an_error_of_ours_leaves_no_container(engine, tmp_path):
     assert boxes.ours(engine) == []
 
 
-def runtime_of(engine: Engine, place: Path, gpus: list[tuple[str, ...]]) -> DockerRuntime:
+@pytest.mark.parametrize("promised", ["0.31.0", "0.30.0"])
+def test_the_engine_must_have_the_version_that_the_lock_promises(engine, tmp_path, promised):
+    """The container is real; what its worker reports is written in its place."""
+    work = tmp_path / "work"
+    for name in protocol.FOLDERS:
+        (work / name).mkdir(parents=True)
+    runtime = runtime_of(engine, tmp_path, [()], version=promised)
+    try:
+        runtime.start(work, 0)
+        replayed.wait_for(lambda: runtime.poll()[0] is not None, "its end: it has nothing to do")
+        info = {"engine": "vllm", "version": "0.31.0+cpu"}
+        status = {"beat": 1, "state": "ready", "info": info}
+        protocol.write_atomically(work / "alive" / "0.json", status)
+        if promised == "0.31.0":
+            runtime.poll()
+        else:
+            with pytest.raises(ContainerError, match=r"holds vllm 0\.31\.0, and the lock promises"):
+                runtime.poll()
+    finally:
+        runtime.stop(0)
+    assert boxes.ours(engine) == []
+
+
+def runtime_of(
+    engine: Engine, place: Path, gpus: list[tuple[str, ...]], version: str | None = None
+) -> DockerRuntime:
     entry = boxes.base_entry(engine)
-    image = Pinned("tiny", entry["repository"], entry["tag"], entry["id"], entry["id"], None, False)
+    names = (entry["repository"], entry["tag"], entry["id"], entry["id"])
     return DockerRuntime(
-        engine, image, run_id=f"test-{os.getpid()}", model=None, cache=place / "cache",
-        environment={}, gpus=gpus, bounds=Bounds(shm=1 << 20),
+        engine, Pinned("tiny", *names, version, False), run_id=f"test-{os.getpid()}",
+        model=None, cache=place / "cache", environment={}, gpus=gpus, bounds=Bounds(shm=1 << 20),
     )  # fmt: skip
 
 
@@ -248,7 +274,7 @@ def test_a_killed_container_is_started_again(place, engine, tmp_path, undisturbe
     assert code == 0, printed
     assert replayed.answers(run) == undisturbed
     (warning,) = RunFolder(run).read_manifest()["warnings"]
-    assert "killed from outside" in warning
+    assert "was killed (code 137)" in warning
 
 
 def test_a_container_that_hangs_is_given_up(place, engine, tmp_path, undisturbed):
@@ -288,6 +314,45 @@ def test_a_container_whose_memory_is_too_small(place, engine, tmp_path, undistur
     assert done.returncode == 3, done.stdout + done.stderr
     assert "ran out of memory" in done.stderr
     assert "memory_gib" in done.stderr
+    assert "--resume" in done.stderr
+    boxes.write_profile(place, "narrow", ranks=1)
+    (run,) = (tmp_path / "runs").iterdir()
+    resumes(place, run, undisturbed)
+
+
+def test_memory_that_runs_out_in_the_middle(place, engine, tmp_path, undisturbed):
+    """What lies in a container's /tmp is its memory: the kernel kills the worker for room."""
+    boxes.write_profile(place, "tight", memory=0.1)
+    host, run = begin(place, tmp_path / "runs", "-p", "tight")
+    container = container_of(engine)
+    fill = "head -c 200M /dev/zero > /tmp/full"
+    subprocess.run(["docker", "exec", container, "sh", "-c", fill], check=False)
+    replayed.wait_for(lambda: container_ended(engine, container), "its end")
+    code, printed = finish(host)
+    assert code == 0, printed
+    assert replayed.answers(run) == undisturbed
+    (warning,) = RunFolder(run).read_manifest()["warnings"]
+    assert "ran out of memory" in warning
+
+
+def container_ended(engine: Engine, container: str) -> bool:
+    try:
+        return not engine.inspect(container)["State"]["Running"]
+    except ContainerError:  # removed: another one is in its place
+        return True
+
+
+def test_a_run_ends_at_its_containers_deadline(place, engine, tmp_path, undisturbed):
+    boxes.write_profile(place, "brief", ranks=1, speed=20, deadline=0.001)
+    done = replayed.smallscale(place, *EVAL, "-p", "brief", "--runs", tmp_path / "runs")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "reached its deadline" in done.stderr
+    assert "deadline_h" in done.stderr
+    assert boxes.ours(engine) == []
+    boxes.write_profile(place, "brief", ranks=1)
+    (run,) = (tmp_path / "runs").iterdir()
+    assert 0 < replayed.lines_out(run) < SAMPLES
+    resumes(place, run, undisturbed)
 
 
 def test_a_full_disk(place, engine, tmp_path, undisturbed):
