@@ -81,10 +81,10 @@ def _task_views(data: ReportData) -> Iterator[_TaskView]:
     for task in data.candidate.tasks:
         baseline = before.get(task.task)
         sides = _samples(data, task.task, "baseline"), _samples(data, task.task, "candidate")
-        lengths = ([tokens for tokens, _ in side] for side in sides)
+        lengths = tuple([tokens for tokens, _ in side] for side in sides)
         trail = [(p.tokens, p.accuracy, p.run_id) for p in data.trail if p.task == task.task]
         drawn = (
-            ("Tokens of an answer", charts.distribution(*lengths)),
+            ("Tokens of an answer", charts.distribution(lengths[0], lengths[1])),
             ("Accuracy and mean tokens", charts.trade_off(baseline, task, trail)),
             ("Accuracy under a token budget", charts.under_budget(*sides)),
         )
