@@ -157,6 +157,7 @@ def _training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str,
     )
     needs = memory(recipe, size(model), place, longest)
     return {
+        "objective": recipe.objective,
         "steps": steps(recipe, pairs),
         "ranks": place.ranks,
         "gpu": place.gpu,

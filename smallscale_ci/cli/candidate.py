@@ -278,6 +278,7 @@ def _show_plan(context: Context, planned: dict[str, Any]) -> None:
     )
     context.out.mapping(
         {
+            "objective": f"{training['objective']}, beside LLaMA-Factory's settings below",
             "ranks": f"{training['ranks']} on {'GPUs' if training['gpu'] else 'CPUs'}",
             "memory of a rank, GiB": memory,
             **{f"  {key}": str(value) for key, value in training["settings"].items()},

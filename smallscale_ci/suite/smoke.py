@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from smallscale_ci.suite import smoke_facts as facts
 from smallscale_ci.suite.rows import SCHEMA
 from smallscale_ci.suite.smoke_code import code_rows
-from smallscale_ci.suite.smoke_train import train_rows
+from smallscale_ci.suite.smoke_train import train_math_rows, train_mcq_rows
 
 SEED = 20260101
 PER_MATH_TEMPLATE = 30
@@ -33,9 +33,15 @@ _BOXES = ("box", "bag", "basket", "shelf", "crate", "drawer", "jar", "pack")
 
 
 def main(folder: Path) -> None:
-    """Write the four files into ``folder``."""
+    """Write the five files into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"math": math_rows, "mcq": mcq_rows, "code": code_rows, "train": train_rows}
+    files = {
+        "math": math_rows,
+        "mcq": mcq_rows,
+        "code": code_rows,
+        "train-math": train_math_rows,
+        "train-mcq": train_mcq_rows,
+    }
     for name, rows in files.items():
         pq.write_table(table(rows()), folder / f"smoke-{name}.parquet", compression="zstd")
 

@@ -1,70 +1,100 @@
 """The problems of ``smoke-train``: what preference pairs for the default model are made from.
 
-The same kind of mental arithmetic as in ``smoke``, with other templates and other numbers: no
-problem of one is in the other, exact or near (a test checks it with ``train.leakage``).
+The same kinds of problems as in ``smoke``, mental arithmetic and everyday knowledge, with other
+numbers and other facts: no problem of one is in the other, exact or near (a test checks it with
+``train.leakage``).
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 SEED = 20261123
-PER_TEMPLATE = 24
-_THINGS = ("pens", "balloons", "eggs", "cookies", "tickets", "flowers", "chairs", "toys")
-_COLORS = ("red", "blue", "green", "yellow", "white", "black")
-_ANIMALS = {"dogs": 4, "birds": 2, "ants": 6, "cats": 4, "spiders": 8, "chickens": 2}
+PER_TEMPLATE = 20
+LETTERS = "ABCD"
+
+CAPITALS = {
+    "the Netherlands": "Amsterdam", "Switzerland": "Bern", "Bulgaria": "Sofia",
+    "Serbia": "Belgrade", "Croatia": "Zagreb", "Iceland": "Reykjavik", "Latvia": "Riga",
+    "Bangladesh": "Dhaka", "the Philippines": "Manila", "Taiwan": "Taipei",
+    "Saudi Arabia": "Riyadh", "Jordan": "Amman", "Afghanistan": "Kabul", "Ghana": "Accra",
+    "Senegal": "Dakar", "Sudan": "Khartoum", "Venezuela": "Caracas", "Uruguay": "Montevideo",
+    "Ecuador": "Quito", "New Zealand": "Wellington",
+}  # fmt: skip
+CONTINENTS = {
+    "Austria": "Europe", "Belgium": "Europe", "Denmark": "Europe", "Finland": "Europe",
+    "Hungary": "Europe", "Ireland": "Europe", "Portugal": "Europe", "Indonesia": "Asia",
+    "Iran": "Asia", "Malaysia": "Asia", "Mongolia": "Asia", "the Philippines": "Asia",
+    "Sudan": "Africa", "Senegal": "Africa", "Zambia": "Africa", "Zimbabwe": "Africa",
+    "Ecuador": "South America", "Paraguay": "South America", "Uruguay": "South America",
+    "Venezuela": "South America",
+}  # fmt: skip
+PLURALS = {
+    "cat": "cats", "child": "children", "box": "boxes", "city": "cities", "man": "men",
+    "woman": "women", "foot": "feet", "tooth": "teeth", "mouse": "mice", "leaf": "leaves",
+    "baby": "babies", "bus": "buses", "knife": "knives", "dog": "dogs", "wolf": "wolves",
+    "story": "stories", "dish": "dishes", "goose": "geese", "potato": "potatoes", "key": "keys",
+}  # fmt: skip
+PASTS = {
+    "go": "went", "run": "ran", "eat": "ate", "see": "saw", "write": "wrote", "take": "took",
+    "make": "made", "come": "came", "drink": "drank", "sing": "sang", "swim": "swam",
+    "think": "thought", "teach": "taught", "bring": "brought", "drive": "drove", "fly": "flew",
+    "speak": "spoke", "sleep": "slept", "catch": "caught", "break": "broke",
+}  # fmt: skip
 
 Case = tuple[str, int]
 
 
-def train_rows() -> list[dict[str, Any]]:
-    """240 problems, shuffled; ``meta`` names the template."""
-    rng = random.Random(f"{SEED} train")  # noqa: S311 - no secret
-    rows = []
-    for name, cases in _templates(rng).items():
-        picked = rng.sample(sorted(set(cases)), PER_TEMPLATE)
-        rows += [
-            {"question": question, "gold": str(answer), "meta": {"template": name}}
-            for question, answer in picked
-        ]
+def train_math_rows() -> list[dict[str, Any]]:
+    """Mental arithmetic, shuffled; ``meta`` names the template."""
+    rng = random.Random(f"{SEED} math")  # noqa: S311 - no secret
+    rows = [
+        _row(question, str(answer), name)
+        for name, cases in _math_templates().items()
+        for question, answer in rng.sample(cases, PER_TEMPLATE)
+    ]
     rng.shuffle(rows)
     return rows
 
 
-def _templates(rng: random.Random) -> dict[str, list[Case]]:
-    digits, tens = range(2, 10), range(20, 100, 10)
-    sums = list(product(range(2, 13), digits))
+def train_mcq_rows() -> list[dict[str, Any]]:
+    """Everyday knowledge with four options each; the gold letters are balanced."""
+    rng = random.Random(f"{SEED} mcq")  # noqa: S311 - no secret
+    rows = []
+    for name, (known, question) in _MCQ_TEMPLATES.items():
+        for thing, right in known.items():
+            others = rng.sample(sorted({*known.values()} - {right}), len(LETTERS) - 1)
+            rows.append({**_row(question.format(thing), right, name), "choices": others})
+    rng.shuffle(rows)
+    for index, row in enumerate(rows):
+        place = index % len(LETTERS)
+        row["choices"].insert(place, row["gold"])
+        row["gold"] = LETTERS[place]
+    return rows
+
+
+_MCQ_TEMPLATES: dict[str, tuple[Mapping[str, str], str]] = {
+    "capital": (CAPITALS, "What is the capital of {}?"),
+    "continent": (CONTINENTS, "What is the continent of {}?"),
+    "plural": (PLURALS, "What is the plural of {}?"),
+    "past": (PASTS, "What is the past tense of {}?"),
+}
+
+
+def _math_templates() -> dict[str, list[Case]]:
+    digits, tens, hundreds = range(2, 10), range(20, 100, 10), range(200, 1000, 100)
     return {
-        "add-two-digits": [
-            (f"What is {a} + {b}?", a + b) for a, b in product(range(21, 60), digits)
-        ],
-        "add-ten": [(f"Add 10 to {a}. What do you get?", a + 10) for a in range(11, 90)],
-        "subtract-teen": [
-            (f"What is {a} - {b}?", a - b) for a, b in product(range(11, 20), digits)
-        ],
-        "subtract-tens": [
-            (f"What is {a} minus {b}?", a - b) for a, b in product(tens, tens) if b < a
-        ],
         "times-tens": [(f"What is {a} times {b}?", a * b) for a, b in product(tens, digits)],
-        "double": [(f"What do you get when you double {a}?", 2 * a) for a in range(3, 51)],
-        "next": [(f"Which whole number comes right after {a}?", a + 1) for a in range(10, 120)],
-        "legs": [
-            (f"How many legs do {a} {animal} have in all?", a * legs)
-            for a, (animal, legs) in product(range(2, 10), _ANIMALS.items())
+        "times-hundreds": [
+            (f"What is {a} times {b}?", a * b) for a, b in product(hundreds, digits)
         ],
-        "colors": [_colors(rng, a, b) for a, b in sums],
-        "sold": [_sold(rng, a + b, b) for a, b in sums],
+        "add-hundreds": [(f"What is {a} + {b}?", a + b) for a, b in product(hundreds, hundreds)],
+        "subtract-tens": [(f"What is {a} - {b}?", a - b) for a in tens for b in tens if b < a],
     }
 
 
-def _colors(rng: random.Random, a: int, b: int) -> Case:
-    one, other = rng.sample(_COLORS, 2)
-    thing = rng.choice(_THINGS)
-    return f"A table has {a} {one} {thing} and {b} {other} {thing} on it. How many in total?", a + b
-
-
-def _sold(rng: random.Random, a: int, b: int) -> Case:
-    thing = rng.choice(_THINGS)
-    return f"A shop had {a} {thing} and sold {b} of them. How many {thing} are left?", a - b
+def _row(question: str, gold: str, template: str) -> dict[str, Any]:
+    return {"question": question, "gold": gold, "meta": {"template": template}}

@@ -15,7 +15,7 @@ from smallscale_ci.prompts import build
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.suite.smoke import code_rows, main, math_rows, mcq_rows, table
-from smallscale_ci.suite.smoke_train import train_rows
+from smallscale_ci.suite.smoke_train import train_math_rows, train_mcq_rows
 from smallscale_ci.suite.source import SHIPPED
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -27,7 +27,13 @@ def suite(name: str) -> Suite:
 
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("math", math_rows), ("mcq", mcq_rows), ("code", code_rows), ("train", train_rows)],
+    [
+        ("math", math_rows),
+        ("mcq", mcq_rows),
+        ("code", code_rows),
+        ("train-math", train_math_rows),
+        ("train-mcq", train_mcq_rows),
+    ],
 )
 def test_shipped_files_are_what_the_generator_makes(name: str, rows: object) -> None:
     shipped = pq.read_table(SHIPPED / f"smoke-{name}.parquet")

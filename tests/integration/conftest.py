@@ -1,0 +1,67 @@
+"""What several integration tests need and is made once: the real candidate."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLED = ROOT / "tests" / "data" / "smoke-train"
+NEEDED = {"engine-vllm-cpu": "make engine", "train-cpu": "make train-env"}
+HELD_OUT = """\
+name: held-out
+gate: held-out
+sampling: {temperature: 0.7, top_p: 0.95, max_tokens: 96}
+tasks:
+  - {from: smoke/math, limit: 24, prompt: {user: "{question}", examples: []}}
+"""
+GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate that the command line made in ``folder``."""
+
+    folder: Path
+    arguments: tuple[str, ...]
+    code: int
+    printed: str
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line beside the candidate."""
+        return smallscale(self.folder.parent, *arguments)
+
+
+def smallscale(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in ``folder``."""
+    command = [str(Path(sys.executable).with_name("smallscale")), *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=900, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
+    """The default model trained for a few steps on its own answers, two ranks with ZeRO-3."""
+    for name, how in NEEDED.items():
+        if not (ROOT / ".envs" / name / "bin" / "python").exists():
+            why = f"there is no .envs/{name}: run `{how}`"
+            if os.environ.get("CI"):
+                pytest.fail(why)
+            pytest.skip(why)
+    place = tmp_path_factory.mktemp("candidate")
+    for kind, text in (("suites", HELD_OUT), ("gates", GATE)):
+        (place / "configs" / kind).mkdir(parents=True)
+        (place / "configs" / kind / "held-out.yaml").write_text(text)
+    arguments = (
+        *("candidate", "smollm2", "--recipe", "lcpo-smoke", "--sample", str(SAMPLED)),
+        *("--suite", "smoke-train", "--eval-suite", "held-out", "--train-ranks", "2"),
+        *("--difficulty", "easy", "--difficulty", "medium", "--min-ratio", "1.2"),
+    )
+    done = smallscale(place, *arguments, "--out", str(place / "made"))
+    assert "Traceback" not in done.stderr, done.stderr
+    assert (place / "made" / "verdict").exists(), done.stderr
+    return Candidate(place / "made", arguments, done.returncode, done.stdout + done.stderr)
