@@ -67,6 +67,7 @@ class Scheduler:
             pass  # a full or read-only disk: the signals of the runtime do as well
         finally:
             self._runtime.stop(self._limits.grace_s)
+            self.ranks.read_statuses()  # what they said last: how busy they were in the end
 
     @property
     def ready(self) -> bool:

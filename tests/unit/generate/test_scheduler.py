@@ -423,3 +423,12 @@ def test_epochs_that_were_begun_before_are_taken_up_one_by_one(world, tmp_path):
     assert {g.sample_index for g in first} == {0}
     assert {g.sample_index for g in second} == {1}
     assert scheduler.tokens == scheduler.found
+
+
+def test_what_the_last_second_took_is_counted(world, folder):
+    world.store(16)
+    with world.scheduler(folder, tokens_per_second=50) as scheduler:  # 0.2 s each, four at a time
+        collect(scheduler, prompts(16))
+    status = scheduler.ranks.status()[0]
+    assert status["busy_s"] >= 0.8
+    assert status["done"] == 16
