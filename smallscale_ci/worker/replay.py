@@ -14,7 +14,17 @@ import signal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .adapter import Completion, Request, StartError, failed, prompt_hash
+from .adapter import (
+    ABORT,
+    ERROR,
+    LENGTH,
+    STOP,
+    Completion,
+    Request,
+    StartError,
+    failed,
+    prompt_hash,
+)
 
 
 class ReplayAdapter:
@@ -53,6 +63,8 @@ class ReplayAdapter:
         value = json.loads(self._stream.readline())
         if value.get("kills"):  # a stored crash: what an engine does with a poisonous prompt
             os.kill(os.getpid(), signal.SIGKILL)
+        if value["finish_reason"] not in (STOP, LENGTH, ABORT, ERROR):
+            return failed(f"unknown finish reason '{value['finish_reason']}'", prompt_hash=hashed)
         if self._speed:
             await asyncio.sleep(len(value["token_ids"]) / self._speed)
         return Completion(

@@ -119,6 +119,20 @@ def test_an_unknown_sample_is_an_error_line(bench):
     assert "no stored completion" in found[0]["error"]
 
 
+def test_a_stored_finish_reason_that_nobody_knows_is_an_error_line(bench):
+    bench.prepare(2)
+    lines = bench.model.read_text().replace('"STOP"', '"repetition"', 1)
+    bench.model.write_text(lines)
+    for number in range(2):
+        bench.folder.put(prompt(number))
+    bench.start(parent=os.getpid())
+    found: list[dict] = []
+    wait(lambda: found.extend(bench.folder.completions()) or len(found) == 2)
+    ends = {value["problem_id"]: value["finish_reason"] for value in found}
+    assert ends == {"p0": "ERROR", "p1": "STOP"}
+    assert "unknown finish reason 'repetition'" in {value["error"] for value in found}
+
+
 def test_sigterm_ends_it_at_once_and_what_was_in_flight_stays_claimed(bench):
     bench.prepare(40, tokens_per_second=1)
     bench.folder.put(prompt(39))
