@@ -19,26 +19,38 @@ _SHARE = 0.8  # of the item's deadline that its tests may take together
 _SHOWN = 80  # characters of expected and given output in a reason
 _TOLERANCE = 1e-6
 
+# What LiveCodeBench's harness imports for a program; the builtins come last, math has a pow, too.
+_PRELUDE = """
+from string import *; from re import *; from datetime import *; from collections import *
+from heapq import *; from bisect import *; from copy import *; from math import *
+from random import *; from statistics import *; from itertools import *; from functools import *
+from operator import *; from io import *; from sys import *; from json import *
+from builtins import *; from typing import *
+import string, re, datetime, collections, heapq, bisect, copy, math, random, statistics
+import itertools, functools, operator, io, sys, json
+sys.setrecursionlimit(50_000)
+"""
+_SCRIPT = """
+exec({prelude!r})
+exec(compile({program!r}, "answer.py", "exec"))
+"""
 # The function's result leaves on a descriptor of its own: what the program prints is no answer.
+# The program is a module, not the main one: examples of its use do not run.
 _CALL = """
-import json as _json, os as _os, sys as _sys
+import json as _json, os as _os, sys as _sys, types as _types
 _result = _os.dup(1)
 _os.dup2(2, 1)
 _given = [_json.loads(_line) for _line in _sys.stdin.read().split("\\n") if _line.strip()]
-_space = {{"__name__": "__main__"}}
-exec(compile({program!r}, "answer.py", "exec"), _space)
-_target = _space.get({name!r})
-if _target is None:
-    if "Solution" not in _space:
+_answer = _sys.modules["answer"] = _types.ModuleType("answer")
+exec({prelude!r}, _answer.__dict__)
+_before = _answer.__dict__.get({name!r})
+exec(compile({program!r}, "answer.py", "exec"), _answer.__dict__)
+_target = _answer.__dict__.get({name!r})
+if _target is _before:
+    if not hasattr(_answer, "Solution"):
         raise NameError("the program defines no " + {name!r})
-    _target = getattr(_space["Solution"](), {name!r})
+    _target = getattr(_answer.Solution(), {name!r})
 _os.write(_result, _json.dumps(_target(*_given), default=list).encode())
-"""
-_PRELUDE = """
-from typing import *
-import bisect, collections, functools, heapq, itertools, math, random, re, string, sys
-from bisect import *; from collections import *; from functools import *; from heapq import *
-from itertools import *; from math import *
 """
 
 
@@ -103,9 +115,8 @@ def _run_test(
     """What went wrong, ``None`` where the test passes, and the seconds that the program took."""
     if left <= 0:
         return "the time for all tests together was up", 0.0
-    text = program
-    if test.function is not None:
-        text = _CALL.format(program=_PRELUDE + program, name=test.function)
+    frame = _SCRIPT if test.function is None else _CALL
+    text = frame.format(prelude=_PRELUDE, program=program, name=test.function)
     limits = Limits(seconds=min(_TEST_SECONDS, left))
     done = sandbox.run(text, test.input.encode(), limits)
     return _failure(test, done, limits), done.seconds

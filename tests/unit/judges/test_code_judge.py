@@ -127,6 +127,25 @@ def test_programs_that_read_and_print() -> None:
     assert "test 1 of 3: ended with status 1: ZeroDivisionError" in reason
 
 
+ADDING = "def add(a, b):\n    return a + b"
+CLASS = "@dataclass\nclass Point:\n    x: int\n"
+ADDITION = "a, b = map(float, input().split())\nprint(f'{a + b:g}')"
+SCRIPTS = {
+    "imports": "import sys\na, b = map(float, sys.stdin.read().split())\nprint(f'{a + b:g}')",
+    "main": "def main():\n    print(f'{sum(map(float, input().split())):g}')\n"
+    "if __name__ == '__main__':\n    main()",
+    "future": f"from __future__ import annotations\n{ADDITION}",
+    "no imports": f"d = defaultdict(int)\nassert gcd(pow(2, 5, 7), stdin is None) == 4\n{ADDITION}",
+    "recursion": f"def deep(n):\n    return n and deep(n - 1)\ndeep(20_000)\n{ADDITION}",
+}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", sorted(SCRIPTS))
+def test_programs_find_what_the_published_harness_imports(name: str) -> None:
+    assert rule(SCRIPTS[name]) == ("CORRECT", "3 tests passed")
+
+
 @needs_sandbox
 @pytest.mark.parametrize(
     ("program", "expected"),
@@ -143,6 +162,10 @@ def test_programs_that_read_and_print() -> None:
         ("def add(a, b):\n    return True", "test 1 of 2: expected '3', got 'true'"),
         ("def add(a, b):\n    print(3)", "test 1 of 2: expected '3', got 'null'"),
         ("print(3)\nimport os\nos._exit(0)", "test 1 of 2: expected '3', got ''"),
+        (ADDING + "\nif __name__ == '__main__':\n    input()", "2 tests passed"),
+        ("from __future__ import annotations\n" + ADDING, "2 tests passed"),
+        ("from dataclasses import dataclass\n" + CLASS + ADDING, "2 tests passed"),
+        ("x = 1", "test 1 of 2: ended with status 1: NameError: the program defines no add"),
     ],
 )
 def test_functions(program: str, expected: str) -> None:
