@@ -58,12 +58,14 @@ def prepare(
     folder: CandidateFolder,
     request: CandidateRequest,
     settings: Settings,
+    wanted: Wanted,
     say: Callable[[str], None],
 ) -> Loop:
-    """Resolve all names and look for leaks.
+    """Resolve all names and look for leaks; ``wanted`` is where to train.
 
     Raises the errors of every part: an unknown model, recipe, suite, gate or profile, a suite
-    whose data are not here, training problems that are in the evaluation.
+    whose data are not here, training problems that are in the evaluation, a batch that cannot be
+    split over the ranks.
     """
     recipe = load.load(TrainRecipe, request.recipe, settings.roots)
     gate = _gate(request, settings)
@@ -96,7 +98,9 @@ def prepare(
     leaks = leakage.find_leaks(suite.problems, check.evaluation, check.threshold)
     if leaks and check.leaks == "refuse":
         raise leakage.refuse(leaks)
-    return Loop(folder, request, recipe, settings, sample, parent, suite, check)
+    loop = Loop(folder, request, recipe, settings, sample, parent, suite, check)
+    render(recipe, _place(loop, wanted))
+    return loop
 
 
 def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
@@ -146,16 +150,8 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
 
 def _training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str, Any]:
     """Steps, memory of one rank and LLaMA-Factory's settings, as far as nobody has to be asked."""
-    recipe, model = loop.recipe, loop.parent.checkpoint.path
-    gpus = wanted.gpus if wanted.gpus is not None else visible_gpus(loop.settings.environment)
-    place = Place(
-        str(model),
-        str(loop.folder.of(PAIRS)),
-        str(loop.folder.of(TRAIN)),
-        ranks=wanted.ranks or max(1, len(gpus)),
-        gpu=bool(gpus),
-    )
-    needs = memory(recipe, size(model), place, longest)
+    recipe, place = loop.recipe, _place(loop, wanted)
+    needs = memory(recipe, size(loop.parent.checkpoint.path), place, longest)
     return {
         "objective": recipe.objective,
         "steps": steps(recipe, pairs),
@@ -164,6 +160,17 @@ def _training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str,
         "memory_bytes": {**asdict(needs), "total": needs.total},
         "settings": render(recipe, place),
     }
+
+
+def _place(loop: Loop, wanted: Wanted) -> Place:
+    gpus = wanted.gpus if wanted.gpus is not None else visible_gpus(loop.settings.environment)
+    return Place(
+        str(loop.parent.checkpoint.path),
+        str(loop.folder.of(PAIRS)),
+        str(loop.folder.of(TRAIN)),
+        ranks=wanted.ranks or max(1, len(gpus)),
+        gpu=bool(gpus),
+    )
 
 
 def verdict_plan(loop: Loop, say: Callable[[str], None]) -> Plan:

@@ -209,7 +209,7 @@ def candidate(
         python=train_python,
     )
     with context.out.watch() as display:
-        loop = candidate_plan.prepare(folder, request, settings, display.say)
+        loop = candidate_plan.prepare(folder, request, settings, wanted, display.say)
         if dry_run:
             _show_plan(context, candidate_plan.planned(loop, wanted))
             return None

@@ -18,6 +18,19 @@ sampling: {temperature: 0.7, top_p: 0.95, max_tokens: 96}
 tasks:
   - {from: smoke/math, limit: 24, prompt: {user: "{question}", examples: []}}
 """
+RECIPE = """\
+name: few-steps
+objective: lcpo
+learning_rate: 1e-4
+schedule: constant
+warmup: 0.0
+steps: 5
+batch_size: 4
+micro_batch: 2
+cutoff_len: 384
+save_steps: 5
+gradient_checkpointing: false
+"""
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
 
 
@@ -53,11 +66,15 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
                 pytest.fail(why)
             pytest.skip(why)
     place = tmp_path_factory.mktemp("candidate")
-    for kind, text in (("suites", HELD_OUT), ("gates", GATE)):
+    for kind, name, text in (
+        ("suites", "held-out", HELD_OUT),
+        ("gates", "held-out", GATE),
+        ("train", "few-steps", RECIPE),
+    ):
         (place / "configs" / kind).mkdir(parents=True)
-        (place / "configs" / kind / "held-out.yaml").write_text(text)
+        (place / "configs" / kind / f"{name}.yaml").write_text(text)
     arguments = (
-        *("candidate", "smollm2", "--recipe", "lcpo-smoke", "--sample", str(SAMPLED)),
+        *("candidate", "smollm2", "--recipe", "few-steps", "--sample", str(SAMPLED)),
         *("--suite", "smoke-train", "--eval-suite", "held-out", "--train-ranks", "2"),
         *("--difficulty", "easy", "--difficulty", "medium", "--min-ratio", "1.2"),
     )

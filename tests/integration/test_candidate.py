@@ -36,10 +36,10 @@ def test_the_candidate_is_judged_against_its_parent(candidate):
     assert not tokens["gated"]
     assert tokens["estimate"]["low"] < tokens["estimate"]["value"] < tokens["estimate"]["high"]
     parent, trained = (RunFolder(folder / step).read_manifest() for step in ("parent", "verdict"))
-    assert trained["checkpoint"]["name"] == "smollm2-lcpo-smoke"
+    assert trained["checkpoint"]["name"] == "smollm2-few-steps"
     assert trained["checkpoint"]["weights_hash"] != parent["checkpoint"]["weights_hash"]
     assert trained["checkpoint"]["template_hash"] == parent["checkpoint"]["template_hash"]
-    assert "smollm2-lcpo-smoke" in (folder / "verdict" / "report" / "report.html").read_text()
+    assert "smollm2-few-steps" in (folder / "verdict" / "report" / "report.html").read_text()
 
 
 def test_the_lineage_goes_with_the_weights(candidate):

@@ -221,6 +221,13 @@ def test_results_that_changed_are_noticed(place, tmp_path, begun):
     assert "step 'pairs'" in done.stderr
 
 
+def test_ranks_that_cannot_share_a_batch_are_told_before_anything_is_sampled(place, tmp_path):
+    done = replayed.smallscale(place, *CANDIDATE, "--train-ranks", "3", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "cannot be split over 3 ranks" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_leak_is_told_before_anything_is_sampled(place, tmp_path):
     leaky = [word if word != "held-out" else "leaky" for word in CANDIDATE]
     done = replayed.smallscale(place, *leaky, "--out", tmp_path / "out")
