@@ -182,10 +182,11 @@ def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
 def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]:
     """A run's answers, with their texts where it has kept them."""
     wanted = ["problem_id", "sample_index", "completion_tokens", "text"]
-    generated = {
-        (row["problem_id"], row["sample_index"]): row
-        for row in tables.read_problems(run.generations, "generations", chosen, _MAX_EPOCHS, wanted)
-    }
+    generated = {}
+    for row in tables.read_problems(run.generations, "generations", chosen, _MAX_EPOCHS, wanted):
+        if row["text"] is not None:
+            row["text"] = _both_ends(row["text"])  # at once: the whole texts may be gigabytes
+        generated[row["problem_id"], row["sample_index"]] = row
     wanted = ["problem_id", "sample_index", "outcome", "extracted", "reason"]
     judged = tables.read_problems(run.judgements, "judgements", chosen, _MAX_EPOCHS, wanted)
     answers: dict[str, list[Answer]] = {}
@@ -198,7 +199,7 @@ def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]
             tokens=None if outcome is Outcome.ERRORED else generation["completion_tokens"],
             extracted=row["extracted"],
             reason=row["reason"] or "",
-            text=None if generation["text"] is None else _both_ends(generation["text"]),
+            text=generation["text"],
         )
         answers.setdefault(row["problem_id"], []).append(answer)
     return answers

@@ -124,17 +124,23 @@ def read(path: Path, kind: str | None = None, columns: list[str] | None = None) 
 
 def read_problems(
     path: Path, kind: str, problems: Iterable[str], epochs: int, columns: list[str]
-) -> list[dict[str, Any]]:
-    """Rows of the first ``epochs`` samples of some problems: memory for these rows alone.
+) -> Iterator[dict[str, Any]]:
+    """Rows of the first ``epochs`` samples of some problems, in bounded memory.
 
     A column that the file lacks is ``None``. Raises what ``open_file`` raises.
     """
-    known = [name for name in columns if name in open_file(path, kind).schema_arrow.names]
-    few = pc.field("problem_id").isin(list(problems)) & (pc.field("sample_index") < epochs)
-    with _damage(path):
-        table = pq.read_table(path, columns=known, filters=few, memory_map=True)
+    file = open_file(path, kind)
+    keys = {"problem_id", "sample_index"}
+    known = [name for name in file.schema_arrow.names if name in {*columns, *keys}]
+    wanted = pa.array(list(problems), pa.string())
     empty = dict.fromkeys(columns)
-    return [{**empty, **row} for row in table.to_pylist()]
+    for batch in _batches(path, file, known):
+        few = pc.and_(
+            pc.is_in(batch["problem_id"], value_set=wanted),
+            pc.less(batch["sample_index"], epochs),
+        )
+        for row in batch.filter(few).to_pylist():
+            yield {**empty, **{name: row[name] for name in columns if name in row}}
 
 
 def metadata_of(file: pq.ParquetFile) -> dict[str, str]:
@@ -150,17 +156,25 @@ def predecessor_of(path: Path, kind: str) -> str:
 
 def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a file, in bounded memory."""
-    file = open_file(path, kind)
+    for batch in _batches(path, open_file(path, kind)):
+        yield from batch.to_pylist()
+
+
+def _batches(
+    path: Path, file: pq.ParquetFile, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Batches of about ``_BATCH_ITEMS`` characters and token ids."""
     count = max(file.metadata.num_rows, 1)
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     size = sum(group.total_byte_size for group in groups) / count  # of a row, about
-    batches = file.iter_batches(max(1, min(_BATCH, int(4 * _BATCH_ITEMS / max(size, 1)))))
+    rows = max(1, min(_BATCH, int(4 * _BATCH_ITEMS / max(size, 1))))
+    batches = file.iter_batches(rows, columns=columns)
     while True:
         with _damage(path):
             batch = next(batches, None)
         if batch is None:
             return
-        yield from batch.to_pylist()
+        yield batch
 
 
 def generations(path: Path) -> Iterator[Generation]:
