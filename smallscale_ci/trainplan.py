@@ -125,6 +125,18 @@ class Wanted:
     python: Path | None = None
     torchrun: tuple[str, ...] = ()  # its own options: --nnodes, --rdzv-endpoint, …
 
+    def place(self, model: Path, pairs: Path, out: Path, environment: Mapping[str, str]) -> Place:
+        """What a training would run on, whether or not its environment is here."""
+        gpus = self.gpus if self.gpus is not None else visible_gpus(environment)
+        return Place(
+            model=str(model),
+            pairs=str(pairs),
+            out=str(out),
+            ranks=self.ranks or max(1, len(gpus)),
+            nodes=nodes_of(self.torchrun),
+            gpu=bool(gpus),
+        )
+
 
 def runner_for(
     recipe: TrainRecipe,

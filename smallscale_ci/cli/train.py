@@ -118,7 +118,7 @@ def train(
     from smallscale_ci import checkpoint
     from smallscale_ci.config.load import load
     from smallscale_ci.config.train import TrainRecipe
-    from smallscale_ci.errors import UsageError
+    from smallscale_ci.errors import EngineError, UsageError
     from smallscale_ci.ids import run_id
     from smallscale_ci.training import train as run
     from smallscale_ci.trainplan import Wanted, plan, resumed_recipe, runner_for
@@ -146,8 +146,14 @@ def train(
         python=train_python,
         torchrun=tuple(shlex.split(torchrun)),
     )
-    runner = runner_for(chosen, wanted, settings, run_id=name, say=context.out.say)
-    context.out.say("asking LLaMA-Factory about the recipe and the pairs")
+    runner = None
+    try:
+        runner = runner_for(chosen, wanted, settings, run_id=name, say=context.out.say)
+        context.out.say("asking LLaMA-Factory about the recipe and the pairs")
+    except EngineError as error:
+        if not dry_run:
+            raise
+        context.out.say(f"LLaMA-Factory is not asked: {error.message}")
     try:
         planned = plan(
             chosen,
@@ -157,6 +163,7 @@ def train(
             runner,
             torchrun_options=wanted.torchrun,
             resume=resume is not None,
+            place=wanted.place(parent.path, pairs, out, settings.environment),
         )
     finally:
         if dry_run and fresh:
@@ -169,7 +176,9 @@ def train(
         context.out.say("done; another node writes the candidate")
         return
     if context.json:
-        context.out.json({**asdict(result), "model": str(result.model), "manifest": str(out)})
+        context.out.json(
+            {**asdict(result), "model": str(result.model), "manifest": str(result.manifest)}
+        )
         return
     context.out.result(
         f"{result.model}: {result.steps} steps, loss {result.first_loss:.4f} → "

@@ -32,29 +32,17 @@ def tiny() -> Path:
     return shared.tiny_model()
 
 
-def processes(out: Path) -> list[int]:
-    """The ranks that train into ``out``."""
+def ranks(out: Path) -> list[int]:
+    """The processes that train into ``out``: neither torchrun nor the command line."""
     found = []
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue
-        is_rank = "train" in words and "torch.distributed.run" not in words
-        if is_rank and any(str(out) in word for word in words):
-            found.append(int(entry.name))
-    return [pid for pid in found if (Path("/proc") / str(pid) / "cwd").exists()]
-
-
-def ranks(out: Path) -> list[int]:
-    return [pid for pid in processes(out) if b"smallscale\0" not in cmdline(pid)]
-
-
-def cmdline(pid: int) -> bytes:
-    try:
-        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return b""
+        if "--leader" in words and "torch.distributed.run" not in words:
+            found += [int(entry.name)] * any(str(out) in word for word in words)
+    return found
 
 
 def wait_for(what, seconds: float = 180.0):
@@ -159,6 +147,24 @@ def test_a_file_that_cannot_be_written_leaves_the_earlier_checkpoint_whole(
     newest = checkpoints.newest_whole(folder)
     assert newest is not None
     assert f"{newest.name} is whole" in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_ranks_do_not_outlive_smallscale(tiny: Path, tmp_path: Path, number: int) -> None:
+    pairs = shared.write_pairs(tmp_path / "pairs")
+    recipe = shared.write_recipe(tmp_path, "endless", steps=5000)
+    out = tmp_path / "out"
+    begun = begin(tmp_path, "train", tiny, pairs, "--recipe", recipe, "--out", out)
+    wait_for(lambda: ranks(out) or begun.poll() is not None)
+    time.sleep(1)
+    begun.send_signal(number)
+    _, told = begun.communicate(timeout=60)
+    assert begun.returncode == (130 if number == signal.SIGINT else -9), told
+    wait_for(lambda: not ranks(out), 20)
+    status = json.loads((out / "train.json").read_text())["status"]
+    assert status == ("interrupted" if number == signal.SIGINT else "running")
+    if number == signal.SIGINT:
+        assert f"--resume {out}" in told
 
 
 def test_adapters_are_merged_and_shortest_answers_are_learnt(tiny: Path, tmp_path: Path) -> None:
