@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,19 @@ def test_a_killed_candidate_goes_on_where_it_was(place, tmp_path, begun):
     assert (out / "pairs" / dataset.PAIRS).read_bytes() == (
         begun / "pairs" / dataset.PAIRS
     ).read_bytes()
+
+
+def test_an_interrupted_candidate_says_how_to_go_on(place, tmp_path):
+    out = tmp_path / "interrupted"
+    slow = [word if word != "replay" else "slow" for word in CANDIDATE]
+    host = replayed.start(place, *slow, "--out", out)
+    replayed.wait_for(lambda: replayed.lines_out(out / "sample") >= 8, "completions")
+    host.send_signal(signal.SIGINT)
+    _, told = host.communicate(timeout=60)
+    assert host.returncode == 130, told
+    assert "step 'sample' was ended: interrupted with" in told
+    assert f"smallscale candidate --resume {out}" in told
+    assert "Traceback" not in told
 
 
 def test_stored_answers_may_take_the_place_of_sampling(place, tmp_path, begun):
