@@ -14,7 +14,7 @@ import smallscale_ci
 from smallscale_ci import baselines, pipeline, preferences
 from smallscale_ci.candidate_folder import PAIRS, PARENT, SAMPLE, STEPS, TRAIN, VERDICT
 from smallscale_ci.candidate_plan import Loop, status, verdict_plan
-from smallscale_ci.errors import RunInterruptedError
+from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.pipeline import Evaluation
 from smallscale_ci.report.records_json import verdict_json
 from smallscale_ci.resolve import Plan
@@ -32,19 +32,30 @@ class LoopObserver(Observer, Watcher, Protocol):
 
 
 def begin(loop: Loop) -> None:
-    """Write what is asked for into a new folder; an existing one is left as it is."""
-    if not loop.folder.exists():
-        loop.folder.begin(
-            loop.request,
-            {
-                "id": loop.folder.path.name,
-                "created": _now().isoformat(timespec="seconds"),
-                "package": smallscale_ci.__version__,
-                "parent": _public(loop.parent),
-                "train_suite": {"name": loop.suite.name, "hash": loop.suite.hash},
-                "eval_suite": {"name": loop.parent.suite.name, "hash": loop.parent.suite.hash},
-            },
-        )
+    """Write what the candidate is made of into its folder, or compare it with what is there.
+
+    Raises ``InvalidError`` when model, recipe or data have changed since the folder was begun.
+    """
+    made_of = {
+        "parent": _public(loop.parent),
+        "recipe": loop.recipe.model_dump(mode="json"),
+        "train_suite": {"name": loop.suite.name, "hash": loop.suite.hash},
+        "eval_suite": {"name": loop.parent.suite.name, "hash": loop.parent.suite.hash},
+    }
+    if loop.folder.exists():
+        before = loop.folder.read()
+        changed = [
+            key.replace("_", " ") for key, value in made_of.items() if before.get(key) != value
+        ]
+        if changed:
+            raise InvalidError(
+                f"the {' and the '.join(changed)} changed since {loop.folder.path} was begun.",
+                "Restore what it was, or start a new candidate with another --out.",
+            )
+        return
+    now, version = _now().isoformat(timespec="seconds"), smallscale_ci.__version__
+    about = {"id": loop.folder.path.name, "created": now, "package": version}
+    loop.folder.begin(loop.request, {**about, **made_of})
 
 
 def run(
@@ -81,8 +92,9 @@ def run(
     if result is not None:
         _write_lineage(loop, result)
     elif until == VERDICT:
-        candidate = RunFolder(folder.of(VERDICT))
-        result = pipeline.stored(candidate, loop.parent.suite, loop.settings.baselines)
+        result = _stored(loop)
+        if "verdict" not in folder.read()["lineage"]:  # it was killed at the very end
+            _write_lineage(loop, result)
     return result
 
 
@@ -105,10 +117,18 @@ def _step(
         if status(folder.of(PARENT)) != COMPLETE:
             pipeline.generate(loop.parent, settings, observer, judging=True)
         return {}, None
-    plan = verdict_plan(loop, observer.say)
-    baseline = baselines.load(folder.of(PARENT))
-    evaluation = pipeline.evaluate(plan, baseline, settings, observer)
+    if RunFolder(folder.of(VERDICT)).verdict.is_file():
+        evaluation = _stored(loop)
+    else:
+        plan = verdict_plan(loop, observer.say)
+        baseline = baselines.load(folder.of(PARENT))
+        evaluation = pipeline.evaluate(plan, baseline, settings, observer)
     return {"kind": evaluation.verdict.kind.value}, evaluation
+
+
+def _stored(loop: Loop) -> Evaluation:
+    run_folder = RunFolder(loop.folder.of(VERDICT))
+    return pipeline.stored(run_folder, loop.parent.suite, loop.settings.baselines)
 
 
 def _sample(loop: Loop, observer: Observer) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def candidate(
 
     settings = context.settings(engine_python=engine_python)
     if resume is not None:
-        folder = CandidateFolder(resume)
+        folder = CandidateFolder(resume.resolve())
         request = folder.request()
     else:
         request = CandidateRequest(

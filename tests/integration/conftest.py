@@ -16,19 +16,19 @@ name: held-out
 gate: held-out
 sampling: {temperature: 0.7, top_p: 0.95, max_tokens: 96}
 tasks:
-  - {from: smoke/math, limit: 24, prompt: {user: "{question}", examples: []}}
+  - {from: smoke/math, limit: 16, prompt: {user: "{question}", examples: []}}
 """
 RECIPE = """\
 name: few-steps
 objective: lcpo
-learning_rate: 1e-4
+learning_rate: 2e-5
 schedule: constant
 warmup: 0.0
-steps: 5
+steps: 3
 batch_size: 4
 micro_batch: 2
 cutoff_len: 384
-save_steps: 5
+save_steps: 3
 gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
@@ -77,6 +77,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
         *("candidate", "smollm2", "--recipe", "few-steps", "--sample", str(SAMPLED)),
         *("--suite", "smoke-train", "--eval-suite", "held-out", "--train-ranks", "2"),
         *("--difficulty", "easy", "--difficulty", "medium", "--min-ratio", "1.2"),
+        *("--max-pairs", "4", "--min-pairs", "4"),  # all of them in each step: the loss must fall
     )
     done = smallscale(place, *arguments, "--out", str(place / "made"))
     assert "Traceback" not in done.stderr, done.stderr

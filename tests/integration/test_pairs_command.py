@@ -226,6 +226,17 @@ def test_another_request_does_not_go_on_in_the_same_folder(place, begun):
     assert "begun with another samples" in done.stderr
 
 
+def test_a_recipe_that_changed_is_noticed(place, begun):
+    recipe = place / "configs" / "train" / "tiny.yaml"
+    try:
+        recipe.write_text(RECIPE.replace("batch_size: 4", "batch_size: 8"))
+        done = replayed.smallscale(place, "candidate", "--resume", begun, "--until", "pairs")
+    finally:
+        recipe.write_text(RECIPE)
+    assert done.returncode == 4
+    assert "the recipe changed since" in done.stderr
+
+
 def test_results_that_changed_are_noticed(place, tmp_path, begun):
     out = shutil.copytree(begun, tmp_path / "made")
     record = json.loads((out / "pairs" / "pairs.json").read_text())
