@@ -24,7 +24,7 @@ class Limits:
 
     start_s: float
     stall_s: float
-    grace_s: float = 3.0  # a cancelled CI job leaves little time to clean up
+    grace_s: float = 2.0  # a cancelled CI job leaves little time: 5 s with the report
 
 
 class SteadyClock:

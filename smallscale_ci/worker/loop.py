@@ -58,12 +58,18 @@ class Worker:
             # A parent may be silent while it judges; one that cannot be seen must give signs.
             silent = self.parent is None and silence > _HOST_SILENCE
             if silent or self.orphan or (self.work / "stop").exists():
-                self.stopping.set()
-                if self.orphan and self.state == protocol.STARTING:
-                    os._exit(1)  # a loading engine cannot be interrupted politely
+                self.stop()
             if self.state in {protocol.DONE, protocol.FAILED}:
                 return
             time.sleep(_BEAT_S)
+
+    def stop(self) -> None:
+        """End soon; at once while the engine loads, which nothing interrupts politely."""
+        self.stopping.set()
+        if self.state == protocol.STARTING:
+            if os.getpgrp() == os.getpid():
+                os.killpg(0, signal.SIGKILL)  # with the processes that the engine has started
+            os._exit(1)
 
     def report(self) -> None:
         """Write the heartbeat file."""
@@ -197,7 +203,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     worker = Worker(options.work, options.rank, options.parent)
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: worker.stopping.set())
+        signal.signal(name, lambda *_: worker.stop())
     beat = threading.Thread(target=worker.beat, daemon=True)
     beat.start()
     try:

@@ -144,6 +144,20 @@ def test_sigterm_ends_it_at_once_and_what_was_in_flight_stays_claimed(bench):
     assert list(bench.folder.completions()) == []
 
 
+@pytest.mark.parametrize("signalled", [True, False])
+def test_an_engine_that_loads_is_not_waited_for(bench, signalled):
+    bench.prepare(1, start_s=600)
+    bench.folder.put(prompt(0))
+    process = bench.start(parent=os.getpid())
+    wait(lambda: bench.state() == protocol.STARTING)
+    if signalled:
+        process.terminate()
+    else:
+        bench.folder.ask_to_stop()
+    assert process.wait(30) == 1
+    assert bench.folder.pending() == 1
+
+
 def test_an_orphan_claims_nothing(bench):
     bench.prepare(5)
     for number in range(5):
