@@ -17,6 +17,8 @@ from . import protocol
 from .adapter import Adapter, Completion, Request, StartError, adapter_for, failed
 
 _POLL_S = 0.05  # how often an idle worker looks for items
+_FEW = 32  # requests in flight: with more, an engine has enough to do to wait for _GATHER_S
+_GATHER_S = 0.02
 _BEAT_S = 1.0
 _HOST_SILENCE = 60  # beats without a sign of the host, after which a worker ends itself
 
@@ -125,7 +127,10 @@ class Worker:
         while not self._ends:
             self._fill(adapter, limit)
             busy = bool(self._running)
-            if busy:
+            if len(self._running) > _FEW:
+                # To wait on a thousand tasks takes milliseconds, of the loop that feeds the engine.
+                await asyncio.sleep(_GATHER_S)
+            elif busy:
                 await asyncio.wait(
                     self._running, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -150,8 +155,10 @@ class Worker:
     def _fill(self, adapter: Adapter, limit: int) -> None:
         """Claim until ``limit`` requests are with the engine or not written yet."""
         room = limit - len(self._running)
-        alone = any(path.name.endswith(protocol.ALONE) for path in self._running.values())
-        if room <= 0 or alone or self._ends:
+        # Looking for items takes time, too: with many in flight, not for the sake of a few.
+        if room <= limit // _FEW or self._ends:
+            return
+        if any(path.name.endswith(protocol.ALONE) for path in self._running.values()):
             return
         claimed = protocol.claim(self.work, self.rank, room, len(self._running), self.ranks)
         for path, item in claimed:
