@@ -182,11 +182,15 @@ def test_memory_output_and_processes_are_limited(sandbox: Sandbox) -> None:
 def test_the_first_that_works_is_chosen_and_the_reason_told(lock: Path, tmp_path: Path) -> None:
     found = choose("auto", lock, os.environ)
     assert found.record() == {"name": "container", "reason": "the first choice"}
-    unpinned = choose("auto", ROOT / "docker" / "images.lock.yaml", os.environ)
+    entry = {"repository": "smallscale/sandbox", "tag": "1", "dockerfile": "sandbox.Dockerfile"}
+    unpinned = choose("auto", boxes.write_lock(tmp_path, sandbox=entry), os.environ)
     assert unpinned.record() == {
         "name": "bubblewrap",
         "reason": "container: not built yet (smallscale image build sandbox)",
     }
+    elsewhere = {**entry, "id": f"sha256:{'0' * 64}"}
+    absent = choose("auto", boxes.write_lock(tmp_path, sandbox=elsewhere), os.environ)
+    assert absent.reason.startswith("container: its image is not here")
     nowhere = choose("auto", lock, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert nowhere.record()["name"] == "bubblewrap"
     assert "no container engine answers" in nowhere.reason
