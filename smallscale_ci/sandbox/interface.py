@@ -13,7 +13,7 @@ class Limits:
     seconds: float = 6.0
     memory_bytes: int = 1 << 30
     output_bytes: int = 8 << 20
-    processes: int = 16
+    processes: int = 8
 
 
 @dataclass(frozen=True, slots=True)

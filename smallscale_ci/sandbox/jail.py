@@ -75,6 +75,8 @@ def _build_cell() -> None:
 
 
 def _limit(memory: int, seconds: int, output: int, processes: int) -> None:
+    # All processes together may take more than the machine has: then the kernel ends these first.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (output, output))

@@ -155,6 +155,9 @@ print([line.split()[1] for line in open("/proc/self/status") if line.startswith(
 print([line.split(":")[0].strip() for line in open("/proc/net/dev") if ":" in line])
 print(sorted(os.listdir("/proc/self/fd"))[:4])
 """
+    if sandbox.name != "container":  # whose memory is limited as a whole
+        last = sandbox.run("print(open('/proc/self/oom_score_adj').read())", b"", Limits())
+        assert last.output == b"1000\n\n"
     done = sandbox.run(program, b"", Limits(seconds=10))
     expected = (
         "['0000000000000000']\n['OMP_NUM_THREADS']\nTrue\n['1']\n['lo']\n['0', '1', '2', '3']\n"
