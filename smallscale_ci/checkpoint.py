@@ -55,6 +55,7 @@ class Checkpoint:
     tokenizer_hash: str
     template_hash: str
     weights_hash: str
+    weights_bytes: int = 0  # 0: not known
 
 
 def resolve(
@@ -128,6 +129,7 @@ def inspect(path: Path, name: str, source: str) -> Checkpoint:
         tokenizer_hash=combined_hash((file.name, file_hash(file)) for file in tokenizer)[:16],
         template_hash=file_hash(template)[:16] if template.exists() else "in tokenizer_config.json",
         weights_hash=combined_hash((file.name, _sampled_hash(file)) for file in weights)[:16],
+        weights_bytes=sum(file.stat().st_size for file in weights),
     )
 
 

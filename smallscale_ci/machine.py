@@ -19,6 +19,7 @@ from smallscale_ci.errors import ContainerError, SmallscaleError
 
 _HUB = "https://huggingface.co"
 _HUB_S = 5
+_RANKS = "1; 4 for models below a billion parameters (profile vllm-shared)"  # docs/benchmarks
 _OLDEST_DRIVER = {"12": 525, "13": 580}  # CUDA's major version → driver (its compatibility guide)
 
 
@@ -93,6 +94,7 @@ def gpus(lock: Path) -> Iterator[Finding]:
     for number, line in enumerate(lines):
         name, free, driver = (part.strip() for part in line.split(","))
         yield Finding(f"GPU {number}", State.OK, f"{name}, {free} free, driver {driver}")
+    yield Finding("ranks on one GPU", State.OK, _RANKS)
     try:
         locked = read(lock)
     except SmallscaleError:

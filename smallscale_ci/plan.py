@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -29,6 +30,7 @@ from smallscale_ci.stats.contrast import FEW, Vector
 from smallscale_ci.stats.paired import effective_count
 
 _POWER = 0.8  # the chance of REGRESSED that "detectable" means
+_SMALL = 2.5e9  # bytes of weights: about a billion parameters
 _HOLDS = 0.95  # the chance to pass that "holds a margin" means
 
 
@@ -142,6 +144,20 @@ def too_fine(baseline: Samples, policy: GatePolicy) -> tuple[str, ...]:
     if policy.gated != "tasks":
         return ()
     return _finer(_holdable(pool, policy, epochs, metric) for pool in pools for metric in Metric)
+
+
+def idle_gpu(manifest: Mapping[str, Any]) -> str:
+    """What to change after a run of a small model with a GPU of its own; empty for other runs."""
+    weights = manifest.get("checkpoint", {}).get("weights_bytes", 0)
+    alone = str(manifest.get("runtime", {}).get("ranks", "1")) == "1"
+    on_gpu = manifest.get("machine", {}).get("device", "cpu") not in {"", "cpu", "none"}
+    vllm = manifest.get("engine", {}).get("name") == "vllm"
+    if not (alone and on_gpu and vllm and 0 < weights < _SMALL):
+        return ""
+    return (
+        "The baseline ran one process on its GPU. A model of this size is faster with several: "
+        "--profile vllm-shared runs four."
+    )
 
 
 def _finer(holdable: Iterable[Holdable]) -> tuple[str, ...]:

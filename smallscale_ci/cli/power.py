@@ -55,6 +55,7 @@ def plan(
     """
     from smallscale_ci.config.load import load
     from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.plan import idle_gpu
     from smallscale_ci.plan import plan as work_out
 
     settings = context.settings(baselines=baselines)
@@ -94,6 +95,8 @@ def plan(
     )
     for warning in found.warnings:
         out.error(warning, "")
+    if advice := idle_gpu(stored.manifest or {}):
+        out.say(advice)
 
 
 def calibrate(

@@ -42,6 +42,11 @@ ARGUMENTS = {
 }
 
 
+# vLLM masks top-p by another method where fewer than 8 requests (0.25.1; 64 in 0.31) are in a step,
+# so that a sample with top_p depends on its company: docs/generation.md.
+TOP_P = {"vllm": 1.0, "sglang": 0.95}
+
+
 @pytest.fixture(params=["vllm", "sglang"])
 def engine(request) -> str:
     if not Path(MODEL, "config.json").is_file():
@@ -66,7 +71,7 @@ def run(
     job = Job(
         engine,
         MODEL,
-        SamplingSpec(0.6, 0.95, 0, 0.0, 64, 0),
+        SamplingSpec(0.6, TOP_P[engine], 0, 0.0, 64, 0),
         32,
         deterministic=True,
         engine_args=ARGUMENTS[engine],

@@ -7,7 +7,7 @@ from runs import simulate, together
 
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError
-from smallscale_ci.plan import plan
+from smallscale_ci.plan import idle_gpu, plan
 from smallscale_ci.records import Metric
 
 
@@ -68,3 +68,25 @@ def test_more_epochs_hold_finer_margins():
 def test_one_epoch_says_nothing_about_noise():
     with pytest.raises(DataError, match="single stored sample"):
         plan(baseline(epochs=1), policy(1.0), trials=2)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "told"),
+    [
+        ("checkpoint", {"weights_bytes": 270_000_000}, True),
+        ("checkpoint", {"weights_bytes": 15_000_000_000}, False),
+        ("checkpoint", {}, False),  # a baseline of before the size was recorded
+        ("machine", {"device": "cpu"}, False),
+        ("runtime", {"ranks": "4"}, False),
+        ("engine", {"name": "sglang"}, False),
+    ],
+)
+def test_a_small_model_alone_on_a_gpu_is_told_of(part, change, told):
+    manifest = {
+        "checkpoint": {"weights_bytes": 270_000_000},
+        "machine": {"device": "NVIDIA H200"},
+        "runtime": {"ranks": "1"},
+        "engine": {"name": "vllm"},
+    }
+    assert ("vllm-shared" in idle_gpu({**manifest, part: change})) is told
+    assert idle_gpu({}) == ""
