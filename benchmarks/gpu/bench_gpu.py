@@ -1,6 +1,7 @@
 """The measurements of docs/benchmarks on a GPU: `make bench-gpu ARGS="…"`.
 
 ``throughput``   `generate` with vLLM against the plain script, then with more ranks on the GPU
+``warm``         both once to compile their kernels, then both again, one sample of each problem
 ``determinism``  the same checkpoint twice with `deterministic: true`, on one rank and on several
 ``sglang``       the same prompts with SGLang: tokens/s, finish reasons, token rule
 ``gate``         a baseline of 8 epochs, unchanged and damaged checkpoints, the tests of tests/gpu
@@ -152,6 +153,15 @@ class Measurements:
         if ours and bare:
             ratio = statistics.mean(ours) / statistics.mean(bare)
             self.bench.add("ratio", ours=statistics.mean(ours), bare=bare, ratio=round(ratio, 3))
+
+    def warm(self) -> None:
+        """One rank and the plain script with all kernels compiled, then eight ranks."""
+        slots, self.epochs = (64, 1) if self.rehearse else (1024, 1)
+        for step, need in (("cold", 90), ("warm", 45)):
+            self.bare(f"bare-{step}", slots, need)
+            self.run(f"ours-{step}", self.vllm(f"one-{step}", slots, 1), need=need)
+        eight = 2 if self.rehearse else 8
+        self.run("ours-8-ranks-warm", self.vllm("eight", max(slots // 8, 32), eight), need=60)
 
     def rows(self, part: str) -> list[dict[str, Any]]:
         return self.bench.rows.get(part, [])
@@ -326,7 +336,9 @@ def yaml_arguments(profile: str) -> dict[str, Any]:
 def main() -> None:
     """Run the parts that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="+", choices=["throughput", "determinism", "sglang", "gate"])
+    parser.add_argument(
+        "parts", nargs="+", choices=["throughput", "warm", "determinism", "sglang", "gate"]
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench-gpu"))
     parser.add_argument("--model", required=True, help="a checkpoint folder")
     parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
