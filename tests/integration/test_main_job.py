@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci import tables
+from smallscale_ci.records import FinishReason
 from smallscale_ci.runfolder import RunFolder
 
 pytestmark = pytest.mark.engine
@@ -119,11 +120,12 @@ def test_worse_model_fails(damage: tuple[str, str], metric: str, tmp_path: Path)
         assert any(flip["candidate"] < flip["baseline"] for flip in verdict["flips"])
 
 
-def test_two_ranks_share_the_work(tmp_path: Path) -> None:
+def test_two_ranks_share_the_work_and_odd_prompts_cost_themselves_alone(tmp_path: Path) -> None:
     suite = tmp_path / "few.yaml"
     few = tmp_path / "few.jsonl"
-    lines = [json.dumps({"question": f"What is {n} + 2?", "gold": str(n + 2)}) for n in range(120)]
-    few.write_text("\n".join(lines))
+    odd = "\u0000\u200f\ufffd\U0001f9d1\u200d\U0001f680 \r\n <|im_end|>"
+    asked = [f"What is {n} + 2?" for n in range(118)] + ["word " * 1000, odd]
+    few.write_text("\n".join(json.dumps({"question": text, "gold": "2"}) for text in asked))
     suite.write_text(
         "name: few\nsampling: {max_tokens: 24}\ntasks:\n"
         "  - {name: sums, source: few.jsonl, judge: {name: math, extract: [last-number]}}\n"
@@ -141,3 +143,8 @@ def test_two_ranks_share_the_work(tmp_path: Path) -> None:
     generations = list(tables.generations(only_run(tmp_path).generations))
     assert len({(g.problem_id, g.sample_index) for g in generations}) == 120
     assert {g.rank for g in generations} == {0, 1}
+    long = generations[118]
+    assert long.finish_reason is FinishReason.ERROR
+    assert long.error == f"the prompt has {long.prompt_tokens} tokens, the model's context 256"
+    rest = {g.finish_reason for g in generations if g is not long}
+    assert rest <= {FinishReason.STOP, FinishReason.LENGTH}
