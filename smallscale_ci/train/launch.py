@@ -25,6 +25,8 @@ LEADER = "settings/leader"  # in the out folder: who started rank 0
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
 _LINES = 400
 _OURS = ("--nproc-per-node", "--standalone")  # options of torchrun that we set ourselves
+# As --standalone, which looks up localhost: a container without a network has no such name.
+_ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
 
 
 class Printed:
@@ -112,6 +114,9 @@ class LocalRunner:
         threads = str(max(1, (os.cpu_count() or 1) // ranks))
         kept = {key: value for key, value in environment.items() if not _SECRET.search(key)}
         self._environment = {"OMP_NUM_THREADS": threads, **kept, **quiet(gpu=bool(gpus))}
+        # DeepSpeed compiles with the environment's own ninja.
+        path = kept.get("PATH", os.defpath)
+        self._environment["PATH"] = f"{python.absolute().parent}{os.pathsep}{path}"
         if gpus:
             self._environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
 
@@ -223,7 +228,7 @@ def torchrun(
     options: Sequence[str] = (),
 ) -> list[str]:
     """The command that trains. ``options`` are torchrun's own; ``word`` marks rank 0's starter."""
-    rendezvous = list(options) or ["--standalone"]
+    rendezvous = list(options or _ALONE)
     command = [runner.python, "-m", "torch.distributed.run", *rendezvous]
     command += ["--nproc-per-node", str(place.ranks), runner.worker, "train"]
     command += [f"{place.out}/{SETTINGS}", "--keep", str(keep)]

@@ -41,9 +41,10 @@ def printed(tmp_path: Path, text: str) -> Printed:
 def test_the_command_of_one_node() -> None:
     place = Place("/m", "/p", "/o", ranks=2)
     found = torchrun(runner(ranks=2), place, "lcpo", keep=3, word="w")
-    assert found[1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    assert found[7:12] == ["train", "/o/settings/llamafactory.yaml", "--keep", "3", "--leader"]
-    assert found[12:15] == ["/o/settings/leader=w", "--loss", "lcpo"]
+    assert found[1:4] == ["-m", "torch.distributed.run", "--rdzv-backend=c10d"]
+    assert found[6:8] == ["--nproc-per-node", "2"]
+    assert found[9:14] == ["train", "/o/settings/llamafactory.yaml", "--keep", "3", "--leader"]
+    assert found[14:17] == ["/o/settings/leader=w", "--loss", "lcpo"]
     assert "--parent" in found
     assert "--loss" not in torchrun(runner(), place, "dpo", keep=1, word="w")
 
@@ -54,7 +55,7 @@ def test_several_nodes_meet_where_the_user_says() -> None:
     place = Place("/m", "/p", "/o", ranks=8, nodes=2)
     found = torchrun(runner(ranks=8, nodes=2), place, "lcpo", keep=1, word="w", options=options)
     assert found[3:6] == [*options]
-    assert "--standalone" not in found
+    assert "--local-addr=127.0.0.1" not in found
     assert nodes_of(("--nnodes", "4")) == 4
     assert nodes_of(()) == 1
 
@@ -184,5 +185,7 @@ def test_a_training_container_is_confined_like_any_other(tmp_path: Path) -> None
     assert body["HostConfig"]["CapDrop"] == ["ALL"]
     assert body["HostConfig"]["Memory"] == 64 << 30
     assert body["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["0", "1"]
-    assert body["Entrypoint"][3:7] == ["python3", "-m", "torch.distributed.run", "--standalone"]
+    assert body["Entrypoint"][3:6] == ["python3", "-m", "torch.distributed.run"]
+    # Names are not looked up where there is no network.
+    assert "--rdzv-endpoint=127.0.0.1:0" in body["Entrypoint"]
     assert "ci.smallscale.run" in body["Labels"]
