@@ -82,7 +82,8 @@ def plan(
     seen = f"{place.out}/{CHECKPOINTS}/{last.name}" if last else None
     settings = llamafactory.render(recipe, place, seen)
     stage = llamafactory.deepspeed_stage(recipe, place)
-    count = sum(1 for line in (pairs / dataset.PAIRS).open("rb") if line.strip())
+    with (pairs / dataset.PAIRS).open("rb") as lines:
+        count = sum(1 for line in lines if line.strip())
     answer = None
     if runner is not None:
         with storage_errors(out):

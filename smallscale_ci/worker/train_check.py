@@ -24,7 +24,10 @@ def check(request: Path) -> None:
     answer: dict[str, Any] = {"versions": _versions(), "gpus": _gpus(), **_arguments(settings)}
     if not answer["unknown"] and not answer["invalid"]:
         examples = list(_examples(Path(asked["pairs"]), supervised))
-        answer |= _template(settings, examples)
+        try:
+            answer |= _template(settings, examples)
+        except ValueError as error:  # a template of no such name, or one that refuses a message
+            answer["invalid"] = str(error)
     answer_file(request).write_text(json.dumps(answer), encoding="utf-8")
 
 
