@@ -75,8 +75,7 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
         with session(plan, observer, judging=True) as current:
             verdict = _rounds(current, settings, baseline)
     except RunInterruptedError:
-        if plan.run.summary.exists():
-            reporting.write(plan.run, reporting.interrupted(plan.run, plan.suite))
+        reporting.write(plan.run, reporting.interrupted(plan.run, plan.suite))
         raise
     if verdict is None:
         raise InvalidError("the run ended without a verdict.", "Give it a baseline.")

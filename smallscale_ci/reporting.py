@@ -57,12 +57,13 @@ def build(
 def interrupted(run: RunFolder, suite: Suite) -> ReportData:
     """The report of a run that was ended early: what is done, and how to go on."""
     manifest = run.read_manifest()
+    summary = _summary(run) if run.summary.exists() else Summary((), 0, {})
     return ReportData(
         run_id=manifest["run_id"],
         model=manifest["checkpoint"]["name"],
         suite=suite.name,
         profile=manifest["profile"],
-        candidate=replace(_summary(run), planned=manifest["planned"]),
+        candidate=replace(summary, planned=manifest["planned"]),
         status="interrupted",
         run_folder=str(run.path),
         provenance=provenance.flat(manifest),

@@ -132,7 +132,7 @@ def tell_interrupted(context: Context, run: RunFolder) -> None:
     from smallscale_ci import publish as github
 
     job = github.job(os.environ)
-    if job is not None and (run.report / "report.md").exists():
+    if job is not None and run.summary.exists():
         _show(context, job, github.page(run), run)
 
 

@@ -318,6 +318,7 @@ def test_interrupted_while_the_model_loads(place, tmp_path):
     assert f"0 of {SAMPLES} samples complete" in err
     assert status(run) == "interrupted"
     assert all(not Path(f"/proc/{worker}").exists() for worker in workers)
+    assert f"0 of {SAMPLES} samples done" in (run / "report" / "report.md").read_text()
     shown = replayed.smallscale(place, "report", run)
     assert shown.returncode == 4, shown.stderr
     assert "it is interrupted" in shown.stderr
