@@ -12,11 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLED = ROOT / "tests" / "data" / "smoke-train"
 NEEDED = {"engine-vllm-cpu": "make engine", "train-cpu": "make train-env"}
 HELD_OUT = """\
+# Problems of smoke, asked as in smoke-train: answers are short and long.
 name: held-out
 gate: held-out
 sampling: {temperature: 0.7, top_p: 0.95, max_tokens: 96}
 tasks:
-  - {from: smoke/math, limit: 16, prompt: {user: "{question}", examples: []}}
+  - {from: smoke-train/math, source: "package:smoke-math.parquet", limit: 24}
 """
 RECIPE = """\
 name: few-steps
