@@ -37,6 +37,7 @@ from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
 
 REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
+_KEPT = ("created", "timings", "planned")  # of the manifest of a run that is resumed
 _SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
 _SMALL_SIZE = 16 << 20  # and bytes of completions
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -85,7 +86,7 @@ class Session:
             manifest["warnings"] = list(self.scheduler.ranks.warnings)
         snapshot = self.tracker.snapshot()
         manifest["epochs"] = self.epochs
-        manifest["planned"] = snapshot.total
+        manifest["planned"] = snapshot.total or manifest.get("planned", 0)
         manifest["updated"] = _now().isoformat(timespec="seconds")
         self.manifest = manifest
         write_json(self.run.manifest, manifest)
@@ -98,6 +99,9 @@ class Session:
         """
         run = self.run
         if status != COMPLETE:
+            if not self.tracker.snapshot().done:  # an earlier session may have come further
+                self.refresh_manifest(status)
+                return
             for path in (run.prompts, run.generations, run.judgements, run.summary):
                 path.unlink(missing_ok=True)  # an earlier session's must not mix with this one's
         if status == COMPLETE or self._is_small():
@@ -146,7 +150,8 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
             run.config.write_text(load.dump(plan.config), encoding="utf-8")
             if run.manifest.is_file():  # a resumed run is as old as its beginning
                 earlier = run.read_manifest()
-                current.manifest["created"] = earlier["created"]
+                kept = {name: earlier[name] for name in _KEPT if name in earlier}
+                current.manifest = {**current.manifest, **kept}
                 current.before = earlier["timings"]
             write_json(run.manifest, current.manifest)
             yield current

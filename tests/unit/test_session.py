@@ -1,0 +1,48 @@
+"""How a session leaves its folder when it is interrupted."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import replayed
+
+from smallscale_ci import resolve
+from smallscale_ci.config import load
+from smallscale_ci.errors import RunInterruptedError
+from smallscale_ci.resolve import Request, Settings
+from smallscale_ci.runfolder import write_json
+from smallscale_ci.session import session
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> resolve.Plan:
+    replayed.make_configs(tmp_path, problems=6)
+    replayed.make_run(tmp_path, "src", epochs=1)
+    settings = Settings(
+        roots=load.default_roots(tmp_path),
+        cache=tmp_path / "cache",
+        environments=tmp_path / "envs",
+        runs=tmp_path / "runs",
+        baselines=tmp_path / "baselines",
+        environment={},
+    )
+    asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay", baseline="none")
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    return resolve.plan(asked, settings, now=now, nonce="ab12", say=lambda text: None)
+
+
+def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
+    run = plan.run
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    tables = (run.prompts, run.generations, run.judgements, run.summary)
+    assert not any(path.exists() for path in tables)  # nothing was done, nothing is said
+    for path in tables:
+        path.write_text("of an earlier session")
+    write_json(run.manifest, {**run.read_manifest(), "planned": 600, "timings": {"gpu_s": 9.0}})
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    assert {path.read_text() for path in tables} == {"of an earlier session"}
+    after = run.read_manifest()
+    assert (after["status"], after["planned"]) == ("interrupted", 600)
+    assert after["timings"] == {"gpu_s": 9.0}
