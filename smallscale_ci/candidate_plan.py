@@ -133,8 +133,8 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
         PAIRS: f"{'' if exact else 'at most '}{pairs} pairs, {request.policy.policy}",
         TRAIN: f"{steps(loop.recipe, pairs)} steps of {loop.recipe.batch_size} pairs, "
         f"recipe {loop.recipe.name}",
-        PARENT: f"{evaluated} × {looks} epochs",
-        VERDICT: f"{evaluated} × up to {looks} epochs, policy {_gate(request, loop.settings).name}",
+        PARENT: f"{evaluated}, epochs: {looks}",
+        VERDICT: f"{evaluated}, epochs: up to {looks}, policy {_gate(request, loop.settings).name}",
     }
     return {
         "folder": str(folder.path),
