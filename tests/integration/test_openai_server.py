@@ -1,7 +1,8 @@
-"""The model judge on a real OpenAI-compatible server: vLLM's own, with the default model.
+"""What asks an OpenAI-compatible server, on a real one: vLLM's own, with the default model.
 
-The model is far too small to judge well: what is tested is that it is asked, understood, and
-measured against the rules.
+The model judge: it is far too small to judge well; what is tested is that it is asked, understood,
+and measured against the rules. The engine ``openai``: what it is given and counts is compared with
+what the server itself counted. One server for both: it takes a minute to start.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -24,6 +28,8 @@ from smallscale_ci import checkpoint
 from smallscale_ci.judges.interface import JudgeSpec, Service
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
+from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.tables import generations
 
 pytestmark = pytest.mark.engine
 
@@ -91,6 +97,9 @@ def healthy(port: int) -> bool:
             return bool(reply.status == 200)
     except OSError:
         return False
+
+
+# -- the model judge ------------------------------------------------------------------------------
 
 
 def judged(spec: JudgeSpec, service: Service) -> tuple[dict[str, Outcome], JudgeStream]:
@@ -172,3 +181,128 @@ def test_a_template_that_opens_a_block_of_thinking_is_noticed(model, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1]) == [False, True, False, True]
+
+
+# -- the engine openai ----------------------------------------------------------------------------
+
+ASKED = 16
+
+
+def world(place: Path, url: str, *, max_tokens: int = 24, in_flight: int = 6) -> tuple[str, ...]:
+    """A suite of sums and a profile of the server in ``place``; the command that generates."""
+    suite = {
+        "name": "few",
+        "sampling": {"max_tokens": max_tokens, "temperature": 0.6, "top_p": 0.95, "top_k": 20},
+        "tasks": [{"name": "sums", "source": "few.jsonl", "judge": {"name": "math"}}],
+    }
+    (place / "few.yaml").write_text(json.dumps(suite))
+    asked = [{"question": f"What is {n} + 4?", "gold": str(n + 4)} for n in range(ASKED)]
+    (place / "few.jsonl").write_text("\n".join(map(json.dumps, asked)))
+    profile = {
+        "name": "mine",
+        "engine": "openai",
+        "max_in_flight": in_flight,
+        "engine_args": {"base_url": url, "api_key_env": "THE_KEY"},
+    }
+    (place / "mine.yaml").write_text(json.dumps(profile))
+    return ("generate", MODEL, "-s", "few.yaml", "-p", "mine.yaml", "--runs", str(place / "runs"))
+
+
+def counted(url: str) -> Counter[str]:
+    """What the server counted since its start: tokens, and requests by how they ended."""
+    found: Counter[str] = Counter()
+    with urllib.request.urlopen(url.replace("/v1", "/metrics"), timeout=10) as reply:
+        lines = reply.read().decode().splitlines()
+    for line in lines:
+        name, _, value = line.rpartition(" ")
+        name, _, labels = name.partition("{")
+        if name == "vllm:request_success_total":
+            found[labels.partition('finished_reason="')[2].partition('"')[0]] += int(float(value))
+        elif name in {"vllm:generation_tokens_total", "vllm:prompt_tokens_total"}:
+            found[name] += int(float(value))
+        elif name == "vllm:num_requests_running":
+            found["running"] += int(float(value))
+    return found
+
+
+@contextmanager
+def watched(url: str) -> Iterator[list[int]]:
+    """How many requests the server had at once, seen many times."""
+    seen: list[int] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.05):
+            seen.append(counted(url)["running"])
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_the_engine_openai_counts_what_the_server_counts(url, tmp_path):
+    command = world(tmp_path, url)
+    before = counted(url)
+    with watched(url) as running:
+        done = replayed.smallscale(tmp_path, *command, timeout=200, THE_KEY=KEY)
+    assert done.returncode == 0, done.stderr
+    assert 1 < max(running) <= 6
+    (run,) = (tmp_path / "runs").iterdir()
+    found, asked = list(generations(run / "generations.parquet")), counted(url) - before
+    ends = Counter(each.finish_reason for each in found)
+    assert ends == {FinishReason.STOP: asked["stop"], FinishReason.LENGTH: asked["length"]}
+    assert sum(ends.values()) == ASKED
+    assert ends[FinishReason.LENGTH] > 0
+    assert all(each.completion_tokens <= 24 for each in found)
+    assert sum(each.completion_tokens for each in found) == asked["vllm:generation_tokens_total"]
+    assert sum(each.prompt_tokens for each in found) == asked["vllm:prompt_tokens_total"]
+    manifest = RunFolder(run).read_manifest()
+    assert manifest["tokens"]["completion"] == asked["vllm:generation_tokens_total"]
+    assert manifest["engine"]["name"] == "openai"
+    assert len(RunFolder(run).read_samples()) == ASKED
+    assert all(KEY.encode() not in path.read_bytes() for path in run.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_engine_openai_goes_on_and_pays_for_nothing_twice(url, tmp_path, number):
+    command = world(tmp_path, url, max_tokens=32, in_flight=2)
+    before = counted(url)
+    host = replayed.start(tmp_path, *command, THE_KEY=KEY)
+    replayed.wait_for(lambda: list((tmp_path / "runs").glob("*/work/out")), "the run folder")
+    (run,) = (tmp_path / "runs").iterdir()
+    replayed.wait_for(lambda: replayed.lines_out(run) >= 2, "completions", 120)
+    host.send_signal(number)
+    host.communicate(timeout=20)
+    kept = replayed.lines_out(run)
+    assert kept < ASKED
+    done = replayed.smallscale(tmp_path, "generate", "--resume", str(run), timeout=200, THE_KEY=KEY)
+    assert done.returncode == 0, done.stderr
+    assert len(RunFolder(run).read_samples()) == ASKED
+    asked = counted(url) - before
+    # What was in flight is asked again; the server ends what nobody waits for any more.
+    assert ASKED <= asked["stop"] + asked["length"] <= ASKED + 2
+
+
+def test_what_the_server_refuses_of_the_engine_openai(url, tmp_path):
+    command = world(tmp_path, url)
+    asked = [{"question": "x " * length, "gold": "1"} for length in (3000, 3)]
+    (tmp_path / "few.jsonl").write_text("\n".join(map(json.dumps, asked)))
+    done = replayed.smallscale(tmp_path, *command, timeout=120, THE_KEY=KEY)
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    long, short = generations(run / "generations.parquet")
+    assert long.finish_reason is FinishReason.ERROR
+    assert "maximum context length" in long.error  # the server's own words
+    assert short.finish_reason in {FinishReason.STOP, FinishReason.LENGTH}
+    wrong = replayed.smallscale(tmp_path, *command, timeout=60, THE_KEY="no")
+    assert wrong.returncode == 3, wrong.stderr
+    assert "401" in wrong.stderr
+    unknown = replayed.smallscale(
+        tmp_path, "generate", "unknown", *command[2:], timeout=60, THE_KEY=KEY
+    )
+    assert unknown.returncode == 3, unknown.stderr
+    assert f"It serves: {MODEL}." in unknown.stderr
