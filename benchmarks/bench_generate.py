@@ -70,28 +70,6 @@ _ARGUMENTS = {
 }  # fmt: skip
 _SAMPLING = SamplingSpec(0.6, 0.95, 0, 0.0, 128, 0)
 
-_BARE = """
-import json, sys, time
-from vllm import LLM, SamplingParams
-
-def main():
-    job = json.load(open(sys.argv[1]))
-    llm = LLM(job["model"], generation_config="vllm", seed=0, **job["arguments"])
-    spec = job["sampling"]
-    keys = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
-    params = [SamplingParams(seed=seed, skip_special_tokens=False, **{k: spec[k] for k in keys})
-              for seed in job["seeds"]]
-    began = time.monotonic()
-    outputs = llm.chat(job["chats"], params, use_tqdm=False)
-    seconds = time.monotonic() - began
-    best = [output.outputs[0] for output in outputs]
-    tokens = sum(len(o.token_ids) - (o.finish_reason == "stop") for o in best)
-    print("RESULT", tokens, seconds)
-
-if __name__ == "__main__":
-    main()
-"""
-
 
 def bare(prompts: int, pairs: int) -> None:
     """The same prompts with the same seeds through a plain script and through ``generate``."""
@@ -149,9 +127,8 @@ def _bare(place: Path, model: str, questions: list[str], ids: list[str]) -> floa
         "seeds": [sample_seed(_SAMPLING.seed, name, 0) for name in ids],
     }
     (place / "job.json").write_text(json.dumps(job))
-    (place / "bare.py").write_text(_BARE)
     done = subprocess.run(
-        [str(PYTHON), "bare.py", "job.json"],
+        [str(PYTHON), str(ROOT / "benchmarks" / "bare.py"), "job.json"],
         cwd=place,
         env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "TOKENIZERS_PARALLELISM": "false"},
         check=True,
@@ -159,8 +136,8 @@ def _bare(place: Path, model: str, questions: list[str], ids: list[str]) -> floa
         text=True,
     )
     line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))
-    tokens, seconds = map(float, line.split()[1:])
-    return tokens / seconds
+    found = json.loads(line.removeprefix("RESULT"))
+    return float(found["tokens"] / found["seconds"])
 
 
 def main() -> None:
