@@ -33,7 +33,9 @@ class Step(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    example = "smallscale candidate smollm2 --recipe lcpo --suite smoke-train --eval-suite smoke"
+    example = (
+        "smallscale candidate org/model --recipe lcpo --suite my-train --eval-suite my-held-out"
+    )
     command(app, "candidate", example)(candidate)
 
 
