@@ -33,9 +33,7 @@ class Step(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    example = (
-        "smallscale candidate org/model --recipe lcpo --suite my-train --eval-suite my-held-out"
-    )
+    example = "smallscale candidate org/model --recipe lcpo --suite train --eval-suite test"
     command(app, "candidate", example)(candidate)
 
 
