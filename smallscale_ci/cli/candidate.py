@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
-    example = "smallscale candidate org/model --recipe lcpo --suite train --eval-suite test"
+    example = "smallscale candidate org/model --suite train --eval-suite test"
     command(app, "candidate", example)(candidate)
 
 
