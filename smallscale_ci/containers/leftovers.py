@@ -15,7 +15,7 @@ from smallscale_ci.containers.docker import Container, Engine
 def owner(now: float, deadline_s: float) -> dict[str, str]:
     """Labels that say who watches a container, and until when it may live. ``now`` in seconds."""
     return {
-        spec.HOST: socket.gethostname(),
+        spec.HOST: _here(),
         spec.PROCESS: str(os.getpid()),
         spec.BORN: _born(os.getpid()),
         spec.DEADLINE: str(int(now + deadline_s)),
@@ -27,8 +27,8 @@ def is_left(labels: Mapping[str, str], now: float) -> bool:
     with suppress(ValueError):
         if now > float(labels.get(spec.DEADLINE, "inf")):
             return True
-    if labels.get(spec.HOST) != socket.gethostname():
-        return False  # of another machine on the same engine: only the deadline tells
+    if labels.get(spec.HOST) != _here():
+        return False  # of another machine or container on this engine: only the deadline tells
     try:
         process = int(labels.get(spec.PROCESS, ""))
     except ValueError:
@@ -54,6 +54,17 @@ def remove_run(engine: Engine, run_id: str) -> None:
     """Remove every container of a run. Raises ``ContainerError``."""
     for container in engine.labelled(**{spec.RUN: run_id}):
         engine.remove(container.id)
+
+
+def _here() -> str:
+    """Where a process id means something: this machine, and the PID namespace in it.
+
+    A CI job in a container has numbers of its own, and may share its host's name and engine.
+    """
+    namespace = ""
+    with suppress(OSError):
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    return f"{socket.gethostname()} {namespace}".strip()
 
 
 def _lives(process: int) -> bool:

@@ -38,6 +38,13 @@ def test_another_machine_s_are_left_alone_until_their_time_is_over():
     assert is_left(far, NOW + 61)
 
 
+def test_those_of_another_pid_namespace_are_left_alone_although_the_host_has_the_same_name():
+    mine = owner(NOW, 60)
+    inside = {**mine, spec.HOST: mine[spec.HOST].replace("pid:[", "pid:[1"), spec.PROCESS: "999999"}
+    assert inside != mine
+    assert not is_left(inside, NOW)
+
+
 def test_where_no_engine_was_installed_nothing_is_left(monkeypatch):
     here = Settings((), *(Path("x"),) * 4, environment={})
     monkeypatch.setattr(docker, "Path", lambda path: Path("/none") / Path(path).name)
