@@ -140,6 +140,7 @@ def candidate(
     tp: options.TensorParallel = None,
     gpus: options.Gpus = "",
     runtime: options.Runtime = None,
+    sandbox: options.Sandbox = None,
     train_ranks: Annotated[
         int | None,
         typer.Option(
@@ -164,7 +165,7 @@ def candidate(
     from smallscale_ci.candidate_folder import CandidateFolder, CandidateRequest
     from smallscale_ci.trainplan import Wanted
 
-    settings = context.settings(engine_python=engine_python)
+    settings = context.settings(engine_python=engine_python, sandbox=sandbox)
     if resume is not None:
         folder = CandidateFolder(resume.resolve())
         request = folder.request()

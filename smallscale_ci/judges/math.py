@@ -81,7 +81,8 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, "same normal form up to case")
     if isinstance(gold_form, Opaque) or isinstance(answer_form, Opaque):
         return _by_library(gold, answer, deep=deep)
-    return Decision(False, f"{_kind(gold_form)} and {_kind(answer_form)} differ")
+    asked, found = _kind(gold_form), _kind(answer_form)
+    return Decision(False, f"another {asked}" if found == asked else f"{found} instead of {asked}")
 
 
 @lru_cache(maxsize=4096)

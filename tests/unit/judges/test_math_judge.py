@@ -219,3 +219,15 @@ def test_rational_numbers_are_compared_exactly(top: int, bottom: int, other: int
     assert decide(gold, f"{other}/{bottom}").same is (top == other)
     assert decide(f"{top:,}", f"{top}").same
     assert decide(f"{top / 100}", f"{top}\\%").same
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "told"),
+    [
+        ("5", "1", "another scalar"),
+        ("(1, 2)", "3", "scalar instead of group"),
+        ("5", "5.0", "same"),
+    ],
+)
+def test_the_reason_says_what_was_compared(gold, answer, told):
+    assert decide(gold, answer).rule.startswith(told)
