@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.errors import ContainerError
 
 BASE = "smallscale-test/base:bookworm"
+EVAL = ("eval", "stored/src", "--suite", "tiny", "--gate", "tiny", "-b", "stored/src")
+SAMPLES = 60  # that EVAL generates
 BOXED = """\
 name: {name}
 engine: replay
@@ -190,3 +193,39 @@ def start_engine(place: Path) -> subprocess.Popen[bytes]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     return process
+
+
+def begin(
+    place: Path,
+    runs: Path,
+    *more: str,
+    profile: str = "boxed",
+    completions: int = 4,
+    **environment: str,
+) -> tuple[subprocess.Popen[str], Path]:
+    """Start a run in containers; it and its folder, once so many completions are there."""
+    host = replayed.start(place, *EVAL, "-p", profile, "--runs", runs, *more, **environment)
+    replayed.wait_for(lambda: runs.is_dir() and list(runs.iterdir()), "a run folder")
+    (run,) = runs.iterdir()
+    replayed.wait_for(lambda: replayed.lines_out(run) >= completions, "completions")
+    return host, run
+
+
+def finish(host: subprocess.Popen[str], seconds: float = 60) -> tuple[int, str]:
+    """Wait for the end of a run: its exit code, and what it printed."""
+    out, err = host.communicate(timeout=seconds)
+    assert "Traceback" not in err, err
+    return host.returncode, out + err
+
+
+def resumes(place: Path, run: Path, undisturbed: object, **environment: str) -> None:
+    """A run that ended early can be gone on with, and gives what an undisturbed one does."""
+    done = replayed.smallscale(place, "eval", "--resume", run, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert replayed.answers(run) == undisturbed
+
+
+def container_of(engine: Engine, rank: int = 0) -> str:
+    """The id of the only container of ``rank``."""
+    (found,) = engine.labelled(**{spec.RUN: None, spec.RANK: str(rank)})
+    return found.id

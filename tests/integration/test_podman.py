@@ -21,18 +21,7 @@ from smallscale_ci.generate.docker import Bounds, DockerRuntime
 from smallscale_ci.runfolder import RunFolder
 from smallscale_ci.worker import protocol
 
-EVAL = (
-    "eval",
-    "stored/src",
-    "--suite",
-    "tiny",
-    "--gate",
-    "tiny",
-    "-b",
-    "stored/src",
-    "-p",
-    "boxed",
-)
+EVAL = (*boxes.EVAL, "-p", "boxed")
 
 
 @pytest.fixture(scope="module")
