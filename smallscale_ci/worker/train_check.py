@@ -78,7 +78,7 @@ def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
 def _examples(file: Path, supervised: bool) -> Iterator[tuple[list[dict[str, str]], list[str]]]:
     """Messages of the prompt and answers of each line; no answers where LLaMA-Factory drops it."""
     roles = {"system": "system", "human": "user", "gpt": "assistant"}
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_bytes().splitlines():  # of text it would split at U+2028, too
         row = json.loads(line)
         try:
             talk = [
