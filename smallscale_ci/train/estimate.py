@@ -70,10 +70,10 @@ def size(model: Path) -> Size:
 
 
 def steps(recipe: TrainRecipe, pairs: int) -> int:
-    """Optimiser steps."""
+    """Optimiser steps, as the trainer counts them: each pass ends with a batch of what is left."""
     if recipe.steps is not None:
         return recipe.steps
-    return max(1, math.ceil(pairs / recipe.batch_size * recipe.epochs))
+    return max(1, math.ceil(math.ceil(pairs / recipe.batch_size) * recipe.epochs))
 
 
 def memory(recipe: TrainRecipe, found: Size, place: Place, longest: int) -> Memory:

@@ -76,3 +76,4 @@ def test_steps() -> None:
     assert steps(recipe(epochs=1.0), 800) == 50
     assert steps(recipe(epochs=1.0), 801) == 51
     assert steps(recipe(epochs=0.1), 5) == 1
+    assert steps(recipe(epochs=2.0), 17) == 4  # the last batch of each pass may be a small one
