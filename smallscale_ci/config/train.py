@@ -59,7 +59,8 @@ class TrainRecipe(NamedConfig):
     max_cut: Fraction = 0.05  # share of pairs that may be cut there or dropped
     template: str = "checkpoint"  # or one that LLaMA-Factory knows by name
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 on GPUs
-    deepspeed: Literal["auto", "none", "zero2", "zero3"] = "auto"  # auto: zero3 for several ranks
+    # auto: zero3 for several ranks or with offload
+    deepspeed: Literal["auto", "none", "zero2", "zero3"] = "auto"
     offload: bool = False  # DeepSpeed: optimiser (and with zero3 weights) in the host's memory
     gradient_checkpointing: bool = True
 

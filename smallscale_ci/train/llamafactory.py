@@ -47,7 +47,7 @@ class Place:
 def deepspeed_stage(recipe: TrainRecipe, place: Place) -> int:
     """0 (no DeepSpeed), 2 or 3."""
     if recipe.deepspeed == "auto":
-        return 3 if place.world > 1 else 0
+        return 3 if place.world > 1 or recipe.offload else 0
     return {"none": 0, "zero2": 2, "zero3": 3}[recipe.deepspeed]
 
 

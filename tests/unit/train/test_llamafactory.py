@@ -99,6 +99,12 @@ def test_deepspeed_on_the_cpu_goes_without_use_cpu() -> None:
     assert render(recipe(deepspeed="none"), two)["use_cpu"] is True
 
 
+def test_offload_brings_deepspeed_also_to_one_rank() -> None:
+    assert deepspeed_stage(recipe(), CPU) == 0
+    assert deepspeed_stage(recipe(offload=True), CPU) == 3
+    assert "deepspeed" in render(recipe(offload=True), CPU)
+
+
 def test_zero2_and_zero3() -> None:
     two, three = (deepspeed(recipe(), stage) for stage in (2, 3))
     assert two["zero_optimization"]["stage"] == 2
