@@ -153,27 +153,26 @@ def _guarded(call: Callable[[], int | None], context: Context) -> int:
     except SmallscaleError as error:
         _tell(error, context)
         return error.exit_code
-    except KeyboardInterrupt:
-        context.out.error("interrupted.", "")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_OK  # whoever read our output has enough of it
+    except KeyboardInterrupt as error:
+        return _end(context, error, "interrupted.", "", EXIT_INTERRUPTED)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        context.out.error(f"{error.strerror or error}{where}.", "Check the disk and its rights.")
-        return _after(error, context)
+        message, hint = f"{error.strerror or error}{where}.", "Check the disk and its rights."
+        return _end(context, error, message, hint, EXIT_INFRASTRUCTURE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, no traceback
-        context.out.error(
-            f"smallscale failed in a way it should not: {type(error).__name__}: {error}",
-            "Please report it, with what -v prints.",
-        )
-        return _after(error, context)
+        message = f"smallscale failed in a way it should not: {type(error).__name__}: {error}"
+        hint = "Please report it, with what -v prints."
+        return _end(context, error, message, hint, EXIT_INFRASTRUCTURE)
 
 
-def _after(error: BaseException, context: Context) -> int:
+def _end(context: Context, error: BaseException, message: str, hint: str, code: int) -> int:
+    """Tell people, and machines where they asked, why there is no result."""
+    context.out.error(message, hint)
+    if context.json:
+        context.out.json({"error": message, "hint": hint, "exit_code": code})
     if context.verbose:
         context.out.plain("".join(traceback.format_exception(error)))
-    return EXIT_INFRASTRUCTURE
+    return code
 
 
 def interrupt(*_: object) -> None:

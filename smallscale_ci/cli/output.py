@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -23,13 +24,24 @@ _LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
 _WIDTH = 80
 
 
+class _Console(Console):
+    """A console whose reader may leave: rich would exit with 1, which means REGRESSED here."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _discard(self.file)
+
+
 class Output:
-    """The two consoles of a call. With ``json`` stdout carries one JSON value alone."""
+    """The two consoles of a call. With ``json`` stdout carries one JSON value alone.
+
+    Whoever reads them may leave: the rest is discarded, and the exit code stays what it is.
+    """
 
     def __init__(self, *, json: bool, quiet: bool) -> None:
         self._json, self.quiet = json, quiet
-        self._err = Console(stderr=True, highlight=False)
-        self._out = self._err if json else Console(highlight=False)
+        self._err = _Console(stderr=True, highlight=False)
+        self._out = self._err if json else _Console(highlight=False)
         if not self._out.is_terminal:
             self._out.width = max(self._out.width, _WIDTH)
 
@@ -59,7 +71,7 @@ class Output:
 
     def commands(self, text: str) -> None:
         """Print GitHub workflow commands, already escaped, where --json leaves room for them."""
-        print(text, end="", file=sys.stderr, flush=True)
+        _print(text, sys.stderr)
 
     def log(self, tail: str) -> None:
         """Print the last lines of an engine's log."""
@@ -68,7 +80,7 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print the JSON value of the call."""
-        print(json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2))
+        _print(json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2) + "\n", sys.stdout)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under ``columns``."""
@@ -86,6 +98,20 @@ class Output:
     def watch(self) -> Display:
         """A display of a run's progress: a live bar, plain lines, or nothing."""
         return Display(self._err, self)
+
+
+def _print(text: str, stream: IO[str]) -> None:
+    try:
+        print(text, end="", file=stream, flush=True)
+    except OSError as error:
+        _discard(stream)
+        if not isinstance(error, BrokenPipeError):
+            raise
+
+
+def _discard(stream: IO[str]) -> None:
+    """Let what is still written to ``stream``, at the exit of Python too, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Display:

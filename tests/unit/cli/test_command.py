@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -71,10 +72,20 @@ def test_each_family_has_its_exit_code(error, code):
         assert "line" in done.stderr
 
 
-def test_as_json_the_error_is_on_stdout_too():
-    done = run(InvalidError("what", "do"), "--json")
-    assert json.loads(done.stdout) == {"error": "what", "hint": "do", "exit_code": 4}
-    assert "error: what" in done.stderr
+@pytest.mark.parametrize(
+    ("error", "message", "code"),
+    [
+        (InvalidError("what", "do"), "what", 4),
+        (OSError(28, "No space left", "f"), "No space left (f).", 3),
+        (KeyError("x"), "smallscale failed in a way it should not: KeyError: 'x'", 3),
+        (KeyboardInterrupt(), "interrupted.", 130),
+    ],
+)
+def test_as_json_the_error_is_on_stdout_too(error, message, code):
+    done = run(error, "--json")
+    value = json.loads(done.stdout)
+    assert (value["error"], value["exit_code"], done.exit_code) == (message, code, code)
+    assert f"error: {message}" in done.stderr
 
 
 def test_a_bug_is_a_sentence_and_a_traceback_only_on_request():
@@ -139,5 +150,64 @@ def test_a_reader_that_leaves_is_no_error():
     pipe = f"'{sys.executable}' -c '{code}' suite show smoke --problems 200 | head -1"
     command = ["bash", "-o", "pipefail", "-c", pipe]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+WRITER = """
+import typer
+from smallscale_ci.cli.command import command
+app = typer.Typer()
+def act(context):
+    for number in range(2):
+        context.out.say(f"{number}")
+        if context.json:
+            context.out.json({"number": number})
+        else:
+            context.out.result(f"{number}")
+    return 5
+command(app, "act", "smallscale act")(act)
+app()
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_reader_that_leaves_does_not_change_the_exit_code(arguments, closed):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    getattr(process, closed).close()
+    other = process.stderr if closed == "stdout" else process.stdout
+    assert other is not None
+    said = other.read()
+    assert process.wait(20) == 5, said
+    assert b"Traceback" not in said
+    assert b"BrokenPipe" not in said
+    other.close()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_results_that_cannot_be_written_are_an_error(arguments):
+    command = [sys.executable, "-c", WRITER, *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
+        )
+    assert done.returncode == 3
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_signs_that_the_locale_lacks_are_printed_all_the_same(encoding):
+    code = "from smallscale_ci.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "compare", "no−such→run\udcff", "m"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no−such→run" in done.stderr.decode()
