@@ -23,8 +23,7 @@ from smallscale_ci.session import Observer
 from smallscale_ci.train import dataset
 from smallscale_ci.training import Watcher, train_on
 from smallscale_ci.trainplan import MANIFEST, Wanted
-
-LINEAGE = "smallscale.json"  # in the model's folder: where it comes from
+from smallscale_ci.worker.train_export import LINEAGE
 
 
 class LoopObserver(Observer, Watcher, Protocol):

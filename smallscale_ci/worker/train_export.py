@@ -13,6 +13,8 @@ from typing import Any
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".pt", ".gguf", ".h5", ".msgpack")
 _SAVED = ("config.json", "generation_config.json")
+_HEAD = "lm_head.weight"
+LINEAGE = "smallscale.json"  # where a model of ours comes from: never that of its child
 
 
 def export(request: Path) -> None:
@@ -31,7 +33,7 @@ def export(request: Path) -> None:
     else:
         _convert(parent, trained, part)
     for path in sorted(parent.iterdir()):
-        if path.is_file() and not path.name.endswith(_WEIGHTS):
+        if path.is_file() and not path.name.endswith((*_WEIGHTS, LINEAGE)):
             shutil.copyfile(path, part / path.name)
     _compare(parent, part)
     for path in part.iterdir():
@@ -70,10 +72,16 @@ def _merge(parent: Path, adapters: Path, part: Path) -> None:
 
 
 def _compare(parent: Path, part: Path) -> None:
-    """The same tensors in the same shapes: the parent's configuration describes them."""
+    """The same tensors in the same shapes: the parent's configuration describes them.
+
+    A head that is tied to the embeddings is not saved, and the parent may hold it all the same.
+    """
     before, after = (
         {name: shape for name, (shape, _) in _tensors(folder).items()} for folder in (parent, part)
     )
+    config = json.loads((parent / "config.json").read_text(encoding="utf-8"))
+    if config.get("tie_word_embeddings") and _HEAD not in after:
+        before.pop(_HEAD, None)
     if before != after:
         names = sorted({*before.items()} ^ {*after.items()})[:5]
         raise ValueError(f"the trained weights are not the parent's in name or shape: {names}")

@@ -3,7 +3,9 @@
 import json
 import os
 import resource
+import shutil
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from smallscale_ci.config.load import load
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.train import checkpoints, estimate
-from smallscale_ci.train.launch import LocalRunner
+from smallscale_ci.train.launch import WORKER, LocalRunner
 from smallscale_ci.trainplan import plan
 
 pytestmark = pytest.mark.engine
@@ -195,6 +197,45 @@ def test_adapters_are_merged_and_shortest_answers_are_learnt(tiny: Path, tmp_pat
     assert estimate.size(model) == estimate.size(tiny)
     assert (model / "model.safetensors").read_bytes() != (tiny / "model.safetensors").read_bytes()
     assert not (model / "adapter_config.json").exists()
+
+
+def with_own_head(model: Path, folder: Path) -> Path:
+    """``model`` with a copy of its embeddings as head, as Qwen3-0.6B is stored."""
+    shutil.copytree(model, folder)
+    data = (model / "model.safetensors").read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header, values = json.loads(data[8:start]), data[start:]
+    tied = header["model.embed_tokens.weight"]
+    copy = values[slice(*tied["data_offsets"])]
+    end = len(values) + len(copy)
+    header["lm_head.weight"] = {**tied, "data_offsets": [len(values), end]}
+    told = json.dumps(header).encode()
+    packed = struct.pack("<Q", len(told)) + told + values + copy
+    (folder / "model.safetensors").write_bytes(packed)
+    return folder
+
+
+def exported(parent: Path, trained: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    asked = {"parent": parent, "trained": trained, "target": target, "adapters": False}
+    request = target.with_name("export.json")
+    request.write_text(json.dumps(asked, default=str))
+    command = [str(shared.TRAIN_PYTHON), str(WORKER), "export", str(request)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_a_parent_that_stores_its_tied_head_has_a_candidate(tiny: Path, tmp_path: Path) -> None:
+    parent = with_own_head(tiny, tmp_path / "parent")
+    (parent / "smallscale.json").write_text('{"candidate": "the parent itself"}')
+    done = exported(parent, tiny, tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    assert estimate.size(tmp_path / "model") == estimate.size(tiny)
+    # The parent may be a candidate: its lineage is not that of its child.
+    assert not (tmp_path / "model" / "smallscale.json").exists()
+    untied = json.loads((parent / "config.json").read_text()) | {"tie_word_embeddings": False}
+    (parent / "config.json").write_text(json.dumps(untied))
+    done = exported(parent, tiny, tmp_path / "other")
+    assert done.returncode == 1
+    assert "not the parent's in name or shape: [('lm_head.weight'" in done.stderr
 
 
 def planned(recipe: Path, model: Path, pairs: Path, out: Path):
