@@ -167,6 +167,7 @@ def _check(
         gated=margin is not None,
         discordant=int((candidate != baseline).sum()),
         identical=describe and pair.lengths_vary,
+        band=band,
     )
 
 

@@ -159,7 +159,7 @@ def _obstacles(
             found.append(gate_text.too_many_unpaired(pair))
         expected = (pair.problems - pair.unpaired) * pair.candidate_epochs
         missing = expected - pair.candidate_judged
-        if missing > _allowance(lost, expected) and pair.unpaired == 0:
+        if missing > _allowance(lost, expected):
             found.append(gate_text.task_judged(pair, missing, expected))
         errored = pair.baseline_samples - pair.baseline_judged
         if errored > _allowance(lost, pair.baseline_samples):

@@ -228,11 +228,12 @@ def _severity(check: Check) -> float:
 
 
 def _reach(check: Check) -> float:
-    """The largest loss that is not excluded, in the unit of the margin."""
+    """The largest loss that is not excluded, in the unit of the margin; in a band, change."""
     if check.metric is Metric.ACCURACY:
         return -check.estimate.low
     if check.metric is Metric.TOKENS:
-        return math.expm1(check.estimate.high) if check.estimate.high < 100 else math.inf
+        reached = max(check.estimate.high, -check.estimate.low if check.band else -math.inf)
+        return math.expm1(reached) if reached < 100 else math.inf
     return check.estimate.high
 
 
@@ -240,7 +241,7 @@ def _gained(check: Check) -> bool:
     estimate = check.estimate
     if check.metric is Metric.ACCURACY:
         return estimate.low > 0
-    return estimate.high < 0
+    return estimate.high < 0 and not check.band
 
 
 def _problems_needed(check: Check) -> int:

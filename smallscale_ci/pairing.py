@@ -61,7 +61,7 @@ class TaskPair:
     unjudged: int  # on both sides, but ERRORED throughout on one of them
     candidate_epochs: int  # largest number of samples of a problem, ERRORED ones included
     candidate_samples: int
-    candidate_judged: int
+    candidate_judged: int  # of the problems on both sides
     baseline_samples: int
     baseline_judged: int
 
@@ -177,7 +177,7 @@ def _pair_task(
         unjudged=len(paired) - len(usable),
         candidate_epochs=int(sizes[of_task].max()),
         candidate_samples=int(sizes[of_task].sum()),
-        candidate_judged=int(mine.judged[of_task].sum()),
+        candidate_judged=int(mine.judged[paired].sum()),
         baseline_samples=int(base_sizes[of_base].sum()),
         baseline_judged=int(theirs.judged[of_base].sum()),
     )

@@ -192,6 +192,7 @@ class Check:
     identical: bool  # every paired sample agrees in outcome and tokens
     advice: str = ""  # what would have made it conclusive
     guard: bool = False  # a guard rail: it can fail the gate, but need not pass
+    band: bool = False  # a change for the better by the margin counts as one, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,8 +199,14 @@ class GatePolicy(NamedConfig):
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> GatePolicy:
         every = (self.margins, *self.task_margins.values())
-        if not any(m.accuracy or m.tokens or m.truncation for m in every):
+        on = [bool(m.accuracy or m.tokens or m.truncation) for m in every]
+        if not any(on):
             raise ValueError("all margins are off, so the policy gates nothing")
+        if self.gated == "mean" and not on[0]:
+            raise ValueError(
+                "gated: mean asks the mean over tasks to pass, but all of its margins are off: "
+                "give one under margins, or say gated: tasks"
+            )
         extends = self.on_inconclusive == "extend" or "max_epochs" not in self.model_fields_set
         if self.max_epochs > 1 and not extends:
             raise ValueError(

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -141,6 +142,17 @@ def test_a_small_task_cannot_hide_its_losses_among_errors():
     verdict = decide(together(run(1, p, 1), code), base, WIDE)
     assert verdict.kind is INVALID
     assert "code lacks 15 of 30 samples" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(9, 10), (10, 9)])
+def test_nor_behind_a_problem_on_one_side_only(mine, theirs):
+    p = rates(n=2000)
+    base = together(run(2, p, 2), run(3, p[:theirs], 2, task="code"))
+    code = run(4, p[:mine], 1, task="code")
+    code = replace(code, outcome=np.where(code.problem < 6, ERRORED, code.outcome))
+    verdict = decide(together(run(1, p, 1), code), base, WIDE)
+    assert verdict.kind is INVALID
+    assert "code lacks 6 of 9 samples" in verdict.reasons[0]
 
 
 def test_missing_samples_count_against_the_plan():
@@ -292,6 +304,31 @@ def test_a_band_fails_shorter_thinking_too():
     assert decide(run(3, p, 1), base, band).kind is PASS
 
 
+def test_an_open_band_names_the_side_that_is_open():
+    p = rates(n=400)
+    band = GatePolicy(
+        name="band",
+        margins=Margins(accuracy=None, tokens=0.05, truncation=None),
+        tokens_direction="band",
+        max_epochs=1,
+    )
+    verdict = decide(run(5, p, 1, lengths=96.5), run(0, p, 8), band)
+    check = one(verdict, Metric.TOKENS)
+    assert verdict.kind is INCONCLUSIVE
+    assert check.estimate.high < 0
+    reached = 100 * np.expm1(-check.estimate.low)
+    assert reached > 5
+    (stated,) = re.findall(r"a change of (.*) % cannot be excluded", verdict.reasons[0])
+    assert float(stated) == pytest.approx(reached, abs=0.1)
+    (enough,) = re.findall(r"A margin of (.*) % would pass", check.advice)
+    wider = Margins(accuracy=None, tokens=float(enough) / 100, truncation=None)
+    passed = decide(
+        run(5, p, 1, lengths=96.5), run(0, p, 8), band.model_copy(update={"margins": wider})
+    )
+    assert passed.kind is PASS
+    assert not any("better" in note for note in passed.notes)
+
+
 def test_looks_are_paid_for():
     args = (run(1, rates(), 1), run(2, rates(), 8), WIDE)
     first = decide(*args, look=1, of=4).checks[0]
@@ -328,6 +365,9 @@ def test_policies_that_contradict_themselves_are_refused():
     silent = Margins(accuracy=None, tokens=None, truncation=None)
     with pytest.raises(ValueError, match="gates nothing"):
         GatePolicy(name="empty", margins=silent)
+    # Nothing would have to pass: the tasks are guard rails, which can only fail the run.
+    with pytest.raises(ValueError, match="the mean over tasks"):
+        GatePolicy(name="m", gated="mean", margins=silent, task_margins={"math": Margins()})
     with pytest.raises(ValueError, match="one look"):
         GatePolicy(name="short", on_inconclusive="fail", max_epochs=3)
     assert GatePolicy(name="fine", on_inconclusive="warn").max_epochs == 4
