@@ -153,7 +153,9 @@ class _Session:
     def begin(self) -> None:
         """Write what LLaMA-Factory reads, and say in the manifest that it runs."""
         planned, out = self._plan, self._out
-        (out / "settings").mkdir(parents=True, exist_ok=True)
+        _write(out / RECIPE, load.dump(planned.recipe))
+        self.record(RUNNING)
+        (out / "settings").mkdir(exist_ok=True)
         (out / CHECKPOINTS).mkdir(exist_ok=True)
         if planned.place.nodes == 1:
             for name in checkpoints.discard_broken(out / CHECKPOINTS):
@@ -161,8 +163,6 @@ class _Session:
         _write(out / SETTINGS, llamafactory.to_yaml(planned.settings))
         if planned.deepspeed is not None:
             _write(out / DEEPSPEED, pretty_json(planned.deepspeed))
-        _write(out / RECIPE, load.dump(planned.recipe))
-        self.record(RUNNING)
         if planned.resumes is not None:
             self._watcher.say(f"going on from {planned.resumes.name}")
 
@@ -240,7 +240,7 @@ class _Session:
         """Write ``train.json``."""
         if self._plan.place.nodes > 1 and not self.leads() and status != RUNNING:
             return  # the node with rank 0 writes it
-        write_json(self._out / MANIFEST, self._manifest(status))
+        _write(self._out / MANIFEST, pretty_json(self._manifest(status)))
 
     def _manifest(self, status: str) -> dict[str, Any]:
         planned, now = self._plan, datetime.now(UTC)

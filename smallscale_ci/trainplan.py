@@ -20,7 +20,7 @@ from smallscale_ci.errors import (
     UsageError,
 )
 from smallscale_ci.resolve import Settings
-from smallscale_ci.runfolder import COMPLETE, read_json
+from smallscale_ci.runfolder import COMPLETE, RUNNING, read_json
 from smallscale_ci.runtimes import DOCKER, provide
 from smallscale_ci.train import checkpoints, dataset, estimate, llamafactory
 from smallscale_ci.train.estimate import Memory
@@ -29,7 +29,7 @@ from smallscale_ci.train.llamafactory import CHECKPOINTS, Place
 from smallscale_ci.train.preflight import Answer, ask
 
 MANIFEST, RECIPE, LOG, CURVE, MODEL = "train.json", "recipe.yaml", "train.log", "loss.svg", "model"
-_BEFORE = {"settings", "cache", ".lock"}  # what a plan that was refused leaves in its folder
+_BEFORE = {"settings", "cache", RECIPE}  # what a training that never began leaves in its folder
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -73,12 +73,15 @@ def plan(
     checkpoint's, or too many pairs that it would cut; ``DataError`` for pairs that are damaged.
     """
     record = dataset.read_record(pairs)
-    began = _refuse_other(out, parent, record) if resume else _refuse_full(out)
     if runner is not None:
         place = runner.place(parent.path, pairs, out)
     if place is None:
         place = Place(str(parent.path), str(pairs), str(out), ranks=1)
+    resume = resume or (place.nodes > 1 and _runs(out))  # another node has begun
+    began = _refuse_other(out, recipe, parent, record) if resume else _refuse_full(out)
     last = checkpoints.newest_whole(out / CHECKPOINTS) if resume else None
+    if last is not None:
+        _refuse_other_ranks(out, recipe, place)
     seen = f"{place.out}/{CHECKPOINTS}/{last.name}" if last else None
     settings = llamafactory.render(recipe, place, seen)
     stage = llamafactory.deepspeed_stage(recipe, place)
@@ -212,8 +215,8 @@ def _docker(
     return DockerRunner(engine, image, recipe.container, run_id=run_id, ranks=ranks, gpus=gpus)
 
 
-def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path]:
-    """Recipe, parent (as it was named) and pairs of the training in ``out``.
+def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
+    """Recipe, parent (as it was named), pairs and ranks of a node of the training in ``out``.
 
     Raises ``UsageError`` where there is none or it is complete.
     """
@@ -231,33 +234,56 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path]:
         )
     text = (out / RECIPE).read_text(encoding="utf-8")
     recipe = load.parse(TrainRecipe, text, str(out / RECIPE))
-    return recipe, str(value["parent"]["path"]), Path(value["pairs"]["path"])
+    ranks = int(value["world"]["ranks"])
+    return recipe, str(value["parent"]["path"]), Path(value["pairs"]["path"]), ranks
+
+
+def _runs(out: Path) -> bool:
+    """Whether a training in ``out`` was begun and has not ended by itself."""
+    manifest = out / MANIFEST
+    return manifest.is_file() and bool(read_json(manifest)["status"] == RUNNING)
 
 
 def _refuse_full(out: Path) -> bool:
     found = {path.name for path in out.iterdir()} if out.exists() else set()
-    if found - _BEFORE:
+    if {name for name in found if not name.startswith(".")} - _BEFORE:
         hint = f"Choose another --out, or go on with --resume {out}."
         raise UsageError(f"the folder {out} is not empty.", hint)
     return False
 
 
-def _refuse_other(out: Path, parent: Checkpoint, record: Mapping[str, Any]) -> bool:
+def _refuse_other(
+    out: Path, recipe: TrainRecipe, parent: Checkpoint, record: Mapping[str, Any]
+) -> bool:
     value = read_json(out / MANIFEST)
     changed = [
         name
         for name, before, after in (
             ("checkpoint", value["parent"]["weights_hash"], parent.weights_hash),
             ("pairs", value["pairs"].get("sha256"), record.get("sha256")),
+            ("recipe", value["recipe"], recipe.model_dump(mode="json")),
         )
         if before != after
     ]
     if changed:
         raise UsageError(
             f"the {' and the '.join(changed)} changed since {out} was begun.",
-            "Start a new training: leave out --resume.",
+            "Start a new training in another folder, without --resume.",
         )
     return True
+
+
+def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
+    """With DeepSpeed each rank saves its part of the optimiser's state, and nobody else's."""
+    before = Place("", "", "", **read_json(out / MANIFEST)["world"])
+    sharded = any(llamafactory.deepspeed_stage(recipe, where) for where in (before, place))
+    if sharded and before.world != place.world:
+        raise UsageError(
+            f"the checkpoints in {out} were saved by {before.world} ranks with DeepSpeed, and "
+            f"{place.world} cannot go on from them.",
+            f"Use {before.ranks} ranks on {before.nodes} node(s) again, or remove "
+            f"{out / CHECKPOINTS} to train from the beginning.",
+        )
 
 
 @contextmanager

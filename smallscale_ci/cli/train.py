@@ -84,7 +84,7 @@ def train(
             max=1024,
             envvar="SMALLSCALE_RANKS",
             help="Processes of this node.",
-            show_default="one for each GPU",
+            show_default="one for each GPU, or as before with --resume",
         ),
     ] = None,
     gpus: Annotated[
@@ -125,8 +125,8 @@ def train(
 
     settings = context.settings(runs=runs, engine_python=engine_python)
     if resume is not None:
-        chosen, model, pairs = resumed_recipe(resume)
-        out = resume
+        chosen, model, pairs, before = resumed_recipe(resume)
+        out, ranks = resume, ranks or before
     elif model is None or pairs is None:
         raise UsageError("name a model and a folder of pairs, or a training with --resume.")
     else:

@@ -1,0 +1,109 @@
+"""What is found out before a training starts, without a training environment."""
+
+import json
+from pathlib import Path
+
+import pytest
+import training as shared
+
+from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.errors import UsageError
+from smallscale_ci.train.dataset import read_record
+from smallscale_ci.train.llamafactory import Place
+from smallscale_ci.trainplan import MANIFEST, RECIPE, TrainPlan, plan, resumed_recipe
+from smallscale_ci.worker.train_entry import mark_whole
+
+LCPO = TrainRecipe(name="r", objective="lcpo", learning_rate=2e-5, steps=8)
+
+
+class World:
+    """A parent, pairs, and a training that was begun on them, as its folder shows it."""
+
+    def __init__(self, place: Path) -> None:
+        model = place / "model"
+        model.mkdir()
+        (model / "config.json").write_text(
+            json.dumps({"num_hidden_layers": 1, "hidden_size": 8, "vocab_size": 9})
+        )
+        self.parent = Checkpoint("m", model, str(model), *"abcd")
+        self.pairs, self.out = shared.write_pairs(place / "pairs"), place / "out"
+
+    def begin(self, *, status: str = "running", ranks: int = 1, nodes: int = 1) -> None:
+        """What the first node, or an earlier session, leaves in the folder."""
+        (self.out / "checkpoints").mkdir(parents=True)
+        (self.out / RECIPE).write_text(load.dump(LCPO))
+        manifest = {
+            "status": status,
+            "parent": {"weights_hash": "d", "path": str(self.parent.path)},
+            "pairs": {"sha256": read_record(self.pairs)["sha256"], "path": str(self.pairs)},
+            "recipe": LCPO.model_dump(mode="json"),
+            "world": {"ranks": ranks, "nodes": nodes, "gpu": False},
+        }
+        (self.out / MANIFEST).write_text(json.dumps(manifest))
+
+    def save(self) -> None:
+        """A whole checkpoint."""
+        path = self.out / "checkpoints" / "checkpoint-4"
+        path.mkdir()
+        mark_whole(path)
+
+    def plan(
+        self, *, ranks: int = 1, nodes: int = 1, resume: bool = False, recipe: TrainRecipe = LCPO
+    ) -> TrainPlan:
+        place = Place("m", str(self.pairs), str(self.out), ranks=ranks, nodes=nodes)
+        return plan(recipe, self.parent, self.pairs, self.out, None, resume=resume, place=place)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_node_joins_the_training_that_another_has_begun(world: World) -> None:
+    world.begin(nodes=2)
+    assert world.plan(nodes=2).began
+    with pytest.raises(UsageError, match="the recipe changed"):
+        world.plan(nodes=2, recipe=LCPO.model_copy(update={"steps": 9}))
+    with pytest.raises(UsageError, match="is not empty"):
+        world.plan(nodes=1)
+
+
+def test_a_training_that_ended_is_joined_by_no_node(world: World) -> None:
+    world.begin(nodes=2, status="complete")
+    with pytest.raises(UsageError, match="is not empty"):
+        world.plan(nodes=2)
+
+
+def test_what_a_training_leaves_that_never_began_is_no_obstacle(world: World) -> None:
+    (world.out / "settings").mkdir(parents=True)
+    for name in (RECIPE, ".lock", f".{RECIPE}.123"):
+        (world.out / name).write_text("")
+    assert not world.plan().began
+    (world.out / "precious").write_text("")
+    with pytest.raises(UsageError, match="is not empty"):
+        world.plan()
+
+
+def test_the_parts_of_a_deepspeed_checkpoint_are_for_as_many_ranks(world: World) -> None:
+    world.begin(status="failed", ranks=2)
+    assert resumed_recipe(world.out)[3] == 2
+    assert world.plan(resume=True).resumes is None
+    world.save()
+    assert world.plan(resume=True, ranks=2).resumes.name == "checkpoint-4"
+    for ranks in (1, 4):
+        with pytest.raises(UsageError, match="saved by 2 ranks") as told:
+            world.plan(resume=True, ranks=ranks)
+        assert "2 ranks" in told.value.hint
+    plain = LCPO.model_copy(update={"deepspeed": "none"})
+    manifest = json.loads((world.out / MANIFEST).read_text())
+    (world.out / MANIFEST).write_text(
+        json.dumps({**manifest, "recipe": plain.model_dump(mode="json")})
+    )
+    assert world.plan(resume=True, ranks=1, recipe=plain).resumes is not None
+
+
+def test_a_recipe_reads_back_as_it_was(world: World) -> None:
+    world.begin(status="failed")
+    assert resumed_recipe(world.out)[0] == LCPO
