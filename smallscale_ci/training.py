@@ -163,6 +163,11 @@ class _Session:
         _write(out / SETTINGS, llamafactory.to_yaml(planned.settings))
         if planned.deepspeed is not None:
             _write(out / DEEPSPEED, pretty_json(planned.deepspeed))
+        if planned.answer is not None:
+            self._watcher.say(
+                f"{planned.count:,} pairs, of which {planned.answer.cut} are cut at "
+                f"{planned.recipe.cutoff_len:,} tokens and {planned.answer.dropped} dropped"
+            )
         if planned.resumes is not None:
             self._watcher.say(f"going on from {planned.resumes.name}")
 

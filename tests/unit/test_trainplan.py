@@ -1,7 +1,10 @@
 """What is found out before a training starts, without a training environment."""
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import training as shared
@@ -9,9 +12,12 @@ import training as shared
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.train.dataset import read_record
+from smallscale_ci.train.launch import LocalRunner
 from smallscale_ci.train.llamafactory import Place
+from smallscale_ci.train.preflight import Answer
+from smallscale_ci.training import train
 from smallscale_ci.trainplan import MANIFEST, RECIPE, TrainPlan, plan, resumed_recipe
 from smallscale_ci.worker.train_entry import mark_whole
 
@@ -102,6 +108,18 @@ def test_the_parts_of_a_deepspeed_checkpoint_are_for_as_many_ranks(world: World)
         json.dumps({**manifest, "recipe": plain.model_dump(mode="json")})
     )
     assert world.plan(resume=True, ranks=1, recipe=plain).resumes is not None
+
+
+def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -> None:
+    runner = LocalRunner(Path(sys.executable), {}, ranks=1, nodes=1, gpus=())  # it has no torch
+    answer = Answer(versions={}, gpus=0, unknown={}, invalid="", dropped=1, cut=2)
+    said: list[str] = []
+    watcher = SimpleNamespace(say=said.append, training=said.append)
+    with pytest.raises(EngineError, match="training ended with code 1"):
+        train(replace(world.plan(), runner=runner, answer=answer), watcher)
+    started = next(at for at, text in enumerate(said) if "loading the model" in text)
+    assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
+    assert json.loads((world.out / MANIFEST).read_text())["status"] == "failed"
 
 
 def test_a_recipe_reads_back_as_it_was(world: World) -> None:
