@@ -68,7 +68,7 @@ def candidate(
         int,
         typer.Option(
             "--samples",
-            min=2,
+            min=4,
             envvar="SMALLSCALE_SAMPLES",
             help="Answers to each training problem: the k of solved k of k.",
         ),

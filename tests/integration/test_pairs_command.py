@@ -253,6 +253,14 @@ def test_ranks_that_cannot_share_a_batch_are_told_before_anything_is_sampled(pla
     assert not (tmp_path / "out").exists()
 
 
+def test_too_few_answers_for_any_pair_are_told_before_anything_is_sampled(place, tmp_path):
+    done = replayed.smallscale(place, *CANDIDATE, "--samples", "3", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "--samples" in done.stderr
+    assert "x>=4" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_leak_is_told_before_anything_is_sampled(place, tmp_path):
     leaky = [word if word != "held-out" else "leaky" for word in CANDIDATE]
     done = replayed.smallscale(place, *leaky, "--out", tmp_path / "out")
