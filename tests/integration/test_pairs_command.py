@@ -257,7 +257,7 @@ def test_too_few_answers_for_any_pair_are_told_before_anything_is_sampled(place,
     done = replayed.smallscale(place, *CANDIDATE, "--samples", "3", "--out", tmp_path / "out")
     assert done.returncode == 2
     assert "--samples" in done.stderr
-    assert "x>=4" in done.stderr
+    assert "equal to 4" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
