@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,10 +62,12 @@ def calibrate(
     seed: int = 0,
     losses: Sequence[float] = LOSSES,
     baseline_epochs: int = 8,
+    repeats: Mapping[str, int] | None = None,
 ) -> Calibration:
     """Measure false alarms, misses and inconclusive verdicts of ``policy`` on ``runs``.
 
     ``runs`` are stored runs of one unchanged model over the same problems; all their epochs count.
+    ``repeats`` is how many samples of a problem an epoch of the suite holds, by task.
     Two promises are checked: an unchanged model is REGRESSED in at most ``alpha_fail`` of the
     trials, and one that is worse by exactly a margin PASSes in at most ``alpha_pass``. Neither is
     called broken before the interval of its share excludes it. Raises ``DataError`` for runs
@@ -73,7 +75,7 @@ def calibrate(
     """
     if trials < 1 or baseline_epochs < 1:
         raise UsageError("Calibration needs at least one trial and one baseline epoch.")
-    pools = make_pools(runs)
+    pools = make_pools(runs, repeats)
     scenarios = [_scenario(pools, policy, None, 0.0, trials, seed, baseline_epochs)]
     for metric in gated_metrics(pools, policy):
         scenarios += [

@@ -86,18 +86,21 @@ def plan(
     losses: Sequence[float] = LOSSES,
     baseline_epochs: int | None = None,
     gpu_seconds_per_token: float | None = None,
+    repeats: Mapping[str, int] | None = None,
 ) -> Plan:
     """Work out what ``policy`` can resolve on the problems of ``baseline``.
 
     Candidates are simulated from the baseline's own samples, within problems, and judged by the
     gate itself. ``baseline_epochs`` is what the baseline will have (what it has, if ``None``);
-    ``gpu_seconds_per_token`` comes from its manifest. Raises ``UsageError`` for fewer than one
-    trial and ``DataError`` for a baseline with a single epoch, which says nothing about noise.
+    ``gpu_seconds_per_token`` comes from its manifest, ``repeats`` from the suite: how many samples
+    of a problem an epoch holds, by task (1 where it is not named). Raises ``UsageError`` for fewer
+    than one trial and ``DataError`` for a baseline with a single epoch, which says nothing about
+    noise.
     """
     if trials < 1:
         raise UsageError("A plan needs at least one trial.")
-    pools = make_pools([baseline])
-    epochs = baseline_epochs or max(round(float(np.mean([p.count.mean() for p in pools]))), 1)
+    pools = make_pools([baseline], repeats)
+    epochs = baseline_epochs or _epochs(pools)
     unchanged = simulate(pools, policy, None, 0.0, trials, seed, epochs)
     metrics = gated_metrics(pools, policy)
     detections = tuple(
@@ -106,8 +109,11 @@ def plan(
         for loss in losses
     )
     mean_epochs = float(np.mean([trial.looks for trial in unchanged]))
-    tokens = mean_epochs * sum(float(_means(p.tokens, p).sum()) for p in pools)
-    holdable = tuple(_holdable(pool, policy, epochs, metric) for pool in pools for metric in Metric)
+    tokens = mean_epochs * sum(p.repeats * float(_means(p.tokens, p).sum()) for p in pools)
+    most = looks_of(policy)
+    holdable = tuple(
+        _holdable(pool, policy, epochs, most, metric) for pool in pools for metric in Metric
+    )
     passed, inconclusive = (
         _share(unchanged, kind) for kind in (VerdictKind.PASS, VerdictKind.INCONCLUSIVE)
     )
@@ -115,7 +121,7 @@ def plan(
         policy=policy.name,
         tasks=tuple(pool.task for pool in pools),
         problems=sum(len(pool.count) for pool in pools),
-        max_epochs=looks_of(policy),
+        max_epochs=most,
         baseline_epochs=epochs,
         trials=trials,
         passed=passed,
@@ -131,19 +137,27 @@ def plan(
     )
 
 
-def too_fine(baseline: Samples, policy: GatePolicy) -> tuple[str, ...]:
+def too_fine(
+    baseline: Samples,
+    policy: GatePolicy,
+    max_epochs: int | None = None,
+    repeats: Mapping[str, int] | None = None,
+) -> tuple[str, ...]:
     """Margins that the suite cannot hold at the full budget, a sentence each; takes no time.
 
-    Empty where the baseline has a single epoch, which says nothing about noise.
+    The budget is ``max_epochs``, the policy's if ``None``; ``repeats`` is as in ``plan``. Empty
+    where the baseline has a single epoch, which says nothing about noise.
     """
     try:
-        pools = make_pools([baseline])
+        pools = make_pools([baseline], repeats)
     except DataError:
         return ()
-    epochs = max(round(float(np.mean([pool.count.mean() for pool in pools]))), 1)
     if policy.gated != "tasks":
         return ()
-    return _finer(_holdable(pool, policy, epochs, metric) for pool in pools for metric in Metric)
+    epochs, most = _epochs(pools), max_epochs or looks_of(policy)
+    return _finer(
+        _holdable(pool, policy, epochs, most, metric) for pool in pools for metric in Metric
+    )
 
 
 def idle_gpu(manifest: Mapping[str, Any]) -> str:
@@ -158,6 +172,11 @@ def idle_gpu(manifest: Mapping[str, Any]) -> str:
         "The baseline ran one process on its GPU. A model of this size is faster with several: "
         "--profile vllm-shared runs four."
     )
+
+
+def _epochs(pools: Sequence[Pool]) -> int:
+    """Epochs of the suite that are stored, on average over the tasks."""
+    return max(round(float(np.mean([pool.count.mean() / pool.repeats for pool in pools]))), 1)
 
 
 def _finer(holdable: Iterable[Holdable]) -> tuple[str, ...]:
@@ -199,14 +218,15 @@ def _means(values: Vector, pool: Pool) -> Vector:
     return np.asarray(values.sum(1) / pool.count)
 
 
-def _holdable(pool: Pool, policy: GatePolicy, baseline_epochs: int, metric: Metric) -> Holdable:
+def _holdable(
+    pool: Pool, policy: GatePolicy, baseline_epochs: int, of: int, metric: Metric
+) -> Holdable:
     """The margin from the noise within problems: (z of the level + z of the chance) · error."""
     values = {
         Metric.ACCURACY: pool.correct,
         Metric.TOKENS: pool.tokens,
         Metric.TRUNCATION: pool.truncated,
     }[metric]
-    of = looks_of(policy)
     level, _ = look_levels(
         policy.alpha_pass, policy.alpha_fail, of, of, float(of), float(baseline_epochs)
     )
@@ -214,7 +234,8 @@ def _holdable(pool: Pool, policy: GatePolicy, baseline_epochs: int, metric: Metr
     used = np.arange(values.shape[1])[None, :] < pool.count[:, None]
     squares = (np.where(used, values - means[:, None], 0.0) ** 2).sum(1)
     within = squares / np.maximum(pool.count - 1, 1)
-    variance = float(within.sum()) / len(within) ** 2 * (1 / of + 1 / baseline_epochs)
+    samples = (1 / of + 1 / baseline_epochs) / pool.repeats
+    variance = float(within.sum()) / len(within) ** 2 * samples
     quantiles = -float(special.ndtri(level)) + float(special.ndtri(_HOLDS))
     held = quantiles * math.sqrt(variance)
     if metric is Metric.TOKENS:

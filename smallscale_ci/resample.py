@@ -6,7 +6,7 @@ anew, so that nothing is assumed about how hard problems are or how long their a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,7 @@ class Pool:
     correct: Grid  # (n, most samples)
     tokens: Grid
     truncated: Grid
+    repeats: int = 1  # samples of each problem in one epoch of the suite
 
     @property
     def epochs(self) -> int:
@@ -79,19 +80,24 @@ def looks_of(policy: GatePolicy) -> int:
     return policy.max_epochs if policy.on_inconclusive == "extend" else 1
 
 
-def make_pools(runs: Sequence[Samples]) -> tuple[Pool, ...]:
+def make_pools(
+    runs: Sequence[Samples], repeats: Mapping[str, int] | None = None
+) -> tuple[Pool, ...]:
     """The samples of all ``runs`` of one model, by task; ERRORED ones are left out.
 
-    Raises ``DataError`` when the runs have no task or no judged sample.
+    ``repeats`` are the samples of a problem in one epoch of the suite by task, 1 where it is not
+    named. Raises ``DataError`` when the runs have no task or no judged sample.
     """
     tasks = tuple(dict.fromkeys(task for run in runs for task in run.tasks))
-    pools = tuple(pool for task in tasks if (pool := _pool(runs, task)) is not None)
+    each = repeats or {}
+    found = (_pool(runs, task, each.get(task, 1)) for task in tasks)
+    pools = tuple(pool for pool in found if pool is not None)
     if not pools:
         raise DataError("The stored runs hold no judged samples.", "Give a complete run.")
     return pools
 
 
-def _pool(runs: Sequence[Samples], task: str) -> Pool | None:
+def _pool(runs: Sequence[Samples], task: str, repeats: int) -> Pool | None:
     places: dict[str, int] = {}
     clusters: list[str] = []
     parts: list[tuple[Codes, Vector, Vector, Vector]] = []
@@ -123,7 +129,7 @@ def _pool(runs: Sequence[Samples], task: str) -> Pool | None:
         grid[problem[order], column] = flat[order]
         grids.append(grid)
     names = np.array(clusters, dtype=object)
-    return Pool(task, cluster_codes(names), count, *grids)
+    return Pool(task, cluster_codes(names), count, grids[0], grids[1], grids[2], repeats)
 
 
 def gated_metrics(pools: Sequence[Pool], policy: GatePolicy) -> tuple[Metric, ...]:
@@ -178,7 +184,7 @@ def run_trial(
     """
     of = looks_of(policy)
     for pool in pools:
-        if baseline_epochs + of > pool.epochs < 2:
+        if (baseline_epochs + of) * pool.repeats > pool.epochs < 2:
             raise DataError(
                 f"Task {pool.task} has problems with a single stored sample.",
                 "Resampling needs at least 2 epochs of every problem: give more runs, or a longer "
@@ -204,11 +210,13 @@ def _draw(
 ) -> tuple[ProblemMeans, list[ProblemMeans]]:
     """A baseline of ``baseline_epochs`` epochs and the candidate's means after each look.
 
-    Where a problem has samples enough, none is used twice: the two sides are exchangeable, as two
-    runs of an unchanged model are. Where it has not, rates are drawn from their Beta posterior and
-    lengths with their spread widened by √(k/(k − 1)), which a small pool understates.
+    Each look has one more epoch, of ``pool.repeats`` samples a problem. Where a problem has samples
+    enough, none is used twice: the two sides are exchangeable, as two runs of an unchanged model
+    are. Where it has not, rates are drawn from their Beta posterior and lengths with their spread
+    widened by √(k/(k − 1)), which a small pool understates.
     """
-    need = baseline_epochs + looks
+    stored = baseline_epochs * pool.repeats
+    need = stored + looks * pool.repeats
     if need <= pool.epochs:
         keys = rng.random(pool.correct.shape)
         keys[np.arange(keys.shape[1])[None, :] >= pool.count[:, None]] = 2.0
@@ -221,29 +229,28 @@ def _draw(
         correct = _modelled_rates(pool.correct, pool.count, need, rng)
         truncated = _modelled_rates(pool.truncated, pool.count, need, rng)
         tokens = _modelled_lengths(pool, need, rng)
-    base = slice(0, baseline_epochs)
-    mine = slice(baseline_epochs, need)
+    mine = slice(stored, need)
     correct[:, mine] *= _kept(correct, injection.accuracy, rng, mine)
     cut = _kept(1 - truncated, injection.truncation, rng, mine) == 0
     truncated[:, mine] = np.maximum(truncated[:, mine], cut)
     tokens[:, mine] *= 1 + injection.tokens
-    judged = np.full(len(pool.count), baseline_epochs, dtype=np.int64)
     grids = (correct, tokens, truncated)  # in the order of ProblemMeans
-    noise = tokens[:, base].var(1, ddof=1) if baseline_epochs > 1 else np.zeros(len(judged))
-    baseline = _means(judged, [g[:, base].mean(1) for g in grids], noise)
-    steps = np.arange(1, looks + 1)
-    sums = [g[:, mine].cumsum(1) / steps for g in grids]
-    unknown = np.zeros(len(judged))  # the gate takes the noise from the baseline alone
-    means = [
-        _means(np.full(len(judged), k + 1), [total[:, k] for total in sums], unknown)
-        for k in range(looks)
-    ]
-    return baseline, means
+    ends = range(stored + pool.repeats, need + 1, pool.repeats)
+    return _means(grids, slice(0, stored)), [_means(grids, slice(stored, end)) for end in ends]
 
 
-def _means(judged: Codes, means: Sequence[Vector], noise: Vector) -> ProblemMeans:
-    accuracy, tokens, truncation = means
-    return ProblemMeans(judged, accuracy, tokens, truncation, noise)
+def _means(grids: tuple[Grid, Grid, Grid], columns: slice) -> ProblemMeans:
+    """The means of some samples, as the gate takes them of a run."""
+    accuracy, tokens, truncation = (grid[:, columns] for grid in grids)
+    problems, judged = tokens.shape
+    noise = tokens.var(1, ddof=1) if judged > 1 else np.zeros(problems)
+    return ProblemMeans(
+        np.full(problems, judged, dtype=np.int64),
+        accuracy.mean(1),
+        tokens.mean(1),
+        truncation.mean(1),
+        noise,
+    )
 
 
 def _kept(grid: Grid, loss: float, rng: np.random.Generator, mine: slice) -> Grid:

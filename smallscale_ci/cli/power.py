@@ -68,6 +68,7 @@ def plan(
         trials=trials,
         seed=seed,
         gpu_seconds_per_token=_seconds_per_token(stored),
+        repeats=_repeats(config),
     )
     if plot is not None:
         from smallscale_ci.report import charts
@@ -136,9 +137,16 @@ def calibrate(
         raise UsageError(f"there is no {', '.join(missing)}.", "Give runs, baselines or files.")
     stored = [load(path) for path in runs]
     settings = context.settings()
-    policy = _policy(gate or _own_gate(stored[0], settings), None, settings)
-    samples = [side.samples for side in stored]
-    found = measure(samples, policy, trials=trials, seed=seed, baseline_epochs=baseline_epochs)
+    suite = _own_suite(stored[0], settings)
+    policy = _policy(gate or (suite.gate if suite else "default"), None, settings)
+    found = measure(
+        [side.samples for side in stored],
+        policy,
+        trials=trials,
+        seed=seed,
+        baseline_epochs=baseline_epochs,
+        repeats=_repeats(suite),
+    )
     if context.json:
         context.out.json(asdict(found))
     else:
@@ -177,15 +185,20 @@ def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy
     return policy if max_epochs is None else policy.model_copy(update={"max_epochs": max_epochs})
 
 
-def _own_gate(stored: Baseline, settings: Settings) -> str:
-    """The policy of the suite that a run belongs to; ``default`` for a bare file."""
+def _own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
+    """The suite that a run belongs to; ``None`` for a bare file."""
     from smallscale_ci.config.load import load, names
     from smallscale_ci.config.models import SuiteConfig
 
     suite = (stored.manifest or {}).get("suite", {}).get("name")
     if suite in names(SuiteConfig, settings.roots):
-        return load(SuiteConfig, suite, settings.roots).gate
-    return "default"
+        return load(SuiteConfig, suite, settings.roots)
+    return None
+
+
+def _repeats(suite: SuiteConfig | None) -> dict[str, int]:
+    """Samples of a problem in one epoch of the suite, by task."""
+    return {task.name: task.epochs for task in suite.tasks} if suite else {}
 
 
 def _baseline(

@@ -35,6 +35,11 @@ class Suite:
         raise UsageError(f"The suite {self.name} has no task '{name}'.", f"It has: {known}.")
 
     @property
+    def repeats(self) -> dict[str, int]:
+        """Samples of a problem in one epoch, by task."""
+        return {task.name: task.epochs for task in self.tasks}
+
+    @property
     def samples_per_epoch(self) -> int:
         """How many samples one epoch of the suite has."""
         return sum(1 for _ in self.plan(range(1)))
@@ -44,7 +49,7 @@ class Suite:
 
         One epoch of the suite holds ``task.epochs`` samples of each problem of a task.
         """
-        repeats = {task.name: task.epochs for task in self.tasks}
+        repeats = self.repeats
         for epoch in epochs:
             for problem in self.problems:
                 times = repeats[problem.task]

@@ -84,6 +84,36 @@ def test_injections_shift_the_means():
     assert cut == pytest.approx(0.1, abs=0.01)
 
 
+def test_a_pseudo_candidate_is_averaged_as_the_gate_averages_a_run():
+    """Its noise counts, too: without it, the error of tokens came out too small at later looks."""
+    (pool,), rng = make_pools([grid(np.full((40, 24), RIGHT), lengths(40, 24))]), generator()
+    shuffled = []
+    for _ in range(200):
+        baseline, looks = _draw(pool, rng, Injection(), 8, 4)
+        shuffled.append([side.tokens_noise.mean() for side in (baseline, *looks)])
+        assert [int(side.judged[0]) for side in (baseline, *looks)] == [8, 1, 2, 3, 4]
+    found = np.mean(shuffled, axis=0)
+    within = pool.tokens.var(1, ddof=1).mean()
+    assert found[1] == 0.0  # a single epoch has no noise
+    assert np.delete(found, 1) == pytest.approx(within, rel=0.1)
+
+
+def test_an_epoch_of_a_suite_may_hold_several_samples_of_a_problem():
+    stored = grid(np.full((30, 128), RIGHT), lengths(30, 128))
+    (pool,) = make_pools([stored], {"math": 16})
+    baseline, looks = _draw(pool, generator(), Injection(), 4, 2)
+    assert [int(side.judged[0]) for side in (baseline, *looks)] == [64, 16, 32]
+    assert looks[0].tokens.var() < 0.3 * make_pools([stored])[0].tokens[:, 0].var()
+
+
+def lengths(problems, epochs):
+    return generator().lognormal(4.0, 0.5, (problems, epochs))
+
+
+def generator():
+    return np.random.default_rng(11)
+
+
 def test_the_same_seed_gives_the_same_result():
     args = ([stored(4)], POLICY)
     assert calibrate(*args, trials=5, losses=()) == calibrate(*args, trials=5, losses=())

@@ -7,7 +7,7 @@ from runs import simulate, together
 
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError
-from smallscale_ci.plan import idle_gpu, plan
+from smallscale_ci.plan import idle_gpu, plan, too_fine
 from smallscale_ci.records import Metric
 
 
@@ -63,6 +63,30 @@ def test_more_epochs_hold_finer_margins():
         for most in (1, 4)
     ]
     assert holds[1] < 0.8 * holds[0]
+
+
+def test_an_epoch_of_a_suite_may_hold_several_samples_of_a_problem():
+    """avg@16: 30 problems with 8 epochs of 16 samples, beside a task with one sample an epoch."""
+    rng = np.random.default_rng(0)
+    aime = simulate(rng, rng.beta(1.6, 0.4, 30), 128, task="aime")
+    stored = together(aime, simulate(rng, rng.beta(1.6, 0.4, 400), 8))
+    margins = Margins(accuracy=0.12, tokens=None, truncation=None)
+    gate = GatePolicy(name="p", margins=margins, max_epochs=1)
+    found = plan(stored, gate, trials=60, losses=(), repeats={"aime": 16})
+    assert found.baseline_epochs == 8
+    assert found.tokens == pytest.approx((30 * 16 + 400) * 105, rel=0.05)
+    assert found.passed.value > 0.9
+    assert found.warnings == ()
+    assert too_fine(stored, gate, repeats={"aime": 16}) == ()
+    single = plan(stored, gate, trials=60, losses=())
+    assert single.passed.value < 0.9
+
+
+def test_the_warning_before_a_run_is_about_the_epochs_that_it_may_have():
+    gate = policy(1.0, max_epochs=8)
+    assert too_fine(baseline(), gate) == ()
+    (first, *_) = too_fine(baseline(), gate, max_epochs=1)
+    assert "finer than this suite can hold" in first
 
 
 def test_one_epoch_says_nothing_about_noise():
