@@ -128,7 +128,7 @@ def simulate_accuracy(rng, scenario, loss):
         [rng.binomial(scenario.epochs_per_look, worse) for _ in range(scenario.looks)],
         scenario.epochs_per_look,
     )
-    return base, np.zeros(n), looks
+    return base, np.zeros(n), [(side, np.zeros(n)) for side in looks]
 
 
 def simulate_tokens(rng, scenario, loss):
@@ -137,8 +137,10 @@ def simulate_tokens(rng, scenario, loss):
     scale = 1000 * rng.lognormal(0.0, half, n)
     base = scale * rng.lognormal(0.0, half, (scenario.baseline_epochs, n))
     longer = scale * (1 + loss * scenario.margin)
-    looks = [longer * rng.lognormal(0.0, half, n) for _ in range(scenario.looks)]
-    return base.mean(0), base.var(0, ddof=1), running_means(looks, 1)
+    drawn = np.array([longer * rng.lognormal(0.0, half, n) for _ in range(scenario.looks)])
+    noise = [np.zeros(n)] + [drawn[: k + 1].var(0, ddof=1) for k in range(1, scenario.looks)]
+    looks = list(zip(running_means(list(drawn), 1), noise, strict=True))
+    return base.mean(0), base.var(0, ddof=1), looks
 
 
 def running_means(sums, per_look):
@@ -151,7 +153,7 @@ def pair(scenario, base, noise, candidate, look):
         task="task",
         problem_ids=np.empty(0, dtype=object),
         cluster=np.arange(n) // scenario.cluster,
-        candidate=side(candidate, np.zeros(n), look * scenario.epochs_per_look, scenario),
+        candidate=side(*candidate, look * scenario.epochs_per_look, scenario),
         baseline=side(base, noise, scenario.baseline_epochs, scenario),
         problems=n, unpaired=0, unjudged=0, candidate_epochs=look,
         candidate_samples=n, candidate_judged=n, baseline_samples=n, baseline_judged=n,
