@@ -14,6 +14,7 @@ from llamafactory.data import template as upstream
 
 OPENS_THINKING = re.compile(r"(<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>)(\s*)$")
 _TAIL = 32  # tokens: more than any such mark and the white space after it
+_BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had begun
 _MARK = "smallscale"  # an answer that no template changes
 
 
@@ -70,7 +71,9 @@ def answer(tokenizer: Any, prompt: list[int], text: str) -> list[int]:
     opened = OPENS_THINKING.search(tokenizer.decode(prompt[-_TAIL:]))
     if opened:
         mark, space = opened[1], opened[2]
-        if text.lstrip().startswith(mark):
+        if text.startswith(_BEGUN):
+            text = text.removeprefix(_BEGUN)
+        elif text.lstrip().startswith(mark):
             text = text.lstrip().removeprefix(mark).removeprefix(space)
     return [*tokenizer.encode(text, add_special_tokens=False), end(tokenizer)]
 

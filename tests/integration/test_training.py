@@ -258,24 +258,28 @@ def test_what_llama_factory_does_not_know_is_refused_by_name(tiny: Path, tmp_pat
         planned(recipe, tiny, pairs, tmp_path / "out")
 
 
+def thinking(model: Path, folder: Path, mark: str) -> Path:
+    """``model`` with a chat template that opens a block of thinking with ``mark``."""
+    shutil.copytree(model, folder)
+    template = (model / "chat_template.jinja").read_text()
+    changed = template.replace("'<|im_start|>assistant\n'", f"'<|im_start|>assistant\n{mark}'")
+    assert changed != template
+    (folder / "chat_template.jinja").write_text(changed)
+    return folder
+
+
 def test_a_template_of_other_tokens_is_refused(tiny: Path, tmp_path: Path) -> None:
     """Also where the checkpoint's template opens a block of thinking, as R1's does."""
-    thinker = tmp_path / "thinker"
-    thinker.mkdir()
-    for file in tiny.iterdir():
-        (thinker / file.name).write_bytes(file.read_bytes())
-    template = (tiny / "chat_template.jinja").read_text()
-    opening = "'<|im_start|>assistant\n<think>\n'"
-    changed = template.replace("'<|im_start|>assistant\n'", opening)
-    assert changed != template
-    (thinker / "chat_template.jinja").write_text(changed)
     pairs = shared.write_pairs(tmp_path / "pairs", thinking=True)
     own = shared.write_recipe(tmp_path, "own")
-    answer = planned(own, thinker, pairs, tmp_path / "out").answer
     plain = planned(own, tiny, shared.write_pairs(tmp_path / "plain"), tmp_path / "two").answer
-    for with_mark, without in zip(answer.lengths, plain.lengths, strict=True):
-        assert with_mark[0] > without[0]
-        assert with_mark[1:] == without[1:]  # the mark that the prompt opened is not trained on
+    for name, mark in (("thinker", "<think>\n"), ("other", "[THINK]")):
+        thinker = thinking(tiny, tmp_path / name, mark)
+        answer = planned(own, thinker, pairs, tmp_path / "out" / name).answer
+        for with_mark, without in zip(answer.lengths, plain.lengths, strict=True):
+            assert with_mark[0] > without[0]
+            # The mark that the prompt opened is not trained on, however the template writes it.
+            assert with_mark[1:] == without[1:]
     named = shared.write_recipe(tmp_path, "named", template="chatml")
     with pytest.raises(UsageError, match="gives other tokens than the checkpoint's chat template"):
-        planned(named, thinker, pairs, tmp_path / "three")
+        planned(named, tmp_path / "thinker", pairs, tmp_path / "three")
