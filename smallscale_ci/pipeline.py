@@ -349,7 +349,7 @@ def _spent_budget(current: Session) -> str:
     """Which budget another epoch like those so far would exceed, as a sentence; empty for none."""
     config, tracker = current.plan.config, current.tracker
     share = 1 + 1 / max(current.epochs, 1)
-    tokens, minutes = tracker.tokens * share, tracker.elapsed / 60 * share
+    tokens, minutes = tracker.tokens * share, current.seconds / 60 * share
     if config.token_budget is not None and tokens > config.token_budget:
         return f"The token budget of {config.token_budget:,} does not allow another epoch."
     if config.time_budget_min is not None and minutes > config.time_budget_min:

@@ -76,6 +76,11 @@ class Session:
         """The run's folder."""
         return self.plan.run
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of generating so far, those of earlier sessions included."""
+        return float(self.before.get("generate_s", 0.0)) + self.tracker.elapsed
+
     def refresh_manifest(self, status: str) -> None:
         """Bring the manifest up to date with what engine and ranks report, and write it."""
         manifest = {**self.manifest, "status": status}

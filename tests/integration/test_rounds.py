@@ -75,6 +75,18 @@ def test_budgets_end_a_run_between_epochs(place: Path) -> None:
     assert (single["look"], single["of"]) == (1, 1)
 
 
+def test_a_resumed_run_has_spent_the_time_of_its_earlier_sessions(place: Path) -> None:
+    verdict = verdict_of(place, *EVAL, "--time-budget", "60")
+    assert verdict["look"] >= 2
+    manifest = Path(str(verdict["run"])) / "manifest.json"
+    value = json.loads(manifest.read_text())
+    value |= {"status": "interrupted", "timings": {**value["timings"], "generate_s": 3000.0}}
+    manifest.write_text(json.dumps(value))
+    verdict = verdict_of(place, "eval", "--resume", str(verdict["run"]))
+    assert (verdict["kind"], verdict["look"]) == ("INCONCLUSIVE", 1)
+    assert any("time budget of 60 min" in note for note in verdict["notes"])
+
+
 def test_plan_says_what_this_suite_holds_and_warns_before_a_hopeless_run(place: Path) -> None:
     arguments = ("--suite", "tiny", "--profile", "replay", "--trials", "20", "--baseline", "m")
     planned = verdict_of(place, "plan", *arguments, "--plot", "power.svg")
