@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,10 @@ def plan(
     if place is None:
         place = Place(str(parent.path), str(pairs), str(out), ranks=1)
     resume = resume or (place.nodes > 1 and _runs(out))  # another node has begun
-    began = _refuse_other(out, recipe, parent, record) if resume else _refuse_full(out)
+    if resume:
+        parent = _refuse_other(out, recipe, parent, record)
+    else:
+        _refuse_full(out)
     last = checkpoints.newest_whole(out / CHECKPOINTS) if resume else None
     if last is not None:
         _refuse_other_ranks(out, recipe, place)
@@ -115,7 +118,7 @@ def plan(
         answer=answer,
         torchrun=tuple(torchrun_options),
         resumes=last,
-        began=began,
+        began=resume,
     )
 
 
@@ -244,17 +247,17 @@ def _runs(out: Path) -> bool:
     return manifest.is_file() and bool(read_json(manifest)["status"] == RUNNING)
 
 
-def _refuse_full(out: Path) -> bool:
+def _refuse_full(out: Path) -> None:
     found = {path.name for path in out.iterdir()} if out.exists() else set()
     if {name for name in found if not name.startswith(".")} - _BEFORE:
         hint = f"Choose another --out, or go on with --resume {out}."
         raise UsageError(f"the folder {out} is not empty.", hint)
-    return False
 
 
 def _refuse_other(
     out: Path, recipe: TrainRecipe, parent: Checkpoint, record: Mapping[str, Any]
-) -> bool:
+) -> Checkpoint:
+    """``parent``, called as it was when the training began: a path is all that finds it again."""
     value = read_json(out / MANIFEST)
     changed = [
         name
@@ -270,7 +273,7 @@ def _refuse_other(
             f"the {' and the '.join(changed)} changed since {out} was begun.",
             "Start a new training in another folder, without --resume.",
         )
-    return True
+    return replace(parent, name=value["parent"]["name"], source=value["parent"]["source"])
 
 
 def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:

@@ -42,7 +42,12 @@ class World:
         (self.out / RECIPE).write_text(load.dump(LCPO))
         manifest = {
             "status": status,
-            "parent": {"weights_hash": "d", "path": str(self.parent.path)},
+            "parent": {
+                "name": "smollm2",
+                "source": "smollm2",
+                "weights_hash": "d",
+                "path": str(self.parent.path),
+            },
             "pairs": {"sha256": read_record(self.pairs)["sha256"], "path": str(self.pairs)},
             "recipe": LCPO.model_dump(mode="json"),
             "world": {"ranks": ranks, "nodes": nodes, "gpu": False},
@@ -120,6 +125,12 @@ def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -
     started = next(at for at, text in enumerate(said) if "loading the model" in text)
     assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
     assert json.loads((world.out / MANIFEST).read_text())["status"] == "failed"
+
+
+def test_the_parent_is_called_as_before_by_whatever_path_it_was_found(world: World) -> None:
+    world.begin(status="failed")
+    found = world.plan(resume=True).parent
+    assert (found.name, found.source, found.path) == ("smollm2", "smollm2", world.parent.path)
 
 
 def test_a_recipe_reads_back_as_it_was(world: World) -> None:
