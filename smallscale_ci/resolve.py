@@ -101,17 +101,23 @@ def plan(
     return _complete(config, settings, say)
 
 
-def resume(path: Path, settings: Settings, *, say: Callable[[str], None]) -> Plan:
+def resume(
+    path: Path, settings: Settings, *, say: Callable[[str], None], request: Request | None = None
+) -> Plan:
     """The plan of a run that was begun.
 
     Its configuration is that of its beginning, but for the bounds of containers and time, which
     change no result: who raised them in the profile, because a run ended by them, means that run.
-    Raises ``UsageError`` when it is complete, and when its model or suite has changed.
+    Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
+    ``request`` names another model or policy.
     """
     run = open_run(path)
     before = run.read_manifest()
     run.refuse_complete()
-    resolved = _complete(_bounded_anew(run.read_config(), settings), settings, say, run)
+    config = run.read_config()
+    if request is not None:
+        _refuse_another(path, config, request, settings)
+    resolved = _complete(_bounded_anew(config, settings), settings, say, run)
     after = {
         "checkpoint": resolved.checkpoint.weights_hash,
         "suite": resolved.suite.hash,
@@ -197,6 +203,21 @@ def _without_choices(config: RunConfig, request: Request) -> RunConfig:
     unset["runtime"] = request.runtime or "auto"
     profile = config.profile.model_copy(update=unset)
     return config.model_copy(update={"name": "", "profile": profile})
+
+
+def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
+    """A verdict on what was begun must not pass for one on what is named now."""
+    if request.model and config.model not in {request.model, _absolute(request.model)}:
+        raise UsageError(
+            f"{path} was begun with the model {config.model}, not {request.model}.",
+            "Name that model, or start a new run: leave out --resume.",
+        )
+    if request.gate and load.load(GatePolicy, request.gate, settings.roots) != config.gate:
+        raise UsageError(
+            f"{path} was begun under the policy {config.gate.name}, not {request.gate} as it is "
+            "now.",
+            "Leave out --gate, or start a new run: leave out --resume.",
+        )
 
 
 def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:

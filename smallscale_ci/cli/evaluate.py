@@ -151,7 +151,7 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
 
     say = context.out.say
     if resume is not None and resume.name != _LATEST:
-        return resolve.resume(resume, settings, say=say)
+        return resolve.resume(resume, settings, say=say, request=request)
     if not request.model:
         raise UsageError(
             "which model? MODEL is missing.",

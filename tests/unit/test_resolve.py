@@ -130,6 +130,28 @@ def test_a_resumed_plan_is_the_one_that_was_begun(place):
     assert again.suite == first.suite
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"model": "stored/other"}, "was begun with the model"),
+        ({"gate": "default"}, "was begun under the policy tiny"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another(place, asked, message):
+    """It would go on as it was begun, and its verdict would pass for that of what was named."""
+    path = begun(place).run.path
+
+    def again(**named: object) -> Plan:
+        wanted = Request(**{"model": "", **named})
+        return resolve.resume(path, settings(place), say=lambda text: None, request=wanted)
+
+    with pytest.raises(UsageError, match=message) as caught:
+        again(**asked)
+    assert "--resume" in caught.value.hint
+    same = again(model=str(place / "stored" / "src"), gate="tiny")
+    assert same.config == again().config
+
+
 def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
     slow = place / "configs" / "engines" / "slow.yaml"
     asked = request(place, profile="slow", baseline="none")
