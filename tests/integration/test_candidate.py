@@ -81,6 +81,19 @@ def test_going_on_with_a_complete_candidate_shows_its_verdict(candidate):
     assert {p: p.stat().st_mtime_ns for p in (candidate.folder / "train").rglob("*")} == before
 
 
+def test_a_kill_between_the_last_answer_and_the_verdict_loses_nothing(candidate):
+    record, told = candidate.folder / "candidate.json", candidate.folder / "verdict/verdict.json"
+    before, verdict = json.loads(record.read_text()), json.loads(told.read_text())
+    told.unlink()
+    steps = {name: step for name, step in before["steps"].items() if name != "verdict"}
+    lineage = {key: value for key, value in before["lineage"].items() if key != "verdict"}
+    record.write_text(json.dumps({**before, "steps": steps, "lineage": lineage}))
+    again = candidate.run("candidate", "--resume", str(candidate.folder))
+    assert again.returncode == candidate.code, again.stderr
+    assert json.loads(told.read_text()) == verdict
+    assert json.loads(record.read_text())["lineage"] == before["lineage"]
+
+
 def test_the_steps_are_shown_before_anything_is_done(candidate, tmp_path: Path):
     done = candidate.run(
         *candidate.arguments, "--out", str(tmp_path / "new"), "--dry-run", "--json"
