@@ -259,7 +259,8 @@ def _folder(out: Path | None, request: CandidateRequest, context: Context) -> Ca
         if changed:
             raise UsageError(
                 f"{out} holds a candidate that was begun with another {', '.join(changed)}.",
-                f"Go on with it: smallscale candidate --resume {out}, or name another folder.",
+                f"Go on with it: smallscale candidate --resume {out}, or name another folder, "
+                f"where --sample {out / 'sample'} takes the answers that are here.",
             )
         context.out.say("the same candidate was begun here: going on with it")
     return folder

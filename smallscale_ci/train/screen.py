@@ -87,6 +87,6 @@ def refuse_lost(screening: Screening, limit: float) -> None:
         raise DataError(
             f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g} % "
             "may be lost.",
-            "Raise cutoff_len in the recipe, leave long answers out with `pairs --max-tokens`, or "
-            "accept the loss with --max-lost.",
+            "Raise cutoff_len in the recipe, leave long answers out with --max-tokens, or accept "
+            "the loss: `pairs --max-lost`, or max_cut in the recipe of a candidate.",
         )

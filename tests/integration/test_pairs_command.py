@@ -224,6 +224,7 @@ def test_another_request_does_not_go_on_in_the_same_folder(place, begun):
     done = replayed.smallscale(place, *CANDIDATE, "--out", "made", "--samples", "5")
     assert done.returncode == 2
     assert "begun with another samples" in done.stderr
+    assert f"--sample {Path('made', 'sample')}" in done.stderr  # what was paid for is not lost
 
 
 def test_a_recipe_that_changed_is_noticed(place, begun):

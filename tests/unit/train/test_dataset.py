@@ -97,6 +97,7 @@ def test_pairs_that_training_would_cut_are_counted_and_stopped(tmp_path):
         screen.refuse_lost(found, 0.05)
     assert "sums/p9" in told.value.message
     assert "cutoff_len" in told.value.hint
+    assert "max_cut" in told.value.hint  # candidate has no --max-lost
     assert screen.screen(tmp_path, 61).lost_share == 0
 
 
