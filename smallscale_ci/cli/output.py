@@ -57,7 +57,7 @@ class Output:
     def say(self, text: str) -> None:
         """Tell what goes on, unless quiet."""
         if not self.quiet:
-            self._err.print(Text(terminal(text), style="dim"))
+            self._err.print(Text(terminal(text), style="dim"), soft_wrap=True)
 
     def error(self, message: str, hint: str) -> None:
         """Print an error and what to do about it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from smallscale_ci.records import Generation, Outcome
 
 _NO_ANSWER = (Outcome.ERRORED,)
+_FEW = 10  # completions: the pace of fewer says nothing of the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Progress:
     tokens_per_s: float
     mean_tokens: float | None
     accuracy: float | None
-    seconds_left: float | None
+    seconds_left: float | None  # None while too little is done to tell
 
 
 class Tracker:
@@ -81,5 +82,5 @@ class Tracker:
             tokens_per_s=self._fresh_tokens / elapsed if elapsed > 0 else 0.0,
             mean_tokens=self._tokens / self._done if self._done else None,
             accuracy=self._correct / self._judged if self._judged else None,
-            seconds_left=elapsed / self._fresh * left if self._fresh else None,
+            seconds_left=elapsed / self._fresh * left if self._fresh >= _FEW else None,
         )

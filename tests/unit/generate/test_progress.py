@@ -25,22 +25,31 @@ def test_a_new_run_knows_nothing():
 def test_speed_and_time_left_count_what_this_session_made():
     clock = Clock()
     tracker = Tracker(0, clock)
-    tracker.extend(10, 1)
+    tracker.extend(50, 1)
     for _ in range(4):  # found on disk while the engine loads
         tracker.generated(generation(50))
     clock.now += 30
     tracker.start()
     clock.now += 2
     tracker.start()
-    tracker.generated(generation(100))
-    tracker.generated(generation(100))
+    for _ in range(20):
+        tracker.generated(generation(100))
     snapshot = tracker.snapshot()
-    assert (snapshot.done, snapshot.total, snapshot.epochs) == (6, 10, 1)
-    assert snapshot.tokens_per_s == pytest.approx(100)
-    assert snapshot.seconds_left == pytest.approx(4)
-    assert snapshot.mean_tokens == pytest.approx(400 / 6)
-    tracker.extend(10, 2)
-    assert (tracker.snapshot().total, tracker.snapshot().epochs) == (20, 2)
+    assert (snapshot.done, snapshot.total, snapshot.epochs) == (24, 50, 1)
+    assert snapshot.tokens_per_s == pytest.approx(1000)
+    assert snapshot.seconds_left == pytest.approx(2.6)
+    assert snapshot.mean_tokens == pytest.approx(2200 / 24)
+    tracker.extend(50, 2)
+    assert (tracker.snapshot().total, tracker.snapshot().epochs) == (100, 2)
+
+
+def test_the_first_completions_promise_no_end():
+    clock = Clock()
+    tracker = Tracker(600, clock)
+    tracker.start()
+    clock.now += 17  # the first is compiled for
+    tracker.generated(generation(12))
+    assert tracker.snapshot().seconds_left is None
 
 
 def test_errored_samples_are_no_wrong_answers():
