@@ -56,6 +56,7 @@ class LocalRuntime:
         environment = dict(self._environment)
         if rank < len(self._gpus) and self._gpus[rank]:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(self._gpus[rank])
+        self.kill(rank)  # what a dead worker has started may outlive it, and hold its GPUs
         with (work / "log" / f"{rank}.log").open("ab") as log:
             try:
                 self._processes[rank] = subprocess.Popen(

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -353,3 +354,34 @@ def test_what_the_last_second_took_is_counted(world, folder):
     status = scheduler.ranks.status()[0]
     assert status["busy_s"] >= 0.8
     assert status["done"] == 16
+
+
+def test_what_a_dead_worker_started_is_gone_before_its_successor_starts(folder, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nsleep 600 &\necho $! >> {tmp_path}/children\nexit 1\n")
+    python.chmod(0o755)
+    runtime = LocalRuntime(python, {"PATH": os.environ["PATH"]})
+    try:
+        for _ in range(2):
+            runtime.start(folder.path, 0)
+            while runtime.poll()[0] is None:
+                time.sleep(0.02)
+        first, second = (int(line) for line in (tmp_path / "children").read_text().split())
+        assert not lives(first)  # it would hold the GPU that its successor needs
+        assert lives(second)
+    finally:
+        runtime.stop(0)
+    assert not lives(second)
+
+
+def lives(process: int) -> bool:
+    """Whether a process is there and no zombie, now or a moment later."""
+    for _ in range(50):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        if state == "Z":
+            return False
+        time.sleep(0.02)
+    return True
