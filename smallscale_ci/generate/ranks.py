@@ -101,13 +101,7 @@ class Ranks:
 
     def status(self) -> dict[int, dict[str, Any]]:
         """The last heartbeat of every rank, with the sums of all its processes."""
-        return {
-            number: {
-                **rank.status,
-                **{name: rank.status.get(name, 0.0) + rank.past.get(name, 0.0) for name in _SUMS},
-            }
-            for number, rank in self._ranks.items()
-        }
+        return {number: {**rank.status, **_sums(rank)} for number, rank in self._ranks.items()}
 
     def start(self) -> None:
         """Start the ranks that were not started yet, as many as may start now."""
@@ -127,8 +121,10 @@ class Ranks:
         """
         now = self._clock()
         codes = self._runtime.poll()
-        for number in sorted(self._folder.ranks() - set(self._ranks)):
-            self._ranks[number] = _Rank(guest=True, beat_at=now)
+        for number in sorted(self._folder.ranks()):
+            known = self._ranks.get(number, _Rank(guest=True, given_up=True))
+            if known.guest and known.given_up:  # a dead one's heartbeat was removed: it is back
+                self._ranks[number] = _Rank(guest=True, beat_at=now, past=_sums(known))
         for number, rank in self._ranks.items():
             if rank.given_up or not (rank.guest or number in codes):
                 continue
@@ -190,8 +186,7 @@ class Ranks:
     def _launch(self, number: int) -> None:
         self._folder.forget(number)
         rank = self._ranks[number]
-        for name in _SUMS:
-            rank.past[name] = rank.past.get(name, 0.0) + rank.status.get(name, 0.0)
+        rank.past = _sums(rank)
         rank.status = {key: rank.status[key] for key in ("info",) if key in rank.status}
         rank.ready, rank.beat, rank.beat_at = False, 0, self._clock()
         self._launched_at = rank.beat_at
@@ -203,5 +198,10 @@ class Ranks:
             return
         if status["beat"] != rank.beat:
             rank.beat, rank.beat_at = status["beat"], now
-        rank.ready = rank.ready or status["state"] == protocol.READY
+        # Its engine said what it is once it was loaded, however soon it died after that.
+        rank.ready = rank.ready or bool(status["info"])
         rank.status = status
+
+
+def _sums(rank: _Rank) -> dict[str, float]:
+    return {name: rank.status.get(name, 0.0) + rank.past.get(name, 0.0) for name in _SUMS}
