@@ -165,13 +165,15 @@ class Worker:
             self._running[asyncio.create_task(_complete(adapter, item))] = path
 
     async def _write(self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out) -> None:
-        if not finished:
-            return
-        lines = [{**task.result(), "rank": self.rank} for task in finished]
-        await asyncio.to_thread(out.write, lines)
-        for task in finished:  # only now: a claim without a line is handed out again
+        complete = [task for task in finished if task.exception() is None]
+        if complete:
+            lines = [{**task.result(), "rank": self.rank} for task in complete]
+            await asyncio.to_thread(out.write, lines)
+        for task in complete:  # only now: a claim without a line is handed out again
             self._running.pop(task).unlink(missing_ok=True)
             self.done += 1
+        for task in finished:  # one that failed ends this rank
+            task.result()
 
 
 async def _complete(adapter: Adapter, item: dict[str, Any]) -> dict[str, Any]:

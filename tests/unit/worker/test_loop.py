@@ -5,11 +5,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Prompt, SamplingSpec
 from smallscale_ci.worker import protocol
-from smallscale_ci.worker.adapter import Completion, Request
+from smallscale_ci.worker.adapter import Completion, Request, StartError
 from smallscale_ci.worker.loop import Worker
 
 
@@ -71,3 +73,31 @@ def test_the_engine_has_its_next_request_before_the_last_is_on_disk(tmp_path):
         assert [line["problem_id"] for line in folder.completions()] == ["p0"]
         assert [item["problem_id"] for item in folder.take_back(0)] == ["p1"]
         assert folder.pending() == 1
+
+
+class Fragile(Engine):
+    """Answers all at the same moment, but for the first: there it gives up."""
+
+    async def generate(self, request: Request) -> Completion:
+        if request.problem_id == "p0":
+            raise StartError("the endpoint is away")
+        return await super().generate(request)
+
+
+def test_what_was_complete_when_another_request_failed_is_kept(tmp_path):
+    async def serve(folder: WorkFolder) -> None:
+        worker = Worker(folder.path, 0, None)
+        worker.job = protocol.read_json(folder.path / "job.json")
+        (folder.path / "claimed" / "0").mkdir()
+        out = protocol.Out(folder.path / "out" / "0.jsonl")
+        with pytest.raises(StartError):
+            await worker._serve(Fragile(), out)
+        out.close()
+
+    with WorkFolder(tmp_path / "work") as folder:
+        folder.prepare(Job("openai", "m", SamplingSpec(0, 1, 0, 0, 8, 0), max_in_flight=8))
+        for number in range(3):
+            folder.put(Prompt(f"p{number}", 0, "t", ({"role": "user", "content": "?"},), 0))
+        asyncio.run(asyncio.wait_for(serve(folder), 60))
+        assert {line["problem_id"] for line in folder.completions()} == {"p1", "p2"}
+        assert [item["problem_id"] for item in folder.take_back(0)] == ["p0"]
