@@ -115,9 +115,19 @@ class Contrast:
         return min(low, self.value), max(high, self.value)
 
     def _tail(self, null: float, sign: float) -> float:
-        if self.bounded:
+        if not self.bounded:
+            return self._t_tail(null, sign)
+        if not self.log:
             return self._bounded_tail(null, sign)
+        # Lengths have no bound but the longest one seen, which a few problems understate.
+        return max(self._bounded_tail(null, sign), self._t_tail(null, sign))
+
+    def _t_tail(self, null: float, sign: float) -> float:
         count = self.clusters
+        if count < 2:  # nothing tells how much another cluster would differ
+            return 1.0
+        if self.se == 0.0:
+            return float(sign * (self.value - null) >= 0)
         t = sign * (self.value - null) / self.se
         a = sign * self.skewness / math.sqrt(count)
         if abs(a) <= NEGLIGIBLE:
@@ -148,7 +158,7 @@ class Contrast:
         return np.add.reduceat(x, starts) / count, np.add.reduceat(y, starts) / count, count
 
     def _end(self, excess: _Function, sign: float) -> float:
-        limit = math.inf if self.log else sign
+        limit = sign * math.inf if self.log else sign
         reach = max(4 * self.se, 1e-6)
         start = self.value
         if excess(start) <= 0:  # the bounded test may reject its own estimate

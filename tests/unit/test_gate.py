@@ -219,6 +219,27 @@ def test_one_problem_decides_nothing():
     json.dumps(asdict(verdict), allow_nan=True)
 
 
+@pytest.mark.parametrize("length", [20.0, 90.0, 300.0])
+def test_nor_does_its_length(length):
+    """Without any other cluster: an unchanged model was REGRESSED in a third of all runs."""
+    base = grid(np.full((1, 8), RIGHT), 80.0 + 10.0 * np.arange(8.0)[None, :])
+    check = one(decide(grid(np.array([[RIGHT]]), length), base, WIDE), Metric.TOKENS)
+    assert check.kind is INCONCLUSIVE
+    assert check.pass_p == check.p_value == 1.0
+
+
+def test_two_problems_that_happen_to_be_short_do_not_pass():
+    """The longest answer seen is no bound: one in six passed that was longer by the margin."""
+    rng = np.random.default_rng(0)
+    passed = 0
+    for _ in range(60):
+        scale = rng.lognormal(6, 0.7, (2, 1))
+        base = grid(np.full((2, 8), RIGHT), scale * rng.lognormal(0, 0.7, (2, 8)))
+        longer = grid(np.full((2, 1), RIGHT), 1.2 * scale * rng.lognormal(0, 0.7, (2, 1)))
+        passed += one(decide(longer, base, WIDE), Metric.TOKENS).kind is PASS
+    assert passed <= 60 * 0.05
+
+
 def test_a_model_that_ends_at_once_is_no_error():
     verdict = decide(grid(np.full((100, 1), WRONG), 0.0), run(2, rates(n=100), 8), WIDE)
     assert verdict.kind is REGRESSED
