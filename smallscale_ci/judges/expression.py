@@ -29,7 +29,7 @@ _PLAIN_NAMES = frozenset({"sqrt", "pi", "frac", "cbrt", "abs", "theta", "alpha",
 _GREEK = frozenset(
     {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"}
     | {"lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"}
-    | {"Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"}
+    | {"hbar", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"}
 )
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*|\.\d+)|\\(?P<command>[a-zA-Z]+)|(?P<word>[a-zA-Z]+)|(?P<sign>\S))"
@@ -313,7 +313,7 @@ class _Parser:
         parts = []
         while not self._take("}"):
             parts.append(self._next()[1])
-        return "".join(parts)
+        return "".join(parts).replace('"', "")
 
     def _command(self, name: str) -> Node:  # noqa: PLR0911 - a table of commands
         if name in FUNCTIONS:
@@ -333,6 +333,11 @@ class _Parser:
             return ("abs", self._argument())
         if name == "pi":
             return ("pi",)
+        if name in ("dot", "ddot"):  # a derivative is a name of its own
+            inner = self._argument()
+            if inner[0] != "symbol":
+                raise Unreadable("a dot over no symbol")
+            return self._symbol(f"\\{name} {inner[1]}")
         if name in _GREEK:
             return self._symbol("\\" + name)
         raise Unreadable(f"unknown command {name}")

@@ -12,6 +12,8 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from smallscale_ci.judges.expression import FUNCTIONS
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₙ", "0123456789+-n")
 _CHARACTERS = {
@@ -35,7 +37,8 @@ _COMMANDS = {
     "tbinom": r"\binom ", "choose": r"\choose ", "ldots": "…", "dots": "…", "cdots": "…",
     "lor": " or ", "vee": " or ", "land": " and ", "wedge": " and ", "implies": "⇒", "iff": "⇔",
     "Rightarrow": "⇒", "Leftrightarrow": "⇔", "rightarrow": "→", "varphi": r"\phi ",
-    "varepsilon": r"\epsilon ", "euro": "€", "pounds": "£", "percent": "%", "arccot": r"\arccot ",
+    "varepsilon": r"\epsilon ", "vartheta": r"\theta ", "varrho": r"\rho ", "euro": "€",
+    "pounds": "£", "percent": "%", "arccot": r"\arccot ",
     "tg": r"\tan ", "ctg": r"\cot ", "cosec": r"\csc ", "arctg": r"\arctan ", "exponentialE": "e",
     "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "lparen": "(", "rparen": ")",
     "circ": "°", "ell": "l", "thinspace": " ", "nobreakspace": " ", "space": " ",
@@ -164,8 +167,10 @@ def _quote(match: re.Match[str]) -> str:
     before, inside, after = _QUOTE_PARTS.match(match[1]).groups()  # type: ignore[union-attr]
     if not any(character.isalpha() for character in inside):
         return match[1]
-    if inside.lower() in ("and", "or"):
+    if inside.lower() in ("and", "or") or inside in ("e", "i"):
         return f"{before} {inside} {after}"
+    if inside in FUNCTIONS:
+        return rf"{before} \{inside} {after}"
     return f'{before} "{inside}" {after}'
 
 

@@ -6,10 +6,15 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from smallscale_ci.judges.expression import Node, Unreadable, parse
+from smallscale_ci.judges.expression import Node, Unreadable, parse, symbols
 from smallscale_ci.judges.units import CURRENCIES, Unit, is_unit_word, read_unit
 
-_QUOTED_END = re.compile(r'\s*"([^"]*)"\s*((?:\^\s*\{?\s*-?\d\s*\}?)?)$')
+# Quoted pieces with their powers: "kg" * "m" / "s" ^{2}. Each space has one place, so that no text
+# can be matched in many ways.
+_PIECE = r'"[^"]*" ?(?:\^ ?(?:\{ ?-?\d ?\}|-?\d) ?)?'
+_PIECES = rf"{_PIECE}(?:(?:[/*] ?)?{_PIECE})*"
+_QUOTED_END = re.compile(rf"\s*({_PIECES})$")
+_UNIT_FRACTION = re.compile(rf"\\frac ?\{{ ?({_PIECES})\}} ?\{{ ?({_PIECES})\}}$")
 _UNIT_END = re.compile(
     r"(?<=[\d)}\s.⟫°])\s*((?:[€£¥₹¢]|[a-zA-Zμ]+\.?(?:\s?\^\s?\{?-?\d\}?)?(?:\s*[/*]\s*|\s+(?!$)|$)){1,8})$"
 )
@@ -123,9 +128,10 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
     if match := _CURRENCY.match(body):
         unit_text = match[0].strip(' +-\\"').split("\\")[-1][:3].rstrip(".")
         body = match[1] + body[match.end() :]
+    body = _UNIT_FRACTION.sub(r"\1/\2", body)
     quoted = _QUOTED_END.search(body)
     if quoted and body[: quoted.start()].strip():
-        unit_text = unit_text or quoted[1] + quoted[2]
+        unit_text = unit_text or quoted[1].replace('"', " ").strip()
         body = body[: quoted.start()].strip()
     elif (match := _UNIT_END.search(body)) and _are_units(match[1], body[: match.start(1)]):
         unit_text = unit_text or match[1]
@@ -142,13 +148,22 @@ def _are_units(text: str, body: str) -> bool:
     """Words behind a value: a unit, or after a plain number any words (apples)."""
     words = re.findall(r"[a-zA-Zμ]+|[€£¥₹¢]", text)
     if all(is_unit_word(word) or word in ("per", "square", "sq", "cubic") for word in words):
-        alone = len(words) == 1 and len(words[0]) == 1 and words[0].isalpha()
-        return body.endswith((" ", '"', "°")) or not alone
+        if any(len(word) > 1 or not word.isalpha() for word in words):
+            return True
+        return (len(words) > 1 or body.endswith((" ", '"', "°"))) and _is_number(body)
     body = body.rstrip()
     plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
     return (
         bool(plain) and len(words[0]) > 2 and words[0].lower() not in ("sin", "cos", "tan", "log")
     )
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a value without unknowns: behind ``x^2 +`` and ``m g`` a letter is no unit."""
+    try:
+        return not symbols(parse(re.sub(r'"[^"]*"', "", text)))
+    except Unreadable:
+        return False
 
 
 def _decimal(text: str) -> Decimal | None:

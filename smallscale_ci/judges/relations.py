@@ -18,7 +18,7 @@ from smallscale_ci.judges.forms import (
 from smallscale_ci.judges.normal import squeeze
 from smallscale_ci.judges.quantity import Opaque, Scalar, Words
 
-_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\w{1,10}\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?")
+_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\"?\w{1,10}\"?\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?")
 _FLIP = str.maketrans("<>≤≥", "><≥≤")
 
 

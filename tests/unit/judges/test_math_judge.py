@@ -231,3 +231,80 @@ def test_rational_numbers_are_compared_exactly(top: int, bottom: int, other: int
 )
 def test_the_reason_says_what_was_compared(gold, answer, told):
     assert decide(gold, answer).rule.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "same"),
+    [
+        ("12", r"12 \mathrm{~m} / \mathrm{s}", True),
+        ("3.0e8", r"3 \times 10^8 \mathrm{~m} / \mathrm{s}", True),
+        (r"12 \text{ m/s}", r"12\ \frac{\text{m}}{\text{s}}", True),
+        (r"12 \text{ m/s}", r"12\ \mathrm{m}\cdot\mathrm{s}^{-1}", True),
+        ("5", r"5\ \dfrac{\mathrm{kg}\cdot\mathrm{m}}{\mathrm{s}^{2}}", True),
+        (r"36 \text{ km/h}", r"10\ \text{m}/\text{s}", True),
+        (r"12 \text{ m/s}", r"12\ \mathrm{m}\cdot\mathrm{s}", False),
+        (r"12 \text{ m/s}", r"12\ \frac{\text{s}}{\text{m}}", False),
+        ("12", r"\frac{12\ \text{m}}{3\ \text{s}}", False),
+    ],
+)
+def test_a_unit_may_be_set_in_several_pieces(gold: str, answer: str, same: bool) -> None:
+    assert decide(gold, answer).same is same
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "same"),
+    [
+        ("2+3i", r"2+3\mathrm{i}", True),
+        ("2", r"2\mathrm{i}", False),
+        (r"2\pi i", r"2\pi\mathrm{i}", True),
+        ("e^{-x}", r"\mathrm{e}^{-x}", True),
+        (r"\arctan 2", r"\operatorname{arctan}(2)", True),
+        (r"\sin 2x", r"2\,\mathrm{sin}x\,\mathrm{cos}x", True),
+        ("E", r"\text{(E)}", True),
+        ("D", r"\mathrm{i}", False),
+    ],
+)
+def test_upright_constants_and_functions(gold: str, answer: str, same: bool) -> None:
+    assert decide(gold, answer).same is same
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "same"),
+    [
+        (r"\frac{\hbar^2k^2}{2m}", r"\hbar^2 k^2/(2m)", True),
+        (r"\hbar\omega", r"h\omega", False),
+        (
+            r"x_{0} \cos (\omega t)+\dot{x}_{0} \sin (\omega t) / \omega",
+            r"x_0\cos(\omega t)+\frac{\dot{x}_0}{\omega}\sin(\omega t)",
+            True,
+        ),
+        (r"\ddot{x}=-x", r"\ddot x + x = 0", True),
+        (r"\dot{x}", "x", False),
+        (r"\dot{x}", r"\ddot{x}", False),
+        (r"2F_{\text{max}}", "2F_{max}", True),
+        (r"v_{\mathrm{rms}}=\sqrt{3kT/m}", r"\sqrt{\frac{3kT}{m}}", True),
+    ],
+)
+def test_symbols_of_physics(gold: str, answer: str, same: bool) -> None:
+    assert decide(gold, answer).same is same
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "same"),
+    [
+        (r"\frac{x^2}{2} + C", r"\frac12x^2 + C", True),
+        ("x^2 + C", "C + x^2", True),
+        ("x^2 + C", "x^2", False),
+        (r"\pi r^2 h", r"h\pi r^2", True),
+        (r"\rho V", r"\rho", False),
+        ("m g h", "m", False),
+        ("e^{-t} C", "e^{-t}", False),
+        ("2 m", "2", True),
+        ("6", "6 s^2", True),
+        (r"90", r"90^\circ C", True),
+        (r"\sqrt{2}", r"\sqrt{2} s", True),
+        ("5 km", "5000 m", True),
+    ],
+)
+def test_a_letter_behind_an_unknown_is_no_unit(gold: str, answer: str, same: bool) -> None:
+    assert decide(gold, answer).same is same
