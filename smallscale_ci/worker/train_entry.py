@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import types
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,30 @@ def _train(options: argparse.Namespace) -> None:
     if options.leader and os.environ.get("RANK", "0") == "0":
         path, _, word = options.leader.rpartition("=")
         Path(path).write_text(word, encoding="utf-8")
+    if settings.get("deepspeed"):
+        from torch.utils.cpp_extension import get_default_build_root
+
+        free_locks(Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()))
     train_template.install()
     dpo.CustomDPOTrainer = _dpo_trainer(dpo.CustomDPOTrainer, options)
     sft.CustomSeq2SeqTrainer = _careful(sft.CustomSeq2SeqTrainer, options)
     tuner.LogCallback = _log(tuner.LogCallback)
     tuner.run_exp(settings)
+
+
+def free_locks(root: Path) -> None:
+    """Remove locks of torch's compiled operators that no process has open.
+
+    Who is killed while DeepSpeed compiles leaves one, and every later training would wait for it.
+    """
+    locks = [path.resolve() for path in root.rglob("lock")]
+    held = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # gone, or another user's
+            held.add(str(link.readlink()))
+    for lock in locks:
+        if str(lock) not in held:
+            lock.unlink(missing_ok=True)
 
 
 def _careful(base: Any, options: argparse.Namespace) -> Any:

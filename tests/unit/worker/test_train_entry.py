@@ -1,10 +1,11 @@
 """What the training entry decides without torch."""
 
 import errno
+from pathlib import Path
 
 import pytest
 
-from smallscale_ci.worker.train_entry import NotFiniteError, _kind
+from smallscale_ci.worker.train_entry import NotFiniteError, _kind, free_locks
 
 
 class SafetensorError(Exception):
@@ -27,3 +28,14 @@ class SafetensorError(Exception):
 )
 def test_failures_are_told_apart(error: BaseException, kind: str) -> None:
     assert _kind(error) == kind
+
+
+def test_a_lock_that_a_killed_process_left_is_removed_and_a_held_one_stays(tmp_path: Path) -> None:
+    left, held = (tmp_path / "py311_cpu" / name / "lock" for name in ("left", "held"))
+    for lock in (left, held):
+        lock.parent.mkdir(parents=True)
+        lock.touch()
+    with held.open("rb"):
+        free_locks(tmp_path)
+        assert (left.exists(), held.exists()) == (False, True)
+    free_locks(tmp_path / "nowhere")
