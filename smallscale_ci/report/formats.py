@@ -62,7 +62,7 @@ def change(metric: Metric, value: float) -> float:
     """A stored difference as it is shown: points, or relative change in per cent."""
     if metric is not Metric.TOKENS:
         return 100 * value
-    return 100 * math.expm1(value) if value < 100 else math.inf
+    return math.inf if value >= 100 else 100 * math.expm1(value)
 
 
 def difference(check: Check) -> str:

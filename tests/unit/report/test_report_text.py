@@ -48,6 +48,9 @@ def test_what_is_not_known_is_a_dash() -> None:
     assert formats.difference(nothing) == "– pt [–, –]"
     assert "could not be compared" in text.check_sentence(nothing)
     assert formats.number(math.inf) == "–"
+    # As an open interval comes back from verdict.json.
+    read = replace(TOKENS, estimate=replace(TOKENS.estimate, low=math.nan, high=math.nan))
+    assert formats.difference(read) == "+100.0 % [–, –]"
 
 
 def test_an_unbounded_interval_says_so() -> None:
