@@ -31,7 +31,7 @@ _PHRASE_END = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_DECORATION = re.compile(r"[\s*_\"“”:=]+")
+_DECORATION = re.compile(r"(?:[\s*_\"“”:=]|(?:\$\$|\\\[)(?=[ \t]*\n))+")
 _LAST_NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])[-−])?\\?\$?(?:
         \\[dt]?frac\{\d{1,40}\}\{\d{1,40}\}
