@@ -12,7 +12,7 @@ from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import CodeTest, Outcome, Problem
 from smallscale_ci.sandbox.interface import Finished, Limits, Sandbox, SandboxUnavailable
 
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
+_FENCE = re.compile(r"^([ \t]*)(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
 _PYTHON = frozenset({"", "python", "py", "python3"})
 _TEST_SECONDS = 6.0
 _SHARE = 0.8  # of the item's deadline that its tests may take together
@@ -99,12 +99,13 @@ def last_program(text: str) -> str | None:
     for fence in _FENCE.finditer(text):
         if opened is None:
             opened = fence
-        elif not fence[2] and fence[1].startswith(opened[1]):
+        elif not fence[3] and fence[2].startswith(opened[2]):
             block = text[opened.end() + 1 : fence.start()]
-            if opened[2].lower() in _PYTHON and block.strip():
-                program = block
+            if opened[3].lower() in _PYTHON and block.strip():
+                # A block in a list is indented as a whole: as in Markdown, by as much as its fence.
+                program = re.sub(rf"^[ \t]{{0,{len(opened[1])}}}", "", block, flags=re.M)
             opened = None
-        elif fence[2]:  # a block that was never closed before the next begins
+        elif fence[3]:  # a block that was never closed before the next begins
             opened = fence
     return program
 

@@ -44,6 +44,8 @@ def rule(
         ("```python\na\n```\n```python\nb", "a\n"),
         ("```python\na\n```python\nb\n```", "b\n"),
         ("````python\ns = '''\n```\n'''\n````", "s = '''\n```\n'''\n"),
+        ("1. So:\n   ```python\n   if a:\n       b\n   ```", "if a:\n    b\n"),
+        ('  ```python\n  s = """\nt"""\n  ```', 's = """\nt"""\n'),
         ("```python\n```", None),
         ("print(1)", None),
         ("```python\nprint(1)", None),
