@@ -36,7 +36,7 @@ from smallscale_ci.records import (
 )
 from smallscale_ci.samples import Samples
 
-_MOST_FLIPS = 5_000  # listed: a report counts them
+_MOST_FLIPS = 5_000  # listed
 
 
 def decide(
@@ -84,13 +84,16 @@ def decide(
         return verdict
     checks = make_checks(pairs, policy, look, of, reproduced=reproduced)
     kind = overall(checks)
+    flips, count = _flips(pairs)
     return replace(
         verdict,
         kind=kind,
         reasons=gate_text.reasons(kind, checks),
         checks=checks,
-        flips=_flips(pairs),
-        notes=verdict.notes + gate_text.check_notes(checks, policy),
+        flips=flips,
+        notes=verdict.notes
+        + gate_text.check_notes(checks, policy)
+        + gate_text.flip_notes(count, len(flips)),
     )
 
 
@@ -175,12 +178,17 @@ def _allowance(share: float, total: int) -> int:
     return math.ceil(share * total - 1e-9)
 
 
-def _flips(pairs: Sequence[TaskPair]) -> tuple[Flip, ...]:
-    """Problems whose majority changed, the largest changes first, losses before gains."""
+def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], int]:
+    """Problems whose majority changed, the largest changes first, losses before gains.
+
+    The second value is how many there are: not all are listed.
+    """
     flips: list[Flip] = []
+    count = 0
     for pair in pairs:
         before, after = pair.baseline.accuracy, pair.candidate.accuracy
         changed = np.flatnonzero((before - 0.5) * (after - 0.5) < 0)
+        count += len(changed)
         order = np.lexsort((after[changed] - before[changed], -np.abs(after - before)[changed]))
         flips += [
             Flip(
@@ -194,4 +202,4 @@ def _flips(pairs: Sequence[TaskPair]) -> tuple[Flip, ...]:
             for i in changed[order][:_MOST_FLIPS]
         ]
     flips.sort(key=lambda f: (-abs(f.candidate - f.baseline), f.candidate > f.baseline))
-    return tuple(flips[:_MOST_FLIPS])
+    return tuple(flips[:_MOST_FLIPS]), count

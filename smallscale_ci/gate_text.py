@@ -97,6 +97,13 @@ def check_notes(checks: Sequence[Check], policy: GatePolicy) -> tuple[str, ...]:
     return tuple(said)
 
 
+def flip_notes(count: int, listed: int) -> tuple[str, ...]:
+    """That there are more flips than the verdict lists."""
+    if count == listed:
+        return ()
+    return (f"{_count(count, 'problem')} flipped: the {listed:,} largest changes are listed.",)
+
+
 def not_comparable(differences: Sequence[Difference]) -> list[str]:
     """One sentence for each difference that the policy does not allow."""
     return [

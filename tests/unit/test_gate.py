@@ -397,6 +397,10 @@ def test_policies_that_contradict_themselves_are_refused():
 def test_flips_are_all_listed_up_to_thousands():
     verdict = decide(grid(np.full((500, 1), WRONG)), grid(np.full((500, 4), RIGHT)), WIDE)
     assert len(verdict.flips) == 500
+    assert not any("flipped" in note for note in verdict.notes)
+    verdict = decide(grid(np.full((5003, 1), WRONG)), grid(np.full((5003, 2), RIGHT)), WIDE)
+    assert len(verdict.flips) == 5000
+    assert "5,003 problems flipped: the 5,000 largest changes are listed." in verdict.notes
 
 
 @pytest.mark.parametrize("name", ["default", "strict", "release", "nightly", "smoke"])
