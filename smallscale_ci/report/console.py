@@ -14,6 +14,7 @@ from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import one_line, terminal
 from smallscale_ci.report.interface import ReportData
 
+_NAME = 2 + max(len(metric.value) for metric in Metric)
 _STYLES = {
     VerdictKind.PASS: "green",
     VerdictKind.REGRESSED: "red",
@@ -61,7 +62,9 @@ def _headline(data: ReportData) -> Text:
 
 def _checks(verdict: Verdict) -> Table:
     table = _table(("", "left"), ("baseline", "right"), ("candidate", "right"))
-    table.add_column("difference", justify="right", no_wrap=True)
+    # On a narrow terminal the intervals wrap, and the names of the metrics stay whole.
+    table.columns[0].min_width = _NAME
+    table.add_column("difference", justify="right")
     table.add_column("margin", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     task = None
@@ -102,7 +105,7 @@ def _levels(summary: Summary) -> Table:
 
 
 def _table(first: tuple[str, str], *columns: tuple[str, str]) -> Table:
-    """A table without a frame; only its first column may wrap."""
+    """A table without a frame; its first column may wrap."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column(first[0], overflow="fold")
     for name, _ in columns:

@@ -54,6 +54,14 @@ def test_console_fits_80_columns_and_says_the_verdict_first(name: str) -> None:
     assert first_word in known
 
 
+def test_a_narrow_terminal_loses_neither_the_metric_nor_the_interval() -> None:
+    wide, narrow = (plain(EXAMPLES["regressed"], width) for width in (80, 60))
+    for name in ("accuracy", "tokens", "truncation"):
+        rows = [line for line in narrow.splitlines() if line.startswith(f"  {name} ")]
+        assert len(rows) == sum(line.startswith(f"  {name} ") for line in wide.splitlines()) > 0
+    assert not any("…" in line for line in narrow.splitlines() if "[" in line)
+
+
 def test_colour_is_left_out_where_the_console_has_none() -> None:
     stream = io.StringIO()
     coloured = Console(file=stream, width=80, force_terminal=True, color_system="standard")
