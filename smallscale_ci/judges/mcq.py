@@ -13,9 +13,11 @@ from smallscale_ci.records import Outcome, Problem
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z]|\d{1,2})[.):][ \t]+(\S.*)$", re.MULTILINE)
 _WRAPPER = re.compile(
-    r"\\(?:text|mathrm|mathbf|textbf|mbox|boxed|fbox|operatorname|displaystyle)(?![a-zA-Z])"
+    r"\\(?:text(?:bf|it|rm|sf)?|math(?:bf|it|rm|sf)|boldsymbol|bm|bf|rm|mbox|boxed|fbox"
+    r"|operatorname|displaystyle)(?![a-zA-Z])"
 )
-_NOISE = re.compile(r"\\[ ,;!]|[$*{}`\"“”]|\\[()\[\]]")
+_GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
+_NOISE = re.compile(r"\\[,!]|[$*{}`\"“”]|\\[()\[\]]")
 _LEAD = re.compile(
     r"^(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*(?:is\s*)?:?\s*", re.IGNORECASE
 )
@@ -127,8 +129,13 @@ def _found(answer: str, rules: tuple[str, ...]) -> list[tuple[str, str]]:
 def _plain(text: str) -> str:
     """``text`` without LaTeX wrappers, emphasis and a leading "option"."""
     text = unicodedata.normalize("NFKC", text[:_LONGEST])  # Ｂ
-    text = _NOISE.sub("", _WRAPPER.sub("", text)).strip().strip("'‘’")
+    text = _bare(text).strip().strip("'‘’")
     return _INSTEAD.sub("", _LEAD.sub("", text)).strip()
+
+
+def _bare(text: str) -> str:
+    """``text`` without LaTeX wrappers and emphasis."""
+    return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
 
 
 def _choice(text: str, options: Options) -> tuple[int | None, str]:
@@ -153,11 +160,12 @@ def _choice(text: str, options: Options) -> tuple[int | None, str]:
 
 
 def _by_leading_label(plain: str, options: Options) -> tuple[int | None, str]:
-    """``C planetary days …``: a label with no mark after it counts before its own text only."""
+    """``C planetary days …``, ``C (…)``: a label without a mark counts before its own text only."""
     label, _, rest = plain.partition(" ")
     label = label.rstrip(",")
     index = options.index(label) if label.isupper() or label.isdigit() else None
-    if index is not None and _by_text(rest, options) == index:
+    texts = (rest, rest.removeprefix("(").removesuffix(")"))
+    if index is not None and any(_by_text(text, options) == index for text in texts):
         return index, "by its label and text"
     return None, ""
 
@@ -178,7 +186,7 @@ def _by_text(text: str, options: Options) -> int | None:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    tokens = _WORD.findall(_NOISE.sub("", _WRAPPER.sub("", text[:_LONGEST])))
+    tokens = _WORD.findall(_bare(text[:_LONGEST]))
     kept = tuple(token for token in tokens if token.lower() not in _ARTICLES)
     return kept or tuple(token for token in tokens if token.isalnum())
 

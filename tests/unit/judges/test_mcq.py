@@ -55,6 +55,12 @@ def rule(text: str, gold: str = "C", question: str = QUESTION, spec: JudgeSpec =
         r"\boxed{Ｃ}",
         r"\boxed{'C'}",
         r"\boxed{C, planetary days will become shorter}",
+        r"\boxed{\rm C}",
+        r"\boxed{\boldsymbol{C}}",
+        r"\boxed{\textrm{(C)}}",
+        r"\boxed{C \quad \text{planetary days will become shorter}}",
+        r"\boxed{C\ \text{planetary~days will become shorter}}",
+        r"\boxed{\text{C (Planetary days will become shorter)}}",
     ],
 )
 def test_correct(text: str) -> None:
@@ -68,6 +74,7 @@ def test_correct(text: str) -> None:
         (r"\boxed{E}", Outcome.WRONG),
         (r"\boxed{B, C}", Outcome.WRONG),
         (r"\boxed{A and C}", Outcome.WRONG),
+        (r"\boxed{\text{A (Planetary days will become shorter)}}", Outcome.UNPARSED),
         (r"\boxed{}", Outcome.UNPARSED),
         ("", Outcome.UNPARSED),
         ("C", Outcome.UNPARSED),
