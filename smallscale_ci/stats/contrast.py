@@ -117,9 +117,9 @@ class Contrast:
     def _tail(self, null: float, sign: float) -> float:
         if not self.bounded:
             return self._t_tail(null, sign)
-        if not self.log:
+        if not self.log or self.clusters >= FEW:
             return self._bounded_tail(null, sign)
-        # Lengths have no bound but the longest one seen, which a few problems understate.
+        # Lengths have no bound but the longest one seen, which so few problems understate.
         return max(self._bounded_tail(null, sign), self._t_tail(null, sign))
 
     def _t_tail(self, null: float, sign: float) -> float:
