@@ -11,6 +11,7 @@ points that are shown.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -167,6 +168,7 @@ def trail(run: RunFolder) -> tuple[TrailPoint, ...]:
         TrailPoint(one.run_id, task.task, task.accuracy.value, task.tokens.value)
         for one in earlier[-_TRAIL:]
         for task in one.summary().tasks
+        if task.accuracy.n  # else no sample was judged
     )
 
 
@@ -284,7 +286,13 @@ def _incomparable(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...
 
 
 def _levels(task: TaskSummary) -> dict[Metric, Estimate]:
-    return {Metric.ACCURACY: task.accuracy, Metric.TOKENS: task.tokens}
+    """Levels of one task: not known (NaN), rather than zero, where no sample was judged."""
+    levels = {Metric.ACCURACY: task.accuracy, Metric.TOKENS: task.tokens}
+    nan = math.nan
+    return {
+        metric: one if one.n else replace(one, value=nan, low=nan, high=nan)
+        for metric, one in levels.items()
+    }
 
 
 def _estimate(contrast: Contrast) -> Estimate:

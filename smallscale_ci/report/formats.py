@@ -48,7 +48,9 @@ def level(metric: Metric, value: float) -> str:
 
 
 def level_interval(metric: Metric, estimate: Estimate) -> str:
-    """``52.3 % [49.1, 55.5]``."""
+    """``52.3 % [49.1, 55.5]``; a dash where no sample was judged."""
+    if not estimate.n:
+        return UNKNOWN
     low, high = (level(metric, v).removesuffix(" %") for v in (estimate.low, estimate.high))
     return f"{level(metric, estimate.value)} [{low}, {high}]"
 

@@ -10,7 +10,7 @@ import replayed
 from smallscale_ci import history, tables
 from smallscale_ci.errors import InvalidError
 from smallscale_ci.records import Metric
-from smallscale_ci.report import trends
+from smallscale_ci.report import formats, trends
 from smallscale_ci.runfolder import RunFolder, write_json
 
 ACCURACY, TOKENS = Metric.ACCURACY, Metric.TOKENS
@@ -198,6 +198,25 @@ def test_a_report_does_without_a_text_column(place, tmp_path):
     done = replayed.smallscale(place, "compare", folder, "stored/r1")
     assert done.returncode == 1, done.stderr
     assert (folder / "report" / "report.html").stat().st_size > 10_000
+
+
+def test_a_run_that_failed_throughout_has_no_level(tmp_path):
+    replayed.make_configs(tmp_path, problems=8)
+    for day in (1, 2, 3):
+        date(replayed.make_run(tmp_path, f"r{day}", seed=day), day)
+    run = RunFolder(tmp_path / "stored" / "r2")
+    summary = json.loads(run.summary.read_text())
+    (task,) = summary["tasks"]
+    unknown = dict.fromkeys(("value", "low", "high"), 0.0) | {"n": 0, "clusters": 0}
+    for metric in ("accuracy", "tokens", "truncation"):
+        task[metric] |= unknown  # as summary.py writes where every sample ERRORED
+    write_json(run.summary, summary)
+    (trend,) = history.history(read(tmp_path, "r1", "r2", "r3")).trends
+    assert [np.isfinite(p.levels[ACCURACY].value) for p in trend.points] == [True, False, True]
+    assert trends.sparkline([p.levels[TOKENS].value for p in trend.points])[1] == " "
+    (level,) = read(tmp_path, "r2")[0].summary().tasks
+    assert formats.level_interval(ACCURACY, level.accuracy) == "–"
+    assert {p.run_id for p in history.trail(RunFolder(tmp_path / "stored" / "r3"))} == {"r1"}
 
 
 def test_sparkline():
