@@ -53,6 +53,8 @@ class Outpost:
         for name, item in items.items():
             protocol.write_atomically(self._folder.path / "pending" / name, item)
         code = self._runtime.poll()[self._rank]  # before its last lines are read
+        if code is not None:
+            self._runtime.kill(self._rank)  # with what it started: nobody else is on this node
         return {
             "lines": list(self._folder.completions()),
             "status": self._folder.status(self._rank),
@@ -81,6 +83,7 @@ class _Rank:
     work: Path
     actor: Any
     group: Any
+    ready: bool = False  # an actor may wait for its place, and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
     call: Any = None  # the exchange that is under way
     code: int | None = None
@@ -201,7 +204,7 @@ class RayRuntime:
             self._take(number, rank, found)
             if rank.code is not None:
                 return
-        room = self._room - len(rank.claims)
+        room = self._room - len(rank.claims) if rank.ready else 0
         claimed = []
         if room > 0:
             sharing = len(self._ranks)
@@ -218,6 +221,7 @@ class RayRuntime:
         for line in found["lines"]:  # on disk now
             rank.claims.pop((line["problem_id"], line["sample_index"])).unlink(missing_ok=True)
         if found["status"] is not None:
+            rank.ready = found["status"]["state"] == protocol.READY
             protocol.write_atomically(rank.work / "alive" / f"{number}.json", found["status"])
         if found["log"]:
             _append(rank.work / "log" / f"{number}.log", found["log"])

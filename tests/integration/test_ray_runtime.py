@@ -108,6 +108,41 @@ def test_ranks_spread_over_nodes_and_a_dead_node_costs_nothing(cluster, tmp_path
         time.sleep(0.1)
 
 
+def test_a_rank_without_a_place_takes_no_work(cluster, tmp_path):
+    cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)  # room for two of the three
+    found, deadline = [], time.monotonic() + 60
+    with (
+        WorkFolder(tmp_path / "work") as folder,
+        Scheduler(
+            folder, runtime(), job(tmp_path, 100.0), ranks=3, limits=Limits(600, 600)
+        ) as scheduler,
+    ):
+        for some in scheduler.run(planned()):
+            found += some
+            assert time.monotonic() < deadline, f"{COUNT - len(found)} samples wait for a place"
+    assert len({g.rank for g in found}) == 2
+    assert all(g.finish_reason is FinishReason.STOP for g in found)
+
+
+def test_what_a_dead_worker_started_is_gone_from_its_node(cluster, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {tmp_path}/child\nsleep 1; exit 9\n")
+    python.chmod(0o755)
+    with (
+        WorkFolder(tmp_path / "work") as folder,
+        Scheduler(
+            folder, runtime(python=python), job(tmp_path, 9.0), ranks=1, limits=Limits(60, 60)
+        ) as scheduler,
+        pytest.raises(EngineError, match="ended with code 9"),
+    ):
+        list(scheduler.run(planned()))
+    child = (tmp_path / "child").read_text().strip()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists():
+        assert time.monotonic() < deadline, "it holds its node's GPU"
+        time.sleep(0.1)
+
+
 def test_no_cluster_is_told():
     if ray.is_initialized():
         ray.shutdown()
