@@ -14,6 +14,7 @@ from smallscale_ci.resample import (
     LOSSES,
     Pool,
     Share,
+    can_lose,
     gated_metrics,
     looks_of,
     make_pools,
@@ -108,7 +109,8 @@ def _scenario(
         for kind in (VerdictKind.PASS, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE)
     )
     false_alarms = metric is None and regressed.low > policy.alpha_fail
-    misses = loss >= 1 and passed.low > policy.alpha_pass
+    possible = loss >= 1 and bool(can_lose(pools, policy, metric, loss))
+    misses = possible and passed.low > policy.alpha_pass
     return Scenario(
         metric=metric,
         loss=loss,

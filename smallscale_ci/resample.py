@@ -6,6 +6,7 @@ anew, so that nothing is assumed about how hard problems are or how long their a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -152,7 +153,7 @@ def simulate(
 ) -> list[Trial]:
     """``trials`` pseudo-runs with ``loss`` margins injected into ``metric`` of one task each."""
     rng = np.random.default_rng([seed, round(1000 * loss)])
-    losing = [p for p in range(len(pools)) if _margin(pools[p], policy, metric) is not None]
+    losing = can_lose(pools, policy, metric, loss)
     done = []
     for _ in range(trials):
         chosen = set(losing) if policy.gated == "mean" else {int(rng.choice(losing or [0]))}
@@ -162,6 +163,27 @@ def simulate(
         ]
         done.append(run_trial(pools, policy, rng, injections, baseline_epochs))
     return done
+
+
+def can_lose(
+    pools: Sequence[Pool], policy: GatePolicy, metric: Metric | None, loss: float
+) -> list[int]:
+    """Places of the pools that are gated in ``metric`` and have ``loss`` margins of it to lose."""
+    return [
+        place
+        for place, pool in enumerate(pools)
+        if (margin := _margin(pool, policy, metric)) is not None
+        and _left(pool, metric) >= loss * margin
+    ]
+
+
+def _left(pool: Pool, metric: Metric | None) -> float:
+    """How much worse the pool could get: a task without any right answer loses none."""
+    if metric is Metric.TOKENS:
+        return math.inf if pool.tokens.any() else 0.0
+    values = pool.correct if metric is Metric.ACCURACY else pool.truncated
+    rate = float(values.sum() / pool.count.sum())
+    return rate if metric is Metric.ACCURACY else 1 - rate
 
 
 def share(count: int, trials: int) -> Share:

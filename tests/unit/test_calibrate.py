@@ -64,6 +64,20 @@ def test_changes_of_what_never_varies_are_not_lost():
     assert always.scenarios[1].passed.value == 0.0
 
 
+def test_a_loss_that_nothing_can_have_is_no_broken_promise():
+    """A task without any right answer passes, whatever is taken away from it."""
+    margins = Margins(accuracy=0.1, tokens=None, truncation=None)
+    policy = GatePolicy(name="accuracy", margins=margins, max_epochs=1)
+    wrong = grid(np.full((150, 12), WRONG))
+    found = calibrate([wrong], policy, trials=20, losses=(1.0,))
+    assert found.holds
+    assert found.scenarios[1].passed.value == 1.0
+    # Where another task has something to lose, the loss is there.
+    both = together(wrong, simulate(generator(), np.full(150, 0.6), 12, task="mcq"))
+    found = calibrate([both], policy, trials=40, losses=(1.0,))
+    assert found.scenarios[1].passed.value <= 0.2
+
+
 def test_several_runs_are_pooled_by_problem():
     one, two = stored(2, seed=0), stored(3, seed=0)
     pools = make_pools([one, two])
