@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,7 @@ class WorkFolder:
         self.path = path
         self._lock: int | None = None
         self._offsets: dict[Path, int] = {}
-        self._beats = 0
+        self._beats, self._sharing, self._beating = 0, 1, threading.Lock()
         self._order = 0
 
     def __enter__(self) -> Self:
@@ -154,10 +155,16 @@ class WorkFolder:
         )
         out.close()
 
-    def beat(self, ranks: int = 1) -> None:
-        """Show the workers that the host lives, and how many ``ranks`` share the work."""
-        self._beats += 1
-        protocol.write_atomically(self.path / "alive" / "host", [os.getpid(), self._beats, ranks])
+    def beat(self, ranks: int | None = None) -> None:
+        """Show the workers that the host lives, and how many ``ranks`` share the work.
+
+        ``None``: as many as last time. May be called from any thread.
+        """
+        with self._beating:
+            self._beats += 1
+            self._sharing = ranks or self._sharing
+            value = [os.getpid(), self._beats, self._sharing]
+            protocol.write_atomically(self.path / "alive" / "host", value)
 
     def ranks(self) -> set[int]:
         """Every rank that ever showed a heartbeat, also one that this host did not start."""

@@ -21,6 +21,7 @@ from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason
+from smallscale_ci.worker import protocol
 
 
 @pytest.fixture
@@ -159,6 +160,17 @@ def test_time_between_epochs_is_no_stall(world, folder):
         collect(scheduler, prompts(4))
         world.later += 9.5  # the judges are busy
         assert len(collect(scheduler, prompts(4, epoch=1))) == 4
+
+
+def test_the_host_gives_signs_of_life_while_its_caller_judges(world, folder):
+    world.store(4)
+    with world.scheduler(folder, ranks=2) as scheduler:
+        collect(scheduler, prompts(4))
+        before = protocol.read_json(folder.path / "alive" / "host")
+        time.sleep(2.5)  # in containers workers that see none for a minute end themselves
+        pid, beats, ranks = protocol.read_json(folder.path / "alive" / "host")
+        assert (pid, ranks) == (os.getpid(), 2)
+        assert beats > before[1]
 
 
 def test_a_restart_late_in_a_run_has_its_own_time_to_start(world, folder):
