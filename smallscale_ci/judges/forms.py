@@ -200,8 +200,8 @@ def _sequence(text: str, depth: int) -> Form | None:
     if len(pieces) > MAX_PARTS:
         return Opaque(text)
     items = _spread(read(piece, thousands=False, depth=depth + 1) for piece in pieces)
-    inequalities = all(isinstance(i, Relation) and set(i.operators) & set("<>≤≥") for i in items)
-    return Union(items) if either and inequalities else Group("list", items)
+    sets = all(isinstance(i, Relation) and set(i.operators) & set("<>≤≥∈") for i in items)
+    return Union(items) if either and sets else Group("list", items)
 
 
 def _spread(items: object) -> tuple[Form, ...]:

@@ -308,3 +308,11 @@ def test_symbols_of_physics(gold: str, answer: str, same: bool) -> None:
 )
 def test_a_letter_behind_an_unknown_is_no_unit(gold: str, answer: str, same: bool) -> None:
     assert decide(gold, answer).same is same
+
+
+def test_either_of_two_sets_is_their_union() -> None:
+    answer = r"x \in (-\infty, -2) \text{ or } x \in (2, \infty)"
+    assert decide(r"(-\infty,-2)\cup(2,\infty)", answer).same
+    assert decide(answer, r"x<-2 \text{ or } x>2").same
+    assert not decide(r"(-\infty,-2)\cup[2,\infty)", answer).same
+    assert not decide(r"(-\infty,-2)", answer).same
