@@ -69,8 +69,8 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
     refused = _refusal(plan, baseline)
     if refused is not None:
         return Evaluation(refused, reporting.refused(plan, refused), None)
-    gate, most = plan.config.gate, plan.config.max_epochs
-    for warning in too_fine(baseline.samples, gate, most, plan.suite.repeats):
+    gate, budget = plan.config.gate, (plan.config.epochs, plan.config.max_epochs)
+    for warning in too_fine(baseline.samples, gate, budget, plan.suite.repeats):
         observer.say(f"warning: {warning}")
     try:
         with session(plan, observer, judging=True) as current:

@@ -112,7 +112,7 @@ def plan(
     tokens = mean_epochs * sum(p.repeats * float(_means(p.tokens, p).sum()) for p in pools)
     most = looks_of(policy)
     holdable = tuple(
-        _holdable(pool, policy, epochs, most, metric) for pool in pools for metric in Metric
+        _holdable(pool, policy, epochs, (most, most), metric) for pool in pools for metric in Metric
     )
     passed, inconclusive = (
         _share(unchanged, kind) for kind in (VerdictKind.PASS, VerdictKind.INCONCLUSIVE)
@@ -140,13 +140,14 @@ def plan(
 def too_fine(
     baseline: Samples,
     policy: GatePolicy,
-    max_epochs: int | None = None,
+    budget: tuple[int, int] | None = None,
     repeats: Mapping[str, int] | None = None,
 ) -> tuple[str, ...]:
     """Margins that the suite cannot hold at the full budget, a sentence each; takes no time.
 
-    The budget is ``max_epochs``, the policy's if ``None``; ``repeats`` is as in ``plan``. Empty
-    where the baseline has a single epoch, which says nothing about noise.
+    ``budget`` is the epochs before the first look and at most, the policy's if ``None``;
+    ``repeats`` is as in ``plan``. Empty where the baseline has a single epoch, which says nothing
+    about noise.
     """
     try:
         pools = make_pools([baseline], repeats)
@@ -154,9 +155,12 @@ def too_fine(
         return ()
     if policy.gated != "tasks":
         return ()
-    epochs, most = _epochs(pools), max_epochs or looks_of(policy)
+    epochs, (first, most) = _epochs(pools), budget or (1, looks_of(policy))
+    looks = most - first + 1
     return _finer(
-        _holdable(pool, policy, epochs, most, metric) for pool in pools for metric in Metric
+        _holdable(pool, policy, epochs, (looks, most), metric)
+        for pool in pools
+        for metric in Metric
     )
 
 
@@ -219,7 +223,7 @@ def _means(values: Vector, pool: Pool) -> Vector:
 
 
 def _holdable(
-    pool: Pool, policy: GatePolicy, baseline_epochs: int, of: int, metric: Metric
+    pool: Pool, policy: GatePolicy, baseline_epochs: int, budget: tuple[int, int], metric: Metric
 ) -> Holdable:
     """The margin from the noise within problems: (z of the level + z of the chance) · error."""
     values = {
@@ -227,14 +231,15 @@ def _holdable(
         Metric.TOKENS: pool.tokens,
         Metric.TRUNCATION: pool.truncated,
     }[metric]
+    of, epochs = budget
     level, _ = look_levels(
-        policy.alpha_pass, policy.alpha_fail, of, of, float(of), float(baseline_epochs)
+        policy.alpha_pass, policy.alpha_fail, of, of, float(epochs), float(baseline_epochs)
     )
     means = _means(values, pool)
     used = np.arange(values.shape[1])[None, :] < pool.count[:, None]
     squares = (np.where(used, values - means[:, None], 0.0) ** 2).sum(1)
     within = squares / np.maximum(pool.count - 1, 1)
-    samples = (1 / of + 1 / baseline_epochs) / pool.repeats
+    samples = (1 / epochs + 1 / baseline_epochs) / pool.repeats
     variance = float(within.sum()) / len(within) ** 2 * samples
     quantiles = -float(special.ndtri(level)) + float(special.ndtri(_HOLDS))
     held = quantiles * math.sqrt(variance)

@@ -85,8 +85,9 @@ def test_an_epoch_of_a_suite_may_hold_several_samples_of_a_problem():
 def test_the_warning_before_a_run_is_about_the_epochs_that_it_may_have():
     gate = policy(1.0, max_epochs=8)
     assert too_fine(baseline(), gate) == ()
-    (first, *_) = too_fine(baseline(), gate, max_epochs=1)
+    (first, *_) = too_fine(baseline(), gate, (1, 1))
     assert "finer than this suite can hold" in first
+    assert too_fine(baseline(), gate, (17_000, 17_000)) == ()  # one look, and so no time
 
 
 def test_one_epoch_says_nothing_about_noise():
