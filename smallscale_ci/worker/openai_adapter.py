@@ -16,6 +16,8 @@ from .adapter import ABORT, LENGTH, STOP, Completion, Request, StartError, faile
 
 _FINISH = {"stop": STOP, "length": LENGTH, "content_filter": ABORT}
 _MAX_RETRIES = 12  # 0.5 s doubling to 8 s: over a minute of a service that is away
+_UNLISTED = (403, 404, 405, 501)  # not every endpoint, or key, lists models
+_REFUSED = (400, 413, 422)  # what these say is about one request
 
 
 class OpenAIAdapter:
@@ -53,10 +55,15 @@ class OpenAIAdapter:
         )
         try:
             models = [model async for model in self._client.models.list()]
-        except openai.NotFoundError:
-            return  # not every endpoint lists its models: the first request will tell
         except openai.OpenAIError as error:
+            if getattr(error, "status_code", None) in _UNLISTED:
+                return  # the first request will tell
             raise self._lost(error) from error
+        except AttributeError as error:  # a page for people, say
+            raise StartError(
+                f"{self._shown} answers, but not as an OpenAI-compatible endpoint.",
+                "Check base_url: most end in /v1.",
+            ) from error
         names = [model.id for model in models]
         if self._model not in names:
             shown = ", ".join(names[:8]) or "none"
@@ -76,13 +83,13 @@ class OpenAIAdapter:
         await self._pace.wait()
         try:
             answer = await self._client.chat.completions.create(**self._body(request))
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            return failed(f"the endpoint refused it: {_text(error)}", 0, hashed)
+            return self._completion(answer.choices[0], answer.usage, hashed)
         except openai.OpenAIError as error:
+            if getattr(error, "status_code", None) in _REFUSED:
+                return failed(f"the endpoint refused it: {_text(error)}", 0, hashed)
             raise self._lost(error) from error
-        if not answer.choices or answer.usage is None:
+        except (AttributeError, TypeError, IndexError):
             return failed("the endpoint gave no answer, or did not count its tokens", 0, hashed)
-        return self._completion(answer.choices[0], answer.usage, hashed)
 
     def _completion(self, choice: Any, usage: Any, hashed: str) -> Completion:
         prompt_tokens = int(usage.prompt_tokens)
@@ -90,6 +97,8 @@ class OpenAIAdapter:
             message = f"unknown finish reason '{choice.finish_reason}'"
             return failed(message, prompt_tokens, hashed)
         text = choice.message.content or ""
+        if not isinstance(text, str):
+            return failed("the endpoint's answer is no text", prompt_tokens, hashed)
         # Servers that parse reasoning give it apart; a judge wants the text as it was written.
         fields = choice.message.model_extra or {}
         thoughts = fields.get("reasoning_content") or fields.get("reasoning")

@@ -42,6 +42,7 @@ class Endpoint(ThreadingHTTPServer):
         self.failures: dict[str, list[int]] = {}  # question → statuses of its first answers
         self.changes: dict[str, dict[str, Any]] = {}  # question → what its answer has instead
         self.models = ["m"]
+        self.listing = 200  # status of the list of models; 0: a page for people
         self.busy = self.most = 0
         self.pause = 0.0
         self.guard = threading.Lock()
@@ -62,7 +63,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.listed = time.monotonic()
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "x"} for name in
                 self.server.models]  # fmt: skip
-        self._send(200, {"object": "list", "data": data})
+        if self.server.listing:
+            self._send(self.server.listing, {"object": "list", "data": data})
+        else:
+            self._send(200, "<html>", "text/html")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -91,10 +95,10 @@ class Handler(BaseHTTPRequestHandler):
             answer |= {"choices": [choice], "usage": usage}
             self._send(200, answer | here.changes.get(question, {}))
 
-    def _send(self, status: int, value: object) -> None:
+    def _send(self, status: int, value: object, kind: str = "application/json") -> None:
         content = json.dumps(value).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         if status == 429:
             self.send_header("Retry-After", self.server.retry_after)
@@ -165,11 +169,12 @@ def test_a_service_that_stumbles_is_asked_again(endpoint, folder):
 
 
 def test_a_request_that_is_refused_costs_itself_alone(endpoint, folder):
-    endpoint.failures = {"1": [400], "2": [422]}
-    found = generate(folder, endpoint, 4)
+    endpoint.failures = {"1": [400], "2": [422], "4": [413]}
+    found = generate(folder, endpoint, 5)
     assert found["p1"].finish_reason is FinishReason.ERROR
     assert "refused" in found["p2"].error
     assert found["p3"].text == "t3"
+    assert "refused" in found["p4"].error
 
 
 def _choice(finish: str, **message: object) -> dict[str, Any]:
@@ -188,12 +193,18 @@ def test_answers_of_every_kind_have_a_clear_end(endpoint, folder):
         "6": {"choices": []},
         "7": _choice("stop", content="x\ud800y"),
         "8": _choice("stop"),
+        "9": {"choices": [{"index": 0, "message": None, "finish_reason": "stop"}]},
+        "10": {"usage": {"prompt_tokens": None, "completion_tokens": None}},
+        "11": _choice("stop", content=[{"type": "text", "text": "a"}]),
+        "12": {"choices": None},
     }
-    found = generate(folder, endpoint, 9)
-    ends = [found[f"p{n}"].finish_reason.value for n in range(9)]
+    found = generate(folder, endpoint, 13)
+    ends = [found[f"p{n}"].finish_reason.value for n in range(13)]
     assert ends == [
         "LENGTH", "ERROR", "ERROR", "STOP", "LENGTH", "ABORT", "ERROR", "STOP", "STOP",
+        "ERROR", "ERROR", "ERROR", "ERROR",
     ]  # fmt: skip
+    assert set(endpoint.asked.values()) == {1}  # none of them ended the worker
     assert "unknown finish reason 'tool_calls'" in found["p1"].error
     assert found["p3"].text == "<think>a</think>b"
     assert found["p4"].text == "<think>a"
@@ -244,6 +255,19 @@ def test_a_model_that_is_not_served_is_told_with_those_that_are(endpoint, folder
     with pytest.raises(EngineError, match="serves no model 'm'") as caught:
         generate(folder, endpoint, 1)
     assert "one, two" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+def test_an_endpoint_that_does_not_list_its_models_is_used(endpoint, folder, status):
+    endpoint.listing = status  # what a key may do, or a gateway can
+    assert generate(folder, endpoint, 1, max_retries=0)["p0"].text == "t0"
+
+
+def test_a_page_for_people_is_no_endpoint(endpoint, folder):
+    endpoint.listing = 0
+    with pytest.raises(EngineError, match="not as an OpenAI-compatible endpoint") as caught:
+        generate(folder, endpoint, 1)
+    assert "/v1" in caught.value.hint
 
 
 def test_no_endpoint_is_told(endpoint, folder):
