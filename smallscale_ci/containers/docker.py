@@ -16,7 +16,7 @@ from typing import IO, Any
 import docker
 import requests
 
-from smallscale_ci.containers.podman import more_limits
+from smallscale_ci.containers import podman
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
@@ -112,7 +112,7 @@ class Engine:
         """Use ``connect``."""
         self._client, self._socket = client, socket
         self._api: Any = client.api
-        self._podman: bool | None = None
+        self._about: About | None = None
 
     @classmethod
     def connect(cls, environment: Mapping[str, str]) -> Engine:
@@ -254,17 +254,20 @@ class Engine:
     def create(self, spec: Spec) -> str:
         """Create a container, not started; its id. Never pulls an image."""
         body = api(spec)
-        if self._is_podman():
-            limits = body["HostConfig"]["Ulimits"]
-            limits += more_limits({limit["Name"] for limit in limits})
+        if (version := self._podman_version()) is not None:
+            config = body["HostConfig"]
+            limits = config["Ulimits"]
+            limits += podman.more_limits({limit["Name"] for limit in limits})
+            config["DeviceRequests"] = podman.device_requests(config["DeviceRequests"], version)
         with _told(f"the container {spec.name} cannot be created"):
             created = self._api.create_container_from_config(body, spec.name)
         return str(created["Id"])
 
-    def _is_podman(self) -> bool:
-        if self._podman is None:
-            self._podman = self.about().name == "podman"
-        return self._podman
+    def _podman_version(self) -> tuple[int, ...] | None:
+        """Of podman; ``None``: it is docker."""
+        if self._about is None:
+            self._about = self.about()
+        return _numbers(self._about.version) if self._about.name == "podman" else None
 
     def start(self, container: str) -> None:
         """Start a container that was created."""

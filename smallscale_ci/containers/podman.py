@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from smallscale_ci.errors import ContainerError
+
+_TAKES_GPUS = (5, 4)  # older ones overlook every request for a device, without a word
 _PROCESSES = Path("/proc/sys/kernel/pid_max")
 
 
@@ -27,3 +30,22 @@ def more_limits(named: Collection[str]) -> list[dict[str, Any]]:
         for name, value in limits.items()
         if name not in named
     ]
+
+
+def device_requests(
+    requests: Sequence[Mapping[str, Any]], version: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """``requests`` for GPUs by their CDI names: podman overlooks all others.
+
+    Raises ``ContainerError`` where this ``version`` overlooks these, too.
+    """
+    if requests and version < _TAKES_GPUS:
+        found, needed = (".".join(map(str, each)) for each in (version, _TAKES_GPUS))
+        raise ContainerError(
+            f"podman {found} gives containers no GPUs through its docker-compatible socket.",
+            f"Podman {needed} does, once `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml` "
+            "has named them. Use it, docker, or --runtime local.",
+        )
+    names = (name for each in requests for name in each["DeviceIDs"])
+    named = [name if "=" in name else f"nvidia.com/gpu={name}" for name in names]
+    return [{"Driver": "cdi", "DeviceIDs": named}] if named else []
