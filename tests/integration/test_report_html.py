@@ -156,6 +156,8 @@ def test_filters(opened: Browser, name: str, expected: list[str]) -> None:
 
 def test_task_search_and_more(opened: Browser) -> None:
     assert len(choose(opened, "All")) == 50
+    more = "return document.querySelector('#more').getClientRects().length > 0"
+    assert opened.run(more)
     opened.run("document.querySelector('#more').click()")
     assert len(opened.run(VISIBLE)) == 100
     opened.run(
@@ -166,6 +168,7 @@ def test_task_search_and_more(opened: Browser) -> None:
     opened.run("document.querySelector('#search').focus()")
     opened.press("question 77")
     assert opened.run(VISIBLE) == ["history question 77 "]
+    assert not opened.run(more)  # there are no more
 
 
 def test_a_problem_opens_by_keyboard_to_both_answers(opened: Browser) -> None:
