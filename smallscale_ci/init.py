@@ -11,6 +11,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from smallscale_ci.config.load import names
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
@@ -103,7 +104,7 @@ def _filled(template: str, facts: Facts) -> str:
         "model_expression": "'" + facts.model.replace("'", "''") + "'",
         "repository": facts.repository,
         "ref": facts.ref,
-        **{f"{key}_word": getattr(facts, key) for key in ("model", "suite", "profile")},
+        **{f"{key}_word": quote(getattr(facts, key)) for key in ("model", "suite", "profile")},
     }
     return re.sub(r"<<(\w+)>>", lambda found: words[found[1]], template)
 
@@ -119,8 +120,8 @@ def _advice(folder: Path, facts: Facts) -> list[str]:
             f"{_UNKNOWN} by its repository{commit}."
         )
     ignored = folder / ".gitignore"
-    lines = ignored.read_text(encoding="utf-8").split() if ignored.is_file() else []
-    if not {"runs", "runs/", "/runs", "/runs/"} & set(lines):
+    text = ignored.read_text(encoding="utf-8", errors="replace") if ignored.is_file() else ""
+    if not {"runs", "runs/", "/runs", "/runs/"} & set(text.split()):
         advice.append("Keep run folders out of git: echo /runs/ >> .gitignore")
     advice.append("Set the labels of your GPU runner in .github/workflows/smallscale.yml.")
     advice.append("Record a baseline: baselines/README.md says how.")

@@ -117,6 +117,17 @@ def test_nothing_is_overwritten_and_a_second_call_does_nothing(folder, package):
     assert len(again.skipped) == 3
 
 
+def test_odd_names_and_bytes_of_a_repository(folder, package):
+    (folder / "my model").mkdir()
+    (folder / "my model" / "config.json").write_text("{}")
+    (folder / "my model" / "a.safetensors").touch()
+    (folder / ".gitignore").write_bytes(b"caf\xe9/\n/runs/\n")
+    result = init.write(folder, init.find_out(folder, package))
+    assert not any(".gitignore" in line for line in result.advice)
+    said = (folder / "baselines" / "README.md").read_text()
+    assert "smallscale generate 'my model' --suite smoke" in said
+
+
 def test_what_cannot_be_found_out_is_said(tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
