@@ -30,6 +30,8 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
     for mount in mounts if os.getuid() == 0 and number else ():
         inside = mount.source.rglob("*") if mount.source.is_dir() else ()
         for path in (mount.source, *inside):
+            if not path.exists():
+                continue  # a link that leads nowhere
             state = path.stat()
             needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
             if state.st_uid != number and state.st_mode & needed != needed:
@@ -37,6 +39,17 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
                     f"{path} may not be read by the containers' user ({number}).",
                     f"Let others read it: chmod -R a+rX {mount.source}",
                 )
+
+
+def show(folder: Path) -> None:
+    """Let the containers' user into ``folder`` and read its files; only root needs to.
+
+    What is in folders of its own stays as it is, and so does what ``folder`` itself is in.
+    """
+    for path in (folder, *folder.iterdir()) if os.getuid() == 0 else ():
+        if path == folder or path.is_file():
+            more = stat.S_IXOTH if path == folder else stat.S_IROTH
+            path.chmod(path.stat().st_mode | more)
 
 
 def give(folders: Sequence[Path], user: str) -> None:

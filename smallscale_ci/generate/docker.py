@@ -79,6 +79,7 @@ class DockerRuntime:
         user, userns = rights.user_of(self._about)
         self._cache.mkdir(parents=True, exist_ok=True)
         rights.give([self._cache], user)
+        rights.show(work)
         rights.give([work / name for name in protocol.FOLDERS if name != "log"], user)
         model = spec.checkpoint_mounts(self._model) if self._model is not None else ()
         rights.refuse_unreadable(model, user)

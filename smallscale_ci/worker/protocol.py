@@ -55,6 +55,7 @@ def write_atomically(path: Path, value: Any) -> None:
     """Write ``value`` as JSON so that a reader sees the old file or the new one, never a part."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
+    part.chmod(0o644)  # whatever the umask is: host and workers may be different users
     part.replace(path)
 
 

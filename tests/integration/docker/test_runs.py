@@ -63,6 +63,19 @@ def test_a_run_in_containers_is_confined_and_gives_the_same(place, engine, tmp_p
     assert manifest["runtime"]["image"] == boxes.base_entry(engine)["id"]
 
 
+def test_a_run_of_a_user_whose_files_are_nobody_else_s(place, engine, tmp_path, undisturbed):
+    """Where we are root, containers are another user: a strict umask must not shut them out."""
+    before = os.umask(0o077)
+    try:
+        done = replayed.smallscale(place, *boxes.EVAL, "-p", "boxed", "--runs", tmp_path / "runs")
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    assert replayed.answers(run) == undisturbed
+    assert run.stat().st_mode & 0o077 == 0
+
+
 def test_auto_takes_docker_where_it_is_there_and_says_why_not(place, engine, tmp_path):
     from smallscale_ci import runtimes
     from smallscale_ci.config.models import EngineProfile

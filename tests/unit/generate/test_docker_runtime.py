@@ -54,6 +54,7 @@ def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
     tmp_path.chmod(0o755)
     weights = tmp_path / "model.safetensors"
     weights.touch(0o644)
+    (tmp_path / "latest").symlink_to("checkpoint-500")  # which is not there
     rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     weights.chmod(0o600)
     with pytest.raises(ContainerError, match=r"model\.safetensors may not be read") as caught:
