@@ -46,10 +46,10 @@ exec({prelude!r}, _answer.__dict__)
 _before = _answer.__dict__.get({name!r})
 exec(compile({program!r}, "answer.py", "exec"), _answer.__dict__)
 _target = _answer.__dict__.get({name!r})
-if _target is _before:
-    if not hasattr(_answer, "Solution"):
-        raise NameError("the program defines no " + {name!r})
+if hasattr(_answer.__dict__.get("Solution"), {name!r}):
     _target = getattr(_answer.Solution(), {name!r})
+elif _target is _before:
+    raise NameError("the program defines no " + {name!r})
 _os.write(_result, _json.dumps(_target(*_given), default=list).encode())
 """
 

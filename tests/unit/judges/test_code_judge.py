@@ -130,6 +130,7 @@ def test_programs_that_read_and_print() -> None:
 
 
 ADDING = "def add(a, b):\n    return a + b"
+METHOD = "class Solution:\n    def add(self, a, b):\n        return a + b"
 CLASS = "@dataclass\nclass Point:\n    x: int\n"
 ADDITION = "a, b = map(float, input().split())\nprint(f'{a + b:g}')"
 SCRIPTS = {
@@ -153,7 +154,7 @@ def test_programs_find_what_the_published_harness_imports(name: str) -> None:
     ("program", "expected"),
     [
         ("def add(a, b):\n    return a + b", "2 tests passed"),
-        ("class Solution:\n    def add(self, a, b):\n        return a + b", "2 tests passed"),
+        (METHOD, "2 tests passed"),
         ("def add(a, b):\n    print('3')\n    return a + b", "2 tests passed"),
         ("def add(a: List[int], b: Optional[int]):\n    return a + b", "2 tests passed"),
         (
@@ -167,6 +168,8 @@ def test_programs_find_what_the_published_harness_imports(name: str) -> None:
         (ADDING + "\nif __name__ == '__main__':\n    input()", "2 tests passed"),
         ("from __future__ import annotations\n" + ADDING, "2 tests passed"),
         ("from dataclasses import dataclass\n" + CLASS + ADDING, "2 tests passed"),
+        ("def add(a):\n    return 0\n" + METHOD, "2 tests passed"),
+        ("class Solution:\n    pass\n" + ADDING, "2 tests passed"),
         ("x = 1", "test 1 of 2: ended with status 1: NameError: the program defines no add"),
     ],
 )
