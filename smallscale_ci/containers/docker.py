@@ -73,6 +73,7 @@ class About:
     rootless: bool
     nvidia: bool  # can give GPUs, as far as it says
     socket: str
+    remapped: bool = False  # ids in containers are others outside (userns-remap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class Engine:
             rootless="rootless" in options,
             nvidia="nvidia" in devices,
             socket=self._socket,
+            remapped="name=userns" in options,
         )
 
     # -- images -----------------------------------------------------------------------------------

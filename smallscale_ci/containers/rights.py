@@ -21,7 +21,8 @@ def user_of(about: About) -> tuple[str, str]:
     if about.rootless:
         # Root in the container is the user who runs the engine, and has no rights of root.
         return (f"{user}:{group}", "keep-id") if about.name == "podman" else ("0:0", "")
-    return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), ""
+    # Mapped to other ids, nobody in the container could write the run's folder.
+    return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), "host" if about.remapped else ""
 
 
 def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:

@@ -67,7 +67,7 @@ class Spec:
     pids: int = 4096
     shm: int = 8 * GIB
     tmp: int = 8 * GIB
-    userns: str = ""  # "keep-id" for podman without root
+    userns: str = ""  # "keep-id" for podman without root, "host" where docker maps ids
     ulimits: Mapping[str, int] = field(default_factory=dict)  # more of them, by name
 
 

@@ -44,6 +44,7 @@ def test_containers_never_run_as_root(monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     monkeypatch.setattr(os, "getgid", lambda: 100)
     assert rights.user_of(about()) == ("1000:100", "")
+    assert rights.user_of(about(remapped=True)) == ("1000:100", "host")
     # Without root the engine maps ids: these are the user who runs it.
     assert rights.user_of(about(rootless=True)) == ("0:0", "")
     assert rights.user_of(about(rootless=True, name="podman")) == ("1000:100", "keep-id")
