@@ -239,8 +239,9 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
     if request.seed is not None:
         sampling = suite.sampling.model_copy(update={"seed": request.seed})
         suite = suite.model_copy(update={"sampling": sampling})
+    named = _ranks(request, profile)
     overrides = {
-        "ranks": request.ranks or _ranks(request, profile),
+        "ranks": request.ranks or named,
         "tensor_parallel": request.tensor_parallel,
         "runtime": request.runtime,
     }

@@ -55,7 +55,8 @@ class LocalRuntime:
         command += ["--rank", str(rank), "--parent", str(os.getpid())]
         environment = dict(self._environment)
         if rank < len(self._gpus) and self._gpus[rank]:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(self._gpus[rank])
+            numbers = (gpu.rpartition("=")[2] for gpu in self._gpus[rank])  # of CDI names, too
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
         self.kill(rank)  # what a dead worker has started may outlive it, and hold its GPUs
         with (work / "log" / f"{rank}.log").open("ab") as log:
             try:

@@ -239,6 +239,8 @@ def test_gpus_make_ranks(place):
     assert ranks("0", "1", ranks=1) == 1
     with pytest.raises(UsageError, match="needs 4 GPUs, and --gpus names 2"):
         ranks("0", "1", tp=4)
+    with pytest.raises(UsageError, match="needs 4 GPUs, and --gpus names 2"):
+        ranks("0", "1", tp=4, ranks=1)  # fewer than one rank needs, however many ranks
 
 
 def test_ranks_that_share_gpus_have_theirs(place):

@@ -231,6 +231,17 @@ def test_secrets_do_not_reach_the_engine(world, folder, tmp_path):
     assert "HF_HUB_OFFLINE=1" in seen
 
 
+def test_gpus_by_cdi_name_are_their_numbers_outside_of_containers(folder, tmp_path):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho $CUDA_VISIBLE_DEVICES > {tmp_path}/seen\n")
+    python.chmod(0o755)
+    runtime = LocalRuntime(python, {}, [("nvidia.com/gpu=1", "GPU-7f")])
+    runtime.start(folder.path, 0)
+    while runtime.poll()[0] is None:
+        time.sleep(0.02)
+    assert (tmp_path / "seen").read_text() == "1,GPU-7f\n"
+
+
 def test_a_rank_that_joins_late_works_and_its_death_costs_nothing(world, folder):
     world.store(60)
     guests: list[subprocess.Popen[bytes]] = []
