@@ -236,3 +236,17 @@ def test_any_text_gives_a_configuration_or_a_config_error(text: str) -> None:
 def test_dump_is_plain_yaml_with_all_defaults() -> None:
     data = yaml.safe_load(dump(GatePolicy(name="g")))
     assert set(data) == set(GatePolicy.model_fields)
+
+
+@pytest.mark.parametrize("name", ["vllm", "vllm-shared", "vllm-shuffle", "vllm-single", "sglang",
+                                  "vllm-cpu"])  # fmt: skip
+def test_shipped_profiles_wait_for_their_longest_answer(name):
+    """The last answer may be as long as the context, and nothing else completes meanwhile."""
+    profile = load(EngineProfile, name, (REPOSITORY / "configs",))
+    context = profile.engine_args.get("max_model_len") or profile.engine_args["context_length"]
+    assert profile.stall_timeout_s >= context / 16  # a large model writes so many tokens a second
+
+
+def test_the_shipped_endpoint_profile_waits_for_one_request():
+    profile = load(EngineProfile, "openai", (REPOSITORY / "configs",))
+    assert profile.stall_timeout_s > profile.engine_args.get("timeout_s", 1800)
