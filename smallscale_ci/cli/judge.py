@@ -121,6 +121,11 @@ def _spec(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
     from smallscale_ci.errors import UsageError
     from smallscale_ci.judges.interface import JudgeSpec
 
+    if name == "code":
+        raise UsageError(
+            "--judge code: the files of other tools hold no tests to run programs by.",
+            "Files are judged by math, mcq or llm.",
+        )
     rules = tuple(part.strip() for part in extract.split(",") if part.strip())
     try:
         config = JudgeConfig.model_validate(

@@ -140,6 +140,7 @@ def test_a_file_is_judged_by_rule_and_by_model(place, log):
     ("options", "said"),
     [
         (("--judge", "vibes"), "vibes"),
+        (("--judge", "code"), "no tests"),
         (("--judge", "llm"), "--judge-model"),
         (("--extract", "guess"), "--extract"),
         (("--rule", "math"), "llm judge alone"),
