@@ -161,7 +161,7 @@ def runtime(resolved: Plan, settings: Settings) -> Runtime:
             address=settings.environment.get("RAY_ADDRESS", "auto"),
             python=resolved.python,
             extra={**known, **profile.env},
-            gpus=0 if profile.engine in {"replay", "openai"} else profile.tensor_parallel,
+            gpus=ray_gpus(profile),
             max_in_flight=profile.max_in_flight,
         )
     if resolved.python is None:
@@ -172,6 +172,15 @@ def runtime(resolved: Plan, settings: Settings) -> Runtime:
         assign_gpus(config.gpus, profile.ranks, profile.tensor_parallel),
         keep=_key_variable(profile),
     )
+
+
+def ray_gpus(profile: EngineProfile) -> float:
+    """GPUs of one rank on a Ray cluster: its own, or a share of one, as Ray counts them."""
+    if profile.engine in {"replay", "openai"}:
+        return 0
+    if profile.tensor_parallel > 1:
+        return profile.tensor_parallel
+    return 10_000 // profile.ranks_per_gpu / 10_000  # Ray rounds to so many: all must fit
 
 
 def _key_variable(profile: EngineProfile) -> str:

@@ -100,7 +100,7 @@ class RayRuntime:
         address: str,
         python: Path | None,
         extra: Mapping[str, str],
-        gpus: int,
+        gpus: float,
         max_in_flight: int,
     ) -> None:
         """Connect to the cluster at ``address``. ``gpus`` and the rest are of each rank.

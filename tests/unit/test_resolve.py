@@ -243,6 +243,21 @@ def test_gpus_make_ranks(place):
         ranks("0", "1", tp=4, ranks=1)  # fewer than one rank needs, however many ranks
 
 
+@pytest.mark.parametrize(
+    ("given", "gpus"),
+    [
+        ({}, 1),
+        ({"tensor_parallel": 4}, 4),
+        ({"ranks_per_gpu": 4}, 0.25),
+        ({"ranks_per_gpu": 7}, 0.1428),  # seven of them are not more than one
+        ({"engine": "replay"}, 0),
+    ],
+)
+def test_ranks_on_a_ray_cluster_ask_for_their_share_of_a_gpu(given, gpus):
+    profile = EngineProfile(**{"name": "p", "engine": "vllm", **given})
+    assert resolve.ray_gpus(profile) == gpus
+
+
 def test_ranks_that_share_gpus_have_theirs(place):
     profile = {"engine": "replay", "ranks": 3, "ranks_per_gpu": 3}
     (place / "shared.yaml").write_text(json.dumps({"name": "shared", **profile}))
