@@ -51,7 +51,7 @@ _REMEDIES = (
     (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
     (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
     (
-        ("unauthorized", "denied", "authentication required"),
+        ("unauthorized", "denied", "authentication required", "toomanyrequests"),
         "Log in to the registry with `docker login`.",
     ),
     (

@@ -93,6 +93,21 @@ def test_what_the_engine_says_is_passed_on_with_a_remedy(tmp_path):
     assert "NVIDIA Container Toolkit" in caught.value.hint
 
 
+def test_a_registry_that_has_had_enough_of_strangers(tmp_path):
+    limit = "toomanyrequests: You have reached your pull rate limit."
+    answers = {
+        "/version": (200, {"ApiVersion": "1.41"}),
+        "/_ping": (200, "OK"),
+        "/distribution/vllm/json": (500, {"message": limit}),
+    }
+    with (
+        answering(str(tmp_path / "s"), answers) as environment,
+        pytest.raises(ContainerError, match="pull rate limit") as caught,
+    ):
+        Engine.connect(environment).resolve("vllm")
+    assert "docker login" in caught.value.hint
+
+
 def test_an_engine_that_goes_away(tmp_path):
     answers = {"/version": (200, {"ApiVersion": "1.41"}), "/_ping": (200, "OK")}
     with answering(str(tmp_path / "s"), answers) as environment:
