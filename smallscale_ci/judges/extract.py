@@ -18,7 +18,8 @@ _GLUE_WORD = re.compile(r"[,;]|and|or")
 
 _STATED = re.compile(
     r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b
-        (?:\s+(?:actually|indeed|simply|just|exactly|thus|therefore|then|still|now)\b)*\s*[:=]?
+        (?:\s+(?:actually|indeed|simply|just|exactly|thus|therefore|then|still|now|equal\ to
+                |given\ by|about|approximately|roughly)\b)*\s*[:=]?
       | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
       | \banswers?\b(?:\*\*)?\s*[:=]
       | (?:^|\n)\s*\#{3,4}(?=\s*[-+$\\.\d(\[])
@@ -27,7 +28,8 @@ _STATED = re.compile(
 )
 _PHRASE_END = re.compile(
     r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed
-      | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning)\b
+      | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
+      | ,\sthat\ is\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
