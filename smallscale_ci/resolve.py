@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,18 +106,20 @@ def resume(
 ) -> Plan:
     """The plan of a run that was begun.
 
-    Its configuration is that of its beginning, but for the bounds of containers and time, which
-    change no result: who raised them in the profile, because a run ended by them, means that run.
+    Its configuration is that of its beginning, but for what changes no result: the bounds of
+    containers and time (who raised them in the profile, because a run ended by them, means that
+    run), and the GPUs and the number of ranks that ``request`` names.
     Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
     ``request`` names another model or policy.
     """
     run = open_run(path)
     before = run.read_manifest()
     run.refuse_complete()
-    config = run.read_config()
+    config = _bounded_anew(run.read_config(), settings)
     if request is not None:
         _refuse_another(path, config, request, settings)
-    resolved = _complete(_bounded_anew(config, settings), settings, say, run)
+        config = _placed_anew(config, request)
+    resolved = _complete(config, settings, say, run)
     after = {
         "checkpoint": resolved.checkpoint.weights_hash,
         "suite": resolved.suite.hash,
@@ -237,6 +239,14 @@ def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
         return config
     profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
     return config.model_copy(update={"profile": profile})
+
+
+def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
+    """``config`` on the GPUs and the number of ranks that are named now, if any are."""
+    named = _ranks(replace(request, tensor_parallel=None), config.profile)
+    ranks = request.ranks or named or config.profile.ranks
+    profile = config.profile.model_copy(update={"ranks": ranks})
+    return config.model_copy(update={"profile": profile, "gpus": request.gpus or config.gpus})
 
 
 def _configure(request: Request, settings: Settings, now: datetime, nonce: str) -> RunConfig:

@@ -176,6 +176,21 @@ def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
     assert again == found.config
 
 
+def test_a_run_goes_on_on_the_gpus_that_are_named_then(place):
+    """Others may be busy, or broken: who draws a sample changes nothing of it."""
+    found = begun(place)
+
+    def again(**named: object) -> Plan:
+        wanted = Request(**{"model": "", **named})
+        return resolve.resume(found.run.path, settings(place), say=lambda _: None, request=wanted)
+
+    moved = again(gpus=("2", "3", "4")).config
+    assert (moved.gpus, moved.profile.ranks) == (("2", "3", "4"), 3)
+    assert again(ranks=2).config.profile.ranks == 2
+    assert again(gpus=("5",), ranks=4).config.profile.ranks == 4
+    assert again().config == found.config
+
+
 def test_what_changed_since_is_not_resumed(place):
     run = begun(place).run
     manifest = run.read_manifest()
