@@ -32,6 +32,7 @@ _PAGE = 100  # comments that GitHub gives at once
 _TIMEOUT_S = 30.0
 _WAITS_S = (1.0, 4.0)  # before another try, where GitHub was busy
 _BUSY = (429, 500, 502, 503, 504)
+_MEMBERS = ("OWNER", "MEMBER", "COLLABORATOR")
 _CUT = "\n*The rest was cut to fit GitHub's limit; the run folder holds the whole report.*\n"
 
 
@@ -156,10 +157,19 @@ def comment(
         body += f"\n[The job with its report files]({where.run_url})\n"
     issue = f"issues/{number}/comments"
     for existing in github.all(issue):
-        if str(existing.get("body", "")).startswith(shown.mark):
+        if str(existing.get("body", "")).startswith(shown.mark) and _is_of_the_project(existing):
             answer = github.send("PATCH", f"issues/comments/{existing['id']}", {"body": body})
             return str(answer.get("html_url", ""))
     return str(github.send("POST", issue, {"body": body}).get("html_url", ""))
+
+
+def _is_of_the_project(found: Mapping[str, Any]) -> bool:
+    """Whether a bot or a member wrote a comment.
+
+    Anybody can write our mark, and could later change the verdict in a comment of their own.
+    """
+    is_bot = (found.get("user") or {}).get("type") == "Bot"
+    return is_bot or found.get("author_association") in _MEMBERS
 
 
 def failure(error: SmallscaleError) -> tuple[str, str]:

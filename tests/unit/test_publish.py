@@ -47,6 +47,10 @@ class Handler(BaseHTTPRequestHandler):
         if parts.path == "/repos/octo/models/issues/7/comments":
             if self.command == "POST":
                 made = {"id": len(server.comments), "body": body["body"], "html_url": "https://x/1"}
+                made |= {
+                    "user": {"type": "Bot"},
+                    "author_association": "NONE",
+                }
                 server.comments.append(made)
                 return self.answer(201, made)
             query = {key: int(value[0]) for key, value in parse_qs(parts.query).items()}
@@ -139,6 +143,20 @@ def test_one_comment_is_posted_and_then_updated(place, github, tmp_path):
     assert "https://github.example/octo/models/actions/runs/42" in ours[0]
     assert len(ours[0]) <= 65_536
     assert [method for method, _ in github.calls if method != "GET"] == ["POST", "PATCH", "PATCH"]
+
+
+def test_a_stranger_s_comment_is_never_taken_for_ours(place, github, tmp_path):
+    text = f"{page_of(place).mark}\n### ✅ PASS"
+    by = {"user": {"type": "User"}, "author_association": "CONTRIBUTOR"}
+    github.comments.append({"id": 0, "body": text, **by})
+    for _ in range(2):
+        publish.comment(job_of(github, tmp_path), TOKEN, page_of(place), number=7)
+    assert github.comments[0]["body"] == text
+    assert len(github.comments) == 2
+    # With a token of a member of the project, the comment is that member's.
+    github.comments[1] |= {"user": {"type": "User"}, "author_association": "MEMBER"}
+    publish.comment(job_of(github, tmp_path), TOKEN, page_of(place), number=7)
+    assert len(github.comments) == 2
 
 
 def test_a_busy_server_is_asked_again_but_nothing_is_posted_twice(place, github, tmp_path):
