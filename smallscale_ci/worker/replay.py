@@ -26,6 +26,9 @@ from .adapter import (
     prompt_hash,
 )
 
+# Of a stored completion, where it has them: an endpoint's has no token ids to count.
+_KEPT = ("completion_tokens", "thinking", "logprobs")
+
 
 class ReplayAdapter:
     """Completions by (problem_id, sample_index); each takes tokens / tokens_per_second."""
@@ -74,7 +77,7 @@ class ReplayAdapter:
             value["finish_reason"],
             hashed,
             value.get("error", ""),
-            {"thinking": bool(value.get("thinking"))},
+            {name: value[name] for name in _KEPT if value.get(name) is not None},
         )
 
     async def close(self) -> None:

@@ -98,6 +98,19 @@ def test_it_completes_what_is_there_and_ends_when_told(bench):
     assert (bench.folder.status(0) or {})["info"]["engine"] == "replay"
 
 
+def test_what_an_endpoint_counted_and_log_probabilities_are_given_again(bench):
+    bench.prepare(1)
+    stored = json.loads(bench.model.read_text())
+    # An endpoint gives the number of its tokens, not the tokens.
+    stored |= {"token_ids": [], "completion_tokens": 7, "logprobs": [-0.5], "thinking": None}
+    bench.model.write_text(json.dumps(stored) + "\n")
+    bench.folder.put(prompt(0))
+    bench.start(parent=os.getpid())
+    found: list[dict] = []
+    wait(lambda: found.extend(bench.folder.completions()) or found)
+    assert (found[0]["completion_tokens"], found[0]["logprobs"]) == (7, [-0.5])
+
+
 def test_it_holds_no_more_than_it_may(bench):
     bench.prepare(40, tokens_per_second=1)
     for number in range(30, 40):
