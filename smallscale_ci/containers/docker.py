@@ -288,9 +288,12 @@ class Engine:
                 container, stdout=True, stderr=True, stream=True, follow=True
             ):
                 sink(chunk)
-            # No timeout: an engine closes the log of a frozen container early.
-            self._api.wait(container, timeout=None)
-            return self._ended(container)
+            try:
+                # No timeout: an engine closes the log of a frozen container early.
+                self._api.wait(container, timeout=None)
+                return self._ended(container)
+            except docker.errors.NotFound:  # somebody removed it: that kills it, too
+                return Ended(137, out_of_memory=False, error="removed")
 
     def wait(self, container: str, seconds: float) -> Ended | None:
         """How a container ended; ``None`` where it still runs after ``seconds``."""

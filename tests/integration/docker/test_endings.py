@@ -52,9 +52,10 @@ def test_a_killed_host_s_containers_are_removed_by_doctor(place, engine, tmp_pat
         boxes.finish(other)
 
 
-def test_a_killed_container_is_started_again(place, engine, tmp_path, undisturbed):
+@pytest.mark.parametrize("command", [("kill",), ("rm", "-f")])
+def test_a_killed_container_is_started_again(place, engine, tmp_path, undisturbed, command):
     host, run = boxes.begin(place, tmp_path / "runs")
-    boxes.docker("kill", boxes.container_of(engine))
+    boxes.docker(*command, boxes.container_of(engine))
     code, printed = boxes.finish(host)
     assert code == 0, printed
     assert replayed.answers(run) == undisturbed
