@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -104,16 +104,20 @@ def page(run: RunFolder) -> Page:
         if value.pop("made_from", {}).get("summary") != file_hash(run.summary):
             raise InvalidError(f"{run.path} was judged again after its verdict.", again)
         verdict = verdict_from_json(value)
-    summary = read_json(run.summary)
-    summary.pop("made_from", None)
+    value = read_json(run.summary)
+    value.pop("made_from", None)
+    summary = summary_from_json(value)
+    is_interrupted = manifest["status"] == INTERRUPTED
+    if is_interrupted:  # its summary knows only of the samples that are done
+        summary = replace(summary, planned=int(manifest["planned"]))
     data = ReportData(
         run_id=str(manifest["run_id"]),
         model=str(manifest["checkpoint"]["name"]),
         suite=str(manifest["suite"]["name"]),
         profile=str(manifest["profile"]),
-        candidate=summary_from_json(summary),
+        candidate=summary,
         verdict=verdict,
-        status="interrupted" if manifest["status"] == INTERRUPTED else "complete",
+        status="interrupted" if is_interrupted else "complete",
         run_folder=str(run.path),
     )
     return Page(file.read_text(encoding="utf-8"), data)

@@ -119,7 +119,7 @@ def facts(data: ReportData) -> dict[str, str]:
         "model": data.model,
         "suite": data.suite,
         "profile": data.profile,
-        "baseline": data.baseline_name or "none",
+        "baseline": data.baseline_name or ("" if data.status == "interrupted" else "none"),
         "run folder": data.run_folder,
     }
     metrics = {name: number(value) for name, value in data.metrics.items()}
