@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from smallscale_ci import history, provenance, tables
+from smallscale_ci import history, prompts, provenance, tables
 from smallscale_ci.baselines import Baseline
-from smallscale_ci.records import Outcome, Summary, Verdict
+from smallscale_ci.records import Outcome, Problem, Summary, Verdict
 from smallscale_ci.report import junit, markdown
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
 from smallscale_ci.report.records_json import summary_from_json
@@ -157,10 +157,19 @@ def _excerpts(
             gold=problem.gold,
             candidate=tuple(ours.get(problem.id, ())),
             baseline=tuple(theirs.get(problem.id, ())),
+            prompt=_prompt(suite, problem),
         )
         for problem in suite.problems
         if problem.id in chosen
     }
+
+
+def _prompt(suite: Suite, problem: Problem) -> str:
+    """What the model was asked: one message as it is, several with their roles."""
+    chat = prompts.messages(suite.task(problem.task).prompt, problem)
+    if len(chat) == 1:
+        return chat[0]["content"]
+    return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in chat)
 
 
 def _run_of(baseline: Baseline) -> RunFolder | None:

@@ -30,6 +30,7 @@ class Excerpt:
     gold: str
     candidate: tuple[Answer, ...] = ()
     baseline: tuple[Answer, ...] = ()
+    prompt: str = ""  # what the model was asked, where that is known
 
 
 @dataclass(frozen=True, slots=True)

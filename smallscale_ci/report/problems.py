@@ -39,9 +39,10 @@ class Packed:
 def pack(data: ReportData, budget: int) -> Packed:
     """The problems of ``data`` in at most ``budget`` characters.
 
-    The JSON is a list of ``[task, id, question, gold, candidate, baseline]``; the last two are
-    lists of answers ``[outcome, tokens, extracted, reason, text]``, outcome an index into
-    ``Outcome``, tokens and text ``null`` where they are not known.
+    The JSON is a list of ``[task, id, question, prompt, gold, candidate, baseline]``, prompt
+    empty where it is the question; the last two are lists of answers ``[outcome, tokens,
+    extracted, reason, text]``, outcome an index into ``Outcome``, tokens and text ``null`` where
+    they are not known.
     """
     eventful = {name for name, excerpt in data.excerpts.items() if _eventful(excerpt)}
     # Sorting is stable: within the two classes problems keep the suite's order.
@@ -77,9 +78,13 @@ def _blob(data: ReportData, limits: Mapping[str, int]) -> str:
 
 def _row(name: str, excerpt: Excerpt, limit: int) -> list[object]:
     sides = (excerpt.candidate, excerpt.baseline)
-    words = (excerpt.task, name, excerpt.question, excerpt.gold)
+    words = (excerpt.task, name, excerpt.question, _prompt(excerpt), excerpt.gold)
     answers = [[_answer(answer, limit) for answer in side[:_MAX_ANSWERS]] for side in sides]
     return [*(_shortened(word, _QUESTION * limit) for word in words), *answers]
+
+
+def _prompt(excerpt: Excerpt) -> str:
+    return "" if excerpt.prompt == excerpt.question else excerpt.prompt
 
 
 def _answer(answer: Answer, limit: int) -> list[object]:
@@ -126,5 +131,6 @@ def _limited(data: ReportData, limits: Mapping[str, int]) -> Iterator[tuple[str,
     for name, limit in limits.items():
         excerpt = data.excerpts[name]
         yield excerpt.question, _QUESTION * limit
+        yield _prompt(excerpt), _QUESTION * limit
         for answer in (*excerpt.candidate, *excerpt.baseline):
             yield answer.text or "", limit

@@ -1,5 +1,7 @@
+import json
 from datetime import UTC, datetime
 
+import pytest
 import replayed
 
 from smallscale_ci import baselines, pipeline
@@ -27,6 +29,23 @@ def test_both_answers_have_their_text_where_the_baseline_is_a_run(tmp_path):
         assert len(sides) == 4
         assert all(answer.text.startswith("The sum is") for answer in sides)
         assert all(answer.reason and answer.extracted for answer in sides)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ({"user": "{question} Box it."}, "What is 0 + 1? Box it."),
+        (
+            {"system": "Be brief.", "examples": [["1+1?", "2"]]},
+            "[system]\nBe brief.\n\n[user]\n1+1?\n\n[assistant]\n2\n\n[user]\nWhat is 0 + 1?",
+        ),
+    ],
+)
+def test_a_problem_comes_with_its_prompt_as_the_model_saw_it(tmp_path, prompt, told):
+    replayed.make_configs(tmp_path, problems=4)
+    file = tmp_path / "configs" / "suites" / "tiny.yaml"
+    file.write_text(f"{file.read_text()}    prompt: {json.dumps(prompt)}\n")
+    assert excerpts(tmp_path, replayed.make_run(tmp_path, "cand"))[0].prompt == told
 
 
 def test_a_recorded_baseline_has_outcomes_and_tokens(tmp_path):

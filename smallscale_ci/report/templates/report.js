@@ -14,11 +14,11 @@
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const problems = JSON.parse(await new Response(stream).text()).map(problem);
 
-  function problem([task, id, question, gold, candidate, baseline]) {
+  function problem([task, id, question, prompt, gold, candidate, baseline]) {
     const after = side(candidate), before = side(baseline);
     const known = before.accuracy !== null && after.accuracy !== null;
     return {
-      task, id, question, gold, before, after,
+      task, id, question, prompt, gold, before, after,
       change: known ? after.accuracy - before.accuracy : 0,
       // As in the gate: a problem flips when the majority of its answers does.
       flipped: known && (before.accuracy - 0.5) * (after.accuracy - 0.5) < 0,
@@ -99,7 +99,7 @@
     const lost = p.change < 0;
     sides.append(answers("Baseline", p.before.answers, (answer) => lost === (answer.outcome === "CORRECT")),
       answers("Candidate", p.after.answers, (answer) => lost !== (answer.outcome === "CORRECT")));
-    box.append(element("pre", p.question, "question"), facts([["gold", p.gold], ["problem", p.id]]), sides);
+    box.append(element("pre", p.prompt || p.question, "question"), facts([["gold", p.gold], ["problem", p.id]]), sides);
     return box;
   }
 

@@ -81,7 +81,7 @@ def test_a_large_run_fits_two_megabytes() -> None:
     assert packed.shown == 1319
     rows = unpack(packed)
     assert [row[1] for row in rows] == list(data.excerpts)
-    assert all(len(row[4]) == len(row[5]) == 4 for row in rows)
+    assert all(len(row[5]) == len(row[6]) == 4 for row in rows)
 
 
 def test_what_does_not_fit_is_cut_in_the_middle_and_where_nothing_happened_first() -> None:
@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_cut_in_the_middle_and_where_nothing_happened_first
     assert quiet[0][4].endswith(" end")
     assert "characters left out" in quiet[0][4]
     whole = unpack(pack(data, 100_000))
-    assert whole[0][4][0][4] == text
+    assert whole[0][5][0][4] == text
 
 
 def test_problems_are_left_out_when_nothing_else_helps() -> None:
@@ -109,7 +109,15 @@ def test_problems_are_left_out_when_nothing_else_helps() -> None:
 def test_unknown_tokens_and_texts_are_null() -> None:
     failed = Answer(0, Outcome.ERRORED, None)
     data = report(None, excerpts={"p": Excerpt("t", "q", "1", (failed,))})
-    assert unpack(pack(data, 1000)) == [["t", "p", "q", "1", [[4, None, None, "", None]], []]]
+    assert unpack(pack(data, 1000)) == [["t", "p", "q", "", "1", [[4, None, None, "", None]], []]]
+
+
+def test_the_prompt_travels_where_it_is_more_than_the_question() -> None:
+    asked = Excerpt("t", "q", "B", prompt="q\n\nA. one\nB. two")
+    data = report(None, excerpts={"a": asked, "b": replace(asked, prompt="q")})
+    assert [row[3] for row in unpack(pack(data, 1000))] == ["q\n\nA. one\nB. two", ""]
+    long = pack(report(None, excerpts={"a": replace(asked, prompt="p" * 50_000)}), 300)
+    assert long.cut
 
 
 def test_the_forest_shows_every_gated_check_on_one_axis() -> None:
