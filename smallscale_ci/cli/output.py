@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smallscale_ci.generate.progress import Progress
-from smallscale_ci.report.escape import terminal
+from smallscale_ci.report.escape import json_text, terminal
 
 _LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
 _WIDTH = 80
@@ -80,7 +80,8 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Print the JSON value of the call."""
-        _print(json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2) + "\n", sys.stdout)
+        words = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2)
+        _print(json_text(words) + "\n", sys.stdout)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under ``columns``."""

@@ -18,6 +18,7 @@ _ANSI = re.compile(
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 # Neither is a character of its own: they would make the output impossible to encode or parse.
 _NO_CHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE = re.compile(f"{_CONTROLS.pattern}|{_NO_CHARACTERS.pattern}")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#!|~&@$]")
 _NO_BREAK = "\u200b"  # zero-width space: ends a mention or a link before it begins
 
@@ -41,6 +42,15 @@ def terminal(text: str) -> str:
     may be wrapped after this, so that ``::`` is replaced wherever it stands.
     """
     return clean(text).replace("::", "∷").replace("##[", "# #[")
+
+
+def json_text(value: str) -> str:
+    """JSON with what a terminal or a GitHub log obeys as ``\\u`` escapes: it means the same.
+
+    What is replaced stands in JSON's texts alone: between them there are no such characters.
+    """
+    value = value.replace("##[", "##\\u005b")
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
 
 
 def markdown(text: str, limit: int | None = None) -> str:

@@ -45,6 +45,16 @@ def signals():
         signal.signal(number, handler)
 
 
+def test_json_on_stdout_can_be_printed_whatever_a_name_holds():
+    hostile = "\udcff \x9b31m \u202e ##[error]owned é"
+    told = run(UsageError(hostile, "do"), "--json")
+    assert told.exit_code == 2
+    assert not {"\udcff", "\x9b", "\u202e"} & set(told.stdout)
+    assert "##[" not in told.stdout
+    assert "é" in told.stdout
+    assert json.loads(told.stdout)["error"] == hostile
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -1,6 +1,7 @@
 """Model text in every place that it may go to."""
 
 import io
+import json
 import re
 import xml.etree.ElementTree as ET
 
@@ -16,6 +17,7 @@ from smallscale_ci.report.escape import (
     clean,
     command_data,
     command_property,
+    json_text,
     markdown_code,
     one_line,
     terminal,
@@ -41,6 +43,15 @@ def test_clean_text_can_be_encoded_and_has_no_controls(text: str) -> None:
     cleaned.encode()
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", cleaned)
     assert clean(cleaned) == cleaned
+
+
+@given(st.one_of(ANY_TEXT, st.just(HOSTILE), st.just("##[error]x \x9b31m")))
+def test_json_keeps_its_meaning_and_shows_nothing_that_is_obeyed(text: str) -> None:
+    written = json_text(json.dumps({text: [text]}, ensure_ascii=False, indent=2))
+    assert json.loads(written) == {text: [text]}
+    written.encode()
+    assert "##[" not in written
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", written)
 
 
 def test_one_line_is_cut_at_the_limit() -> None:
