@@ -64,7 +64,7 @@ def _checks(verdict: Verdict) -> Table:
     table = _table(("", "left"), ("baseline", "right"), ("candidate", "right"))
     # On a narrow terminal the intervals wrap, and the names of the metrics stay whole.
     table.columns[0].min_width = _NAME
-    table.add_column("difference", justify="right")
+    table.add_column(formats.difference_title(verdict.checks), justify="right")
     table.add_column("margin", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     task = None

@@ -7,7 +7,7 @@ of means, as relative change. What is not known (NaN) is a dash.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
 
@@ -74,6 +74,12 @@ def difference(check: Check) -> str:
         signed(change(metric, v)) for v in (estimate.value, estimate.low, estimate.high)
     )
     return f"{value} {unit(metric)} [{low}, {high}]"
+
+
+def difference_title(checks: Iterable[Check]) -> str:
+    """``difference [90 %]``: with the level of the intervals, where they have one."""
+    levels = {f"{100 * (1 - 2 * check.pass_boundary):.3g} %" for check in checks}
+    return f"difference [{levels.pop()}]" if len(levels) == 1 else "difference"
 
 
 def margin(check: Check) -> str:

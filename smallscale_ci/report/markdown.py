@@ -68,7 +68,7 @@ def _sections(data: ReportData) -> Iterator[str]:
     yield _provenance(data)
 
 
-def _checks(checks: Iterable[Check]) -> str:
+def _checks(checks: Sequence[Check]) -> str:
     rows = [
         (
             markdown(check.task),
@@ -81,7 +81,8 @@ def _checks(checks: Iterable[Check]) -> str:
         )
         for check in checks
     ]
-    header = ("task", "metric", "baseline", "candidate", "difference", "margin", "verdict")
+    title = markdown(formats.difference_title(checks))
+    header = ("task", "metric", "baseline", "candidate", title, "margin", "verdict")
     return _table(header, "--rrrr-", rows)
 
 

@@ -37,6 +37,13 @@ def test_rates_differ_in_points() -> None:
     )
 
 
+def test_the_intervals_say_their_level() -> None:
+    later = replace(ACCURACY, pass_boundary=0.0169)
+    assert formats.difference_title((ACCURACY, TOKENS)) == "difference [90 %]"
+    assert formats.difference_title((later,)) == "difference [96.6 %]"
+    assert formats.difference_title((ACCURACY, later)) == "difference"
+
+
 def test_no_change_has_no_sign() -> None:
     tiny = replace(ACCURACY, estimate=estimate(-0.0001, 0.01))
     assert formats.difference(tiny).startswith("0.0 pt")
