@@ -185,6 +185,19 @@ def test_a_problem_opens_by_keyboard_to_both_answers(opened: Browser) -> None:
     assert "other text" in opened.run("return document.querySelectorAll('.side')[1].innerText")
 
 
+def test_an_open_problem_stays_open_when_the_list_changes(opened: Browser) -> None:
+    choose(opened, "All")
+    opened.run("document.querySelector('.problem summary').click()")
+    inside = "return document.querySelectorAll('.problem[open] .inside').length"
+    opened.wait(f"{inside} === 1")
+    opened.run("document.querySelector('#more').click()")
+    assert opened.run(inside) == 1
+    choose(opened, "Truncated")
+    assert opened.run(inside) == 0
+    choose(opened, "All")
+    assert opened.run(inside) == 1
+
+
 def test_filters_work_by_keyboard(opened: Browser) -> None:
     opened.run("document.querySelector('#filters input:checked').focus()")
     opened.press("\ue014")  # right arrow

@@ -147,7 +147,7 @@
     const task = byId("task").value, words = byId("search").value.trim().toLowerCase();
     const found = problems.filter((p) => chosen.keep(p) && (!task || p.task === task) && p.words.includes(words));
     if (chosen.order) found.sort(chosen.order);
-    byId("problems").replaceChildren(head(), ...found.slice(0, shown).map(row));
+    byId("problems").replaceChildren(head(), ...found.slice(0, shown).map((p) => p.row ??= row(p)));
     byId("status").textContent = `${chosen.name}: ${found.length.toLocaleString("en")} of ${problems.length.toLocaleString("en")} problems.`;
     byId("more").hidden = found.length <= shown;
   }
