@@ -97,7 +97,7 @@ def history(
 def _show(context: Context, trend: Trend) -> None:
     from smallscale_ci.records import Metric
     from smallscale_ci.report.formats import level, level_interval
-    from smallscale_ci.report.trends import METRICS, changed, sparkline
+    from smallscale_ci.report.trends import METRICS, changed, ends, sparkline
 
     context.out.result(f"{trend.suite} · {trend.profile} · {trend.task}")
     rows = [
@@ -113,8 +113,7 @@ def _show(context: Context, trend: Trend) -> None:
     context.out.table(("date", "model", "accuracy", "tokens", "changed"), rows)
     for metric in METRICS if len(trend.points) > 1 else ():
         values = [point.levels[metric].value for point in trend.points]
-        ends = f"{level(metric, min(values))} … {level(metric, max(values))}"
-        context.out.result(f"{metric.value:<9} {sparkline(values)}  {ends}")
+        context.out.result(f"{metric.value:<9} {sparkline(values)}  {ends(metric, values)}")
     context.out.result("")
 
 

@@ -34,6 +34,14 @@ def sparkline(values: Sequence[float]) -> str:
     )
 
 
+def ends(metric: Metric, values: Sequence[float]) -> str:
+    """Least and largest of what ``sparkline`` shows."""
+    known = [value for value in values[-_WIDTH:] if math.isfinite(value)]
+    if not known:
+        return formats.UNKNOWN
+    return f"{formats.level(metric, min(known))} … {formats.level(metric, max(known))}"
+
+
 def changed(point: TrendPoint) -> str:
     """What is different from the run before, in a few words; nothing where it is noise."""
     words = [

@@ -214,6 +214,8 @@ def test_a_run_that_failed_throughout_has_no_level(tmp_path):
     (trend,) = history.history(read(tmp_path, "r1", "r2", "r3")).trends
     assert [np.isfinite(p.levels[ACCURACY].value) for p in trend.points] == [True, False, True]
     assert trends.sparkline([p.levels[TOKENS].value for p in trend.points])[1] == " "
+    done = replayed.smallscale(tmp_path, "history", "stored/r2", "stored/r3")
+    assert "–" not in done.stdout.splitlines()[-3]  # the least and largest of those that are known
     (level,) = read(tmp_path, "r2")[0].summary().tasks
     assert formats.level_interval(ACCURACY, level.accuracy) == "–"
     assert {p.run_id for p in history.trail(RunFolder(tmp_path / "stored" / "r3"))} == {"r1"}
@@ -223,3 +225,7 @@ def test_sparkline():
     assert trends.sparkline([0.0, 0.5, 1.0]) == "▁▅█"
     assert trends.sparkline([1.0, float("nan"), 1.0]) == "▁ ▁"
     assert trends.sparkline([]) == ""
+    values = [9.0, float("nan"), *range(1, 60)]
+    assert len(trends.sparkline(values)) == 60
+    assert trends.ends(TOKENS, values) == "1.0 … 59.0"  # of what the sparkline shows
+    assert trends.ends(TOKENS, [float("nan")]) == "–"
