@@ -279,7 +279,8 @@ def _percent(value: float) -> str:
 
 
 def _tokens(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    """As the reports' tables show it."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from runs import CUT, ERRORED, RIGHT, WRONG, grid, simulate, together
 
+from smallscale_ci import gate_text
 from smallscale_ci.checks import MEAN
 from smallscale_ci.config.load import load
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate import decide
 from smallscale_ci.records import Difference, Metric, VerdictKind
+from smallscale_ci.report import formats
 
 PASS, REGRESSED = VerdictKind.PASS, VerdictKind.REGRESSED
 INCONCLUSIVE, INVALID = VerdictKind.INCONCLUSIVE, VerdictKind.INVALID
@@ -59,7 +61,7 @@ def test_a_worse_model_regresses_and_says_so():
 def test_a_longer_model_regresses_and_says_so():
     verdict = decide(run(1, rates(), 1, lengths=140.0), run(2, rates(), 8), WIDE)
     assert verdict.kind is REGRESSED
-    assert "math thinks 39.1 % longer (from 106 to 147 tokens" in verdict.reasons[0]
+    assert "math thinks 39.1 % longer (from 106.1 to 147.5 tokens" in verdict.reasons[0]
     assert one(verdict, Metric.TOKENS).estimate.value == pytest.approx(np.log(1.4), abs=0.05)
 
 
@@ -411,3 +413,8 @@ def test_shipped_policies_load_and_decide(name):
     verdict = decide(run(1, p * 0.8, 2), run(2, p, 8), policy, of=policy.max_epochs)
     assert verdict.kind is REGRESSED
     assert verdict.policy == name
+
+
+@pytest.mark.parametrize("value", [0.0, 99.96, 543.6, 999.94, 1000.0, 12_345.6])
+def test_reasons_show_tokens_as_the_tables_do(value):
+    assert gate_text._tokens(value) == formats.tokens(value)
