@@ -20,8 +20,8 @@ _SIGNS = {
 }
 _CUT = "\n*The rest was cut to fit GitHub's limit; the run folder holds the whole report.*\n"
 _CELL = 160  # characters of model text in one cell
-_REACH = 3  # margins on either side of zero in the chart
-_STEP = 6  # columns for one margin
+_REACHES = (3, 6, 9)  # margins on either side of zero in the chart: the first that is enough
+_HALF = 18  # columns of either side
 
 
 def render(data: ReportData, limit: int = COMMENT_LIMIT) -> str:
@@ -113,11 +113,16 @@ def _chart(checks: Iterable[Check]) -> str:
     width = max((len(name) for name in names), default=0)
     if not names:
         return ""
-    axis = [" "] * (2 * _REACH * _STEP + 1)
-    for mark, label in ((-1, "−1"), (0, "0"), (1, "1")):
-        start = (mark + _REACH) * _STEP - (len(label) - 1)
+    ends = [abs(end) for check in shown for end in formats.used_margin(check)]
+    furthest = max(filter(math.isfinite, ends), default=0.0)
+    reach = next((enough for enough in _REACHES if furthest <= enough), _REACHES[-1])
+    step = _HALF // reach
+    axis = [" "] * (2 * _HALF + 1)
+    for mark in (-1, 0, 1, reach):
+        label = formats.number(mark)
+        start = mark * step + _HALF - (len(label) - 1)
         axis[start : start + len(label)] = label
-    rows = [f"{name:<{width}}  {_interval(c)}" for name, c in zip(names, shown, strict=True)]
+    rows = [f"{name:<{width}}  {_interval(c, reach)}" for name, c in zip(names, shown, strict=True)]
     ruler = f"{'loss in margins':<{width}}  {''.join(axis).rstrip()}"
     return "```text\n" + "\n".join([*rows, ruler]) + "\n```\n"
 
@@ -126,20 +131,20 @@ def _fenced(name: str) -> str:
     return "".join(c for c in name if c != "`" and c.isprintable())[:40]
 
 
-def _interval(check: Check) -> str:
-    last = 2 * _REACH * _STEP
+def _interval(check: Check, reach: int) -> str:
+    step, last = _HALF // reach, 2 * _HALF
     cells = [" "] * (last + 1)
-    cells[_REACH * _STEP], cells[(_REACH + 1) * _STEP] = "│", "┊"
+    cells[_HALF], cells[_HALF + step] = "│", "┊"
     ends = formats.used_margin(check)
     if any(map(math.isnan, ends)):
         return "".join(cells).rstrip()
-    place = [round((min(max(end, -_REACH), _REACH) + _REACH) * _STEP) for end in ends]
+    place = [round(min(max(end, -reach), reach) * step) + _HALF for end in ends]
     low, value, high = place
     cells[low : high + 1] = "─" * (high - low + 1)
     cells[value] = "●"
-    if ends[0] < -_REACH:
+    if ends[0] < -reach:
         cells[0] = "◄"
-    if ends[2] > _REACH:
+    if ends[2] > reach:
         cells[last] = "►"
     return "".join(cells).rstrip()
 

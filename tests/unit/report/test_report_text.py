@@ -157,3 +157,21 @@ def test_annotations_beyond_what_github_shows_are_counted() -> None:
         found = annotations.render(report(verdict(REGRESSED, checks=checks))).splitlines()
         assert len(found) == lines
         assert last in found[-1]
+
+
+def test_the_chart_in_markdown_reaches_as_far_as_its_intervals() -> None:
+    def drawn(after: float) -> list[str]:
+        moved = check("t", Metric.ACCURACY, REGRESSED, 0.6, after, 0.01)
+        unknown = replace(moved, metric=Metric.TRUNCATION, estimate=estimate(math.nan, 0.0))
+        page = markdown.render(report(replace(verdict(REGRESSED), checks=(moved, unknown))))
+        return page.split("```")[1].splitlines()[1:]
+
+    near, unknown, axis = drawn(0.55)
+    assert (axis[-1], axis.index("1", axis.index("0")) - axis.index("0")) == ("3", 6)
+    assert near.index("●") - near.index("│") == 15  # two and a half margins
+    assert "●" not in unknown
+    far, _, axis = drawn(0.44)
+    assert axis[-1] == "9"
+    assert far.index("●") - far.index("│") == 16  # eight margins, two columns each
+    assert "►" not in far
+    assert drawn(0.3)[0].endswith("►")
