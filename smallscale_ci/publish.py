@@ -178,7 +178,7 @@ def _is_of_the_project(found: Mapping[str, Any]) -> bool:
 
 def failure(error: SmallscaleError) -> tuple[str, str]:
     """(Markdown, workflow command) of a run that ended in an error."""
-    hint = f"\n\n{markdown(error.hint)}" if error.hint else ""
+    hint = "".join(f"\n\n{markdown(line)}" for line in error.hint.splitlines() if line.strip())
     shown = f"### 🚫 {markdown(error.message)}{hint}\n"
     said = f"{error.message} {error.hint}".strip()
     return shown, workflow_commands.command("error", "smallscale", said)
