@@ -111,8 +111,13 @@ def _filled(template: str, facts: Facts) -> str:
 
 def _advice(folder: Path, facts: Facts) -> list[str]:
     advice = []
-    if not _git(folder, "rev-parse", "--git-dir"):
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if not top:
         advice.append(f"{folder} is in no git repository yet: git init")
+    elif Path(top).resolve() != folder.resolve():
+        advice.append(
+            f"GitHub reads workflows at the top of a repository only: smallscale init {quote(top)}"
+        )
     if facts.repository == _UNKNOWN:
         commit = "" if len(facts.ref) == _COMMIT else f", and {facts.ref} by a commit of it"
         advice.append(

@@ -128,6 +128,15 @@ def test_odd_names_and_bytes_of_a_repository(folder, package):
     assert "smallscale generate 'my model' --suite smoke" in said
 
 
+def test_a_folder_inside_of_a_repository_is_said_to_be_none(folder, package):
+    inside = folder / "models" / "small"
+    inside.mkdir(parents=True)
+    advice = init.write(inside, init.find_out(inside, package)).advice
+    assert any(f"smallscale init {folder}" in line for line in advice)
+    advice = init.write(folder, init.find_out(folder, package)).advice
+    assert not any("smallscale init" in line for line in advice)
+
+
 def test_what_cannot_be_found_out_is_said(tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()
