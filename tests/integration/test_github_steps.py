@@ -1,6 +1,7 @@
 """The scripts of the workflows and actions, run by bash as a runner would run them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,7 +99,29 @@ def test_a_hostile_model_name_is_only_a_name(
     assert "verdict" not in outputs
     assert not (tmp_path / "owned").exists()
     if action == "candidate":
-        assert outputs["folder"] == f"{tmp_path}/smallscale/candidates/7"
+        folder = Path(outputs["folder"])
+        assert folder.parent == tmp_path / "smallscale" / "candidates"
+        assert re.fullmatch(r"7-[0-9a-f]{8}", folder.name)
+
+
+def test_candidates_of_one_workflow_run_have_folders_and_files_of_their_own(
+    tmp_path: Path, checkout: Path
+) -> None:
+    text = script(".github/actions/candidate/action.yml", "Make the candidate")
+    names = script(".github/workflows/candidate.yml", "Name the files")
+    told = []
+    for model in ("org/small", "org/large", "org/small"):
+        given = {"MODEL": model, "FOLDER": "", "DEADLINE": "5", "SMALLSCALE_PROFILE": "replay"}
+        places = {"GITHUB_ACTION_PATH": str(checkout), "RUNNER_TOOL_CACHE": str(tmp_path)}
+        _, outputs = bash(text, tmp_path, GITHUB_RUN_ID="7", **given, **places)
+        code, named = bash(names, tmp_path, RUN=f"lcpo smoke-train smoke {model}")
+        assert code == 0
+        told.append((outputs["folder"], named["artifact"]))
+    small, large, again = told
+    assert small == again  # a failed job that is run again goes on where it was
+    assert small[0] != large[0]
+    assert small[1] == "smallscale-candidate-lcpo-smoke-train-smoke-org-small"
+    assert large[1] == "smallscale-candidate-lcpo-smoke-train-smoke-org-large"
 
 
 @pytest.mark.parametrize("changed", [False, True])
