@@ -84,16 +84,17 @@ def decide(
         return verdict
     checks = make_checks(pairs, policy, look, of, reproduced=reproduced)
     kind = overall(checks)
-    flips, count = _flips(pairs)
+    flips, flipped = _flips(pairs)
     return replace(
         verdict,
         kind=kind,
         reasons=gate_text.reasons(kind, checks),
         checks=checks,
         flips=flips,
+        flipped=flipped,
         notes=verdict.notes
         + gate_text.check_notes(checks, policy)
-        + gate_text.flip_notes(count, len(flips)),
+        + gate_text.flip_notes(sum(flipped), len(flips)),
     )
 
 
@@ -178,17 +179,18 @@ def _allowance(share: float, total: int) -> int:
     return math.ceil(share * total - 1e-9)
 
 
-def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], int]:
+def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], tuple[int, int]]:
     """Problems whose majority changed, the largest changes first, losses before gains.
 
-    The second value is how many there are: not all are listed.
+    The second value is how many there are in each direction: not all are listed.
     """
     flips: list[Flip] = []
-    count = 0
+    lost = gained = 0
     for pair in pairs:
         before, after = pair.baseline.accuracy, pair.candidate.accuracy
         changed = np.flatnonzero((before - 0.5) * (after - 0.5) < 0)
-        count += len(changed)
+        lost += int((after < before)[changed].sum())
+        gained += int((after > before)[changed].sum())
         order = np.lexsort((after[changed] - before[changed], -np.abs(after - before)[changed]))
         flips += [
             Flip(
@@ -202,4 +204,4 @@ def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], int]:
             for i in changed[order][:_MOST_FLIPS]
         ]
     flips.sort(key=lambda f: (-abs(f.candidate - f.baseline), f.candidate > f.baseline))
-    return tuple(flips[:_MOST_FLIPS]), count
+    return tuple(flips[:_MOST_FLIPS]), (lost, gained)

@@ -246,4 +246,5 @@ class Verdict:
     policy: str
     reproduced_exactly: bool
     flips: tuple[Flip, ...] = ()
+    flipped: tuple[int, int] | None = None  # to wrong and to right, whether listed or not
     notes: tuple[str, ...] = ()  # said loudly, but not decisive

@@ -119,6 +119,7 @@ def _verdict(value: dict[str, Any]) -> Verdict:
             "accounting": Accounting(**value["accounting"]),
             "differences": tuple(Difference(**item) for item in value["differences"]),
             "flips": tuple(Flip(**_numbers(Flip, item)) for item in value["flips"]),
+            "flipped": tuple(value["flipped"]) if value.get("flipped") else None,
             "notes": tuple(value["notes"]),
         }
     )

@@ -47,8 +47,9 @@ def headline(data: ReportData) -> str:
     if verdict.kind is VerdictKind.PASS:
         if verdict.reproduced_exactly:
             return f"PASS: {data.model} reproduces {against} exactly, sample by sample."
+        suite = f" on {data.suite}" if data.suite else ""  # files of samples have none
         return (
-            f"PASS: {data.model} holds {against} on {data.suite}: "
+            f"PASS: {data.model} holds {against}{suite}: "
             f"{_count(len(counted), 'check')} within the margins."
         )
     if verdict.kind is VerdictKind.REGRESSED:
@@ -149,6 +150,8 @@ def flip_count(verdict: Verdict) -> str:
     """How many problems flipped in each direction."""
     lost = sum(flip.candidate < flip.baseline for flip in verdict.flips)
     gained = len(verdict.flips) - lost
+    if verdict.flipped is not None:  # more than are listed
+        lost, gained = verdict.flipped
     return f"{_count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right."
 
 

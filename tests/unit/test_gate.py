@@ -403,6 +403,8 @@ def test_flips_are_all_listed_up_to_thousands():
     verdict = decide(grid(np.full((5003, 1), WRONG)), grid(np.full((5003, 2), RIGHT)), WIDE)
     assert len(verdict.flips) == 5000
     assert "5,003 problems flipped: the 5,000 largest changes are listed." in verdict.notes
+    assert verdict.flipped is not None
+    assert sum(verdict.flipped) == 5_003
 
 
 @pytest.mark.parametrize("name", ["default", "strict", "release", "nightly", "smoke"])

@@ -123,6 +123,13 @@ def test_worst_flips_are_losses_alone_largest_first() -> None:
     assert [flip.problem_id for flip in text.worst_flips(made)[:3]] == ["long", "0", "1"]
     assert len(text.worst_flips(made)) == text.WORST_FLIPS
     assert text.flip_count(made) == ("31 problems went from right to wrong, 1 from wrong to right.")
+    more = replace(made, flipped=(6_000, 5_900))  # not all of these are listed
+    assert text.flip_count(more).startswith("6,000 problems went from right to wrong, 5,900 from")
+
+
+def test_samples_files_have_no_suite_to_name() -> None:
+    bare = replace(report(verdict(PASS)), suite="", baseline_name="b", model="a")
+    assert text.headline(bare) == "PASS: a holds b: 5 checks within the margins."
 
 
 def test_the_answer_shown_is_the_one_that_lost() -> None:
