@@ -82,7 +82,7 @@ def forest(checks: Sequence[Check]) -> str:
             "range": (0.4, top + 0.6),
             "xrange": (left, right),
             "y_labels": [
-                {"label": one_line(text.check_name(check), _NAME), "value": top - row}
+                {"label": text.short_name(check, _NAME), "value": top - row}
                 for row, check in enumerate(rows)
             ],
             "x_labels": [*range(left, right + 1)],

@@ -45,7 +45,7 @@ def terminal(text: str) -> str:
 
 
 def json_text(value: str) -> str:
-    """JSON with what a terminal or a GitHub log obeys as ``\\u`` escapes: it means the same.
+    """JSON with what a terminal or a GitHub log obeys as escapes: it means the same.
 
     What is replaced stands in JSON's texts alone: between them there are no such characters.
     """

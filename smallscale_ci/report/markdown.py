@@ -20,6 +20,7 @@ _SIGNS = {
 }
 _CUT = "\n*The rest was cut to fit GitHub's limit; the run folder holds the whole report.*\n"
 _CELL = 160  # characters of model text in one cell
+_NAME = 40  # characters of a name in the chart
 _REACHES = (3, 6, 9)  # margins on either side of zero in the chart: the first that is enough
 _HALF = 18  # columns of either side
 
@@ -109,7 +110,7 @@ def _chart(checks: Iterable[Check]) -> str:
     """Every gated check as an interval on one axis, in margins: ``0`` no change, ``1`` too much."""
     shown = [check for check in checks if check.gated]
     # Two names are padded to one width; a fence takes them literally, whatever they hold.
-    names = [_fenced(text.check_name(check)) for check in shown]
+    names = [_fenced(text.short_name(check, _NAME)) for check in shown]
     width = max((len(name) for name in names), default=0)
     if not names:
         return ""
@@ -128,7 +129,7 @@ def _chart(checks: Iterable[Check]) -> str:
 
 
 def _fenced(name: str) -> str:
-    return "".join(c for c in name if c != "`" and c.isprintable())[:40]
+    return "".join(c for c in name if c != "`" and c.isprintable())
 
 
 def _interval(check: Check, reach: int) -> str:

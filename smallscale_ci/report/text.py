@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from smallscale_ci.records import Check, Flip, Metric, Outcome, Verdict, VerdictKind
+from smallscale_ci.report.escape import one_line
 from smallscale_ci.report.formats import change, counts, level, margin, number, signed
 from smallscale_ci.report.interface import Answer, ReportData
 
@@ -16,6 +17,11 @@ _NAMED_CHECKS = 3  # a sentence names so many checks, the table has them all
 def check_name(check: Check) -> str:
     """``gsm8k accuracy``."""
     return f"{check.task} {check.metric.value}"
+
+
+def short_name(check: Check, limit: int) -> str:
+    """The name in at most ``limit`` characters: the task is cut, the metric is not."""
+    return f"{one_line(check.task, limit - len(check.metric.value) - 1)} {check.metric.value}"
 
 
 def check_sentence(check: Check) -> str:

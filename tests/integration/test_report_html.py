@@ -45,7 +45,7 @@ def excerpt(number: int, task: str) -> Excerpt:
         f"gold {number}",
         (first, Answer(1, after, None if errored else tokens, None, "second", "other text")),
         (Answer(0, before, 100, "base", "equal", None),),
-        f"question {number}\n\nA. one\nB. two",
+        f"question {number}\n\nA. one\nB. two {ATTACK if number == 0 else ''}",
     )
 
 
@@ -176,7 +176,8 @@ def test_a_problem_opens_by_keyboard_to_both_answers(opened: Browser) -> None:
     opened.run("document.querySelector('.problem summary').focus()")
     opened.press("\ue007")  # Enter
     inside = opened.wait("return document.querySelector('.problem .inside')?.innerText")
-    for expected in ("A. one\nB. two", "gold 0", "reason 0", "answer 0", "The text is not stored.", "{{ 7 * 7 }}"):
+    assert "question 0\n\nA. one\nB. two" in inside  # the prompt, whole
+    for expected in ("gold 0", "reason 0", "answer 0", "The text is not stored.", "{{ 7 * 7 }}"):
         assert expected in inside
     # Model text is there to the letter, less its control characters.
     assert "</script><script>window.owned = 1</script>" in inside

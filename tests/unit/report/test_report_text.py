@@ -1,6 +1,7 @@
 """Numbers and sentences, where a wrong sign or unit would mislead."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from report_examples import (
 )
 
 from smallscale_ci.records import Accounting, Flip, Metric, Outcome
-from smallscale_ci.report import annotations, formats, junit, markdown, text
+from smallscale_ci.report import annotations, charts, formats, junit, markdown, text
 from smallscale_ci.report.interface import Answer
 
 ACCURACY = check("t", Metric.ACCURACY, REGRESSED, 0.6, 0.5, 0.01)
@@ -182,3 +183,15 @@ def test_the_chart_in_markdown_reaches_as_far_as_its_intervals() -> None:
     assert far.index("●") - far.index("│") == 16  # eight margins, two columns each
     assert "►" not in far
     assert drawn(0.3)[0].endswith("►")
+
+
+def test_a_long_task_keeps_its_metrics_apart_in_the_charts() -> None:
+    long = "a-task-whose-name-takes-more-room-than-a-chart-has"
+    moved = [replace(c, task=long) for c in (ACCURACY, TOKENS)]
+    page = markdown.render(report(replace(verdict(REGRESSED), checks=tuple(moved))))
+    first, second = page.split("```")[1].splitlines()[1:3]
+    assert re.match(r"a-task-whose-name-\S*… accuracy ", first)
+    assert re.match(r"a-task-whose-name-\S*… tokens ", second)
+    forest = charts.forest(moved)
+    assert "… accuracy<" in forest
+    assert "… tokens<" in forest
