@@ -26,7 +26,6 @@ from smallscale_ci.generate.progress import Tracker
 from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_replay
-from smallscale_ci.ids import file_hash
 from smallscale_ci.judged import Judged
 from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec, Service
@@ -183,7 +182,7 @@ def stored(run: RunFolder, suite: Suite | None, root: Path) -> Evaluation:
     made_from = value.pop("made_from", {})
     verdict = verdict_from_json(value)
     again = f"Compare it anew: smallscale compare {run.path} BASELINE"
-    if made_from.get("summary") != file_hash(run.summary):
+    if made_from.get("summary") != run.summary_hash():
         raise InvalidError(f"{run.path} was judged again after its verdict.", again)
     source = str(made_from.get("baseline", ""))
     if not (source.startswith("git:") or Path(source).exists()):
@@ -395,6 +394,6 @@ def _expected(baseline: Baseline | None) -> Mapping[str, float]:
 
 
 def _write(run: RunFolder, verdict: Verdict, baseline: Baseline, data: ReportData) -> None:
-    made_from = {"summary": file_hash(run.summary), "baseline": baseline.source}
+    made_from = {"summary": run.summary_hash(), "baseline": baseline.source}
     write_json(run.verdict, {**verdict_json(verdict), "made_from": made_from})
     reporting.write(run, data)

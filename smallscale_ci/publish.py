@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from smallscale_ci.errors import DataError, InvalidError, SmallscaleError
-from smallscale_ci.ids import file_hash, slug
+from smallscale_ci.ids import slug
 from smallscale_ci.report import annotations as workflow_commands
 from smallscale_ci.report import text
 from smallscale_ci.report.escape import markdown, one_line
@@ -101,7 +101,7 @@ def page(run: RunFolder) -> Page:
     verdict = None
     if run.verdict.exists():
         value = read_json(run.verdict)
-        if value.pop("made_from", {}).get("summary") != file_hash(run.summary):
+        if value.pop("made_from", {}).get("summary") != run.summary_hash():
             raise InvalidError(f"{run.path} was judged again after its verdict.", again)
         verdict = verdict_from_json(value)
     value = read_json(run.summary)

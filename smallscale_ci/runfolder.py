@@ -89,6 +89,15 @@ class RunFolder:
             )
         return value
 
+    def summary_hash(self) -> str:
+        """The content hash by which a verdict names its summary. Raises ``DataError``."""
+        try:
+            return file_hash(self.summary)
+        except FileNotFoundError as error:
+            raise DataError(
+                f"there is no {self.summary}.", f"Judge the run: smallscale judge {self.path}"
+            ) from error
+
     def refuse_complete(self) -> None:
         """Raise ``UsageError`` for a complete run: its samples would be generated again."""
         if is_run(self.path) and self.read_manifest()["status"] == COMPLETE:

@@ -191,6 +191,18 @@ def test_a_run_with_a_broken_file(place, name):
     assert "→" in said
 
 
+@pytest.mark.parametrize("command", ["compare", "report", "publish"])
+def test_a_run_without_its_summary_says_what_writes_it(place, command, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    runner = ("compare", "stored/src", "tiny/replay/m")
+    assert CliRunner().invoke(app, list(runner)).exit_code == 0
+    (place / "stored" / "src" / "summary.json").unlink()
+    arguments = runner if command == "compare" else (command, "stored/src")
+    said = fails(place, 2, *arguments)
+    assert "there is no stored/src/summary.json" in said
+    assert "smallscale judge stored/src" in said
+
+
 def test_foreign_files_are_checked(place):
     pq.write_table(pa.table({"model_output": ["x"]}), place / "f.parquet")
     assert "no columns to judge by" in fails(place, 2, "judge", "f.parquet")
