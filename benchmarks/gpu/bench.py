@@ -79,7 +79,8 @@ class Bench:
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> int:
         """Run ``command`` with its output in a log; its exit code, 124 after ``timeout`` s."""
-        places = {"PYTHONPATH": str(ROOT), "SMALLSCALE_CACHE": str(self.out / "cache")}
+        modules = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        places = {"PYTHONPATH": modules, "SMALLSCALE_CACHE": str(self.out / "cache")}
         environment = {**os.environ, **places, **more}
         with (self.out / "logs" / f"{step}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -147,6 +148,7 @@ def speed(run: Path) -> Row:
         "tokens": found["tokens"]["completion"],
         "seconds": timings["generate_s"],
         "tokens_per_s": round(timings["tokens_per_s"]),
+        "ranks_sum": round(sum(rank["tokens_per_s"] for rank in ranks)),
         "busy_share": timings["busy_share"],
         "ends_apart_s": round(max(waits) - min(waits), 2),
         "load_s": round(max(rank["load_s"] for rank in ranks), 1),

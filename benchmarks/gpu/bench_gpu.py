@@ -1,7 +1,7 @@
 """The measurements of docs/benchmarks on a GPU: `make bench-gpu ARGS="…"`.
 
-``throughput``   `generate` with vLLM against the plain script, then with more ranks on the GPU
-``warm``         both once to compile their kernels, then both again, one sample of each problem
+``throughput``   `generate` with vLLM against the plain script, in turn (ours, bare, bare, ours)
+``ranks``        several ranks on the GPU, each number twice; after ``throughput``
 ``determinism``  the same checkpoint twice with `deterministic: true`, on one rank and on several
 ``sglang``       the same prompts with SGLang: tokens/s, finish reasons, token rule
 ``gate``         a baseline of 8 epochs, unchanged and damaged checkpoints, the tests of tests/gpu
@@ -50,7 +50,8 @@ class Measurements:
         self.epochs, self.patience = (1, 9) if self.rehearse else (2, 2.5)
         tiny = {"limit": 12} if self.rehearse else {}
         task = {"from": "gsm8k", "source": str(options.gsm8k.resolve()), **tiny}
-        sampling = {"temperature": 0.6, "top_p": 0.95, "max_tokens": 24 if self.rehearse else 1024}
+        limit = 24 if self.rehearse else 1024
+        sampling = {"temperature": 0.6, "top_p": options.top_p, "max_tokens": limit}
         self.suite = bench.make("gsm8k-short", {"name": "gsm8k-short", "sampling": sampling,
                                                 "tasks": [task]})  # fmt: skip
         self.gate = bench.make("bench", GATE)
@@ -64,7 +65,7 @@ class Measurements:
         return {
             "max_model_len": 4096,  # the profile's 36,864 are more than this model has
             "max_num_seqs": slots,
-            "kv_cache_memory_bytes": min(32, 96 // ranks) * GIB,
+            "kv_cache_memory_bytes": min(32, 56 // ranks) * GIB,
             "gpu_memory_utilization": 0.05,  # with a fixed cache: what must be free at the start
         }
 
@@ -132,36 +133,41 @@ class Measurements:
     def throughput(self) -> None:
         """One rank against the plain script, in turn; then several ranks on the GPU."""
         slots = 64 if self.rehearse else 1024
-        one = self.vllm("vllm-1", slots, 1)
-        self.bare("bare-1", slots, 110)
-        first = self.run("ours-1", one, need=65)
-        if first is None:
-            return
-        self.bare("bare-2", slots, 60)
+        one, asked = self.vllm("vllm-1", slots, 1), self.epochs
+        self.epochs = 1
+        self.bare("bare-cold", slots, 100)
+        self.epochs, first = self.options.epochs, None
+        for number, kind in enumerate(["ours", "bare", "bare", "ours"] * self.options.fours):
+            if kind == "bare":
+                self.bare(f"bare-{number}", slots, 100)
+            else:
+                first = self.run(f"ours-{number}", one, need=100) or first
+        self.ratio()
+        self.epochs = asked
+
+    def ranks(self) -> None:
+        """Several ranks on the GPU, each number twice; the second time longest first."""
+        slots = 64 if self.rehearse else 1024
+        known = sorted(self.bench.out.glob("runs/ours-0/*/manifest.json"))
+        more = ("--max-epochs", str(self.epochs), "-g", str(self.gate))
+        more += ("--baseline", str(known[0].parent)) if known else ()
         for ranks in self.options.ranks:
-            name = f"ours-{ranks}-ranks"
-            found = self.run(name, self.vllm(name, max(slots // ranks, 128), ranks), need=55)
-            self.same(name, first, found)
-        most = self.options.ranks[-1] if self.rehearse else 4
-        more = ("--baseline", str(first), "--max-epochs", str(self.epochs), "-g", str(self.gate))
-        path = self.vllm(f"longest-{most}", max(slots // most, 128), most)
-        self.run(f"ours-{most}-ranks-longest-first", path, *more, need=50)
-        wide = self.vllm(f"wide-{most}", slots, most)
-        self.run(f"ours-{most}-ranks-wide", wide, need=50)
-        ours = [row["tokens_per_s"] for row in self.rows("throughput") if row["step"] == "ours-1"]
-        bare = [row["tokens_per_s"] for row in self.rows("throughput") if "bare" in row["step"]]
+            path = self.vllm(f"vllm-{ranks}", max(slots // ranks, 128), ranks)
+            found = self.run(f"ours-cold-{ranks}-ranks", path, need=75)
+            if known:
+                self.same(f"ours-cold-{ranks}-ranks", known[0].parent, found)
+                self.run(f"ours-warm-{ranks}-ranks-longest-first", path, *more, need=60)
+
+    def ratio(self) -> None:
+        """The mean of the runs of one rank against that of the plain script's."""
+        rows = [row for row in self.rows("throughput") if row["step"] != "bare-cold"]
+        ours, bare = (
+            [row["tokens_per_s"] for row in rows if row["step"].startswith(name)]
+            for name in ("ours", "bare")
+        )
         if ours and bare:
             ratio = statistics.mean(ours) / statistics.mean(bare)
-            self.bench.add("ratio", ours=statistics.mean(ours), bare=bare, ratio=round(ratio, 3))
-
-    def warm(self) -> None:
-        """One rank and the plain script with all kernels compiled, then eight ranks."""
-        slots, self.epochs = (64, 1) if self.rehearse else (1024, 1)
-        for step, need in (("cold", 90), ("warm", 45)):
-            self.bare(f"bare-{step}", slots, need)
-            self.run(f"ours-{step}", self.vllm(f"one-{step}", slots, 1), need=need)
-        eight = 2 if self.rehearse else 8
-        self.run("ours-8-ranks-warm", self.vllm("eight", max(slots // 8, 32), eight), need=60)
+            self.bench.add("ratio", ours=ours, bare=bare, ratio=round(ratio, 3))
 
     def rows(self, part: str) -> list[dict[str, Any]]:
         return self.bench.rows.get(part, [])
@@ -173,9 +179,10 @@ class Measurements:
             self.bench.add("identical", step=step, alike=alike, of=of)
 
     def determinism(self) -> None:
-        """Twice with batch-invariant kernels, on one rank and on several."""
-        slots = 64 if self.rehearse else 1024
+        """Plain, then twice with batch-invariant kernels, on one rank and on several."""
+        slots, self.epochs = (64, 1) if self.rehearse else (1024, 1)
         most = self.options.ranks[-1] if self.rehearse else 4
+        self.run("plain-1", self.vllm("plain-1", slots, 1), need=50, part="determinism")
         one = self.vllm("deterministic-1", slots, 1, deterministic=True)
         first = self.run("deterministic-1", one, need=125, part="determinism")
         if first is None:
@@ -337,14 +344,17 @@ def main() -> None:
     """Run the parts that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "parts", nargs="+", choices=["throughput", "warm", "determinism", "sglang", "gate"]
+        "parts", nargs="+", choices=["throughput", "ranks", "determinism", "sglang", "gate"]
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench-gpu"))
     parser.add_argument("--model", required=True, help="a checkpoint folder")
     parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
     parser.add_argument("--vllm-python", type=Path, required=True)
     parser.add_argument("--sglang-python", type=Path)
-    parser.add_argument("--ranks", type=int, nargs="+", default=[2, 4, 8])
+    parser.add_argument("--fours", type=int, default=1, help="times ours, bare, bare, ours")
+    parser.add_argument("--epochs", type=int, default=3, help="samples a problem in these runs")
+    parser.add_argument("--top-p", type=float, default=0.95)
+    parser.add_argument("--ranks", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--budget", type=float, default=3600, help="seconds; later steps give way")
     parser.add_argument("--rehearse", action="store_true")
     options = parser.parse_args()

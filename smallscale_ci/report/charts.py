@@ -15,12 +15,15 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pygal
+from pygal.etree import etree
 from pygal.style import Style
 
 from smallscale_ci.records import Check, Estimate, Metric, TaskSummary
 from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import one_line
 from smallscale_ci.report.interface import TrendPoint
+
+etree.to_etree()  # where lxml is installed, pygal would build its elements from that
 
 _OPTIONS = {
     "js": (),
