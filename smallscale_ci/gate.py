@@ -105,17 +105,27 @@ def refuse(
     reasons = gate_text.not_comparable(marked)
     if not reasons:
         return None
+    refused = unusable(policy, reasons, look=1, of=of)
+    return replace(
+        refused,
+        accounting=Accounting(planned, 0, {}),
+        differences=marked,
+        notes=("Nothing was generated.",),
+    )
+
+
+def unusable(policy: GatePolicy, reasons: Sequence[str], *, look: int, of: int) -> Verdict:
+    """INVALID for ``reasons`` that left nothing to count."""
     return Verdict(
         kind=VerdictKind.INVALID,
-        look=1,
+        look=look,
         of=of,
         reasons=tuple(reasons),
         checks=(),
-        accounting=Accounting(planned, 0, {}),
-        differences=marked,
+        accounting=Accounting(0, 0, {}),
+        differences=(),
         policy=policy.name,
         reproduced_exactly=False,
-        notes=("Nothing was generated.",),
     )
 
 
