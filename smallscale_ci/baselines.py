@@ -39,6 +39,12 @@ class Baseline:
     recorded: Mapping[str, Any]
     source: str
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Its tasks as the run had them; the rows of a bare file are in no particular order."""
+        tasks = self.samples.tasks
+        return tasks if self.manifest is not None else tuple(sorted(tasks))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
