@@ -168,8 +168,10 @@ def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:
         values = table.column(column).cast(pa.int64())
     except pa.ArrowException as error:
         raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
-    if values.null_count or (len(values) and pc.min(values).as_py() < 0):
-        raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
+    if values.null_count or not 0 <= pc.min(values).as_py() <= pc.max(values).as_py() < 2**31:
+        raise DataError(
+            f"{name}: column '{column}' has empty, negative or far too large values.", _HINT
+        )
     return np.asarray(values.to_numpy(), dtype=np.int64)
 
 
@@ -195,8 +197,12 @@ def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArra
     if "finish_reason" not in table.column_names:
         return np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
     reasons = [reason.value for reason in FinishReason]
-    codes = _words(table, "finish_reason", reasons, name)
-    return np.asarray(codes == reasons.index(FinishReason.LENGTH))
+    column = table.column("finish_reason")
+    known = pc.is_valid(column).to_numpy()
+    codes = _words(pa.table({"finish_reason": column.drop_null()}), "finish_reason", reasons, name)
+    truncated = np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
+    truncated[known] = codes == reasons.index(FinishReason.LENGTH)
+    return truncated
 
 
 def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[np.float64]:

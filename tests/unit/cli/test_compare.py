@@ -80,3 +80,41 @@ def test_a_file_of_another_kind_is_a_mistake_of_the_call(compare):
     code, value, _ = compare({"a": [1]}, columns(2))
     assert code == 2
     assert "no column 'task'" in value["error"]
+
+
+def test_rows_in_any_order_give_the_very_same_verdict(compare):
+    candidate, baseline = (
+        {name: [*values, *(other if name == "task" else values)] for name, values in side.items()}
+        for side, other in ((columns(s), ["code"] * 120) for s in (1, 2))
+    )
+    rng = np.random.default_rng(0)
+    shuffled = []
+    for side in (candidate, baseline):
+        order = rng.permutation(len(side["task"]))
+        shuffled.append({name: [values[i] for i in order] for name, values in side.items()})
+    assert compare(*shuffled)[:2] == compare(candidate, baseline)[:2]
+
+
+@pytest.mark.parametrize("varied", ["completion_tokens", "outcome"])
+def test_a_baseline_that_is_reproduced_passes_whatever_its_size(compare, varied):
+    side = columns(1, problems=1 if varied == "completion_tokens" else 30, epochs=8)
+    n = len(side["task"])
+    if varied == "outcome":
+        side["completion_tokens"] = [100] * n
+    code, verdict, _ = compare(side, side)
+    assert verdict["reproduced_exactly"]
+    assert (code, verdict["kind"]) == (0, "PASS")
+    side |= {"completion_tokens": [100] * n, "outcome": ["CORRECT"] * n}
+    code, verdict, _ = compare(side, side)  # nothing could have come out otherwise
+    assert verdict["reproduced_exactly"]
+    assert (code, verdict["kind"]) == (5, "INCONCLUSIVE")
+
+
+def test_a_finish_reason_may_be_unknown(compare):
+    side = columns(1)
+    side["outcome"][3:5] = ["TRUNCATED", "ERRORED"]
+    side["completion_tokens"][4] = None
+    known = {**side, "finish_reason": ["STOP"] * 3 + ["LENGTH", None] + ["STOP"] * 115}
+    unknown = {**side, "finish_reason": pa.array([None] * 120, pa.string())}
+    assert compare(known, side)[1]["checks"] == compare(side, side)[1]["checks"]
+    assert compare(unknown, side)[1]["checks"] == compare(side, side)[1]["checks"]
