@@ -179,7 +179,8 @@ def _obstacles(
             found.append(gate_text.baseline_judged(pair, errored))
         if not len(pair.problem_ids):
             found.append(gate_text.nothing_paired(pair.task))
-    if not any(margin_of(policy, pair.task, metric) for pair in pairs for metric in Metric):
+    gated = any(margin_of(policy, pair.task, metric) for pair in pairs for metric in Metric)
+    if pairs and not gated:
         found.append(gate_text.nothing_gated(policy))
     return tuple(dict.fromkeys(found))
 
