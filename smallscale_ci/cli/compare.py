@@ -289,10 +289,10 @@ def _policy(gate: str | None, config: RunConfig | None, settings: Settings) -> G
 
 def _place(run: RunFolder | None, config: RunConfig | None) -> Place:
     """Where ``auto`` and names look: the run's own suite, profile and model."""
-    from smallscale_ci.baselines import Place
+    from smallscale_ci.baselines import NOWHERE, Place
 
     if run is None or config is None:
-        return Place("unknown", "unknown", "unknown")
+        return NOWHERE
     suite, profile = config.suite, config.profile.name
     model = run.read_manifest()["checkpoint"]["name"]
     return Place(suite.name, profile, model, suite.reference.get(profile))

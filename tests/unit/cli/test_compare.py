@@ -118,3 +118,22 @@ def test_a_finish_reason_may_be_unknown(compare):
     unknown = {**side, "finish_reason": pa.array([None] * 120, pa.string())}
     assert compare(known, side)[1]["checks"] == compare(side, side)[1]["checks"]
     assert compare(unknown, side)[1]["checks"] == compare(side, side)[1]["checks"]
+
+
+@pytest.mark.parametrize("name", ["auto", "m", "none.parquet", "a/b/c"])
+def test_a_bare_file_has_no_place_to_look_for_a_baseline(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table(columns(1)), "candidate.parquet")
+    done = CliRunner().invoke(app, ["compare", "candidate.parquet", name])
+    assert done.exit_code == 4
+    assert f"no baseline '{name}'" in done.stderr
+    assert "SUITE/PROFILE/MODEL" in done.stderr
+    assert "unknown" not in done.stderr
+
+
+def test_a_plan_without_a_baseline_names_the_command_that_records_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["plan", "--suite", "gsm8k"])
+    assert done.exit_code == 4
+    assert "no baseline for suite 'gsm8k'" in done.stderr
+    assert "smallscale generate MODEL --suite gsm8k" in done.stderr
