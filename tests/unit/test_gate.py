@@ -242,6 +242,19 @@ def test_two_problems_that_happen_to_be_short_do_not_pass():
     assert passed <= 60 * 0.05
 
 
+def test_nor_do_ten_whose_longest_answer_was_not_seen():
+    """One in eight passed that was longer by the margin."""
+    rng = np.random.default_rng(0)
+    policy = GatePolicy(name="long", margins=Margins(accuracy=None, tokens=0.5, truncation=None))
+    passed = 0
+    for _ in range(150):
+        scale = rng.lognormal(6, 0.3, (10, 1))
+        base = grid(np.full((10, 8), RIGHT), scale * rng.lognormal(0, 1.0, (10, 8)))
+        longer = grid(np.full((10, 1), RIGHT), 1.5 * scale * rng.lognormal(0, 1.0, (10, 1)))
+        passed += decide(longer, base, policy).kind is PASS
+    assert passed <= 150 * 0.05
+
+
 def test_a_model_that_ends_at_once_is_no_error():
     verdict = decide(grid(np.full((100, 1), WRONG), 0.0), run(2, rates(n=100), 8), WIDE)
     assert verdict.kind is REGRESSED
