@@ -39,6 +39,12 @@ class Baseline:
     recorded: Mapping[str, Any]
     source: str
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Its tasks as the run had them; the rows of a bare file are in no particular order."""
+        tasks = self.samples.tasks
+        return tasks if self.manifest is not None else tuple(sorted(tasks))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -52,6 +58,10 @@ class Place:
     def folder(self, model: str) -> PurePosixPath:
         """The baseline's folder relative to the root of all baselines."""
         return PurePosixPath(slug(self.suite), slug(self.profile), slug(model))
+
+
+UNKNOWN = "unknown"
+NOWHERE = Place(UNKNOWN, UNKNOWN, UNKNOWN)  # where a bare file belongs
 
 
 class _Store(Protocol):
@@ -238,12 +248,19 @@ def _from_store(store: _Store, spec: str, place: Place) -> Baseline:
         found = _read(store, path, model)
         if found is not None:
             return found
-    what = f"of '{place.model}'" if spec == "auto" else f"'{spec}'"
+    if place == NOWHERE:
+        raise InvalidError(
+            f"there is no baseline '{spec}' in {store.label[:-1]}.",
+            f"{_known(store)} A bare samples file does not say which suite, profile and model it "
+            "is of: name a baseline in full, as SUITE/PROFILE/MODEL, or give another file.",
+        )
+    model = "MODEL" if place.model == UNKNOWN else place.model
+    what = f"'{spec}' " if spec != "auto" else "" if model == "MODEL" else f"of '{model}' "
     raise InvalidError(
-        f"there is no baseline {what} for suite '{place.suite}' and profile '{place.profile}' "
+        f"there is no baseline {what}for suite '{place.suite}' and profile '{place.profile}' "
         f"in {store.label[:-1]}.",
         f"{_known(store)} Record one:\n"
-        f"  smallscale generate {place.model} --suite {place.suite} --profile {place.profile} "
+        f"  smallscale generate {model} --suite {place.suite} --profile {place.profile} "
         "--epochs 8\n  smallscale baseline record RUN --reason 'first baseline'",
     )
 

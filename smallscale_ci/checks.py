@@ -166,7 +166,7 @@ def _check(
         pass_boundary=pass_level,
         gated=margin is not None,
         discordant=int((candidate != baseline).sum()),
-        identical=describe and pair.lengths_vary,
+        identical=describe and pair.telling,
         band=band,
     )
 

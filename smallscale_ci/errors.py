@@ -46,6 +46,12 @@ class DataError(UsageError):
     """A data file (suite, samples, generations) cannot be used as it is."""
 
 
+class BadSamplesError(DataError):
+    """Samples that cannot be counted: no number that comes from them would be right."""
+
+    exit_code = EXIT_INVALID
+
+
 class EngineError(SmallscaleError):
     """An engine could not be started, died or hung; ``log_tail`` holds its last lines."""
 

@@ -106,17 +106,27 @@ def refuse(
     reasons = gate_text.not_comparable(marked)
     if not reasons:
         return None
+    refused = unusable(policy, reasons, look=1, of=of)
+    return replace(
+        refused,
+        accounting=Accounting(planned, 0, {}),
+        differences=marked,
+        notes=("Nothing was generated.",),
+    )
+
+
+def unusable(policy: GatePolicy, reasons: Sequence[str], *, look: int, of: int) -> Verdict:
+    """INVALID for ``reasons`` that left nothing to count."""
     return Verdict(
         kind=VerdictKind.INVALID,
-        look=1,
+        look=look,
         of=of,
         reasons=tuple(reasons),
         checks=(),
-        accounting=Accounting(planned, 0, {}),
-        differences=marked,
+        accounting=Accounting(0, 0, {}),
+        differences=(),
         policy=policy.name,
         reproduced_exactly=False,
-        notes=("Nothing was generated.",),
     )
 
 
@@ -170,7 +180,8 @@ def _obstacles(
             found.append(gate_text.baseline_judged(pair, errored))
         if not len(pair.problem_ids):
             found.append(gate_text.nothing_paired(pair.task))
-    if not any(margin_of(policy, pair.task, metric) for pair in pairs for metric in Metric):
+    gated = any(margin_of(policy, pair.task, metric) for pair in pairs for metric in Metric)
+    if pairs and not gated:
         found.append(gate_text.nothing_gated(policy))
     return tuple(dict.fromkeys(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from smallscale_ci.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
 Codes = NDArray[np.int64]
+
+_CHANCE = 1e-6  # of an agreement that is too small to be one
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +69,24 @@ class TaskPair:
     baseline_judged: int
 
     @property
-    def lengths_vary(self) -> bool:
-        """Whether token counts differ at all: only then does their agreement mean anything."""
-        return bool(np.ptp(self.candidate.tokens) > 0)
+    def telling(self) -> bool:
+        """Whether samples that all agree do so for a reason.
+
+        They do where their lengths differ at all, or their outcomes within so many problems that a
+        second draw would not give them again.
+        """
+        mine = self.candidate
+        if np.ptp(mine.tokens) > 0 or mine.tokens_noise.any():
+            return True
+        again = np.square(mine.accuracy) + np.square(1 - mine.accuracy)
+        return float(np.log(again) @ mine.judged) < math.log(_CHANCE)
 
 
 def problem_means(samples: Samples) -> ProblemMeans:
     """Average the epochs of each problem of ``samples``."""
-    good = ~samples.errored
+    good = np.flatnonzero(~samples.errored)
+    # Sums depend on their order in the last digit, and verdicts must not on that of the rows.
+    good = good[np.argsort(samples.sample_index[good], kind="stable")]
     problem = samples.problem[good]
     count = len(samples.problem_ids)
     judged = np.bincount(problem, minlength=count)
@@ -163,6 +176,7 @@ def _pair_task(
     of_base = baseline.problem_task == baseline.tasks.index(task)
     paired = np.flatnonzero(of_task & (match >= 0))
     usable = paired[(mine.judged[paired] > 0) & (theirs.judged[match[paired]] > 0)]
+    usable = usable[pc.sort_indices(pa.array(candidate.problem_ids[usable], pa.string()))]
     sizes = np.bincount(candidate.problem, minlength=len(of_task))
     base_sizes = np.bincount(baseline.problem, minlength=len(of_base))
     problems = int(of_task.sum() + of_base.sum()) - len(paired)

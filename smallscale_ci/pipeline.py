@@ -152,18 +152,18 @@ def compare(
     run: RunFolder | None = None,
 ) -> Evaluation:
     """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given."""
-    manifest = candidate.manifest
     verdict = decide(
         candidate.samples,
         baseline.samples,
         policy,
         look=look,
         of=of,
-        differences=provenance.differences(baseline.manifest, manifest, policy.allow),
-        planned=None if manifest is None else manifest.get("planned"),
+        differences=provenance.differences(baseline.manifest, candidate.manifest, policy.allow),
+        planned=(candidate.manifest or {}).get("planned"),
+        task_order=(baseline if candidate.manifest is None else candidate).tasks,
     )
-    if baseline.manifest is None or manifest is None:
-        sides = "Neither" if baseline.manifest is manifest else "Only one"
+    if baseline.manifest is None or candidate.manifest is None:
+        sides = "Neither" if baseline.manifest is candidate.manifest else "Only one"
         note = f"{sides} side has provenance: whether the two are comparable was not checked."
         verdict = replace(verdict, notes=(*verdict.notes, note))
     data = reporting.build(candidate, baseline, verdict, suite=suite, run=run)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from smallscale_ci.errors import DataError
+from smallscale_ci.errors import BadSamplesError, DataError
 from smallscale_ci.records import FinishReason, Outcome
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
@@ -82,19 +82,19 @@ class Samples:
 def from_table(table: pa.Table, name: str) -> Samples:
     """Check ``table`` and turn it into ``Samples``; ``name`` is what errors call it.
 
-    Raises ``DataError`` for a missing column, an unknown outcome or finish reason, a duplicated
-    (task, problem, sample_index), and NaN or negative tokens outside ERRORED samples.
+    Raises ``DataError`` for a missing column, an unknown outcome or finish reason, and its
+    ``BadSamplesError`` for no samples, a duplicated (task, problem, sample_index), a problem in two
+    clusters, and NaN or negative tokens outside ERRORED samples.
     """
     for column in _REQUIRED:
         if column not in table.column_names:
             raise DataError(f"{name} has no column '{column}'.", _HINT)
     if table.num_rows == 0:
-        raise DataError(f"{name} holds no samples.", "Was the run interrupted before it began?")
+        hint = "Was the run interrupted before it began?"
+        raise BadSamplesError(f"{name} holds no samples.", hint)
     task_codes, tasks = _encode(table, "task", name)
     id_codes, ids = _encode(table, "problem_id", name)
-    pairs, first, problem = np.unique(
-        task_codes * len(ids) + id_codes, return_index=True, return_inverse=True
-    )
+    pairs, problem = np.unique(task_codes * len(ids) + id_codes, return_inverse=True)
     sample_index = _integers(table, "sample_index", name)
     outcome = _outcomes(table, name)
     errored = outcome == OUTCOMES.index(Outcome.ERRORED)
@@ -105,7 +105,7 @@ def from_table(table: pa.Table, name: str) -> Samples:
         tasks=tuple(str(task) for task in tasks),
         problem_ids=problem_ids,
         problem_task=(pairs // len(ids)).astype(np.int64),
-        clusters=_clusters(table, first, problem_ids, name),
+        clusters=_clusters(table, problem, problem_ids, name),
         problem=problem.astype(np.int64),
         sample_index=sample_index,
         outcome=outcome,
@@ -168,8 +168,10 @@ def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:
         values = table.column(column).cast(pa.int64())
     except pa.ArrowException as error:
         raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
-    if values.null_count or (len(values) and pc.min(values).as_py() < 0):
-        raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
+    if values.null_count or not 0 <= pc.min(values).as_py() <= pc.max(values).as_py() < 2**31:
+        raise DataError(
+            f"{name}: column '{column}' has empty, negative or far too large values.", _HINT
+        )
     return np.asarray(values.to_numpy(), dtype=np.int64)
 
 
@@ -195,8 +197,12 @@ def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArra
     if "finish_reason" not in table.column_names:
         return np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
     reasons = [reason.value for reason in FinishReason]
-    codes = _words(table, "finish_reason", reasons, name)
-    return np.asarray(codes == reasons.index(FinishReason.LENGTH))
+    column = table.column("finish_reason")
+    known = pc.is_valid(column).to_numpy()
+    codes = _words(pa.table({"finish_reason": column.drop_null()}), "finish_reason", reasons, name)
+    truncated = np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
+    truncated[known] = codes == reasons.index(FinishReason.LENGTH)
+    return truncated
 
 
 def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
@@ -208,7 +214,7 @@ def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[n
     tokens[errored] = np.nan
     bad = int(np.sum(~errored & ~(np.isfinite(tokens) & (np.nan_to_num(tokens) >= 0))))
     if bad:
-        raise DataError(
+        raise BadSamplesError(
             f"{name}: {bad} samples have empty, NaN or negative completion_tokens.",
             "Token counts are numbers of generated token ids; only ERRORED samples may lack one.",
         )
@@ -216,17 +222,29 @@ def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[n
 
 
 def _clusters(
-    table: pa.Table, first: NDArray[np.int64], problem_ids: NDArray[np.object_], name: str
+    table: pa.Table, problem: NDArray[np.int64], problem_ids: NDArray[np.object_], name: str
 ) -> NDArray[np.object_]:
-    """(problems,) the cluster named in each problem's first row, or the problem's own id."""
+    """(problems,) the cluster that any row of the problem names, or the problem's own id."""
     if "cluster" not in table.column_names:
         return problem_ids
-    values = table.column("cluster").take(pa.array(first)).cast(pa.string())
-    named = np.array(pc.fill_null(values, "").to_pylist(), dtype=object)
-    alone = named == ""
-    if alone.all() or np.array_equal(named, problem_ids):
-        return problem_ids
-    return np.asarray(np.where(alone, problem_ids, named))
+    column = table.column("cluster")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    values = pc.fill_null(column.cast(pa.string()), "")
+    codes, names = _encode(pa.table({"cluster": values}), "cluster", name)
+    rows = np.flatnonzero((names != "")[codes])
+    owner = np.full(len(problem_ids), -1, dtype=np.int64)
+    owner[problem[rows]] = codes[rows]
+    torn = rows[owner[problem[rows]] != codes[rows]]
+    if len(torn):
+        one = problem[torn[0]]
+        raise BadSamplesError(
+            f"{name}: problem {problem_ids[one]} is in the clusters '{names[codes[torn[0]]]}' and "
+            f"'{names[owner[one]]}'.",
+            "All samples of a problem belong to one cluster.",
+        )
+    named = np.where(owner < 0, problem_ids, names[owner])
+    return problem_ids if np.array_equal(named, problem_ids) else named
 
 
 def _refuse_duplicates(
@@ -240,7 +258,7 @@ def _refuse_duplicates(
     repeated = order[:-1][order[1:] == order[:-1]]
     if len(repeated):
         width = int(sample_index.max()) + 1
-        raise DataError(
+        raise BadSamplesError(
             f"{name} holds {len(repeated)} samples twice, first: problem "
             f"{ids[repeated[0] // width]}, sample_index {repeated[0] % width}.",
             "Each (task, problem_id, sample_index) may appear once.",

@@ -57,8 +57,9 @@ def compare(
     """
     from smallscale_ci import pipeline
     from smallscale_ci.baselines import load, resolve
-    from smallscale_ci.cli.verdicts import show
-    from smallscale_ci.errors import UsageError
+    from smallscale_ci.cli.verdicts import refuse, show
+    from smallscale_ci.errors import BadSamplesError, UsageError
+    from smallscale_ci.gate import unusable
     from smallscale_ci.runfolder import RunFolder, is_run
 
     if look > of:
@@ -69,15 +70,12 @@ def compare(
     run = RunFolder(candidate) if is_run(candidate) else None
     config, suite = _configured(run, settings) if run else (None, None)
     policy = _policy(gate, config, settings)
-    evaluation = pipeline.compare(
-        load(candidate),
-        resolve(baseline, _place(run, config), settings.baselines),
-        policy,
-        look=look,
-        of=of,
-        suite=suite,
-        run=run,
-    )
+    try:
+        sides = load(candidate), resolve(baseline, _place(run, config), settings.baselines)
+    except BadSamplesError as error:
+        verdict = unusable(policy, [error.message], look=look, of=of)
+        return refuse(context, verdict, error.hint)
+    evaluation = pipeline.compare(*sides, policy, look=look, of=of, suite=suite, run=run)
     return show(context, evaluation, policy)
 
 
@@ -291,10 +289,10 @@ def _policy(gate: str | None, config: RunConfig | None, settings: Settings) -> G
 
 def _place(run: RunFolder | None, config: RunConfig | None) -> Place:
     """Where ``auto`` and names look: the run's own suite, profile and model."""
-    from smallscale_ci.baselines import Place
+    from smallscale_ci.baselines import NOWHERE, Place
 
     if run is None or config is None:
-        return Place("unknown", "unknown", "unknown")
+        return NOWHERE
     suite, profile = config.suite, config.profile.name
     model = run.read_manifest()["checkpoint"]["name"]
     return Place(suite.name, profile, model, suite.reference.get(profile))

@@ -204,11 +204,11 @@ def _repeats(suite: SuiteConfig | None) -> dict[str, int]:
 def _baseline(
     config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
 ) -> Baseline:
-    from smallscale_ci.baselines import Place, resolve
+    from smallscale_ci.baselines import UNKNOWN, Place, resolve
     from smallscale_ci.checkpoint import name_of
 
     reference = config.reference.get(profile)
-    name = name_of(model) if model else reference or "unknown"
+    name = name_of(model) if model else reference or UNKNOWN
     return resolve(spec, Place(config.name, profile, name, reference), settings.baselines)
 
 

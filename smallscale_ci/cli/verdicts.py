@@ -33,6 +33,14 @@ def exit_code(verdict: Verdict, policy: GatePolicy) -> int:
     }[verdict.kind]
 
 
+def refuse(context: Context, verdict: Verdict, hint: str) -> int:
+    """Tell why no comparison was made, as a verdict where JSON is wanted."""
+    context.out.error(f"INVALID: {' '.join(verdict.reasons)}", hint)
+    if context.json:
+        context.out.json({**verdict_json(verdict), "run": None})
+    return EXIT_INVALID
+
+
 def show(
     context: Context,
     evaluation: Evaluation,

@@ -127,9 +127,8 @@ def parse(
                 return config
     problems = [text for _, text in sorted(document.problems, key=lambda found: found[0])]
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    raise ConfigError(
-        f"{file} has {count}.", problems, f"`smallscale schema` prints what {model.kind}s may hold."
-    )
+    hint = f"`smallscale schema` prints what {_article(model.kind)} may hold."
+    raise ConfigError(f"{file} has {count}.", problems, hint)
 
 
 def _take_over(

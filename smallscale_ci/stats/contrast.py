@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 FEW = 6.0  # effective informative clusters below which the variance is not trusted
+SHOWN = 20  # clusters among which the longest length is as good as a bound
 NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5 % by 0.3 points at most: left alone
 
 Vector = NDArray[np.float64]
@@ -117,7 +118,7 @@ class Contrast:
     def _tail(self, null: float, sign: float) -> float:
         if not self.bounded:
             return self._t_tail(null, sign)
-        if not self.log or self.clusters >= FEW:
+        if not self.log or self.clusters >= SHOWN:
             return self._bounded_tail(null, sign)
         # Lengths have no bound but the longest one seen, which so few problems understate.
         return max(self._bounded_tail(null, sign), self._t_tail(null, sign))

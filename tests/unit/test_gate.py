@@ -194,7 +194,9 @@ def test_a_task_on_one_side_only_is_invalid():
     verdict = decide(both, run(3, p, 8), WIDE)
     assert "The baseline has no samples of task mcq." in verdict.reasons
     assert verdict.accounting.unpaired == 300
-    assert decide(run(1, p, 1), run(2, p, 1, task="mcq"), WIDE).kind is INVALID
+    apart = decide(run(1, p, 1), run(2, p, 1, task="mcq"), WIDE)
+    assert apart.kind is INVALID
+    assert not any("gates nothing" in reason for reason in apart.reasons)
 
 
 @pytest.mark.parametrize("outcome", [RIGHT, WRONG])
@@ -240,6 +242,19 @@ def test_two_problems_that_happen_to_be_short_do_not_pass():
         longer = grid(np.full((2, 1), RIGHT), 1.2 * scale * rng.lognormal(0, 0.7, (2, 1)))
         passed += one(decide(longer, base, WIDE), Metric.TOKENS).kind is PASS
     assert passed <= 60 * 0.05
+
+
+def test_nor_do_ten_whose_longest_answer_was_not_seen():
+    """One in eight passed that was longer by the margin."""
+    rng = np.random.default_rng(0)
+    policy = GatePolicy(name="long", margins=Margins(accuracy=None, tokens=0.5, truncation=None))
+    passed = 0
+    for _ in range(150):
+        scale = rng.lognormal(6, 0.3, (10, 1))
+        base = grid(np.full((10, 8), RIGHT), scale * rng.lognormal(0, 1.0, (10, 8)))
+        longer = grid(np.full((10, 1), RIGHT), 1.5 * scale * rng.lognormal(0, 1.0, (10, 1)))
+        passed += decide(longer, base, policy).kind is PASS
+    assert passed <= 150 * 0.05
 
 
 def test_a_model_that_ends_at_once_is_no_error():

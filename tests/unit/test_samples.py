@@ -61,6 +61,7 @@ def test_truncated_is_the_finish_reason_where_there_is_one():
         ({"task": None}, "no column 'task'"),
         ({"sample_index": [0, 0, 0]}, "1 samples twice"),
         ({"sample_index": [0, -1, 0]}, "negative"),
+        ({"sample_index": [0, 2**40, 0]}, "far too large"),
         ({"sample_index": [0.5, 1.0, 0.0]}, "whole numbers"),
         ({"outcome": ["CORRECT", "GOOD", "WRONG"]}, "unknown value 'GOOD'"),
         ({"outcome": ["CORRECT", None, "WRONG"]}, "1 empty values"),
