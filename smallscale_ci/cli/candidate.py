@@ -98,7 +98,7 @@ def candidate(
     medium_from: choice.MediumFrom = 0.5,
     per_problem: choice.PerProblem = 1,
     max_pairs: choice.MaxPairs = None,
-    min_pairs: choice.MinPairs = 16,
+    min_pairs: choice.MinPairs = None,
     min_ratio: choice.MinRatio = 1.0,
     max_ratio: choice.MaxRatio = None,
     max_tokens: choice.MaxTokens = None,

@@ -83,9 +83,13 @@ MaxPairs = Annotated[
     ),
 ]
 MinPairs = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--min-pairs", min=1, envvar="SMALLSCALE_MIN_PAIRS", help="Fewer pairs are an error."
+        "--min-pairs",
+        min=1,
+        envvar="SMALLSCALE_MIN_PAIRS",
+        help="Fewer pairs are an error.",
+        show_default="16, or --max-pairs where that is less",
     ),
 ]
 MinRatio = Annotated[
@@ -176,6 +180,9 @@ def make_policy(**options: Any) -> PairPolicy:
     if not options["difficulty"]:
         is_correct = options["policy"] == CORRECT
         options["difficulty"] = ("medium", "hard") if is_correct else ("easy",)
+    if options["min_pairs"] is None:
+        usual = PairPolicy.model_fields["min_pairs"].default
+        options["min_pairs"] = min(usual, options["max_pairs"] or usual)
     try:
         return PairPolicy(**options)
     except ValidationError as error:

@@ -32,7 +32,7 @@ def pairs(
     medium_from: options.MediumFrom = 0.5,
     per_problem: options.PerProblem = 1,
     max_pairs: options.MaxPairs = None,
-    min_pairs: options.MinPairs = 16,
+    min_pairs: options.MinPairs = None,
     min_ratio: options.MinRatio = 1.0,
     max_ratio: options.MaxRatio = None,
     max_tokens: options.MaxTokens = None,

@@ -86,6 +86,16 @@ def test_the_same_run_gives_the_same_pairs(place, tmp_path):
     assert dataset.read_record(tmp_path / "a")["counts"]["pairs"] == 20
 
 
+def test_a_limit_on_pairs_may_be_below_the_usual_least_number(place, tmp_path):
+    done = replayed.smallscale(place, *PAIRS, "--max-pairs", "5", "--json", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"]["pairs"] == 5
+    asked = (*PAIRS, "--max-pairs", "5", "--min-pairs", "9", "--out", tmp_path / "other")
+    done = replayed.smallscale(place, *asked)
+    assert done.returncode == 2
+    assert "max_pairs is below min_pairs" in done.stderr
+
+
 def test_right_against_wrong(place, tmp_path):
     policy = ("--policy", "correct-vs-wrong", "--min-pairs", "5")
     done = replayed.smallscale(place, *PAIRS, *policy, "--json", "--out", tmp_path)
