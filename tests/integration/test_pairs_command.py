@@ -237,6 +237,16 @@ def test_another_request_does_not_go_on_in_the_same_folder(place, begun):
     assert f"--sample {Path('made', 'sample')}" in done.stderr  # what was paid for is not lost
 
 
+def test_long_rejected_answers_do_not_stop_what_is_not_trained_on_them(place, tmp_path):
+    """With prompt and end of turn the chosen answers have 36 tokens at most, the rejected 51."""
+    recipe = tmp_path / "short.yaml"
+    for objective, code in (("lcpo", 2), ("sft", 0)):
+        recipe.write_text(f"name: short\nobjective: {objective}\ncutoff_len: 40\nmax_cut: 0\n")
+        out = tmp_path / objective
+        done = replayed.smallscale(place, *CANDIDATE, "--recipe", recipe, "--out", out)
+        assert done.returncode == code, done.stderr
+
+
 def test_a_recipe_that_changed_is_noticed(place, begun):
     recipe = place / "configs" / "train" / "tiny.yaml"
     try:

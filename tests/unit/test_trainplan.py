@@ -12,7 +12,7 @@ import training as shared
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
-from smallscale_ci.errors import EngineError, UsageError
+from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.train.dataset import read_record
 from smallscale_ci.train.launch import LocalRunner
 from smallscale_ci.train.llamafactory import Place
@@ -125,6 +125,18 @@ def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -
     started = next(at for at, text in enumerate(said) if "loading the model" in text)
     assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
     assert json.loads((world.out / MANIFEST).read_text())["status"] == "failed"
+
+
+def test_pairs_that_would_be_cut_are_counted_also_where_nobody_can_be_asked(world: World) -> None:
+    short = LCPO.model_copy(update={"cutoff_len": 61})  # the longest pair needs 62 tokens
+    with pytest.raises(DataError, match="16 are longer than 61 tokens"):
+        world.plan(recipe=short)
+    found = world.plan(recipe=short.model_copy(update={"max_cut": 1.0})).screening
+    assert (found.malformed, found.cut, found.longest) == (0, 16, 62)
+    assert world.plan().screening.cut == 0
+    # What is not trained on cannot be cut.
+    found = world.plan(recipe=short.model_copy(update={"objective": "sft"})).screening
+    assert (found.cut, found.longest) == (0, 34)
 
 
 def test_the_parent_is_called_as_before_by_whatever_path_it_was_found(world: World) -> None:
