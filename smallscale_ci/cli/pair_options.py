@@ -155,7 +155,7 @@ LeakThreshold = Annotated[
         min=0.3,
         max=1,
         envvar="SMALLSCALE_LEAK_THRESHOLD",
-        help="Share of common word triples from which two problems count as the same.",
+        help="Share of common word triples, or words, from which two problems are the same.",
     ),
 ]
 MaxLost = Annotated[
