@@ -274,6 +274,15 @@ def test_ranks_that_cannot_share_a_batch_are_told_before_anything_is_sampled(pla
     assert not (tmp_path / "out").exists()
 
 
+def test_a_missing_training_environment_is_told_before_anything_is_sampled(place, tmp_path):
+    out, python = tmp_path / "out", tmp_path / "python"
+    done = replayed.smallscale(place, *CANDIDATE[:-2], "--train-python", python, "--out", out)
+    assert done.returncode == 3
+    assert f"the training environment's Python {python} is not there" in done.stderr
+    assert "make train-env" in done.stderr
+    assert not out.exists()
+
+
 def test_too_few_answers_for_any_pair_are_told_before_anything_is_sampled(place, tmp_path):
     done = replayed.smallscale(place, *CANDIDATE, "--samples", "3", "--out", tmp_path / "out")
     assert done.returncode == 2
