@@ -96,13 +96,13 @@ def plan(
     if runner is not None:
         with storage_errors(out):
             answer = ask(runner, place, settings, out)
-        answer.refuse(recipe, count)
         if place.gpu and not answer.gpus:
             raise EngineError(
                 "the training environment sees no GPU.",
                 "Name a Python with a CUDA build of torch with --train-python, or train without: "
                 "--gpus none.",
             )
+        answer.refuse(recipe, count)
         screening = Screening(count, answer.dropped, answer.cut, recipe.cutoff_len, answer.longest)
     else:
         supervised = recipe.objective == "sft"
