@@ -95,7 +95,7 @@ def candidate(
     policy: choice.Policy = choice.PolicyName.SHORTEST,
     difficulty: choice.Difficulties = None,
     easy_from: choice.EasyFrom = 1.0,
-    medium_from: choice.MediumFrom = 0.5,
+    medium_from: choice.MediumFrom = None,
     per_problem: choice.PerProblem = 1,
     max_pairs: choice.MaxPairs = None,
     min_pairs: choice.MinPairs = None,

@@ -57,13 +57,14 @@ EasyFrom = Annotated[
     ),
 ]
 MediumFrom = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--medium-from",
         min=0,
         max=1,
         envvar="SMALLSCALE_MEDIUM_FROM",
         help="Solve rate from which a problem is medium; below it is hard.",
+        show_default="0.5, or --easy-from where that is less",
     ),
 ]
 PerProblem = Annotated[
@@ -180,9 +181,11 @@ def make_policy(**options: Any) -> PairPolicy:
     if not options["difficulty"]:
         is_correct = options["policy"] == CORRECT
         options["difficulty"] = ("medium", "hard") if is_correct else ("easy",)
+    usual = PairPolicy()
     if options["min_pairs"] is None:
-        usual = PairPolicy.model_fields["min_pairs"].default
-        options["min_pairs"] = min(usual, options["max_pairs"] or usual)
+        options["min_pairs"] = min(usual.min_pairs, options["max_pairs"] or usual.min_pairs)
+    if options["medium_from"] is None:
+        options["medium_from"] = min(usual.medium_from, options["easy_from"])
     try:
         return PairPolicy(**options)
     except ValidationError as error:

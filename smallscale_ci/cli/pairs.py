@@ -29,7 +29,7 @@ def pairs(
     policy: options.Policy = options.PolicyName.SHORTEST,
     difficulty: options.Difficulties = None,
     easy_from: options.EasyFrom = 1.0,
-    medium_from: options.MediumFrom = 0.5,
+    medium_from: options.MediumFrom = None,
     per_problem: options.PerProblem = 1,
     max_pairs: options.MaxPairs = None,
     min_pairs: options.MinPairs = None,

@@ -96,6 +96,26 @@ def test_a_limit_on_pairs_may_be_below_the_usual_least_number(place, tmp_path):
     assert "max_pairs is below min_pairs" in done.stderr
 
 
+def test_easy_may_begin_below_the_usual_medium(place, tmp_path):
+    done = replayed.smallscale(
+        place,
+        "pairs",
+        "stored/poor",
+        *PAIRS[2:],
+        "--easy-from",
+        "0.3",
+        "--min-pairs",
+        "1",
+        "--json",
+        "--out",
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["policy"]["medium_from"] == 0.3
+    assert record["counts"]["easy"] > 0 == record["counts"]["medium"]
+
+
 def test_right_against_wrong(place, tmp_path):
     policy = ("--policy", "correct-vs-wrong", "--min-pairs", "5")
     done = replayed.smallscale(place, *PAIRS, *policy, "--json", "--out", tmp_path)
