@@ -22,7 +22,7 @@ from smallscale_ci.runfolder import COMPLETE, RunFolder, read_json, write_json
 from smallscale_ci.session import Observer
 from smallscale_ci.train import dataset
 from smallscale_ci.training import Watcher, train_on
-from smallscale_ci.trainplan import MANIFEST, Wanted
+from smallscale_ci.trainplan import MANIFEST, Wanted, runner_for
 from smallscale_ci.worker.train_export import LINEAGE
 
 
@@ -63,12 +63,16 @@ def run(
     """Do what is not done yet, up to and with the step ``until``; ``wanted`` is where to train.
 
     Returns the evaluation of the candidate, ``None`` where it was not reached. Raises
-    ``RunInterruptedError`` with the command that goes on, and the errors of the steps.
+    ``RunInterruptedError`` with the command that goes on, the errors of the steps, and, before
+    anything is done, those of an environment to train in that is not there.
     """
+    folder, steps = loop.folder, STEPS[: STEPS.index(until) + 1]
+    if TRAIN in steps and not (folder.exists() and folder.is_complete(TRAIN)):
+        # Answers are not paid for where nobody could be trained on them.
+        runner_for(loop.recipe, wanted, loop.settings, run_id=folder.path.name, say=observer.say)
     begin(loop)
-    folder = loop.folder
     result: Evaluation | None = None
-    for step in STEPS[: STEPS.index(until) + 1]:
+    for step in steps:
         if folder.is_complete(step):
             observer.say(f"{step}: complete, skipped")
             continue

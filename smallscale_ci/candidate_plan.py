@@ -94,6 +94,7 @@ def prepare(
         request.leak_threshold,
         recipe.cutoff_len,
         recipe.max_cut,
+        supervised=recipe.objective == "sft",
     )
     leaks = leakage.find_leaks(suite.problems, check.evaluation, check.threshold)
     if leaks and check.leaks == "refuse":

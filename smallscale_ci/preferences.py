@@ -33,6 +33,7 @@ class Check:
     threshold: float = leakage.THRESHOLD
     cutoff_len: int | None = None  # tokens; None: not known yet
     max_lost: float = 0.0  # share of pairs that training may drop or cut
+    supervised: bool = False  # trained on the chosen answers alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def choose(
     pairs = list(_pairs(run, suite, selection.choices))
     screening = None
     if check.cutoff_len is not None:
-        screening = screen.screen_rows(map(dataset.row, pairs), check.cutoff_len)
+        rows = map(dataset.row, pairs)
+        screening = screen.screen_rows(rows, check.cutoff_len, supervised=check.supervised)
         say(screening.sentence())
         screen.refuse_lost(screening, check.max_lost)
     about = {

@@ -22,11 +22,12 @@ from smallscale_ci.errors import (
 from smallscale_ci.resolve import Settings
 from smallscale_ci.runfolder import COMPLETE, RUNNING, read_json
 from smallscale_ci.runtimes import DOCKER, provide
-from smallscale_ci.train import checkpoints, dataset, estimate, llamafactory
+from smallscale_ci.train import checkpoints, dataset, estimate, llamafactory, screen
 from smallscale_ci.train.estimate import Memory
 from smallscale_ci.train.launch import LocalRunner, Runner, nodes_of
 from smallscale_ci.train.llamafactory import CHECKPOINTS, Place
 from smallscale_ci.train.preflight import Answer, ask
+from smallscale_ci.train.screen import Screening
 
 MANIFEST, RECIPE, LOG, CURVE, MODEL = "train.json", "recipe.yaml", "train.log", "loss.svg", "model"
 _BEFORE = {"settings", "cache", RECIPE}  # what a training that never began leaves in its folder
@@ -50,6 +51,7 @@ class TrainPlan:
     steps: int
     memory: Memory
     answer: Answer | None
+    screening: Screening  # by LLaMA-Factory's tokens, or by the engine's where it is not asked
     torchrun: tuple[str, ...] = ()
     resumes: Path | None = None  # the checkpoint to go on from
     began: bool = False  # the folder holds an earlier part of this training
@@ -94,14 +96,19 @@ def plan(
     if runner is not None:
         with storage_errors(out):
             answer = ask(runner, place, settings, out)
-        answer.refuse(recipe, count)
         if place.gpu and not answer.gpus:
             raise EngineError(
                 "the training environment sees no GPU.",
                 "Name a Python with a CUDA build of torch with --train-python, or train without: "
                 "--gpus none.",
             )
-    longest = answer.longest if answer else recipe.cutoff_len
+        answer.refuse(recipe, count)
+        screening = Screening(count, answer.dropped, answer.cut, recipe.cutoff_len, answer.longest)
+    else:
+        supervised = recipe.objective == "sft"
+        screening = screen.screen(pairs, recipe.cutoff_len, supervised=supervised)
+        screen.refuse_lost(screening, recipe.max_cut)
+    needs = estimate.memory(recipe, estimate.size(parent.path), place, screening.longest)
     return TrainPlan(
         recipe=recipe,
         parent=parent,
@@ -114,8 +121,9 @@ def plan(
         deepspeed=llamafactory.deepspeed(recipe, stage) if stage else None,
         count=count,
         steps=estimate.steps(recipe, count),
-        memory=estimate.memory(recipe, estimate.size(parent.path), place, longest),
+        memory=needs,
         answer=answer,
+        screening=screening,
         torchrun=tuple(torchrun_options),
         resumes=last,
         began=resume,

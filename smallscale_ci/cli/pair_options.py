@@ -57,13 +57,14 @@ EasyFrom = Annotated[
     ),
 ]
 MediumFrom = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--medium-from",
         min=0,
         max=1,
         envvar="SMALLSCALE_MEDIUM_FROM",
         help="Solve rate from which a problem is medium; below it is hard.",
+        show_default="0.5, or --easy-from where that is less",
     ),
 ]
 PerProblem = Annotated[
@@ -83,9 +84,13 @@ MaxPairs = Annotated[
     ),
 ]
 MinPairs = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--min-pairs", min=1, envvar="SMALLSCALE_MIN_PAIRS", help="Fewer pairs are an error."
+        "--min-pairs",
+        min=1,
+        envvar="SMALLSCALE_MIN_PAIRS",
+        help="Fewer pairs are an error.",
+        show_default="16, or --max-pairs where that is less",
     ),
 ]
 MinRatio = Annotated[
@@ -151,7 +156,7 @@ LeakThreshold = Annotated[
         min=0.3,
         max=1,
         envvar="SMALLSCALE_LEAK_THRESHOLD",
-        help="Share of common word triples from which two problems count as the same.",
+        help="Share of common word triples, or words, from which two problems are the same.",
     ),
 ]
 MaxLost = Annotated[
@@ -176,6 +181,11 @@ def make_policy(**options: Any) -> PairPolicy:
     if not options["difficulty"]:
         is_correct = options["policy"] == CORRECT
         options["difficulty"] = ("medium", "hard") if is_correct else ("easy",)
+    usual = PairPolicy()
+    if options["min_pairs"] is None:
+        options["min_pairs"] = min(usual.min_pairs, options["max_pairs"] or usual.min_pairs)
+    if options["medium_from"] is None:
+        options["medium_from"] = min(usual.medium_from, options["easy_from"])
     try:
         return PairPolicy(**options)
     except ValidationError as error:

@@ -206,15 +206,15 @@ class Lines:
 
 def _show(context: Context, planned: TrainPlan) -> None:
     """The plan, for people or as JSON."""
-    memory, place, answer = planned.memory, planned.place, planned.answer
+    memory, place, lost = planned.memory, planned.place, planned.screening
     if context.json:
         context.out.json(
             {
                 "pairs": planned.count,
                 "steps": planned.steps,
-                "dropped": answer.dropped if answer else None,
-                "cut": answer.cut if answer else None,
-                "longest": answer.longest if answer else None,
+                "dropped": lost.malformed,
+                "cut": lost.cut,
+                "longest": lost.longest,
                 "memory_bytes": {**asdict(memory), "total": memory.total},
                 "world": {"ranks": place.ranks, "nodes": place.nodes, "gpu": place.gpu},
                 "settings": dict(planned.settings),
@@ -226,17 +226,15 @@ def _show(context: Context, planned: TrainPlan) -> None:
     recipe = planned.recipe
     passes = planned.steps * recipe.batch_size / max(1, planned.count)
     parts = {**asdict(memory), "in all": memory.total}
-    known = ""
-    if answer is not None:
-        known = (
-            f" ({answer.cut} cut at {recipe.cutoff_len} tokens, {answer.dropped} dropped; "
-            f"longest {answer.longest})"
-        )
+    known = (
+        f"{lost.cut} cut at {recipe.cutoff_len} tokens, {lost.malformed} dropped; "
+        f"longest {lost.longest}"
+    )
     context.out.mapping(
         {
             "recipe": f"{recipe.name}: {recipe.objective}, {recipe.tuning}",
             "parent": f"{planned.parent.name} ({planned.parent.path})",
-            "pairs": f"{planned.count:,}{known}",
+            "pairs": f"{planned.count:,} ({known})",
             "steps": f"{planned.steps} of {recipe.batch_size} pairs: {passes:.1f} passes",
             "ranks": f"{place.world} on {'GPUs' if place.gpu else 'CPUs'}, {place.nodes} node(s)",
             "memory of a rank, GiB": " · ".join(f"{k} {v / _GIB:.1f}" for k, v in parts.items()),

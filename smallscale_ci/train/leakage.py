@@ -1,9 +1,10 @@
 """Whether training problems are in the evaluation: the same, contained or nearly the same text.
 
 Texts are compared as words, numbers and operators, without case, punctuation and mark-up. Near
-means: at least ``threshold`` of the word triples of both together are shared (Jaccard index).
-Candidates come from an index of each text's rarest triples (the prefix filter of Chaudhuri et al.,
-ICDE 2006), which finds all that are near without comparing every pair.
+means: at least ``threshold`` of the word triples of both together are shared (Jaccard index); or,
+as one word changed is three triples, of the words, where the same numbers and operators stand in
+the same order. Candidates come from an index of each text's rarest triples and words (the prefix
+filter of Chaudhuri et al., ICDE 2006), which finds all that are near without comparing every pair.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,7 @@ from smallscale_ci.records import Problem
 THRESHOLD = 0.8
 _WIDTH = 3  # words of a shingle
 _LONG = 8  # words that a text must have to be looked for inside others
+_FEW_NUMBERS = 20  # words that make a text with less than two numbers recognisable by its words
 _SHOWN = 5  # leaks that an error names
 _EXCERPT = 100  # characters
 _MARKUP = re.compile(r"\\(?:left|right|displaystyle|mathrm|text|[,;!: ])|[${}]")
@@ -29,7 +31,9 @@ _WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[-+*/^=<>%]")
 _OPERATORS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/"})
 _MULTIPLY = re.compile(r"\\(?:times|cdot)")
 
-Shingle = tuple[str, ...]
+_FIGURE = re.compile(r"[\d\W]")  # how a number or an operator begins
+
+Shingle = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Leak:
     suite: str  # of the evaluation problem
     resembles: Problem
     kind: Literal["exact", "contains", "near"]
-    similarity: float  # share of common word triples
+    similarity: float  # share of common word triples, or words
 
     def sentence(self) -> str:
         """Both problems by name, with the beginning of their texts."""
@@ -60,9 +64,8 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def similarity(one: Sequence[str], other: Sequence[str]) -> float:
-    """Jaccard index of the word triples of two texts; a shorter text is one shingle."""
-    a, b = _shingles(one), _shingles(other)
-    return len(a & b) / max(len(a | b), 1)
+    """The share that two texts have in common: of word triples or of words, whichever is more."""
+    return max(_jaccard(view(one), view(other)) for view in (_shingles, _bag))
 
 
 def find_leaks(
@@ -105,28 +108,20 @@ def refuse(leaks: Sequence[Leak]) -> DataError:
 
 
 class _Index:
-    """Texts by their rarest shingles."""
+    """Texts by their rarest word triples, and by their rarest words."""
 
     def __init__(self, texts: Sequence[tuple[str, ...]], threshold: float) -> None:
         self._texts, self._threshold = texts, threshold
-        self._shingles = [_shingles(text) for text in texts]
-        count = Counter(shingle for shingles in self._shingles for shingle in shingles)
-        self._places: defaultdict[Shingle, list[int]] = defaultdict(list)
-        for at, shingles in enumerate(self._shingles):
-            # Of n shingles, threshold · n must be shared: one of the n − that + 1 rarest is.
-            rarest = sorted(shingles, key=lambda s: (count[s], s))
-            for shingle in rarest[: len(rarest) - math.ceil(threshold * len(rarest)) + 1]:
-                self._places[shingle].append(at)
+        self._views = [_View(view, texts, threshold) for view in (_shingles, _bag)]
 
     def matches(
         self, text: tuple[str, ...]
     ) -> Iterator[tuple[int, Literal["exact", "contains", "near"], float]]:
         """Places of the texts that ``text`` is, contains or is near to, with the similarity."""
-        own = _shingles(text)
-        places = {at for shingle in own for at in self._places.get(shingle, ())}
+        own = [(view, view.of(text)) for view in self._views]
+        places = {at for view, parts in own for at in view.candidates(parts)}
         for at in sorted(places):
-            other = self._shingles[at]
-            near = len(own & other) / len(own | other)
+            near = max(_jaccard(parts, view.parts[at]) for view, parts in own)
             if text == self._texts[at]:
                 yield at, "exact", 1.0
             elif len(self._texts[at]) >= _LONG and _contains(text, self._texts[at]):
@@ -135,10 +130,55 @@ class _Index:
                 yield at, "near", near
 
 
+class _View:
+    """Texts as sets of parts, and the places of each text's rarest ones."""
+
+    def __init__(
+        self,
+        of: Callable[[Sequence[str]], frozenset[Shingle]],
+        texts: Sequence[tuple[str, ...]],
+        threshold: float,
+    ) -> None:
+        self.of, self.parts = of, [of(text) for text in texts]
+        count = Counter(part for parts in self.parts for part in parts)
+        self._places: defaultdict[Shingle, list[int]] = defaultdict(list)
+        for at, parts in enumerate(self.parts):
+            # Of n parts, threshold · n must be shared: one of the n − that + 1 rarest is.
+            rarest = sorted(parts, key=lambda part: (count[part], part))
+            for part in rarest[: len(rarest) - math.ceil(threshold * len(rarest)) + 1]:
+                self._places[part].append(at)
+
+    def candidates(self, parts: frozenset[Shingle]) -> Iterator[int]:
+        """Places of the texts that may be near to one of ``parts``."""
+        for part in parts:
+            yield from self._places.get(part, ())
+
+
+def _jaccard(one: frozenset[Shingle], other: frozenset[Shingle]) -> float:
+    return len(one & other) / max(len(one | other), 1)
+
+
 def _shingles(text: Sequence[str]) -> frozenset[Shingle]:
     if len(text) <= _WIDTH:
         return frozenset([tuple(text)] if text else [])
     return frozenset(tuple(text[at : at + _WIDTH]) for at in range(len(text) - _WIDTH + 1))
+
+
+def _bag(text: Sequence[str]) -> frozenset[Shingle]:
+    """Words with how often they came before; those of texts with other figures are others.
+
+    None of a short text: there another word makes another problem.
+    """
+    figures = [word for word in text if _FIGURE.match(word)]
+    numbers = sum(word[0].isdigit() for word in figures)
+    if len(text) < (_LONG if numbers > 1 else _FEW_NUMBERS):
+        return frozenset()
+    before: Counter[str] = Counter()
+    same, found = " ".join(figures), set()
+    for word in text:
+        found.add((same, word, before[word]))
+        before[word] += 1
+    return frozenset(found)
 
 
 def _contains(text: Sequence[str], part: Sequence[str]) -> bool:

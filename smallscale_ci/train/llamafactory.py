@@ -25,6 +25,12 @@ _PREF_LOSS = {
     "ipo": "ipo",
 }
 OWN_LOSSES = ("lcpo", "simper")
+# Keys of some recipes alone: beside others they would go round what is checked and shown.
+_OURS = (
+    *("max_steps", "num_train_epochs", "template", "deepspeed", "use_cpu", "pref_loss"),
+    *("pref_beta", "simpo_gamma", "lora_rank", "lora_alpha", "lora_dropout", "lora_target"),
+    *("save_total_limit", "resume_from_checkpoint"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def render(recipe: TrainRecipe, place: Place, resume: str | None = None) -> Sett
     }
     if resume is not None:
         settings["resume_from_checkpoint"] = resume
-    taken = sorted({*settings, "save_total_limit", "resume_from_checkpoint"} & {*recipe.extra})
+    taken = sorted({*settings, *_OURS} & {*recipe.extra})
     if taken:
         raise UsageError(
             f"the recipe '{recipe.name}' has in `extra` what it sets itself: {', '.join(taken)}.",

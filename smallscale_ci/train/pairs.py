@@ -84,8 +84,9 @@ def select(answers: Iterable[Answer], policy: PairPolicy) -> Selection:
     found: list[list[Choice]] = []
     for key in sorted(problems):
         judged = [a for a in problems[key] if a.outcome is not Outcome.ERRORED]
-        if len(judged) < policy.min_samples:
-            dropped["too few judged samples"] += 1
+        # Of a run of two or three answers all are needed: k of k.
+        if len(judged) < max(2, min(policy.min_samples, len(problems[key]))):
+            dropped[_TOO_FEW] += 1
             continue
         rate = sum(a.outcome is Outcome.CORRECT for a in judged) / len(judged)
         level = difficulty(rate, policy)
@@ -126,6 +127,11 @@ def too_few(selection: Selection, policy: PairPolicy) -> DataError:
         f"easy (solved in at least {100 * policy.easy_from:g} % of the samples) {levels['easy']}, "
         f"medium (from {100 * policy.medium_from:g} %) {levels['medium']}, hard {levels['hard']}"
     )
+    if selection.problems and selection.dropped.get(_TOO_FEW, 0) == selection.problems:
+        return DataError(
+            f"none of the {selection.problems} problems has enough judged answers for a pair.",
+            "Sample more answers to each problem: smallscale generate … --epochs 16.",
+        )
     same = selection.dropped.get(SAME_LENGTH, 0)
     if same and same == selection.eligible:
         return DataError(
@@ -145,6 +151,7 @@ def too_few(selection: Selection, policy: PairPolicy) -> DataError:
 
 
 SAME_LENGTH = "answers of the same length"
+_TOO_FEW = "too few judged samples"
 _NOTHING_CHOSEN = "no right and complete answer"
 _NOTHING_WRONG = "no wrong answer"
 _LIMITS = "outside of the limits on length"

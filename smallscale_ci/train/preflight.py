@@ -17,6 +17,7 @@ from smallscale_ci.train.llamafactory import Place
 
 _REQUEST = "check.json"
 _POLL_S = 0.1
+_LACKING = ("it ended", "ImportError", "ModuleNotFoundError")  # of a failure of the environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,22 @@ def ask(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) ->
     finally:
         started.stop(0)
     if code or not answer.exists():
-        failure = started.printed.failure or {}
-        raise EngineError(
-            f"the training environment cannot be used: {failure.get('message', 'it ended')}.",
-            "Make it anew: remove .envs/train-cpu and run `make train-env`.",
-            started.printed.tail(),
-        )
+        told = (started.printed.failure or {}).get("message", "it ended")
+        raise _failure(told, folder, started.printed.tail())
     value = json.loads(answer.read_text(encoding="utf-8"))
     lengths = tuple(tuple(length) for length in value.pop("lengths", ()))
     return Answer(**value, lengths=lengths)
+
+
+def _failure(told: str, folder: Path, tail: str) -> EngineError:
+    """Something is missing in the environment, or it cannot read what it was asked about."""
+    if told.startswith(_LACKING):
+        what = f"the training environment cannot be used: {told}."
+        hint = "Make it anew: remove .envs/train-cpu and run `make train-env`."
+    else:
+        what = f"checkpoint and pairs cannot be read by the training environment: {told}."
+        hint = f"See whether its tokenizer loads; {folder / 'check.log'} has all lines."
+    return EngineError(what, hint, tail)
 
 
 def _named(unknown: Mapping[str, str]) -> str:

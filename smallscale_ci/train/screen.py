@@ -43,19 +43,22 @@ class Screening:
         )
 
 
-def screen(folder: Path, cutoff_len: int) -> Screening:
+def screen(folder: Path, cutoff_len: int, *, supervised: bool = False) -> Screening:
     """Look through the pairs in ``folder``. Raises ``DataError`` for a damaged folder."""
-    return screen_rows(tables.rows(folder / PARQUET, KIND), cutoff_len)
+    return screen_rows(tables.rows(folder / PARQUET, KIND), cutoff_len, supervised=supervised)
 
 
-def screen_rows(rows: Iterable[Mapping[str, Any]], cutoff_len: int) -> Screening:
-    """The same for rows of ``pairs.parquet``."""
+def screen_rows(
+    rows: Iterable[Mapping[str, Any]], cutoff_len: int, *, supervised: bool = False
+) -> Screening:
+    """The same for rows of ``pairs.parquet``; ``supervised`` trains on chosen answers alone."""
+    sides = ("chosen_tokens",) if supervised else ("chosen_tokens", "rejected_tokens")
     pairs = malformed = cut = longest = 0
     first = ""
     for row in rows:
         pairs += 1
         needs = (row["prompt_tokens"] or 0) + _TURN_END
-        needs += max(row["chosen_tokens"], row["rejected_tokens"])
+        needs += max(row[side] for side in sides)
         longest = max(longest, needs)
         is_malformed = bool(fault(json.loads(row["prompt"]), row["chosen"], row["rejected"]))
         malformed += is_malformed

@@ -181,6 +181,10 @@ def _dpo_trainer(base: Any, options: argparse.Namespace) -> Any:
                 return losses.simper(chosen_logps, rejected_logps)
             return losses.orpo(chosen_logps, rejected_logps, self.beta)
 
+        def dpo_loss(self, *arguments: Any, **named: Any) -> Any:
+            # Upstream does not pass the kind on, and trl would take the sigmoid for every one.
+            return super().dpo_loss(*arguments, **{"loss_type": self.loss_type, **named})
+
         def get_batch_loss_metrics(self, *arguments: Any, **named: Any) -> Any:
             loss, metrics = super().get_batch_loss_metrics(*arguments, **named)
             if options.loss:  # these two are ORPO's

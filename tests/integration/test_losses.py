@@ -34,6 +34,11 @@ def test_nothing_is_nan_where_upstream_is(found) -> None:
     assert found["finite"] == {"torch.float64": True, "torch.float32": True}
 
 
+@pytest.mark.parametrize("objective", ["lcpo", "simper", "orpo", "simpo", "dpo", "ipo"])
+def test_each_objective_is_trained_with_its_own_loss(found, objective: str) -> None:
+    assert found["off_formula"][objective] < 1e-12
+
+
 def test_known_values(found) -> None:
     assert found["equal"] == pytest.approx(math.log(2))
     assert found["simper"] == pytest.approx(-0.5)

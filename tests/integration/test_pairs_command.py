@@ -86,6 +86,36 @@ def test_the_same_run_gives_the_same_pairs(place, tmp_path):
     assert dataset.read_record(tmp_path / "a")["counts"]["pairs"] == 20
 
 
+def test_a_limit_on_pairs_may_be_below_the_usual_least_number(place, tmp_path):
+    done = replayed.smallscale(place, *PAIRS, "--max-pairs", "5", "--json", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"]["pairs"] == 5
+    asked = (*PAIRS, "--max-pairs", "5", "--min-pairs", "9", "--out", tmp_path / "other")
+    done = replayed.smallscale(place, *asked)
+    assert done.returncode == 2
+    assert "max_pairs is below min_pairs" in done.stderr
+
+
+def test_easy_may_begin_below_the_usual_medium(place, tmp_path):
+    done = replayed.smallscale(
+        place,
+        "pairs",
+        "stored/poor",
+        *PAIRS[2:],
+        "--easy-from",
+        "0.3",
+        "--min-pairs",
+        "1",
+        "--json",
+        "--out",
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["policy"]["medium_from"] == 0.3
+    assert record["counts"]["easy"] > 0 == record["counts"]["medium"]
+
+
 def test_right_against_wrong(place, tmp_path):
     policy = ("--policy", "correct-vs-wrong", "--min-pairs", "5")
     done = replayed.smallscale(place, *PAIRS, *policy, "--json", "--out", tmp_path)
@@ -227,6 +257,16 @@ def test_another_request_does_not_go_on_in_the_same_folder(place, begun):
     assert f"--sample {Path('made', 'sample')}" in done.stderr  # what was paid for is not lost
 
 
+def test_long_rejected_answers_do_not_stop_what_is_not_trained_on_them(place, tmp_path):
+    """With prompt and end of turn the chosen answers have 36 tokens at most, the rejected 51."""
+    recipe = tmp_path / "short.yaml"
+    for objective, code in (("lcpo", 2), ("sft", 0)):
+        recipe.write_text(f"name: short\nobjective: {objective}\ncutoff_len: 40\nmax_cut: 0\n")
+        out = tmp_path / objective
+        done = replayed.smallscale(place, *CANDIDATE, "--recipe", recipe, "--out", out)
+        assert done.returncode == code, done.stderr
+
+
 def test_a_recipe_that_changed_is_noticed(place, begun):
     recipe = place / "configs" / "train" / "tiny.yaml"
     try:
@@ -252,6 +292,15 @@ def test_ranks_that_cannot_share_a_batch_are_told_before_anything_is_sampled(pla
     assert done.returncode == 2
     assert "cannot be split over 3 ranks" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_training_environment_is_told_before_anything_is_sampled(place, tmp_path):
+    out, python = tmp_path / "out", tmp_path / "python"
+    done = replayed.smallscale(place, *CANDIDATE[:-2], "--train-python", python, "--out", out)
+    assert done.returncode == 3
+    assert f"the training environment's Python {python} is not there" in done.stderr
+    assert "make train-env" in done.stderr
+    assert not out.exists()
 
 
 def test_too_few_answers_for_any_pair_are_told_before_anything_is_sampled(place, tmp_path):

@@ -13,6 +13,7 @@ train_entry.stand_in_for_audio()
 
 import torch  # noqa: E402
 from llamafactory.train.dpo.trainer import CustomDPOTrainer  # noqa: E402
+from torch.nn.functional import logsigmoid  # noqa: E402
 
 from smallscale_ci.worker import losses  # noqa: E402
 
@@ -76,6 +77,32 @@ def finite_in(kind: torch.dtype) -> bool:
     return all(bool(torch.isfinite(part).all()) for part in found)
 
 
+def trained(pref_loss: str, own: str = "") -> torch.Tensor:
+    """The loss that our trainer takes for a setting of LLaMA-Factory, without a model."""
+    trainer = object.__new__(train_entry._dpo_trainer(CustomDPOTrainer, SimpleNamespace(loss=own)))
+    trainer.loss_type, trainer.beta, trainer.simpo_gamma = pref_loss, BETA, 0.5
+    trainer.label_smoothing = trainer.bco_gemma = 0.0
+    trainer.f_divergence_type, trainer.reference_free = "reverse_kl", False
+    trainer.accelerator = SimpleNamespace(device="cpu")
+    has_reference = pref_loss in {"sigmoid", "ipo"}
+    trainer.finetuning_args = SimpleNamespace(use_ref_model=has_reference)
+    references = (chosen - 0.5, rejected + 0.25) if has_reference else (None, None)
+    return trainer.compute_preference_loss(chosen, rejected, *references)[0]
+
+
+def off_formula() -> dict[str, float]:
+    """How far what each objective trains is from its formula."""
+    gain = torch.full_like(chosen, 0.75)  # over the reference, of the chosen answer's log-ratio
+    return {
+        "lcpo": difference(trained("orpo", "lcpo"), losses.lcpo(chosen, rejected, BETA)),
+        "simper": difference(trained("orpo", "simper"), losses.simper(chosen, rejected)),
+        "orpo": difference(trained("orpo"), losses.orpo(chosen, rejected, BETA)),
+        "simpo": difference(trained("simpo"), -logsigmoid(BETA * (chosen - rejected) - 0.5)),
+        "dpo": difference(trained("sigmoid"), -logsigmoid(BETA * gain)),
+        "ipo": difference(trained("ipo"), (gain - 1 / (2 * BETA)) ** 2),
+    }
+
+
 chosen, rejected = random_pairs()
 near = torch.tensor([-1e-7], dtype=torch.float64)
 print(
@@ -91,6 +118,7 @@ print(
             "upstream_is_nan": bool(torch.isnan(upstream(torch.zeros(1), torch.zeros(1))).any()),
             "at_half": float(losses.log_odds(torch.tensor(0.5, dtype=torch.float64).log())),
             "equal": float(losses.lcpo(chosen[:1], chosen[:1], 1.0)),
+            "off_formula": off_formula(),
             "simper": float(
                 losses.simper(
                     torch.tensor(0.75, dtype=torch.float64).log(),

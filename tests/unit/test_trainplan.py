@@ -12,14 +12,14 @@ import training as shared
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
-from smallscale_ci.errors import EngineError, UsageError
+from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.train.dataset import read_record
 from smallscale_ci.train.launch import LocalRunner
 from smallscale_ci.train.llamafactory import Place
 from smallscale_ci.train.preflight import Answer
 from smallscale_ci.training import train
 from smallscale_ci.trainplan import MANIFEST, RECIPE, TrainPlan, plan, resumed_recipe
-from smallscale_ci.worker.train_entry import mark_whole
+from smallscale_ci.worker.train_entry import FAILED, mark_whole
 
 LCPO = TrainRecipe(name="r", objective="lcpo", learning_rate=2e-5, steps=8)
 
@@ -125,6 +125,51 @@ def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -
     started = next(at for at, text in enumerate(said) if "loading the model" in text)
     assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
     assert json.loads((world.out / MANIFEST).read_text())["status"] == "failed"
+
+
+def test_pairs_that_would_be_cut_are_counted_also_where_nobody_can_be_asked(world: World) -> None:
+    short = LCPO.model_copy(update={"cutoff_len": 61})  # the longest pair needs 62 tokens
+    with pytest.raises(DataError, match="16 are longer than 61 tokens"):
+        world.plan(recipe=short)
+    found = world.plan(recipe=short.model_copy(update={"max_cut": 1.0})).screening
+    assert (found.malformed, found.cut, found.longest) == (0, 16, 62)
+    assert world.plan().screening.cut == 0
+    # What is not trained on cannot be cut.
+    found = world.plan(recipe=short.model_copy(update={"objective": "sft"})).screening
+    assert (found.cut, found.longest) == (0, 34)
+
+
+def test_an_environment_without_gpus_is_told_as_that_and_not_as_a_faulty_recipe(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = "Your setup doesn't support bf16/gpu."  # LLaMA-Factory of a recipe for GPUs
+    answer = Answer(versions={}, gpus=0, unknown={}, invalid=refused)
+    monkeypatch.setattr("smallscale_ci.trainplan.ask", lambda *_: answer)
+    runner = LocalRunner(Path(sys.executable), {}, ranks=1, nodes=1, gpus=("0",))
+    with pytest.raises(EngineError, match="sees no GPU") as told:
+        plan(LCPO, world.parent, world.pairs, world.out, runner)
+    assert "--train-python" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("failed", "told", "hint"),
+    [
+        ("ModuleNotFoundError: No module named 'torch'", "cannot be used", "make train-env"),
+        ("KeyError: 'added_tokens'", "checkpoint and pairs cannot be read", "check.log"),
+    ],
+)
+def test_only_an_environment_that_lacks_something_is_to_be_made_anew(
+    world: World, failed: str, told: str, hint: str
+) -> None:
+    said = f"{FAILED}{json.dumps({'kind': 'other', 'message': failed})}"
+    fake = world.out.parent / "python"
+    fake.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\nexit 1\n")
+    fake.chmod(0o755)
+    runner = LocalRunner(fake, {}, ranks=1, nodes=1, gpus=())
+    with pytest.raises(EngineError, match=told) as caught:
+        plan(LCPO, world.parent, world.pairs, world.out, runner)
+    assert failed in caught.value.message
+    assert hint in caught.value.hint
 
 
 def test_the_parent_is_called_as_before_by_whatever_path_it_was_found(world: World) -> None:

@@ -57,6 +57,40 @@ def test_a_word_changed_or_a_sentence_added_is_found():
     assert kinds(problem(f"{LONG} And {LONG.lower()}"), problem(LONG)) == ["contains"]
 
 
+FARM = "A farmer has 12 sheep and buys 7 more. How many sheep does he have now?"
+RIVER = "What is the name of the river on which the city of Paris lies?"
+METAL = (
+    "Which property of a metal makes it a good material for the wires that carry a current through "
+    "a house?"
+)
+
+
+@pytest.mark.parametrize(
+    ("near", "text"),
+    [
+        (FARM.replace("7 more", "7 more sheep"), FARM),
+        (FARM.replace("A farmer", "A shepherd"), FARM),
+        (METAL.replace("a current", "the current"), METAL),
+    ],
+)
+def test_a_word_changed_in_a_text_of_a_sentence_or_two_is_found(near, text):
+    assert kinds(problem(near), problem(text)) == ["near"]
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (FARM.replace("12", "13"), FARM),
+        (FARM.replace("7", "12").replace("12 sheep", "7 sheep"), FARM),
+        ("Solve for x: 3x − 5 = 20", "Solve for x: 3x + 5 = 20"),
+        ("What is the sum of 12 and 30?", "What is the product of 12 and 30?"),
+        (RIVER.replace("Paris", "London"), RIVER),
+    ],
+)
+def test_another_number_or_name_in_a_short_text_makes_another_problem(other, text):
+    assert kinds(problem(other), problem(text)) == []
+
+
 def test_options_count_where_the_question_says_nothing():
     true = "Which of these is true?"
     one = problem(true, "B", ("Snow is red", "Coal is black"))

@@ -130,6 +130,19 @@ def test_extra_is_passed_on_but_does_not_override() -> None:
         render(recipe(extra=extra), CPU)
 
 
+def test_extra_holds_no_key_that_any_recipe_sets() -> None:
+    """One that another recipe sets would go round what is checked, planned and shown."""
+    recipes = (
+        recipe(steps=5, template="qwen"),
+        recipe(objective="simpo", deepspeed="zero3"),
+        recipe(objective="sft", tuning="lora", lora=LoraConfig(rank=8)),
+    )
+    keys = {key for one in recipes for key in render(one, CPU, "/o/checkpoint-1")}
+    for key in sorted(keys | {"save_total_limit"}):
+        with pytest.raises(UsageError, match=f"it sets itself: {key}"):
+            render(recipe(extra={key: 1}), CPU)
+
+
 def test_the_file_reads_back_as_the_same_settings() -> None:
     settings = render(recipe(template="qwen"), GPUS)
     assert settings["template"] == "qwen"

@@ -155,6 +155,22 @@ def test_too_few_easy_problems_says_how_many_there_are_and_what_to_do():
     assert "--min-pairs" in told.value.hint
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_run_of_few_answers_needs_all_of_them_judged(count):
+    tokens = range(5, 5 + count)
+    failed = answer("b", count - 1, 0, Outcome.ERRORED, finish=FinishReason.ERROR)
+    some = [*solved("a", *tokens), *solved("b", *tokens[:-1]), failed]
+    selection = select(some, PairPolicy(min_pairs=1))
+    assert [pair.problem for pair in selection.choices] == [("t", "a")]
+    assert selection.dropped == {"too few judged samples": 1}
+
+
+def test_a_single_answer_of_each_problem_is_told_as_that():
+    with pytest.raises(DataError, match="none of the 2 problems has enough judged") as told:
+        select([*solved("a", 5), *solved("b", 7)], PairPolicy())
+    assert "--epochs" in told.value.hint
+
+
 def test_answers_of_one_length_are_told_as_that():
     with pytest.raises(DataError, match="each of the 2 easy problems have the same length") as told:
         select([*solved("a", 5, 5, 5), *solved("b", 7, 7, 7)], policy())
