@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ import docker
 import requests
 
 from smallscale_ci.containers import podman
+from smallscale_ci.containers.remedies import remedy
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
@@ -26,38 +28,6 @@ _OLDEST_API = "1.41"  # engine 20.10
 _START = (
     "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
     "DOCKER_HOST at it, or use --runtime local."
-)
-_REMEDIES = (
-    (
-        ("could not select device driver", "nvidia-container", "unresolvable cdi", "cdi device"),
-        (
-            "The engine cannot give GPUs to containers: install the NVIDIA Container Toolkit and "
-            "run `nvidia-ctk runtime configure --runtime=docker`; without GPUs use --profile "
-            "vllm-cpu."
-        ),
-    ),
-    (("container-init", "docker-init"), "Install the engine's init program: catatonit, or tini."),
-    (
-        ("rlimit",),
-        "The engine may not set this limit: raise its service's (LimitMEMLOCK, LimitNOFILE).",
-    ),
-    (
-        ("non-zero code",),
-        (
-            "The lines above say why. Behind a proxy give --ca FILE and --network host; packages "
-            "that the index lacks go into --wheels FOLDER."
-        ),
-    ),
-    (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
-    (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
-    (
-        ("unauthorized", "denied", "authentication required", "toomanyrequests"),
-        "Log in to the registry with `docker login`.",
-    ),
-    (
-        ("connection refused", "no such host", "timeout", "i/o timeout", "eof"),
-        "The registry cannot be reached: check the network.",
-    ),
 )
 
 
@@ -104,6 +74,7 @@ class Ended:
     code: int
     out_of_memory: bool
     error: str
+    seconds: float = 0.0  # that it ran
 
 
 class Engine:
@@ -308,7 +279,13 @@ class Engine:
 
     def _ended(self, container: str) -> Ended:
         state = self._api.inspect_container(container)["State"]
-        return Ended(int(state["ExitCode"]), bool(state.get("OOMKilled")), state.get("Error") or "")
+        began, ended = (datetime.fromisoformat(state[key]) for key in ("StartedAt", "FinishedAt"))
+        return Ended(
+            code=int(state["ExitCode"]),
+            out_of_memory=bool(state.get("OOMKilled")),
+            error=state.get("Error") or "",
+            seconds=(ended - began).total_seconds(),
+        )
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal; a container that ended already is left alone."""
@@ -364,7 +341,7 @@ def _told(what: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         cause = str(error.explanation or error).strip().rstrip(".")
-        raise ContainerError(f"{what}: {cause}.", _remedy(cause)) from error
+        raise ContainerError(f"{what}: {cause}.", remedy(cause)) from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise ContainerError(
             f"{what}: the container engine stopped answering ({_cause(error)}).",
@@ -376,15 +353,7 @@ def _refuse(line: Mapping[str, Any], what: str) -> None:
     """Streams carry their errors as lines."""
     if line.get("error"):
         cause = str(line["error"]).strip().rstrip(".")
-        raise ContainerError(f"{what}: {cause}.", _remedy(cause))
-
-
-def _remedy(cause: str) -> str:
-    low = cause.lower()
-    for words, remedy in _REMEDIES:
-        if any(word in low for word in words):
-            return remedy
-    return "`smallscale doctor` shows what the container engine can do."
+        raise ContainerError(f"{what}: {cause}.", remedy(cause))
 
 
 def _cause(error: BaseException) -> str:
