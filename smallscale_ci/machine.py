@@ -152,7 +152,7 @@ def _images(lock: ImageLock, engine: Engine | None) -> Iterator[Finding]:
         yield Finding(
             f"image {row.name}",
             State.OK if present else State.MISSING,
-            f"{row.state} {row.digest[7:19]}".strip(),
+            f"{row.state} {row.digest}".strip(),
             "" if present else f"smallscale image {verb} {row.name}",
         )
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci import machine
+from smallscale_ci.containers.images import read
 from smallscale_ci.machine import Finding, State
 
 LOCK = Path(__file__).parents[2] / "docker" / "images.lock.yaml"
@@ -29,6 +30,14 @@ def test_a_driver_is_held_against_every_image_with_cuda(tmp_path, monkeypatch):
     old = {what for what, finding in found.items() if finding.state is State.BAD}
     assert old == {"driver for vllm", "driver for sglang", "driver for train"}
     assert "580" in found["driver for train"].remedy
+
+
+def test_images_are_listed_with_their_digests():
+    away = {"DOCKER_HOST": "unix:///none/docker.sock"}
+    found = {finding.what: finding for finding in machine.containers(LOCK, away)}
+    pinned = read(LOCK).image("vllm").digest
+    assert found["image vllm"].found == f"no engine {pinned}"
+    assert found["image vllm"].remedy == "smallscale image pull vllm"
 
 
 @pytest.mark.parametrize(
