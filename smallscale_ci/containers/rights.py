@@ -31,8 +31,9 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
     for mount in mounts if os.getuid() == 0 and number else ():
         inside = mount.source.rglob("*") if mount.source.is_dir() else ()
         for path in (mount.source, *inside):
-            if not path.exists():
-                continue  # a link that leads nowhere
+            # Nobody needs a link that leads nowhere, nor compiled code.
+            if not path.exists() or "__pycache__" in path.parts:
+                continue
             state = path.stat()
             needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
             if state.st_uid != number and state.st_mode & needed != needed:

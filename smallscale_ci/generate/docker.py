@@ -83,7 +83,8 @@ class DockerRuntime:
         rights.show(work)
         rights.give([work / name for name in protocol.FOLDERS if name != "log"], user)
         model = spec.checkpoint_mounts(self._model) if self._model is not None else ()
-        rights.refuse_unreadable(model, user)
+        read = (Mount(WORKER_FOLDER, spec.WORKER), *model)
+        rights.refuse_unreadable(read, user)
         memory = self._bounds.memory or int(
             _MEMORY_SHARE * self._about.memory / max(1, len(self._gpus))
         )
@@ -92,8 +93,7 @@ class DockerRuntime:
             image=self._image.reference,
             command=spec.worker_command(rank),
             mounts=(
-                Mount(WORKER_FOLDER, spec.WORKER),
-                *model,
+                *read,
                 Mount(work.resolve(), spec.WORK, read_only=False),
                 Mount(self._cache.resolve(), spec.CACHE, read_only=False),
             ),

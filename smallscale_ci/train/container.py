@@ -56,7 +56,11 @@ class DockerRunner:
     def describe(self, command: Sequence[str], out: Path) -> Spec:
         """The container of ``command`` as a value."""
         user, userns = rights.user_of(self._about)
-        read = (*spec.checkpoint_mounts(self._model), Mount(self._pairs.resolve(), PAIRS))
+        read = (
+            Mount(WORKER, spec.WORKER),
+            *spec.checkpoint_mounts(self._model),
+            Mount(self._pairs.resolve(), PAIRS),
+        )
         rights.refuse_unreadable(read, user)
         cache = out / "cache"
         cache.mkdir(exist_ok=True)
@@ -69,7 +73,6 @@ class DockerRunner:
             image=self._pinned.reference,
             command=tuple(command),
             mounts=(
-                Mount(WORKER, spec.WORKER),
                 *read,
                 Mount(out.resolve(), spec.WORK, read_only=False),
                 Mount(cache.resolve(), spec.CACHE, read_only=False),

@@ -55,6 +55,20 @@ def test_the_end_that_the_run_is_told(tmp_path: Path, ended, known, said, final)
     assert bool(error.get("final")) == final
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have another user")
+def test_a_worker_that_only_root_may_read_is_told(tmp_path: Path, monkeypatch):
+    """A package that root installed with a strict umask."""
+    worker = tmp_path / "worker"
+    worker.mkdir(0o700)
+    monkeypatch.setattr(docker, "WORKER_FOLDER", worker)
+    runtime = docker.DockerRuntime.__new__(docker.DockerRuntime)
+    runtime._about, runtime._cache, runtime._model = about(), tmp_path / "cache", None
+    (tmp_path / "work").mkdir()
+    with pytest.raises(ContainerError, match="worker may not be read") as caught:
+        runtime.describe(tmp_path / "work", 0)
+    assert f"chmod -R a+rX {worker}" in caught.value.hint
+
+
 def about(**changes: object) -> About:
     values = {
         "name": "docker", "version": "20", "api": "1.41", "memory": 1, "cpus": 1,
@@ -81,6 +95,7 @@ def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
     weights = tmp_path / "model.safetensors"
     weights.touch(0o644)
     (tmp_path / "latest").symlink_to("checkpoint-500")  # which is not there
+    (tmp_path / "__pycache__").mkdir(0o700)  # Python does without
     rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     weights.chmod(0o600)
     with pytest.raises(ContainerError, match=r"model\.safetensors may not be read") as caught:
