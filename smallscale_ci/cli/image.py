@@ -100,12 +100,12 @@ def lock(
 
 
 def pull(context: Context, names: _Names = None) -> None:
-    """Pull images by their digest."""
+    """Pull images by their digest; without names those with an engine that are in a registry."""
     from smallscale_ci import images
 
     _, locked, engine = _open(context)
     pulled = []
-    for name in names or [n for n, image in locked.images.items() if image.engine]:
+    for name in names or [n for n in images.published(locked) if locked.images[n].engine]:
         image = images.pull(locked, name, engine, context.out.say)
         pulled.append({"image": name, "reference": image.reference})
         if not context.json:

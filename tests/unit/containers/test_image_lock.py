@@ -5,6 +5,7 @@ import pytest
 from smallscale_ci.containers import images
 from smallscale_ci.containers.images import Image, ImageLock
 from smallscale_ci.errors import ConfigError, ContainerError, StorageError, UsageError
+from smallscale_ci.images import published
 
 ROOT = Path(__file__).resolve().parents[3]
 A, B = ("sha256:" + letter * 64 for letter in "ab")
@@ -33,6 +34,14 @@ def test_the_lock_of_this_repository_has_what_the_design_pins():
         if image.base and name != "train-cpu":  # whose recipe is made for GPUs
             base = images.pinned(shipped, image.base)
             assert f"ARG BASE_IMAGE={base.repository}:{base.tag}@{base.digest}\n" in recipe
+
+
+def test_what_is_pulled_without_a_name_is_in_a_registry():
+    shipped = images.read(ROOT / "docker" / "images.lock.yaml")
+    assert published(shipped) == ["vllm", "sglang", "cuda-base", "python-base"]
+    assert "vllm-cpu" in published(shipped.replaced("vllm-cpu", digest=A))
+    assert "vllm-cpu" not in published(shipped.replaced("vllm-cpu", id=A))
+    assert published(lock()) == ["it"]  # not pinned yet: `image lock` does
 
 
 def test_an_image_is_meant_by_its_digest_or_its_own_id():
