@@ -171,7 +171,7 @@ class Engine:
         """Push ``repository:tag``; its digest in the registry."""
         what = f"{repository}:{tag} cannot be pushed"
         digest = ""
-        with _told(what):
+        with _told(what), _patience(self._api):
             for line in self._api.push(repository, tag=tag, stream=True, decode=True):
                 _refuse(line, what)
                 digest = (line.get("aux") or {}).get("Digest") or digest
@@ -332,6 +332,16 @@ def sockets(environment: Mapping[str, str]) -> list[str]:
     paths += [f"{own}/docker.sock", f"{own}/podman/podman.sock"] if own else []
     paths.append("/run/podman/podman.sock")
     return [f"unix://{path}" for path in paths if Path(path).exists()]
+
+
+@contextmanager
+def _patience(api: Any) -> Iterator[None]:
+    """No timeout: a registry may be silent for minutes while it takes in a large layer."""
+    usual, api.timeout = api.timeout, None
+    try:
+        yield
+    finally:
+        api.timeout = usual
 
 
 @contextmanager

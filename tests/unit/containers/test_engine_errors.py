@@ -4,11 +4,13 @@ import http.server
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from smallscale_ci.containers import docker
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.errors import ContainerError
 
@@ -18,7 +20,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 @contextmanager
-def answering(path: str, answers: dict[str, tuple[int, object]]) -> Iterator[dict[str, str]]:
+def answering(
+    path: str, answers: dict[str, tuple[int, object]], slow: str = "none"
+) -> Iterator[dict[str, str]]:
     """A socket whose HTTP answers are given, as podman's or an old docker's would be."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -27,6 +31,7 @@ def answering(path: str, answers: dict[str, tuple[int, object]]) -> Iterator[dic
             for name, (code, value) in answers.items():
                 if path.endswith(name):
                     body = json.dumps(value).encode()
+                    time.sleep(1.0 if name == slow else 0.0)
                     self.send_response(code)
                     self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(body)))
@@ -106,6 +111,18 @@ def test_a_registry_that_has_had_enough_of_strangers(tmp_path):
     ):
         Engine.connect(environment).resolve("vllm")
     assert "docker login" in caught.value.hint
+
+
+def test_a_registry_that_is_silent_for_long_while_it_takes_in_a_large_layer(tmp_path, monkeypatch):
+    monkeypatch.setattr(docker, "_TIMEOUT_S", 0.3)
+    pushed = {"aux": {"Digest": "sha256:" + "a" * 64}}
+    answers = {
+        "/version": (200, {"ApiVersion": "1.41"}),
+        "/_ping": (200, "OK"),
+        "/push": (200, pushed),
+    }
+    with answering(str(tmp_path / "s"), answers, slow="/push") as environment:
+        assert Engine.connect(environment).push("r/i", "1") == pushed["aux"]["Digest"]
 
 
 def test_an_engine_that_goes_away(tmp_path):
