@@ -22,6 +22,9 @@ from smallscale_ci.containers.remedies import remedy
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
+# What of the environment says where the engine is, and how it is spoken to.
+VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "XDG_RUNTIME_DIR")
+
 _TIMEOUT_S = 60
 _BUILD_LINES = 12  # that are shown of a build that failed
 _OLDEST_API = "1.41"  # engine 20.10
@@ -94,8 +97,13 @@ class Engine:
         """
         problems = []
         for url in sockets(environment):
+            if url.startswith("ssh:"):
+                problems.append(f"{url}: one on another machine does not see the folders of this")
+                continue
             try:
-                client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_S, version="auto")
+                client = docker.DockerClient(
+                    base_url=url, timeout=_TIMEOUT_S, version="auto", **_security(environment)
+                )
                 client.ping()
             except (docker.errors.DockerException, requests.RequestException) as error:
                 problems.append(f"{url or 'DOCKER_HOST'}: {_cause(error)}")
@@ -332,6 +340,13 @@ def sockets(environment: Mapping[str, str]) -> list[str]:
     paths += [f"{own}/docker.sock", f"{own}/podman/podman.sock"] if own else []
     paths.append("/run/podman/podman.sock")
     return [f"unix://{path}" for path in paths if Path(path).exists()]
+
+
+def _security(environment: Mapping[str, str]) -> dict[str, Any]:
+    """TLS, where the environment says so as it does to docker itself."""
+    if not environment.get("DOCKER_TLS_VERIFY"):
+        return {}
+    return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
 
 
 @contextmanager

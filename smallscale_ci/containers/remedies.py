@@ -24,6 +24,13 @@ _REMEDIES = (
         ),
     ),
     (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
+    (
+        ("bind source path does not exist", "statfs"),
+        (
+            "The engine must see runs, models and cache under the same paths as smallscale does: "
+            "where one of the two is in a container, mount these folders there, too."
+        ),
+    ),
     (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
     (
         ("unauthorized", "denied", "authentication required", "toomanyrequests"),
