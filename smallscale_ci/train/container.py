@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -67,7 +68,7 @@ class DockerRunner:
         rights.give([out], user)
         bounds = self._bounds
         memory = int((bounds.memory_gib or 0) * spec.GIB)
-        deadline_s = int(bounds.deadline_h * 3600)
+        deadline_s = math.ceil(bounds.deadline_h * 3600)
         return Spec(
             name=f"smallscale-{self._run_id}-{os.getpid()}-{time.monotonic_ns()}",
             image=self._pinned.reference,
