@@ -19,6 +19,7 @@ WORKER, WORK, MODEL, CACHE = "/opt/smallscale/worker", "/work", "/checkpoint", "
 
 _GRACE_S = 10  # between the two signals of the deadline
 _STACK = 64 << 20
+_LOCKED = 64 << 10  # without GPUs: nothing needs more, and every engine may set it
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -160,7 +161,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
 
 
 def _ulimits(spec: Spec) -> list[dict[str, Any]]:
-    limits = {"stack": _STACK, "core": 0, **spec.ulimits}
-    if spec.gpus:
-        limits["memlock"] = -1  # memory that GPUs read is locked; engines in a sandbox refuse this
+    # Memory that GPUs read is locked, without limit, which an engine in a sandbox may not allow.
+    locked = -1 if spec.gpus else _LOCKED
+    limits = {"stack": _STACK, "core": 0, "memlock": locked, **spec.ulimits}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]

@@ -44,7 +44,7 @@ def test_a_run_in_containers_is_confined_and_gives_the_same(place, engine, tmp_p
     assert config["PidsLimit"] == 64
     assert config["ShmSize"] == 128 << 20
     assert config["RestartPolicy"]["Name"] == "no"
-    assert {limit["Name"] for limit in config["Ulimits"]} >= {"stack", "core"}
+    assert {limit["Name"] for limit in config["Ulimits"]} >= {"stack", "core", "memlock"}
     assert seen["Config"]["User"] not in {"", "0", "root", "0:0"}
     assert seen["Config"]["Labels"][spec.RUN] == run.name
     assert seen["Image"] == boxes.base_entry(engine)["id"]
