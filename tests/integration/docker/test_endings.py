@@ -17,7 +17,7 @@ from smallscale_ci.errors import ContainerError
 from smallscale_ci.runfolder import RunFolder
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_no_container(place, engine, tmp_path, undisturbed, number):
     host, run = boxes.begin(place, tmp_path / "runs")
     host.send_signal(number)

@@ -39,7 +39,8 @@ def run(error: BaseException | None, *arguments: str):
 
 @pytest.fixture(autouse=True)
 def signals():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = {number: signal.getsignal(number) for number in endings}
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
@@ -129,7 +130,7 @@ app()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     process = subprocess.Popen(
         [sys.executable, "-c", SLEEPER],
@@ -143,6 +144,16 @@ def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (out, process.returncode) == ("cleaned\n", 130), err
+
+
+def test_what_was_started_to_outlive_its_terminal_does():
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SLEEPER
+    code = code.replace("time.sleep(30)", "os.kill(os.getpid(), signal.SIGHUP); time.sleep(0.2)")
+    code = code.replace("for number in (signal.SIGINT, signal.SIGTERM):", "for number in ():")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (done.stdout, done.returncode) == ("up\ncleaned\n", 0), done.stderr
 
 
 def test_a_reader_that_leaves_is_no_error():
