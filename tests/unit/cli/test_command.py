@@ -112,6 +112,17 @@ def test_markup_in_names_is_printed_as_it_is():
     assert "runs/[red]x" in run(UsageError("no runs/[red]x", "")).stderr
 
 
+def test_a_text_that_programs_may_read_is_not_broken():
+    digest = "127.0.0.1:5055/smallscale/vllm-cpu@sha256:" + 64 * "a"
+    printed = subprocess.run(
+        [sys.executable, "-c", f"""if True:
+            from smallscale_ci.cli.output import Output
+            Output(json=False, quiet=False).result("vllm-cpu: {digest}")"""],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert printed.stdout == f"vllm-cpu: {digest}\n"
+
+
 SLEEPER = """
 import os, signal, sys, time
 import typer
