@@ -77,7 +77,7 @@ def lock(
     from datetime import UTC, datetime
 
     from smallscale_ci import images
-    from smallscale_ci.containers.images import resolved, write
+    from smallscale_ci.containers.images import read, resolved, write
     from smallscale_ci.errors import EXIT_INVALID
 
     path, locked, engine = _open(context)
@@ -93,7 +93,7 @@ def lock(
         if found and not changes:
             context.out.result(f"{len(found)} tags mean what the lock says.")
     if found and not check:
-        write(resolved(locked, found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
+        write(resolved(read(path), found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
         context.out.say(f"written: {path}")
     _raise(context, failed)
     return EXIT_INVALID if check and changes else 0
@@ -165,7 +165,7 @@ def build(
     from datetime import UTC, datetime
 
     from smallscale_ci import images
-    from smallscale_ci.containers.images import pinned, write
+    from smallscale_ci.containers.images import pinned, read, write
 
     path, locked, engine = _open(context)
     made = images.build(
@@ -181,7 +181,8 @@ def build(
         today=datetime.now(UTC).date(),
         say=context.out.say,
     )
-    write(made, path)
+    # It took minutes: another build may have pinned its own meanwhile.
+    write(read(path).having(name, made.image(name)), path)
     image = pinned(made, name)
     if context.json:
         context.out.json({"image": name, "reference": image.reference, "lock": str(path)})

@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from smallscale_ci.cli.main import app
 from smallscale_ci.containers import images
+from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Image, ImageLock
 from smallscale_ci.errors import ConfigError, ContainerError, StorageError, UsageError
 from smallscale_ci.images import published
@@ -78,6 +81,25 @@ def test_a_tag_that_means_the_same_keeps_its_day():
     assert images.resolved(known, {"it": A}, "2026-02-07") == known
     seen = images.resolved(lock(digest=A, seen="somewhere"), {"it": A}, "2026-02-07").image("it")
     assert (seen.digest, seen.resolved, seen.seen) == (A, "2026-02-07", "")
+
+
+def test_two_builds_at_once_keep_each_other_s_pins(tmp_path, monkeypatch):
+    path = tmp_path / "images.lock.yaml"
+    plain = Image(repository="r/i", tag="1", dockerfile="sandbox.Dockerfile")
+    images.write(ImageLock(name="images", images={"one": plain, "other": plain}), path)
+
+    def build(locked: ImageLock, name: str, *_: object, **__: object) -> ImageLock:
+        images.write(images.read(path).replaced("other", id=B), path)  # is ready meanwhile
+        return locked.replaced(name, id=A)
+
+    monkeypatch.setattr("smallscale_ci.images.build", build)
+    monkeypatch.setattr(Engine, "connect", lambda environment: None)
+    done = CliRunner().invoke(app, ["image", "build", "one"], env={"SMALLSCALE_IMAGES": str(path)})
+    assert done.exit_code == 0, done.stderr
+    assert {name: image.id for name, image in images.read(path).images.items()} == {
+        "one": A,
+        "other": B,
+    }
 
 
 def test_what_is_written_is_read_again(tmp_path):
