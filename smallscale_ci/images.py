@@ -112,7 +112,7 @@ def build(
         own = ", ".join(other for other, it in lock.images.items() if it.dockerfile)
         raise UsageError(
             f"'{name}' is no image of ours: it is used as its makers publish it.",
-            f"Get it with `smallscale image pull {name}`. Built here are: {own}.",
+            f"Get it with `smallscale image pull {name}`. Built here are: {own or 'none'}.",
         )
     under = base or (images.pinned(lock, image.base).reference if image.base else None)
     arguments = {**image.args, **({"BASE_IMAGE": under} if under else {})}

@@ -88,7 +88,7 @@ def lock(
     else:
         for change in changes:
             context.out.result(
-                f"{change.name} ({change.tagged})\n- {change.before}\n+ {change.after}"
+                f"{change.name} ({change.tagged})\n- {change.before or 'not pinned'}\n+ {change.after}"
             )
         if found and not changes:
             context.out.result(f"{len(found)} tags mean what the lock says.")

@@ -31,7 +31,11 @@ _REMEDIES = (
             "where one of the two is in a container, mount these folders there, too."
         ),
     ),
-    (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
+    (
+        ("manifest unknown", "name unknown"),
+        "The registry has no such image: correct its repository and tag in the image lock.",
+    ),
+    (("no such image", "not found"), "See `smallscale image list`."),
     (
         ("unauthorized", "denied", "authentication required", "toomanyrequests"),
         "Log in to the registry with `docker login`.",
