@@ -87,9 +87,8 @@ def lock(
         context.out.json({"changes": moved, "resolved": found})
     else:
         for change in changes:
-            context.out.result(
-                f"{change.name} ({change.tagged})\n- {change.before or 'not pinned'}\n+ {change.after}"
-            )
+            before = change.before or "not pinned"
+            context.out.result(f"{change.name} ({change.tagged})\n- {before}\n+ {change.after}")
         if found and not changes:
             context.out.result(f"{len(found)} tags mean what the lock says.")
     if found and not check:

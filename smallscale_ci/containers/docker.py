@@ -83,10 +83,11 @@ class Ended:
 class Engine:
     """A connection to a container engine."""
 
-    def __init__(self, client: Any, socket: str) -> None:
-        """Use ``connect``."""
-        self._client, self._socket = client, socket
+    def __init__(self, client: Any, patient: Any, socket: str) -> None:
+        """Use ``connect``. ``patient`` waits for ever: for a container that prints nothing, say."""
+        self._clients, self._socket = (client, patient), socket
         self._api: Any = client.api
+        self._patient: Any = patient.api
         self._about: About | None = None
 
     @classmethod
@@ -101,15 +102,14 @@ class Engine:
                 problems.append(f"{url}: one on another machine does not see the folders of this")
                 continue
             try:
-                client = docker.DockerClient(
-                    base_url=url, timeout=_TIMEOUT_S, version="auto", **_security(environment)
-                )
+                options = {"base_url": url, **_security(environment)}
+                client = docker.DockerClient(timeout=_TIMEOUT_S, version="auto", **options)
                 client.ping()
             except (docker.errors.DockerException, requests.RequestException) as error:
                 problems.append(f"{url or 'DOCKER_HOST'}: {_cause(error)}")
                 continue
-            engine = cls(client, url)
             found = str(client.api.api_version)
+            engine = cls(client, docker.DockerClient(timeout=None, version=found, **options), url)
             if _numbers(found) < _numbers(_OLDEST_API):
                 raise ContainerError(
                     f"the container engine's API {found} is too old.",
@@ -179,8 +179,9 @@ class Engine:
         """Push ``repository:tag``; its digest in the registry."""
         what = f"{repository}:{tag} cannot be pushed"
         digest = ""
-        with _told(what), _patience(self._api):
-            for line in self._api.push(repository, tag=tag, stream=True, decode=True):
+        with _told(what):
+            # A registry may be silent for minutes while it takes in a large layer.
+            for line in self._patient.push(repository, tag=tag, stream=True, decode=True):
                 _refuse(line, what)
                 digest = (line.get("aux") or {}).get("Digest") or digest
         if not digest:
@@ -263,13 +264,14 @@ class Engine:
     def follow(self, container: str, sink: Callable[[bytes], object]) -> Ended:
         """Give what a container prints to ``sink`` until it ends; how it ended."""
         with _told("the container cannot be followed"):
-            for chunk in self._api.logs(
+            # Podman sends nothing, not even a header, before the container prints something.
+            for chunk in self._patient.logs(
                 container, stdout=True, stderr=True, stream=True, follow=True
             ):
                 sink(chunk)
             try:
-                # No timeout: an engine closes the log of a frozen container early.
-                self._api.wait(container, timeout=None)
+                # An engine closes the log of a frozen container early.
+                self._patient.wait(container)
                 return self._ended(container)
             except docker.errors.NotFound:  # somebody removed it: that kills it, too
                 return Ended(137, out_of_memory=False, error="removed")
@@ -328,7 +330,8 @@ class Engine:
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
 
 def sockets(environment: Mapping[str, str]) -> list[str]:
@@ -347,16 +350,6 @@ def _security(environment: Mapping[str, str]) -> dict[str, Any]:
     if not environment.get("DOCKER_TLS_VERIFY"):
         return {}
     return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
-
-
-@contextmanager
-def _patience(api: Any) -> Iterator[None]:
-    """No timeout: a registry may be silent for minutes while it takes in a large layer."""
-    usual, api.timeout = api.timeout, None
-    try:
-        yield
-    finally:
-        api.timeout = usual
 
 
 @contextmanager

@@ -157,6 +157,26 @@ def test_a_registry_that_is_silent_for_long_while_it_takes_in_a_large_layer(tmp_
         assert Engine.connect(environment).push("r/i", "1") == pushed["aux"]["Digest"]
 
 
+def test_a_container_that_prints_nothing_for_long(tmp_path, monkeypatch):
+    """Podman does not even send a header before the container prints something."""
+    monkeypatch.setattr(docker, "_TIMEOUT_S", 0.3)
+    state = {
+        "ExitCode": 0,
+        "StartedAt": "2026-01-31T00:00:00Z",
+        "FinishedAt": "2026-01-31T00:01:30Z",
+    }
+    answers = {
+        "/version": (200, {"ApiVersion": "1.41"}),
+        "/_ping": (200, "OK"),
+        "/logs": (200, ""),
+        "/abc/json": (200, {"Config": {"Tty": True}, "State": state}),
+        "/wait": (200, {"StatusCode": 0}),
+    }
+    with answering(str(tmp_path / "s"), answers, slow="/logs") as environment:
+        ended = Engine.connect(environment).follow("abc", lambda chunk: None)
+    assert (ended.code, ended.seconds) == (0, 90.0)
+
+
 def test_an_engine_behind_tls_as_docker_itself_is_told_of_it(tmp_path, monkeypatch):
     """`docker:dind` is one: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say how it is spoken to."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # come first with requests
