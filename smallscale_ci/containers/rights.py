@@ -25,6 +25,13 @@ def user_of(about: About) -> tuple[str, str]:
     return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), "host" if about.remapped else ""
 
 
+def groups_of(about: About) -> tuple[int, ...]:
+    """Further groups of the containers' user: a team's checkpoints are often its group's alone."""
+    if os.getuid() == 0 or about.rootless:
+        return ()
+    return tuple(sorted(set(os.getgroups()) - {0, os.getgid()}))
+
+
 def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
     """Raise ``ContainerError`` for files that the containers' user may not read."""
     number = int(user.partition(":")[0])

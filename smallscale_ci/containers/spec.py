@@ -68,6 +68,7 @@ class Spec:
     pids: int = 4096
     shm: int = 8 * GIB
     tmp: int = 8 * GIB
+    groups: tuple[int, ...] = ()  # further ones of the user
     userns: str = ""  # "keep-id" for podman without root, "host" where docker maps ids
     ulimits: Mapping[str, int] = field(default_factory=dict)  # more of them, by name
 
@@ -134,6 +135,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
         "Privileged": False,
         "Init": True,
         "IpcMode": "private",
+        "GroupAdd": [str(group) for group in spec.groups],
         "Memory": spec.memory,
         "MemorySwap": spec.memory,  # the two together: no swap
         "PidsLimit": spec.pids,

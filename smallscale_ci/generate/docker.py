@@ -98,6 +98,7 @@ class DockerRuntime:
                 Mount(self._cache.resolve(), spec.CACHE, read_only=False),
             ),
             user=user,
+            groups=rights.groups_of(self._about),
             userns=userns,
             memory=memory,
             shm=min(self._bounds.shm, memory),

@@ -79,6 +79,7 @@ class DockerRunner:
                 Mount(cache.resolve(), spec.CACHE, read_only=False),
             ),
             user=user,
+            groups=rights.groups_of(self._about),
             userns=userns,
             memory=memory or int(_MEMORY_SHARE * self._about.memory),
             shm=int(bounds.shm_gib * spec.GIB),

@@ -71,6 +71,11 @@ def test_gpus(gpus, requests):
     assert locked == (-1 if gpus else 64 << 10)
 
 
+def test_groups():
+    assert spec.api(described(groups=(998, 2001)))["HostConfig"]["GroupAdd"] == ["998", "2001"]
+    assert spec.api(described())["HostConfig"]["GroupAdd"] == []
+
+
 def test_a_plain_checkpoint_is_one_mount(tmp_path):
     (tmp_path / "config.json").touch()
     assert spec.checkpoint_mounts(tmp_path) == (Mount(tmp_path, "/checkpoint"),)

@@ -89,6 +89,17 @@ def test_containers_never_run_as_root(monkeypatch):
     assert rights.user_of(about(rootless=True, name="podman")) == ("1000:100", "keep-id")
 
 
+def test_containers_have_the_groups_of_their_user(monkeypatch):
+    """A team's checkpoints are often its group's alone."""
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgid", lambda: 1000)
+    monkeypatch.setattr(os, "getgroups", lambda: [1000, 2001, 0, 998])
+    assert rights.groups_of(about()) == (998, 2001)
+    assert rights.groups_of(about(rootless=True)) == ()  # its ids are others
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert rights.groups_of(about()) == ()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have another user")
 def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
     tmp_path.chmod(0o755)
