@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from smallscale_ci.containers import images, recipe, spec
+from smallscale_ci.containers import images, leftovers, recipe, spec
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Change, Image, ImageLock, Pinned
 from smallscale_ci.errors import ContainerError, SmallscaleError, UsageError
@@ -57,11 +59,11 @@ def resolve(
 ) -> tuple[list[Change], dict[str, str], list[SmallscaleError]]:
     """Ask the registries what the tags mean now: changes, all digests found, and failures.
 
-    Without ``names`` every image but those that only this machine has (built here, never pushed).
+    Without ``names`` every image of ``published``.
     """
     found: dict[str, str] = {}
     failed: list[SmallscaleError] = []
-    for name in names or [name for name, image in lock.images.items() if not _is_own(image)]:
+    for name in names or published(lock):
         image = lock.image(name)
         say(f"resolving {image.tagged}")
         try:
@@ -110,10 +112,12 @@ def build(
         own = ", ".join(other for other, it in lock.images.items() if it.dockerfile)
         raise UsageError(
             f"'{name}' is no image of ours: it is used as its makers publish it.",
-            f"Get it with `smallscale image pull {name}`. Built here are: {own}.",
+            f"Get it with `smallscale image pull {name}`. Built here are: {own or 'none'}.",
         )
     under = base or (images.pinned(lock, image.base).reference if image.base else None)
     arguments = {**image.args, **({"BASE_IMAGE": under} if under else {})}
+    if wheels is not None and not wheels.is_dir():
+        raise UsageError(f"there is no folder {wheels}.", "--wheels names a folder of wheels.")
     brought = sorted(wheels.glob("*.whl")) if wheels is not None else []
     with recipe.context(root, image.dockerfile, ca=ca, wheels=brought) as context:
         made = engine.build(
@@ -159,7 +163,7 @@ def _probe(engine: Engine, image: Pinned, entry: Image, user: str) -> str:
     """The version of the inference engine that is installed in the image."""
     packages = _PACKAGES[entry.engine or "vllm"]
     described = spec.Spec(
-        name=f"smallscale-verify-{image.name}-{image.digest[-12:]}",
+        name=f"smallscale-verify-{image.name}-{secrets.token_hex(4)}",
         image=image.reference,
         command=("python3", "-c", _PROBE, *packages),
         mounts=(),
@@ -167,7 +171,7 @@ def _probe(engine: Engine, image: Pinned, entry: Image, user: str) -> str:
         memory=2 * spec.GIB,
         shm=spec.GIB,
         deadline_s=_PROBE_S,
-        labels={spec.RUN: "verify", spec.DEADLINE: "0"},  # whatever finds it may remove it
+        labels={spec.RUN: "verify", **leftovers.owner(time.time(), _PROBE_S)},
     )
     printed: list[bytes] = []
     container = engine.create(described)
@@ -191,5 +195,6 @@ def _state(lock: ImageLock, name: str, engine: Engine | None) -> str:
     return "another content" if engine.image(image.tagged) is not None else "absent"
 
 
-def _is_own(image: Image) -> bool:
-    return image.dockerfile is not None and image.digest is None
+def published(lock: ImageLock) -> list[str]:
+    """Images that are in a registry: all but those that are built here and were never pushed."""
+    return [name for name, image in lock.images.items() if image.digest or not image.dockerfile]

@@ -20,6 +20,8 @@ from smallscale_ci.errors import ContainerError, SmallscaleError
 _HUB = "https://huggingface.co"
 _HUB_S = 5
 _RANKS = "1; 4 for models below a billion parameters (profile vllm-shared)"  # docs/benchmarks
+_COLUMNS = 3  # that nvidia-smi is asked for
+_MEND = "Mend the NVIDIA driver; without it use the profile vllm-cpu."
 _OLDEST_DRIVER = {"12": 525, "13": 580}  # CUDA's major version → driver (its compatibility guide)
 
 
@@ -85,14 +87,19 @@ def gpus(lock: Path) -> Iterator[Finding]:
     command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        done = None
-    lines = done.stdout.strip().splitlines() if done is not None and done.returncode == 0 else []
-    if not lines:
+    except FileNotFoundError:
         yield Finding("GPUs", State.MISSING, "none", "Use the profile vllm-cpu.")
         return
-    for number, line in enumerate(lines):
-        name, free, driver = (part.strip() for part in line.split(","))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield Finding("GPUs", State.MISSING, f"nvidia-smi: {error}", _MEND)
+        return
+    rows = [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines()]
+    rows = [row for row in rows if len(row) == _COLUMNS]
+    if done.returncode or not rows:
+        said = (done.stdout + done.stderr).strip() or f"it ended with code {done.returncode}"
+        yield Finding("GPUs", State.MISSING, f"nvidia-smi: {said}", _MEND)
+        return
+    for number, (name, free, driver) in enumerate(rows):
         yield Finding(f"GPU {number}", State.OK, f"{name}, {free} free, driver {driver}")
     yield Finding("ranks on one GPU", State.OK, _RANKS)
     try:
@@ -101,7 +108,7 @@ def gpus(lock: Path) -> Iterator[Finding]:
         return  # told above
     for image, entry in locked.images.items():
         needed = _OLDEST_DRIVER.get((entry.cuda or "").partition(".")[0], 0)
-        if entry.engine and needed:
+        if needed and (entry.engine or entry.dockerfile):  # else it is only a base for others
             yield _driver(image, entry.cuda or "", driver, needed)
 
 
@@ -145,7 +152,7 @@ def _images(lock: ImageLock, engine: Engine | None) -> Iterator[Finding]:
         yield Finding(
             f"image {row.name}",
             State.OK if present else State.MISSING,
-            f"{row.state} {row.digest[7:19]}".strip(),
+            f"{row.state} {row.digest}".strip(),
             "" if present else f"smallscale image {verb} {row.name}",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def docker_runtime(
             memory=int((bounds.memory_gib or 0) * GIB),
             shm=int(bounds.shm_gib * GIB),
             pids=bounds.pids,
-            deadline_s=int(bounds.deadline_h * 3600),
+            deadline_s=math.ceil(bounds.deadline_h * 3600),  # 0 would be none
         ),
     )
 

@@ -179,7 +179,8 @@ def start_engine(place: Path) -> subprocess.Popen[bytes]:
     host = f"unix://{place}/docker.sock"
     process = subprocess.Popen(
         [
-            "dockerd", "-H", host, "--data-root", str(place / "data"),
+            # In a network of its own: with no bridge, it would remove the first engine's docker0.
+            "unshare", "--net", "dockerd", "-H", host, "--data-root", str(place / "data"),
             "--exec-root", str(place / "exec"), "--pidfile", str(place / "pid"),
             "--bridge", "none", "--iptables=false", "--ip-forward=false", "--ip-masq=false",
         ],

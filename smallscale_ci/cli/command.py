@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from smallscale_ci.resolve import Settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a service, a closed terminal
 
 _Json = Annotated[
     bool,
@@ -146,8 +147,9 @@ def command(
 
 def _guarded(call: Callable[[], int | None], context: Context) -> int:
     """Run a command; every way it can end becomes an exit code and, if bad, a sentence."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    for number in _ENDINGS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupt)
     try:
         return call() or EXIT_OK
     except SmallscaleError as error:
@@ -178,7 +180,7 @@ def _end(context: Context, error: BaseException, message: str, hint: str, code: 
 def interrupt(*_: object) -> None:
     """A signal's handler: the run ends in good order, and further signals are ignored."""
     # Once is enough: cleaning up has begun. CI services send SIGINT first, and SIGTERM soon after.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDINGS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

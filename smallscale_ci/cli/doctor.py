@@ -32,6 +32,7 @@ def doctor(
     Each line says what was found and how to mend what is not right.
     Exits 3 when something is in the way of every run.
     """
+    import re
     from dataclasses import asdict
 
     from smallscale_ci import doctor as check
@@ -53,7 +54,8 @@ def doctor(
     else:
         rows = []
         for finding in findings:
-            rows.append((finding.state.value, finding.what, finding.found))
+            found = re.sub(r"sha256:([0-9a-f]{12})[0-9a-f]{52}", r"\1", finding.found)
+            rows.append((finding.state.value, finding.what, found))
             if finding.remedy:
                 rows.append(("", "", f"→ {finding.remedy}"))
         context.out.table(("", "", "found, and what to do"), rows)

@@ -77,7 +77,7 @@ def lock(
     from datetime import UTC, datetime
 
     from smallscale_ci import images
-    from smallscale_ci.containers.images import resolved, write
+    from smallscale_ci.containers.images import read, resolved, write
     from smallscale_ci.errors import EXIT_INVALID
 
     path, locked, engine = _open(context)
@@ -87,25 +87,24 @@ def lock(
         context.out.json({"changes": moved, "resolved": found})
     else:
         for change in changes:
-            context.out.result(
-                f"{change.name} ({change.tagged})\n- {change.before}\n+ {change.after}"
-            )
+            before = change.before or "not pinned"
+            context.out.result(f"{change.name} ({change.tagged})\n- {before}\n+ {change.after}")
         if found and not changes:
             context.out.result(f"{len(found)} tags mean what the lock says.")
     if found and not check:
-        write(resolved(locked, found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
+        write(resolved(read(path), found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
         context.out.say(f"written: {path}")
     _raise(context, failed)
     return EXIT_INVALID if check and changes else 0
 
 
 def pull(context: Context, names: _Names = None) -> None:
-    """Pull images by their digest."""
+    """Pull images by their digest; without names those with an engine that are in a registry."""
     from smallscale_ci import images
 
     _, locked, engine = _open(context)
     pulled = []
-    for name in names or [n for n, image in locked.images.items() if image.engine]:
+    for name in names or [n for n in images.published(locked) if locked.images[n].engine]:
         image = images.pull(locked, name, engine, context.out.say)
         pulled.append({"image": name, "reference": image.reference})
         if not context.json:
@@ -165,7 +164,7 @@ def build(
     from datetime import UTC, datetime
 
     from smallscale_ci import images
-    from smallscale_ci.containers.images import pinned, write
+    from smallscale_ci.containers.images import pinned, read, write
 
     path, locked, engine = _open(context)
     made = images.build(
@@ -181,7 +180,8 @@ def build(
         today=datetime.now(UTC).date(),
         say=context.out.say,
     )
-    write(made, path)
+    # It took minutes: another build may have pinned its own meanwhile.
+    write(read(path).having(name, made.image(name)), path)
     image = pinned(made, name)
     if context.json:
         context.out.json({"image": name, "reference": image.reference, "lock": str(path)})

@@ -51,8 +51,11 @@ class Output:
         return min(self._out.width, 100)
 
     def result(self, content: RenderableType) -> None:
-        """Print a result."""
-        self._out.print(Text(terminal(content)) if isinstance(content, str) else content)
+        """Print a result; where programs may read a text, no path or digest in it is broken."""
+        if isinstance(content, str):
+            self._out.print(Text(terminal(content)), soft_wrap=not self._out.is_terminal)
+        else:
+            self._out.print(content)
 
     def say(self, text: str) -> None:
         """Tell what goes on, unless quiet."""

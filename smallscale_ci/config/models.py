@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
 Margin = Annotated[float, Field(gt=0, le=1)]
+Finite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
@@ -136,10 +137,10 @@ class SuiteConfig(NamedConfig):
 class ContainerConfig(Config):
     """What one container of the docker runtime may use."""
 
-    memory_gib: Annotated[float, Field(gt=0)] | None = None  # None: the ranks share 9/10 of all
-    shm_gib: Annotated[float, Field(gt=0)] = 8.0
+    memory_gib: Finite | None = None  # None: the ranks share 9/10 of all
+    shm_gib: Finite = 8.0
     pids: Annotated[int, Field(ge=16)] = 4096
-    deadline_h: Annotated[float, Field(gt=0)] = 24.0  # a container ends then, whoever watches it
+    deadline_h: Finite = 24.0  # a container ends then, whoever watches it
 
 
 class EngineProfile(NamedConfig):

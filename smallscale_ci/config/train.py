@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from smallscale_ci.config.models import Config, Fraction, Name, NamedConfig
+from smallscale_ci.config.models import Config, Finite, Fraction, Name, NamedConfig
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -27,9 +27,9 @@ class TrainContainer(Config):
     """What the training container may use."""
 
     image: Name | None = None  # in docker/images.lock.yaml; None: train, or train-cpu without GPUs
-    memory_gib: Positive | None = None  # None: nine tenths of the machine's
-    shm_gib: Positive = 16.0
-    deadline_h: Positive = 72.0
+    memory_gib: Finite | None = None  # None: nine tenths of the machine's
+    shm_gib: Finite = 16.0
+    deadline_h: Finite = 72.0
 
 
 class TrainRecipe(NamedConfig):

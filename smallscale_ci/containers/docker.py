@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,8 +18,12 @@ import docker
 import requests
 
 from smallscale_ci.containers import podman
+from smallscale_ci.containers.remedies import remedy
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
+
+# What of the environment says where the engine is, and how it is spoken to.
+VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "XDG_RUNTIME_DIR")
 
 _TIMEOUT_S = 60
 _BUILD_LINES = 12  # that are shown of a build that failed
@@ -26,38 +31,6 @@ _OLDEST_API = "1.41"  # engine 20.10
 _START = (
     "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
     "DOCKER_HOST at it, or use --runtime local."
-)
-_REMEDIES = (
-    (
-        ("could not select device driver", "nvidia-container", "unresolvable cdi", "cdi device"),
-        (
-            "The engine cannot give GPUs to containers: install the NVIDIA Container Toolkit and "
-            "run `nvidia-ctk runtime configure --runtime=docker`; without GPUs use --profile "
-            "vllm-cpu."
-        ),
-    ),
-    (("container-init", "docker-init"), "Install the engine's init program: catatonit, or tini."),
-    (
-        ("rlimit",),
-        "The engine may not set this limit: raise its service's (LimitMEMLOCK, LimitNOFILE).",
-    ),
-    (
-        ("non-zero code",),
-        (
-            "The lines above say why. Behind a proxy give --ca FILE and --network host; packages "
-            "that the index lacks go into --wheels FOLDER."
-        ),
-    ),
-    (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
-    (("no such image", "manifest unknown", "not found"), "See `smallscale image list`."),
-    (
-        ("unauthorized", "denied", "authentication required", "toomanyrequests"),
-        "Log in to the registry with `docker login`.",
-    ),
-    (
-        ("connection refused", "no such host", "timeout", "i/o timeout", "eof"),
-        "The registry cannot be reached: check the network.",
-    ),
 )
 
 
@@ -104,15 +77,17 @@ class Ended:
     code: int
     out_of_memory: bool
     error: str
+    seconds: float = 0.0  # that it ran
 
 
 class Engine:
     """A connection to a container engine."""
 
-    def __init__(self, client: Any, socket: str) -> None:
-        """Use ``connect``."""
-        self._client, self._socket = client, socket
+    def __init__(self, client: Any, patient: Any, socket: str) -> None:
+        """Use ``connect``. ``patient`` waits for ever: for a container that prints nothing, say."""
+        self._clients, self._socket = (client, patient), socket
         self._api: Any = client.api
+        self._patient: Any = patient.api
         self._about: About | None = None
 
     @classmethod
@@ -123,14 +98,18 @@ class Engine:
         """
         problems = []
         for url in sockets(environment):
+            if url.startswith("ssh:"):
+                problems.append(f"{url}: one on another machine does not see the folders of this")
+                continue
             try:
-                client = docker.DockerClient(base_url=url, timeout=_TIMEOUT_S, version="auto")
+                options = {"base_url": url, **_security(environment)}
+                client = docker.DockerClient(timeout=_TIMEOUT_S, version="auto", **options)
                 client.ping()
             except (docker.errors.DockerException, requests.RequestException) as error:
                 problems.append(f"{url or 'DOCKER_HOST'}: {_cause(error)}")
                 continue
-            engine = cls(client, url)
             found = str(client.api.api_version)
+            engine = cls(client, docker.DockerClient(timeout=None, version=found, **options), url)
             if _numbers(found) < _numbers(_OLDEST_API):
                 raise ContainerError(
                     f"the container engine's API {found} is too old.",
@@ -201,7 +180,8 @@ class Engine:
         what = f"{repository}:{tag} cannot be pushed"
         digest = ""
         with _told(what):
-            for line in self._api.push(repository, tag=tag, stream=True, decode=True):
+            # A registry may be silent for minutes while it takes in a large layer.
+            for line in self._patient.push(repository, tag=tag, stream=True, decode=True):
                 _refuse(line, what)
                 digest = (line.get("aux") or {}).get("Digest") or digest
         if not digest:
@@ -284,13 +264,14 @@ class Engine:
     def follow(self, container: str, sink: Callable[[bytes], object]) -> Ended:
         """Give what a container prints to ``sink`` until it ends; how it ended."""
         with _told("the container cannot be followed"):
-            for chunk in self._api.logs(
+            # Podman sends nothing, not even a header, before the container prints something.
+            for chunk in self._patient.logs(
                 container, stdout=True, stderr=True, stream=True, follow=True
             ):
                 sink(chunk)
             try:
-                # No timeout: an engine closes the log of a frozen container early.
-                self._api.wait(container, timeout=None)
+                # An engine closes the log of a frozen container early.
+                self._patient.wait(container)
                 return self._ended(container)
             except docker.errors.NotFound:  # somebody removed it: that kills it, too
                 return Ended(137, out_of_memory=False, error="removed")
@@ -308,7 +289,13 @@ class Engine:
 
     def _ended(self, container: str) -> Ended:
         state = self._api.inspect_container(container)["State"]
-        return Ended(int(state["ExitCode"]), bool(state.get("OOMKilled")), state.get("Error") or "")
+        began, ended = (datetime.fromisoformat(state[key]) for key in ("StartedAt", "FinishedAt"))
+        return Ended(
+            code=int(state["ExitCode"]),
+            out_of_memory=bool(state.get("OOMKilled")),
+            error=state.get("Error") or "",
+            seconds=(ended - began).total_seconds(),
+        )
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal; a container that ended already is left alone."""
@@ -343,7 +330,8 @@ class Engine:
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
 
 def sockets(environment: Mapping[str, str]) -> list[str]:
@@ -357,6 +345,13 @@ def sockets(environment: Mapping[str, str]) -> list[str]:
     return [f"unix://{path}" for path in paths if Path(path).exists()]
 
 
+def _security(environment: Mapping[str, str]) -> dict[str, Any]:
+    """TLS, where the environment says so as it does to docker itself."""
+    if not environment.get("DOCKER_TLS_VERIFY"):
+        return {}
+    return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
+
+
 @contextmanager
 def _told(what: str) -> Iterator[None]:
     """Whatever the engine or the way to it raises, as a ``ContainerError``."""
@@ -364,7 +359,7 @@ def _told(what: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         cause = str(error.explanation or error).strip().rstrip(".")
-        raise ContainerError(f"{what}: {cause}.", _remedy(cause)) from error
+        raise ContainerError(f"{what}: {cause}.", remedy(cause)) from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise ContainerError(
             f"{what}: the container engine stopped answering ({_cause(error)}).",
@@ -376,15 +371,7 @@ def _refuse(line: Mapping[str, Any], what: str) -> None:
     """Streams carry their errors as lines."""
     if line.get("error"):
         cause = str(line["error"]).strip().rstrip(".")
-        raise ContainerError(f"{what}: {cause}.", _remedy(cause))
-
-
-def _remedy(cause: str) -> str:
-    low = cause.lower()
-    for words, remedy in _REMEDIES:
-        if any(word in low for word in words):
-            return remedy
-    return "`smallscale doctor` shows what the container engine can do."
+        raise ContainerError(f"{what}: {cause}.", remedy(cause))
 
 
 def _cause(error: BaseException) -> str:

@@ -65,7 +65,10 @@ class ImageLock(NamedConfig):
 
     def replaced(self, name: str, **changes: str | None) -> ImageLock:
         """This lock with some fields of one image changed."""
-        image = self.images[name].model_copy(update=changes)
+        return self.having(name, self.images[name].model_copy(update=changes))
+
+    def having(self, name: str, image: Image) -> ImageLock:
+        """This lock with ``image`` under ``name``."""
         return self.model_copy(update={"images": {**self.images, name: image}})
 
 

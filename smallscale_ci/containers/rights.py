@@ -25,14 +25,22 @@ def user_of(about: About) -> tuple[str, str]:
     return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), "host" if about.remapped else ""
 
 
+def groups_of(about: About) -> tuple[int, ...]:
+    """Further groups of the containers' user: a team's checkpoints are often its group's alone."""
+    if os.getuid() == 0 or about.rootless:
+        return ()
+    return tuple(sorted(set(os.getgroups()) - {0, os.getgid()}))
+
+
 def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
     """Raise ``ContainerError`` for files that the containers' user may not read."""
     number = int(user.partition(":")[0])
     for mount in mounts if os.getuid() == 0 and number else ():
         inside = mount.source.rglob("*") if mount.source.is_dir() else ()
         for path in (mount.source, *inside):
-            if not path.exists():
-                continue  # a link that leads nowhere
+            # Nobody needs a link that leads nowhere, nor compiled code.
+            if not path.exists() or "__pycache__" in path.parts:
+                continue
             state = path.stat()
             needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
             if state.st_uid != number and state.st_mode & needed != needed:

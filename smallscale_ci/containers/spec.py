@@ -19,6 +19,7 @@ WORKER, WORK, MODEL, CACHE = "/opt/smallscale/worker", "/work", "/checkpoint", "
 
 _GRACE_S = 10  # between the two signals of the deadline
 _STACK = 64 << 20
+_LOCKED = 64 << 10  # without GPUs: nothing needs more, and every engine may set it
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -67,6 +68,7 @@ class Spec:
     pids: int = 4096
     shm: int = 8 * GIB
     tmp: int = 8 * GIB
+    groups: tuple[int, ...] = ()  # further ones of the user
     userns: str = ""  # "keep-id" for podman without root, "host" where docker maps ids
     ulimits: Mapping[str, int] = field(default_factory=dict)  # more of them, by name
 
@@ -133,6 +135,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
         "Privileged": False,
         "Init": True,
         "IpcMode": "private",
+        "GroupAdd": [str(group) for group in spec.groups],
         "Memory": spec.memory,
         "MemorySwap": spec.memory,  # the two together: no swap
         "PidsLimit": spec.pids,
@@ -160,7 +163,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
 
 
 def _ulimits(spec: Spec) -> list[dict[str, Any]]:
-    limits = {"stack": _STACK, "core": 0, **spec.ulimits}
-    if spec.gpus:
-        limits["memlock"] = -1  # memory that GPUs read is locked; engines in a sandbox refuse this
+    # Memory that GPUs read is locked, without limit, which an engine in a sandbox may not allow.
+    locked = -1 if spec.gpus else _LOCKED
+    limits = {"stack": _STACK, "core": 0, "memlock": locked, **spec.ulimits}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]

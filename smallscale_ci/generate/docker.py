@@ -19,7 +19,7 @@ from smallscale_ci.generate.local import WORKER_FOLDER
 from smallscale_ci.worker import protocol
 
 _LOG_BYTES = 64 << 20  # of one rank: an engine that prints for ever does not fill the disk
-_DEADLINE = 124  # exit code of `timeout`
+_DEADLINE, _KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
 _MEMORY_SHARE = 0.9  # of the machine's, for all ranks together
 
 
@@ -70,7 +70,8 @@ class DockerRuntime:
         if rank in self._ranks:
             self._engine.remove(self._ranks[rank].container)
         container = self._engine.create(self.describe(work, rank))
-        self._ranks[rank] = running = _Rank(self._engine, container, work, rank)
+        running = _Rank(self._engine, container, work, rank, self._bounds.deadline_s)
+        self._ranks[rank] = running
         self._engine.start(container)
         running.follow()
 
@@ -82,7 +83,8 @@ class DockerRuntime:
         rights.show(work)
         rights.give([work / name for name in protocol.FOLDERS if name != "log"], user)
         model = spec.checkpoint_mounts(self._model) if self._model is not None else ()
-        rights.refuse_unreadable(model, user)
+        read = (Mount(WORKER_FOLDER, spec.WORKER), *model)
+        rights.refuse_unreadable(read, user)
         memory = self._bounds.memory or int(
             _MEMORY_SHARE * self._about.memory / max(1, len(self._gpus))
         )
@@ -91,12 +93,12 @@ class DockerRuntime:
             image=self._image.reference,
             command=spec.worker_command(rank),
             mounts=(
-                Mount(WORKER_FOLDER, spec.WORKER),
-                *model,
+                *read,
                 Mount(work.resolve(), spec.WORK, read_only=False),
                 Mount(self._cache.resolve(), spec.CACHE, read_only=False),
             ),
             user=user,
+            groups=rights.groups_of(self._about),
             userns=userns,
             memory=memory,
             shm=min(self._bounds.shm, memory),
@@ -168,8 +170,10 @@ class DockerRuntime:
 class _Rank:
     """A container that runs, and the thread that reads what it prints and waits for its end."""
 
-    def __init__(self, engine: Engine, container: str, work: Path, number: int) -> None:
-        self.container, self.number = container, number
+    def __init__(
+        self, engine: Engine, container: str, work: Path, number: int, deadline_s: int
+    ) -> None:
+        self.container, self.number, self._deadline_s = container, number, deadline_s
         self.status = work / "alive" / f"{number}.json"
         self.ended: Ended | None = None
         self.lost: ContainerError | None = None
@@ -210,18 +214,26 @@ class _Rank:
 
     def _tell(self, ended: Ended) -> None:
         """Say why it ended in its place, where the worker had no time to."""
-        message, hint = _reason(ended, self.number)
+        message, hint = _reason(ended, self.number, self._deadline_s)
         said = protocol.read_json(self.status) or {"beat": 0, "info": {}}
-        if not message or said.get("error"):
+        known = said.get("error") or {}
+        # A worker whose engine was killed for want of memory knows only that it is dead.
+        if not message or (known and not ended.out_of_memory):
             return
         # A deadline that were followed by another container would be none.
-        error = {"message": message, "hint": hint, "final": ended.code == _DEADLINE}
+        final = bool(known.get("final")) or _is_late(ended, self._deadline_s)
+        error = {"message": message, "hint": hint, "final": final}
         value = {**said, "beat": said["beat"] + 1, "error": error}
         with suppress(OSError):
             protocol.write_atomically(self.status, {**value, "state": protocol.FAILED})
 
 
-def _reason(ended: Ended, rank: int) -> tuple[str, str]:
+def _is_late(ended: Ended, deadline_s: int) -> bool:
+    """Whether it ended at its deadline. `timeout` is killed with a worker that hears no signal."""
+    return ended.code == _DEADLINE or (ended.code == _KILLED and ended.seconds >= deadline_s)
+
+
+def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
     if ended.out_of_memory:
         return (
             f"the container of rank {rank} ran out of memory and was killed.",
@@ -230,7 +242,7 @@ def _reason(ended: Ended, rank: int) -> tuple[str, str]:
                 "with an engine that takes less (max_model_len, max_num_seqs, its cache)."
             ),
         )
-    if ended.code == _DEADLINE:
+    if _is_late(ended, deadline_s):
         return (
             f"the container of rank {rank} reached its deadline.",
             "Raise container.deadline_h in the profile, and go on with --resume.",
@@ -240,7 +252,7 @@ def _reason(ended: Ended, rank: int) -> tuple[str, str]:
             f"the worker cannot be started in the container of rank {rank} (code {ended.code}).",
             "The image needs python3 and timeout in its PATH, and must let its user read them.",
         )
-    if ended.code in {137, 143}:
+    if ended.code in {_KILLED, 143}:
         return (
             f"the container of rank {rank} was killed (code {ended.code}).",
             # Podman, and an engine whose machine ran out of memory, do not say which of the two.

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from smallscale_ci.containers import images, leftovers, spec
-from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.docker import VARIABLES, Engine
 from smallscale_ci.containers.spec import Mount, Spec
 from smallscale_ci.errors import ContainerError, SmallscaleError
 from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
@@ -117,8 +117,7 @@ def find(lock: Path, environment: Mapping[str, str]) -> Container:
 
     Raises ``SandboxUnavailable`` without a container engine, or when it lacks the image.
     """
-    known = ("DOCKER_HOST", "XDG_RUNTIME_DIR")
-    where = tuple((name, environment[name]) for name in known if environment.get(name))
+    where = tuple((name, environment[name]) for name in VARIABLES if environment.get(name))
     try:
         locked = images.read(lock)
         engine = _engine(where)

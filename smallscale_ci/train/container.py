@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -56,25 +57,29 @@ class DockerRunner:
     def describe(self, command: Sequence[str], out: Path) -> Spec:
         """The container of ``command`` as a value."""
         user, userns = rights.user_of(self._about)
-        read = (*spec.checkpoint_mounts(self._model), Mount(self._pairs.resolve(), PAIRS))
+        read = (
+            Mount(WORKER, spec.WORKER),
+            *spec.checkpoint_mounts(self._model),
+            Mount(self._pairs.resolve(), PAIRS),
+        )
         rights.refuse_unreadable(read, user)
         cache = out / "cache"
         cache.mkdir(exist_ok=True)
         rights.give([out], user)
         bounds = self._bounds
         memory = int((bounds.memory_gib or 0) * spec.GIB)
-        deadline_s = int(bounds.deadline_h * 3600)
+        deadline_s = math.ceil(bounds.deadline_h * 3600)
         return Spec(
             name=f"smallscale-{self._run_id}-{os.getpid()}-{time.monotonic_ns()}",
             image=self._pinned.reference,
             command=tuple(command),
             mounts=(
-                Mount(WORKER, spec.WORKER),
                 *read,
                 Mount(out.resolve(), spec.WORK, read_only=False),
                 Mount(cache.resolve(), spec.CACHE, read_only=False),
             ),
             user=user,
+            groups=rights.groups_of(self._about),
             userns=userns,
             memory=memory or int(_MEMORY_SHARE * self._about.memory),
             shm=int(bounds.shm_gib * spec.GIB),

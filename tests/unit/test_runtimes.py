@@ -1,10 +1,14 @@
+import math
 from pathlib import Path
 
 import pytest
 
 from smallscale_ci import runtimes
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.models import ContainerConfig, EngineProfile
+from smallscale_ci.containers import docker
+from smallscale_ci.containers.images import Pinned
 from smallscale_ci.errors import ContainerError, UsageError
+from smallscale_ci.generate import docker as generate_docker
 from smallscale_ci.runtimes import Choice
 
 LOCK = Path("none.yaml")
@@ -41,6 +45,25 @@ def test_docker_that_cannot_be_is_an_error(tmp_path):
         choose(tmp_path, runtime="docker")
     with pytest.raises(UsageError, match="have no network"):
         choose(tmp_path, runtime="docker", engine="openai", image="vllm")
+
+
+@pytest.mark.parametrize("deadline_h", [0.0, -1.0, math.inf, math.nan])
+def test_a_container_without_a_deadline_cannot_be_asked_for(deadline_h):
+    with pytest.raises(ValueError, match="deadline_h"):
+        ContainerConfig(deadline_h=deadline_h)
+
+
+def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_path, monkeypatch):
+    monkeypatch.setattr(docker.Engine, "connect", lambda environment: None)
+    made = {}
+    monkeypatch.setattr(generate_docker, "DockerRuntime", lambda *_, **named: made.update(named))
+    profile = EngineProfile(name="p", engine="vllm", container=ContainerConfig(deadline_h=0.0001))
+    image = Pinned("it", "r", "1", "sha256:a", "r@sha256:a", None, False)
+    runtimes.docker_runtime(
+        Choice("docker", image=image), profile, run_id="r", model=None, cache=tmp_path, gpus=(),
+        environment={},
+    )  # fmt: skip
+    assert made["bounds"].deadline_s == 1
 
 
 def test_what_workers_see(tmp_path):

@@ -17,7 +17,7 @@ from smallscale_ci.errors import ContainerError
 from smallscale_ci.runfolder import RunFolder
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_leaves_no_container(place, engine, tmp_path, undisturbed, number):
     host, run = boxes.begin(place, tmp_path / "runs")
     host.send_signal(number)
@@ -203,6 +203,8 @@ def test_images_that_are_missing_unpinned_or_another(place, engine, tmp_path):
 
 def test_the_engine_stops_in_the_middle(place, tmp_path_factory, undisturbed):
     folder = Path(tmp_path_factory.mktemp("e", numbered=True))
+    bridge = Path("/sys/class/net/docker0")  # of the engine that other tests use
+    was_there = bridge.exists()
     with boxes.second_engine(folder) as (address, process):
         environment = {"DOCKER_HOST": address}
         second = shutil.copytree(place, folder / "place")
@@ -220,3 +222,4 @@ def test_the_engine_stops_in_the_middle(place, tmp_path_factory, undisturbed):
         finally:
             again.terminate()
             again.wait(30)
+    assert bridge.exists() == was_there

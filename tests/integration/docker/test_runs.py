@@ -44,7 +44,7 @@ def test_a_run_in_containers_is_confined_and_gives_the_same(place, engine, tmp_p
     assert config["PidsLimit"] == 64
     assert config["ShmSize"] == 128 << 20
     assert config["RestartPolicy"]["Name"] == "no"
-    assert {limit["Name"] for limit in config["Ulimits"]} >= {"stack", "core"}
+    assert {limit["Name"] for limit in config["Ulimits"]} >= {"stack", "core", "memlock"}
     assert seen["Config"]["User"] not in {"", "0", "root", "0:0"}
     assert seen["Config"]["Labels"][spec.RUN] == run.name
     assert seen["Image"] == boxes.base_entry(engine)["id"]
@@ -155,12 +155,36 @@ def test_the_engine_must_have_the_version_that_the_lock_promises(engine, tmp_pat
     assert boxes.ours(engine) == []
 
 
+@pytest.mark.parametrize("hears", [":", "trap '' TERM"])
+def test_a_worker_that_hangs_ends_at_its_deadline(engine, tmp_path, monkeypatch, hears):
+    """In an engine's own code nothing acts on SIGTERM: only SIGKILL ends it, and `timeout` too."""
+    work = tmp_path / "work"
+    for name in protocol.FOLDERS:
+        (work / name).mkdir(parents=True)
+    hangs = ("sh", "-c", f"{hears}; while :; do sleep 0.2; done")
+    monkeypatch.setattr(spec, "worker_command", lambda rank: hangs)
+    runtime = runtime_of(engine, tmp_path, [()], deadline_s=1)
+    try:
+        runtime.start(work, 0)
+        replayed.wait_for(lambda: runtime.poll()[0] is not None, "its end")
+    finally:
+        runtime.stop(0)
+    error = protocol.read_json(work / "alive" / "0.json")["error"]
+    assert "reached its deadline" in error["message"]
+    assert error["final"]  # a deadline that another container follows is none
+
+
 def runtime_of(
-    engine: Engine, place: Path, gpus: list[tuple[str, ...]], version: str | None = None
+    engine: Engine,
+    place: Path,
+    gpus: list[tuple[str, ...]],
+    version: str | None = None,
+    deadline_s: int = 60,
 ) -> DockerRuntime:
     entry = boxes.base_entry(engine)
     names = (entry["repository"], entry["tag"], entry["id"], entry["id"])
     return DockerRuntime(
         engine, Pinned("tiny", *names, version, False), run_id=f"test-{os.getpid()}",
-        model=None, cache=place / "cache", environment={}, gpus=gpus, bounds=Bounds(shm=1 << 20),
+        model=None, cache=place / "cache", environment={}, gpus=gpus,
+        bounds=Bounds(shm=1 << 20, deadline_s=deadline_s),
     )  # fmt: skip

@@ -39,7 +39,8 @@ def run(error: BaseException | None, *arguments: str):
 
 @pytest.fixture(autouse=True)
 def signals():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    kept = {number: signal.getsignal(number) for number in endings}
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
@@ -121,6 +122,17 @@ def test_markup_in_names_is_printed_as_it_is():
     assert "runs/[red]x" in run(UsageError("no runs/[red]x", "")).stderr
 
 
+def test_a_text_that_programs_may_read_is_not_broken():
+    digest = "127.0.0.1:5055/smallscale/vllm-cpu@sha256:" + 64 * "a"
+    printed = subprocess.run(
+        [sys.executable, "-c", f"""if True:
+            from smallscale_ci.cli.output import Output
+            Output(json=False, quiet=False).result("vllm-cpu: {digest}")"""],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert printed.stdout == f"vllm-cpu: {digest}\n"
+
+
 SLEEPER = """
 import os, signal, sys, time
 import typer
@@ -139,7 +151,7 @@ app()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     process = subprocess.Popen(
         [sys.executable, "-c", SLEEPER],
@@ -153,6 +165,16 @@ def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     assert (out, process.returncode) == ("cleaned\n", 130), err
+
+
+def test_what_was_started_to_outlive_its_terminal_does():
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SLEEPER
+    code = code.replace("time.sleep(30)", "os.kill(os.getpid(), signal.SIGHUP); time.sleep(0.2)")
+    code = code.replace("for number in (signal.SIGINT, signal.SIGTERM):", "for number in ():")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (done.stdout, done.returncode) == ("up\ncleaned\n", 0), done.stderr
 
 
 def test_a_reader_that_leaves_is_no_error():

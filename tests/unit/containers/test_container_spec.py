@@ -66,8 +66,14 @@ def test_the_profile_s_environment_comes_over_ours():
 )
 def test_gpus(gpus, requests):
     assert spec.device_requests(gpus) == requests
-    names = {limit["Name"] for limit in spec.api(described(gpus=gpus))["HostConfig"]["Ulimits"]}
-    assert ("memlock" in names) == bool(gpus)
+    limits = spec.api(described(gpus=gpus))["HostConfig"]["Ulimits"]
+    (locked,) = [limit["Hard"] for limit in limits if limit["Name"] == "memlock"]
+    assert locked == (-1 if gpus else 64 << 10)
+
+
+def test_groups():
+    assert spec.api(described(groups=(998, 2001)))["HostConfig"]["GroupAdd"] == ["998", "2001"]
+    assert spec.api(described())["HostConfig"]["GroupAdd"] == []
 
 
 def test_a_plain_checkpoint_is_one_mount(tmp_path):

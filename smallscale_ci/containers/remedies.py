@@ -1,0 +1,56 @@
+"""What to do about what container engines and registries complain of."""
+
+from __future__ import annotations
+
+_REMEDIES = (
+    (
+        ("could not select device driver", "nvidia-container", "unresolvable cdi", "cdi device"),
+        (
+            "The engine cannot give GPUs to containers: install the NVIDIA Container Toolkit and "
+            "run `nvidia-ctk runtime configure --runtime=docker`; without GPUs use --profile "
+            "vllm-cpu."
+        ),
+    ),
+    (("container-init", "docker-init"), "Install the engine's init program: catatonit, or tini."),
+    (
+        ("rlimit",),
+        "The engine may not set this limit: raise its service's (LimitMEMLOCK, LimitNOFILE).",
+    ),
+    (
+        ("non-zero code",),
+        (
+            "The lines above say why. Behind a proxy give --ca FILE and --network host; packages "
+            "that the index lacks go into --wheels FOLDER."
+        ),
+    ),
+    (("no space left",), "Free disk space for the container engine: `docker system df` shows it."),
+    (
+        ("bind source path does not exist", "statfs"),
+        (
+            "The engine must see runs, models and cache under the same paths as smallscale does: "
+            "where one of the two is in a container, mount these folders there, too."
+        ),
+    ),
+    (
+        ("manifest unknown", "name unknown"),
+        "The registry has no such image: correct its repository and tag in the image lock.",
+    ),
+    (("no such image", "not found"), "See `smallscale image list`."),
+    (
+        ("unauthorized", "denied", "authentication required", "toomanyrequests"),
+        "Log in to the registry with `docker login`.",
+    ),
+    (
+        ("connection refused", "no such host", "timeout", "i/o timeout", "eof"),
+        "The registry cannot be reached: check the network.",
+    ),
+)
+
+
+def remedy(cause: str) -> str:
+    """What helps against the fault that an engine or a registry told."""
+    low = cause.lower()
+    for words, hint in _REMEDIES:
+        if any(word in low for word in words):
+            return hint
+    return "`smallscale doctor` shows what the container engine can do."
