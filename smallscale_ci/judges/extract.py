@@ -22,7 +22,7 @@ _STATED = re.compile(
                 |given\ by|about|approximately|roughly)\b)*\s*[:=]?
       | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
       | \banswers?\b(?:\*\*)?\s*[:=]
-      | (?:^|\n)\s*\#{3,4}(?=\s*[-+$\\.\d(\[])
+      | (?:^|\n)[ \t]*\#{3,4}(?=\s*[-+$\\.\d(\[])
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -128,6 +128,7 @@ def test_special_tokens_are_no_part_of_an_answer() -> None:
         "1," * 50_000,
         "<think>" * 20_000,
         " " * 100_000,
+        "\n" * 100_000 + "5",
         "9" * 100_000,
         "\\frac{" * 20_000,
     ],
