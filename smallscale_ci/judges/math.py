@@ -17,8 +17,8 @@ from smallscale_ci.records import Outcome, Problem
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|p?mod|det)(?![a-zA-Z])")
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
 _ABROAD = re.compile(r"([-+]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)")
-_LABELLED = re.compile(r'"?\s*\(\s*([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
-_LABEL = re.compile(r'"?\(?([A-H])\)?"?\.?')
+_LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
+_LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
 LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
 
 
@@ -117,6 +117,9 @@ def _as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, d
     left, right = _LABELLED.fullmatch(gold), _LABELLED.fullmatch(answer)
     if left and right:
         return left[1] == right[1]
+    if not left and not right:
+        labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(answer)
+        return bool(labels[0] and labels[1] and labels[0][1] == labels[1][1])
     if left:
         label = _LABEL.fullmatch(answer)
         return label[1] == left[1] if label else equal(read(left[2]), answer_form, deep=deep)

@@ -27,6 +27,7 @@ def name_of(relation: Relation) -> str | None:
     text = squeeze(relation.texts[0]).strip('"')
     side = relation.sides[0]
     words = isinstance(side, Words | Opaque)  # Area, m∠A
+    words = words or (isinstance(side, Scalar) and side.node[0] == "symbol")
     if isinstance(side, Group):  # (x, y) = (1, 2)
         words = all(isinstance(i, Scalar) and i.node[0] == "symbol" for i in side.items)
     return text if words or _NAME.fullmatch(text) else None
@@ -39,6 +40,15 @@ def value_of(form: Form) -> Form:
     last, first = form.sides[-1], form.sides[0]
     lone = isinstance(last, Scalar) and last.node[0] == "symbol"
     return first if lone and len(form.sides) == 2 and name_of(form) is None else last
+
+
+def values_of(form: Form) -> tuple[Form, ...]:
+    """``value_of``, and of ``x = 50/7 ≈ 7.14`` both: what is exact and what is about."""
+    value = value_of(form)
+    if not isinstance(form, Relation) or form.operators[-1] != "≈" or value is form:
+        return (value,)
+    before = form.sides[-2]
+    return (value,) if not isinstance(before, Scalar) or _is_unknown(before) else (before, value)
 
 
 def conditions(form: Form) -> Form | None:
