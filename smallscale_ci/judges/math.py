@@ -14,11 +14,12 @@ from smallscale_ci.judges.normal import clean, squeeze
 from smallscale_ci.judges.quantity import Opaque, Scalar
 from smallscale_ci.records import Outcome, Problem
 
-_CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|p?mod|det)(?![a-zA-Z])")
+_CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
 _ABROAD = re.compile(r"([-+]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)")
 _LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
 _LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
+_GOES_ON = re.compile(r"([-+]?\d*\.\d+)(?:\.{3}|…|\\[lc]?dots)")
 LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
 
 
@@ -79,10 +80,18 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, "same choice")
     if squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
         return Decision(True, "same normal form up to case")
+    if _cut_short(gold) == _cut_short(answer):  # 0.333… for 0.333
+        return Decision(True, "same digits")
     if isinstance(gold_form, Opaque) or isinstance(answer_form, Opaque):
         return _by_library(gold, answer, deep=deep)
     asked, found = _kind(gold_form), _kind(answer_form)
     return Decision(False, f"another {asked}" if found == asked else f"{found} instead of {asked}")
+
+
+def _cut_short(text: str) -> str:
+    text = squeeze(text).strip("$")
+    match = _GOES_ON.fullmatch(text)
+    return match[1] if match else text
 
 
 @lru_cache(maxsize=4096)

@@ -41,7 +41,7 @@ _COMMANDS = {
     "pounds": "£", "percent": "%", "arccot": r"\arccot ",
     "tg": r"\tan ", "ctg": r"\cot ", "cosec": r"\csc ", "arctg": r"\arctan ", "exponentialE": "e",
     "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "lparen": "(", "rparen": ")",
-    "textdegree": "°", "sim": "≈", "lg": r"\log_{10} ", "circ": "°", "ell": "l",
+    "textdegree": "°", "sim": "≈", "equiv": "≡", "lg": r"\log_{10} ", "circ": "°", "ell": "l",
     "thinspace": " ", "nobreakspace": " ", "space": " ",
 }  # fmt: skip
 _PRESENTATION = re.compile(
@@ -97,7 +97,9 @@ _SEGMENT = re.compile(r"\\(?:overline|bar)\s*\{\s*([A-Z]{2})\s*\}")
 _OVERLINE = re.compile(r"\\overline(?![a-zA-Z])")
 _CUP = re.compile(r"(?<=[\])⦄])\s*U\s*(?=[\[(⦃])")
 _REALS_WITHOUT = re.compile(r"ℝ\s*-\s*(?=⦃)")
-_MODULO = re.compile(r"(?:\(\s*)?\\[pb]?mod\s*(?:\{([^{}]*)\}|(\d+))\s*\)?")
+_MODULO = re.compile(
+    r"(?:\(\s*)?(?:\\[pb]?mod|(?<![a-z])mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\s*\)?"
+)
 _MICRO = re.compile(r'(?:"\\mu\s*|\\mu\s*")(?=(?:[msgLlCFAV]|meters?|metres?)\b)')
 _OHM = re.compile(r"(?<=[\d}])\s*\\Omega\s*$")
 _WHERE = re.compile(r'[,;]?"\s*where\b.*$', re.IGNORECASE | re.DOTALL)

@@ -144,7 +144,7 @@ def read_compound(text: str) -> Scalar | None:
 def _words(text: str) -> Words | Opaque:
     found = _WORD.findall(_NTH.sub("", text.lower()))
     words = tuple(word for word in found if word not in _ARTICLES)
-    plain = not re.search(r"[\\^=+*/<>]", text)
+    plain = not re.search(r'[\\^=+*/<>]|"mod"', text)
     words = _ALIKE.get(words, words)
     if len(words) > 1 and words[-1] in ("triangle", "function"):  # isosceles
         words = words[:-1]

@@ -97,6 +97,16 @@ def test_dots_repeat_what_was_repeated_and_cost_long_decimals_nothing() -> None:
     assert decide(r"\frac{1}{6}", r"0.1666\ldots").same
     assert not decide(r"\frac{1}{6}", r"0.1777\ldots").same
     assert decide(r"\sqrt{3}", "1.7320508075688...").same
+    assert decide("0.333", r"0.333\ldots").same
+
+
+def test_congruences() -> None:
+    gold = r"x \equiv 5 \pmod{7}"
+    for same in (r"x \equiv 5 \pmod 7", r"x \equiv 5 (\bmod 7)", "x ≡ 5 (mod 7)"):
+        assert decide(gold, same).same, same
+    for other in (r"x \equiv -5 \pmod{7}", r"x \equiv 5 \pmod{8}", "5", "x = 5"):
+        assert not decide(gold, other).same, other
+    assert not decide("5", r"5 \mod 7").same
 
 
 def test_quick_decides_numbers_and_leaves_algebra_to_workers() -> None:
