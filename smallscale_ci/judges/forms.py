@@ -30,7 +30,7 @@ _THOUSANDS = re.compile(
 )
 _WORD_SEPARATOR = re.compile(r"(?<![\w\"])(and|or)(?![\w\"])")
 _TIME = re.compile(
-    r'"?\s*(\d{1,2})\s*(?::\s*(\d\d)\s*)?(?::\s*(\d\d)\s*)?["\s]*((?:[aApP]\.?\s?[mM])?)\.?\s*"?'
+    r'"?\s*(\d{1,2})\s*(?::\s*(\d\d)\s*)?(?::\s*(\d\d)\s*)?["\s]*((?:[aApP]\.?\s?[mM])?)\.?\s*(o\'clock)?\s*"?'
 )
 _BASED = re.compile(
     r"\(?\s*\"?([0-9][0-9A-Fa-f]{0,200}|[A-F][0-9A-F]{0,200}(?=\"?\s*\)?\s*_))\"?\s*\)?"
@@ -163,7 +163,12 @@ def _join_thousands(text: str) -> str:
 
 def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each kind
     match = _TIME.fullmatch(text)
-    if match and (match[4] or match[2]) and int(match[1]) < 24 and int(match[2] or 0) < 60:
+    if (
+        match
+        and (match[4] or match[2] or match[5])
+        and int(match[1]) < 24
+        and int(match[2] or 0) < 60
+    ):
         half = match[4].lower().replace(".", "").replace(" ", "")
         hour = int(match[1]) % 12 + 12 * (half == "pm") if half else int(match[1])
         return Time(hour * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)

@@ -16,7 +16,9 @@ from smallscale_ci.records import Outcome, Problem
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
-_ABROAD = re.compile(r"([-+]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)")
+_ABROAD = re.compile(
+    r"([-+]?\s*[€£]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)"
+)
 _LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
 _LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
 _GOES_ON = re.compile(r"([-+]?\d*\.\d+)(?:\.{3}|…|\\[lc]?dots)")
@@ -102,10 +104,9 @@ def _gold(gold: str, thousands: bool) -> tuple[str, Form]:
 
 def _with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
     """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
-    if "," in gold:
-        return "," in answer and equal(
-            _gold(gold, False)[1], read(answer, thousands=False), deep=deep
-        )
+    several = "," in gold and "," in answer
+    if several and equal(_gold(gold, False)[1], read(answer, thousands=False), deep=deep):
+        return True
     match = _ABROAD.fullmatch(answer)
     if match is None or not isinstance(gold_form, Scalar):
         return False

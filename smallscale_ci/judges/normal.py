@@ -61,7 +61,7 @@ _COLOUR = re.compile(
     r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\label\{[^{}]*\}"
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])|\bR(?=\s*∖)")
-_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?")
+_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?|(?<=\d)\^(?:o|\{o\})(?![a-zA-Z])")
 _SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
 _THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
 _SPACE_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d])")
