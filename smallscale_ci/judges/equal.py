@@ -7,6 +7,7 @@ raised where one is reached, and everything else takes time bounded by the sizes
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 from smallscale_ci.judges.expression import Inexact, Node, TooLarge, exact
 from smallscale_ci.judges.forms import (
@@ -22,7 +23,7 @@ from smallscale_ci.judges.forms import (
 )
 from smallscale_ci.judges.normal import squeeze
 from smallscale_ci.judges.quantity import Decimal, Opaque, Scalar, Words
-from smallscale_ci.judges.relations import conditions, name_of, punctured, value_of
+from smallscale_ci.judges.relations import conditions, name_of, punctured, value_of, values_of
 
 _ORDERED = {"()", "[]", "(]", "[)", "vector"}
 _HUNDRED: Node = ("number", Fraction(100))
@@ -77,19 +78,24 @@ def _scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
             right = ("*", right, ("number", answer.unit.size))
             return _nodes(left, right, None, None, deep)
     if gold.percent != answer.percent:
-        angles = gold.degrees or answer.degrees
-        return not angles and _percentages(gold, answer, deep)
-    if _nodes(left, right, gold.decimal, answer.decimal, deep):
+        other = gold.degrees or answer.degrees or gold.unit or answer.unit
+        return not other and _percentages(gold, answer, deep)
+    radians = (gold.degrees and _is_radian(answer)) or (answer.degrees and _is_radian(gold))
+    if not radians and _nodes(left, right, gold.decimal, answer.decimal, deep):
         return True
     if gold.degrees != answer.degrees:  # one in degrees, the other in radians
         if gold.degrees:
             left = ("*", left, ("degree",))
         else:
             right = ("*", right, ("degree",))
-        return ("pi" in repr(left)) != ("pi" in repr(right)) and _nodes(
+        return (radians or ("pi" in repr(left)) != ("pi" in repr(right))) and _nodes(
             left, right, None, None, deep
         )
     return False
+
+
+def _is_radian(side: Scalar) -> bool:
+    return side.unit is not None and side.unit.dimensions == (("radian", 1),)
 
 
 def _percentages(gold: Scalar, answer: Scalar, deep: bool) -> bool:
@@ -224,8 +230,11 @@ def _based(gold: Form, answer: Form) -> bool:
 def _groups(gold: Form, answer: Form, deep: bool) -> bool:
     if not isinstance(gold, Group) or not isinstance(answer, Group):
         group, other = (gold, answer) if isinstance(gold, Group) else (answer, gold)
-        single = isinstance(group, Group) and len(group.items) == 1
-        return single and equal(group.items[0], other, deep=deep)  # type: ignore[union-attr]
+        same = isinstance(group, Group) and group.kind in ("list", "set")  # 1/2 or 0.5
+        items = group.items if isinstance(group, Group) else ()
+        if len(items) != 1 and (group is gold or not same):
+            return False
+        return bool(items) and all(equal(other, item, deep=deep) for item in items)
     if answer.kind == "list" != gold.kind and (interval := conditions(answer)) is not None:
         return equal(gold, interval, deep=deep)
     if {gold.kind, answer.kind} <= {"list", "set"}:
@@ -308,13 +317,18 @@ def _relations(gold: Form, answer: Form, deep: bool) -> bool:
     relation = gold if isinstance(gold, Relation) else answer
     if not isinstance(relation, Relation) or not set(relation.operators) <= set("=≈"):
         return False
-    if relation is gold and name_of(relation) is None:
+    if relation is gold and name_of(relation) is None and len(values_of(gold)) == 1:
         return False
-    return equal(value_of(gold), value_of(answer), deep=deep)
+    return _any_value(gold, answer, deep)
+
+
+def _any_value(gold: Form, answer: Form, deep: bool) -> bool:
+    pairs = product(values_of(gold), values_of(answer))
+    return any(equal(left, right, deep=deep) for left, right in pairs)
 
 
 def _two_relations(gold: Relation, answer: Relation, deep: bool) -> bool:
-    if _name_the_same(gold, answer) and equal(value_of(gold), value_of(answer), deep=deep):
+    if _name_the_same(gold, answer) and _any_value(gold, answer, deep):
         return True
     if len(gold.sides) != len(answer.sides):
         return False

@@ -25,7 +25,7 @@ FUNCTIONS = frozenset(
     | {"arcsin", "arccos", "arctan", "arccot"}
 )
 _ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "cosec": "csc"}
-_PLAIN_NAMES = frozenset({"sqrt", "pi", "frac", "cbrt", "abs", "theta", "alpha", "beta", "binom"})
+PLAIN_NAMES = frozenset({"sqrt", "pi", "frac", "cbrt", "abs", "theta", "alpha", "beta", "binom"})
 _GREEK = frozenset(
     {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"}
     | {"lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"}
@@ -212,8 +212,8 @@ class _Parser:
             elif self._take("/"):
                 node = ("/", node, self._signed_factor())
             elif self._begins_factor():
-                after_bracket = self._tokens[self._at - 1][1] == ")"
-                if self._tokens[self._at][0] == "number" and not after_bracket:
+                apart = self._tokens[self._at - 1][1] in (")", "!")
+                if self._tokens[self._at][0] == "number" and not apart:
                     raise Unreadable("a number right after a factor")
                 node = ("*", node, self._factor())
             elif self._take("choose"):
@@ -333,10 +333,10 @@ class _Parser:
             return ("abs", self._argument())
         if name == "pi":
             return ("pi",)
-        if name in ("dot", "ddot"):  # a derivative is a name of its own
+        if name in ("dot", "ddot", "bar"):  # a derivative, a mean: names of their own
             inner = self._argument()
             if inner[0] != "symbol":
-                raise Unreadable("a dot over no symbol")
+                raise Unreadable("a mark over no symbol")
             return self._symbol(f"\\{name} {inner[1]}")
         if name in _GREEK:
             return self._symbol("\\" + name)
@@ -379,7 +379,7 @@ def _split_word(kind: str, text: str) -> list[tuple[str, str]]:
     if kind != "word":
         return [(kind, text)]
     name = _ALIASES.get(text.lower(), text.lower())
-    if name in FUNCTIONS or name in _PLAIN_NAMES:
+    if name in FUNCTIONS or name in PLAIN_NAMES:
         return [("command", name)]
     if name in ("oo", "inf", "infinity"):
         return [("sign", "∞")]

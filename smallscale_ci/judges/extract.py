@@ -14,6 +14,7 @@ _BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*(\{)?|\\.|[{}]", re.DOTALL
 _BARE_BOX_END = re.compile(r"[\s$]|\\\]|\\\)|$")
 _UNCLOSED_BOX_END = re.compile(r"\$|\\\]|\\\)|\n")
 _GLUE = re.compile(r"(?:[\s$,;]|and|or|\\text\{ ?(?:and|or) ?\}|\\(?:quad|qquad|[,;! ]))*")
+_NAMED = re.compile(r"\b[a-zA-Z]\s?=\s?$")
 _GLUE_WORD = re.compile(r"[,;]|and|or")
 
 _STATED = re.compile(
@@ -22,18 +23,21 @@ _STATED = re.compile(
                 |given\ by|about|approximately|roughly)\b)*\s*[:=]?
       | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
       | \banswers?\b(?:\*\*)?\s*[:=]
-      | (?:^|\n)\s*\#{3,4}(?=\s*[-+$\\.\d(\[])
+      | (?:^|\n)[ \t]*[\#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*
+        (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
+      | <answer>
+      | (?:^|\n)[ \t]*\#{3,4}(?=\s*[-+$\\.\d(\[])
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _PHRASE_END = re.compile(
-    r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed
+    r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed | </answer>
       | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
       | ,\sthat\ is\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_DECORATION = re.compile(r"(?:[\s*_\"“”:=]|(?:\$\$|\\\[)(?=[ \t]*\n))+")
+_DECORATION = re.compile(r"(?:[\s*_\"“”:=]|\}(?=\s)|(?:\$\$|\\\[)(?=[ \t]*\n))+")
 _LAST_NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])[-−])?\\?\$?(?:
         \\[dt]?frac\{\d{1,40}\}\{\d{1,40}\}
@@ -96,7 +100,12 @@ def boxed(text: str) -> str | None:
     start = spans[-1][0]
     for begin, inner, end, after in reversed(spans[:-1]):
         glue = text[after:start]
-        if len(glue) > 40 or "\n\n" in glue or not _is_glue(glue):
+        if len(glue) > 40 or "\n\n" in glue:
+            break
+        name = _NAMED.search(glue)
+        if name and text.endswith(name[0], 0, begin):  # x = … or x = …
+            glue = glue[: name.start()]
+        if not _is_glue(glue):
             break
         part = text[inner:end].strip()
         if part not in parts:

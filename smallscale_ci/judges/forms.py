@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from smallscale_ci.judges.quantity import (
     NUMBER_WORDS,
@@ -29,15 +30,17 @@ _THOUSANDS = re.compile(
 )
 _WORD_SEPARATOR = re.compile(r"(?<![\w\"])(and|or)(?![\w\"])")
 _TIME = re.compile(
-    r'"?\s*(\d{1,2})\s*(?::\s*(\d\d)\s*)?(?::\s*(\d\d)\s*)?["\s]*((?:[aApP]\.?\s?[mM])?)\.?\s*"?'
+    r'"?\s*(\d{1,2})\s*(?::\s*(\d\d)\s*)?(?::\s*(\d\d)\s*)?["\s]*((?:[aApP]\.?\s?[mM])?)\.?\s*(o\'clock)?\s*"?'
 )
 _BASED = re.compile(
-    r"\(?\s*([0-9][0-9A-Fa-f]{0,200}|[A-F][0-9A-F]{0,200}(?=\)?_))\s*\)?"
-    r"\s*(?:_\s*\{?\s*\"?\s*|\s\"?base[- ]?)\(?(\d{1,2}|[a-z]{3,8})\)?\s*\"?\s*\}?"
+    r"\(?\s*\"?([0-9][0-9A-Fa-f]{0,200}|[A-F][0-9A-F]{0,200}(?=\"?\s*\)?\s*_))\"?\s*\)?"
+    r"\s*(?:_\s*\{?\s*\"?\s*|\s\"?base[- ]?\"?\s*)\(?(\d{1,2}|[a-z]{3,8})\)?\s*\"?\s*\}?"
 )
 _RATIO = re.compile(r"\s*:\s*|(?<=\d)\s*\"?\bto\b\"?\s*(?=\d)")
 _INTERVAL = re.compile(r"([\[\]])([^\[\],;]+)[,;]([^\[\],;]+)([\[\]])")  # ]0, 1] as in French
 _REALS = frozenset({"all real numbers", "all reals", "real numbers", "all real numbers x"})
+_POSITIVE = re.compile(r"ℝ\s*\^\s*\{?\s*\+\s*\}?")
+_TRANSPOSED = re.compile(r"(.*[)⟫\]])\s*\^\s*\{?\s*\"?(?:T|\\top)\"?\s*\}?", re.DOTALL)
 _HOURS = {"noon": (12, "pm"), "12 noon": (12, "pm"), "midnight": (0, "am")}
 _EMPTY = frozenset(
     {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
@@ -120,7 +123,7 @@ def read(text: str, *, thousands: bool = True, depth: int = 0) -> Form:
         return read(text[1:-1], thousands=thousands, depth=depth + 1)
     if thousands and depth <= 1:
         text = _join_thousands(text)
-    for reader in (_special, _sequence, _set_operation, _relation, _bracketed, _plus_minus):
+    for reader in _READERS:
         form = reader(text, depth)
         if form is not None:
             return form
@@ -160,7 +163,12 @@ def _join_thousands(text: str) -> str:
 
 def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each kind
     match = _TIME.fullmatch(text)
-    if match and (match[4] or match[2]) and int(match[1]) < 24 and int(match[2] or 0) < 60:
+    if (
+        match
+        and (match[4] or match[2] or match[5])
+        and int(match[1]) < 24
+        and int(match[2] or 0) < 60
+    ):
         half = match[4].lower().replace(".", "").replace(" ", "")
         hour = int(match[1]) % 12 + 12 * (half == "pm") if half else int(match[1])
         return Time(hour * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
@@ -182,6 +190,8 @@ def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for e
         return Group("set", ())
     if word in _HOURS:
         return Time(_HOURS[word][0] * 3600, _HOURS[word][1])
+    if _POSITIVE.fullmatch(text):
+        return Group("()", (Scalar("0", ("number", Fraction(0)), None), INFINITE))
     is_line = text == "ℝ" or word in _REALS
     return Group("()", (INFINITE_LOW, INFINITE)) if is_line else None
 
@@ -201,7 +211,16 @@ def _sequence(text: str, depth: int) -> Form | None:
         return Opaque(text)
     items = _spread(read(piece, thousands=False, depth=depth + 1) for piece in pieces)
     sets = all(isinstance(i, Relation) and set(i.operators) & set("<>≤≥∈") for i in items)
-    return Union(items) if either and sets else Group("list", items)
+    return Union(items) if (either and sets) or _intervals(items) else Group("list", items)
+
+
+def _intervals(items: tuple[Form, ...]) -> bool:
+    """Whether these are intervals or sets of numbers, and not points and lists."""
+    groups = [item for item in items if isinstance(item, Group) and len(item.items) == 2]
+    return len(groups) == len(items) and any(
+        item.kind in ("(]", "[)") or INFINITE in item.items or INFINITE_LOW in item.items
+        for item in groups
+    )
 
 
 def _spread(items: object) -> tuple[Form, ...]:
@@ -261,6 +280,8 @@ def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for
     if len(pieces) == 1 or not all(pieces):
         return read(inside, depth=depth + 1) if pair == "()" else None
     items = tuple(read(piece, thousands=False, depth=depth + 1) for piece in pieces)
+    if pair == "[]" and all(isinstance(i, Group) and i.kind == "[]" for i in items):
+        return Matrix(tuple(item.items for item in items))  # type: ignore[union-attr]
     kind = {"⟨⟩": "vector"}.get(pair, pair)
     return Group(kind, items) if kind in ("vector", "()", "[]", "(]", "[)") else Opaque(text)
 
@@ -272,6 +293,37 @@ def _set(inside: str, depth: int) -> Form:
     if len(pieces) > MAX_PARTS:
         return Opaque(inside)
     return Group("set", _spread(read(p, thousands=False, depth=depth + 1) for p in pieces))
+
+
+def _scaled(text: str, depth: int) -> Form | None:
+    """A number before a matrix or vector multiplies its entries."""
+    start = text.find("⟪")
+    if start < 1 or not text.endswith("⟫") or text.count("⟪") > 1:
+        return None
+    before = text[:start].strip().removesuffix("*")
+    factor = read("-1" if before == "-" else before, depth=depth + 1)
+    body = _matrix(text[start + 1 : -1].strip(), depth)
+    if not isinstance(factor, Scalar) or factor.unit or factor.percent or factor.degrees:
+        return None
+    if isinstance(body, Group):
+        return Group(body.kind, _times(factor, body.items))
+    return Matrix(tuple(_times(factor, row) for row in body.rows))  # type: ignore[union-attr]
+
+
+def _times(factor: Scalar, entries: tuple[Form, ...]) -> tuple[Form, ...]:
+    return tuple(
+        Scalar(f"{factor.text}*{entry.text}", ("*", factor.node, entry.node), None)
+        if isinstance(entry, Scalar)
+        else Opaque(f"{factor.text} times")
+        for entry in entries
+    )
+
+
+def _transposed(text: str, depth: int) -> Form | None:
+    """``(1, 2)^T``: a vector written as a row."""
+    match = _TRANSPOSED.fullmatch(text)
+    form = read(match[1], depth=depth + 1) if match else None
+    return form if isinstance(form, Group) and form.kind in ("vector", "()", "[]") else None
 
 
 def _matrix(inside: str, depth: int) -> Form:
@@ -309,3 +361,13 @@ def _plus_minus(text: str, depth: int) -> Form | None:
 
 INFINITE = Scalar("∞", ("infinity",), None)
 INFINITE_LOW = Scalar("-∞", ("-", ("infinity",)), None)
+_READERS = (
+    _special,
+    _sequence,
+    _set_operation,
+    _relation,
+    _bracketed,
+    _scaled,
+    _transposed,
+    _plus_minus,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import cache
 
 from math_verify import LatexExtractionConfig, parse, verify
 
@@ -24,9 +25,18 @@ def library_equal(gold: str, answer: str) -> bool | None:
     """
     if threading.current_thread() is not threading.main_thread():
         return None
+    _load()
     parsed = []
     for text in (gold, answer):
         parsed.append(parse(f"\\boxed{{{text}}}", _READERS, parsing_timeout=_SECONDS))
         if not parsed[-1] or all(isinstance(part, str) for part in parsed[-1]):
             return None
     return bool(verify(parsed[0], parsed[1], timeout_seconds=_SECONDS))
+
+
+@cache
+def _load() -> None:
+    """Loads grammars and solvers before the timer runs: on a busy machine they take its second."""
+    gold, answer = r"\boxed{\sum_{k=1}^{n} k}", r"\boxed{\frac{n(n+1)}{2}}"
+    sides = [parse(text, _READERS, parsing_timeout=None) for text in (gold, answer)]
+    verify(sides[0], sides[1], timeout_seconds=None)

@@ -14,11 +14,14 @@ from smallscale_ci.judges.normal import clean, squeeze
 from smallscale_ci.judges.quantity import Opaque, Scalar
 from smallscale_ci.records import Outcome, Problem
 
-_CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|p?mod|det)(?![a-zA-Z])")
+_CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
-_ABROAD = re.compile(r"([-+]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)")
-_LABELLED = re.compile(r'"?\s*\(\s*([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
-_LABEL = re.compile(r'"?\(?([A-H])\)?"?\.?')
+_ABROAD = re.compile(
+    r"([-+]?\s*[€£]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)"
+)
+_LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
+_LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
+_GOES_ON = re.compile(r"([-+]?\d*\.\d+)(?:\.{3}|…|\\[lc]?dots)")
 LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
 
 
@@ -79,10 +82,18 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, "same choice")
     if squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
         return Decision(True, "same normal form up to case")
+    if _cut_short(gold) == _cut_short(answer):  # 0.333… for 0.333
+        return Decision(True, "same digits")
     if isinstance(gold_form, Opaque) or isinstance(answer_form, Opaque):
         return _by_library(gold, answer, deep=deep)
     asked, found = _kind(gold_form), _kind(answer_form)
     return Decision(False, f"another {asked}" if found == asked else f"{found} instead of {asked}")
+
+
+def _cut_short(text: str) -> str:
+    text = squeeze(text).strip("$")
+    match = _GOES_ON.fullmatch(text)
+    return match[1] if match else text
 
 
 @lru_cache(maxsize=4096)
@@ -93,10 +104,9 @@ def _gold(gold: str, thousands: bool) -> tuple[str, Form]:
 
 def _with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
     """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
-    if "," in gold:
-        return "," in answer and equal(
-            _gold(gold, False)[1], read(answer, thousands=False), deep=deep
-        )
+    several = "," in gold and "," in answer
+    if several and equal(_gold(gold, False)[1], read(answer, thousands=False), deep=deep):
+        return True
     match = _ABROAD.fullmatch(answer)
     if match is None or not isinstance(gold_form, Scalar):
         return False
@@ -117,6 +127,9 @@ def _as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, d
     left, right = _LABELLED.fullmatch(gold), _LABELLED.fullmatch(answer)
     if left and right:
         return left[1] == right[1]
+    if not left and not right:
+        labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(answer)
+        return bool(labels[0] and labels[1] and labels[0][1] == labels[1][1])
     if left:
         label = _LABEL.fullmatch(answer)
         return label[1] == left[1] if label else equal(read(left[2]), answer_form, deep=deep)

@@ -150,7 +150,7 @@ def _choice(text: str, options: Options) -> tuple[int | None, str]:
         return index, "by its text"
     if lone and lone.group(1).isalpha():
         return None, f"{lone.group(1)} is none of the options"
-    if _SEVERAL.fullmatch(plain):
+    if _SEVERAL.fullmatch(plain) or (plain.isupper() and set(plain) <= set(options.labels)):
         return None, "several options"
     if labelled := _LABELLED.match(plain):
         index = options.index(labelled.group(1) or labelled.group(2))
@@ -187,6 +187,8 @@ def _by_text(text: str, options: Options) -> int | None:
 
 def _words(text: str) -> tuple[str, ...]:
     tokens = _WORD.findall(_bare(text[:_LONGEST]))
+    if len(tokens) > 2 and tokens[0] in ("A", "a") and tokens[1] in (".", ","):
+        return tuple(tokens)  # a label, not an article
     kept = tuple(token for token in tokens if token.lower() not in _ARTICLES)
     return kept or tuple(token for token in tokens if token.isalnum())
 

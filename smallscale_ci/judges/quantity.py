@@ -6,7 +6,14 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from smallscale_ci.judges.expression import Node, Unreadable, parse, symbols
+from smallscale_ci.judges.expression import (
+    FUNCTIONS,
+    PLAIN_NAMES,
+    Node,
+    Unreadable,
+    parse,
+    symbols,
+)
 from smallscale_ci.judges.units import CURRENCIES, Unit, is_unit_word, read_unit
 
 # Quoted pieces with their powers: "kg" * "m" / "s" ^{2}. Each space has one place, so that no text
@@ -25,12 +32,21 @@ _DECIMAL = re.compile(
     r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
 )
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
+_NTH = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
 _COMPOUND = re.compile(
     r'(\d{1,20}(?:\.\d{1,20})?)\s*"?\s*([a-zA-Z]{1,12})\.?\s*"?[\s,]*("?and"?\s*)?'
 )
+_ARC = re.compile(r"""(-?)\s*(\d{1,5})\s*°\s*(\d{1,2})\s*'(?:\s*(\d{1,2})\s*(?:''|"))?""")
 _WORD = re.compile(r"[^\W_]+")
-_ARTICLES = frozenset({"a", "an", "the", "is"})
+_PHRASE = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)+")
+_NAMES = re.compile(rf"\b(?:{'|'.join(sorted(FUNCTIONS | PLAIN_NAMES))})\b")
+_LONG_WORD = re.compile(r"\b(?=[a-z]*[aeiou])[a-z]{3,}\b", re.IGNORECASE)
+_ALIKE = {
+    ("impossible",): ("not", "possible"),
+    ("infinitely", "many", "solutions"): ("infinitely", "many"),
+}
+_ARTICLES = frozenset({"a", "an", "the", "is", "it"})
 NUMBER_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
@@ -93,11 +109,20 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     if not unit and not degrees and not percent and re.fullmatch(r"[A-Za-z]{2,4}", text):
         word = re.search("[aeiouAEIOU]", text) and node[0] in ("symbol", "*")
         return _words(text) if word else Scalar(body, node, None)
+    if node[0] == "*" and _PHRASE.fullmatch(text) and _LONG_WORD.search(_NAMES.sub("", text)):
+        return _words(text)  # "a kite" is no product
     return Scalar(body, node, _decimal(body), unit, percent, degrees)
 
 
 def read_compound(text: str) -> Scalar | None:
-    """``2 hours 30 minutes``, ``12 dollars and 50 cents``: the sum, in its smallest unit."""
+    """``2 hours 30 minutes``, ``12 dollars and 50 cents``: the sum, in its smallest unit.
+
+    ``22°30'`` is one, too, in degrees.
+    """
+    if arc := _ARC.fullmatch(text):
+        angle = Fraction(arc[2]) + Fraction(int(arc[3]), 60) + Fraction(int(arc[4] or 0), 3600)
+        angle = -angle if arc[1] else angle
+        return Scalar(str(angle), ("number", angle), None, degrees=True)
     total, at = Fraction(0), 0
     units: list[Unit] = []
     while at < len(text):
@@ -117,8 +142,12 @@ def read_compound(text: str) -> Scalar | None:
 
 
 def _words(text: str) -> Words | Opaque:
-    words = tuple(word for word in _WORD.findall(text.lower()) if word not in _ARTICLES)
-    plain = not re.search(r"[\\^=+*/<>]", text)
+    found = _WORD.findall(_NTH.sub("", text.lower()))
+    words = tuple(word for word in found if word not in _ARTICLES)
+    plain = not re.search(r'[\\^=+*/<>]|"mod"', text)
+    words = _ALIKE.get(words, words)
+    if len(words) > 1 and words[-1] in ("triangle", "function"):  # isosceles
+        words = words[:-1]
     return Words(words) if words and plain else Opaque(text)
 
 
@@ -139,7 +168,7 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
     if re.match(r"(?:degree|deg)s?\b", unit_text.lower()):
         unit_text = re.sub(r"(?i)^deg(?:ree)?s?\s*", "", unit_text)
         return body, read_unit(unit_text) if unit_text else None, True
-    if unit_text.lower().startswith("percent") or unit_text.lower() == "pct":
+    if unit_text.lower().startswith(("percent", "per cent")) or unit_text.lower() == "pct":
         return body + "%", None, False
     return body, read_unit(unit_text) if unit_text else None, False
 

@@ -27,6 +27,7 @@ def name_of(relation: Relation) -> str | None:
     text = squeeze(relation.texts[0]).strip('"')
     side = relation.sides[0]
     words = isinstance(side, Words | Opaque)  # Area, m∠A
+    words = words or (isinstance(side, Scalar) and side.node[0] == "symbol")
     if isinstance(side, Group):  # (x, y) = (1, 2)
         words = all(isinstance(i, Scalar) and i.node[0] == "symbol" for i in side.items)
     return text if words or _NAME.fullmatch(text) else None
@@ -41,10 +42,19 @@ def value_of(form: Form) -> Form:
     return first if lone and len(form.sides) == 2 and name_of(form) is None else last
 
 
+def values_of(form: Form) -> tuple[Form, ...]:
+    """``value_of``, and of ``x = 50/7 ≈ 7.14`` both: what is exact and what is about."""
+    value = value_of(form)
+    if not isinstance(form, Relation) or form.operators[-1] != "≈" or value is form:
+        return (value,)
+    before = form.sides[-2]
+    return (value,) if not isinstance(before, Scalar) or _is_unknown(before) else (before, value)
+
+
 def conditions(form: Form) -> Form | None:
     """The set of real numbers that ``x ∈ …`` or inequalities in one unknown describe."""
     if isinstance(form, Group):
-        return _between(form)
+        return _with_holes(form) or _between(form)
     return _described(form) if isinstance(form, Relation) else None
 
 
@@ -73,6 +83,21 @@ def _described(form: Relation) -> Form | None:  # noqa: PLR0911 - one for each s
             kind = "[("[operators[0] == "<"] + "])"[operators[1] == "<"]
             return Group(kind, (sides[0], sides[2]))
     return None
+
+
+def _with_holes(form: Group) -> Union | None:
+    """The intervals of ``x ≥ 3, x ≠ 4``."""
+    relations = [item for item in form.items if isinstance(item, Relation)]
+    holes = [r for r in relations if r.operators == "≠" and _is_unknown(r.sides[0])]
+    rest = [r for r in relations if r not in holes]
+    if form.kind != "list" or len(relations) != len(form.items) or not holes or not rest:
+        return None
+    if any(hole.texts[0] not in other.texts for hole in holes for other in rest):
+        return None
+    whole = _described(rest[0]) if len(rest) == 1 else _between(Group("list", tuple(rest)))
+    if not isinstance(whole, Group) or len(whole.items) != 2 or len(whole.kind) != 2:
+        return None
+    return _without(whole, tuple(hole.sides[1] for hole in holes))
 
 
 def _between(form: Group) -> Group | None:
