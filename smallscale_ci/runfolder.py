@@ -17,6 +17,7 @@ from smallscale_ci.ids import file_hash, pretty_json
 from smallscale_ci.samples import Samples, from_table
 
 SCHEMA_VERSION = "1"  # of the run folder
+NO_BASELINE = "none"  # in the configuration of a run that is not compared
 COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
 
 
@@ -97,6 +98,12 @@ class RunFolder:
                 f"See it with `smallscale report {self.path}`, or decide it anew with "
                 f"`smallscale compare {self.path} auto`.",
             )
+
+    def is_undecided(self) -> bool:
+        """Whether an evaluation was ended between its last sample and its verdict."""
+        if not is_run(self.path) or self.read_manifest()["status"] != COMPLETE:
+            return False
+        return self.read_config().baseline != NO_BASELINE and not self.verdict.exists()
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""

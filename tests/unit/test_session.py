@@ -6,19 +6,18 @@ from pathlib import Path
 import pytest
 import replayed
 
-from smallscale_ci import resolve
+from smallscale_ci import pipeline, resolve, tables
 from smallscale_ci.config import load
-from smallscale_ci.errors import RunInterruptedError
+from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.resolve import Request, Settings
 from smallscale_ci.runfolder import write_json
 from smallscale_ci.session import session
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> resolve.Plan:
+def settings(tmp_path: Path) -> Settings:
     replayed.make_configs(tmp_path, problems=6)
-    replayed.make_run(tmp_path, "src", epochs=1)
-    settings = Settings(
+    return Settings(
         roots=load.default_roots(tmp_path),
         cache=tmp_path / "cache",
         environments=tmp_path / "envs",
@@ -26,6 +25,11 @@ def plan(tmp_path: Path) -> resolve.Plan:
         baselines=tmp_path / "baselines",
         environment={},
     )
+
+
+@pytest.fixture
+def plan(tmp_path: Path, settings: Settings) -> resolve.Plan:
+    replayed.make_run(tmp_path, "src", epochs=1)
     asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay", baseline="none")
     now = datetime(2026, 1, 31, tzinfo=UTC)
     return resolve.plan(asked, settings, now=now, nonce="ab12", say=lambda text: None)
@@ -46,3 +50,23 @@ def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
     after = run.read_manifest()
     assert (after["status"], after["planned"]) == ("interrupted", 600)
     assert after["timings"] == {"gpu_s": 9.0}
+
+
+class Impatient(replayed.Nobody):
+    """Raises ``error`` when it is told what the complete run cost."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def say(self, text: str) -> None:
+        if "tokens/s" in text:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_happens_after_the_last_sample_takes_nothing_back(plan, settings, error):
+    with pytest.raises((RunInterruptedError, StorageError)):
+        pipeline.generate(plan, settings, Impatient(error), judging=True)
+    assert plan.run.read_manifest()["status"] == "complete"
+    assert len(list(tables.generations(plan.run.generations))) == 6
+    assert len(plan.run.read_samples()) == 6
