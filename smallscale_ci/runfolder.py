@@ -176,6 +176,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` for people and machines; readers see the old file or the new one."""
+    write_text(path, pretty_json(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text``; whatever happens there is the old file or the new one."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(pretty_json(value), encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)

@@ -32,6 +32,7 @@ from smallscale_ci.runfolder import (
     INTERRUPTED,
     RunFolder,
     write_json,
+    write_text,
 )
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
@@ -158,7 +159,7 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
         )
         try:
             run.verdict.unlink(missing_ok=True)  # somebody's, on what an earlier session had
-            run.config.write_text(load.dump(plan.config), encoding="utf-8")
+            write_text(run.config, load.dump(plan.config))
             if run.manifest.is_file():  # a resumed run is as old as its beginning
                 earlier = run.read_manifest()
                 kept = {name: earlier[name] for name in _KEPT if name in earlier}

@@ -1,5 +1,6 @@
 """How a session leaves its folder when it is interrupted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +51,26 @@ def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
     after = run.read_manifest()
     assert (after["status"], after["planned"]) == ("interrupted", 600)
     assert after["timings"] == {"gpu_s": 9.0}
+
+
+def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, monkeypatch):
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    before = plan.run.read_config()
+    more = plan.config.profile.model_copy(update={"ranks": 3})
+    again = replace(plan, config=plan.config.model_copy(update={"profile": more}))
+    written = Path.write_text
+
+    def half(path: Path, text: str, **options: str) -> int:
+        if "config" not in path.name:
+            return written(path, text, **options)
+        written(path, text[:40], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(StorageError), session(again, replayed.Nobody(), judging=True):
+        pass
+    assert plan.run.read_config() == before
 
 
 class Impatient(replayed.Nobody):
