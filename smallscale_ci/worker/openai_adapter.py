@@ -10,6 +10,7 @@ that refuse top_k and min_p; ``max_tokens_name`` for those that want max_complet
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from typing import Any
 
@@ -118,7 +119,7 @@ class OpenAIAdapter:
                 if client is not self._client:
                     raise _RefusedError(f"the endpoint fails at it: {_text(error)}") from error
                 client = client.with_options(max_retries=0)  # once more: it may be back just now
-            except ValueError as error:
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 if torn == _TORN:
                     what = f"the endpoint's answer cannot be read: {_text(error)}"
                     raise _RefusedError(what) from error

@@ -135,7 +135,13 @@ def prompts(count: int) -> Planned:
 
 
 def generate(
-    folder: WorkFolder, endpoint: Endpoint, count: int, *, in_flight: int = 4, **arguments: object
+    folder: WorkFolder,
+    endpoint: Endpoint,
+    count: int,
+    *,
+    in_flight: int = 4,
+    planned: Planned | None = None,
+    **arguments: object,
 ) -> dict[str, Generation]:
     arguments = {"base_url": endpoint.url, "api_key_env": "THE_API_KEY", **arguments}
     job = Job("openai", "m", SamplingSpec(0.6, 0.95, 0, 0, 8, 0), in_flight, engine_args=arguments)
@@ -143,7 +149,7 @@ def generate(
         Path(sys.executable), {**os.environ, "THE_API_KEY": KEY}, keep="THE_API_KEY"
     )
     with Scheduler(folder, runtime, job, ranks=1, limits=Limits(30, 30)) as scheduler:
-        found = [each for some in scheduler.run(prompts(count)) for each in some]
+        found = [each for some in scheduler.run(planned or prompts(count)) for each in some]
         assert scheduler.ranks.info()["engine"] == "openai"
     assert len(found) == count
     return {each.problem_id: each for each in found}
@@ -182,6 +188,15 @@ def test_half_an_answer_is_asked_for_again(endpoint, folder):
     assert found["p2"].finish_reason is FinishReason.ERROR
     assert "cannot be read" in found["p2"].error
     assert found["p3"].text == "t3"
+
+
+def test_half_a_character_in_a_question_is_not_asked_again_and_again(endpoint, folder):
+    half = Prompt("p0", 0, "t", ({"role": "user", "content": "\ud800"},), 0)
+    found = generate(folder, endpoint, 2, planned=Planned.of([half, prompts(2).prompt(1)]))
+    assert found["p0"].finish_reason is FinishReason.ERROR
+    assert "surrogates not allowed" in found["p0"].error
+    assert "cannot be read" not in found["p0"].error
+    assert found["p1"].text == "t1"
 
 
 def test_a_crowd_is_waited_for_as_long_as_others_get_through(endpoint, folder):
