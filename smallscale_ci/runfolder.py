@@ -101,9 +101,10 @@ class RunFolder:
 
     def is_undecided(self) -> bool:
         """Whether an evaluation was ended between its last sample and its verdict."""
-        if not is_run(self.path) or self.read_manifest()["status"] != COMPLETE:
+        if not is_run(self.path) or self.verdict.exists():
             return False
-        return self.read_config().baseline != NO_BASELINE and not self.verdict.exists()
+        is_complete = self.read_manifest()["status"] == COMPLETE
+        return is_complete and self.read_config().baseline != NO_BASELINE
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""
