@@ -123,7 +123,8 @@ def _step(
     if RunFolder(folder.of(VERDICT)).verdict.is_file():
         evaluation = _stored(loop)
     elif status(folder.of(VERDICT)) == COMPLETE:
-        evaluation = _decided(loop)
+        parent = baselines.load(folder.of(PARENT))
+        evaluation = pipeline.decide_late(RunFolder(folder.of(VERDICT)), parent, loop.parent.suite)
     else:
         plan = verdict_plan(loop, observer.say)
         baseline = baselines.load(folder.of(PARENT))
@@ -134,21 +135,6 @@ def _step(
 def _stored(loop: Loop) -> Evaluation:
     run_folder = RunFolder(loop.folder.of(VERDICT))
     return pipeline.stored(run_folder, loop.parent.suite, loop.settings.baselines)
-
-
-def _decided(loop: Loop) -> Evaluation:
-    """The verdict of a run that was complete, and killed before it was written."""
-    run = RunFolder(loop.folder.of(VERDICT))
-    config, epochs = run.read_config(), run.read_manifest()["epochs"]
-    return pipeline.compare(
-        baselines.load(run.path),
-        baselines.load(loop.folder.of(PARENT)),
-        config.gate,
-        look=epochs - config.epochs + 1,
-        of=config.max_epochs - config.epochs + 1,
-        suite=loop.parent.suite,
-        run=run,
-    )
 
 
 def _sample(loop: Loop, observer: Observer) -> dict[str, Any]:

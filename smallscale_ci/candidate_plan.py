@@ -25,8 +25,8 @@ from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.preferences import Check
-from smallscale_ci.resolve import NO_BASELINE, Plan, Request, Settings
-from smallscale_ci.runfolder import COMPLETE, RunFolder, is_run, open_run
+from smallscale_ci.resolve import Plan, Request, Settings
+from smallscale_ci.runfolder import COMPLETE, NO_BASELINE, RunFolder, is_run, open_run
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.train import leakage

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from smallscale_ci import baselines, foreign, prompts, provenance, reporting, resolve, tables
 from smallscale_ci.baselines import Baseline, Place
@@ -26,6 +24,7 @@ from smallscale_ci.generate.progress import Tracker
 from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_replay
+from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.judged import Judged
 from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec, Service
@@ -35,7 +34,7 @@ from smallscale_ci.records import Generation, Judgement, Outcome, Prompt, Verdic
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.report.records_json import verdict_from_json, verdict_json
 from smallscale_ci.resolve import Plan, Settings
-from smallscale_ci.runfolder import RUNNING, RunFolder, read_json, write_json
+from smallscale_ci.runfolder import COMPLETE, RUNNING, RunFolder, read_json, write_json
 from smallscale_ci.session import (
     REPLAYED,
     Observer,
@@ -65,6 +64,9 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
 
     Raises ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
     """
+    if plan.run.is_undecided():
+        with WorkFolder(plan.run.work):
+            return decide_late(plan.run, baseline, plan.suite)
     refused = _refusal(plan, baseline)
     if refused is not None:
         return Evaluation(refused, reporting.refused(plan, refused), None)
@@ -74,15 +76,24 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
     try:
         with session(plan, observer, judging=True) as current:
             verdict = _rounds(current, settings, baseline)
+            if verdict is None:
+                raise InvalidError("the run ended without a verdict.", "Give it a baseline.")
+            current.write(COMPLETE)
+            candidate = baselines.load(plan.run.path)
+            data = reporting.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
+            _write(plan.run, verdict, baseline, data)
     except RunInterruptedError:
         reporting.write(plan.run, reporting.interrupted(plan.run, plan.suite))
         raise
-    if verdict is None:
-        raise InvalidError("the run ended without a verdict.", "Give it a baseline.")
-    candidate = baselines.load(plan.run.path)
-    data = reporting.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
-    _write(plan.run, verdict, baseline, data)
     return Evaluation(verdict, data, plan.run)
+
+
+def decide_late(run: RunFolder, baseline: Baseline, suite: Suite) -> Evaluation:
+    """The verdict of a run that was ended between its last sample and its verdict."""
+    config, epochs = run.read_config(), run.read_manifest()["epochs"]
+    look, of = epochs - config.epochs + 1, config.max_epochs - config.epochs + 1
+    candidate = baselines.load(run.path)
+    return compare(candidate, baseline, config.gate, look=look, of=of, suite=suite, run=run)
 
 
 def _refusal(plan: Plan, baseline: Baseline) -> Verdict | None:
@@ -303,7 +314,8 @@ def _planned(current: Session, epochs: range) -> Planned:
     for problem in suite.problems if epochs.start == 0 else ():
         prompts.one(suite, problem, 0, seed)  # a template that fits no problem is told at once
     numbers = places.numbers((problem.id, index) for problem, index in suite.plan(epochs))
-    expected, order = _expected(plan.baseline), plan.config.profile.order
+    expected = plan.baseline.samples.mean_tokens() if plan.baseline else {}
+    order = plan.config.profile.order
     ordered = arrange(numbers, order, places=places, seed=seed, expected=expected)
 
     def build(problem_id: str, index: int) -> Prompt:
@@ -381,19 +393,7 @@ def _job(plan: Plan) -> Job:
     )
 
 
-def _expected(baseline: Baseline | None) -> Mapping[str, float]:
-    """The baseline's mean completion tokens by problem id."""
-    if baseline is None:
-        return {}
-    samples = baseline.samples
-    tokens = np.nan_to_num(samples.tokens)
-    count = np.bincount(samples.problem, minlength=len(samples.problem_ids))
-    total = np.bincount(samples.problem, tokens, minlength=len(samples.problem_ids))
-    means = total / np.maximum(count, 1)
-    return dict(zip(samples.problem_ids.tolist(), means.tolist(), strict=True))
-
-
 def _write(run: RunFolder, verdict: Verdict, baseline: Baseline, data: ReportData) -> None:
     made_from = {"summary": run.summary_hash(), "baseline": baseline.source}
-    write_json(run.verdict, {**verdict_json(verdict), "made_from": made_from})
     reporting.write(run, data)
+    write_json(run.verdict, {**verdict_json(verdict), "made_from": made_from})  # last: all is there

@@ -21,7 +21,7 @@ from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.judges.interface import Service
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.runfolder import COMPLETE, RunFolder, open_run
+from smallscale_ci.runfolder import COMPLETE, NO_BASELINE, RunFolder, open_run
 from smallscale_ci.runtimes import DOCKER, LOCAL, RAY, Choice
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
@@ -29,7 +29,6 @@ from smallscale_ci.suite.model import Suite
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
 
-NO_BASELINE = "none"
 _BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
 
 
@@ -114,7 +113,8 @@ def resume(
     """
     run = open_run(path)
     before = run.read_manifest()
-    run.refuse_complete()
+    if not run.is_undecided():
+        run.refuse_complete()
     config = _bounded_anew(run.read_config(), settings)
     if request is not None:
         _refuse_another(path, config, request, settings)
@@ -193,12 +193,13 @@ def _key_variable(profile: EngineProfile) -> str:
 
 
 def unfinished(request: Request, settings: Settings) -> Path | None:
-    """The latest run with this configuration that was begun, is not complete, and is left alone."""
+    """The latest run with this configuration that was begun, not ended, and is left alone."""
     config = _configure(request, settings, datetime.now(UTC), "")
     for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
         run = RunFolder(manifest.parent)
         try:
-            if run.read_manifest()["status"] == COMPLETE or WorkFolder(run.work).is_held():
+            is_complete = run.read_manifest()["status"] == COMPLETE and not run.is_undecided()
+            if is_complete or WorkFolder(run.work).is_held():
                 continue
             before = run.read_config()
         except SmallscaleError:

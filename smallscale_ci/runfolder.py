@@ -17,6 +17,7 @@ from smallscale_ci.ids import file_hash, pretty_json
 from smallscale_ci.samples import Samples, from_table
 
 SCHEMA_VERSION = "1"  # of the run folder
+NO_BASELINE = "none"  # in the configuration of a run that is not compared
 COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
 
 
@@ -107,6 +108,13 @@ class RunFolder:
                 f"`smallscale compare {self.path} auto`.",
             )
 
+    def is_undecided(self) -> bool:
+        """Whether an evaluation was ended between its last sample and its verdict."""
+        if not is_run(self.path) or self.verdict.exists():
+            return False
+        is_complete = self.read_manifest()["status"] == COMPLETE
+        return is_complete and self.read_config().baseline != NO_BASELINE
+
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""
         try:
@@ -178,6 +186,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` for people and machines; readers see the old file or the new one."""
+    write_text(path, pretty_json(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text``; whatever happens there is the old file or the new one."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(pretty_json(value), encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)

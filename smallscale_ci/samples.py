@@ -60,6 +60,14 @@ class Samples:
         counts = np.bincount(self.outcome, minlength=len(OUTCOMES))
         return {outcome.value: int(count) for outcome, count in zip(OUTCOMES, counts, strict=True)}
 
+    def mean_tokens(self) -> dict[str, float]:
+        """Mean completion tokens by problem id; ERRORED samples count as none."""
+        tokens = np.nan_to_num(self.tokens)
+        count = np.bincount(self.problem, minlength=len(self.problem_ids))
+        total = np.bincount(self.problem, tokens, minlength=len(self.problem_ids))
+        means = total / np.maximum(count, 1)
+        return dict(zip(self.problem_ids.tolist(), means.tolist(), strict=True))
+
     def epochs(self, count: int) -> Samples:
         """Only the samples of the first ``count`` epochs."""
         return self.select(self.sample_index < count)

@@ -32,6 +32,7 @@ from smallscale_ci.runfolder import (
     INTERRUPTED,
     RunFolder,
     write_json,
+    write_text,
 )
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
@@ -80,6 +81,11 @@ class Session:
     def seconds(self) -> float:
         """Seconds of generating so far, those of earlier sessions included."""
         return float(self.before.get("generate_s", 0.0)) + self.tracker.elapsed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is written. The work folder goes then: nothing may be written from it."""
+        return bool(self.manifest["status"] == COMPLETE)
 
     def refresh_manifest(self, status: str) -> None:
         """Bring the manifest up to date with what engine and ranks report, and write it."""
@@ -152,7 +158,8 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
             plan, folder, observer, begin(plan), Tracker(0), Judged(plan.suite, run.path), judging
         )
         try:
-            run.config.write_text(load.dump(plan.config), encoding="utf-8")
+            run.verdict.unlink(missing_ok=True)  # somebody's, on what an earlier session had
+            write_text(run.config, load.dump(plan.config))
             if run.manifest.is_file():  # a resumed run is as old as its beginning
                 earlier = run.read_manifest()
                 kept = {name: earlier[name] for name in _KEPT if name in earlier}
@@ -160,12 +167,14 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
                 current.before = earlier["timings"]
             write_json(run.manifest, current.manifest)
             yield current
-            current.write(COMPLETE)
+            if not current.is_complete:
+                current.write(COMPLETE)
             if told := sentence(current.manifest):
                 observer.say(told)
         except KeyboardInterrupt as error:
-            current.refresh_manifest(INTERRUPTED)  # at once: what follows may take a CI too long
-            current.write(INTERRUPTED)
+            if not current.is_complete:
+                current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI too long
+                current.write(INTERRUPTED)
             done = current.tracker.snapshot()
             command = "eval" if plan.baseline else "generate"
             raise RunInterruptedError(
@@ -173,8 +182,9 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
                 f"Go on with: smallscale {command} --resume {run.path}",
             ) from error
         except BaseException:
-            with suppress(OSError):
-                current.refresh_manifest(FAILED)
+            if not current.is_complete:
+                with suppress(OSError):
+                    current.refresh_manifest(FAILED)
             raise
 
 

@@ -116,7 +116,8 @@ def generate(
     This is how the run of a baseline is made: all epochs of the suite, no verdict.
     """
     from smallscale_ci import pipeline
-    from smallscale_ci.resolve import NO_BASELINE, Request
+    from smallscale_ci.resolve import Request
+    from smallscale_ci.runfolder import NO_BASELINE
 
     settings = context.settings(runs=runs, engine_python=engine_python, sandbox=sandbox)
     request = Request(

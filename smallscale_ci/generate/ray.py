@@ -83,7 +83,8 @@ class _Rank:
     work: Path
     actor: Any
     group: Any
-    ready: bool = False  # an actor may wait for its place, and its engine takes minutes to load
+    placed: bool = False  # an actor may wait for its place for ever
+    ready: bool = False  # and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
     call: Any = None  # the exchange that is under way
     code: int | None = None
@@ -161,7 +162,8 @@ class RayRuntime:
         """End all ranks: politely, and after ``grace_s`` seconds by force."""
         self._ended.set()
         with self._guard:
-            alive = [rank for rank in self._ranks.values() if rank.code is None]
+            # One without a place would not answer: it is only taken off the list.
+            alive = [rank for rank in self._ranks.values() if rank.placed and rank.code is None]
             calls = [rank.actor.stop.remote(grace_s) for rank in alive]
             if calls:
                 self._ray.wait(calls, num_returns=len(calls), timeout=grace_s + 1)
@@ -214,6 +216,7 @@ class RayRuntime:
         rank.call = rank.actor.exchange.remote({path.name: item for path, item in claimed})
 
     def _take(self, number: int, rank: _Rank, found: dict[str, Any]) -> None:
+        rank.placed = True
         if found["lines"]:
             out = protocol.Out(rank.work / "out" / f"{number}.jsonl")
             out.write(found["lines"])

@@ -77,6 +77,9 @@ class WorkFolder:
             stale.unlink(missing_ok=True)
         for name in ("pending", "claimed"):
             for item in sorted((self.path / name).rglob("*.json")):
+                number = item.name.partition(".")[0]
+                # Not again: a rank that joined by itself may still be at it, and remove it later.
+                self._order = max(self._order, int(number) if number.isdigit() else 0)
                 item.unlink(missing_ok=True)
         self.rewind()
         self.beat()

@@ -20,6 +20,7 @@ _POLL_S = 0.05  # how often an idle worker looks for items
 _FEW = 32  # requests in flight: with more, an engine has enough to do to wait for _GATHER_S
 _GATHER_S = 0.02
 _BEAT_S = 1.0
+_MANY = 1 << 31  # tokens
 _HOST_SILENCE = 60  # beats without a sign of the host, after which a worker ends itself
 
 
@@ -184,7 +185,16 @@ async def _complete(adapter: Adapter, item: dict[str, Any]) -> dict[str, Any]:
         completion = await adapter.generate(request)
     except (ValueError, TypeError, KeyError, UnicodeError) as error:
         completion = failed(f"{type(error).__name__}: {error}")
+    if not _is_sound(completion):
+        what = "the engine gave no text, no tokens, or a number of them that cannot be"
+        completion = failed(what, prompt_hash=completion.prompt_hash)
     return _line(request, completion, time.monotonic() - began)
+
+
+def _is_sound(completion: Completion) -> bool:
+    counts = (completion.prompt_tokens or 0, completion.extra.get("completion_tokens", 0))
+    known = isinstance(completion.text, str) and completion.token_ids is not None
+    return known and all(0 <= count < _MANY for count in counts)
 
 
 def _line(request: Request, completion: Completion, seconds: float) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 ``engine_args``: ``base_url``; ``api_key_env``, the variable that holds the key (OPENAI_API_KEY);
 ``requests_per_minute``; ``timeout_s`` of one request; ``max_retries`` with back-off, or as long as
-the server's Retry-After asks for; ``standard_only`` for servers that refuse top_k and min_p;
-``max_tokens_name`` for those that want max_completion_tokens; ``extra_body``.
+the server's Retry-After asks for, and more while others get through; ``standard_only`` for servers
+that refuse top_k and min_p; ``max_tokens_name`` for those that want max_completion_tokens;
+``extra_body``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from typing import Any
 
@@ -18,6 +20,10 @@ _FINISH = {"stop": STOP, "length": LENGTH, "content_filter": ABORT}
 _MAX_RETRIES = 12  # 0.5 s doubling to 8 s: over a minute of a service that is away
 _UNLISTED = (403, 404, 405, 501)  # not every endpoint, or key, lists models
 _REFUSED = (400, 413, 422)  # what these say is about one request
+_CLOSED = (401, 403, 404)  # and these about all
+_TORN = 3  # times that half an answer is asked for again
+_CROWD_S = 0.5
+_PROBE_S = 60.0
 
 
 class OpenAIAdapter:
@@ -28,9 +34,11 @@ class OpenAIAdapter:
         self._sampling: dict[str, Any] = job["sampling"]
         self._logprobs = bool(job.get("logprobs"))
         self._args: dict[str, Any] = job.get("engine_args", {})
+        self._limit: str = self._args.get("max_tokens_name", "max_tokens")
         self._pace = _Pace(float(self._args.get("requests_per_minute") or 0))
         self._client: Any = None
         self._served = ""
+        self._answered_at = 0.0  # when the last answer came, to whichever request
 
     async def start(self) -> None:
         """Connect, and see whether the model is served. Raises ``StartError``."""
@@ -77,19 +85,61 @@ class OpenAIAdapter:
 
         Raises ``StartError`` where asking something else would not help: the run can be resumed.
         """
-        import openai
-
         hashed = prompt_hash(request.messages)
         await self._pace.wait()
         try:
-            answer = await self._client.chat.completions.create(**self._body(request))
+            answer = await self._ask(self._body(request))
             return self._completion(answer.choices[0], answer.usage, hashed)
-        except openai.OpenAIError as error:
-            if getattr(error, "status_code", None) in _REFUSED:
-                return failed(f"the endpoint refused it: {_text(error)}", 0, hashed)
-            raise self._lost(error) from error
+        except _RefusedError as error:
+            return failed(str(error), 0, hashed)
         except (AttributeError, TypeError, IndexError):
             return failed("the endpoint gave no answer, or did not count its tokens", 0, hashed)
+
+    async def _ask(self, body: dict[str, Any]) -> Any:
+        """The answer to ``body``, asked for until it comes or it is clear that it never will."""
+        import openai
+
+        client, torn, now = self._client, 0, asyncio.get_running_loop().time
+        while True:
+            asked_at = now()
+            try:
+                answer = await client.chat.completions.create(**body)
+            except openai.RateLimitError as error:
+                if self._answered_at < asked_at:
+                    raise self._lost(error) from error
+                await asyncio.sleep(_CROWD_S)  # others get through: it is only crowded there
+            except openai.OpenAIError as error:
+                status = getattr(error, "status_code", None)
+                if status in _REFUSED:
+                    raise _RefusedError(f"the endpoint refused it: {_text(error)}") from error
+                if status in _CLOSED:
+                    raise self._lost(error) from error
+                if self._answered_at < asked_at and not await self._is_there():
+                    raise self._lost(error) from error
+                if client is not self._client:
+                    raise _RefusedError(f"the endpoint fails at it: {_text(error)}") from error
+                client = client.with_options(max_retries=0)  # once more: it may be back just now
+            except (json.JSONDecodeError, UnicodeDecodeError) as error:
+                if torn == _TORN:
+                    what = f"the endpoint's answer cannot be read: {_text(error)}"
+                    raise _RefusedError(what) from error
+                await asyncio.sleep(2.0**torn / 2)
+                torn += 1
+            else:
+                self._answered_at = now()
+                return answer
+
+    async def _is_there(self) -> bool:
+        """Whether it answers something else: then what it fails at is at fault itself."""
+        import openai
+
+        client = self._client.with_options(max_retries=2, timeout=_PROBE_S)
+        body = self._body(Request("", 0, [{"role": "user", "content": "Hello"}], 0))
+        try:
+            await client.chat.completions.create(**{**body, self._limit: 1})
+        except (openai.OpenAIError, ValueError):
+            return False
+        return True
 
     def _completion(self, choice: Any, usage: Any, hashed: str) -> Completion:
         prompt_tokens = int(usage.prompt_tokens)
@@ -121,7 +171,7 @@ class OpenAIAdapter:
             "messages": request.messages,
             "temperature": spec["temperature"],
             "top_p": spec["top_p"],
-            self._args.get("max_tokens_name", "max_tokens"): spec["max_tokens"],
+            self._limit: spec["max_tokens"],
             "seed": request.seed,
             "stop": list(spec["stop"]) or None,
             "logprobs": self._logprobs,
@@ -150,6 +200,10 @@ class OpenAIAdapter:
             "Check base_url, the model's name and the key (its variable is named by api_key_env); "
             "what is complete is kept: go on with --resume.",
         )
+
+
+class _RefusedError(Exception):
+    """What an endpoint does not answer, though it answers others."""
 
 
 class _Pace:

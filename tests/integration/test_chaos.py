@@ -20,6 +20,8 @@ from smallscale_ci.runfolder import RunFolder
 SAMPLES = 200
 EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "slow", "--baseline", "tiny/replay/m")
 
+SLOWER = (*EVAL, "--profile", "slower")  # so slow that it goes on while others start
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
@@ -27,6 +29,8 @@ def place(tmp_path_factory) -> Path:
     replayed.make_configs(place, problems=SAMPLES)
     slow = replayed.SLOW.replace("200", "100").replace("ranks: 2", "ranks: 4")
     (place / "configs" / "engines" / "slow.yaml").write_text(slow)
+    slower = slow.replace("name: slow", "name: slower").replace("100", "5")
+    (place / "configs" / "engines" / "slower.yaml").write_text(slower)
     source = replayed.make_run(place, "src", epochs=2)
     done = replayed.smallscale(
         place, "baseline", "record", source, "-m", "first", "--baselines", "baselines"
@@ -69,7 +73,7 @@ def test_chaos(place, tmp_path, undisturbed, seed):
 
 
 def is_complete(run: Path) -> bool:
-    return RunFolder(run).read_manifest()["status"] == "complete"
+    return RunFolder(run).verdict.exists()
 
 
 def kill_some(host: subprocess.Popen[str], chance: random.Random) -> None:
@@ -92,20 +96,20 @@ def test_a_run_that_was_begun_is_offered_and_taken_up_by_resume_auto(place, tmp_
 
 
 def test_what_was_begun_is_only_offered_where_nobody_asked(place, tmp_path):
-    host = replayed.start(place, *EVAL, "--runs", tmp_path)
+    host = replayed.start(place, *SLOWER, "--runs", tmp_path)
     replayed.wait_for(lambda: list(tmp_path.glob("*/work/out/*.jsonl")), "completions")
     (run,) = tmp_path.iterdir()
-    busy = replayed.start(place, *EVAL, "--runs", tmp_path)  # held by its host: not offered
+    busy = replayed.start(place, *SLOWER, "--runs", tmp_path)  # held by its host: not offered
     replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 2, "the second run")
     for process in (host, busy):
         process.send_signal(signal.SIGTERM)
     host.communicate(timeout=20)
     assert "--resume" not in busy.communicate(timeout=20)[1].partition("interrupted")[0]
-    new = replayed.start(place, *EVAL, "--runs", tmp_path)
+    new = replayed.start(place, *SLOWER, "--runs", tmp_path)
     replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 3, "the third run")
     new.send_signal(signal.SIGTERM)
     assert f"is unfinished: go on with --resume {tmp_path}" in new.communicate(timeout=20)[1]
-    other = replayed.start(place, *EVAL, "--runs", tmp_path, "--seed", "5")
+    other = replayed.start(place, *SLOWER, "--runs", tmp_path, "--seed", "5")
     replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 4, "the fourth run")
     other.send_signal(signal.SIGTERM)
     assert "is unfinished" not in other.communicate(timeout=20)[1]

@@ -242,6 +242,24 @@ def test_a_complete_run_is_not_run_again(place, calm):
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+def test_what_was_killed_after_its_last_sample_still_gets_its_verdict(place, calm, tmp_path):
+    run = shutil.copytree(calm, tmp_path / "runs" / calm.name)
+    verdict = json.loads((run / "verdict.json").read_text())
+    (run / "verdict.json").unlink()  # as if killed between the last sample and the verdict
+    shutil.rmtree(run / "report")
+    again = replayed.smallscale(
+        place, *EVAL, "--profile", "replay", "--runs", run.parent, "--resume", "auto"
+    )
+    assert again.returncode == 0, again.stderr
+    assert list(run.parent.iterdir()) == [run]
+    assert json.loads((run / "verdict.json").read_text()) == verdict
+    assert (run / "report" / "junit.xml").exists()
+    assert replayed.answers(run) == replayed.answers(calm)
+    refused = replayed.smallscale(place, "eval", "--resume", run)
+    assert refused.returncode == 2
+    assert "is complete" in refused.stderr
+
+
 def test_a_run_whose_model_changed_is_not_resumed(place, tmp_path):
     source = shutil.copytree(place / "stored" / "src", tmp_path / "src")
     host = replayed.start(place, "eval", source, *EVAL[2:], "--runs", tmp_path / "runs")

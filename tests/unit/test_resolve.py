@@ -204,6 +204,7 @@ def test_what_changed_since_is_not_resumed(place):
 def test_a_complete_run_is_not_resumed(place):
     run = begun(place).run
     write_json(run.manifest, {**run.read_manifest(), "status": "complete"})
+    write_json(run.verdict, {})
     with pytest.raises(UsageError, match="is complete") as caught:
         resolve.resume(run.path, settings(place), say=lambda text: None)
     assert "smallscale compare" in caught.value.hint

@@ -1,24 +1,24 @@
 """How a session leaves its folder when it is interrupted."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import replayed
 
-from smallscale_ci import resolve
+from smallscale_ci import pipeline, resolve, tables
 from smallscale_ci.config import load
-from smallscale_ci.errors import RunInterruptedError
+from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.resolve import Request, Settings
 from smallscale_ci.runfolder import write_json
 from smallscale_ci.session import session
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> resolve.Plan:
+def settings(tmp_path: Path) -> Settings:
     replayed.make_configs(tmp_path, problems=6)
-    replayed.make_run(tmp_path, "src", epochs=1)
-    settings = Settings(
+    return Settings(
         roots=load.default_roots(tmp_path),
         cache=tmp_path / "cache",
         environments=tmp_path / "envs",
@@ -26,6 +26,11 @@ def plan(tmp_path: Path) -> resolve.Plan:
         baselines=tmp_path / "baselines",
         environment={},
     )
+
+
+@pytest.fixture
+def plan(tmp_path: Path, settings: Settings) -> resolve.Plan:
+    replayed.make_run(tmp_path, "src", epochs=1)
     asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay", baseline="none")
     now = datetime(2026, 1, 31, tzinfo=UTC)
     return resolve.plan(asked, settings, now=now, nonce="ab12", say=lambda text: None)
@@ -46,3 +51,43 @@ def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
     after = run.read_manifest()
     assert (after["status"], after["planned"]) == ("interrupted", 600)
     assert after["timings"] == {"gpu_s": 9.0}
+
+
+def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, monkeypatch):
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    before = plan.run.read_config()
+    more = plan.config.profile.model_copy(update={"ranks": 3})
+    again = replace(plan, config=plan.config.model_copy(update={"profile": more}))
+    written = Path.write_text
+
+    def half(path: Path, text: str, **options: str) -> int:
+        if "config" not in path.name:
+            return written(path, text, **options)
+        written(path, text[:40], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(StorageError), session(again, replayed.Nobody(), judging=True):
+        pass
+    assert plan.run.read_config() == before
+
+
+class Impatient(replayed.Nobody):
+    """Raises ``error`` when it is told what the complete run cost."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def say(self, text: str) -> None:
+        if "tokens/s" in text:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_happens_after_the_last_sample_takes_nothing_back(plan, settings, error):
+    with pytest.raises((RunInterruptedError, StorageError)):
+        pipeline.generate(plan, settings, Impatient(error), judging=True)
+    assert plan.run.read_manifest()["status"] == "complete"
+    assert len(list(tables.generations(plan.run.generations))) == 6
+    assert len(plan.run.read_samples()) == 6

@@ -106,6 +106,21 @@ def test_a_new_host_keeps_completions_and_clears_the_rest(tmp_path):
         assert list(second.completions()) == [line(0)]
 
 
+def test_no_item_has_the_name_of_one_that_an_earlier_host_put(tmp_path):
+    """A rank that joined by itself may still work on that one, and removes it when it is done."""
+    path = tmp_path / "work"
+    names = []
+    for _ in range(2):
+        with WorkFolder(path) as host:
+            host.prepare(JOB)
+            host.put(prompt(0))
+            (path / "claimed" / "7").mkdir(exist_ok=True)
+            names += [claimed.name for claimed, _ in protocol.claim(path, 7, 1, 0)]
+            host.put(prompt(1), alone=True)
+    assert len(set(names)) == 2
+    assert names == sorted(names)
+
+
 def test_the_job_is_what_the_worker_reads(folder):
     job = json.loads((folder.path / "job.json").read_text())
     assert job["protocol"] == protocol.PROTOCOL

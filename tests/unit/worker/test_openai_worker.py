@@ -26,6 +26,9 @@ from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
 KEY = "sk-a-secret"
 
 
+TORN = -1  # a status: half of an answer
+
+
 class Endpoint(ThreadingHTTPServer):
     """Answers ``t<question>``; misbehaves as the test asks."""
 
@@ -85,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
             here.busy -= 1
         if status == 0:
             self.close_connection = True  # hung up in the middle
+        elif status == TORN:
+            self._send(200, None, torn=True)
         elif status != 200:
             self._send(status, {"error": {"message": "no", "type": "t"}})
         else:
@@ -95,8 +100,10 @@ class Handler(BaseHTTPRequestHandler):
             answer |= {"choices": [choice], "usage": usage}
             self._send(200, answer | here.changes.get(question, {}))
 
-    def _send(self, status: int, value: object, kind: str = "application/json") -> None:
-        content = json.dumps(value).encode()
+    def _send(
+        self, status: int, value: object, kind: str = "application/json", *, torn: bool = False
+    ) -> None:
+        content = b'{"choices": [{"mess' if torn else json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
@@ -128,7 +135,13 @@ def prompts(count: int) -> Planned:
 
 
 def generate(
-    folder: WorkFolder, endpoint: Endpoint, count: int, *, in_flight: int = 4, **arguments: object
+    folder: WorkFolder,
+    endpoint: Endpoint,
+    count: int,
+    *,
+    in_flight: int = 4,
+    planned: Planned | None = None,
+    **arguments: object,
 ) -> dict[str, Generation]:
     arguments = {"base_url": endpoint.url, "api_key_env": "THE_API_KEY", **arguments}
     job = Job("openai", "m", SamplingSpec(0.6, 0.95, 0, 0, 8, 0), in_flight, engine_args=arguments)
@@ -136,7 +149,7 @@ def generate(
         Path(sys.executable), {**os.environ, "THE_API_KEY": KEY}, keep="THE_API_KEY"
     )
     with Scheduler(folder, runtime, job, ranks=1, limits=Limits(30, 30)) as scheduler:
-        found = [each for some in scheduler.run(prompts(count)) for each in some]
+        found = [each for some in scheduler.run(planned or prompts(count)) for each in some]
         assert scheduler.ranks.info()["engine"] == "openai"
     assert len(found) == count
     return {each.problem_id: each for each in found}
@@ -166,6 +179,39 @@ def test_a_service_that_stumbles_is_asked_again(endpoint, folder):
     found = generate(folder, endpoint, 6)
     assert {each.finish_reason for each in found.values()} == {FinishReason.STOP}
     assert [endpoint.asked[str(n)] for n in range(6)] == [1, 3, 2, 2, 2, 1]
+
+
+def test_half_an_answer_is_asked_for_again(endpoint, folder):
+    endpoint.failures = {"1": [TORN], "2": [TORN] * 99}
+    found = generate(folder, endpoint, 4)
+    assert found["p1"].text == "t1"
+    assert found["p2"].finish_reason is FinishReason.ERROR
+    assert "cannot be read" in found["p2"].error
+    assert found["p3"].text == "t3"
+
+
+def test_half_a_character_in_a_question_is_not_asked_again_and_again(endpoint, folder):
+    half = Prompt("p0", 0, "t", ({"role": "user", "content": "\ud800"},), 0)
+    found = generate(folder, endpoint, 2, planned=Planned.of([half, prompts(2).prompt(1)]))
+    assert found["p0"].finish_reason is FinishReason.ERROR
+    assert "surrogates not allowed" in found["p0"].error
+    assert "cannot be read" not in found["p0"].error
+    assert found["p1"].text == "t1"
+
+
+def test_a_crowd_is_waited_for_as_long_as_others_get_through(endpoint, folder):
+    endpoint.failures, endpoint.pause = {"0": [429] * 5}, 0.05
+    found = generate(folder, endpoint, 60, in_flight=2, max_retries=1)
+    assert {each.finish_reason for each in found.values()} == {FinishReason.STOP}
+    assert endpoint.asked["0"] == 6
+
+
+def test_a_request_that_the_service_fails_at_costs_itself_alone(endpoint, folder):
+    endpoint.failures = {"2": [500] * 99}
+    found = generate(folder, endpoint, 3, in_flight=1, max_retries=1)
+    assert found["p2"].finish_reason is FinishReason.ERROR  # though nobody else is asked any more
+    assert "500" in found["p2"].error
+    assert found["p1"].text == "t1"
 
 
 def test_a_request_that_is_refused_costs_itself_alone(endpoint, folder):
@@ -234,11 +280,11 @@ def test_a_service_that_is_away_is_asked_at_longer_and_longer_intervals(endpoint
     assert all(wait >= least for wait, least in zip(waits, (0.37, 0.75, 1.5), strict=True))
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 503])
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 503])
 def test_a_service_that_is_of_no_use_ends_the_run_and_nothing_is_held_against_samples(
     endpoint, folder, status
 ):
-    endpoint.failures = {"2": [status] * 99}
+    endpoint.failures = {question: [status] * 99 for question in ("2", "3", "Hello")}
     with pytest.raises(EngineError, match="cannot be used") as caught:
         generate(folder, endpoint, 4, in_flight=1, max_retries=1)
     assert "--resume" in caught.value.hint

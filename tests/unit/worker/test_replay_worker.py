@@ -146,6 +146,27 @@ def test_a_stored_finish_reason_that_nobody_knows_is_an_error_line(bench):
     assert "unknown finish reason 'repetition'" in {value["error"] for value in found}
 
 
+def test_an_answer_that_cannot_be_is_an_error_line(bench):
+    bench.prepare(5)
+    changes = (
+        {"text": None},
+        {"token_ids": None},
+        {"completion_tokens": -3},
+        {"prompt_tokens": 2**31},
+    )
+    stored = [json.loads(line) for line in bench.model.read_text().splitlines()]
+    for value, change in zip(stored, changes, strict=False):
+        value.update(change)
+    bench.model.write_text("".join(json.dumps(value) + "\n" for value in stored))
+    for number in range(5):
+        bench.folder.put(prompt(number))
+    bench.start(parent=os.getpid())
+    found: list[dict] = []
+    wait(lambda: found.extend(bench.folder.completions()) or len(found) == 5)
+    ends = {value["problem_id"]: value["finish_reason"] for value in found}
+    assert ends == {**dict.fromkeys(("p0", "p1", "p2", "p3"), "ERROR"), "p4": "STOP"}
+
+
 def test_sigterm_ends_it_at_once_and_what_was_in_flight_stays_claimed(bench):
     bench.prepare(40, tokens_per_second=1)
     bench.folder.put(prompt(39))
