@@ -187,6 +187,8 @@ def show_run(context: Context, path: Path) -> None:
 
     run = open_run(path)
     if not run.summary.exists():
+        if context.json:
+            context.out.json({"run": str(path)})
         context.out.say(f"written: {run.generations}")
         return
     summary = read_json(run.summary)

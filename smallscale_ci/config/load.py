@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from smallscale_ci.config.models import Config, NamedConfig, SuiteConfig, TaskConfig
+from smallscale_ci.config.schema import MODELS
 from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
@@ -127,9 +128,9 @@ def parse(
                 return config
     problems = [text for _, text in sorted(document.problems, key=lambda found: found[0])]
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    raise ConfigError(
-        f"{file} has {count}.", problems, f"`smallscale schema` prints what {model.kind}s may hold."
-    )
+    schema = next((name for name, known in MODELS.items() if known is model), None)
+    hint = f"`smallscale schema {schema}` prints what such files may hold." if schema else ""
+    raise ConfigError(f"{file} has {count}.", problems, hint)
 
 
 def _take_over(
