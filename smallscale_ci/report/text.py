@@ -47,8 +47,9 @@ def headline(data: ReportData) -> str:
     if verdict.kind is VerdictKind.PASS:
         if verdict.reproduced_exactly:
             return f"PASS: {data.model} reproduces {against} exactly, sample by sample."
+        where = f" on {data.suite}" if data.suite else ""  # bare files belong to none
         return (
-            f"PASS: {data.model} holds {against} on {data.suite}: "
+            f"PASS: {data.model} holds {against}{where}: "
             f"{_count(len(counted), 'check')} within the margins."
         )
     if verdict.kind is VerdictKind.REGRESSED:
