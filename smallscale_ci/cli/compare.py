@@ -11,8 +11,8 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.baselines import Place
-    from smallscale_ci.config.models import GatePolicy, RunConfig
+    from smallscale_ci.baselines import Baseline, Place
+    from smallscale_ci.config.models import GatePolicy, RunConfig, SuiteConfig
     from smallscale_ci.resolve import Settings
     from smallscale_ci.runfolder import RunFolder
     from smallscale_ci.suite.model import Suite
@@ -57,6 +57,7 @@ def compare(
     """
     from smallscale_ci import pipeline
     from smallscale_ci.baselines import load, resolve
+    from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import UsageError
     from smallscale_ci.runfolder import RunFolder, is_run
@@ -68,10 +69,12 @@ def compare(
     settings = context.settings(baselines=baselines)
     run = RunFolder(candidate) if is_run(candidate) else None
     config, suite = _configured(run, settings) if run else (None, None)
-    policy = _policy(gate, config, settings)
+    loaded = load(candidate)
+    known = config.suite if config else own_suite(loaded, settings)
+    policy = _policy(gate, config, known, settings)
     evaluation = pipeline.compare(
-        load(candidate),
-        resolve(baseline, _place(run, config), settings.baselines),
+        loaded,
+        resolve(baseline, _place(loaded, known), settings.baselines),
         policy,
         look=look,
         of=of,
@@ -280,21 +283,27 @@ def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, S
         return config, None
 
 
-def _policy(gate: str | None, config: RunConfig | None, settings: Settings) -> GatePolicy:
+def _policy(
+    gate: str | None, config: RunConfig | None, suite: SuiteConfig | None, settings: Settings
+) -> GatePolicy:
+    """The policy that was named, that of the run, or that of the suite where it is known."""
     from smallscale_ci.config.load import load
     from smallscale_ci.config.models import GatePolicy
 
     if gate is None and config is not None:
         return config.gate
-    return load(GatePolicy, gate or "default", settings.roots)
+    return load(GatePolicy, gate or (suite.gate if suite else "default"), settings.roots)
 
 
-def _place(run: RunFolder | None, config: RunConfig | None) -> Place:
-    """Where ``auto`` and names look: the run's own suite, profile and model."""
+def _place(candidate: Baseline, suite: SuiteConfig | None) -> Place:
+    """Where ``auto`` and names look: the candidate's own suite, profile and model."""
     from smallscale_ci.baselines import Place
 
-    if run is None or config is None:
-        return Place("unknown", "unknown", "unknown")
-    suite, profile = config.suite, config.profile.name
-    model = run.read_manifest()["checkpoint"]["name"]
-    return Place(suite.name, profile, model, suite.reference.get(profile))
+    manifest = candidate.manifest or {}
+    profile = str(manifest.get("profile", ""))
+    return Place(
+        suite=str(manifest.get("suite", {}).get("name", "")),
+        profile=profile,
+        model=str(manifest.get("checkpoint", {}).get("name", "")),
+        reference=suite.reference.get(profile) if suite else None,
+    )

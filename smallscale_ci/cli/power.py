@@ -137,7 +137,7 @@ def calibrate(
         raise UsageError(f"there is no {', '.join(missing)}.", "Give runs, baselines or files.")
     stored = [load(path) for path in runs]
     settings = context.settings()
-    suite = _own_suite(stored[0], settings)
+    suite = own_suite(stored[0], settings)
     policy = _policy(gate or (suite.gate if suite else "default"), None, settings)
     found = measure(
         [side.samples for side in stored],
@@ -185,7 +185,7 @@ def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy
     return policy if max_epochs is None else policy.model_copy(update={"max_epochs": max_epochs})
 
 
-def _own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
+def own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
     """The suite that a run belongs to; ``None`` for a bare file."""
     from smallscale_ci.config.load import load, names
     from smallscale_ci.config.models import SuiteConfig
@@ -208,7 +208,7 @@ def _baseline(
     from smallscale_ci.checkpoint import name_of
 
     reference = config.reference.get(profile)
-    name = name_of(model) if model else reference or "unknown"
+    name = name_of(model) if model else reference or ""
     return resolve(spec, Place(config.name, profile, name, reference), settings.baselines)
 
 
