@@ -129,7 +129,7 @@ def _step(
 
 def _stored(loop: Loop) -> Evaluation:
     run_folder = RunFolder(loop.folder.of(VERDICT))
-    return pipeline.stored(run_folder, loop.parent.suite, loop.settings.baselines)
+    return pipeline.stored(run_folder, loop.parent.suite, loop.settings)
 
 
 def _decided(loop: Loop) -> Evaluation:

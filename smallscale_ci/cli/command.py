@@ -89,6 +89,7 @@ class Context:
             service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
             images=_images(cwd),
             sandbox=sandbox or os.environ.get("SMALLSCALE_SANDBOX") or "auto",
+            repository=baselines or stored,
         )
 
 

@@ -74,7 +74,7 @@ def compare(
     policy = _policy(gate, config, known, settings)
     evaluation = pipeline.compare(
         loaded,
-        resolve(baseline, _place(loaded, known), settings.baselines),
+        resolve(baseline, _place(loaded, known), settings.root_of(baseline)),
         policy,
         look=look,
         of=of,
@@ -133,8 +133,7 @@ def report(
     folder = open_run(run)
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
-        root = context.settings(baselines=baselines).baselines
-        evaluation = pipeline.stored(folder, suite, root)
+        evaluation = pipeline.stored(folder, suite, context.settings(baselines=baselines))
         values, shown = _metrics(folder, budgets)
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})

@@ -209,7 +209,7 @@ def _baseline(
 
     reference = config.reference.get(profile)
     name = name_of(model) if model else reference or ""
-    return resolve(spec, Place(config.name, profile, name, reference), settings.baselines)
+    return resolve(spec, Place(config.name, profile, name, reference), settings.root_of(spec))
 
 
 def _seconds_per_token(stored: Baseline) -> float | None:
