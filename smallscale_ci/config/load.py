@@ -209,9 +209,11 @@ class _Document:
         """Plain data of ``text``; raises ``ConfigError`` for YAML that cannot be parsed at all."""
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
-            what = getattr(error, "problem", None) or str(error).splitlines()[0]
+            deep = "lists or mappings are nested too deeply"
+            words = deep if isinstance(error, RecursionError) else str(error).splitlines()[0]
+            what = getattr(error, "problem", None) or words
             where = f"{self.file}:{mark.line + 1}" if mark else self.file
             raise ConfigError(
                 f"{self.file} is not valid YAML.",
