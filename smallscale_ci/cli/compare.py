@@ -218,6 +218,8 @@ def record(
 def list_all(context: Context, baselines: options.Baselines = None) -> None:
     """List the stored baselines."""
     from smallscale_ci import baselines as stored
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import stored_level
 
     root = context.settings(baselines=baselines).baselines
     records = {name: stored.show(root, name) for name in stored.names(root)}
@@ -227,7 +229,7 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
     rows = []
     for name, value in records.items():
         levels = " · ".join(
-            f"{task['task']} {100 * task['accuracy']['value']:.1f} %"
+            f"{task['task']} {stored_level(Metric.ACCURACY, task['accuracy'])}"
             for task in value["summary"]["tasks"]
         )
         epochs = f"{value['summary']['tasks'][0]['epochs']:g}"

@@ -182,7 +182,8 @@ def _baseline(plan: Plan) -> Baseline:
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
-    from smallscale_ci.report.formats import rate, tokens
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import stored_level
     from smallscale_ci.runfolder import open_run, read_json
 
     run = open_run(path)
@@ -200,9 +201,7 @@ def show_run(context: Context, path: Path) -> None:
             task["task"],
             str(task["problems"]),
             f"{task['epochs']:g}",
-            rate(task["accuracy"]["value"]),
-            tokens(task["tokens"]["value"]),
-            rate(task["truncation"]["value"]),
+            *(stored_level(metric, task[metric.value]) for metric in Metric),
         )
         for task in summary["tasks"]
     ]

@@ -12,7 +12,10 @@ import pytest
 import replayed
 from typer.testing import CliRunner
 
+from smallscale_ci import tables
 from smallscale_ci.cli.main import app
+from smallscale_ci.ids import file_hash
+from smallscale_ci.runfolder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +97,16 @@ def test_no_task_in_common_is_no_fault_of_the_policy(place):
         "The candidate has no samples of task sums.",
         "The baseline has no samples of task else.",
     ]
+
+
+def test_a_task_without_a_judged_sample_has_no_level_anywhere(place):
+    run = RunFolder(place / "stored" / "src")
+    rows = [{**r, "finish_reason": "ERROR", "error": "x"} for r in tables.rows(run.generations)]
+    tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
+    judged = CliRunner().invoke(app, ["judge", str(run.path)])
+    assert judged.stdout.splitlines()[1].split() == ["sums", "12", "2", "–", "–", "–"]
+    CliRunner().invoke(app, ["baseline", "record", str(run.path), "-m", "x"])
+    listed = CliRunner().invoke(app, ["baseline", "list"])
+    assert listed.stdout.splitlines()[1].rstrip().endswith("sums –")
+    compared = CliRunner().invoke(app, ["compare", str(run.path), "auto"])
+    assert "sums – – –" in " ".join(compared.stdout.split())
