@@ -171,7 +171,13 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
 
 def _baseline(plan: Plan) -> Baseline:
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.runfolder import is_run
 
+    if plan.baseline is None and not is_run(plan.run.path):
+        raise UsageError(
+            "eval compares with a baseline, and --baseline none names none.",
+            "To generate and judge alone: smallscale generate MODEL",
+        )
     if plan.baseline is None:
         raise UsageError(
             f"{plan.run.path} was begun without a baseline.",

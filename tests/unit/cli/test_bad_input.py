@@ -90,6 +90,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         (["baseline", "record", "stored", "-m", "x"], ["is no run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),
         ([*EVAL, "--baseline", "git:none"], ["no git repository"]),
+        ([*EVAL, "--baseline", "none"], ["--baseline none names none", "smallscale generate"]),
         ([*EVAL, "--baseline", "./stored"], ["neither a baseline nor a run"]),
     ],
 )
