@@ -192,6 +192,16 @@ def test_a_run_with_a_broken_file(place, name):
     assert "→" in said
 
 
+@pytest.mark.parametrize("command", ["compare", "report", "judge", "record", "resume"])
+def test_a_manifest_that_lacks_half(place, command):
+    path = place / "stored" / "src" / "manifest.json"
+    path.write_text('{"schema_version": "1", "profile": "replay"}')
+    more = {"compare": ["m"], "record": ["-m", "x"]}
+    words = {"record": ["baseline", "record"], "resume": ["eval", "--resume"]}
+    arguments = [*words.get(command, [command]), "stored/src", *more.get(command, [])]
+    assert "lacks run_id, status, checkpoint, suite" in fails(place, 2, *arguments)
+
+
 def test_foreign_files_are_checked(place):
     pq.write_table(pa.table({"model_output": ["x"]}), place / "f.parquet")
     assert "no columns to judge by" in fails(place, 2, "judge", "f.parquet")
