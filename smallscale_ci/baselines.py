@@ -48,7 +48,10 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run looks for its baseline: suite, profile, model, and the reference model."""
+    """Where a run looks for its baseline: suite, profile, model, and the reference model.
+
+    What is not known, as all is of a bare file, is empty.
+    """
 
     suite: str
     profile: str
@@ -58,10 +61,6 @@ class Place:
     def folder(self, model: str) -> PurePosixPath:
         """The baseline's folder relative to the root of all baselines."""
         return PurePosixPath(slug(self.suite), slug(self.profile), slug(model))
-
-
-UNKNOWN = "unknown"
-NOWHERE = Place(UNKNOWN, UNKNOWN, UNKNOWN)  # where a bare file belongs
 
 
 class _Store(Protocol):
@@ -244,25 +243,42 @@ def verify(root: Path) -> list[str]:
 def _from_store(store: _Store, spec: str, place: Place) -> Baseline:
     wanted = [place.model, place.reference] if spec == "auto" else [spec]
     for model in dict.fromkeys(name for name in wanted if name):
-        path = PurePosixPath(model) if model.count("/") == 2 else place.folder(model)
-        found = _read(store, path, model)
+        found = _read(store, _folder(store, model, place), model)
         if found is not None:
             return found
-    if place == NOWHERE:
-        raise InvalidError(
-            f"there is no baseline '{spec}' in {store.label[:-1]}.",
-            f"{_known(store)} A bare samples file does not say which suite, profile and model it "
-            "is of: name a baseline in full, as SUITE/PROFILE/MODEL, or give another file.",
+    if not place.suite:
+        what = (
+            "" if spec == "auto" else f"there is no baseline '{spec}' in {store.label[:-1]}, and "
         )
-    model = "MODEL" if place.model == UNKNOWN else place.model
-    what = f"'{spec}' " if spec != "auto" else "" if model == "MODEL" else f"of '{model}' "
+        raise InvalidError(
+            f"{what}a bare samples file does not say of which suite, profile and model it is.",
+            f"{_known(store)} Name a baseline as SUITE/PROFILE/MODEL, or give a run or a file.",
+        )
+    auto = f"of '{place.model}' " if place.model else ""
+    what = auto if spec == "auto" else f"'{spec}' "
     raise InvalidError(
         f"there is no baseline {what}for suite '{place.suite}' and profile '{place.profile}' "
         f"in {store.label[:-1]}.",
         f"{_known(store)} Record one:\n"
-        f"  smallscale generate {model} --suite {place.suite} --profile {place.profile} "
-        "--epochs 8\n  smallscale baseline record RUN --reason 'first baseline'",
+        f"  smallscale generate {place.model or 'MODEL'} --suite {place.suite} --profile "
+        f"{place.profile} --epochs 8\n"
+        "  smallscale baseline record RUN --reason 'first baseline'",
     )
+
+
+def _folder(store: _Store, model: str, place: Place) -> PurePosixPath:
+    """The folder of a baseline that is named by its model, or in full."""
+    if model.count("/") == 2:
+        return PurePosixPath(model)
+    if place.suite:
+        return place.folder(model)
+    named = [path.parent for path in store.records() if path.parent.name == slug(model)]
+    if len(named) > 1:
+        raise UsageError(
+            f"'{model}' names {len(named)} baselines: {', '.join(map(str, named))}.",
+            "Name one of them in full.",
+        )
+    return named[0] if named else place.folder(model)
 
 
 def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
@@ -277,7 +293,8 @@ def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
             "Restore both files from git, or record it again.",
         )
     try:
-        table = pq.read_table(pa.BufferReader(samples))
+        # In this thread alone: another that holds Python's bytes at the exit aborts the process.
+        table = pq.ParquetFile(pa.BufferReader(samples)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
     samples_of = from_table(table, f"{where}/{_SAMPLES}")

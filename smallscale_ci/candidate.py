@@ -134,7 +134,7 @@ def _step(
 
 def _stored(loop: Loop) -> Evaluation:
     run_folder = RunFolder(loop.folder.of(VERDICT))
-    return pipeline.stored(run_folder, loop.parent.suite, loop.settings.baselines)
+    return pipeline.stored(run_folder, loop.parent.suite, loop.settings)
 
 
 def _sample(loop: Loop, observer: Observer) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import json
 import shutil
@@ -21,6 +22,7 @@ from smallscale_ci.worker import convert
 
 _BLOCK, _BLOCKS = 1 << 16, 64
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken")
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -181,7 +183,7 @@ def _embedded(
     except OSError as error:
         raise StorageError(
             f"the model '{alias}' could not be written to {target.parent}: {error.strerror}.",
-            "Free some disk space (1 GB), or choose another folder with --cache.",
+            "Free some disk space (1 GB), or name another folder in SMALLSCALE_CACHE.",
         ) from error
     _share(target)
     return target
@@ -271,6 +273,11 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
             "Check the spelling; a private model needs HF_TOKEN.",
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        if getattr(error, "errno", None) in _STORAGE:
+            raise StorageError(
+                f"the model {name} could not be written to {cache / 'hub'}: {error.strerror}.",
+                "Make room, or name another folder in SMALLSCALE_CACHE.",
+            ) from error
         raise SmallscaleError(
             f"there is no folder {name} here, and the hub could not be reached for it.",
             "Check the spelling of the folder, or the network.",

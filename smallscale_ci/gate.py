@@ -180,8 +180,7 @@ def _obstacles(
             found.append(gate_text.baseline_judged(pair, errored))
         if not len(pair.problem_ids):
             found.append(gate_text.nothing_paired(pair.task))
-    gated = any(margin_of(policy, pair.task, metric) for pair in pairs for metric in Metric)
-    if pairs and not gated:
+    if pairs and not any(margin_of(policy, p.task, metric) for p in pairs for metric in Metric):
         found.append(gate_text.nothing_gated(policy))
     return tuple(dict.fromkeys(found))
 

@@ -183,11 +183,11 @@ def compare(
     return Evaluation(verdict, data, run)
 
 
-def stored(run: RunFolder, suite: Suite | None, root: Path) -> Evaluation:
+def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluation:
     """The evaluation that a run folder holds, its report files rendered anew.
 
-    ``root`` is where baselines are stored. Raises ``InvalidError`` when the run was judged again
-    since, or when the baseline it was compared with is no longer there.
+    Raises ``InvalidError`` when the run was judged again since, or when the baseline it was
+    compared with is no longer there.
     """
     value = read_json(run.verdict)
     made_from = value.pop("made_from", {})
@@ -200,7 +200,7 @@ def stored(run: RunFolder, suite: Suite | None, root: Path) -> Evaluation:
         message = f"the baseline {source} that {run.path} was compared with is not there."
         raise InvalidError(message, again)
     candidate = baselines.load(run.path)
-    baseline = baselines.resolve(source, Place("", "", ""), root)
+    baseline = baselines.resolve(source, Place("", "", ""), settings.root_of(source))
     data = reporting.build(candidate, baseline, verdict, suite=suite, run=run)
     reporting.write(run, data)
     return Evaluation(verdict, data, run)

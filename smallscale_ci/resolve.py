@@ -46,6 +46,11 @@ class Settings:
     service: Service | None = None  # that language models judge with
     images: Path = Path("docker/images.lock.yaml")
     sandbox: str = "auto"  # that judged programs run in
+    repository: Path | None = None  # its baselines folder, where that differs from ``baselines``
+
+    def root_of(self, spec: str) -> Path:
+        """Where the baseline ``spec`` is: another commit has its own, whatever lies here now."""
+        return (self.repository or self.baselines) if spec.startswith("git:") else self.baselines
 
     def choose_sandbox(self) -> SandboxChoice:
         """The sandbox of this machine. Raises ``UsageError`` and ``JudgeError``."""
@@ -314,7 +319,7 @@ def _complete(
     )
     baseline = None
     if config.baseline != NO_BASELINE:
-        baseline = baselines.resolve(config.baseline, place, settings.baselines)
+        baseline = baselines.resolve(config.baseline, place, settings.root_of(config.baseline))
     choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
     # A resumed run goes on where it was begun, whatever `auto` would find then.
     profile = config.profile.model_copy(update={"runtime": choice.name})

@@ -18,6 +18,7 @@ from smallscale_ci.samples import Samples, from_table
 
 SCHEMA_VERSION = "1"  # of the run folder
 NO_BASELINE = "none"  # in the configuration of a run that is not compared
+_NEEDED = ("run_id", "status", "checkpoint", "suite", "profile")  # of every manifest
 COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
 
 
@@ -87,6 +88,12 @@ class RunFolder:
                 f"schema '{SCHEMA_VERSION}'.",
                 f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
                 "run the evaluation again.",
+            )
+        missing = [key for key in _NEEDED if key not in value]
+        if missing:
+            raise DataError(
+                f"{self.manifest} is damaged: it lacks {', '.join(missing)}.",
+                "Restore the file, or start a new run.",
             )
         return value
 

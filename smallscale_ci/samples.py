@@ -22,6 +22,7 @@ from smallscale_ci.records import FinishReason, Outcome
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 _REQUIRED = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
+_LARGEST = 2**31 - 1
 _HINT = f"A samples file has the columns {', '.join(_REQUIRED)}."
 
 
@@ -90,9 +91,9 @@ class Samples:
 def from_table(table: pa.Table, name: str) -> Samples:
     """Check ``table`` and turn it into ``Samples``; ``name`` is what errors call it.
 
-    Raises ``DataError`` for a missing column, an unknown outcome or finish reason, and its
-    ``BadSamplesError`` for no samples, a duplicated (task, problem, sample_index), a problem in two
-    clusters, and NaN or negative tokens outside ERRORED samples.
+    Raises ``DataError`` for a column that is missing or of another type, an unknown outcome or
+    finish reason, and its ``BadSamplesError`` for no samples, a duplicated (task, problem,
+    sample_index), a problem in two clusters, and NaN or negative tokens outside ERRORED samples.
     """
     for column in _REQUIRED:
         if column not in table.column_names:
@@ -100,8 +101,8 @@ def from_table(table: pa.Table, name: str) -> Samples:
     if table.num_rows == 0:
         hint = "Was the run interrupted before it began?"
         raise BadSamplesError(f"{name} holds no samples.", hint)
-    task_codes, tasks = _encode(table, "task", name)
-    id_codes, ids = _encode(table, "problem_id", name)
+    task_codes, tasks = _encode(_text(table, "task", name), "task", name)
+    id_codes, ids = _encode(_text(table, "problem_id", name), "problem_id", name)
     pairs, problem = np.unique(task_codes * len(ids) + id_codes, return_inverse=True)
     sample_index = _integers(table, "sample_index", name)
     outcome = _outcomes(table, name)
@@ -157,15 +158,22 @@ def _finish_words(samples: Samples) -> NDArray[np.object_]:
     return np.where(samples.errored, FinishReason.ERROR.value, words).astype(object)
 
 
-def _encode(
-    table: pa.Table, column: str, name: str
-) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+def _text(table: pa.Table, column: str, name: str) -> pa.ChunkedArray:
     values = table.column(column)
+    try:
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        return values.cast(pa.string())
+    except pa.ArrowException as error:
+        raise DataError(f"{name}: column '{column}' must hold text.", _HINT) from error
+
+
+def _encode(
+    values: pa.ChunkedArray, column: str, name: str
+) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
     if values.null_count:
         raise DataError(f"{name}: column '{column}' has {values.null_count} empty values.", _HINT)
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    coded = pc.dictionary_encode(values.cast(pa.string())).combine_chunks()
+    coded = pc.dictionary_encode(values).combine_chunks()
     # Appearance order is kept for tasks, so that reports follow the suite.
     codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes, np.array(coded.dictionary.to_pylist(), dtype=object)
@@ -176,40 +184,44 @@ def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:
         values = table.column(column).cast(pa.int64())
     except pa.ArrowException as error:
         raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
-    if values.null_count or not 0 <= pc.min(values).as_py() <= pc.max(values).as_py() < 2**31:
-        raise DataError(
-            f"{name}: column '{column}' has empty, negative or far too large values.", _HINT
-        )
+    if values.null_count or (len(values) and pc.min(values).as_py() < 0):
+        raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
+    if len(values) and pc.max(values).as_py() > _LARGEST:  # keys are made of it and the problem
+        raise DataError(f"{name}: column '{column}' has numbers over {_LARGEST:,}.", _HINT)
     return np.asarray(values.to_numpy(), dtype=np.int64)
 
 
-def _words(table: pa.Table, column: str, words: Iterable[str], name: str) -> NDArray[np.int64]:
-    """Codes of ``column``'s words, upper or lower case, in the order of ``words``."""
+def _words(
+    values: pa.ChunkedArray, column: str, words: Iterable[str], name: str
+) -> NDArray[np.int64]:
+    """Codes of ``values``, upper or lower case, in the order of ``words``."""
     known = list(words)
-    codes, values = _encode(table, column, name)
-    unknown = [value for value in values if str(value).upper() not in known]
+    codes, found = _encode(values, column, name)
+    unknown = [value for value in found if str(value).upper() not in known]
     if unknown:
         raise DataError(
             f"{name}: column '{column}' has the unknown value '{unknown[0]}'.",
             f"Known values: {', '.join(known)}.",
         )
-    lookup = np.array([known.index(str(value).upper()) for value in values], dtype=np.int64)
+    lookup = np.array([known.index(str(value).upper()) for value in found], dtype=np.int64)
     return lookup[codes]
 
 
 def _outcomes(table: pa.Table, name: str) -> NDArray[np.int64]:
-    return _words(table, "outcome", (o.value for o in OUTCOMES), name)
+    return _words(_text(table, "outcome", name), "outcome", (o.value for o in OUTCOMES), name)
 
 
 def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArray[np.bool_]:
-    if "finish_reason" not in table.column_names:
-        return np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
-    reasons = [reason.value for reason in FinishReason]
-    column = table.column("finish_reason")
-    known = pc.is_valid(column).to_numpy()
-    codes = _words(pa.table({"finish_reason": column.drop_null()}), "finish_reason", reasons, name)
+    """(n,) by the finish reason; the outcome says it where none is given."""
     truncated = np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
-    truncated[known] = codes == reasons.index(FinishReason.LENGTH)
+    if "finish_reason" not in table.column_names:
+        return truncated
+    given = _text(table, "finish_reason", name)
+    known = given.is_valid().to_numpy()
+    if known.any():
+        reasons = [reason.value for reason in FinishReason]
+        codes = _words(given.drop_null(), "finish_reason", reasons, name)
+        truncated[known] = codes == reasons.index(FinishReason.LENGTH)
     return truncated
 
 
@@ -235,11 +247,8 @@ def _clusters(
     """(problems,) the cluster that any row of the problem names, or the problem's own id."""
     if "cluster" not in table.column_names:
         return problem_ids
-    column = table.column("cluster")
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    values = pc.fill_null(column.cast(pa.string()), "")
-    codes, names = _encode(pa.table({"cluster": values}), "cluster", name)
+    values = pc.fill_null(_text(table, "cluster", name), "")
+    codes, names = _encode(values, "cluster", name)
     rows = np.flatnonzero((names != "")[codes])
     owner = np.full(len(problem_ids), -1, dtype=np.int64)
     owner[problem[rows]] = codes[rows]

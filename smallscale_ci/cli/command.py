@@ -90,6 +90,7 @@ class Context:
             service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
             images=_images(cwd),
             sandbox=sandbox or os.environ.get("SMALLSCALE_SANDBOX") or "auto",
+            repository=baselines or stored,
         )
 
 
@@ -190,11 +191,13 @@ def _tell(error: SmallscaleError, context: Context) -> None:
     if isinstance(error, EngineError) and error.log_tail:
         out.log(error.log_tail)
     out.error(error.message, error.hint)
+    value = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
     if isinstance(error, ConfigError):
         for problem in error.problems:
             out.plain(f"  {problem}")
+        value = {**value, "problems": error.problems}
     if context.json:
-        out.json({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        out.json(value)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         from smallscale_ci.cli.github import tell_failure
 

@@ -11,8 +11,8 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.baselines import Place
-    from smallscale_ci.config.models import GatePolicy, RunConfig
+    from smallscale_ci.baselines import Baseline, Place
+    from smallscale_ci.config.models import GatePolicy, RunConfig, SuiteConfig
     from smallscale_ci.resolve import Settings
     from smallscale_ci.runfolder import RunFolder
     from smallscale_ci.suite.model import Suite
@@ -57,6 +57,7 @@ def compare(
     """
     from smallscale_ci import pipeline
     from smallscale_ci.baselines import load, resolve
+    from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import refuse, show
     from smallscale_ci.errors import BadSamplesError, UsageError
     from smallscale_ci.gate import unusable
@@ -69,13 +70,17 @@ def compare(
     settings = context.settings(baselines=baselines)
     run = RunFolder(candidate) if is_run(candidate) else None
     config, suite = _configured(run, settings) if run else (None, None)
-    policy = _policy(gate, config, settings)
+    known = config.suite if config else None
     try:
-        sides = load(candidate), resolve(baseline, _place(run, config), settings.baselines)
+        loaded = load(candidate)
+        known = known or own_suite(loaded, settings)
+        policy = _policy(gate, config, known, settings)
+        against = resolve(baseline, _place(loaded, known), settings.root_of(baseline))
     except BadSamplesError as error:
+        policy = _policy(gate, config, known, settings)
         verdict = unusable(policy, [error.message], look=look, of=of)
         return refuse(context, verdict, error.hint)
-    evaluation = pipeline.compare(*sides, policy, look=look, of=of, suite=suite, run=run)
+    evaluation = pipeline.compare(loaded, against, policy, look=look, of=of, suite=suite, run=run)
     return show(context, evaluation, policy)
 
 
@@ -128,8 +133,7 @@ def report(
     folder = open_run(run)
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
-        root = context.settings(baselines=baselines).baselines
-        evaluation = pipeline.stored(folder, suite, root)
+        evaluation = pipeline.stored(folder, suite, context.settings(baselines=baselines))
         values, shown = _metrics(folder, budgets)
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})
@@ -214,6 +218,8 @@ def record(
 def list_all(context: Context, baselines: options.Baselines = None) -> None:
     """List the stored baselines."""
     from smallscale_ci import baselines as stored
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import stored_level
 
     root = context.settings(baselines=baselines).baselines
     records = {name: stored.show(root, name) for name in stored.names(root)}
@@ -223,7 +229,7 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
     rows = []
     for name, value in records.items():
         levels = " · ".join(
-            f"{task['task']} {100 * task['accuracy']['value']:.1f} %"
+            f"{task['task']} {stored_level(Metric.ACCURACY, task['accuracy'])}"
             for task in value["summary"]["tasks"]
         )
         epochs = f"{value['summary']['tasks'][0]['epochs']:g}"
@@ -278,21 +284,27 @@ def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, S
         return config, None
 
 
-def _policy(gate: str | None, config: RunConfig | None, settings: Settings) -> GatePolicy:
+def _policy(
+    gate: str | None, config: RunConfig | None, suite: SuiteConfig | None, settings: Settings
+) -> GatePolicy:
+    """The policy that was named, that of the run, or that of the suite where it is known."""
     from smallscale_ci.config.load import load
     from smallscale_ci.config.models import GatePolicy
 
     if gate is None and config is not None:
         return config.gate
-    return load(GatePolicy, gate or "default", settings.roots)
+    return load(GatePolicy, gate or (suite.gate if suite else "default"), settings.roots)
 
 
-def _place(run: RunFolder | None, config: RunConfig | None) -> Place:
-    """Where ``auto`` and names look: the run's own suite, profile and model."""
-    from smallscale_ci.baselines import NOWHERE, Place
+def _place(candidate: Baseline, suite: SuiteConfig | None) -> Place:
+    """Where ``auto`` and names look: the candidate's own suite, profile and model."""
+    from smallscale_ci.baselines import Place
 
-    if run is None or config is None:
-        return NOWHERE
-    suite, profile = config.suite, config.profile.name
-    model = run.read_manifest()["checkpoint"]["name"]
-    return Place(suite.name, profile, model, suite.reference.get(profile))
+    manifest = candidate.manifest or {}
+    profile = str(manifest.get("profile", ""))
+    return Place(
+        suite=str(manifest.get("suite", {}).get("name", "")),
+        profile=profile,
+        model=str(manifest.get("checkpoint", {}).get("name", "")),
+        reference=suite.reference.get(profile) if suite else None,
+    )

@@ -172,7 +172,13 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
 
 def _baseline(plan: Plan) -> Baseline:
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.runfolder import is_run
 
+    if plan.baseline is None and not is_run(plan.run.path):
+        raise UsageError(
+            "eval compares with a baseline, and --baseline none names none.",
+            "To generate and judge alone: smallscale generate MODEL",
+        )
     if plan.baseline is None:
         raise UsageError(
             f"{plan.run.path} was begun without a baseline.",
@@ -183,11 +189,14 @@ def _baseline(plan: Plan) -> Baseline:
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
-    from smallscale_ci.report.formats import rate, tokens
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import stored_level
     from smallscale_ci.runfolder import open_run, read_json
 
     run = open_run(path)
     if not run.summary.exists():
+        if context.json:
+            context.out.json({"run": str(path)})
         context.out.say(f"written: {run.generations}")
         return
     summary = read_json(run.summary)
@@ -199,9 +208,7 @@ def show_run(context: Context, path: Path) -> None:
             task["task"],
             str(task["problems"]),
             f"{task['epochs']:g}",
-            rate(task["accuracy"]["value"]),
-            tokens(task["tokens"]["value"]),
-            rate(task["truncation"]["value"]),
+            *(stored_level(metric, task[metric.value]) for metric in Metric),
         )
         for task in summary["tasks"]
     ]

@@ -82,10 +82,10 @@ def lock(
 
     path, locked, engine = _open(context)
     changes, found, failed = images.resolve(locked, names or (), engine, context.out.say)
-    if context.json:
+    if context.json and not failed:
         moved = [{"image": c.name, "before": c.before, "after": c.after} for c in changes]
         context.out.json({"changes": moved, "resolved": found})
-    else:
+    elif not context.json:
         for change in changes:
             before = change.before or "not pinned"
             context.out.result(f"{change.name} ({change.tagged})\n- {before}\n+ {change.after}")
@@ -204,9 +204,9 @@ def verify(context: Context, names: _Names = None) -> None:
             continue
         if not context.json:
             context.out.result(f"{name}: {found[name]}")
+    _raise(context, failed)
     if context.json:
         context.out.json(found)
-    _raise(context, failed)
 
 
 def _open(context: Context) -> tuple[Path, ImageLock, Engine]:

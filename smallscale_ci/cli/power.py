@@ -137,7 +137,7 @@ def calibrate(
         raise UsageError(f"there is no {', '.join(missing)}.", "Give runs, baselines or files.")
     stored = [load(path) for path in runs]
     settings = context.settings()
-    suite = _own_suite(stored[0], settings)
+    suite = own_suite(stored[0], settings)
     policy = _policy(gate or (suite.gate if suite else "default"), None, settings)
     found = measure(
         [side.samples for side in stored],
@@ -185,7 +185,7 @@ def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy
     return policy if max_epochs is None else policy.model_copy(update={"max_epochs": max_epochs})
 
 
-def _own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
+def own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
     """The suite that a run belongs to; ``None`` for a bare file."""
     from smallscale_ci.config.load import load, names
     from smallscale_ci.config.models import SuiteConfig
@@ -204,12 +204,12 @@ def _repeats(suite: SuiteConfig | None) -> dict[str, int]:
 def _baseline(
     config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
 ) -> Baseline:
-    from smallscale_ci.baselines import UNKNOWN, Place, resolve
+    from smallscale_ci.baselines import Place, resolve
     from smallscale_ci.checkpoint import name_of
 
     reference = config.reference.get(profile)
-    name = name_of(model) if model else reference or UNKNOWN
-    return resolve(spec, Place(config.name, profile, name, reference), settings.baselines)
+    name = name_of(model) if model else reference or ""
+    return resolve(spec, Place(config.name, profile, name, reference), settings.root_of(spec))
 
 
 def _seconds_per_token(stored: Baseline) -> float | None:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from smallscale_ci.config.models import Config, NamedConfig, SuiteConfig, TaskConfig
+from smallscale_ci.config.schema import MODELS
 from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
@@ -127,7 +128,8 @@ def parse(
                 return config
     problems = [text for _, text in sorted(document.problems, key=lambda found: found[0])]
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    hint = f"`smallscale schema` prints what {_article(model.kind)} may hold."
+    schema = next((name for name, known in MODELS.items() if known is model), None)
+    hint = f"`smallscale schema {schema}` prints what such files may hold." if schema else ""
     raise ConfigError(f"{file} has {count}.", problems, hint)
 
 
@@ -207,9 +209,11 @@ class _Document:
         """Plain data of ``text``; raises ``ConfigError`` for YAML that cannot be parsed at all."""
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
-            what = getattr(error, "problem", None) or str(error).splitlines()[0]
+            deep = "lists or mappings are nested too deeply"
+            words = deep if isinstance(error, RecursionError) else str(error).splitlines()[0]
+            what = getattr(error, "problem", None) or words
             where = f"{self.file}:{mark.line + 1}" if mark else self.file
             raise ConfigError(
                 f"{self.file} is not valid YAML.",

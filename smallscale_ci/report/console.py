@@ -99,7 +99,7 @@ def _levels(summary: Summary) -> Table:
             _line(task.task),
             formats.level_interval(Metric.ACCURACY, task.accuracy),
             formats.level_interval(Metric.TOKENS, task.tokens),
-            formats.rate(task.truncation.value),
+            formats.rate(task.truncation.value) if task.truncation.n else formats.UNKNOWN,
         )
     return table
 

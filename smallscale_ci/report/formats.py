@@ -7,7 +7,8 @@ of means, as relative change. What is not known (NaN) is a dash.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
 
@@ -45,6 +46,11 @@ def p_value(value: float) -> str:
 def level(metric: Metric, value: float) -> str:
     """A level of ``metric`` on one side."""
     return tokens(value) if metric is Metric.TOKENS else rate(value)
+
+
+def stored_level(metric: Metric, estimate: Mapping[str, Any]) -> str:
+    """A level as ``summary.json`` has it; a dash where no sample was judged."""
+    return level(metric, estimate["value"]) if estimate["n"] else UNKNOWN
 
 
 def level_interval(metric: Metric, estimate: Estimate) -> str:

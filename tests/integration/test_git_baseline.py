@@ -1,5 +1,6 @@
 """``--baseline git:REF`` as a pull request's job meets it: other branches, shallow, detached."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -62,3 +63,20 @@ def test_a_shallow_clone_is_told_which_fetch_is_missing(origin: Path, tmp_path: 
     assert fetch is not None
     git(clone, *fetch[1].split())
     assert compare(clone, origin, "origin/main").returncode == 1
+
+
+def test_a_branch_without_baselines_is_held_to_those_of_the_other_branch(
+    origin: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "-q", "-b", "main", f"file://{origin}", "clone")
+    clone, runs = tmp_path / "clone", ("--runs", tmp_path / "runs")
+    git(clone, "rm", "-q", "-r", "baselines")
+    assert not (clone / "baselines").exists()
+    evaluated = ("--suite", "tiny", "--profile", "replay", "--baseline", "git:origin/main", *runs)
+    done = replayed.smallscale(clone, "eval", origin / "stored" / "bad", *evaluated, "--json")
+    assert done.returncode == 1, done.stderr
+    run = json.loads(done.stdout)["run"]
+    assert replayed.smallscale(clone, "report", run).returncode == 1
+    assert replayed.smallscale(clone, "compare", run, "git:origin/main:m").returncode == 1
+    said = replayed.smallscale(clone, "compare", run, "git:origin/main:n").stderr
+    assert "Stored: tiny/replay/m." in said

@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -245,3 +246,20 @@ def test_a_strange_ref_is_refused(tmp_path, ref):
     with pytest.raises(UsageError, match="git knows no commit"):
         baselines.resolve(f"git:{ref}", PLACE, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".git"]
+
+
+def test_reading_one_leaves_no_thread_with_a_hold_on_python(stored, root):
+    """Such a thread may outlive the interpreter, and then ends it with abort() for the verdict."""
+    record(stored, "one", root)
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from smallscale_ci import baselines\n"
+        "threads = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before = threads()\n"
+        "baselines.load(Path(sys.argv[1]))\n"
+        "print(threads() - before)\n"
+    )
+    command = [sys.executable, "-c", code, str(root / NAME)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"

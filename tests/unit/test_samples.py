@@ -55,13 +55,24 @@ def test_truncated_is_the_finish_reason_where_there_is_one():
     assert list(given.truncated) == [True, True, False]
 
 
+def test_where_no_finish_reason_is_given_the_outcome_says_whether_it_was_truncated():
+    outcomes, tokens = ["CORRECT", "TRUNCATED", "ERRORED"], [1, 2, None]
+    for reasons in (["LENGTH", None, None], pa.array(["length", None, None]).dictionary_encode()):
+        given = from_table(
+            table(outcome=outcomes, completion_tokens=tokens, finish_reason=reasons), "x"
+        )
+        assert list(given.truncated) == [True, True, False]
+    nowhere = table(outcome=outcomes, completion_tokens=tokens, finish_reason=pa.nulls(3))
+    assert list(from_table(nowhere, "x").truncated) == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"task": None}, "no column 'task'"),
         ({"sample_index": [0, 0, 0]}, "1 samples twice"),
         ({"sample_index": [0, -1, 0]}, "negative"),
-        ({"sample_index": [0, 2**40, 0]}, "far too large"),
+        ({"sample_index": [0, 2**40, 0]}, "numbers over"),
         ({"sample_index": [0.5, 1.0, 0.0]}, "whole numbers"),
         ({"outcome": ["CORRECT", "GOOD", "WRONG"]}, "unknown value 'GOOD'"),
         ({"outcome": ["CORRECT", None, "WRONG"]}, "1 empty values"),
@@ -70,6 +81,14 @@ def test_truncated_is_the_finish_reason_where_there_is_one():
         ({"completion_tokens": [None, None, None]}, "2 samples have empty"),
         ({"completion_tokens": ["ten", "1", "2"]}, "must hold numbers"),
         ({"finish_reason": ["STOP", "BORED", "STOP"]}, "unknown value 'BORED'"),
+        ({"sample_index": [2**62, 2**62 + 1, 0]}, "numbers over 2,147,483,647"),
+        ({"sample_index": [2**63 - 1, 0, 0]}, "numbers over 2,147,483,647"),
+        ({"task": [["math"], ["math"], ["mcq"]]}, "column 'task' must hold text"),
+        ({"problem_id": [{"a": 1}, {"a": 2}, {"a": 3}]}, "column 'problem_id' must hold text"),
+        ({"problem_id": [b"\xff", b"b", b"c"]}, "column 'problem_id' must hold text"),
+        ({"outcome": [["WRONG"], ["WRONG"], []]}, "column 'outcome' must hold text"),
+        ({"finish_reason": [["STOP"], [], []]}, "column 'finish_reason' must hold text"),
+        ({"cluster": [[1], [2], [3]]}, "column 'cluster' must hold text"),
     ],
 )
 def test_what_cannot_be_used_is_refused(changes, message):

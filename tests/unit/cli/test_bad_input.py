@@ -90,6 +90,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         (["baseline", "record", "stored", "-m", "x"], ["is no run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),
         ([*EVAL, "--baseline", "git:none"], ["no git repository"]),
+        ([*EVAL, "--baseline", "none"], ["--baseline none names none", "smallscale generate"]),
         ([*EVAL, "--baseline", "./stored"], ["neither a baseline nor a run"]),
     ],
 )
@@ -201,6 +202,16 @@ def test_a_run_without_its_summary_says_what_writes_it(place, command, monkeypat
     said = fails(place, 2, *arguments)
     assert "there is no stored/src/summary.json" in said
     assert "smallscale judge stored/src" in said
+
+
+@pytest.mark.parametrize("command", ["compare", "report", "judge", "record", "resume"])
+def test_a_manifest_that_lacks_half(place, command):
+    path = place / "stored" / "src" / "manifest.json"
+    path.write_text('{"schema_version": "1", "profile": "replay"}')
+    more = {"compare": ["m"], "record": ["-m", "x"]}
+    words = {"record": ["baseline", "record"], "resume": ["eval", "--resume"]}
+    arguments = [*words.get(command, [command]), "stored/src", *more.get(command, [])]
+    assert "lacks run_id, status, checkpoint, suite" in fails(place, 2, *arguments)
 
 
 def test_foreign_files_are_checked(place):

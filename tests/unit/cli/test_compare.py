@@ -1,139 +1,112 @@
-"""``compare`` of bare samples files, as another tool writes them."""
+"""``compare`` on whatever may stand on either side."""
 
 import json
-import math
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import replayed
 from typer.testing import CliRunner
 
+from smallscale_ci import tables
 from smallscale_ci.cli.main import app
+from smallscale_ci.ids import file_hash
+from smallscale_ci.runfolder import RunFolder
 
 
-def columns(seed: int, problems: int = 60, epochs: int = 2) -> dict[str, list]:
-    rng, n = np.random.default_rng(seed), problems * epochs
-    return {
-        "task": ["math"] * n,
-        "problem_id": [f"p{i // epochs}" for i in range(n)],
-        "sample_index": [i % epochs for i in range(n)],
-        "outcome": ["CORRECT" if right else "WRONG" for right in rng.random(n) < 0.8],
-        "completion_tokens": [float(t) for t in rng.integers(50, 150, n)],
-    }
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("made")
+    replayed.make_configs(place, problems=12)
+    replayed.make_run(place, "src", epochs=2)
+    source = str(place / "stored" / "src")
+    arguments = ["baseline", "record", source, "-m", "x", "--baselines", str(place / "baselines")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.stderr
+    return place
 
 
-@pytest.fixture
-def compare(tmp_path, monkeypatch):
-    """Compare two tables of columns: exit code, the JSON of stdout, and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(candidate: dict[str, list], baseline: dict[str, list], *arguments: str):
-        pq.write_table(pa.table(candidate), "candidate.parquet")
-        pq.write_table(pa.table(baseline), "baseline.parquet")
-        words = ["compare", "candidate.parquet", "baseline.parquet", "--json", *arguments]
-        done = CliRunner().invoke(app, words)
-        assert "Traceback" not in done.stderr
-        return done.exit_code, json.loads(done.stdout), done.stderr
-
-    return call
+@pytest.fixture(autouse=True)
+def place(made, tmp_path, monkeypatch) -> Path:
+    """A working folder with a run, its baseline, and the baseline's samples as a bare file."""
+    found = shutil.copytree(made, tmp_path / "place")
+    shutil.copy(found / "baselines" / "tiny" / "replay" / "m" / "samples.parquet", found / "b.pq")
+    monkeypatch.chdir(found)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield found
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
-def changed(columns: dict[str, list], name: str, row: int, value) -> dict[str, list]:
-    return {**columns, name: [*columns[name][:row], value, *columns[name][row + 1 :]]}
+def compared(code: int, *arguments: str) -> Any:
+    done = CliRunner().invoke(app, ["compare", *arguments, "--json"])
+    assert done.exit_code == code, done.stdout + done.stderr
+    return json.loads(done.stdout)
 
 
-def twice(columns: dict[str, list]) -> dict[str, list]:
-    return {name: [*values, values[7]] for name, values in columns.items()}
+FOLDER = "baselines/tiny/replay/m"
 
 
-@pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (twice, "holds 1 samples twice, first: problem p3, sample_index 1"),
-        (lambda c: changed(c, "completion_tokens", 7, math.nan), "1 samples have empty, NaN or"),
-        (lambda c: changed(c, "completion_tokens", 7, -3.0), "1 samples have empty, NaN or"),
-        (lambda c: changed(c, "completion_tokens", 7, None), "1 samples have empty, NaN or"),
-        (lambda c: {name: values[:0] for name, values in c.items()}, "holds no samples"),
-        (
-            lambda c: {**c, "cluster": ["a", *["b"] * 119]},
-            "problem p0 is in the clusters 'a' and 'b'",
-        ),
-    ],
-)
-def test_samples_that_cannot_be_counted_are_invalid_with_the_reason(compare, spoil, reason, side):
-    sides = [columns(1), columns(2)]
-    sides[side] = spoil(sides[side])
-    code, verdict, said = compare(*sides, "--gate", "smoke", "--look", "2", "--of", "3")
-    assert code == 4
-    assert verdict["kind"] == "INVALID"
-    assert (verdict["look"], verdict["of"], verdict["policy"]) == (2, 3, "smoke")
-    assert verdict["checks"] == []
-    assert reason in verdict["reasons"][0]
-    assert ("candidate.parquet", "baseline.parquet")[side] in verdict["reasons"][0]
-    assert reason in said
-    assert "INVALID" in said
+@pytest.mark.parametrize("candidate", ["stored/src", FOLDER, "b.pq"])
+@pytest.mark.parametrize("baseline", ["m", "tiny/replay/m", FOLDER, "stored/src", "b.pq"])
+def test_every_kind_of_side_goes_with_every_other(candidate, baseline):
+    assert compared(0, candidate, baseline, "--gate", "default")["reproduced_exactly"]
 
 
-def test_a_file_of_another_kind_is_a_mistake_of_the_call(compare):
-    code, value, _ = compare({"a": [1]}, columns(2))
-    assert code == 2
-    assert "no column 'task'" in value["error"]
+def test_a_stored_baseline_is_compared_by_the_policy_of_its_suite():
+    assert compared(0, FOLDER, "auto")["policy"] == "tiny"
+    assert compared(0, FOLDER, "b.pq", "--gate", "default")["policy"] == "default"
+    assert compared(0, "b.pq", FOLDER)["policy"] == "default"
 
 
-def test_rows_in_any_order_give_the_very_same_verdict(compare):
-    candidate, baseline = (
-        {name: [*values, *(other if name == "task" else values)] for name, values in side.items()}
-        for side, other in ((columns(s), ["code"] * 120) for s in (1, 2))
+def test_a_bare_file_says_nothing_about_its_baseline(place):
+    none = compared(4, "b.pq", "auto")
+    assert "does not say of which suite, profile and model" in none["error"]
+    assert "Stored: tiny/replay/m" in none["hint"]
+    assert "unknown" not in none["error"] + none["hint"]
+    assert "no baseline 'n'" in compared(4, "b.pq", "n")["error"]
+    shutil.copytree(place / FOLDER, place / "baselines" / "tiny" / "vllm" / "m")
+    several = compared(2, "b.pq", "m")
+    assert several["error"] == "'m' names 2 baselines: tiny/replay/m, tiny/vllm/m."
+
+
+def test_two_bare_files_have_no_suite_to_speak_of(place):
+    table = pq.read_table("b.pq")
+    tokens = pa.array([int(value) + 1 for value in table["completion_tokens"].to_pylist()])
+    column = table.column_names.index("completion_tokens")
+    pq.write_table(table.set_column(column, "completion_tokens", tokens), place / "c.pq")
+    gate = place / "wide.yaml"
+    gate.write_text("name: wide\nmargins: {accuracy: 0.9, tokens: 0.9, truncation: 0.9}\n")
+    done = CliRunner().invoke(app, ["compare", "c.pq", "b.pq", "--gate", str(gate)])
+    assert done.exit_code == 0, done.stderr
+    assert "PASS: c holds b: 3 checks within the margins." in done.stdout
+
+
+def test_no_task_in_common_is_no_fault_of_the_policy(place):
+    table = pq.read_table("b.pq")
+    other = pa.array(["else"] * table.num_rows)
+    pq.write_table(
+        table.set_column(table.column_names.index("task"), "task", other), place / "c.pq"
     )
-    rng = np.random.default_rng(0)
-    shuffled = []
-    for side in (candidate, baseline):
-        order = rng.permutation(len(side["task"]))
-        shuffled.append({name: [values[i] for i in order] for name, values in side.items()})
-    assert compare(*shuffled)[:2] == compare(candidate, baseline)[:2]
+    reasons = compared(4, "c.pq", "b.pq")["reasons"]
+    assert reasons == [
+        "The candidate has no samples of task sums.",
+        "The baseline has no samples of task else.",
+    ]
 
 
-@pytest.mark.parametrize("varied", ["completion_tokens", "outcome"])
-def test_a_baseline_that_is_reproduced_passes_whatever_its_size(compare, varied):
-    side = columns(1, problems=1 if varied == "completion_tokens" else 30, epochs=8)
-    n = len(side["task"])
-    if varied == "outcome":
-        side["completion_tokens"] = [100] * n
-    code, verdict, _ = compare(side, side)
-    assert verdict["reproduced_exactly"]
-    assert (code, verdict["kind"]) == (0, "PASS")
-    side |= {"completion_tokens": [100] * n, "outcome": ["CORRECT"] * n}
-    code, verdict, _ = compare(side, side)  # nothing could have come out otherwise
-    assert verdict["reproduced_exactly"]
-    assert (code, verdict["kind"]) == (5, "INCONCLUSIVE")
-
-
-def test_a_finish_reason_may_be_unknown(compare):
-    side = columns(1)
-    side["outcome"][3:5] = ["TRUNCATED", "ERRORED"]
-    side["completion_tokens"][4] = None
-    known = {**side, "finish_reason": ["STOP"] * 3 + ["LENGTH", None] + ["STOP"] * 115}
-    unknown = {**side, "finish_reason": pa.array([None] * 120, pa.string())}
-    assert compare(known, side)[1]["checks"] == compare(side, side)[1]["checks"]
-    assert compare(unknown, side)[1]["checks"] == compare(side, side)[1]["checks"]
-
-
-@pytest.mark.parametrize("name", ["auto", "m", "none.parquet", "a/b/c"])
-def test_a_bare_file_has_no_place_to_look_for_a_baseline(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    pq.write_table(pa.table(columns(1)), "candidate.parquet")
-    done = CliRunner().invoke(app, ["compare", "candidate.parquet", name])
-    assert done.exit_code == 4
-    assert f"no baseline '{name}'" in done.stderr
-    assert "SUITE/PROFILE/MODEL" in done.stderr
-    assert "unknown" not in done.stderr
-
-
-def test_a_plan_without_a_baseline_names_the_command_that_records_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["plan", "--suite", "gsm8k"])
-    assert done.exit_code == 4
-    assert "no baseline for suite 'gsm8k'" in done.stderr
-    assert "smallscale generate MODEL --suite gsm8k" in done.stderr
+def test_a_task_without_a_judged_sample_has_no_level_anywhere(place):
+    run = RunFolder(place / "stored" / "src")
+    rows = [{**r, "finish_reason": "ERROR", "error": "x"} for r in tables.rows(run.generations)]
+    tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
+    judged = CliRunner().invoke(app, ["judge", str(run.path)])
+    assert judged.stdout.splitlines()[1].split() == ["sums", "12", "2", "–", "–", "–"]
+    CliRunner().invoke(app, ["baseline", "record", str(run.path), "-m", "x"])
+    listed = CliRunner().invoke(app, ["baseline", "list"])
+    assert listed.stdout.splitlines()[1].rstrip().endswith("sums –")
+    compared = CliRunner().invoke(app, ["compare", str(run.path), "auto"])
+    assert "sums – – –" in " ".join(compared.stdout.split())
