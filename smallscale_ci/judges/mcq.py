@@ -54,7 +54,7 @@ class McqJudge:
     """CORRECT when the answer names the gold option, by its letter or by its text."""
 
     name = "mcq"
-    version = 2
+    version = 3
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "letter" (a letter standing alone)."""
