@@ -22,7 +22,7 @@ from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.judges.extract import boxed
 from smallscale_ci.records import FinishReason, Generation, Judgement, Problem
 
-_OUTPUT = "model_output"
+_OUTPUT, _INDEX = "model_output", "sample_index"
 _GOLD = ("ground_truth", "answer")
 _QUESTION = ("problem", "question", "prompt", "query", "input")
 _CUT = ("max_tokens", "model_length")  # inspect's words for a generation that was cut off
@@ -69,27 +69,37 @@ def read(path: Path) -> list[Sample]:
     return samples
 
 
+def refuse_target(source: Path, target: Path) -> None:
+    """Raise ``UsageError`` for a ``target`` that is the original, or in no folder."""
+    if source.resolve() == target.resolve():
+        raise UsageError(f"{target} is the original.", "Name another file with --output.")
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no folder {target.parent}.", "Make it, or change --output.")
+
+
 def write(
     source: Path, target: Path, samples: Sequence[Sample], judgements: Sequence[Judgement]
 ) -> None:
     """Write the samples with outcome, extracted, judge and reason to ``target``.
 
-    The old toolkit's files keep all their columns; of others the id, the sample's index, the gold
-    and the text are written.
+    The old toolkit's files keep all their columns, with a row for each text of a row that has
+    several; of others the id, the sample's index, the gold and the text are written.
     """
-    if source.resolve() == target.resolve():
-        raise UsageError(f"{target} is the original.", "Name another file with --output.")
     if source.suffix in {".jsonl", ".json"}:
         table = pa.table(
             {
                 "id": [sample.id for sample in samples],
-                "sample_index": [sample.index for sample in samples],
+                _INDEX: [sample.index for sample in samples],
                 "ground_truth": [_valid(" | ".join(sample.golds)) for sample in samples],
                 _OUTPUT: [_valid(sample.text) for sample in samples],
             }
         )
     else:
-        table = tables.read(source)
+        table = tables.read(source).take([int(sample.id) - 1 for sample in samples])
+        if any(sample.index for sample in samples):
+            table = table.drop_columns([n for n in (_OUTPUT, _INDEX) if n in table.column_names])
+            table = table.append_column(_INDEX, pa.array([sample.index for sample in samples]))
+            table = table.append_column(_OUTPUT, pa.array([_valid(s.text) for s in samples]))
     added = {
         "outcome": [judgement.outcome.value for judgement in judgements],
         "extracted": [_valid(judgement.extracted) for judgement in judgements],
@@ -115,18 +125,17 @@ def _toolkit(path: Path) -> Iterator[Sample]:
             f"It needs '{_OUTPUT}' and one of {', '.join(_GOLD)}.",
         )
     question = next((name for name in _QUESTION if name in table.column_names), None)
-    golds, texts = table[gold].to_pylist(), table[_OUTPUT].to_pylist()
+    golds, outputs = table[gold].to_pylist(), table[_OUTPUT].to_pylist()
     questions = table[question].to_pylist() if question else [""] * table.num_rows
-    for number, (asked, answer, text) in enumerate(zip(questions, golds, texts, strict=True), 1):
+    for number, (asked, answer, text) in enumerate(zip(questions, golds, outputs, strict=True), 1):
         if answer is None:
             raise DataError(f"{path}, row {number}: '{gold}' is empty.", "Every row needs a gold.")
-        yield Sample(str(number), 0, str(asked or ""), (str(answer),), _first(text))
+        texts = (text or [None]) if isinstance(text, list) else [text]
+        for index, one in enumerate(texts):
+            yield Sample(str(number), index, str(asked or ""), (str(answer),), _text(one))
 
 
-def _first(value: object) -> str:
-    """The text of one generation; a list of several gives its first."""
-    if isinstance(value, list):
-        return str(value[0]) if value else ""
+def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 

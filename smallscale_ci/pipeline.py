@@ -217,6 +217,7 @@ def judge_foreign(
 
     Returns counts by outcome, and the agreement with the judge that ``spec.rule`` names.
     """
+    foreign.refuse_target(source, target)
     samples = foreign.read(source)
     # A sample with several right answers is a problem for each of them.
     problems = [

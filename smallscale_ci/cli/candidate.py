@@ -198,7 +198,7 @@ def candidate(
             seed=seed,
             ranks=ranks,
             tensor_parallel=tp,
-            gpus=tuple(part.strip() for part in gpus.split(",") if part.strip()),
+            gpus=options.named_gpus(gpus),
             runtime=runtime.value if runtime else None,
             train_ranks=train_ranks,
         )

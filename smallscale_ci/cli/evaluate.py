@@ -77,7 +77,7 @@ def evaluate(
         seed=seed,
         ranks=ranks,
         tensor_parallel=tp,
-        gpus=_gpus(gpus),
+        gpus=options.named_gpus(gpus),
         runtime=runtime.value if runtime else None,
     )
     with within(deadline), context.out.watch() as display:
@@ -129,7 +129,7 @@ def generate(
         seed=seed,
         ranks=ranks,
         tensor_parallel=tp,
-        gpus=_gpus(gpus),
+        gpus=options.named_gpus(gpus),
         runtime=runtime.value if runtime else None,
     )
     with context.out.watch() as display:
@@ -137,10 +137,6 @@ def generate(
         display.say(f"run folder: {plan.run.path}")
         pipeline.generate(plan, settings, display, judging=not no_judge)
     show_run(context, plan.run.path)
-
-
-def _gpus(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:

@@ -209,3 +209,15 @@ Deadline = Annotated[
         show_default=False,
     ),
 ]
+
+
+def named_gpus(text: str) -> tuple[str, ...]:
+    """The GPUs of ``--gpus``. Raises ``UsageError`` for one that is named twice."""
+    from smallscale_ci.errors import UsageError
+
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if len(set(names)) < len(names):
+        raise UsageError(
+            "--gpus names a GPU twice.", "Ranks share a GPU by ranks_per_gpu in the profile."
+        )
+    return names

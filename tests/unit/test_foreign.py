@@ -53,13 +53,18 @@ def test_ground_truth_goes_before_answer_and_numbers_are_text(tmp_path):
     assert foreign.read(path) == [foreign.Sample("1", 0, "", ("7",), "x")]
 
 
-def test_the_first_of_several_outputs_counts_and_none_is_empty(tmp_path):
+def test_each_of_several_outputs_is_a_sample_and_none_is_empty(tmp_path):
     path = write(
         tmp_path / "f.parquet",
         answer=["1", "2", "3"],
-        model_output=pa.array([["a", "b"], [], None], pa.list_(pa.string())),
+        model_output=pa.array([["\\boxed{1}", "b"], [], None], pa.list_(pa.string())),
     )
-    assert [sample.text for sample in foreign.read(path)] == ["a", "", ""]
+    found = [(sample.id, sample.index, sample.text) for sample in foreign.read(path)]
+    assert found == [("1", 0, "\\boxed{1}"), ("1", 1, "b"), ("2", 0, ""), ("3", 0, "")]
+    _, rows = judged(path)
+    kept = [(row["answer"], row["sample_index"], row["model_output"]) for row in rows]
+    assert kept == [("1", 0, "\\boxed{1}"), ("1", 1, "b"), ("2", 0, ""), ("3", 0, "")]
+    assert [row["outcome"] for row in rows] == ["CORRECT", "UNPARSED", "UNPARSED", "UNPARSED"]
 
 
 @pytest.mark.parametrize("columns", [{"answer": ["1"]}, {"model_output": ["x"], "gold": ["1"]}])
@@ -84,7 +89,9 @@ def test_what_is_no_parquet_is_told(tmp_path):
 def test_the_original_is_never_overwritten(tmp_path):
     path = write(tmp_path / "f.parquet", answer=["1"], model_output=["1"])
     with pytest.raises(UsageError, match="is the original"):
-        foreign.write(path, tmp_path / "." / "f.parquet", [], [])
+        foreign.refuse_target(path, tmp_path / "." / "f.parquet")
+    with pytest.raises(UsageError, match="no folder"):
+        foreign.refuse_target(path, tmp_path / "x" / "f.parquet")
 
 
 # -- lm-eval --------------------------------------------------------------------------------------

@@ -317,3 +317,8 @@ def test_a_profile_whose_runtime_is_not_installed(place, monkeypatch):
     said = fails(place, 2, *EVAL[:4], "--profile", "far", "-b", "tiny/replay/m")
     assert "runtime" in said
     assert "pip install" in said
+
+
+def test_a_gpu_that_is_named_twice(place):
+    said = fails(place, 2, "eval", "stored/src", "-s", "tiny", "-p", "replay", "--gpus", "0,1,0")
+    assert "names a GPU twice" in said
