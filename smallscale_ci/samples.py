@@ -216,11 +216,11 @@ def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArra
     truncated = np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
     if "finish_reason" not in table.column_names:
         return truncated
-    given = _text(table, "finish_reason", name)
-    known = given.is_valid().to_numpy()
+    given = pc.fill_null(_text(table, "finish_reason", name), "")
+    known = pc.not_equal(given, "").to_numpy()
     if known.any():
         reasons = [reason.value for reason in FinishReason]
-        codes = _words(given.drop_null(), "finish_reason", reasons, name)
+        codes = _words(given.filter(pa.array(known)), "finish_reason", reasons, name)
         truncated[known] = codes == reasons.index(FinishReason.LENGTH)
     return truncated
 

@@ -99,8 +99,8 @@ class Session:
         manifest["epochs"] = self.epochs
         manifest["planned"] = snapshot.total or manifest.get("planned", 0)
         manifest["updated"] = _now().isoformat(timespec="seconds")
-        self.manifest = manifest
         write_json(self.run.manifest, manifest)
+        self.manifest = manifest
 
     def write(self, status: str) -> None:
         """Write every file of the run folder that there is something for.

@@ -79,7 +79,7 @@ def compare(
     except BadSamplesError as error:
         policy = _policy(gate, config, known, settings)
         verdict = unusable(policy, [error.message], look=look, of=of)
-        return refuse(context, verdict, error.hint)
+        return refuse(context, verdict, error)
     evaluation = pipeline.compare(loaded, against, policy, look=look, of=of, suite=suite, run=run)
     return show(context, evaluation, policy)
 

@@ -10,6 +10,7 @@ from smallscale_ci.errors import (
     EXIT_INVALID,
     EXIT_OK,
     EXIT_REGRESSED,
+    SmallscaleError,
 )
 from smallscale_ci.records import Verdict, VerdictKind
 from smallscale_ci.report import console
@@ -33,9 +34,12 @@ def exit_code(verdict: Verdict, policy: GatePolicy) -> int:
     }[verdict.kind]
 
 
-def refuse(context: Context, verdict: Verdict, hint: str) -> int:
+def refuse(context: Context, verdict: Verdict, error: SmallscaleError) -> int:
     """Tell why no comparison was made, as a verdict where JSON is wanted."""
-    context.out.error(f"INVALID: {' '.join(verdict.reasons)}", hint)
+    from smallscale_ci.cli.github import tell_failure
+
+    context.out.error(f"INVALID: {' '.join(verdict.reasons)}", error.hint)
+    tell_failure(context, error)
     if context.json:
         context.out.json({**verdict_json(verdict), "run": None})
     return EXIT_INVALID

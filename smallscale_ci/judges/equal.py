@@ -41,12 +41,10 @@ def equal(gold: Form, answer: Form, *, deep: bool) -> bool:
         return _differences(gold, answer, deep)
     if isinstance(gold, Union) or isinstance(answer, Union):
         return _unions(gold, answer, deep)
+    if isinstance(gold, Matrix) or isinstance(answer, Matrix):
+        return _matrices(_rows(gold), _rows(answer), deep)
     if isinstance(gold, Group) or isinstance(answer, Group):
         return _groups(gold, answer, deep)
-    if isinstance(gold, Matrix) and isinstance(answer, Matrix):
-        return len(gold.rows) == len(answer.rows) and all(
-            _ordered(one, other, deep) for one, other in zip(gold.rows, answer.rows, strict=True)
-        )
     return _simple(gold, answer, deep)
 
 
@@ -234,7 +232,8 @@ def _groups(gold: Form, answer: Form, deep: bool) -> bool:
         items = group.items if isinstance(group, Group) else ()
         if len(items) != 1 and (group is gold or not same):
             return False
-        return bool(items) and all(equal(other, item, deep=deep) for item in items)
+        pairs = ((item, other) if group is gold else (other, item) for item in items)
+        return bool(items) and all(equal(*pair, deep=deep) for pair in pairs)
     if answer.kind == "list" != gold.kind and (interval := conditions(answer)) is not None:
         return equal(gold, interval, deep=deep)
     if {gold.kind, answer.kind} <= {"list", "set"}:
@@ -247,6 +246,22 @@ def _groups(gold: Form, answer: Form, deep: bool) -> bool:
     if len(gold.items) != 2 and {gold.kind, answer.kind} <= {"()", "vector", "[]"}:
         same_shape = True  # no interval
     return same_shape and _ordered(gold.items, answer.items, deep)
+
+
+def _rows(form: Form) -> tuple[tuple[Form, ...], ...]:
+    """The rows of a matrix, also as Python writes it; none of anything else."""
+    if isinstance(form, Matrix):
+        return form.rows
+    rows = form.items if isinstance(form, Group) and form.kind == "[]" else ()
+    found = tuple(row.items for row in rows if isinstance(row, Group) and row.kind == "[]")
+    return found if len(found) == len(rows) else ()
+
+
+def _matrices(
+    gold: tuple[tuple[Form, ...], ...], answer: tuple[tuple[Form, ...], ...], deep: bool
+) -> bool:
+    pairs = zip(gold, answer, strict=False)
+    return len(gold) == len(answer) and all(_ordered(*pair, deep) for pair in pairs)
 
 
 def _ordered(gold: tuple[Form, ...], answer: tuple[Form, ...], deep: bool) -> bool:

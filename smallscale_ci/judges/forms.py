@@ -280,8 +280,6 @@ def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for
     if len(pieces) == 1 or not all(pieces):
         return read(inside, depth=depth + 1) if pair == "()" else None
     items = tuple(read(piece, thousands=False, depth=depth + 1) for piece in pieces)
-    if pair == "[]" and all(isinstance(i, Group) and i.kind == "[]" for i in items):
-        return Matrix(tuple(item.items for item in items))  # type: ignore[union-attr]
     kind = {"⟨⟩": "vector"}.get(pair, pair)
     return Group(kind, items) if kind in ("vector", "()", "[]", "(]", "[)") else Opaque(text)
 
@@ -305,17 +303,20 @@ def _scaled(text: str, depth: int) -> Form | None:
     body = _matrix(text[start + 1 : -1].strip(), depth)
     if not isinstance(factor, Scalar) or factor.unit or factor.percent or factor.degrees:
         return None
-    if isinstance(body, Group):
-        return Group(body.kind, _times(factor, body.items))
-    return Matrix(tuple(_times(factor, row) for row in body.rows))  # type: ignore[union-attr]
+    rows = body.rows if isinstance(body, Matrix) else (body.items,)
+    scaled = tuple(_times(factor, row) for row in rows)
+    if not all(scaled):
+        return None
+    return Matrix(scaled) if isinstance(body, Matrix) else Group(body.kind, scaled[0])
 
 
 def _times(factor: Scalar, entries: tuple[Form, ...]) -> tuple[Form, ...]:
+    """The products; nothing where an entry is no plain number."""
+    plain = [e for e in entries if isinstance(e, Scalar) and not (e.unit or e.percent or e.degrees)]
     return tuple(
         Scalar(f"{factor.text}*{entry.text}", ("*", factor.node, entry.node), None)
-        if isinstance(entry, Scalar)
-        else Opaque(f"{factor.text} times")
-        for entry in entries
+        for entry in plain
+        if len(plain) == len(entries)
     )
 
 
@@ -326,7 +327,7 @@ def _transposed(text: str, depth: int) -> Form | None:
     return form if isinstance(form, Group) and form.kind in ("vector", "()", "[]") else None
 
 
-def _matrix(inside: str, depth: int) -> Form:
+def _matrix(inside: str, depth: int) -> Group | Matrix:
     lines = [line for line in split(inside, "⏎") if line.strip()]
     rows = tuple(
         tuple(read(cell, depth=depth + 1) for cell in split(line, "&")[:MAX_PARTS])

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Self
 
@@ -154,6 +155,12 @@ class JudgePool:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(_PRELOADED)
+            # Ctrl-C is the host's to handle, and may come before a worker could ignore it.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                forkserver.ensure_running()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._slots = RawArray(ctypes.c_long, self._room)
             self._pool = ProcessPool(
                 max_workers=self._workers,
@@ -221,7 +228,6 @@ def _failure(error: BaseException, timeout_s: float) -> Ruling:
 def _prepare_worker(slots: Any, memory_bytes: int) -> None:
     global _slots  # noqa: PLW0603 - set once in each worker process
     _slots = slots
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the host's to handle
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

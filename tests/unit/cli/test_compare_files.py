@@ -76,6 +76,15 @@ def test_samples_that_cannot_be_counted_are_invalid_with_the_reason(compare, spo
     assert "INVALID" in said
 
 
+def test_a_job_on_github_is_told_why_samples_cannot_be_counted(compare, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    code, _, said = compare(twice(columns(1)), columns(2))
+    assert code == 4
+    assert "::error" in said
+    assert "samples twice" in (tmp_path / "summary.md").read_text()
+
+
 def test_a_file_of_another_kind_is_a_mistake_of_the_call(compare):
     code, value, _ = compare({"a": [1]}, columns(2))
     assert code == 2
@@ -115,6 +124,8 @@ def test_a_finish_reason_may_be_unknown(compare):
     side["outcome"][3:5] = ["TRUNCATED", "ERRORED"]
     side["completion_tokens"][4] = None
     known = {**side, "finish_reason": ["STOP"] * 3 + ["LENGTH", None] + ["STOP"] * 115}
+    empty = {**side, "finish_reason": ["STOP"] * 3 + ["LENGTH", ""] + ["STOP"] * 115}
+    assert compare(empty, side)[1]["checks"] == compare(side, side)[1]["checks"]
     unknown = {**side, "finish_reason": pa.array([None] * 120, pa.string())}
     assert compare(known, side)[1]["checks"] == compare(side, side)[1]["checks"]
     assert compare(unknown, side)[1]["checks"] == compare(side, side)[1]["checks"]
