@@ -17,6 +17,9 @@ from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 
 POLICY = GatePolicy(name="p", margins=Margins(accuracy=0.1, tokens=0.2, truncation=None))
 BAND = POLICY.model_copy(update={"tokens_direction": "band"})
+TOKENS_ALONE = BAND.model_copy(
+    update={"margins": Margins(accuracy=None, tokens=0.2, truncation=None)}
+)
 
 
 @st.composite
@@ -68,6 +71,14 @@ def test_swapping_the_sides_mirrors_the_checks(runs):
         assert one.estimate.value == pytest.approx(-other.estimate.value, abs=1e-12)
         assert one.estimate.low == pytest.approx(-other.estimate.high, abs=1e-6)
         if one.metric is Metric.TOKENS:
+            assert one.p_value == pytest.approx(other.p_value, rel=1e-6)
+    # Alone: beside a one-sided check, Holm's factor depends on which side is the worse.
+    alone = [
+        decide(*sides, TOKENS_ALONE).checks for sides in ((candidate, base), (base, candidate))
+    ]
+    for one, other in zip(*alone, strict=True):
+        if one.metric is Metric.TOKENS:
+            assert one.gated
             assert one.kind is other.kind
 
 
