@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import hashlib
 import json
 import shutil
@@ -16,13 +15,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, UsageError
+from smallscale_ci.errors import (
+    NOT_WRITABLE,
+    EngineError,
+    SmallscaleError,
+    StorageError,
+    UsageError,
+)
 from smallscale_ci.ids import combined_hash, file_hash, slug
 from smallscale_ci.worker import convert
 
 _BLOCK, _BLOCKS = 1 << 16, 64
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken")
-_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 
 
@@ -273,7 +277,7 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
             "Check the spelling; a private model needs HF_TOKEN.",
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        if getattr(error, "errno", None) in _STORAGE:
+        if getattr(error, "errno", None) in NOT_WRITABLE:
             raise StorageError(
                 f"the model {name} could not be written to {cache / 'hub'}: {error.strerror}.",
                 "Make room, or name another folder in SMALLSCALE_CACHE.",

@@ -6,6 +6,7 @@ a regression never raises.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 
 EXIT_OK = 0
@@ -15,6 +16,9 @@ EXIT_INFRASTRUCTURE = 3
 EXIT_INVALID = 4
 EXIT_INCONCLUSIVE = 5
 EXIT_INTERRUPTED = 130
+
+# Of an ``OSError`` that says: here nothing can be written.
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class SmallscaleError(Exception):

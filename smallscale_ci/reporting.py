@@ -16,7 +16,7 @@ from smallscale_ci.report import junit, markdown
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
 from smallscale_ci.report.records_json import summary_from_json
 from smallscale_ci.resolve import Plan
-from smallscale_ci.runfolder import RunFolder, is_run, read_json
+from smallscale_ci.runfolder import RunFolder, is_run, read_json, write_text
 from smallscale_ci.samples import OUTCOMES, Samples
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.summary import summarise
@@ -92,15 +92,9 @@ def write(run: RunFolder, data: ReportData) -> None:
     from smallscale_ci.report import html  # draws charts: not needed to show a verdict
 
     run.report.mkdir(exist_ok=True)
-    _write(run.report / "report.html", html.render(data))
-    _write(run.report / "report.md", markdown.render(data))
-    _write(run.report / "junit.xml", junit.render(data))
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_text(run.report / "report.html", html.render(data))
+    write_text(run.report / "report.md", markdown.render(data))
+    write_text(run.report / "junit.xml", junit.render(data))
 
 
 def _summary(run: RunFolder) -> Summary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 
 from smallscale_ci import prompts, provenance
 from smallscale_ci.config import load
-from smallscale_ci.errors import RunInterruptedError, StorageError
+from smallscale_ci.errors import NOT_WRITABLE, RunInterruptedError, StorageError
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_generations
@@ -41,7 +40,6 @@ REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
 _KEPT = ("created", "timings", "planned")  # of the manifest of a run that is resumed
 _SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
 _SMALL_SIZE = 16 << 20  # and bytes of completions
-_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Observer(Protocol):
@@ -194,7 +192,7 @@ def _storage_errors(run: RunFolder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _STORAGE:
+        if error.errno not in NOT_WRITABLE:
             raise
         raise StorageError(
             f"the run folder {run.path} cannot be written: {error.strerror or error}.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.containers import images
 from smallscale_ci.errors import (
+    NOT_WRITABLE,
     ContainerError,
     EngineError,
     StorageError,
@@ -31,7 +31,6 @@ from smallscale_ci.train.screen import Screening
 
 MANIFEST, RECIPE, LOG, CURVE, MODEL = "train.json", "recipe.yaml", "train.log", "loss.svg", "model"
 _BEFORE = {"settings", "cache", RECIPE}  # what a training that never began leaves in its folder
-_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +302,7 @@ def storage_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _STORAGE:
+        if error.errno not in NOT_WRITABLE:
             raise
         raise StorageError(
             f"the folder {out} cannot be written: {error.strerror or error}.",

@@ -142,7 +142,7 @@ def train(
     wanted = Wanted(
         runtime=str(runtime) if runtime else None,
         ranks=ranks,
-        gpus=() if gpus == "none" else tuple(gpus.split(",")) if gpus else None,
+        gpus=() if gpus == "none" else options.named_gpus(gpus) or None,
         python=train_python,
         torchrun=tuple(shlex.split(torchrun)),
     )

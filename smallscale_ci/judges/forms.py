@@ -313,10 +313,11 @@ def _scaled(text: str, depth: int) -> Form | None:
 def _times(factor: Scalar, entries: tuple[Form, ...]) -> tuple[Form, ...]:
     """The products; nothing where an entry is no plain number."""
     plain = [e for e in entries if isinstance(e, Scalar) and not (e.unit or e.percent or e.degrees)]
+    if len(plain) < len(entries):
+        return ()
     return tuple(
         Scalar(f"{factor.text}*{entry.text}", ("*", factor.node, entry.node), None)
         for entry in plain
-        if len(plain) == len(entries)
     )
 
 

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from smallscale_ci.records import Check, Difference, Flip, Metric, Summary, Verdict, VerdictKind
+from smallscale_ci.records import Difference, Flip, Metric, Summary, Verdict, VerdictKind
 from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import one_line, terminal
 from smallscale_ci.report.interface import ReportData
@@ -83,12 +83,6 @@ def _checks(verdict: Verdict) -> Table:
             ),
         )
     return table
-
-
-def _verdict_word(check: Check) -> Text:
-    return Text(
-        formats.verdict_word(check), _STYLES[check.kind] if formats.counts(check) else "dim"
-    )
 
 
 def _levels(summary: Summary) -> Table:
