@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from smallscale_ci import tables
 from smallscale_ci.config.load import default_roots, load
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.gate import decide
+from smallscale_ci.gate.decide import decide
+from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import file_hash
-from smallscale_ci.runfolder import RunFolder
-from smallscale_ci.summary import summarise
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
 
 
 def seconds(command: list[str]) -> float:

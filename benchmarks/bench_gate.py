@@ -13,9 +13,9 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from smallscale_ci.checks import make_checks, overall
 from smallscale_ci.config.models import GatePolicy, Margins
-from smallscale_ci.pairing import ProblemMeans, TaskPair
+from smallscale_ci.gate.checks import make_checks, overall
+from smallscale_ci.gate.pairing import ProblemMeans, TaskPair
 from smallscale_ci.records import VerdictKind
 
 LOSSES = (0.0, 1.0, 1.5, 2.0)  # in margins

@@ -44,7 +44,7 @@ finally:
 def host(problems: int, epochs: int) -> None:
     """A whole replayed run: what the host process takes, judging and all files included."""
     sys.path.insert(0, str(ROOT / "tests"))
-    import replayed
+    from helpers import replayed
 
     count = problems * epochs
     with tempfile.TemporaryDirectory() as folder:

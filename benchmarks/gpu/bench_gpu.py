@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench import ROOT, Bench, identical, manifest, speed
 
-from smallscale_ci import prompts, tables
 from smallscale_ci.config import load
 from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.run import tables
+from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
 
 GIB = 1 << 30

@@ -14,9 +14,9 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.train import Recipe, TrainPython
 
 if TYPE_CHECKING:
-    from smallscale_ci.candidate_folder import CandidateFolder, CandidateRequest
+    from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
     from smallscale_ci.cli.output import Display
-    from smallscale_ci.pipeline import Evaluation
+    from smallscale_ci.pipeline.compare import Evaluation
 
 _GIB = 1 << 30
 
@@ -160,10 +160,9 @@ def candidate(
     Samples answers, judges them, makes preference pairs, trains, evaluates parent and candidate on
     held-out problems. The exit code is the verdict's.
     """
-    from smallscale_ci import candidate as loops
-    from smallscale_ci import candidate_plan
-    from smallscale_ci.candidate_folder import CandidateFolder, CandidateRequest
-    from smallscale_ci.trainplan import Wanted
+    from smallscale_ci.candidate import loop, prepare
+    from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
+    from smallscale_ci.train.prepare import Wanted
 
     settings = context.settings(engine_python=engine_python, sandbox=sandbox)
     if resume is not None:
@@ -210,12 +209,12 @@ def candidate(
         python=train_python,
     )
     with context.out.watch() as display:
-        loop = candidate_plan.prepare(folder, request, settings, wanted, display.say)
+        planned = prepare.prepare(folder, request, settings, wanted, display.say)
         if dry_run:
-            _show_plan(context, candidate_plan.planned(loop, wanted))
+            _show_plan(context, prepare.planned(planned, wanted))
             return None
         display.say(f"candidate folder: {folder.path}")
-        evaluation = loops.run(loop, wanted, _Watcher(context, display), until=until.value)
+        evaluation = loop.run(planned, wanted, _Watcher(context, display), until=until.value)
     return _show(context, folder, evaluation)
 
 
@@ -243,7 +242,7 @@ def _folder(out: Path | None, request: CandidateRequest, context: Context) -> Ca
     import secrets
     from datetime import UTC, datetime
 
-    from smallscale_ci.candidate_folder import CandidateFolder
+    from smallscale_ci.candidate.folder import CandidateFolder
     from smallscale_ci.checkpoint import name_of
     from smallscale_ci.errors import UsageError
     from smallscale_ci.ids import run_id
@@ -325,7 +324,7 @@ def _show(context: Context, folder: CandidateFolder, evaluation: Evaluation | No
 
 def _policy(folder: CandidateFolder) -> Any:
     """The policy that the candidate was judged by."""
-    from smallscale_ci.candidate_folder import VERDICT
-    from smallscale_ci.runfolder import RunFolder
+    from smallscale_ci.candidate.folder import VERDICT
+    from smallscale_ci.run.folder import RunFolder
 
     return RunFolder(folder.of(VERDICT)).read_config().gate

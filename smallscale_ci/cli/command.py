@@ -24,8 +24,7 @@ from smallscale_ci.errors import (
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.output import Output
-    from smallscale_ci.judges.interface import Service
-    from smallscale_ci.resolve import Settings
+    from smallscale_ci.config.settings import Service, Settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a service, a closed terminal
@@ -68,7 +67,7 @@ class Context:
     ) -> Settings:
         """Places from options, the environment and defaults; nothing below reads either."""
         from smallscale_ci.config.load import default_roots
-        from smallscale_ci.resolve import Settings
+        from smallscale_ci.config.settings import Settings
 
         cwd, checkout = Path.cwd(), _PACKAGE.parent
         configs = os.environ.get("SMALLSCALE_CONFIGS")
@@ -104,7 +103,7 @@ def _images(cwd: Path) -> Path:
 
 
 def _service(url: str, key: str, cache: Path) -> Service | None:
-    from smallscale_ci.judges.interface import Service
+    from smallscale_ci.config.settings import Service
 
     return Service(url, key, cache / "judgements") if url else None
 

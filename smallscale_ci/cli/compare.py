@@ -11,10 +11,10 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.baselines import Baseline, Place
     from smallscale_ci.config.models import GatePolicy, RunConfig, SuiteConfig
-    from smallscale_ci.resolve import Settings
-    from smallscale_ci.runfolder import RunFolder
+    from smallscale_ci.config.settings import Settings
+    from smallscale_ci.run.baselines import Baseline, Place
+    from smallscale_ci.run.folder import RunFolder
     from smallscale_ci.suite.model import Suite
 
 
@@ -55,13 +55,13 @@ def compare(
 
     The gate alone, without an engine: the exit code is the verdict, as with eval.
     """
-    from smallscale_ci import pipeline
-    from smallscale_ci.baselines import load, resolve
     from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import refuse, show
     from smallscale_ci.errors import BadSamplesError, UsageError
-    from smallscale_ci.gate import unusable
-    from smallscale_ci.runfolder import RunFolder, is_run
+    from smallscale_ci.gate.decide import unusable
+    from smallscale_ci.pipeline import compare
+    from smallscale_ci.run.baselines import load, resolve
+    from smallscale_ci.run.folder import RunFolder, is_run
 
     if look > of:
         raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
@@ -80,7 +80,7 @@ def compare(
         policy = _policy(gate, config, known, settings)
         verdict = unusable(policy, [error.message], look=look, of=of)
         return refuse(context, verdict, error)
-    evaluation = pipeline.compare(loaded, against, policy, look=look, of=of, suite=suite, run=run)
+    evaluation = compare.compare(loaded, against, policy, look=look, of=of, suite=suite, run=run)
     return show(context, evaluation, policy)
 
 
@@ -115,12 +115,12 @@ def report(
     """
     from dataclasses import replace
 
-    from smallscale_ci import pipeline, reporting
     from smallscale_ci.cli.history import beside
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import InvalidError, UsageError
-    from smallscale_ci.report import console
-    from smallscale_ci.runfolder import COMPLETE, INTERRUPTED, open_run
+    from smallscale_ci.pipeline import compare
+    from smallscale_ci.report import collect, console
+    from smallscale_ci.run.folder import COMPLETE, INTERRUPTED, open_run
 
     if compare_runs:
         beside(context, runs)
@@ -133,7 +133,7 @@ def report(
     folder = open_run(run)
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
-        evaluation = pipeline.stored(folder, suite, context.settings(baselines=baselines))
+        evaluation = compare.stored(folder, suite, context.settings(baselines=baselines))
         values, shown = _metrics(folder, budgets)
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})
@@ -141,7 +141,7 @@ def report(
     status = folder.read_manifest()["status"]
     wanted = status == INTERRUPTED or bool(budgets)
     if suite is not None and wanted and folder.summary.exists():
-        data = reporting.interrupted(folder, suite)
+        data = collect.interrupted(folder, suite)
         values, shown = _metrics(folder, budgets)
         data = replace(data, metrics={**data.metrics, **shown})
         if status != INTERRUPTED:
@@ -161,9 +161,10 @@ def report(
 
 def _metrics(run: RunFolder, budgets: str) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """pass@k and the like by task: as numbers, and as lines of the report."""
-    from smallscale_ci import metrics, tables
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.gate import at_k
     from smallscale_ci.report.formats import rate
+    from smallscale_ci.run import tables
 
     try:
         limits = [int(word.replace("_", "")) for word in budgets.split(",") if word.strip()]
@@ -176,7 +177,7 @@ def _metrics(run: RunFolder, budgets: str) -> tuple[dict[str, dict[str, float]],
     if not run.judgements.exists():  # interrupted before anything was judged
         return {}, {}
     answers = tables.read(run.judgements, "judgements", ["extracted"])["extracted"].to_pylist()
-    values = metrics.of_run(run.read_samples(), answers, limits)
+    values = at_k.of_run(run.read_samples(), answers, limits)
     shown = {
         f"{task} {name}": rate(value) for task, of in values.items() for name, value in of.items()
     }
@@ -200,8 +201,9 @@ def record(
     """
     from datetime import UTC, datetime
 
-    from smallscale_ci import baselines as stored
-    from smallscale_ci.runfolder import open_run, read_json
+    from smallscale_ci.files import read_json
+    from smallscale_ci.run import baselines as stored
+    from smallscale_ci.run.folder import open_run
 
     folder = open_run(run)
     # Reading falls back to the baselines that come with smallscale; writing is done right here.
@@ -217,9 +219,9 @@ def record(
 
 def list_all(context: Context, baselines: options.Baselines = None) -> None:
     """List the stored baselines."""
-    from smallscale_ci import baselines as stored
     from smallscale_ci.records import Metric
     from smallscale_ci.report.formats import stored_level
+    from smallscale_ci.run import baselines as stored
 
     root = context.settings(baselines=baselines).baselines
     records = {name: stored.show(root, name) for name in stored.names(root)}
@@ -243,8 +245,8 @@ def show_one(
     baselines: options.Baselines = None,
 ) -> None:
     """Show one baseline: who recorded it, when, from which run and why, and its provenance."""
-    from smallscale_ci import baselines as stored
-    from smallscale_ci.provenance import flat
+    from smallscale_ci.run import baselines as stored
+    from smallscale_ci.run.manifest import flat
 
     value = stored.show(context.settings(baselines=baselines).baselines, name)
     if context.json:
@@ -256,8 +258,8 @@ def show_one(
 
 def verify(context: Context, baselines: options.Baselines = None) -> int:
     """Check that every stored baseline can be read and is as it was recorded."""
-    from smallscale_ci import baselines as stored
     from smallscale_ci.errors import EXIT_INVALID
+    from smallscale_ci.run import baselines as stored
 
     root = context.settings(baselines=baselines).baselines
     problems, known = stored.verify(root), stored.names(root)
@@ -298,7 +300,7 @@ def _policy(
 
 def _place(candidate: Baseline, suite: SuiteConfig | None) -> Place:
     """Where ``auto`` and names look: the candidate's own suite, profile and model."""
-    from smallscale_ci.baselines import Place
+    from smallscale_ci.run.baselines import Place
 
     manifest = candidate.manifest or {}
     profile = str(manifest.get("profile", ""))

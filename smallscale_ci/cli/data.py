@@ -69,8 +69,8 @@ def show(
     ] = 1,
 ) -> None:
     """Show a suite: tasks, sampling, hash, and some problems as the model sees them."""
-    from smallscale_ci.prompts import messages
     from smallscale_ci.suite.local import not_pulled
+    from smallscale_ci.suite.prompts import messages
 
     config, base = _configured(context, name)
     missing = not_pulled(config, base, context.settings().cache)

@@ -35,14 +35,14 @@ def doctor(
     import re
     from dataclasses import asdict
 
-    from smallscale_ci import doctor as check
-    from smallscale_ci.doctor import examine
+    from smallscale_ci.doctor.examine import clean as remove_left
+    from smallscale_ci.doctor.examine import examine
+    from smallscale_ci.doctor.machine import State
     from smallscale_ci.errors import EXIT_INFRASTRUCTURE
-    from smallscale_ci.machine import State
 
     settings = context.settings(engine_python=engine_python)
     if clean:
-        removed = check.clean(settings)
+        removed = remove_left(settings)
         if context.json:
             context.out.json({"removed": removed})
         else:

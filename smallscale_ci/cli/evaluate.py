@@ -11,8 +11,9 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.baselines import Baseline
-    from smallscale_ci.resolve import Plan, Request, Settings
+    from smallscale_ci.config.settings import Settings
+    from smallscale_ci.pipeline.prepare import Plan, Request
+    from smallscale_ci.run.baselines import Baseline
 
 
 _LATEST = "auto"  # --resume auto: the unfinished run with the same configuration, if any
@@ -54,12 +55,12 @@ def evaluate(
     0 pass · 1 regressed · 2 usage · 3 infrastructure · 4 invalid or no baseline · 5 inconclusive ·
     130 interrupted.
     """
-    from smallscale_ci import pipeline
     from smallscale_ci.cli.deadline import within
     from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import RunInterruptedError
-    from smallscale_ci.resolve import Request
+    from smallscale_ci.pipeline import evaluate
+    from smallscale_ci.pipeline.prepare import Request
 
     settings = context.settings(
         runs=runs, baselines=baselines, engine_python=engine_python, sandbox=sandbox
@@ -84,7 +85,7 @@ def evaluate(
         plan = _plan(context, request, settings, resume)
         display.say(f"run folder: {plan.run.path}")
         try:
-            evaluation = pipeline.evaluate(plan, _baseline(plan), settings, display)
+            evaluation = evaluate.evaluate(plan, _baseline(plan), settings, display)
         except RunInterruptedError:
             tell_interrupted(context, plan.run)
             raise
@@ -115,9 +116,9 @@ def generate(
 
     This is how the run of a baseline is made: all epochs of the suite, no verdict.
     """
-    from smallscale_ci import pipeline
-    from smallscale_ci.resolve import Request
-    from smallscale_ci.runfolder import NO_BASELINE
+    from smallscale_ci.pipeline import evaluate
+    from smallscale_ci.pipeline.prepare import Request
+    from smallscale_ci.run.folder import NO_BASELINE
 
     settings = context.settings(runs=runs, engine_python=engine_python, sandbox=sandbox)
     request = Request(
@@ -135,7 +136,7 @@ def generate(
     with context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
         display.say(f"run folder: {plan.run.path}")
-        pipeline.generate(plan, settings, display, judging=not no_judge)
+        evaluate.generate(plan, settings, display, judging=not no_judge)
     show_run(context, plan.run.path)
 
 
@@ -143,32 +144,32 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
     import secrets
     from datetime import UTC, datetime
 
-    from smallscale_ci import resolve
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.pipeline import prepare
 
     say = context.out.say
     if resume is not None and resume.name != _LATEST:
-        return resolve.resume(resume, settings, say=say, request=request)
+        return prepare.resume(resume, settings, say=say, request=request)
     if not request.model:
         raise UsageError(
             "which model? MODEL is missing.",
             "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
         )
-    begun = resolve.unfinished(request, settings)
+    begun = prepare.unfinished(request, settings)
     if begun is not None and resume is not None:
         try:
-            return resolve.resume(begun, settings, say=say)
+            return prepare.resume(begun, settings, say=say)
         except UsageError as error:  # the model or the data changed: it cannot be completed
             say(f"not resumed: {error.message}")
     elif begun is not None:
         say(f"a run with the same configuration is unfinished: go on with --resume {begun}")
     nonce = secrets.token_hex(2)
-    return resolve.plan(request, settings, now=datetime.now(UTC), nonce=nonce, say=say)
+    return prepare.plan(request, settings, now=datetime.now(UTC), nonce=nonce, say=say)
 
 
 def _baseline(plan: Plan) -> Baseline:
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.runfolder import is_run
+    from smallscale_ci.run.folder import is_run
 
     if plan.baseline is None and not is_run(plan.run.path):
         raise UsageError(
@@ -185,9 +186,10 @@ def _baseline(plan: Plan) -> Baseline:
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
+    from smallscale_ci.files import read_json
     from smallscale_ci.records import Metric
     from smallscale_ci.report.formats import stored_level
-    from smallscale_ci.runfolder import open_run, read_json
+    from smallscale_ci.run.folder import open_run
 
     run = open_run(path)
     if not run.summary.exists():

@@ -14,9 +14,9 @@ from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
     from smallscale_ci.errors import SmallscaleError
-    from smallscale_ci.pipeline import Evaluation
-    from smallscale_ci.publish import Job, Page
-    from smallscale_ci.runfolder import RunFolder
+    from smallscale_ci.github.publish import Job, Page
+    from smallscale_ci.pipeline.compare import Evaluation
+    from smallscale_ci.run.folder import RunFolder
 
 
 def register(app: typer.Typer) -> None:
@@ -61,9 +61,9 @@ def publish(
     without one, or outside of a pull request, the summary is still written. The verdict does not
     change the exit code: `eval` has set it already.
     """
-    from smallscale_ci import publish as github
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.runfolder import open_run
+    from smallscale_ci.github import publish as github
+    from smallscale_ci.run.folder import open_run
 
     job = github.job(os.environ)
     if job is None:
@@ -100,7 +100,7 @@ def init(
     Writes a workflow, a gate policy and a folder of baselines; asks nothing and overwrites
     nothing.
     """
-    from smallscale_ci import init as repository
+    from smallscale_ci.github import init as repository
 
     checkout = Path(__file__).resolve().parents[2]
     facts = repository.find_out(folder, checkout)
@@ -118,7 +118,7 @@ def init(
 
 def tell_evaluation(context: Context, evaluation: Evaluation) -> None:
     """Publish what ``eval`` came to, if this is a GitHub job."""
-    from smallscale_ci import publish as github
+    from smallscale_ci.github import publish as github
     from smallscale_ci.report import markdown
 
     job = github.job(os.environ)
@@ -129,7 +129,7 @@ def tell_evaluation(context: Context, evaluation: Evaluation) -> None:
 
 def tell_interrupted(context: Context, run: RunFolder) -> None:
     """Publish how far an interrupted run came, if this is a GitHub job."""
-    from smallscale_ci import publish as github
+    from smallscale_ci.github import publish as github
 
     job = github.job(os.environ)
     if job is not None and run.summary.exists():
@@ -138,7 +138,7 @@ def tell_interrupted(context: Context, run: RunFolder) -> None:
 
 def tell_failure(context: Context, error: SmallscaleError) -> None:
     """An error as an annotation and in the step summary."""
-    from smallscale_ci import publish as github
+    from smallscale_ci.github import publish as github
 
     job = github.job(os.environ)
     if job is not None:
@@ -149,7 +149,7 @@ def tell_failure(context: Context, error: SmallscaleError) -> None:
 
 def _show(context: Context, job: Job, page: Page, run: RunFolder | None) -> None:
     """Annotations, step summary and outputs. ``run`` is ``None`` when no folder was written."""
-    from smallscale_ci import publish as github
+    from smallscale_ci.github import publish as github
 
     context.out.commands(page.annotations)
     if not github.summarise(job, page.markdown):

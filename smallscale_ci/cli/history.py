@@ -65,8 +65,8 @@ def history(
     A change to the run before is marked only where it is more than noise: paired by problem, with
     Holm's correction over all runs of a suite and profile at 1 %.
     """
-    from smallscale_ci import history as stored
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.report import history as stored
     from smallscale_ci.report import trends as render
     from smallscale_ci.report.records_json import plain
 
@@ -119,8 +119,8 @@ def _show(context: Context, trend: Trend) -> None:
 
 def beside(context: Context, paths: Sequence[Path]) -> None:
     """Several runs side by side, each compared with the first."""
-    from smallscale_ci import history as stored
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.report import history as stored
     from smallscale_ci.report.formats import change, level_interval, signed, unit
     from smallscale_ci.report.records_json import plain
     from smallscale_ci.report.trends import METRICS

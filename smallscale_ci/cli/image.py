@@ -37,7 +37,7 @@ def list_all(context: Context) -> None:
     """List the images of the lock, and which of them this machine has."""
     from dataclasses import asdict
 
-    from smallscale_ci import images
+    from smallscale_ci.containers import catalog
     from smallscale_ci.containers.docker import Engine
     from smallscale_ci.containers.images import read
     from smallscale_ci.errors import ContainerError
@@ -48,7 +48,7 @@ def list_all(context: Context) -> None:
         engine = Engine.connect(settings.environment)
     except ContainerError as error:
         context.out.say(error.message)
-    rows = images.table(read(settings.images), engine)
+    rows = catalog.table(read(settings.images), engine)
     if context.json:
         context.out.json([asdict(row) for row in rows])
         return
@@ -76,12 +76,12 @@ def lock(
     """
     from datetime import UTC, datetime
 
-    from smallscale_ci import images
+    from smallscale_ci.containers import catalog
     from smallscale_ci.containers.images import read, resolved, write
     from smallscale_ci.errors import EXIT_INVALID
 
     path, locked, engine = _open(context)
-    changes, found, failed = images.resolve(locked, names or (), engine, context.out.say)
+    changes, found, failed = catalog.resolve(locked, names or (), engine, context.out.say)
     if context.json and not failed:
         moved = [{"image": c.name, "before": c.before, "after": c.after} for c in changes]
         context.out.json({"changes": moved, "resolved": found})
@@ -100,12 +100,12 @@ def lock(
 
 def pull(context: Context, names: _Names = None) -> None:
     """Pull images by their digest; without names those with an engine that are in a registry."""
-    from smallscale_ci import images
+    from smallscale_ci.containers import catalog
 
     _, locked, engine = _open(context)
     pulled = []
-    for name in names or [n for n in images.published(locked) if locked.images[n].engine]:
-        image = images.pull(locked, name, engine, context.out.say)
+    for name in names or [n for n in catalog.published(locked) if locked.images[n].engine]:
+        image = catalog.pull(locked, name, engine, context.out.say)
         pulled.append({"image": name, "reference": image.reference})
         if not context.json:
             context.out.result(f"{name}: {image.reference}")
@@ -163,11 +163,11 @@ def build(
     """
     from datetime import UTC, datetime
 
-    from smallscale_ci import images
+    from smallscale_ci.containers import catalog
     from smallscale_ci.containers.images import pinned, read, write
 
     path, locked, engine = _open(context)
-    made = images.build(
+    made = catalog.build(
         locked,
         name,
         engine,
@@ -191,14 +191,14 @@ def build(
 
 def verify(context: Context, names: _Names = None) -> None:
     """Check that images are here by their digest, with the engines that the lock promises."""
-    from smallscale_ci import images
+    from smallscale_ci.containers import catalog
     from smallscale_ci.errors import ContainerError
 
     _, locked, engine = _open(context)
     found, failed = {}, []
     for name in names or locked.images:
         try:
-            found[name] = images.verify(locked, name, engine)
+            found[name] = catalog.verify(locked, name, engine)
         except ContainerError as error:
             failed.append(error)
             continue

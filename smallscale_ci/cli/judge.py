@@ -11,10 +11,10 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
+    from smallscale_ci.config.settings import Settings
     from smallscale_ci.judges.agreement import Agreement
     from smallscale_ci.judges.interface import JudgeSpec
     from smallscale_ci.records import Problem
-    from smallscale_ci.resolve import Settings
 
 _FOREIGN = "Foreign files"
 
@@ -90,8 +90,8 @@ def judge(
 
     A file is judged into a new one; the original is never changed.
     """
-    from smallscale_ci import pipeline
     from smallscale_ci.cli.evaluate import show_run
+    from smallscale_ci.pipeline import judge
 
     settings = context.settings(sandbox=sandbox)
     if run.is_file():
@@ -101,7 +101,7 @@ def judge(
             return
         target = output or run.with_name(f"{run.stem}.judged.parquet")
         with context.out.watch() as display:
-            found = pipeline.judge_foreign(run, target, spec, display, settings.service)
+            found = judge.judge_foreign(run, target, spec, display, settings.service)
         _show_counts(context, target, *found)
         return
     if explain is not None:
@@ -109,7 +109,7 @@ def judge(
         return
     folder, suite = _open(settings, run)
     with context.out.watch() as display:
-        pipeline.judge(folder, suite, display, settings)
+        judge.judge(folder, suite, display, settings)
     show_run(context, run)
 
 
@@ -144,7 +144,7 @@ def _spec(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
 
 def _open(settings: Settings, run: Path) -> tuple[Any, Any]:
     """The run folder and its suite."""
-    from smallscale_ci.runfolder import open_run
+    from smallscale_ci.run.folder import open_run
     from smallscale_ci.suite.local import load_suite
 
     folder = open_run(run)
@@ -154,10 +154,11 @@ def _open(settings: Settings, run: Path) -> tuple[Any, Any]:
 
 def _run_sample(settings: Settings, run: Path, name: str) -> tuple[Problem, str, JudgeSpec]:
     """A sample of a run by the problem's id, or its beginning, and the sample's index."""
-    from smallscale_ci import tables
     from smallscale_ci.errors import UsageError
     from smallscale_ci.judges.stream import judged_text, within
-    from smallscale_ci.session import judge_specs
+    from smallscale_ci.pipeline.prepare import choose_sandbox
+    from smallscale_ci.pipeline.session import judge_specs
+    from smallscale_ci.run import tables
 
     folder, suite = _open(settings, run)
     start, _, index = name.partition(":")
@@ -186,14 +187,14 @@ def _run_sample(settings: Settings, run: Path, name: str) -> tuple[Problem, str,
         raise UsageError(f"{run} has no sample {sample} of {problem.id}.", "They begin with 0.")
     spec = judge_specs(suite)[problem.task]
     if spec.name == "code":
-        spec = within(spec, settings.choose_sandbox())
+        spec = within(spec, choose_sandbox(settings))
     return problem, texts[0], spec
 
 
 def _foreign_sample(path: Path, name: str, spec: JudgeSpec) -> tuple[Problem, str, JudgeSpec]:
     """A sample of a file by its id, else by its row, from 1 on."""
-    from smallscale_ci import foreign
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.interop import foreign
 
     samples = foreign.read(path)
     start, _, index = name.partition(":")

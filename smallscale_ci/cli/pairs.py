@@ -11,8 +11,8 @@ from smallscale_ci.cli import pair_options as options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.preferences import Check, Made
-    from smallscale_ci.resolve import Settings
+    from smallscale_ci.config.settings import Settings
+    from smallscale_ci.pairs.build import Check, Made
 
 
 def register(app: typer.Typer) -> None:
@@ -63,8 +63,8 @@ def pairs(
     By default those of LCPO: the shortest right answer against the longest, of problems that were
     solved every time. `train` and `candidate` train on them.
     """
-    from smallscale_ci import preferences
-    from smallscale_ci.runfolder import open_run
+    from smallscale_ci.pairs import build
+    from smallscale_ci.run.folder import open_run
     from smallscale_ci.suite.local import load_suite
 
     settings = context.settings()
@@ -92,7 +92,7 @@ def pairs(
         max_lost=max_lost,
     )
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
-    made = preferences.make(folder, suite, chosen, check, out or run / "pairs", context.out.say)
+    made = build.make(folder, suite, chosen, check, out or run / "pairs", context.out.say)
     show(context, made)
 
 
@@ -100,7 +100,7 @@ def make_check(settings: Settings, names: list[str], **options: Any) -> Check:
     """What pairs are held to, with the problems of the evaluation suites ``names``."""
     from smallscale_ci.config import load
     from smallscale_ci.config.models import SuiteConfig
-    from smallscale_ci.preferences import Check
+    from smallscale_ci.pairs.build import Check
     from smallscale_ci.suite.local import load_suite
 
     evaluation = {}

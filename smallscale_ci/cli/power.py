@@ -12,10 +12,10 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from smallscale_ci.baselines import Baseline
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.config.settings import Settings
     from smallscale_ci.report.planning import Share
-    from smallscale_ci.resolve import Settings
+    from smallscale_ci.run.baselines import Baseline
 
 _Trials = Annotated[
     int,
@@ -55,8 +55,8 @@ def plan(
     """
     from smallscale_ci.config.load import load
     from smallscale_ci.config.models import SuiteConfig
-    from smallscale_ci.plan import idle_gpu
-    from smallscale_ci.plan import plan as work_out
+    from smallscale_ci.gate.power import idle_gpu
+    from smallscale_ci.gate.power import plan as work_out
 
     settings = context.settings(baselines=baselines)
     config = load(SuiteConfig, suite, settings.roots)
@@ -127,10 +127,10 @@ def calibrate(
     Stored runs are resampled, within problems, into pairs of pseudo-runs with and without injected
     losses. Exits 1 when the false alarms or misses exceed what the policy promises.
     """
-    from smallscale_ci.baselines import load
-    from smallscale_ci.calibrate import calibrate as measure
     from smallscale_ci.errors import EXIT_REGRESSED, UsageError
+    from smallscale_ci.gate.calibrate import calibrate as measure
     from smallscale_ci.report import planning
+    from smallscale_ci.run.baselines import load
 
     missing = [str(path) for path in runs if not path.exists()]
     if missing:
@@ -204,8 +204,8 @@ def _repeats(suite: SuiteConfig | None) -> dict[str, int]:
 def _baseline(
     config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
 ) -> Baseline:
-    from smallscale_ci.baselines import Place, resolve
     from smallscale_ci.checkpoint import name_of
+    from smallscale_ci.run.baselines import Place, resolve
 
     reference = config.reference.get(profile)
     name = name_of(model) if model else reference or ""

@@ -18,7 +18,7 @@ from smallscale_ci.cli.command import Context, command
 
 if TYPE_CHECKING:
     from smallscale_ci.train.follow import TrainProgress
-    from smallscale_ci.trainplan import TrainPlan
+    from smallscale_ci.train.prepare import TrainPlan
 
 _LINE_EVERY_S = 10.0
 _GIB = 1 << 30
@@ -120,8 +120,8 @@ def train(
     from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.errors import EngineError, UsageError
     from smallscale_ci.ids import run_id
-    from smallscale_ci.training import train as run
-    from smallscale_ci.trainplan import Wanted, plan, resumed_recipe, runner_for
+    from smallscale_ci.train.prepare import Wanted, plan, resumed_recipe, runner_for
+    from smallscale_ci.train.session import train as run
 
     settings = context.settings(runs=runs, engine_python=engine_python)
     if resume is not None:

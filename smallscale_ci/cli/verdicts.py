@@ -19,7 +19,7 @@ from smallscale_ci.report.records_json import verdict_json
 if TYPE_CHECKING:
     from smallscale_ci.cli.command import Context
     from smallscale_ci.config.models import GatePolicy
-    from smallscale_ci.pipeline import Evaluation
+    from smallscale_ci.pipeline.compare import Evaluation
 
 
 def exit_code(verdict: Verdict, policy: GatePolicy) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.generate.planned import Places
+from smallscale_ci.run.places import Places
 
 
 def arrange(

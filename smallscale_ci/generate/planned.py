@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.records import Prompt
-
-
-class Places:
-    """Every sample of a suite has a number: sample_index × problems + place of the problem."""
-
-    def __init__(self, problem_ids: Iterable[str]) -> None:
-        self.ids = tuple(problem_ids)
-        self._places = {problem_id: place for place, problem_id in enumerate(self.ids)}
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def number(self, problem_id: str, sample_index: int) -> int | None:
-        """The number of a sample, or ``None`` for a problem of another suite."""
-        place = self._places.get(problem_id)
-        return None if place is None else sample_index * len(self.ids) + place
-
-    def numbers(self, keys: Iterable[tuple[str, int]]) -> NDArray[np.int64]:
-        """The numbers of many samples. Raises ``KeyError`` for a problem of another suite."""
-        count = len(self.ids)
-        return np.fromiter((index * count + self._places[key] for key, index in keys), np.int64)
-
-    def key(self, number: int) -> tuple[str, int]:
-        """(problem_id, sample_index) of a number."""
-        return self.ids[number % len(self.ids)], number // len(self.ids)
+from smallscale_ci.run.places import Places
 
 
 class Planned:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci import tables
-from smallscale_ci.generate.planned import Places
 from smallscale_ci.generate.workfolder import valid_text
+from smallscale_ci.run import tables
+from smallscale_ci.run.places import Places
 from smallscale_ci.worker import protocol
 
 _COLUMNS = tuple(tables.GENERATIONS.names)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.code import last_program
 from smallscale_ci.judges.extract import answer_part, candidates
-from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling, Service
+from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling
 from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import Problem
 
@@ -58,9 +59,9 @@ def _judge(spec: JudgeSpec, service: Service | None) -> Judge:
 
 
 def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:
-    from smallscale_ci.judges.forms import read
     from smallscale_ci.judges.math import LONGEST
-    from smallscale_ci.judges.normal import clean
+    from smallscale_ci.judges.mathematics.forms import read
+    from smallscale_ci.judges.mathematics.normal import clean
 
     steps = []
     for side, text in (("gold", gold[:LONGEST]), ("answer", answer)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from smallscale_ci.records import Outcome, Problem
@@ -23,16 +22,6 @@ class JudgeSpec:
     rule: str | None = None  # llm: the rule judge whose agreement with it is counted
     sandbox: Sandbox | None = None  # code: where programs run; without one they do not
     unboxed: str = "none was chosen"  # code: why there is no sandbox
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """An OpenAI-compatible endpoint. The key is kept out of every text."""
-
-    url: str
-    key: str = field(default="", repr=False)
-    cache: Path | None = None  # folder of answers that were given before
-    concurrency: int = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import JudgeError
 from smallscale_ci.judges.extract import answer_part, candidates
-from smallscale_ci.judges.interface import JudgeSpec, Ruling, Service
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import Outcome, Problem
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smallscale_ci.judges.equal import NeedsAlgebra, equal
 from smallscale_ci.judges.extract import answer_part, candidates
-from smallscale_ci.judges.forms import Form, read
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
-from smallscale_ci.judges.normal import clean, squeeze
-from smallscale_ci.judges.quantity import Opaque, Scalar
+from smallscale_ci.judges.mathematics.equal import NeedsAlgebra, equal
+from smallscale_ci.judges.mathematics.forms import Form, read
+from smallscale_ci.judges.mathematics.normal import clean, squeeze
+from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar
 from smallscale_ci.records import Outcome, Problem
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
@@ -145,7 +145,7 @@ def _by_library(gold: str, answer: str, *, deep: bool) -> Decision:
         return Decision(False, "one side cannot be read as mathematics")
     if not deep:
         raise NeedsAlgebra
-    from smallscale_ci.judges.library import library_equal
+    from smallscale_ci.judges.mathematics.library import library_equal
 
     same = library_equal(gold, answer)
     said = "cannot read one side" if same is None else "equal" if same else "not equal"

@@ -34,7 +34,10 @@ _CHUNK_CHARACTERS = 2_000_000
 _CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
 _TRIES = 3  # of a chunk whose worker died before it began its first item
 _NOT_STARTED = -1
-_PRELOADED = ["smallscale_ci.judges.math", "smallscale_ci.judges.numeric"]  # once for all workers
+_PRELOADED = [
+    "smallscale_ci.judges.math",
+    "smallscale_ci.judges.mathematics.numeric",
+]  # once for all workers
 _PATIENCE_S = 0.1  # how long an item waits for others to fill its chunk while workers are idle
 
 _slots: Any = None  # in a worker: position of the item at hand, by slot

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import openai
 
+from smallscale_ci.config.settings import Service
 from smallscale_ci.ids import content_hash
-from smallscale_ci.judges.interface import Service
 
 # The package's own back-off: 0.5 s doubling to 8 s, or what the server's Retry-After asks for.
 _RETRIES = 6

@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
+from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import UsageError
 from smallscale_ci.judges.agreement import Agreement
-from smallscale_ci.judges.interface import JudgeSpec, Ruling, Service
+from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.llm import LlmPool
 from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool

@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from smallscale_ci.worker.train_entry import WHOLE
+from smallscale_ci.worker.train.entry import WHOLE
 
 
 def number(checkpoint: Path) -> int:

@@ -18,7 +18,7 @@ from typing import IO, Protocol
 from smallscale_ci import worker
 from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.train.llamafactory import OWN_LOSSES, SETTINGS, Place
-from smallscale_ci.worker.train_entry import FAILED
+from smallscale_ci.worker.train.entry import FAILED
 
 WORKER = Path(worker.__file__).resolve().parent
 LEADER = "settings/leader"  # in the out folder: who started rank 0

@@ -28,5 +28,5 @@ def _load() -> None:
 if __name__ == "__main__":
     _load()
     trains = sys.argv[1:2] in (["train"], ["check"], ["export"])
-    module = importlib.import_module(f"{PACKAGE}.{'train_entry' if trains else 'loop'}")
+    module = importlib.import_module(f"{PACKAGE}.{'train.entry' if trains else 'loop'}")
     sys.exit(module.main(sys.argv[1:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 
 pytestmark = pytest.mark.engine
 

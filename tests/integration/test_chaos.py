@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-import replayed
+from helpers import replayed
 
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 
 SAMPLES = 200
 EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "slow", "--baseline", "tiny/replay/m")

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boxes
 import pytest
-import replayed
+from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 
 pytestmark = pytest.mark.engine
 

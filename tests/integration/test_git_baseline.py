@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import replayed
+from helpers import replayed
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import replayed
 import yaml
+from helpers import replayed
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import replayed
-from chat_server import says, serving
+from helpers import replayed
+from helpers.chat_server import says, serving
 
-from smallscale_ci import tables
 from smallscale_ci.ids import file_hash
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
 
 KEY = "sk-secret-0123456789"
 ASKED = replayed.SUITE.replace("tiny\n", "asked\n", 1).replace(

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-import training as shared
+from helpers import training as shared
 
 pytestmark = pytest.mark.engine
 

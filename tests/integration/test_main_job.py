@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci import tables
 from smallscale_ci.records import FinishReason
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
 
 pytestmark = pytest.mark.engine
 

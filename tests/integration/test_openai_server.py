@@ -22,14 +22,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import replayed
+from helpers import replayed
 
 from smallscale_ci import checkpoint
-from smallscale_ci.judges.interface import JudgeSpec, Service
+from smallscale_ci.config.settings import Service
+from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
-from smallscale_ci.runfolder import RunFolder
-from smallscale_ci.tables import generations
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.tables import generations
 
 pytestmark = pytest.mark.engine
 

@@ -6,11 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
-import replayed
+from helpers import replayed
 
-from smallscale_ci import tables
-from smallscale_ci.runfolder import RunFolder
-from smallscale_ci.train import dataset
+from smallscale_ci.pairs import dataset
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
 
 HELD_OUT = """\
 name: held-out

@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import boxes
 import pytest
-import replayed
+from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate.docker import Bounds, DockerRuntime
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.worker import protocol
 
 EVAL = (*boxes.EVAL, "-p", "boxed")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import replayed
+from helpers import replayed
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
@@ -20,7 +20,7 @@ from smallscale_ci.generate.ray import RayRuntime
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Prompt, SamplingSpec
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 
 ray = pytest.importorskip("ray", reason="pip install 'smallscale-ci[ray]'")
 COUNT = 120

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import replayed
+from helpers import replayed
 
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 
 EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "slow", "--baseline", "tiny/replay/m")
 SAMPLES = 60

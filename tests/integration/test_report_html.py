@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from headless_chromium import Browser, browser
+from helpers.headless_chromium import Browser, browser
 
 from smallscale_ci.records import (
     Accounting,

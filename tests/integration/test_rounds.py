@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import replayed
-from replayed import smallscale
+from helpers import replayed
+from helpers.replayed import smallscale
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = ROOT / "baselines" / "smoke" / "vllm-cpu" / "smollm2"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import boxes
 import pytest
+from helpers import boxes
 
 from smallscale_ci.containers import spec
 from smallscale_ci.errors import JudgeError, UsageError

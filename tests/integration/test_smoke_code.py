@@ -8,20 +8,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boxes
 import pyarrow.parquet as pq
+from helpers import boxes
 
-from smallscale_ci import baselines
 from smallscale_ci.config import load
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
-from smallscale_ci.gate import decide
+from smallscale_ci.gate.decide import decide
 from smallscale_ci.judges.code import last_program
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
+from smallscale_ci.pipeline.session import judge_specs
 from smallscale_ci.records import FinishReason, Generation, Outcome, VerdictKind
-from smallscale_ci.samples import Samples
+from smallscale_ci.run import baselines
+from smallscale_ci.run.samples import Samples
 from smallscale_ci.sandbox.choice import choose
-from smallscale_ci.session import judge_specs
 from smallscale_ci.suite.local import load_suite
 
 ROOT = Path(__file__).resolve().parents[2]

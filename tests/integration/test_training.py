@@ -13,14 +13,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-import training as shared
+from helpers import training as shared
 
 from smallscale_ci.config.load import load
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.train import checkpoints, estimate
 from smallscale_ci.train.launch import WORKER, LocalRunner
-from smallscale_ci.trainplan import plan
+from smallscale_ci.train.prepare import plan
 
 pytestmark = pytest.mark.engine
 

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-from smallscale_ci.worker import train_entry  # noqa: E402
+from smallscale_ci.worker.train import entry  # noqa: E402
 
-train_entry.stand_in_for_audio()
+entry.stand_in_for_audio()
 
 import torch  # noqa: E402
 from llamafactory.train.dpo.trainer import CustomDPOTrainer  # noqa: E402
 from torch.nn.functional import logsigmoid  # noqa: E402
 
-from smallscale_ci.worker import losses  # noqa: E402
+from smallscale_ci.worker.train import losses  # noqa: E402
 
 BETA = 0.25
 EDGES = [-1e-7, -1e-6, -1e-4, -0.01, -0.5, -0.6931, -0.6932, -1.0, -5.0, -40.0]
@@ -79,7 +79,7 @@ def finite_in(kind: torch.dtype) -> bool:
 
 def trained(pref_loss: str, own: str = "") -> torch.Tensor:
     """The loss that our trainer takes for a setting of LLaMA-Factory, without a model."""
-    trainer = object.__new__(train_entry._dpo_trainer(CustomDPOTrainer, SimpleNamespace(loss=own)))
+    trainer = object.__new__(entry._dpo_trainer(CustomDPOTrainer, SimpleNamespace(loss=own)))
     trainer.loss_type, trainer.beta, trainer.simpo_gamma = pref_loss, BETA, 0.5
     trainer.label_smoothing = trainer.bco_gemma = 0.0
     trainer.f_divergence_type, trainer.reference_free = "reverse_kl", False

@@ -1,6 +1,7 @@
 """The rules of who may import whom, as pyproject.toml states them."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +15,48 @@ ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def test_the_contracts_are_kept():
+def lint_imports(root):
     program = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [str(program), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    return subprocess.run(
+        [str(program), "--no-cache"], cwd=root, capture_output=True, text=True, check=False
     )
+
+
+def test_the_contracts_are_kept():
+    done = lint_imports(ROOT)
     assert done.returncode == 0, done.stdout[-3000:]
     assert re.search(r"[1-9]\d* kept, 0 broken", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "broken"),
+    [
+        ("worker/loop.py", "import numpy", "the worker imports alone"),
+        ("worker/engines/base.py", "import pydantic", "the worker imports alone"),
+        ("stats/tokens.py", "import pyarrow", "statistics know only numbers"),
+        ("report/markdown.py", "import pyarrow", "what a report looks like"),
+        ("report/collect.py", "from smallscale_ci.containers import spec", "reports know nothing"),
+        ("doctor/machine.py", "import docker", "only containers/ speaks"),
+        ("train/session.py", "import docker", "only containers/ speaks"),
+        ("nowhere.py", "", "Missing layer"),
+    ],
+)
+def test_a_forbidden_import_is_found(tmp_path, module, line, broken):
+    for name in ("smallscale_ci", "tests/helpers"):
+        hidden = shutil.ignore_patterns("__pycache__", "data", "templates")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=hidden)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    path = tmp_path / "smallscale_ci" / module
+    path.write_text((path.read_text() if path.exists() else "") + f"\n{line}\n")
+    done = lint_imports(tmp_path)
+    assert done.returncode != 0
+    found = re.search(rf"{broken}[^\n]*BROKEN", done.stdout)
+    assert found or "smallscale_ci.nowhere" in done.stdout, done.stdout[-2000:]
+
+
+def test_the_root_is_a_hall_of_rooms():
+    entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 26, sorted(path.name for path in entries)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

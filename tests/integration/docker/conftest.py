@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import boxes
 import pytest
-import replayed
+from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine

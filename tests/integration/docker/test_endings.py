@@ -7,14 +7,13 @@ import subprocess
 import time
 from pathlib import Path
 
-import boxes
 import pytest
-import replayed
+from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.errors import ContainerError
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -7,9 +7,8 @@ what users get. Runs of the real inference engine are in test_docker_image.py.
 import os
 from pathlib import Path
 
-import boxes
 import pytest
-import replayed
+from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.docker import Engine
@@ -21,7 +20,7 @@ from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.worker import protocol
 
 
@@ -77,8 +76,8 @@ def test_a_run_of_a_user_whose_files_are_nobody_else_s(place, engine, tmp_path, 
 
 
 def test_auto_takes_docker_where_it_is_there_and_says_why_not(place, engine, tmp_path):
-    from smallscale_ci import runtimes
     from smallscale_ci.config.models import EngineProfile
+    from smallscale_ci.generate import runtimes
 
     said: list[str] = []
     lock = place / "docker" / "images.lock.yaml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import replayed
+from helpers import replayed
 from typer.testing import CliRunner
 
 from smallscale_ci.cli.main import app

@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import replayed
+from helpers import replayed
 from typer.testing import CliRunner
 
-from smallscale_ci import tables
 from smallscale_ci.cli.main import app
 from smallscale_ci.ids import file_hash
-from smallscale_ci.runfolder import RunFolder
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

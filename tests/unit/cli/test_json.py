@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import replayed
+from helpers import replayed
 from typer.testing import CliRunner
 
-from smallscale_ci import images
 from smallscale_ci.cli.main import app
+from smallscale_ci.containers import catalog
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.errors import ContainerError
 
@@ -64,7 +64,7 @@ def test_images_that_are_not_here(monkeypatch):
             raise ContainerError(f"no {name}", "get it")
         return "0.31.0"
 
-    monkeypatch.setattr(images, "verify", verify)
+    monkeypatch.setattr(catalog, "verify", verify)
     monkeypatch.setattr(Engine, "connect", lambda environment: None)
     assert value(0, "image", "verify", "vllm") == {"vllm": "0.31.0"}
     assert value(3, "image", "verify", "vllm", "sglang")["error"] == "no sglang"

@@ -5,10 +5,10 @@ from typer.testing import CliRunner
 
 from smallscale_ci.cli.main import app
 from smallscale_ci.containers import images
+from smallscale_ci.containers.catalog import published
 from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Image, ImageLock
 from smallscale_ci.errors import ConfigError, ContainerError, StorageError, UsageError
-from smallscale_ci.images import published
 
 ROOT = Path(__file__).resolve().parents[3]
 A, B = ("sha256:" + letter * 64 for letter in "ab")
@@ -92,7 +92,7 @@ def test_two_builds_at_once_keep_each_other_s_pins(tmp_path, monkeypatch):
         images.write(images.read(path).replaced("other", id=B), path)  # is ready meanwhile
         return locked.replaced(name, id=A)
 
-    monkeypatch.setattr("smallscale_ci.images.build", build)
+    monkeypatch.setattr("smallscale_ci.containers.catalog.build", build)
     monkeypatch.setattr(Engine, "connect", lambda environment: None)
     done = CliRunner().invoke(app, ["image", "build", "one"], env={"SMALLSCALE_IMAGES": str(path)})
     assert done.exit_code == 0, done.stderr

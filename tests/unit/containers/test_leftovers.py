@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci import doctor
+from smallscale_ci.config.settings import Settings
 from smallscale_ci.containers import docker, spec
 from smallscale_ci.containers.leftovers import is_left, owner
+from smallscale_ci.doctor import examine
 from smallscale_ci.errors import ContainerError
-from smallscale_ci.resolve import Settings
 
 NOW = 1_000_000.0
 
@@ -48,7 +48,7 @@ def test_those_of_another_pid_namespace_are_left_alone_although_the_host_has_the
 def test_where_no_engine_was_installed_nothing_is_left(monkeypatch):
     here = Settings((), *(Path("x"),) * 4, environment={})
     monkeypatch.setattr(docker, "Path", lambda path: Path("/none") / Path(path).name)
-    assert doctor.clean(here) == []
+    assert examine.clean(here) == []
     stopped = replace(here, environment={"DOCKER_HOST": "unix:///none/docker.sock"})
     with pytest.raises(ContainerError, match="no container engine answers"):
-        doctor.clean(stopped)
+        examine.clean(stopped)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci import images
-from smallscale_ci.containers import recipe
+from smallscale_ci.containers import catalog, recipe
 from smallscale_ci.containers.images import read
 from smallscale_ci.errors import UsageError
 
@@ -42,7 +41,7 @@ def test_two_machines_make_the_same_context():
 def test_wheels_that_are_not_there(tmp_path):
     shipped = read(ROOT / "docker" / "images.lock.yaml")
     with pytest.raises(UsageError, match=r"no folder .*none"):
-        images.build(
+        catalog.build(
             shipped, "sandbox", None, ROOT, base=None, ca=None, wheels=tmp_path / "none",
             network=None, push=False, today=date(2026, 1, 1), say=print,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scheduled import PATIENT, SAMPLING, World, collect, keys, prompts, wait_for_rank
+from helpers.scheduled import PATIENT, SAMPLING, World, collect, keys, prompts, wait_for_rank
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job

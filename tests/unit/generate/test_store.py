@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallscale_ci import tables
 from smallscale_ci.generate.planned import Places
 from smallscale_ci.generate.store import write_generations, write_replay
+from smallscale_ci.run import tables
 from smallscale_ci.worker import protocol
 
 

@@ -7,12 +7,13 @@ import socket
 import time
 
 import pytest
-from chat_server import says, serving
+from helpers.chat_server import says, serving
 
+from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import JudgeError, UsageError
 from smallscale_ci.judges import service as service_module
 from smallscale_ci.judges.explain import explain
-from smallscale_ci.judges.interface import JudgeSpec, Service
+from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.llm import LlmPool, question, verdict
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem

@@ -6,10 +6,10 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from helpers.report_examples import HOSTILE, hostile_report
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from report_examples import HOSTILE, hostile_report
 from rich.console import Console
 
 from smallscale_ci.report import annotations, console, junit, markdown

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from report_examples import EXAMPLES
+from helpers.report_examples import EXAMPLES
 from rich.console import Console
 
 from smallscale_ci.report import annotations, console, junit, markdown

@@ -5,9 +5,9 @@ import math
 from dataclasses import replace
 
 import pytest
+from helpers.report_examples import EXAMPLES, REGRESSED, SUMMARY, estimate, invalid_verdict, verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from report_examples import EXAMPLES, REGRESSED, SUMMARY, estimate, invalid_verdict, verdict
 
 from smallscale_ci.errors import DataError
 from smallscale_ci.ids import pretty_json

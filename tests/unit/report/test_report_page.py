@@ -9,7 +9,15 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
-from report_examples import EXAMPLES, REGRESSED, SUMMARY, checks, hostile_report, report, verdict
+from helpers.report_examples import (
+    EXAMPLES,
+    REGRESSED,
+    SUMMARY,
+    checks,
+    hostile_report,
+    report,
+    verdict,
+)
 
 from smallscale_ci.records import Outcome
 from smallscale_ci.report import charts, html

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.gate import decide
+from smallscale_ci.gate.decide import decide
+from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Difference
 from smallscale_ci.report import annotations, console, html, junit, markdown
 from smallscale_ci.report.interface import ReportData
@@ -18,8 +19,7 @@ from smallscale_ci.report.records_json import (
     verdict_from_json,
     verdict_json,
 )
-from smallscale_ci.samples import Samples, from_table
-from smallscale_ci.summary import summarise
+from smallscale_ci.run.samples import Samples, from_table
 
 PROBLEMS = 150
 

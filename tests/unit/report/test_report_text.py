@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from report_examples import (
+from helpers.report_examples import (
     EXAMPLES,
     INCONCLUSIVE,
     PASS,

@@ -9,8 +9,8 @@ from smallscale_ci.config.load import default_roots, dump, load, parse
 from smallscale_ci.config.models import SamplingConfig, SuiteConfig
 from smallscale_ci.config.schema import schema
 from smallscale_ci.errors import ConfigError
-from smallscale_ci.prompts import messages
 from smallscale_ci.records import Problem
+from smallscale_ci.suite.prompts import messages
 
 ROOTS = default_roots(Path(__file__).parents[3])
 MATH = [

@@ -11,9 +11,9 @@ import pytest
 
 from smallscale_ci.config.load import load
 from smallscale_ci.config.models import SuiteConfig
-from smallscale_ci.prompts import build
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
+from smallscale_ci.suite.prompts import build
 from smallscale_ci.suite.smoke import code_rows, main, math_rows, mcq_rows, table
 from smallscale_ci.suite.smoke_train import train_math_rows, train_mcq_rows
 from smallscale_ci.suite.source import SHIPPED

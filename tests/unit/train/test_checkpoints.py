@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.train.checkpoints import discard_broken, is_whole, newest_whole, number
-from smallscale_ci.worker.train_entry import WHOLE, mark_whole, rotate
+from smallscale_ci.worker.train.entry import WHOLE, mark_whole, rotate
 
 
 def save(folder: Path, step: int, *, whole: bool = True) -> Path:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from smallscale_ci.worker.adapter import Completion, Request, StartError, without_end
-from smallscale_ci.worker.engine import ChatEngine, Output
-from smallscale_ci.worker.sglang_adapter import SglangAdapter
+from smallscale_ci.worker.engines.base import ChatEngine, Output
+from smallscale_ci.worker.engines.interface import Completion, Request, StartError, without_end
+from smallscale_ci.worker.engines.sglang import SglangAdapter
 
 SAMPLING = {
     "temperature": 0.6,

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from smallscale_ci.worker.train_check import _examples
+from smallscale_ci.worker.train.check import _examples
 
 
 def test_answers_may_hold_any_line_separator(tmp_path: Path) -> None:

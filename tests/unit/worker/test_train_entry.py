@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.worker.train_entry import NotFiniteError, _kind, free_locks
+from smallscale_ci.worker.train.entry import NotFiniteError, _kind, free_locks
 
 
 class SafetensorError(Exception):

@@ -1,0 +1,1 @@
+"""From a checkpoint to a candidate that thinks shorter, through the same gate."""

@@ -1,0 +1,223 @@
+"""From a checkpoint to a candidate that thinks shorter, and a verdict on it against its parent.
+
+sample → pairs → train → parent → verdict: each step leaves its files in the candidate's folder, is
+skipped where it is complete, and is a command of its own as well.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import smallscale_ci
+from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, STEPS, TRAIN, VERDICT
+from smallscale_ci.candidate.prepare import Loop, status, verdict_plan
+from smallscale_ci.errors import InvalidError, RunInterruptedError
+from smallscale_ci.files import read_json, write_json
+from smallscale_ci.pairs import build, dataset
+from smallscale_ci.pipeline import compare, evaluate
+from smallscale_ci.pipeline.compare import Evaluation
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.session import Observer
+from smallscale_ci.report.records_json import verdict_json
+from smallscale_ci.run import baselines
+from smallscale_ci.run.folder import COMPLETE, RunFolder
+from smallscale_ci.train.prepare import MANIFEST, Wanted, runner_for
+from smallscale_ci.train.session import Watcher, train_on
+from smallscale_ci.worker.train.export import LINEAGE
+
+
+class LoopObserver(Observer, Watcher, Protocol):
+    """Who watches the loop: its runs and its training."""
+
+
+def begin(loop: Loop) -> None:
+    """Write what the candidate is made of into its folder, or compare it with what is there.
+
+    Raises ``InvalidError`` when model, recipe or data have changed since the folder was begun.
+    """
+    made_of = {
+        "parent": _public(loop.parent),
+        "recipe": loop.recipe.model_dump(mode="json"),
+        "train_suite": {"name": loop.suite.name, "hash": loop.suite.hash},
+        "eval_suite": {"name": loop.parent.suite.name, "hash": loop.parent.suite.hash},
+    }
+    if loop.folder.exists():
+        before = loop.folder.read()
+        changed = [
+            key.replace("_", " ") for key, value in made_of.items() if before.get(key) != value
+        ]
+        if changed:
+            raise InvalidError(
+                f"the {' and the '.join(changed)} changed since {loop.folder.path} was begun.",
+                "Restore what it was, or start a new candidate with another --out.",
+            )
+        return
+    now, version = _now().isoformat(timespec="seconds"), smallscale_ci.__version__
+    about = {"id": loop.folder.path.name, "created": now, "package": version}
+    loop.folder.begin(loop.request, {**about, **made_of})
+
+
+def run(
+    loop: Loop, wanted: Wanted, observer: LoopObserver, *, until: str = VERDICT
+) -> Evaluation | None:
+    """Do what is not done yet, up to and with the step ``until``; ``wanted`` is where to train.
+
+    Returns the evaluation of the candidate, ``None`` where it was not reached. Raises
+    ``RunInterruptedError`` with the command that goes on, the errors of the steps, and, before
+    anything is done, those of an environment to train in that is not there.
+    """
+    folder, steps = loop.folder, STEPS[: STEPS.index(until) + 1]
+    if TRAIN in steps and not (folder.exists() and folder.is_complete(TRAIN)):
+        # Answers are not paid for where nobody could be trained on them.
+        runner_for(loop.recipe, wanted, loop.settings, run_id=folder.path.name, say=observer.say)
+    begin(loop)
+    result: Evaluation | None = None
+    for step in steps:
+        if folder.is_complete(step):
+            observer.say(f"{step}: complete, skipped")
+            continue
+        observer.say(f"{step}: {folder.of(step)}")
+        began = _now()
+        try:
+            about, result = _step(step, loop, wanted, observer)
+        except (RunInterruptedError, KeyboardInterrupt) as error:
+            told = error.message if isinstance(error, RunInterruptedError) else "interrupted."
+            raise RunInterruptedError(
+                f"step '{step}' was ended: {told}",
+                f"Go on with: smallscale candidate --resume {folder.path}",
+            ) from error
+        if result is not None and result.run is None:
+            return result  # refused before it began: there is nothing to keep
+        seconds = round((_now() - began).total_seconds(), 1)
+        folder.complete(step, ended=_now().isoformat(timespec="seconds"), seconds=seconds, **about)
+        if step == TRAIN:
+            _write_lineage(loop)
+    if result is not None:
+        _write_lineage(loop, result)
+    elif until == VERDICT:
+        result = _stored(loop)
+        if "verdict" not in folder.read()["lineage"]:  # it was killed at the very end
+            _write_lineage(loop, result)
+    return result
+
+
+def _step(
+    step: str, loop: Loop, wanted: Wanted, observer: LoopObserver
+) -> tuple[dict[str, Any], Evaluation | None]:
+    """Do one step; returns what the record says about it, and the evaluation if it makes one."""
+    folder, settings = loop.folder, loop.settings
+    if step == SAMPLE:
+        return _sample(loop, observer), None
+    if step == PAIRS:
+        source = RunFolder(Path(folder.read()["steps"][SAMPLE]["run"]))
+        made = build.make(
+            source, loop.suite, loop.request.policy, loop.check, folder.of(PAIRS), observer.say
+        )
+        return {"counts": made.record["counts"], "lengths": made.record["lengths"]}, None
+    if step == TRAIN:
+        return _train(loop, wanted, observer), None
+    if step == PARENT:
+        if status(folder.of(PARENT)) != COMPLETE:
+            evaluate.generate(loop.parent, settings, observer, judging=True)
+        return {}, None
+    if RunFolder(folder.of(VERDICT)).verdict.is_file():
+        evaluation = _stored(loop)
+    elif status(folder.of(VERDICT)) == COMPLETE:
+        parent = baselines.load(folder.of(PARENT))
+        evaluation = compare.decide_late(RunFolder(folder.of(VERDICT)), parent, loop.parent.suite)
+    else:
+        plan = verdict_plan(loop, observer.say)
+        baseline = baselines.load(folder.of(PARENT))
+        evaluation = evaluate.evaluate(plan, baseline, settings, observer)
+    return {"kind": evaluation.verdict.kind.value}, evaluation
+
+
+def _stored(loop: Loop) -> Evaluation:
+    run_folder = RunFolder(loop.folder.of(VERDICT))
+    return compare.stored(run_folder, loop.parent.suite, loop.settings)
+
+
+def _sample(loop: Loop, observer: Observer) -> dict[str, Any]:
+    if loop.sample is not None:
+        path = loop.folder.of(SAMPLE)
+        if status(path) != COMPLETE:
+            evaluate.generate(loop.sample, loop.settings, observer, judging=True)
+        return {"run": str(path)}
+    path = Path(loop.request.sample).resolve()
+    manifest = RunFolder(path).read_manifest()
+    if manifest["checkpoint"]["weights_hash"] != loop.parent.checkpoint.weights_hash:
+        observer.say(
+            f"warning: the answers in {path} are not of this checkpoint, but of "
+            f"{manifest['checkpoint']['name']}: preferences work best on a model's own answers."
+        )
+    return {"run": str(path), "run_id": manifest["run_id"]}
+
+
+def _train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> dict[str, Any]:
+    manifest = loop.folder.of(TRAIN) / MANIFEST
+    if not manifest.is_file() or read_json(manifest)["status"] != COMPLETE:
+        train_on(
+            loop.recipe,
+            loop.parent.checkpoint,
+            loop.folder.of(PAIRS),
+            loop.folder.of(TRAIN),
+            wanted,
+            loop.settings,
+            observer,
+        )
+    told = read_json(manifest)
+    kept = ("recipe", "runtime", "world", "versions", "steps", "loss", "tokens", "seconds")
+    return {"training": {key: told[key] for key in kept if key in told}}
+
+
+def _write_lineage(loop: Loop, evaluation: Evaluation | None = None) -> None:
+    """The whole lineage, in the record and beside the weights: it goes where the model goes."""
+    record = loop.folder.read()
+    steps, policy = record["steps"], loop.request.policy
+    lineage: dict[str, Any] = {
+        "schema_version": record["schema_version"],
+        "name": loop.name,
+        "candidate": record["id"],
+        "package": record["package"],
+        "parent": record["parent"],
+        "recipe": loop.recipe.name,
+        "sample": {
+            "run_id": RunFolder(Path(steps[SAMPLE]["run"])).read_manifest()["run_id"],
+            "judgements": steps[SAMPLE]["made"],
+            "suite": record["train_suite"],
+        },
+        "pairs": {
+            "sha256": dataset.read_record(loop.folder.of(PAIRS))["sha256"],
+            "policy": policy.model_dump(mode="json"),
+            "counts": steps[PAIRS]["counts"],
+        },
+        "train": {"weights_hash": steps[TRAIN]["made"], **steps[TRAIN]["training"]},
+    }
+    if evaluation is not None:
+        told = verdict_json(evaluation.verdict)
+        lineage["verdict"] = {
+            "suite": record["eval_suite"],
+            **{key: told[key] for key in ("kind", "policy", "reasons", "checks")},
+        }
+    write_json(loop.folder.model / LINEAGE, lineage)
+    loop.folder.note(lineage=lineage)
+
+
+def _public(plan: Plan) -> dict[str, str]:
+    """The parent's identity without this machine's paths."""
+    found = plan.checkpoint
+    is_path = Path(found.source).is_absolute()
+    return {
+        "name": found.name,
+        "source": Path(found.source).name if is_path else found.source,
+        "config_hash": found.config_hash,
+        "tokenizer_hash": found.tokenizer_hash,
+        "template_hash": found.template_hash,
+        "weights_hash": found.weights_hash,
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,243 @@
+"""A candidate that can be made: names resolved, leaks looked for, costs known, nothing spent."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from smallscale_ci.candidate.folder import (
+    PAIRS,
+    PARENT,
+    SAMPLE,
+    STEPS,
+    TRAIN,
+    VERDICT,
+    CandidateFolder,
+    CandidateRequest,
+)
+from smallscale_ci.config import load
+from smallscale_ci.config.models import GatePolicy, SuiteConfig
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.ids import run_id, slug
+from smallscale_ci.pairs import build, leakage
+from smallscale_ci.pairs.build import Check
+from smallscale_ci.pipeline.prepare import Plan, Request, plan, resume
+from smallscale_ci.run.folder import COMPLETE, NO_BASELINE, RunFolder, is_run, open_run
+from smallscale_ci.suite.local import load_suite
+from smallscale_ci.suite.model import Suite
+from smallscale_ci.train.estimate import memory, size, steps
+from smallscale_ci.train.llamafactory import Place, render
+from smallscale_ci.train.prepare import Wanted, visible_gpus
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A candidate whose parts all exist: names resolved, no leak, before any GPU is used."""
+
+    folder: CandidateFolder
+    request: CandidateRequest
+    recipe: TrainRecipe
+    settings: Settings
+    sample: Plan | None  # None: a stored run is used
+    parent: Plan
+    suite: Suite  # of the training problems
+    check: Check
+
+    @property
+    def name(self) -> str:
+        """What reports call the candidate."""
+        return slug(f"{self.parent.checkpoint.name}-{self.recipe.name}")
+
+
+def prepare(
+    folder: CandidateFolder,
+    request: CandidateRequest,
+    settings: Settings,
+    wanted: Wanted,
+    say: Callable[[str], None],
+) -> Loop:
+    """Resolve all names and look for leaks; ``wanted`` is where to train.
+
+    Raises the errors of every part: an unknown model, recipe, suite, gate or profile, a suite
+    whose data are not here, training problems that are in the evaluation, a batch that cannot be
+    split over the ranks.
+    """
+    recipe = load.load(TrainRecipe, request.recipe, settings.roots)
+    gate = _gate(request, settings)
+    parent = _plan(
+        folder.of(PARENT),
+        _ask(
+            request,
+            suite=request.eval_suite,
+            baseline=NO_BASELINE,
+            epochs=max(request.eval_epochs or 1, gate.max_epochs),
+        ),
+        settings,
+        say,
+    )
+    if request.sample:
+        config = open_run(Path(request.sample)).read_config()
+        sample = None
+        suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
+    else:
+        asked = _ask(request, baseline=NO_BASELINE, epochs=request.samples)
+        sample = _plan(folder.of(SAMPLE), asked, settings, say)
+        suite = sample.suite
+    check = Check(
+        {parent.suite.name: parent.suite.problems},
+        cast(Literal["refuse", "drop"], request.leaks),
+        request.leak_threshold,
+        recipe.cutoff_len,
+        recipe.max_cut,
+        supervised=recipe.objective == "sft",
+    )
+    leaks = leakage.find_leaks(suite.problems, check.evaluation, check.threshold)
+    if leaks and check.leaks == "refuse":
+        raise leakage.refuse(leaks)
+    loop = Loop(folder, request, recipe, settings, sample, parent, suite, check)
+    render(recipe, _place(loop, wanted))
+    return loop
+
+
+def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
+    """What would be done: each step with its state, pairs, training steps, memory and settings.
+
+    ``pairs`` is exact where the answers are there, else the most that there can be; then
+    ``exact`` is false. Raises what choosing pairs raises.
+    """
+    folder, request = loop.folder, loop.request
+    is_begun = folder.exists()
+    states = {step: is_begun and folder.is_complete(step) for step in STEPS}
+    source = Path(request.sample) if request.sample else folder.of(SAMPLE)
+    exact, longest = status(source) == COMPLETE, loop.recipe.cutoff_len
+    if exact:
+        chosen = build.choose(
+            RunFolder(source), loop.suite, request.policy, loop.check, lambda _: None
+        )
+        pairs = len(chosen.pairs)
+        longest = chosen.screening.longest if chosen.screening else longest
+    else:
+        pairs = len(loop.suite.problems) * request.policy.per_problem
+        pairs = min(pairs, request.policy.max_pairs or pairs)
+    sampled = (
+        f"{len(loop.suite.problems)} problems of {loop.suite.name} × {request.samples} answers"
+    )
+    looks = loop.parent.config.epochs
+    evaluated = f"{loop.parent.suite.samples_per_epoch} samples of {loop.parent.suite.name}"
+    does = {
+        SAMPLE: f"takes the answers in {request.sample}" if request.sample else sampled,
+        PAIRS: f"{'' if exact else 'at most '}{pairs} pairs, {request.policy.policy}",
+        TRAIN: f"{steps(loop.recipe, pairs)} steps of {loop.recipe.batch_size} pairs, "
+        f"recipe {loop.recipe.name}",
+        PARENT: f"{evaluated}, epochs: {looks}",
+        VERDICT: f"{evaluated}, epochs: up to {looks}, policy {_gate(request, loop.settings).name}",
+    }
+    return {
+        "folder": str(folder.path),
+        "steps": [
+            {"step": step, "state": "complete" if states[step] else "to do", "does": does[step]}
+            for step in STEPS
+        ],
+        "pairs": pairs,
+        "exact": exact,
+        "training": _training(loop, wanted, pairs, longest),
+    }
+
+
+def _training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str, Any]:
+    """Steps, memory of one rank and LLaMA-Factory's settings, as far as nobody has to be asked."""
+    recipe, place = loop.recipe, _place(loop, wanted)
+    needs = memory(recipe, size(loop.parent.checkpoint.path), place, longest)
+    return {
+        "objective": recipe.objective,
+        "steps": steps(recipe, pairs),
+        "ranks": place.ranks,
+        "gpu": place.gpu,
+        "memory_bytes": {**asdict(needs), "total": needs.total},
+        "settings": render(recipe, place),
+    }
+
+
+def _place(loop: Loop, wanted: Wanted) -> Place:
+    gpus = wanted.gpus if wanted.gpus is not None else visible_gpus(loop.settings.environment)
+    return Place(
+        str(loop.parent.checkpoint.path),
+        str(loop.folder.of(PAIRS)),
+        str(loop.folder.of(TRAIN)),
+        ranks=wanted.ranks or max(1, len(gpus)),
+        gpu=bool(gpus),
+    )
+
+
+def verdict_plan(loop: Loop, say: Callable[[str], None]) -> Plan:
+    """The evaluation of the trained model against the run of its parent."""
+    request = loop.request
+    asked = _ask(
+        request,
+        model=str(loop.folder.model),
+        suite=request.eval_suite,
+        baseline=str(loop.folder.of(PARENT)),
+        epochs=request.eval_epochs,
+    )
+    plan = _plan(loop.folder.of(VERDICT), asked, loop.settings, say)
+    config = plan.config
+    if not is_run(plan.run.path):
+        name = run_id(datetime.now(UTC), plan.suite.name, loop.name, secrets.token_hex(2))
+        config = config.model_copy(update={"gate": _gate(request, loop.settings), "name": name})
+    # Every model of ours is in a folder `model`: reports call it by what made it.
+    return replace(plan, config=config, checkpoint=replace(plan.checkpoint, name=loop.name))
+
+
+def _ask(request: CandidateRequest, **more: Any) -> Request:
+    """A run of the loop; ``more`` says which suite, model and baseline."""
+    return Request(
+        **{
+            "model": request.model,
+            "suite": request.train_suite,
+            "profile": request.profile,
+            "gate": request.gate,
+            "seed": request.seed,
+            "ranks": request.ranks,
+            "tensor_parallel": request.tensor_parallel,
+            "gpus": request.gpus,
+            "runtime": request.runtime,
+            **more,
+        }
+    )
+
+
+def _plan(path: Path, asked: Request, settings: Settings, say: Callable[[str], None]) -> Plan:
+    """The plan of a run in ``path``: a new one, or the one that was begun there."""
+    if is_run(path) and status(path) != COMPLETE:
+        return resume(path, settings, say=say)
+    nonce = secrets.token_hex(2)
+    new = plan(asked, settings, now=datetime.now(UTC), nonce=nonce, say=say)
+    return replace(new, run=RunFolder(path))
+
+
+def status(path: Path) -> str:
+    """How the run in ``path`` ended; empty where there is none."""
+    return str(RunFolder(path).read_manifest()["status"]) if is_run(path) else ""
+
+
+def _gate(request: CandidateRequest, settings: Settings) -> GatePolicy:
+    """The policy that was asked for; else the suite's, with tokens shown but not gated."""
+    suite = load.load(SuiteConfig, request.eval_suite, settings.roots)
+    gate = load.load(GatePolicy, request.gate or suite.gate, settings.roots)
+    if request.gate is not None:
+        return gate
+    free = {"tokens": None}
+    return gate.model_copy(
+        update={
+            "name": f"{gate.name}-without-tokens",
+            "margins": gate.margins.model_copy(update=free),
+            "task_margins": {
+                task: margins.model_copy(update=free) for task, margins in gate.task_margins.items()
+            },
+        }
+    )

@@ -1,0 +1,38 @@
+"""Where things are on this machine: what the CLI found out, and nothing below it looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An OpenAI-compatible endpoint. The key is kept out of every text."""
+
+    url: str
+    key: str = field(default="", repr=False)
+    cache: Path | None = None  # folder of answers that were given before
+    concurrency: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are on this machine. Made by the CLI, which alone reads the environment."""
+
+    roots: tuple[Path, ...]  # of configurations
+    cache: Path
+    environments: Path  # .envs
+    runs: Path
+    baselines: Path
+    environment: Mapping[str, str]
+    engine_python: Path | None = None
+    service: Service | None = None  # that language models judge with
+    images: Path = Path("docker/images.lock.yaml")
+    sandbox: str = "auto"  # that judged programs run in
+    repository: Path | None = None  # its baselines folder, where that differs from ``baselines``
+
+    def root_of(self, spec: str) -> Path:
+        """Where the baseline ``spec`` is: another commit has its own, whatever lies here now."""
+        return (self.repository or self.baselines) if spec.startswith("git:") else self.baselines

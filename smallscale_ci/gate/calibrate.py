@@ -1,0 +1,137 @@
+"""How honest the gate is: its error rates on pseudo-runs drawn from real, stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.errors import UsageError
+from smallscale_ci.gate.simulate import (
+    LOSSES,
+    Pool,
+    Share,
+    can_lose,
+    gated_metrics,
+    looks_of,
+    make_pools,
+    share,
+    simulate,
+)
+from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.run.samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What the gate said about one kind of pseudo-candidate.
+
+    ``metric`` is what was made worse, by ``loss`` margins in one task chosen by lot for each trial
+    (in all of them where the mean is gated); ``None`` and 0 for the unchanged model.
+    """
+
+    metric: Metric | None
+    loss: float
+    trials: int
+    passed: Share
+    regressed: Share
+    inconclusive: Share
+    epochs: float  # mean number of looks
+    holds: bool  # the level that is promised here is kept, as far as these trials can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The gate's own error rates on stored runs."""
+
+    policy: str
+    problems: int
+    stored_epochs: int  # samples that every problem has
+    baseline_epochs: int
+    scenarios: tuple[Scenario, ...]  # the unchanged model first
+    holds: bool
+    reasons: tuple[str, ...]  # what does not hold, in sentences
+
+
+def calibrate(
+    runs: Sequence[Samples],
+    policy: GatePolicy,
+    *,
+    trials: int = 500,
+    seed: int = 0,
+    losses: Sequence[float] = LOSSES,
+    baseline_epochs: int = 8,
+    repeats: Mapping[str, int] | None = None,
+) -> Calibration:
+    """Measure false alarms, misses and inconclusive verdicts of ``policy`` on ``runs``.
+
+    ``runs`` are stored runs of one unchanged model over the same problems; all their epochs count.
+    ``repeats`` is how many samples of a problem an epoch of the suite holds, by task.
+    Two promises are checked: an unchanged model is REGRESSED in at most ``alpha_fail`` of the
+    trials, and one that is worse by exactly a margin PASSes in at most ``alpha_pass``. Neither is
+    called broken before the interval of its share excludes it. Raises ``DataError`` for runs
+    without enough samples and ``UsageError`` for fewer than one trial.
+    """
+    if trials < 1 or baseline_epochs < 1:
+        raise UsageError("Calibration needs at least one trial and one baseline epoch.")
+    pools = make_pools(runs, repeats)
+    scenarios = [_scenario(pools, policy, None, 0.0, trials, seed, baseline_epochs)]
+    for metric in gated_metrics(pools, policy):
+        scenarios += [
+            _scenario(pools, policy, metric, loss, trials, seed, baseline_epochs) for loss in losses
+        ]
+    broken = tuple(_complaint(s, policy) for s in scenarios if not s.holds)
+    return Calibration(
+        policy=policy.name,
+        problems=sum(len(pool.count) for pool in pools),
+        stored_epochs=min(pool.epochs for pool in pools),
+        baseline_epochs=baseline_epochs,
+        scenarios=tuple(scenarios),
+        holds=not broken,
+        reasons=broken,
+    )
+
+
+def _scenario(
+    pools: Sequence[Pool],
+    policy: GatePolicy,
+    metric: Metric | None,
+    loss: float,
+    trials: int,
+    seed: int,
+    baseline_epochs: int,
+) -> Scenario:
+    done = simulate(pools, policy, metric, loss, trials, seed, baseline_epochs)
+    passed, regressed, inconclusive = (
+        share(sum(trial.kind is kind for trial in done), trials)
+        for kind in (VerdictKind.PASS, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE)
+    )
+    false_alarms = metric is None and regressed.low > policy.alpha_fail
+    possible = loss >= 1 and bool(can_lose(pools, policy, metric, loss))
+    misses = possible and passed.low > policy.alpha_pass
+    return Scenario(
+        metric=metric,
+        loss=loss,
+        trials=trials,
+        passed=passed,
+        regressed=regressed,
+        inconclusive=inconclusive,
+        epochs=float(np.mean([trial.looks for trial in done])),
+        holds=not (false_alarms or misses),
+    )
+
+
+def _complaint(scenario: Scenario, policy: GatePolicy) -> str:
+    if scenario.metric is None:
+        rate, limit = scenario.regressed, policy.alpha_fail
+        what = "An unchanged model is REGRESSED"
+    else:
+        rate, limit = scenario.passed, policy.alpha_pass
+        what = f"A model worse by {scenario.loss:g} margins of {scenario.metric.value} PASSes"
+    return (
+        f"{what} in {100 * rate.value:.1f} % of {scenario.trials:,} trials (at least "
+        f"{100 * rate.low:.1f} %), more than the {100 * limit:.3g} % that the policy promises"
+        f"{' over up to ' + str(looks_of(policy)) + ' epochs' if looks_of(policy) > 1 else ''}."
+    )

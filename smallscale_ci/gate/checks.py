@@ -1,0 +1,237 @@
+"""The checks of the gate: one for each task and metric, tested at this look's levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.gate import wording
+from smallscale_ci.gate.pairing import ProblemMeans, TaskPair
+from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
+from smallscale_ci.stats.contrast import Contrast, Vector
+from smallscale_ci.stats.multiple import holm
+from smallscale_ci.stats.paired import paired_difference
+from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
+from smallscale_ci.stats.tokens import paired_log_ratio
+
+MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
+# The share of the looks that is done, to this power, is the clock of the spending. The fail test
+# pays later: a false alarm at look 1 ends a run that would have passed at look 2, while a loss of
+# twice the margin is plain at once.
+_PASS_CLOCK, _FAIL_CLOCK = 1.05, 1.5
+
+
+def make_checks(
+    pairs: Sequence[TaskPair],
+    policy: GatePolicy,
+    look: int,
+    of: int,
+    *,
+    reproduced: bool = False,
+    describe: bool = True,
+) -> tuple[Check, ...]:
+    """All checks at this look; ``reproduced`` says that every sample agrees.
+
+    In the mode ``mean`` the checks of the mean over tasks come first, and the tasks' own are guard
+    rails. Without ``describe`` only what decides is computed: no intervals, no advice, and nothing
+    that is not gated.
+    """
+    raw: list[Check] = []
+    if policy.gated == "mean":
+        joined = _join(pairs)
+        weight = np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs])
+        raw += _task_checks(joined, policy, look, of, weight, describe=describe)
+    for pair in pairs:
+        checks = _task_checks(pair, policy, look, of, None, describe=describe)
+        raw += [replace(c, guard=policy.gated == "mean" and c.gated) for c in checks]
+    places = [place for place, check in enumerate(raw) if check.gated]
+    adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
+    done = []
+    for place, check in enumerate(raw):
+        final = replace(
+            check,
+            adjusted_p=adjusted.get(place, check.p_value),
+            identical=reproduced and check.identical,
+        )
+        done.append(replace(final, kind=_kind(final)))
+    if describe:
+        done = [replace(check, advice=wording.advice(check, look, of)) for check in done]
+    return tuple(done)
+
+
+def overall(checks: Sequence[Check]) -> VerdictKind:
+    """The verdict of all checks: guard rails can only fail it, the other gated ones must pass."""
+    gated = [check for check in checks if check.gated]
+    if any(check.kind is VerdictKind.REGRESSED for check in gated):
+        return VerdictKind.REGRESSED
+    if all(check.kind is VerdictKind.PASS for check in gated if not check.guard):
+        return VerdictKind.PASS
+    return VerdictKind.INCONCLUSIVE
+
+
+def _kind(check: Check) -> VerdictKind:
+    if check.pass_p <= check.pass_boundary or check.identical:
+        return VerdictKind.PASS
+    if check.adjusted_p <= check.boundary:
+        return VerdictKind.REGRESSED
+    return VerdictKind.INCONCLUSIVE
+
+
+def _task_checks(
+    pair: TaskPair,
+    policy: GatePolicy,
+    look: int,
+    of: int,
+    weight: Vector | None,
+    *,
+    describe: bool,
+) -> list[Check]:
+    pass_level, fail_level = look_levels(
+        policy.alpha_pass,
+        policy.alpha_fail,
+        look,
+        of,
+        float(pair.candidate.judged.mean()),
+        float(pair.baseline.judged.mean()),
+    )
+    return [
+        _check(pair, metric, policy, pass_level, fail_level, weight, describe=describe)
+        for metric in Metric
+        if describe or margin_of(policy, pair.task, metric) is not None
+    ]
+
+
+@lru_cache(maxsize=256)
+def look_levels(
+    alpha_pass: float,
+    alpha_fail: float,
+    look: int,
+    of: int,
+    candidate_epochs: float,
+    baseline_epochs: float,
+) -> tuple[float, float]:
+    """The nominal levels of the pass test and of the fail test at ``look`` of ``of``.
+
+    Information is what the noise of both sides' epochs leaves: 1/(1/k + 1/m).
+    """
+    if of == 1:
+        return alpha_pass, alpha_fail
+    looks = range(1, look + 1)
+    information = [1 / (look / (candidate_epochs * k) + 1 / baseline_epochs) for k in looks]
+    passing = [pocock_spending(alpha_pass, (k / of) ** _PASS_CLOCK) for k in looks]
+    failing = [pocock_spending(alpha_fail, (k / of) ** _FAIL_CLOCK) for k in looks]
+    return nominal_levels(passing, information)[-1], nominal_levels(failing, information)[-1]
+
+
+def _check(
+    pair: TaskPair,
+    metric: Metric,
+    policy: GatePolicy,
+    pass_level: float,
+    fail_level: float,
+    weight: Vector | None,
+    *,
+    describe: bool,
+) -> Check:
+    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
+    margin = margin_of(policy, pair.task, metric)
+    contrast = _contrast(pair, metric, weight)
+    band = metric is Metric.TOKENS and policy.tokens_direction == "band"
+    p_value, pass_p = _p_values(contrast, metric, margin, band=band)
+    low, high = contrast.interval(pass_level) if describe else (-math.inf, math.inf)
+    return Check(
+        task=pair.task,
+        metric=metric,
+        kind=VerdictKind.INCONCLUSIVE,
+        baseline=float(np.average(baseline, weights=weight)),
+        candidate=float(np.average(candidate, weights=weight)),
+        estimate=Estimate(
+            value=contrast.value,
+            low=low,
+            high=high,
+            n=contrast.n,
+            clusters=contrast.clusters,
+            method=f"{contrast.method}, {100 * (1 - 2 * pass_level):.3g} % interval",
+        ),
+        margin=margin or 0.0,
+        p_value=p_value,
+        adjusted_p=p_value,
+        boundary=fail_level,
+        pass_p=pass_p,
+        pass_boundary=pass_level,
+        gated=margin is not None,
+        discordant=int((candidate != baseline).sum()),
+        identical=describe and pair.telling,
+        band=band,
+    )
+
+
+def _contrast(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast:
+    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
+    if metric is not Metric.TOKENS:
+        return paired_difference(candidate, baseline, pair.cluster, weight)
+    # The variance that an unchanged model would have, from the noise between the epochs of either
+    # side: a candidate's few samples may miss the tail of long answers, and then show neither its
+    # mean nor its variance.
+    sides = (pair.candidate, pair.baseline)
+    freedom = sum(side.judged - 1 for side in sides)
+    between = sum((side.judged - 1) * side.tokens_noise for side in sides) / np.maximum(freedom, 1)
+    noise = between * sum(1 / side.judged for side in sides)
+    if min(candidate.sum(), baseline.sum()) == 0:
+        # A checkpoint that ends at once has no tokens; counting the end token, it has a ratio.
+        candidate, baseline = candidate + 1, baseline + 1
+    return paired_log_ratio(candidate, baseline, pair.cluster, weight, noise)
+
+
+def _p_values(
+    contrast: Contrast, metric: Metric, margin: float | None, *, band: bool
+) -> tuple[float, float]:
+    """P-values of "not worse than the baseline" and of "worse by the margin"."""
+    if metric is Metric.ACCURACY:
+        return contrast.p_less(0.0), 1.0 if margin is None else contrast.p_greater(-margin)
+    limit = margin if margin is None or metric is Metric.TRUNCATION else math.log1p(margin)
+    worse = contrast.p_greater(0.0)
+    within = 1.0 if limit is None else contrast.p_less(limit)
+    if band and limit is not None:
+        worse = min(1.0, 2 * min(worse, contrast.p_less(0.0)))
+        within = max(within, contrast.p_greater(-limit))
+    return worse, within
+
+
+def margin_of(policy: GatePolicy, task: str, metric: Metric) -> float | None:
+    """The policy's margin for a task and metric; ``None`` when it is not gated."""
+    margins = policy.task_margins.get(task, policy.margins)
+    by_metric = {
+        Metric.ACCURACY: margins.accuracy,
+        Metric.TOKENS: margins.tokens,
+        Metric.TRUNCATION: margins.truncation,
+    }
+    return by_metric[metric]
+
+
+def _join(pairs: Sequence[TaskPair]) -> TaskPair:
+    """All tasks as one; with equal weight for each, their mean is the mean over tasks."""
+    offsets = np.cumsum([0] + [int(p.cluster.max()) + 1 for p in pairs])
+    return replace(
+        pairs[0],
+        task=MEAN,
+        problem_ids=np.concatenate([p.problem_ids for p in pairs]),
+        cluster=np.concatenate([p.cluster + o for p, o in zip(pairs, offsets, strict=False)]),
+        candidate=_concatenate([p.candidate for p in pairs]),
+        baseline=_concatenate([p.baseline for p in pairs]),
+    )
+
+
+def _concatenate(parts: Sequence[ProblemMeans]) -> ProblemMeans:
+    return ProblemMeans(
+        np.concatenate([part.judged for part in parts]),
+        np.concatenate([part.accuracy for part in parts]),
+        np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.truncation for part in parts]),
+        np.concatenate([part.tokens_noise for part in parts]),
+    )

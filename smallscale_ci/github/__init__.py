@@ -1,0 +1,1 @@
+"""The gate at home in GitHub: annotations, comments, a repository's first files."""

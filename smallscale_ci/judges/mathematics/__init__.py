@@ -1,0 +1,1 @@
+"""Mathematical answers as values that can be compared."""

@@ -1,0 +1,258 @@
+r"""Answers as one spelling: LaTeX, Unicode and plain typing of the same thing become the same text.
+
+The result is what ``forms`` and ``expression`` read: ``\frac \sqrt \sin`` and other commands with
+a meaning stay; operators and relations are single characters; set braces are ``⦃ ⦄``, ordinary
+braces only group; words from ``\text{…}`` stand in double quotes; ``°`` marks degrees. All steps
+are regular expressions without nested repetition, linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+
+from smallscale_ci.judges.mathematics.expression import FUNCTIONS
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₙ", "0123456789+-n")
+_CHARACTERS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*",
+    "÷": "/", "∕": "/", "⁄": "/", "√": r"\sqrt ", "∛": r"\sqrt[3] ", "π": r"\pi ", "⩽": "≤",
+    "⩾": "≥", "“": '"', "”": '"', "’": "'", "′": "'", "‘": "'", "，": ",", "。": ".", "％": "%",
+    "º": "°", "˚": "°", "µ": "μ", "\u200b": "", "\ufeff": "", "\x00": "", "θ": r"\theta ",
+    "α": r"\alpha ", "β": r"\beta ", "∖": "∖", "∅": "∅", "ℝ": "ℝ", "∶": ":",
+}  # fmt: skip
+_CHARACTER_TABLE = str.maketrans(_CHARACTERS)
+
+_COMMANDS = {
+    "cdot": "*", "times": "*", "ast": "*", "div": "/", "slash": "/", "le": "≤", "leq": "≤",
+    "leqslant": "≤", "ge": "≥", "geq": "≥", "geqslant": "≥", "ne": "≠", "neq": "≠", "lt": "<",
+    "gt": ">", "in": "∈", "cup": "∪", "bigcup": "∪", "cap": "∩", "setminus": "∖", "backslash": "∖",
+    "infty": "∞", "pm": "±", "mp": "∓", "approx": "≈", "simeq": "≈", "langle": "⟨", "rangle": "⟩",
+    "emptyset": "∅", "varnothing": "∅", "degree": "°", "colon": ":", "mid": "|", "vert": "|",
+    "lvert": "|", "rvert": "|", "lbrace": "⦃", "rbrace": "⦄", "lbrack": "[", "rbrack": "]",
+    "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "prime": "'", "to": "→",
+    "dfrac": r"\frac ", "tfrac": r"\frac ", "cfrac": r"\frac ", "dbinom": r"\binom ",
+    "tbinom": r"\binom ", "choose": r"\choose ", "ldots": "…", "dots": "…", "cdots": "…",
+    "lor": " or ", "vee": " or ", "land": " and ", "wedge": " and ", "implies": "⇒", "iff": "⇔",
+    "Rightarrow": "⇒", "Leftrightarrow": "⇔", "rightarrow": "→", "varphi": r"\phi ",
+    "varepsilon": r"\epsilon ", "vartheta": r"\theta ", "varrho": r"\rho ", "euro": "€",
+    "pounds": "£", "percent": "%", "arccot": r"\arccot ",
+    "tg": r"\tan ", "ctg": r"\cot ", "cosec": r"\csc ", "arctg": r"\arctan ", "exponentialE": "e",
+    "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "lparen": "(", "rparen": ")",
+    "textdegree": "°", "sim": "≈", "equiv": "≡", "lg": r"\log_{10} ", "circ": "°", "ell": "l",
+    "thinspace": " ", "nobreakspace": " ", "space": " ",
+}  # fmt: skip
+_PRESENTATION = re.compile(
+    r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|mathstrut|"
+    r"quad|qquad|hfill|checkmark|therefore|blacksquare|square|Box|qed|centering|rm|bf|it|mathop|strut|Large|large|huge)(?![a-zA-Z])\.?"
+)
+_COMMAND = re.compile(r"\\([a-zA-Z]+)")
+_TEXT = re.compile(
+    r"\\(?:text|mbox|textrm|textbf|textit|textsf|textnormal|mathrm|mathsf|operatorname\*?|hbox|"
+    r"textup|emph)\s*\{([^{}]*)\}"
+)
+_UNWRAP = re.compile(
+    r"\\(?:mathbf|boldsymbol|bm|vec|hat|tilde|mathit|mathcal|boxed|fbox|ensuremath|underline|"
+    r"mathbf|overrightarrow|text|mathrm|textbf|operatorname|widehat)(?![a-zA-Z])"
+)
+_COLOUR = re.compile(
+    r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\label\{[^{}]*\}"
+)
+_REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])|\bR(?=\s*∖)")
+_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?|(?<=\d)\^(?:o|\{o\})(?![a-zA-Z])")
+_SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
+_THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
+_SPACE_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d])")
+_LATEX_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
+_MATRIX = re.compile(
+    r"\\begin\s*\{([bBpvV]?(?:small)?matrix|array)\}(?:\s*\{[lcr| ]*\})?"
+    r"|\\end\s*\{(?:[bBpvV]?(?:small)?matrix|array)\}"
+)
+_ROW_BREAK = re.compile(r"\\\\(?:\[\d{0,4}\.?\d{0,4}[a-z]{2}\])?|\\cr(?![a-zA-Z])")
+_LINES = re.compile(
+    r"\\begin\s*\{((?:aligned|align|gathered|split|equation|cases)\*?)\}(.*?)\\end\s*\{\1\}",
+    re.DOTALL,
+)
+_REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
+_ELLIPSIS = re.compile(
+    r"(?<![\d.])(\d{0,30})\.(?=\d{3,5}(?:\.{3}|…))(\d{0,3}?)(?:(\d)\3{1,4}|(\d\d)\4)(?:\.{3}|…)"
+)
+_MIXED_SLASH = re.compile(r"(?<![\d.^/_)}])(\d+)\s+(\d+)\s?/\s?(\d+)(?![\d.])")
+_MIXED_FRACTION = re.compile(
+    r"(?<![\d.^/_)}])(\d+)\s*(\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d)))"
+)
+_SCIENTIFIC = re.compile(r"(?<![\d.,a-zA-Z])(\d+(?:\.\d*)?|\.\d+)[eE]([-+]?\d{1,6})(?![\d.a-zA-Z])")
+_LARGE = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_LARGE_WORD = re.compile(
+    r"(?<=\d)\s*(\")?\s*(thousand|million|billion|trillion)\b(\s*\")?", re.IGNORECASE
+)
+_SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
+_TEXT_POWER = re.compile(r"(\\(?:text|mathrm|textrm)\s*\{[^{}]{0,100})\^\s*\{(-?\d)\}")
+_BRACED_COLON = re.compile(r"(?<=\d)\{([:;])\}(?=\d)")
+_BASED_BAR = re.compile(r"\\overline\s*\{([0-9A-F]{1,200})\}(?=\s*_)")
+_SEGMENT = re.compile(r"\\(?:overline|bar)\s*\{\s*([A-Z]{2})\s*\}")
+_OVERLINE = re.compile(r"\\overline(?![a-zA-Z])")
+_CUP = re.compile(r"(?<=[\])⦄])\s*U\s*(?=[\[(⦃])")
+_REALS_WITHOUT = re.compile(r"ℝ\s*-\s*(?=⦃)")
+_MODULO = re.compile(
+    r"(?:\(\s*)?(?:\\[pb]?mod|(?<![a-z])mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\s*\)?"
+)
+_MICRO = re.compile(r'(?:"\\mu\s*|\\mu\s*")(?=(?:[msgLlCFAV]|meters?|metres?)\b)')
+_OHM = re.compile(r"(?<=[\d}])\s*\\Omega\s*$")
+_WHERE = re.compile(r'[,;]?"\s*where\b.*$', re.IGNORECASE | re.DOTALL)
+_LEAD = re.compile(
+    r'^"?(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*"?\s*(?=[^\s"])'
+    r'|^"(?:about|approximately|roughly)"\s*',
+    re.IGNORECASE,
+)
+_EMPHASIS = re.compile(r"^\s*\*\*(.+)\*\*\s*$", re.DOTALL)
+_DOLLAR = re.compile(r"(?<!\\)\$")
+_ENDS = re.compile(r"^[\s*=:,;≈⇒`]+|[\s*,;:.!`⏎]+$")
+_SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
+_OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}")
+_QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
+
+
+def clean(text: str) -> str:
+    """``text`` in the one spelling described above."""
+    text = _EMPHASIS.sub(r"\1", _unicode(text))
+    while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
+        text = shorter
+    text = _LINES.sub(_lines, _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text)))
+    text = _MATRIX.sub(_matrix_mark, text)
+    text = _MICRO.sub('"μ', _MODULO.sub(r' "mod" \1\2', _TEXT.sub(_quote, _dollars(text))))
+    text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
+    text = _THIN_GROUP.sub("", text)
+    text = _BRACED_COLON.sub(r"\1", _LATEX_COMMA.sub(".", text))
+    text = _PRESENTATION.sub(" ", text)
+    text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace(r"\%", "%").replace(r"\|", "|")
+    text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
+    text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
+    text = _REALS.sub("ℝ", text)
+    text = _DEGREES.sub("°", text)
+    text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
+    text = _OVERLINE.sub(r"\\bar", _SEGMENT.sub(r"\1", text))
+    text = _WHERE.sub("", text)
+    text = _OHM.sub(' "ohm"', _SPACE_COMMAND.sub(" ", text))
+    text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
+    text = _ELLIPSIS.sub(_going_on, text)
+    text = _REALS_WITHOUT.sub("ℝ∖", _CUP.sub("∪", text))
+    text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥").replace("!=", "≠")
+    text = _SPACE_GROUP.sub(lambda match: re.sub(r"\s", "", match[0]), text)
+    text = _MIXED_SLASH.sub(r"(\1+\2/\3)", text)
+    text = _MIXED_FRACTION.sub(_mixed, text)
+    text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
+    text = _LARGE_WORD.sub(_large, text)
+    return _trim(_without_lead(_trim(re.sub(r"\s+", " ", text))))
+
+
+def _without_lead(text: str) -> str:
+    lead = _LEAD.match(text)
+    if lead is None:
+        return text
+    rest = text[lead.end() :]
+    return rest.replace('"', "", 1) if lead[0].count('"') == 1 else rest
+
+
+def squeeze(text: str) -> str:
+    """``text`` without white space but between digits, for the comparison of texts."""
+    return _SPACE.sub("", text)
+
+
+def _unicode(text: str) -> str:
+    if text.isascii():
+        return text.replace("\x00", "")
+    text = _SUPER_RUN.sub(lambda match: f"^{{{match[0].translate(_SUPERSCRIPTS)}}}", text)
+    text = _SUB_RUN.sub(lambda match: f"_{{{match[0].translate(_SUBSCRIPTS)}}}", text)
+    pieces = []
+    for character in text.translate(_CHARACTER_TABLE):
+        if character.isascii():
+            pieces.append(character)
+        elif (value := unicodedata.decimal(character, None)) is not None:
+            pieces.append(str(value))
+        elif unicodedata.category(character) == "No":  # ½ and its like
+            pieces.append(_vulgar(character))
+        else:
+            pieces.append(unicodedata.normalize("NFKC", character))
+    return "".join(pieces)
+
+
+def _vulgar(character: str) -> str:
+    value = unicodedata.numeric(character, None)
+    if value is None:
+        return character
+    ratio = Fraction(value).limit_denominator(1000)
+    return f"\\frac{{{ratio.numerator}}}{{{ratio.denominator}}}"
+
+
+def _dollars(text: str) -> str:
+    """Without ``$`` as a mark of formulas; one that is left over before a number is a currency."""
+    if len(_DOLLAR.findall(text)) % 2:
+        text = re.sub(r"(?<!\\)\$(?=\s*[\d.])", r"\\$", text, count=1)
+    return _DOLLAR.sub(" ", text)
+
+
+def _quote(match: re.Match[str]) -> str:
+    before, inside, after = _QUOTE_PARTS.match(match[1]).groups()  # type: ignore[union-attr]
+    if not any(character.isalpha() for character in inside):
+        return match[1]
+    if inside.lower() in ("and", "or") or inside in ("e", "i"):
+        return f"{before} {inside} {after}"
+    if inside in FUNCTIONS and match.string[match.end() :].strip(" .,$\\)]"):  # else seconds
+        return rf"{before} \{inside} {after}"
+    return f'{before} "{inside}" {after}'
+
+
+def _large(match: re.Match[str]) -> str:
+    """``million`` as a power of ten; a quoted unit that follows stays quoted."""
+    quoted = match[1] and not match[3]
+    return f"*10^{{{_LARGE[match[2].lower()]}}}" + (' "' if quoted else "")
+
+
+def _lines(match: re.Match[str]) -> str:
+    """Lines of equations as a list; columns of another kind stay."""
+    body = re.sub(r"&\s*(?==)|(?<==)\s*&", "", match[2])
+    return match[0] if "&" in body else ",".join(line for line in body.split("⏎") if line.strip())
+
+
+def _matrix_mark(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return "⟫"
+    return "⟪" if match[1] not in ("vmatrix", "Vmatrix") else "\\det⟪"
+
+
+def _repeating(match: re.Match[str]) -> str:
+    return _recurring(*match.groups())
+
+
+def _going_on(match: re.Match[str]) -> str:
+    """``0.1666…``: what was repeated before the dots goes on. Six digits need no such help."""
+    return _recurring(match[1], match[2], match[3] or match[4])
+
+
+def _recurring(whole: str, fixed: str, cycle: str) -> str:
+    value = Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(fixed))
+    value += Fraction(int((whole or "0") + fixed), 10 ** len(fixed))
+    return f"({value.numerator}/{value.denominator})"
+
+
+def _mixed(match: re.Match[str]) -> str:
+    top, bottom = match[3] or match[4], match[5] or match[6]
+    if len(top) > 30 or len(bottom) > 30 or int(top) >= int(bottom):
+        return match[0]
+    return f"({match[1]}+{match[2]})"
+
+
+def _trim(text: str) -> str:
+    """Without punctuation at the ends; an ellipsis and a factorial's mark stay."""
+    text = text.strip()
+    while True:
+        shorter = _ENDS.sub("", text) if not text.endswith("!") else text.strip()
+        if shorter.endswith("\\"):
+            shorter = shorter[:-1]
+        if shorter == text:
+            return text
+        text = shorter

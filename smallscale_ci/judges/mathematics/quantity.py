@@ -1,0 +1,213 @@
+"""Single quantities: a number or expression with its unit, percent sign or degrees; and words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from smallscale_ci.judges.mathematics.expression import (
+    FUNCTIONS,
+    PLAIN_NAMES,
+    Node,
+    Unreadable,
+    parse,
+    symbols,
+)
+from smallscale_ci.judges.mathematics.units import CURRENCIES, Unit, is_unit_word, read_unit
+
+# Quoted pieces with their powers: "kg" * "m" / "s" ^{2}. Each space has one place, so that no text
+# can be matched in many ways.
+_PIECE = r'"[^"]*" ?(?:\^ ?(?:\{ ?-?\d ?\}|-?\d) ?)?'
+_PIECES = rf"{_PIECE}(?:(?:[/*] ?)?{_PIECE})*"
+_QUOTED_END = re.compile(rf"\s*({_PIECES})$")
+_UNIT_FRACTION = re.compile(rf"\\frac ?\{{ ?({_PIECES})\}} ?\{{ ?({_PIECES})\}}$")
+_UNIT_END = re.compile(
+    r"(?<=[\d)}\s.⟫°])\s*((?:[€£¥₹¢]|[a-zA-Zμ]+\.?(?:\s?\^\s?\{?-?\d\}?)?(?:\s*[/*]\s*|\s+(?!$)|$)){1,8})$"
+)
+_CURRENCY = re.compile(
+    rf"^([-+]?)\s*(?:\\\$|[{CURRENCIES}]|\"?(?:USD|EUR|GBP|Rs\.?|US)\"?(?=[\s\d\\$]))+\s*"
+)
+_DECIMAL = re.compile(
+    r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
+)
+_ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
+_NTH = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+_FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
+_COMPOUND = re.compile(
+    r'(\d{1,20}(?:\.\d{1,20})?)\s*"?\s*([a-zA-Z]{1,12})\.?\s*"?[\s,]*("?and"?\s*)?'
+)
+_ARC = re.compile(r"""(-?)\s*(\d{1,5})\s*°\s*(\d{1,2})\s*'(?:\s*(\d{1,2})\s*(?:''|"))?""")
+_WORD = re.compile(r"[^\W_]+")
+_PHRASE = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)+")
+_NAMES = re.compile(rf"\b(?:{'|'.join(sorted(FUNCTIONS | PLAIN_NAMES))})\b")
+_LONG_WORD = re.compile(r"\b(?=[a-z]*[aeiou])[a-z]{3,}\b", re.IGNORECASE)
+_ALIKE = {
+    ("impossible",): ("not", "possible"),
+    ("infinitely", "many", "solutions"): ("infinitely", "many"),
+}
+_ARTICLES = frozenset({"a", "an", "the", "is", "it"})
+NUMBER_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    *("nineteen", "twenty"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decimal:
+    """A literal with a decimal point or a power of ten: value, last place, significant digits."""
+
+    value: Fraction
+    last_place: Fraction
+    digits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One quantity. ``unit`` is known, or absent; ``text`` is without unit, % and °."""
+
+    text: str
+    node: Node
+    decimal: Decimal | None
+    unit: Unit | None = None
+    percent: bool = False
+    degrees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text, as lower-case words without articles."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """What cannot be read."""
+
+    text: str
+
+
+def read_quantity(text: str) -> Scalar | Words | Opaque:
+    """The quantity or words in cleaned ``text`` without brackets or separators."""
+    body, unit, degrees = _without_unit(text)
+    percent = body.endswith("%")
+    body = body.removesuffix("%").rstrip()
+    if body.endswith("°") and not _FUNCTION.search(body):
+        body, degrees = body[:-1].rstrip(), True
+    body = _ORDINAL.sub("", body)
+    words = tuple(word for word in _WORD.findall(body.lower()) if word not in _ARTICLES)
+    if len(words) == 1 and words[0] in NUMBER_WORDS:
+        text = body = str(NUMBER_WORDS.index(words[0]))
+    try:
+        node = parse(body)
+    except Unreadable:
+        return _words(text)
+    except RecursionError:  # the parser's own limit is lower; this is a second line of defence
+        return Opaque(text)
+    if not unit and not degrees and not percent and re.fullmatch(r"[A-Za-z]{2,4}", text):
+        word = re.search("[aeiouAEIOU]", text) and node[0] in ("symbol", "*")
+        return _words(text) if word else Scalar(body, node, None)
+    if node[0] == "*" and _PHRASE.fullmatch(text) and _LONG_WORD.search(_NAMES.sub("", text)):
+        return _words(text)  # "a kite" is no product
+    return Scalar(body, node, _decimal(body), unit, percent, degrees)
+
+
+def read_compound(text: str) -> Scalar | None:
+    """``2 hours 30 minutes``, ``12 dollars and 50 cents``: the sum, in its smallest unit.
+
+    ``22°30'`` is one, too, in degrees.
+    """
+    if arc := _ARC.fullmatch(text):
+        angle = Fraction(arc[2]) + Fraction(int(arc[3]), 60) + Fraction(int(arc[4] or 0), 3600)
+        angle = -angle if arc[1] else angle
+        return Scalar(str(angle), ("number", angle), None, degrees=True)
+    total, at = Fraction(0), 0
+    units: list[Unit] = []
+    while at < len(text):
+        match = _COMPOUND.match(text, at)
+        unit = read_unit(match[2]) if match else None
+        if match is None or unit is None or len(units) == 4:
+            return None
+        if units and (unit.dimensions != units[-1].dimensions or unit.size >= units[-1].size):
+            return None
+        total += Fraction(match[1]) * unit.size
+        units.append(unit)
+        at = match.end()
+    if len(units) < 2:
+        return None
+    value = total / units[-1].size
+    return Scalar(str(value), ("number", value), None, units[-1])
+
+
+def _words(text: str) -> Words | Opaque:
+    found = _WORD.findall(_NTH.sub("", text.lower()))
+    words = tuple(word for word in found if word not in _ARTICLES)
+    plain = not re.search(r'[\\^=+*/<>]|"mod"', text)
+    words = _ALIKE.get(words, words)
+    if len(words) > 1 and words[-1] in ("triangle", "function"):  # isosceles
+        words = words[:-1]
+    return Words(words) if words and plain else Opaque(text)
+
+
+def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
+    """Body, known unit, and whether the unit is degrees. Unknown words behind a number go, too."""
+    body, unit_text = text, ""
+    if match := _CURRENCY.match(body):
+        unit_text = match[0].strip(' +-\\"').split("\\")[-1][:3].rstrip(".")
+        body = match[1] + body[match.end() :]
+    body = _UNIT_FRACTION.sub(r"\1/\2", body)
+    quoted = _QUOTED_END.search(body)
+    if quoted and body[: quoted.start()].strip():
+        unit_text = unit_text or quoted[1].replace('"', " ").strip()
+        body = body[: quoted.start()].strip()
+    elif (match := _UNIT_END.search(body)) and _are_units(match[1], body[: match.start(1)]):
+        unit_text = unit_text or match[1]
+        body = body[: match.start()].strip()
+    if re.match(r"(?:degree|deg)s?\b", unit_text.lower()):
+        unit_text = re.sub(r"(?i)^deg(?:ree)?s?\s*", "", unit_text)
+        return body, read_unit(unit_text) if unit_text else None, True
+    if unit_text.lower().startswith(("percent", "per cent")) or unit_text.lower() == "pct":
+        return body + "%", None, False
+    return body, read_unit(unit_text) if unit_text else None, False
+
+
+def _are_units(text: str, body: str) -> bool:
+    """Words behind a value: a unit, or after a plain number any words (apples)."""
+    words = re.findall(r"[a-zA-Zμ]+|[€£¥₹¢]", text)
+    if all(is_unit_word(word) or word in ("per", "square", "sq", "cubic") for word in words):
+        if any(len(word) > 1 or not word.isalpha() for word in words):
+            return True
+        return (len(words) > 1 or body.endswith((" ", '"', "°"))) and _is_number(body)
+    body = body.rstrip()
+    plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
+    return (
+        bool(plain) and len(words[0]) > 2 and words[0].lower() not in ("sin", "cos", "tan", "log")
+    )
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a value without unknowns: behind ``x^2 +`` and ``m g`` a letter is no unit."""
+    try:
+        return not symbols(parse(re.sub(r'"[^"]*"', "", text)))
+    except Unreadable:
+        return False
+
+
+def _decimal(text: str) -> Decimal | None:
+    match = _DECIMAL.fullmatch(text.strip())
+    if match is None or not (match[2] or match[3]) or len(text) > 400:
+        return None
+    exponent = int(match[4] or match[5] or 0)
+    if match[3] is None and not (match[4] or match[5]):
+        return None
+    if abs(exponent) > 1000:
+        return None
+    places = len(match[3] or "")
+    digits = (match[2] or "") + (match[3] or "")
+    last_place = Fraction(10) ** (exponent - places)
+    value = int(digits) * last_place * (-1 if match[1] == "-" else 1)
+    if value.denominator == 1 and not exponent:
+        return None  # 27.0 is the integer
+    return Decimal(value, last_place, len(digits.lstrip("0")))

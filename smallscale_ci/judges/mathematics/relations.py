@@ -1,0 +1,164 @@
+"""What equations and conditions say: the value that is named, the set that is described."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from smallscale_ci.judges.mathematics.expression import Inexact, TooLarge, exact, symbols
+from smallscale_ci.judges.mathematics.forms import (
+    INFINITE,
+    INFINITE_LOW,
+    Difference,
+    Form,
+    Group,
+    Relation,
+    Union,
+)
+from smallscale_ci.judges.mathematics.normal import squeeze
+from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words
+
+_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\"?\w{1,10}\"?\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?")
+_FLIP = str.maketrans("<>≤≥", "><≥≤")
+
+
+def name_of(relation: Relation) -> str | None:
+    """What ``x = …`` or ``f(x) = …`` names; ``None`` where the left side is an expression."""
+    text = squeeze(relation.texts[0]).strip('"')
+    side = relation.sides[0]
+    words = isinstance(side, Words | Opaque)  # Area, m∠A
+    words = words or (isinstance(side, Scalar) and side.node[0] == "symbol")
+    if isinstance(side, Group):  # (x, y) = (1, 2)
+        words = all(isinstance(i, Scalar) and i.node[0] == "symbol" for i in side.items)
+    return text if words or _NAME.fullmatch(text) else None
+
+
+def value_of(form: Form) -> Form:
+    """The right side of ``x = 5``, of ``5 = x`` the left; other forms are their own value."""
+    if not isinstance(form, Relation) or not set(form.operators) <= set("=≈"):
+        return form
+    last, first = form.sides[-1], form.sides[0]
+    lone = isinstance(last, Scalar) and last.node[0] == "symbol"
+    return first if lone and len(form.sides) == 2 and name_of(form) is None else last
+
+
+def values_of(form: Form) -> tuple[Form, ...]:
+    """``value_of``, and of ``x = 50/7 ≈ 7.14`` both: what is exact and what is about."""
+    value = value_of(form)
+    if not isinstance(form, Relation) or form.operators[-1] != "≈" or value is form:
+        return (value,)
+    before = form.sides[-2]
+    return (value,) if not isinstance(before, Scalar) or _is_unknown(before) else (before, value)
+
+
+def conditions(form: Form) -> Form | None:
+    """The set of real numbers that ``x ∈ …`` or inequalities in one unknown describe."""
+    if isinstance(form, Group):
+        return _with_holes(form) or _between(form)
+    return _described(form) if isinstance(form, Relation) else None
+
+
+def _described(form: Relation) -> Form | None:  # noqa: PLR0911 - one for each shape
+    if form.operators == "∈":
+        return form.sides[1]
+    sides, operators = form.sides, form.operators
+    if any(not isinstance(side, Scalar) for side in sides):
+        return None
+    if operators == "≠" and _is_unknown(sides[0]):
+        return _without(Group("()", (INFINITE_LOW, INFINITE)), (sides[1],))
+    if not set(operators) <= set("<>≤≥"):
+        return None
+    if len(sides) == 2:
+        if _is_unknown(sides[1]) and not _is_unknown(sides[0]):
+            sides, operators = sides[::-1], operators.translate(_FLIP)
+        if not _is_unknown(sides[0]) or _unknowns(sides[1]):
+            return _distance(sides, operators)
+        if operators in "<≤":
+            return Group("()" if operators == "<" else "(]", (INFINITE_LOW, sides[1]))
+        return Group("()" if operators == ">" else "[)", (sides[1], INFINITE))
+    if len(sides) == 3 and _is_unknown(sides[1]):
+        if set(operators) <= set(">≥"):
+            sides, operators = sides[::-1], operators[::-1].translate(_FLIP)
+        if set(operators) <= set("<≤") and not _unknowns(sides[0]) and not _unknowns(sides[2]):
+            kind = "[("[operators[0] == "<"] + "])"[operators[1] == "<"]
+            return Group(kind, (sides[0], sides[2]))
+    return None
+
+
+def _with_holes(form: Group) -> Union | None:
+    """The intervals of ``x ≥ 3, x ≠ 4``."""
+    relations = [item for item in form.items if isinstance(item, Relation)]
+    holes = [r for r in relations if r.operators == "≠" and _is_unknown(r.sides[0])]
+    rest = [r for r in relations if r not in holes]
+    if form.kind != "list" or len(relations) != len(form.items) or not holes or not rest:
+        return None
+    if any(hole.texts[0] not in other.texts for hole in holes for other in rest):
+        return None
+    whole = _described(rest[0]) if len(rest) == 1 else _between(Group("list", tuple(rest)))
+    if not isinstance(whole, Group) or len(whole.items) != 2 or len(whole.kind) != 2:
+        return None
+    return _without(whole, tuple(hole.sides[1] for hole in holes))
+
+
+def _between(form: Group) -> Group | None:
+    """The interval of ``x > a and x < b``."""
+    pair = form.items
+    if form.kind != "list" or len(pair) != 2 or not all(isinstance(i, Relation) for i in pair):
+        return None
+    if pair[0].texts[0] != pair[1].texts[0]:  # type: ignore[union-attr]
+        return None
+    rays = [conditions(item) for item in pair]
+    if not all(isinstance(ray, Group) and len(ray.items) == 2 for ray in rays):
+        return None
+    above = [ray for ray in rays if ray.items[1] is INFINITE]  # type: ignore[union-attr]
+    below = [ray for ray in rays if ray.items[0] is INFINITE_LOW]  # type: ignore[union-attr]
+    if len(above) != 1 or len(below) != 1:
+        return None
+    kind = above[0].kind[0] + below[0].kind[1]  # type: ignore[union-attr]
+    return Group(kind, (above[0].items[0], below[0].items[1]))  # type: ignore[union-attr]
+
+
+def punctured(form: Difference) -> Union | None:
+    """The intervals that are left of one without finitely many points inside it."""
+    whole, removed = form.whole, form.removed
+    is_interval = isinstance(whole, Group) and len(whole.items) == 2 and len(whole.kind) == 2
+    if not is_interval or not isinstance(removed, Group) or removed.kind != "set":
+        return None
+    return _without(whole, removed.items)  # type: ignore[arg-type]
+
+
+def _without(whole: Group, points: tuple[Form, ...]) -> Union | None:
+    try:
+        ordered = sorted(points, key=lambda point: exact(point.node))  # type: ignore[union-attr]
+    except (Inexact, TooLarge, AttributeError):
+        if len(points) != 1:
+            return None
+        ordered = list(points)
+    pairs = list(pairwise([whole.items[0], *ordered, whole.items[1]]))
+    kinds = ["()" for _ in pairs]
+    kinds[0] = whole.kind[0] + ")"
+    kinds[-1] = kinds[-1][0] + whole.kind[1]
+    return Union(tuple(Group(kind, pair) for kind, pair in zip(kinds, pairs, strict=True)))
+
+
+def _distance(sides: tuple[Form, ...], operator: str) -> Form | None:
+    """``|x| < a`` and ``|x| > a``."""
+    left, right = sides
+    if not isinstance(left, Scalar) or not isinstance(right, Scalar) or _unknowns(right):
+        return None
+    if left.node[0] != "abs" or left.node[1][0] != "symbol":
+        return None
+    low = Scalar(f"-{right.text}", ("-", right.node), None)
+    if operator in "<≤":
+        return Group("()" if operator == "<" else "[]", (low, right))
+    open_ends = operator == ">"
+    below = Group("()" if open_ends else "(]", (INFINITE_LOW, low))
+    return Union((below, Group("()" if open_ends else "[)", (right, INFINITE))))
+
+
+def _is_unknown(form: Form) -> bool:
+    return isinstance(form, Scalar) and form.node[0] == "symbol"
+
+
+def _unknowns(form: Form) -> bool:
+    return isinstance(form, Scalar) and bool(symbols(form.node))

@@ -1,0 +1,176 @@
+"""Pairs with their texts, and the folder that training reads: LLaMA-Factory's files and parquet.
+
+``pairs.jsonl`` is LLaMA-Factory's ranking format in its sharegpt form, ``sft.jsonl`` the preferred
+answers alone, ``dataset_info.json`` says so; ``pairs.parquet`` has all numbers beside the texts,
+``pairs.json`` says where all that comes from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from smallscale_ci import ids
+from smallscale_ci.errors import DataError
+from smallscale_ci.run import tables
+
+SCHEMA_VERSION = "1"
+KIND = "pairs"  # of the parquet file
+PAIRS, SFT, INFO = "pairs.jsonl", "sft.jsonl", "dataset_info.json"
+PARQUET, RECORD = "pairs.parquet", "pairs.json"
+_ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
+_TAGS = {
+    "role_tag": "from",
+    "content_tag": "value",
+    "user_tag": "human",
+    "assistant_tag": "gpt",
+    "system_tag": "system",
+}
+_SCHEMA = pa.schema(
+    [
+        ("task", pa.string()),
+        ("problem_id", pa.string()),
+        ("prompt", pa.string()),  # the messages as JSON
+        ("chosen", pa.string()),
+        ("rejected", pa.string()),
+        ("chosen_tokens", pa.int32()),
+        ("rejected_tokens", pa.int32()),
+        ("prompt_tokens", pa.int32()),  # null where unknown
+        ("solve_rate", pa.float64()),
+        ("chosen_index", pa.int32()),
+        ("rejected_index", pa.int32()),
+    ],
+    metadata={"kind": KIND},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A prompt with a preferred and a rejected answer; tokens as the engine counted them."""
+
+    task: str
+    problem_id: str
+    messages: tuple[Mapping[str, str], ...]  # {"role", "content"}, the last one the user's
+    chosen: str
+    rejected: str
+    chosen_tokens: int
+    rejected_tokens: int
+    prompt_tokens: int | None
+    solve_rate: float
+    chosen_index: int
+    rejected_index: int
+
+
+def write(
+    folder: Path, pairs: Sequence[Pair], about: Mapping[str, Any], predecessor: str
+) -> dict[str, Any]:
+    """Write the whole folder and return the content of ``pairs.json``.
+
+    ``about`` is what only the caller knows: run, checkpoint, suite, policy, counts. ``predecessor``
+    is the hash of the judgements that the pairs were made from. ``pairs.json`` appears last, so a
+    folder with it is complete. Raises ``OSError``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).unlink(missing_ok=True)
+    _write_lines(folder / PAIRS, map(_ranking, pairs))
+    _write_lines(folder / SFT, map(_instruction, pairs))
+    _write_text(folder / INFO, ids.pretty_json(_INFO))
+    tables.write(folder / PARQUET, _SCHEMA, map(row, pairs), predecessor)
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        **about,
+        "lengths": lengths(pairs),
+        "sha256": ids.file_hash(folder / PAIRS),
+    }
+    _write_text(folder / RECORD, ids.pretty_json(record))
+    return record
+
+
+def row(pair: Pair) -> dict[str, Any]:
+    """A pair as a row of ``pairs.parquet``."""
+    columns = {name: getattr(pair, name) for name in _SCHEMA.names if name != "prompt"}
+    return {**columns, "prompt": json.dumps(list(pair.messages), ensure_ascii=False)}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """``pairs.json`` of a complete folder whose pairs are the recorded ones.
+
+    Raises ``DataError`` for a missing or changed folder.
+    """
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        found = ids.file_hash(folder / PAIRS)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder} holds no complete preference pairs: {error}.",
+            "Make them with `smallscale pairs RUN --out FOLDER`.",
+        ) from error
+    if record.get("schema_version") != SCHEMA_VERSION or record.get("sha256") != found:
+        raise DataError(
+            f"{folder}/{PAIRS} is not the file that {RECORD} describes.",
+            "It was changed by hand or by another version: make the pairs again.",
+        )
+    return record
+
+
+def lengths(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+    """Quantiles of tokens of both answers and of their ratio, rejected / chosen."""
+    columns: dict[str, Sequence[float]] = {
+        "chosen": [pair.chosen_tokens for pair in pairs],
+        "rejected": [pair.rejected_tokens for pair in pairs],
+        "ratio": [pair.rejected_tokens / max(pair.chosen_tokens, 1) for pair in pairs],
+    }
+    return {name: _quantiles(values) for name, values in columns.items()}
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    points = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "max": 1.0}
+    found = {name: round(float(np.quantile(values, at)), 3) for name, at in points.items()}
+    return {**found, "mean": round(float(np.mean(values)), 3)}
+
+
+_MESSAGES = {"messages": "conversations"}
+_INFO = {
+    "pairs": {
+        "file_name": PAIRS,
+        "ranking": True,
+        "formatting": "sharegpt",
+        "columns": {**_MESSAGES, "chosen": "chosen", "rejected": "rejected"},
+        "tags": _TAGS,
+    },
+    "sft": {"file_name": SFT, "formatting": "sharegpt", "columns": _MESSAGES, "tags": _TAGS},
+}
+
+
+def _ranking(pair: Pair) -> dict[str, Any]:
+    return {
+        "conversations": _turns(pair),
+        "chosen": {"from": "gpt", "value": pair.chosen},
+        "rejected": {"from": "gpt", "value": pair.rejected},
+    }
+
+
+def _instruction(pair: Pair) -> dict[str, Any]:
+    return {"conversations": [*_turns(pair), {"from": "gpt", "value": pair.chosen}]}
+
+
+def _turns(pair: Pair) -> list[dict[str, str]]:
+    return [{"from": _ROLES[m["role"]], "value": m["content"]} for m in pair.messages]
+
+
+def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+    _write_text(path, "".join(json.dumps(v, ensure_ascii=False) + "\n" for v in values))
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,95 @@
+"""What LLaMA-Factory would do to pairs without a word: drop malformed ones, cut long ones.
+
+LLaMA-Factory 0.9.5 logs and drops a pair whose turns do not alternate, and cuts prompt and answers
+to ``cutoff_len`` tokens. A cut answer teaches the model to stop in the middle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.pairs.dataset import KIND, PARQUET
+from smallscale_ci.run import tables
+
+_TURN_END = 2  # tokens that a template adds after an answer: the end of the turn and a line break
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """How many of ``pairs`` training would lose; ``first`` names one of them."""
+
+    pairs: int
+    malformed: int
+    cut: int
+    cutoff_len: int
+    longest: int  # tokens that the longest pair needs
+    first: str = ""
+
+    @property
+    def lost_share(self) -> float:
+        """Share of the pairs that are malformed or cut."""
+        return (self.malformed + self.cut) / max(self.pairs, 1)
+
+    def sentence(self) -> str:
+        """The counts in words."""
+        return (
+            f"of {self.pairs} pairs {self.malformed} are malformed and {self.cut} are longer than "
+            f"{self.cutoff_len:,} tokens (the longest needs {self.longest:,})"
+        )
+
+
+def screen(folder: Path, cutoff_len: int, *, supervised: bool = False) -> Screening:
+    """Look through the pairs in ``folder``. Raises ``DataError`` for a damaged folder."""
+    return screen_rows(tables.rows(folder / PARQUET, KIND), cutoff_len, supervised=supervised)
+
+
+def screen_rows(
+    rows: Iterable[Mapping[str, Any]], cutoff_len: int, *, supervised: bool = False
+) -> Screening:
+    """The same for rows of ``pairs.parquet``; ``supervised`` trains on chosen answers alone."""
+    sides = ("chosen_tokens",) if supervised else ("chosen_tokens", "rejected_tokens")
+    pairs = malformed = cut = longest = 0
+    first = ""
+    for row in rows:
+        pairs += 1
+        needs = (row["prompt_tokens"] or 0) + _TURN_END
+        needs += max(row[side] for side in sides)
+        longest = max(longest, needs)
+        is_malformed = bool(fault(json.loads(row["prompt"]), row["chosen"], row["rejected"]))
+        malformed += is_malformed
+        cut += needs > cutoff_len and not is_malformed
+        if not first and (is_malformed or needs > cutoff_len):
+            first = f"{row['task']}/{row['problem_id']}"
+    return Screening(pairs, malformed, cut, cutoff_len, longest, first)
+
+
+def fault(messages: Sequence[Mapping[str, str]], chosen: str, rejected: str) -> str:
+    """Why LLaMA-Factory would drop a pair, or an empty text."""
+    turns = [message["role"] for message in messages]
+    if turns[:1] == ["system"]:
+        turns = turns[1:]
+    if not turns or turns != [("user", "assistant")[at % 2] for at in range(len(turns))]:
+        return "the turns do not alternate between user and assistant"
+    if turns[-1] != "user":
+        return "the last turn is not the user's"
+    if not all(message["content"].strip() for message in messages):
+        return "a message is empty"
+    if not (chosen.strip() and rejected.strip()):
+        return "an answer is empty"
+    return ""
+
+
+def refuse_lost(screening: Screening, limit: float) -> None:
+    """Raise ``DataError`` where more than the share ``limit`` of the pairs would be lost."""
+    if screening.lost_share > limit:
+        raise DataError(
+            f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g} % "
+            "may be lost.",
+            "Raise cutoff_len in the recipe, leave long answers out with --max-tokens, or accept "
+            "the loss: `pairs --max-lost`, or max_cut in the recipe of a candidate.",
+        )

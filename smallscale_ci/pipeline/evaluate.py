@@ -1,0 +1,218 @@
+"""The order of the stages: the only module that knows it.
+
+suite → prompts → generations → judgements → summary → verdict → report, each a file in the run
+folder that names the hash of the one before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import InvalidError, RunInterruptedError
+from smallscale_ci.gate.decide import decide, refuse
+from smallscale_ci.gate.power import too_fine
+from smallscale_ci.generate.interface import Job
+from smallscale_ci.generate.order import arrange
+from smallscale_ci.generate.planned import Planned
+from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.scheduler import Scheduler
+from smallscale_ci.generate.store import write_replay
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.judges.stream import JudgeStream
+from smallscale_ci.pipeline import prepare
+from smallscale_ci.pipeline.compare import Evaluation, decide_late, write_verdict
+from smallscale_ci.pipeline.judge import judge_stream, take, tell
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.session import (
+    REPLAYED,
+    Observer,
+    Session,
+    begin,
+    session,
+)
+from smallscale_ci.records import Prompt, Verdict, VerdictKind
+from smallscale_ci.report import collect
+from smallscale_ci.run import baselines
+from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run.baselines import Baseline
+from smallscale_ci.run.folder import COMPLETE, RUNNING, RunFolder
+from smallscale_ci.suite import prompts
+
+
+def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Observer) -> Evaluation:
+    """Generate, judge and compare in rounds until there is a verdict; write the whole folder.
+
+    Raises ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
+    """
+    if plan.run.is_undecided():
+        with WorkFolder(plan.run.work):
+            return decide_late(plan.run, baseline, plan.suite)
+    refused = _refusal(plan, baseline)
+    if refused is not None:
+        shown = collect.refused(plan.config, plan.checkpoint.name, plan.baseline, refused)
+        return Evaluation(refused, shown, None)
+    gate, budget = plan.config.gate, (plan.config.epochs, plan.config.max_epochs)
+    for warning in too_fine(baseline.samples, gate, budget, plan.suite.repeats):
+        observer.say(f"warning: {warning}")
+    try:
+        with session(plan, observer, judging=True) as current:
+            verdict = _rounds(current, settings, baseline)
+            if verdict is None:
+                raise InvalidError("the run ended without a verdict.", "Give it a baseline.")
+            current.write(COMPLETE)
+            candidate = baselines.load(plan.run.path)
+            data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
+            write_verdict(plan.run, verdict, baseline, data)
+    except RunInterruptedError:
+        collect.write(plan.run, collect.interrupted(plan.run, plan.suite))
+        raise
+    return Evaluation(verdict, data, plan.run)
+
+
+def _refusal(plan: Plan, baseline: Baseline) -> Verdict | None:
+    """INVALID before any GPU is used, where suite, sampling or judges differ."""
+    config = plan.config
+    ours, theirs = begin(plan), baseline.manifest
+    return refuse(
+        config.gate,
+        provenance.differences(theirs, ours, config.gate.allow, early=True),
+        planned=config.epochs * plan.suite.samples_per_epoch,
+        of=config.max_epochs - config.epochs + 1,
+    )
+
+
+def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: bool) -> None:
+    """Generate all planned epochs, and judge them on the way where ``judging``."""
+    with session(plan, observer, judging=judging) as current:
+        _rounds(current, settings, None)
+
+
+def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> Verdict | None:
+    """Epoch after epoch while the engines stay loaded, until the verdict is closed.
+
+    Returns the last verdict, or ``None`` where there is no baseline to compare with.
+    """
+    plan, config = current.plan, current.plan.config
+    profile = config.profile
+    limits = Limits(profile.start_timeout_s, profile.stall_timeout_s)
+    job, runtime = _job(plan), prepare.runtime(plan, settings)
+    with (
+        judge_stream(plan.suite, settings, judging=current.judging) as stream,
+        Scheduler(
+            current.folder,
+            runtime,
+            job,
+            ranks=profile.ranks,
+            limits=limits,
+            one_by_one=profile.start == "one-by-one",
+        ) as scheduler,
+    ):
+        current.scheduler = scheduler
+        current.observer.say(f"loading {config.model} with {profile.engine}")
+        _epochs(current, scheduler, stream, range(config.epochs))
+        verdict = _decide(current, baseline)
+        for epoch in range(config.epochs, config.max_epochs):
+            if _is_closed(verdict, config.gate):
+                break
+            spent = _spent_budget(current)
+            if spent and verdict is not None:
+                return replace(verdict, notes=(*verdict.notes, spent))
+            _epochs(current, scheduler, stream, range(epoch, epoch + 1))
+            verdict = _decide(current, baseline)
+    return verdict
+
+
+def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs: range) -> None:
+    """One more sample of every problem for each epoch, judged while others are generated."""
+    tracker = current.tracker
+    planned = _planned(current, epochs)
+    current.begun = epochs.stop
+    tracker.extend(len(planned), epochs.stop)
+    for generations in scheduler.run(planned):
+        if scheduler.ready:
+            tracker.start()
+        for generation in generations:
+            tracker.generated(generation)
+            if current.judging:
+                stream.feed(generation)
+        take(stream.ready(), current.judged, tracker)
+        current.observer.progress(tracker.snapshot())
+    take(stream.drain(), current.judged, tracker)
+    tell(stream, current.observer)
+    current.manifest = {**current.manifest, **stream.told()}
+    current.epochs = epochs.stop
+
+
+def _planned(current: Session, epochs: range) -> Planned:
+    """The samples of ``epochs`` in the profile's order."""
+    plan, places = current.plan, current.judged.places
+    suite, seed = plan.suite, plan.sampling.seed
+    problems = {problem.id: problem for problem in suite.problems}
+    for problem in suite.problems if epochs.start == 0 else ():
+        prompts.one(suite, problem, 0, seed)  # a template that fits no problem is told at once
+    numbers = places.numbers((problem.id, index) for problem, index in suite.plan(epochs))
+    expected = plan.baseline.samples.mean_tokens() if plan.baseline else {}
+    order = plan.config.profile.order
+    ordered = arrange(numbers, order, places=places, seed=seed, expected=expected)
+
+    def build(problem_id: str, index: int) -> Prompt:
+        return prompts.one(suite, problems[problem_id], index, seed)
+
+    return Planned(places, ordered, build)
+
+
+def _decide(current: Session, baseline: Baseline | None) -> Verdict | None:
+    """The verdict of this look, on all epochs so far."""
+    current.refresh_manifest(RUNNING)
+    if baseline is None:
+        return None
+    config, suite = current.plan.config, current.plan.suite
+    return decide(
+        current.judged.samples(str(current.run.path)),
+        baseline.samples,
+        config.gate,
+        look=current.epochs - config.epochs + 1,
+        of=config.max_epochs - config.epochs + 1,
+        differences=provenance.differences(baseline.manifest, current.manifest, config.gate.allow),
+        planned=current.epochs * suite.samples_per_epoch,
+        task_order=[task.name for task in suite.tasks],
+    )
+
+
+def _spent_budget(current: Session) -> str:
+    """Which budget another epoch like those so far would exceed, as a sentence; empty for none."""
+    config, tracker = current.plan.config, current.tracker
+    share = 1 + 1 / max(current.epochs, 1)
+    tokens, minutes = tracker.tokens * share, current.seconds / 60 * share
+    if config.token_budget is not None and tokens > config.token_budget:
+        return f"The token budget of {config.token_budget:,} does not allow another epoch."
+    if config.time_budget_min is not None and minutes > config.time_budget_min:
+        return f"The time budget of {config.time_budget_min:g} min does not allow another epoch."
+    return ""
+
+
+def _is_closed(verdict: Verdict | None, policy: GatePolicy) -> bool:
+    is_open = verdict is not None and verdict.kind is VerdictKind.INCONCLUSIVE
+    return not (is_open and policy.on_inconclusive == "extend")
+
+
+def _job(plan: Plan) -> Job:
+    profile = plan.config.profile
+    model = plan.checkpoint.path
+    if profile.engine == "replay":
+        model = plan.run.work / REPLAYED
+        write_replay(RunFolder(plan.checkpoint.path).generations, model)
+    served = profile.engine == "openai"
+    return Job(
+        engine=profile.engine,
+        model=plan.config.model if served else plan.place.seen(model, plan.run.work),
+        sampling=plan.sampling,
+        max_in_flight=profile.max_in_flight,
+        tensor_parallel=profile.tensor_parallel,
+        deterministic=profile.deterministic,
+        trust_remote_code=profile.trust_remote_code,
+        logprobs=profile.logprobs,
+        engine_args=profile.engine_args,
+    )

@@ -1,0 +1,381 @@
+"""From what the user named to things that exist: everything is checked before an engine starts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smallscale_ci import checkpoint
+from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import EngineError, SmallscaleError, UsageError
+from smallscale_ci.generate import runtimes
+from smallscale_ci.generate.interface import Runtime, assign_gpus
+from smallscale_ci.generate.local import LocalRuntime
+from smallscale_ci.generate.runtimes import DOCKER, LOCAL, RAY, Choice
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.ids import run_id, slug
+from smallscale_ci.records import SamplingSpec
+from smallscale_ci.run import baselines, tables
+from smallscale_ci.run.baselines import Baseline, Place
+from smallscale_ci.run.folder import COMPLETE, NO_BASELINE, RunFolder, open_run
+from smallscale_ci.suite.local import load_suite
+from smallscale_ci.suite.model import Suite
+
+if TYPE_CHECKING:
+    from smallscale_ci.sandbox.choice import SandboxChoice
+
+_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for; ``None`` leaves it to the suite, the profile or the policy."""
+
+    model: str
+    suite: str = "smoke"
+    profile: str = "vllm-cpu"
+    gate: str | None = None
+    baseline: str = "auto"
+    epochs: int | None = None
+    max_epochs: int | None = None
+    token_budget: int | None = None
+    time_budget_min: float | None = None
+    seed: int | None = None
+    ranks: int | None = None
+    tensor_parallel: int | None = None
+    gpus: tuple[str, ...] = ()
+    runtime: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run that can start: all names resolved."""
+
+    config: RunConfig
+    suite: Suite
+    checkpoint: Checkpoint
+    baseline: Baseline | None
+    run: RunFolder
+    python: Path | None  # of the engine's environment; containers bring their own
+    place: Choice  # where the engine processes run
+
+    @property
+    def sampling(self) -> SamplingSpec:
+        """The suite's sampling parameters, complete."""
+        return SamplingSpec(**self.config.suite.sampling.model_dump())
+
+
+def plan(
+    request: Request, settings: Settings, *, now: datetime, nonce: str, say: Callable[[str], None]
+) -> Plan:
+    """Resolve a new run. Raises the errors of every part, before any GPU is used."""
+    config = _configure(request, settings, now, nonce)
+    return _complete(config, settings, say)
+
+
+def resume(
+    path: Path, settings: Settings, *, say: Callable[[str], None], request: Request | None = None
+) -> Plan:
+    """The plan of a run that was begun.
+
+    Its configuration is that of its beginning, but for what changes no result: the bounds of
+    containers and time (who raised them in the profile, because a run ended by them, means that
+    run), and the GPUs and the number of ranks that ``request`` names.
+    Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
+    ``request`` names another model or policy.
+    """
+    run = open_run(path)
+    before = run.read_manifest()
+    if not run.is_undecided():
+        run.refuse_complete()
+    config = _bounded_anew(run.read_config(), settings)
+    if request is not None:
+        _refuse_another(path, config, request, settings)
+        config = _placed_anew(config, request)
+    resolved = _complete(config, settings, say, run)
+    after = {
+        "checkpoint": resolved.checkpoint.weights_hash,
+        "suite": resolved.suite.hash,
+        "image": resolved.place.digest,
+    }
+    known = {
+        "checkpoint": before["checkpoint"]["weights_hash"],
+        "suite": before["suite"]["hash"],
+        "image": before["runtime"].get("image", ""),
+    }
+    changed = [name for name in after if after[name] != known[name]]
+    if changed:
+        raise UsageError(
+            f"the {' and the '.join(changed)} changed since {path} was begun.",
+            "Start a new run: leave out --resume.",
+        )
+    return resolved
+
+
+def runtime(resolved: Plan, settings: Settings) -> Runtime:
+    """The runtime of the plan. Raises ``ContainerError``."""
+    config, profile = resolved.config, resolved.config.profile
+    if resolved.place.name == DOCKER:
+        replays = profile.engine == "replay"
+        return runtimes.docker_runtime(
+            resolved.place,
+            profile,
+            run_id=config.name,
+            model=None if replays else resolved.checkpoint.path,
+            # Code of a checkpoint's own may leave nothing for other runs to find.
+            cache=resolved.run.work if profile.trust_remote_code else settings.cache,
+            gpus=config.gpus,
+            environment=settings.environment,
+        )
+    if resolved.place.name == RAY:
+        from smallscale_ci.generate.ray import RayRuntime
+
+        key = settings.environment.get(_key_variable(profile))
+        known = {} if key is None else {_key_variable(profile): key}
+        return RayRuntime(
+            address=settings.environment.get("RAY_ADDRESS", "auto"),
+            python=resolved.python,
+            extra={**known, **profile.env},
+            gpus=ray_gpus(profile),
+            max_in_flight=profile.max_in_flight,
+        )
+    if resolved.python is None:
+        raise EngineError("the local runtime needs the engine's Python.", "Run `make engine`.")
+    return LocalRuntime(
+        resolved.python,
+        {**settings.environment, **profile.env},
+        assign_gpus(config.gpus, profile.ranks, profile.tensor_parallel),
+        keep=_key_variable(profile),
+    )
+
+
+def ray_gpus(profile: EngineProfile) -> float:
+    """GPUs of one rank on a Ray cluster: its own, or a share of one, as Ray counts them."""
+    if profile.engine in {"replay", "openai"}:
+        return 0
+    if profile.tensor_parallel > 1:
+        return profile.tensor_parallel
+    return 10_000 // profile.ranks_per_gpu / 10_000  # Ray rounds to so many: all must fit
+
+
+def _key_variable(profile: EngineProfile) -> str:
+    """The one secret that workers get: the key of the endpoint that they ask."""
+    if profile.engine != "openai":
+        return ""
+    return str(profile.engine_args.get("api_key_env", "OPENAI_API_KEY"))
+
+
+def unfinished(request: Request, settings: Settings) -> Path | None:
+    """The latest run with this configuration that was begun, not ended, and is left alone."""
+    config = _configure(request, settings, datetime.now(UTC), "")
+    for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
+        run = RunFolder(manifest.parent)
+        try:
+            is_complete = run.read_manifest()["status"] == COMPLETE and not run.is_undecided()
+            if is_complete or WorkFolder(run.work).is_held():
+                continue
+            before = run.read_config()
+        except SmallscaleError:
+            continue  # damaged, or of another version: nothing to go on with
+        if _without_choices(before, request) == _without_choices(config, request):
+            return run.path
+    return None
+
+
+def _without_choices(config: RunConfig, request: Request) -> RunConfig:
+    """``config`` without its name, bounds, and what was chosen where `auto` was asked for."""
+    unset: dict[str, Any] = dict.fromkeys(_BOUNDS)
+    unset["runtime"] = request.runtime or "auto"
+    profile = config.profile.model_copy(update=unset)
+    return config.model_copy(update={"name": "", "profile": profile})
+
+
+def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
+    """A verdict on what was begun must not pass for one on what is named now."""
+    if request.model and config.model not in {request.model, _absolute(request.model)}:
+        raise UsageError(
+            f"{path} was begun with the model {config.model}, not {request.model}.",
+            "Name that model, or start a new run: leave out --resume.",
+        )
+    if request.gate and load.load(GatePolicy, request.gate, settings.roots) != config.gate:
+        raise UsageError(
+            f"{path} was begun under the policy {config.gate.name}, not {request.gate} as it is "
+            "now.",
+            "Leave out --gate, or start a new run: leave out --resume.",
+        )
+
+
+def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
+    """``config`` with the bounds that its profile has now, if the profile is still there."""
+    try:
+        now = load.load(EngineProfile, config.profile.name, settings.roots)
+    except SmallscaleError:
+        return config
+    profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
+    return config.model_copy(update={"profile": profile})
+
+
+def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
+    """``config`` on the GPUs and the number of ranks that are named now, if any are."""
+    named = _ranks(replace(request, tensor_parallel=None), config.profile)
+    ranks = request.ranks or named or config.profile.ranks
+    profile = config.profile.model_copy(update={"ranks": ranks})
+    return config.model_copy(update={"profile": profile, "gpus": request.gpus or config.gpus})
+
+
+def _configure(request: Request, settings: Settings, now: datetime, nonce: str) -> RunConfig:
+    roots = settings.roots
+    suite_file = load.find(SuiteConfig, request.suite, roots)
+    suite = load.load(SuiteConfig, request.suite, roots)
+    profile = load.load(EngineProfile, request.profile, roots)
+    gate = load.load(GatePolicy, request.gate or suite.gate, roots)
+    if request.seed is not None:
+        sampling = suite.sampling.model_copy(update={"seed": request.seed})
+        suite = suite.model_copy(update={"sampling": sampling})
+    named = _ranks(request, profile)
+    overrides = {
+        "ranks": request.ranks or named,
+        "tensor_parallel": request.tensor_parallel,
+        "runtime": request.runtime,
+    }
+    profile = profile.model_copy(
+        update={key: value for key, value in overrides.items() if value is not None}
+    )
+    epochs = request.epochs or 1
+    if request.baseline == NO_BASELINE or gate.on_inconclusive != "extend":
+        most = epochs
+    else:
+        most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
+    return RunConfig(
+        name=run_id(now, suite.name, checkpoint.name_of(request.model), nonce),
+        model=request.model if profile.engine == "openai" else _absolute(request.model),
+        suite=suite,
+        suite_folder=str(suite_file.parent.resolve()),
+        profile=profile,
+        gate=gate,
+        baseline=request.baseline,
+        epochs=epochs,
+        max_epochs=most,
+        token_budget=request.token_budget,
+        time_budget_min=request.time_budget_min,
+        gpus=request.gpus,
+    )
+
+
+def _ranks(request: Request, profile: EngineProfile) -> int | None:
+    """The ranks for the GPUs that were named. Raises ``UsageError`` for too few of them."""
+    if not request.gpus:
+        return None
+    size = request.tensor_parallel or profile.tensor_parallel
+    if len(request.gpus) < size:
+        raise UsageError(
+            f"one rank needs {size} GPUs, and --gpus names {len(request.gpus)}.",
+            "Name more, or lower --tp.",
+        )
+    return len(request.gpus) // size * profile.ranks_per_gpu
+
+
+def _complete(
+    config: RunConfig, settings: Settings, say: Callable[[str], None], run: RunFolder | None = None
+) -> Plan:
+    suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
+    place = Place(
+        config.suite.name,
+        config.profile.name,
+        _name(config),
+        config.suite.reference.get(config.profile.name),
+    )
+    baseline = None
+    if config.baseline != NO_BASELINE:
+        baseline = baselines.resolve(config.baseline, place, settings.root_of(config.baseline))
+    choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
+    # A resumed run goes on where it was begun, whatever `auto` would find then.
+    profile = config.profile.model_copy(update={"runtime": choice.name})
+    if choice.name == LOCAL:
+        python: Path | None = engine_python(profile, settings)
+    else:  # in an image, or on other machines
+        python = settings.engine_python if choice.name == RAY else None
+    return Plan(
+        config=config.model_copy(update={"profile": profile}),
+        suite=suite,
+        checkpoint=_checkpoint(config, settings, python or _converter(profile, settings), say),
+        baseline=baseline,
+        run=run or RunFolder(settings.runs / config.name),
+        python=python,
+        place=choice,
+    )
+
+
+def _converter(profile: EngineProfile, settings: Settings) -> Path | None:
+    """A local engine environment, which embedded models are converted with, if there is one."""
+    try:
+        return engine_python(profile, settings)
+    except EngineError:
+        return None
+
+
+def _checkpoint(
+    config: RunConfig, settings: Settings, python: Path | None, say: Callable[[str], None]
+) -> Checkpoint:
+    if config.profile.engine == "replay":
+        return _replayed(config.model)
+    if config.profile.engine == "openai":
+        return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
+    return checkpoint.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+
+
+def _name(config: RunConfig) -> str:
+    """What baselines call the model."""
+    if config.profile.engine == "replay":
+        return _replayed(config.model).name
+    if config.profile.engine == "openai":
+        return slug(config.model)
+    return checkpoint.name_of(config.model)
+
+
+def _replayed(model: str) -> Checkpoint:
+    """The checkpoint of the run whose outputs are replayed; ``path`` is that run's folder."""
+    run = open_run(Path(model))
+    recorded = run.read_manifest()["checkpoint"]
+    tables.open_file(run.generations, "generations")
+    return Checkpoint(**{**recorded, "path": Path(model)})
+
+
+def engine_python(profile: EngineProfile, settings: Settings) -> Path:
+    """The Python that runs the profile's engine. Raises ``EngineError`` when there is none."""
+    if settings.engine_python is not None:
+        return settings.engine_python
+    if profile.engine in {"replay", "openai"}:
+        return Path(sys.executable)  # stored outputs and endpoints need no engine here
+    if profile.environment is None:
+        raise EngineError(
+            f"the profile '{profile.name}' names no local environment for its engine.",
+            "Name the Python that has the engine installed with --engine-python.",
+        )
+    python = settings.environments / profile.environment / "bin" / "python"
+    if not python.exists():
+        raise EngineError(
+            f"the engine's environment {python.parent.parent} is not there.",
+            "Make it with `make engine`, or name a Python that has the engine with "
+            "--engine-python.",
+        )
+    return python
+
+
+def _absolute(model: str) -> str:
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.exists() else model
+
+
+def choose_sandbox(settings: Settings) -> SandboxChoice:
+    """The sandbox of this machine. Raises ``UsageError`` and ``JudgeError``."""
+    from smallscale_ci.sandbox.choice import choose
+
+    return choose(settings.sandbox, settings.images, settings.environment)

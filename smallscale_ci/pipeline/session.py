@@ -1,0 +1,270 @@
+"""One run while it goes on: what accumulates, and how it gets to disk however the run ends."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from smallscale_ci.config import load
+from smallscale_ci.errors import NOT_WRITABLE, RunInterruptedError, StorageError
+from smallscale_ci.files import write_json, write_text
+from smallscale_ci.gate.summary import summarise
+from smallscale_ci.generate.progress import Progress, Tracker
+from smallscale_ci.generate.scheduler import Scheduler
+from smallscale_ci.generate.store import write_generations
+from smallscale_ci.generate.usage import sentence, usage
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.ids import file_hash
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.report.records_json import summary_json
+from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run.collector import Judged
+from smallscale_ci.run.folder import COMPLETE, FAILED, INTERRUPTED, RunFolder
+from smallscale_ci.run.manifest import Manifest
+from smallscale_ci.suite import prompts
+from smallscale_ci.suite.model import Suite
+
+REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
+_KEPT = ("created", "timings", "planned")  # of the manifest of a run that is resumed
+_SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
+_SMALL_SIZE = 16 << 20  # and bytes of completions
+
+
+class Observer(Protocol):
+    """Who watches a run: the CLI's display, or nobody."""
+
+    def say(self, text: str) -> None:
+        """Something that takes long begins, or something odd happened."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """The run is this far; called several times a second."""
+        ...
+
+
+@dataclass
+class Session:
+    """A run in progress."""
+
+    plan: Plan
+    folder: WorkFolder
+    observer: Observer
+    manifest: Manifest
+    tracker: Tracker
+    judged: Judged
+    judging: bool
+    epochs: int = 0  # complete ones
+    begun: int = 0  # epochs whose prompts were planned
+    scheduler: Scheduler | None = field(default=None, repr=False)
+    before: Mapping[str, Any] = field(default_factory=dict)  # timings of the sessions before
+
+    @property
+    def run(self) -> RunFolder:
+        """The run's folder."""
+        return self.plan.run
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of generating so far, those of earlier sessions included."""
+        return float(self.before.get("generate_s", 0.0)) + self.tracker.elapsed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is written. The work folder goes then: nothing may be written from it."""
+        return bool(self.manifest["status"] == COMPLETE)
+
+    def refresh_manifest(self, status: str) -> None:
+        """Bring the manifest up to date with what engine and ranks report, and write it."""
+        manifest = {**self.manifest, "status": status}
+        if self.scheduler is not None:
+            manifest = _with_engine(manifest, self.plan, self.scheduler)
+            config = self.plan.config
+            manifest |= usage(self.scheduler, config.profile, config.gpus, self.before)
+            manifest["warnings"] = list(self.scheduler.ranks.warnings)
+        snapshot = self.tracker.snapshot()
+        manifest["epochs"] = self.epochs
+        manifest["planned"] = snapshot.total or manifest.get("planned", 0)
+        manifest["updated"] = _now().isoformat(timespec="seconds")
+        write_json(self.run.manifest, manifest)
+        self.manifest = manifest
+
+    def write(self, status: str) -> None:
+        """Write every file of the run folder that there is something for.
+
+        Of a large run that is not complete the tables are left out: nobody waits minutes for a
+        cancelled job, and resuming reads the work folder.
+        """
+        run = self.run
+        if status != COMPLETE:
+            if not self.tracker.snapshot().done:  # an earlier session may have come further
+                self.refresh_manifest(status)
+                return
+            for path in (run.prompts, run.generations, run.judgements, run.summary):
+                path.unlink(missing_ok=True)  # an earlier session's must not mix with this one's
+        if status == COMPLETE or self._is_small():
+            self._write_tables()
+        if self.judging and len(self.judged):
+            write_summary(run, self.judged, self.plan.suite)
+        self.refresh_manifest(status)
+        if status == COMPLETE:
+            for name in ("out", "pending", "claimed", "alive"):
+                shutil.rmtree(run.work / name, ignore_errors=True)
+            (run.work / REPLAYED).unlink(missing_ok=True)
+
+    def _is_small(self) -> bool:
+        size = sum(path.stat().st_size for path in (self.run.work / "out").glob("*.jsonl"))
+        return self.tracker.snapshot().total <= _SMALL_RUN and size <= _SMALL_SIZE
+
+    def _write_tables(self) -> None:
+        run, suite, places = self.run, self.plan.suite, self.judged.places
+        planned = prompts.build(suite, range(self.begun), self.plan.sampling.seed)
+        prompts.write(planned, run.prompts, suite.hash)
+        if self.judging:
+            numbers = self.judged.numbers()
+        else:
+            plan = suite.plan(range(self.begun))
+            numbers = places.numbers((problem.id, index) for problem, index in plan)
+        write_generations(run.work, run.generations, places, numbers, file_hash(run.prompts))
+        if self.judging and len(self.judged):
+            self.judged.write(run.judgements, file_hash(run.generations))
+
+
+@contextmanager
+def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Session]:
+    """A run folder that says how it ended, whatever happens inside.
+
+    Raises ``RunInterruptedError`` for Ctrl-C and SIGTERM, ``StorageError`` for a full or
+    forbidden disk; what was complete is on disk in every case. Raises ``UsageError`` when another
+    process works in the folder, which is then left as it is.
+    """
+    run = plan.run
+    with _storage_errors(run), WorkFolder(run.work) as folder:
+        run.refuse_complete()  # another process may have ended it a moment ago
+        current = Session(
+            plan,
+            folder,
+            observer,
+            begin(plan),
+            Tracker(0),
+            Judged(plan.suite.problems, run.path),
+            judging,
+        )
+        try:
+            run.verdict.unlink(missing_ok=True)  # somebody's, on what an earlier session had
+            write_text(run.config, load.dump(plan.config))
+            if run.manifest.is_file():  # a resumed run is as old as its beginning
+                earlier = run.read_manifest()
+                kept = {name: earlier[name] for name in _KEPT if name in earlier}
+                current.manifest = {**current.manifest, **kept}
+                current.before = earlier["timings"]
+            write_json(run.manifest, current.manifest)
+            yield current
+            if not current.is_complete:
+                current.write(COMPLETE)
+            if told := sentence(current.manifest):
+                observer.say(told)
+        except KeyboardInterrupt as error:
+            if not current.is_complete:
+                current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI too long
+                current.write(INTERRUPTED)
+            done = current.tracker.snapshot()
+            command = "eval" if plan.baseline else "generate"
+            raise RunInterruptedError(
+                f"interrupted with {done.done:,} of {done.total:,} samples complete.",
+                f"Go on with: smallscale {command} --resume {run.path}",
+            ) from error
+        except BaseException:
+            if not current.is_complete:
+                with suppress(OSError):
+                    current.refresh_manifest(FAILED)
+            raise
+
+
+@contextmanager
+def _storage_errors(run: RunFolder) -> Iterator[None]:
+    """A full or forbidden disk as a ``StorageError`` that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise StorageError(
+            f"the run folder {run.path} cannot be written: {error.strerror or error}.",
+            "Make room, or choose another folder with --runs. What is complete is kept: go on "
+            f"with --resume {run.path}",
+        ) from error
+
+
+def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> None:
+    """Write ``judgements.parquet`` and ``summary.json``."""
+    judged.write(run.judgements, file_hash(run.generations))
+    write_summary(run, judged, suite)
+
+
+def write_summary(run: RunFolder, judged: Judged, suite: Suite) -> None:
+    """Write ``summary.json``, which names the judgements that it was made from, if any are kept."""
+    summary = summarise(judged.samples(str(run.path)))
+    made_from = {"suite": suite.hash}
+    if run.judgements.exists():
+        made_from["judgements"] = file_hash(run.judgements)
+    write_json(run.summary, {**summary_json(summary), "made_from": made_from})
+
+
+def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
+    """The judge of each task and its options."""
+    return {task.name: JudgeSpec(**task.judge.model_dump()) for task in suite.tasks}
+
+
+def judge_versions(suite: Suite) -> dict[str, str]:
+    """Task → judge with its version and options, as the manifest compares them."""
+    return {
+        task.name: " ".join(
+            (judge_version(task.judge.name), "+".join(task.judge.extract), task.judge.model)
+        ).strip()
+        for task in suite.tasks
+    }
+
+
+def begin(plan: Plan) -> Manifest:
+    """The manifest of a run that begins: what is known before the engine is loaded."""
+    config = plan.config
+    return provenance.begin(
+        run_id=config.name,
+        now=_now(),
+        checkpoint=plan.checkpoint,
+        suite={"name": config.suite.name, "hash": plan.suite.hash},
+        sampling=plan.sampling,
+        judges=judge_versions(plan.suite),
+        engine={"name": config.profile.engine, "image": plan.place.digest},
+        profile=config.profile.name,
+        runtime={
+            "name": plan.place.name,
+            "reason": plan.place.reason,
+            "image": plan.place.digest,
+            "ranks": str(config.profile.ranks),
+        },
+        repository=Path.cwd(),
+    )
+
+
+def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
+    """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
+    if plan.config.profile.engine == "replay":
+        source = RunFolder(plan.checkpoint.path).read_manifest()
+        manifest = {**manifest, **{key: source[key] for key in ("engine", "prompts", "machine")}}
+    else:
+        manifest = provenance.with_engine(manifest, scheduler.ranks.info())
+        hashed = provenance.prompts_hash(scheduler.prompt_hashes)
+        manifest["prompts"] = {"hash": hashed}
+    return manifest
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,237 @@
+"""From a run folder and a verdict to what the renderers take, and their files in ``report/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smallscale_ci.config.models import RunConfig
+from smallscale_ci.files import read_json, write_text
+from smallscale_ci.gate.summary import summarise
+from smallscale_ci.records import Outcome, Problem, Summary, Verdict
+from smallscale_ci.report import history, junit, markdown
+from smallscale_ci.report.interface import Answer, Excerpt, ReportData
+from smallscale_ci.report.records_json import summary_from_json
+from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run import tables
+from smallscale_ci.run.baselines import Baseline
+from smallscale_ci.run.folder import RunFolder, is_run
+from smallscale_ci.run.samples import OUTCOMES, Samples
+from smallscale_ci.suite import prompts
+from smallscale_ci.suite.model import Suite
+
+_MAX_PROBLEMS = 2_000  # with texts in a report: beyond, ids alone
+_MAX_EPOCHS = 64  # of one problem
+_MAX_TEXT = 20_000  # characters of one answer
+
+
+def build(
+    candidate: Baseline,
+    baseline: Baseline,
+    verdict: Verdict,
+    *,
+    suite: Suite | None,
+    run: RunFolder | None,
+) -> ReportData:
+    """All that the reports say about ``verdict``. Texts need the ``run`` and its ``suite``."""
+    manifest = candidate.manifest or {}
+    return ReportData(
+        run_id=str(manifest.get("run_id", candidate.name)),
+        model=str(manifest.get("checkpoint", {}).get("name", candidate.name)),
+        suite=str(manifest.get("suite", {}).get("name", "")),
+        profile=str(manifest.get("profile", "")),
+        candidate=summarise(candidate.samples),
+        verdict=verdict,
+        baseline=summarise(baseline.samples),
+        baseline_name=_baseline_name(baseline),
+        run_folder=str(run.path) if run else "",
+        provenance=provenance.flat(manifest),
+        excerpts=_excerpts(candidate.samples, baseline, verdict, suite, run),
+        metrics=_metrics(manifest),
+        trail=history.trail(run) if run else (),
+        next_steps=_next_steps(verdict, run),
+    )
+
+
+def interrupted(run: RunFolder, suite: Suite) -> ReportData:
+    """The report of a run that was ended early: what is done, and how to go on."""
+    manifest = run.read_manifest()
+    summary = _summary(run) if run.summary.exists() else Summary((), 0, {})
+    return ReportData(
+        run_id=manifest["run_id"],
+        model=manifest["checkpoint"]["name"],
+        suite=suite.name,
+        profile=manifest["profile"],
+        candidate=replace(summary, planned=manifest["planned"]),
+        status="interrupted",
+        run_folder=str(run.path),
+        provenance=provenance.flat(manifest),
+        metrics=_metrics(manifest),
+        next_steps=(f"smallscale eval --resume {run.path}",),
+    )
+
+
+def refused(
+    config: RunConfig, model: str, baseline: Baseline | None, verdict: Verdict
+) -> ReportData:
+    """The report of a run that was refused before it began: what differs from the baseline."""
+    return ReportData(
+        run_id=config.name,
+        model=model,
+        suite=config.suite.name,
+        profile=config.profile.name,
+        candidate=Summary((), 0, {}),
+        verdict=verdict,
+        baseline=summarise(baseline.samples) if baseline else None,
+        baseline_name=_baseline_name(baseline) if baseline else "",
+    )
+
+
+def write(run: RunFolder, data: ReportData) -> None:
+    """Render every file of ``report/``. Raises ``OSError``."""
+    from smallscale_ci.report import html  # draws charts: not needed to show a verdict
+
+    run.report.mkdir(exist_ok=True)
+    write_text(run.report / "report.html", html.render(data))
+    write_text(run.report / "report.md", markdown.render(data))
+    write_text(run.report / "junit.xml", junit.render(data))
+
+
+def _summary(run: RunFolder) -> Summary:
+    value = read_json(run.summary)
+    value.pop("made_from", None)
+    return summary_from_json(value)
+
+
+def _baseline_name(baseline: Baseline) -> str:
+    at = str(baseline.recorded.get("at", ""))[:10]
+    return f"{baseline.name} ({at})" if at else baseline.name
+
+
+def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
+    if run is None:
+        return ()
+    return (f"open {run.report}/report.html",)
+
+
+def _metrics(manifest: Mapping[str, Any]) -> dict[str, float | str]:
+    timings, tokens = manifest.get("timings", {}), manifest.get("tokens", {})
+    known: dict[str, float | str | None] = {
+        "completion tokens": tokens.get("completion"),
+        "tokens/s": timings.get("tokens_per_s"),
+        "seconds to load": timings.get("start_s"),
+        "seconds to generate": timings.get("generate_s"),
+        "GPU seconds": timings.get("gpu_s"),
+        "cost": timings.get("cost"),
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _excerpts(
+    candidate: Samples,
+    baseline: Baseline,
+    verdict: Verdict,
+    suite: Suite | None,
+    run: RunFolder | None,
+) -> dict[str, Excerpt]:
+    """Question, gold and answers of the problems that a reader may ask about."""
+    if suite is None:
+        return {}
+    chosen = _chosen(candidate, verdict, suite)
+    ours = _stored_answers(run, chosen) if run else {}
+    before = _run_of(baseline)
+    if before is not None:
+        theirs = _stored_answers(before, chosen)
+    else:
+        theirs = _bare_answers(baseline.samples, chosen)
+    return {
+        problem.id: Excerpt(
+            task=problem.task,
+            question=problem.question,
+            gold=problem.gold,
+            candidate=tuple(ours.get(problem.id, ())),
+            baseline=tuple(theirs.get(problem.id, ())),
+            prompt=_prompt(suite, problem),
+        )
+        for problem in suite.problems
+        if problem.id in chosen
+    }
+
+
+def _prompt(suite: Suite, problem: Problem) -> str:
+    """What the model was asked: one message as it is, several with their roles."""
+    chat = prompts.messages(suite.task(problem.task).prompt, problem)
+    if len(chat) == 1:
+        return chat[0]["content"]
+    return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in chat)
+
+
+def _run_of(baseline: Baseline) -> RunFolder | None:
+    """The run that the candidate is compared with, if it is one: it has texts."""
+    path = Path(baseline.source)
+    return None if baseline.source.startswith("git:") or not is_run(path) else RunFolder(path)
+
+
+def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
+    """Flipped problems first, then those not plainly answered, then the rest, up to a limit."""
+    odd = candidate.outcome >= OUTCOMES.index(Outcome.UNPARSED)
+    order: Iterable[str] = [
+        *(flip.problem_id for flip in verdict.flips),
+        *candidate.problem_ids[candidate.problem[odd]],
+        *(problem.id for problem in suite.problems),
+    ]
+    return set(list(dict.fromkeys(order))[:_MAX_PROBLEMS])
+
+
+def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]:
+    """A run's answers, with their texts where it has kept them."""
+    wanted = ["problem_id", "sample_index", "completion_tokens", "text"]
+    generated = {}
+    for row in tables.read_problems(run.generations, "generations", chosen, _MAX_EPOCHS, wanted):
+        if row["text"] is not None:
+            row["text"] = _both_ends(row["text"])  # at once: the whole texts may be gigabytes
+        generated[row["problem_id"], row["sample_index"]] = row
+    wanted = ["problem_id", "sample_index", "outcome", "extracted", "reason"]
+    judged = tables.read_problems(run.judgements, "judgements", chosen, _MAX_EPOCHS, wanted)
+    answers: dict[str, list[Answer]] = {}
+    for row in judged:
+        generation = generated[row["problem_id"], row["sample_index"]]
+        outcome = Outcome(row["outcome"])
+        answer = Answer(
+            sample_index=row["sample_index"],
+            outcome=outcome,
+            tokens=None if outcome is Outcome.ERRORED else generation["completion_tokens"],
+            extracted=row["extracted"],
+            reason=row["reason"] or "",
+            text=generation["text"],
+        )
+        answers.setdefault(row["problem_id"], []).append(answer)
+    return answers
+
+
+def _both_ends(text: str) -> str:
+    """A long text without its middle: the question's beginning and the answer's end matter."""
+    if len(text) <= _MAX_TEXT:
+        return text
+    half = _MAX_TEXT // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters …]\n{text[-half:]}"
+
+
+def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:
+    """Outcomes and tokens of a recorded baseline: it stores no texts."""
+    answers: dict[str, list[Answer]] = {}
+    few = np.isin(samples.problem_ids, list(chosen))[samples.problem]
+    for row in np.flatnonzero(few & (samples.sample_index < _MAX_EPOCHS)):
+        outcome = OUTCOMES[samples.outcome[row]]
+        answer = Answer(
+            sample_index=int(samples.sample_index[row]),
+            outcome=outcome,
+            tokens=None if outcome is Outcome.ERRORED else int(samples.tokens[row]),
+        )
+        name = str(samples.problem_ids[samples.problem[row]])
+        answers.setdefault(name, []).append(answer)
+    return answers

@@ -1,0 +1,301 @@
+"""Stored runs in the order of time: levels by checkpoint, and where they changed beyond noise.
+
+Levels come from the runs' summaries. Whether two neighbours differ is tested on their samples,
+paired by problem and clustered like the gate's checks, two-sided; over all tests of one suite and
+profile Holm's correction (stats/multiple.py) keeps the chance of any false mark at ``ALPHA``. A
+slow drift, each step within the noise, is not marked: compare the first run with the last.
+
+Runs are read one after another: at most two are in memory at a time, and of the others only the
+points that are shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.errors import InvalidError, SmallscaleError
+from smallscale_ci.files import read_json
+from smallscale_ci.gate.pairing import TaskPair, match_problems, pair_tasks
+from smallscale_ci.records import Estimate, Metric, Summary, TaskSummary
+from smallscale_ci.report.interface import Beside, Change, TrailPoint, Trend, TrendPoint
+from smallscale_ci.report.records_json import summary_from_json
+from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run.folder import COMPLETE, RunFolder, is_run, open_run
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.stats.contrast import Contrast
+from smallscale_ci.stats.multiple import holm
+from smallscale_ci.stats.paired import paired_difference
+from smallscale_ci.stats.tokens import paired_log_ratio
+
+ALPHA = 0.01
+METRICS = (Metric.ACCURACY, Metric.TOKENS)
+_EACH_SIDE = 0.025  # of the 95 % intervals
+_TRAIL = 20  # earlier runs that a report shows
+_Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A complete run: where it is, and what it is found and ordered by."""
+
+    run: RunFolder
+    run_id: str
+    at: str  # when it began, ISO time
+    model: str  # name of the checkpoint
+    series: tuple[str, str]  # (suite, profile): runs of one series are one trend
+
+    def manifest(self) -> dict[str, Any]:
+        """Its manifest. Raises ``DataError`` and ``InvalidError``."""
+        return self.run.read_manifest()
+
+    def summary(self) -> Summary:
+        """Its levels. Raises ``DataError`` and ``InvalidError``."""
+        value = read_json(self.run.summary)
+        value.pop("made_from", None)
+        try:
+            return summary_from_json(value)
+        except (KeyError, TypeError) as error:
+            raise _lacking(self.run.summary, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The trends of all series, and one sentence for each run that is not in them."""
+
+    trends: tuple[Trend, ...]
+    left_out: tuple[str, ...]
+
+
+def read(path: Path) -> StoredRun:
+    """The run in ``path``.
+
+    Raises ``InvalidError`` for one that is not complete or of another schema, ``UsageError`` and
+    ``DataError`` for one that cannot be read.
+    """
+    run = open_run(path)
+    manifest = run.read_manifest()
+    if manifest.get("status") != COMPLETE:
+        raise InvalidError(
+            f"the run {path} is {manifest.get('status')}, not complete.",
+            f"Finish it: smallscale eval --resume {path}",
+        )
+    try:
+        stored = StoredRun(
+            run,
+            run_id=str(manifest["run_id"]),
+            at=str(manifest["created"]),
+            model=str(manifest["checkpoint"]["name"]),
+            series=(str(manifest["suite"]["name"]), str(manifest["profile"])),
+        )
+    except (KeyError, TypeError) as error:
+        raise _lacking(run.manifest, error) from error
+    stored.summary()  # that it can be read is known before anything is shown
+    return stored
+
+
+def _lacking(path: Path, error: Exception) -> InvalidError:
+    return InvalidError(f"{path} lacks {error}.", "Run the evaluation again.")
+
+
+def find(paths: Iterable[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
+    """All complete runs in ``paths``, which are runs or folders of runs, oldest first.
+
+    Also says of every run that is left out why.
+    """
+    folders: list[Path] = []
+    for path in paths:
+        inside = [] if is_run(path) or not path.is_dir() else sorted(path.iterdir())
+        folders += [one for one in inside if is_run(one)] if inside else [path]
+    found, left_out = [], []
+    for folder in dict.fromkeys(folders):
+        try:
+            found.append(read(folder))
+        except SmallscaleError as error:
+            left_out.append(error.message)
+    return sorted(found, key=lambda one: (one.at, one.run.path.name)), tuple(left_out)
+
+
+def last(runs: Sequence[StoredRun], count: int) -> list[StoredRun]:
+    """The ``count`` newest runs of each series of ``runs``, which come oldest first."""
+    left = Counter(one.series for one in runs)
+    chosen = []
+    for one in runs:
+        if left[one.series] <= count:
+            chosen.append(one)
+        left[one.series] -= 1
+    return chosen
+
+
+def history(runs: Iterable[StoredRun], left_out: Sequence[str] = ()) -> History:
+    """The trends of ``runs``, which come oldest first, with changes marked."""
+    ordered = sorted(runs, key=lambda one: one.series)  # stable: time stays within a series
+    trends: list[Trend] = []
+    notes = list(left_out)
+    for (suite, profile), group in groupby(ordered, key=lambda one: one.series):
+        points, problems = _series(group)
+        notes += problems
+        trends += [Trend(suite, profile, task, tuple(of)) for task, of in points.items()]
+    return History(tuple(trends), tuple(notes))
+
+
+def trail(run: RunFolder) -> tuple[TrailPoint, ...]:
+    """Levels of earlier runs of the same model and suite beside ``run``, oldest first.
+
+    Only manifests and summaries are read; what cannot be read is left out.
+    """
+    try:
+        manifest = run.read_manifest()
+        wanted = (manifest["checkpoint"]["name"], manifest["suite"]["hash"], manifest["profile"])
+        created = str(manifest["created"])
+    except (SmallscaleError, KeyError, TypeError):
+        return ()
+    earlier = []
+    for path in run.path.absolute().parent.iterdir():
+        try:
+            value = RunFolder(path).read_manifest() if is_run(path) else {}
+            found = (value["checkpoint"]["name"], value["suite"]["hash"], value["profile"])
+            if found == wanted and str(value["created"]) < created:
+                earlier.append(read(path))
+        except (SmallscaleError, KeyError, TypeError):
+            continue
+    earlier.sort(key=lambda one: one.at)
+    return tuple(
+        TrailPoint(one.run_id, task.task, task.accuracy.value, task.tokens.value)
+        for one in earlier[-_TRAIL:]
+        for task in one.summary().tasks
+        if task.accuracy.n  # else no sample was judged
+    )
+
+
+def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
+    """Every task of every run, in that order, with 95 % intervals of the differences to the first.
+
+    Runs that are not comparable with the first have levels alone. Raises ``DataError`` and
+    ``InvalidError`` for samples that cannot be read.
+    """
+    rows = []
+    reference, first = runs[0].run.read_samples(), runs[0].manifest()
+    for one in runs:
+        differing = _incomparable(first, one.manifest())
+        found: dict[tuple[str, Metric], Contrast] = {}
+        if one is not runs[0] and not differing:
+            found = _differences(one.run.read_samples(), reference)
+        rows += [
+            Beside(
+                run_id=one.run_id,
+                model=one.model,
+                task=task.task,
+                levels=_levels(task),
+                differences={
+                    metric: _estimate(found[task.task, metric])
+                    for metric in METRICS
+                    if (task.task, metric) in found
+                },
+                incomparable=differing,
+            )
+            for task in one.summary().tasks
+        ]
+    return tuple(rows)
+
+
+def _differences(candidate: Samples, baseline: Samples) -> dict[tuple[str, Metric], Contrast]:
+    """Paired differences of two runs by task and metric; tokens as a log ratio of means."""
+    pairs = pair_tasks(candidate, baseline, match_problems(candidate, baseline), ())
+    found = {}
+    for pair in pairs:
+        for metric in METRICS:
+            contrast = _contrast(pair, metric)
+            if contrast is not None:
+                found[pair.task, metric] = contrast
+    return found
+
+
+def _contrast(pair: TaskPair, metric: Metric) -> Contrast | None:
+    if not len(pair.problem_ids):
+        return None
+    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
+    if metric is Metric.ACCURACY:
+        return paired_difference(candidate, baseline, pair.cluster)
+    if not candidate.any() or not baseline.any():
+        return None  # a ratio of means needs tokens on both sides
+    return paired_log_ratio(candidate, baseline, pair.cluster)
+
+
+def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], list[str]]:
+    """The points of each task of one series, and what could not be tested."""
+    points: dict[str, dict[int, TrendPoint]] = {}  # task → number of the run in the series
+    tests: dict[_Place, tuple[float, float]] = {}
+    problems = []
+    before: Samples | None = None
+    manifest: dict[str, Any] | None = None
+    for place, one in enumerate(runs):
+        manifest, earlier = one.manifest(), manifest
+        differing = () if earlier is None else _incomparable(earlier, manifest)
+        for level in one.summary().tasks:
+            point = TrendPoint(one.run_id, one.model, one.at, _levels(level), {}, differing)
+            points.setdefault(level.task, {})[place] = point
+        try:
+            samples = one.run.read_samples()
+        except SmallscaleError as error:
+            problems.append(f"{error.message} Changes around this run are not marked.")
+            before = None
+            continue
+        if before is not None and not differing:
+            tests |= _tests(place, samples, before)
+        before = samples
+    changes = _beyond_noise(tests)
+    marked = {
+        task: [_marked(point, task, place, changes) for place, point in of.items()]
+        for task, of in points.items()
+    }
+    return marked, problems
+
+
+def _marked(
+    point: TrendPoint, task: str, place: int, changes: Mapping[_Place, Change]
+) -> TrendPoint:
+    found = {m: changes[place, task, m] for m in METRICS if (place, task, m) in changes}
+    return replace(point, changes=found) if found else point
+
+
+def _tests(place: int, samples: Samples, before: Samples) -> dict[_Place, tuple[float, float]]:
+    """Difference and two-sided p-value of each task and metric to the run before."""
+    found = {}
+    for (task, metric), contrast in _differences(samples, before).items():
+        p_value = 2 * min(contrast.p_less(0.0), contrast.p_greater(0.0))
+        found[place, task, metric] = (contrast.value, min(p_value, 1.0))
+    return found
+
+
+def _beyond_noise(tests: Mapping[_Place, tuple[float, float]]) -> dict[_Place, Change]:
+    adjusted = holm([p_value for _, p_value in tests.values()])
+    return {
+        key: Change(value, p_value, worse=(value < 0) == (key[2] is Metric.ACCURACY))
+        for (key, (value, _)), p_value in zip(tests.items(), adjusted, strict=True)
+        if p_value <= ALPHA
+    }
+
+
+def _incomparable(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(item.key for item in provenance.differences(before, now, ()))
+
+
+def _levels(task: TaskSummary) -> dict[Metric, Estimate]:
+    """Levels of one task: not known (NaN), rather than zero, where no sample was judged."""
+    levels = {Metric.ACCURACY: task.accuracy, Metric.TOKENS: task.tokens}
+    nan = math.nan
+    return {
+        metric: one if one.n else replace(one, value=nan, low=nan, high=nan)
+        for metric, one in levels.items()
+    }
+
+
+def _estimate(contrast: Contrast) -> Estimate:
+    low, high = contrast.interval(_EACH_SIDE)
+    return Estimate(contrast.value, low, high, contrast.n, contrast.clusters, contrast.method)

@@ -1,0 +1,1 @@
+"""A run: its manifest, its folder, its samples; and stored baselines."""

@@ -1,0 +1,107 @@
+"""Judgements as they come: numbers in memory, texts on disk; a million are a few megabytes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
+from smallscale_ci.run import tables
+from smallscale_ci.run.places import Places
+from smallscale_ci.run.samples import Samples, from_table
+
+_OUTCOMES = [outcome.value for outcome in Outcome]
+_FINISHES = [reason.value for reason in FinishReason]
+_PUT_UP = 1 << 16  # bytes of texts that wait to be written
+
+
+class Judged:
+    """The judgements of one run, and the samples that they make."""
+
+    def __init__(self, problems: Sequence[Problem], folder: Path) -> None:
+        """Texts go to a nameless file in ``folder``. Raises ``OSError``."""
+        self.places = Places(problem.id for problem in problems)
+        self._tasks = [problem.task for problem in problems]
+        self._clusters = [problem.cluster for problem in problems]
+        self._numbers, self._tokens, self._offsets = array("q"), array("q"), array("q")
+        self._outcomes, self._finishes = array("b"), array("b")
+        self._texts = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as the run
+        self._waiting = bytearray()
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def add(self, generation: Generation, judgement: Judgement) -> None:
+        """One more."""
+        number = self.places.number(judgement.problem_id, judgement.sample_index)
+        assert number is not None  # noqa: S101 - a judgement is of a problem of the suite
+        self._numbers.append(number)
+        self._tokens.append(generation.completion_tokens)
+        self._outcomes.append(_OUTCOMES.index(judgement.outcome.value))
+        self._finishes.append(_FINISHES.index(generation.finish_reason.value))
+        self._offsets.append(self._end)
+        line = json.dumps([judgement.extracted, judgement.judge, judgement.reason]).encode()
+        self._end += len(line) + 1
+        self._waiting += line + b"\n"
+        if len(self._waiting) > _PUT_UP:
+            self._flush()
+
+    def numbers(self) -> NDArray[np.int64]:
+        """The numbers of all samples, epoch by epoch in the suite's order."""
+        return np.sort(np.array(self._numbers, dtype=np.int64))
+
+    def samples(self, name: str) -> Samples:
+        """The columns that statistics are computed on."""
+        order = np.argsort(np.array(self._numbers, dtype=np.int64), kind="stable")
+        numbers = np.array(self._numbers, dtype=np.int64)[order]
+        place = numbers % max(len(self.places), 1)
+        columns = {
+            "task": _words(place, self._tasks),
+            "problem_id": _words(place, list(self.places.ids)),
+            "sample_index": pa.array(numbers // max(len(self.places), 1)),
+            "outcome": _words(np.array(self._outcomes)[order], _OUTCOMES),
+            "completion_tokens": pa.array(np.array(self._tokens)[order]),
+            "finish_reason": _words(np.array(self._finishes)[order], _FINISHES),
+            "cluster": _words(place, self._clusters),
+        }
+        return from_table(pa.table(columns), name)
+
+    def write(self, path: Path, predecessor: str) -> None:
+        """Write ``judgements.parquet``."""
+        self._flush()
+        tables.write(path, tables.JUDGEMENTS, self._rows(), predecessor)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for at in np.argsort(np.array(self._numbers, dtype=np.int64), kind="stable"):
+            problem_id, sample_index = self.places.key(self._numbers[at])
+            place = self._numbers[at] % len(self.places)
+            self._texts.seek(self._offsets[at])
+            extracted, judge, reason = json.loads(self._texts.readline())
+            judgement = Judgement(
+                problem_id=problem_id,
+                sample_index=sample_index,
+                task=self._tasks[place],
+                outcome=Outcome(_OUTCOMES[self._outcomes[at]]),
+                extracted=extracted,
+                judge=judge,
+                reason=reason,
+            )
+            yield tables.judgement_row(judgement, self._clusters[place])
+
+    def _flush(self) -> None:
+        self._texts.seek(0, 2)
+        self._texts.write(self._waiting)
+        self._waiting.clear()
+
+
+def _words(codes: NDArray[Any], words: list[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(words))

@@ -1,0 +1,178 @@
+"""A run folder on disk: where its files are, and that they belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from smallscale_ci.config import load
+from smallscale_ci.config.models import RunConfig
+from smallscale_ci.errors import DataError, InvalidError, UsageError
+from smallscale_ci.files import read_json
+from smallscale_ci.ids import file_hash
+from smallscale_ci.run import tables
+from smallscale_ci.run.samples import Samples, from_table
+
+SCHEMA_VERSION = "1"  # of the run folder
+NO_BASELINE = "none"  # in the configuration of a run that is not compared
+_NEEDED = ("run_id", "status", "checkpoint", "suite", "profile")  # of every manifest
+COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run (DESIGN section 2)."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        """Provenance and status."""
+        return self.path / "manifest.json"
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def prompts(self) -> Path:
+        """What was asked."""
+        return self.path / "prompts.parquet"
+
+    @property
+    def work(self) -> Path:
+        """The folder that host and engine processes share."""
+        return self.path / "work"
+
+    @property
+    def generations(self) -> Path:
+        """What the engine gave."""
+        return self.path / "generations.parquet"
+
+    @property
+    def judgements(self) -> Path:
+        """What the judges decided."""
+        return self.path / "judgements.parquet"
+
+    @property
+    def summary(self) -> Path:
+        """Levels by task."""
+        return self.path / "summary.json"
+
+    @property
+    def verdict(self) -> Path:
+        """What the gate said."""
+        return self.path / "verdict.json"
+
+    @property
+    def report(self) -> Path:
+        """The folder of the rendered reports."""
+        return self.path / "report"
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises ``DataError`` when it is missing or damaged, ``InvalidError`` for another schema.
+        """
+        value = read_json(self.manifest)
+        found = value.get("schema_version")
+        if found != SCHEMA_VERSION:
+            package = value.get("package")
+            version = package.get("version", "") if isinstance(package, dict) else ""
+            raise InvalidError(
+                f"{self.path} is a run folder of schema '{found}', and this smallscale reads "
+                f"schema '{SCHEMA_VERSION}'.",
+                f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
+                "run the evaluation again.",
+            )
+        missing = [key for key in _NEEDED if key not in value]
+        if missing:
+            raise DataError(
+                f"{self.manifest} is damaged: it lacks {', '.join(missing)}.",
+                "Restore the file, or start a new run.",
+            )
+        return value
+
+    def summary_hash(self) -> str:
+        """The content hash by which a verdict names its summary. Raises ``DataError``."""
+        try:
+            return file_hash(self.summary)
+        except FileNotFoundError as error:
+            raise DataError(
+                f"there is no {self.summary}.", f"Judge the run: smallscale judge {self.path}"
+            ) from error
+
+    def refuse_complete(self) -> None:
+        """Raise ``UsageError`` for a complete run: its samples would be generated again."""
+        if is_run(self.path) and self.read_manifest()["status"] == COMPLETE:
+            raise UsageError(
+                f"the run {self.path} is complete: there is nothing to resume.",
+                f"See it with `smallscale report {self.path}`, or decide it anew with "
+                f"`smallscale compare {self.path} auto`.",
+            )
+
+    def is_undecided(self) -> bool:
+        """Whether an evaluation was ended between its last sample and its verdict."""
+        if not is_run(self.path) or self.verdict.exists():
+            return False
+        is_complete = self.read_manifest()["status"] == COMPLETE
+        return is_complete and self.read_config().baseline != NO_BASELINE
+
+    def read_config(self) -> RunConfig:
+        """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""
+        try:
+            text = self.config.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{self.config} cannot be read: {error}.", "Start a new run, or restore the file."
+            ) from error
+        return load.parse(RunConfig, text, str(self.config))
+
+    def read_samples(self) -> Samples:
+        """Outcomes and tokens of all judged samples.
+
+        Raises ``InvalidError`` when generations and judgements are not of one run, ``DataError``
+        when one of them is missing.
+        """
+        made_from = tables.predecessor_of(self.judgements, "judgements")
+        tables.open_file(self.generations, "generations")  # that it is there
+        if made_from != file_hash(self.generations):
+            raise InvalidError(
+                f"{self.judgements} was not made from the {self.generations.name} beside it.",
+                f"Judge it again: smallscale judge {self.path}",
+            )
+        columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
+        judged = tables.read(self.judgements, "judgements", columns)
+        columns = ["problem_id", "sample_index", "completion_tokens", "finish_reason"]
+        generated = tables.read(self.generations, "generations", columns)
+        keys = ("problem_id", "sample_index")
+        if judged.num_rows != generated.num_rows or not all(
+            pc.all(pc.equal(judged[key], generated[key])).as_py() for key in keys
+        ):
+            raise InvalidError(
+                f"{self.judgements} and {self.generations.name} list different samples.",
+                f"Judge it again: smallscale judge {self.path}",
+            )
+        for name in ("completion_tokens", "finish_reason"):
+            judged = judged.append_column(name, generated[name])
+        return from_table(judged, str(self.path))
+
+
+def open_run(path: Path) -> RunFolder:
+    """The run in ``path``. Raises ``UsageError`` when there is none."""
+    run = RunFolder(path)
+    if not run.manifest.is_file():
+        raise UsageError(
+            f"{path} is no run folder: it has no manifest.json.",
+            "Runs are folders under runs/, written by smallscale eval or generate.",
+        )
+    return run
+
+
+def is_run(path: Path) -> bool:
+    """Whether ``path`` is a run folder."""
+    return RunFolder(path).manifest.is_file()

@@ -1,0 +1,312 @@
+"""A training that can start: everything that can be checked is checked before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.containers import images
+from smallscale_ci.errors import (
+    NOT_WRITABLE,
+    ContainerError,
+    EngineError,
+    StorageError,
+    UsageError,
+)
+from smallscale_ci.files import read_json
+from smallscale_ci.generate.runtimes import DOCKER, provide
+from smallscale_ci.pairs import dataset, screen
+from smallscale_ci.pairs.screen import Screening
+from smallscale_ci.run.folder import COMPLETE, RUNNING
+from smallscale_ci.train import checkpoints, estimate, llamafactory
+from smallscale_ci.train.estimate import Memory
+from smallscale_ci.train.launch import LocalRunner, Runner, nodes_of
+from smallscale_ci.train.llamafactory import CHECKPOINTS, Place
+from smallscale_ci.train.preflight import Answer, ask
+
+MANIFEST, RECIPE, LOG, CURVE, MODEL = "train.json", "recipe.yaml", "train.log", "loss.svg", "model"
+_BEFORE = {"settings", "cache", RECIPE}  # what a training that never began leaves in its folder
+
+
+@dataclass(frozen=True, eq=False)
+class TrainPlan:
+    """A training that can start. ``answer`` is ``None`` where no environment could be asked."""
+
+    recipe: TrainRecipe
+    parent: Checkpoint
+    pairs: Path
+    record: Mapping[str, Any]  # pairs.json
+    out: Path
+    runner: Runner | None
+    place: Place
+    settings: Mapping[str, Any]
+    deepspeed: Mapping[str, Any] | None
+    count: int  # pairs
+    steps: int
+    memory: Memory
+    answer: Answer | None
+    screening: Screening  # by LLaMA-Factory's tokens, or by the engine's where it is not asked
+    torchrun: tuple[str, ...] = ()
+    resumes: Path | None = None  # the checkpoint to go on from
+    began: bool = False  # the folder holds an earlier part of this training
+
+
+def plan(
+    recipe: TrainRecipe,
+    parent: Checkpoint,
+    pairs: Path,
+    out: Path,
+    runner: Runner | None,
+    *,
+    torchrun_options: Sequence[str] = (),
+    resume: bool = False,
+    place: Place | None = None,
+) -> TrainPlan:
+    """Check everything that can be checked before anything is trained; writes only for questions.
+
+    Without ``runner``, ``place`` says for what machine it is planned, and LLaMA-Factory is not
+    asked. Raises ``UsageError`` for settings that it refuses, a template that is not the
+    checkpoint's, or too many pairs that it would cut; ``DataError`` for pairs that are damaged.
+    """
+    record = dataset.read_record(pairs)
+    if runner is not None:
+        place = runner.place(parent.path, pairs, out)
+    if place is None:
+        place = Place(str(parent.path), str(pairs), str(out), ranks=1)
+    resume = resume or (place.nodes > 1 and _runs(out))  # another node has begun
+    if resume:
+        parent = _refuse_other(out, recipe, parent, record)
+    else:
+        _refuse_full(out)
+    last = checkpoints.newest_whole(out / CHECKPOINTS) if resume else None
+    if last is not None:
+        _refuse_other_ranks(out, recipe, place)
+    seen = f"{place.out}/{CHECKPOINTS}/{last.name}" if last else None
+    settings = llamafactory.render(recipe, place, seen)
+    stage = llamafactory.deepspeed_stage(recipe, place)
+    with (pairs / dataset.PAIRS).open("rb") as lines:
+        count = sum(1 for line in lines if line.strip())
+    answer = None
+    if runner is not None:
+        with storage_errors(out):
+            answer = ask(runner, place, settings, out)
+        if place.gpu and not answer.gpus:
+            raise EngineError(
+                "the training environment sees no GPU.",
+                "Name a Python with a CUDA build of torch with --train-python, or train without: "
+                "--gpus none.",
+            )
+        answer.refuse(recipe, count)
+        screening = Screening(count, answer.dropped, answer.cut, recipe.cutoff_len, answer.longest)
+    else:
+        supervised = recipe.objective == "sft"
+        screening = screen.screen(pairs, recipe.cutoff_len, supervised=supervised)
+        screen.refuse_lost(screening, recipe.max_cut)
+    needs = estimate.memory(recipe, estimate.size(parent.path), place, screening.longest)
+    return TrainPlan(
+        recipe=recipe,
+        parent=parent,
+        pairs=pairs,
+        record=record,
+        out=out,
+        runner=runner,
+        place=place,
+        settings=settings,
+        deepspeed=llamafactory.deepspeed(recipe, stage) if stage else None,
+        count=count,
+        steps=estimate.steps(recipe, count),
+        memory=needs,
+        answer=answer,
+        screening=screening,
+        torchrun=tuple(torchrun_options),
+        resumes=last,
+        began=resume,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where a training should run, as the user says it; ``None`` leaves it to us."""
+
+    runtime: str | None = None  # auto, local or docker
+    ranks: int | None = None  # of this node
+    gpus: tuple[str, ...] | None = None  # empty: none of them
+    python: Path | None = None
+    torchrun: tuple[str, ...] = ()  # its own options: --nnodes, --rdzv-endpoint, …
+
+    def place(self, model: Path, pairs: Path, out: Path, environment: Mapping[str, str]) -> Place:
+        """What a training would run on, whether or not its environment is here."""
+        gpus = self.gpus if self.gpus is not None else visible_gpus(environment)
+        return Place(
+            model=str(model),
+            pairs=str(pairs),
+            out=str(out),
+            ranks=self.ranks or max(1, len(gpus)),
+            nodes=nodes_of(self.torchrun),
+            gpu=bool(gpus),
+        )
+
+
+def runner_for(
+    recipe: TrainRecipe,
+    wanted: Wanted,
+    settings: Settings,
+    *,
+    run_id: str,
+    say: Callable[[str], None],
+) -> Runner:
+    """Where the training runs: in a container, or in the recipe's environment.
+
+    In a container where GPUs, an engine and the image are here, if nothing else is asked for.
+    Raises ``UsageError``, ``EngineError`` without an environment, and ``ContainerError`` where
+    docker was asked for.
+    """
+    gpus = wanted.gpus if wanted.gpus is not None else visible_gpus(settings.environment)
+    ranks = wanted.ranks or max(1, len(gpus))
+    if gpus and ranks > len(gpus):
+        raise UsageError(
+            f"{ranks} ranks need as many GPUs, and there are {len(gpus)}.",
+            "Lower --ranks, or name more with --gpus.",
+        )
+    gpus, nodes = gpus[:ranks], nodes_of(wanted.torchrun)
+    runtime = wanted.runtime or "auto"
+    if runtime == DOCKER and nodes > 1:
+        raise UsageError(
+            "containers have no network, so a training over several nodes cannot run in them.",
+            "Use --runtime local on each node, in the training image if you like.",
+        )
+    if runtime == DOCKER or (runtime == "auto" and gpus and nodes == 1 and wanted.python is None):
+        try:
+            return _docker(recipe, settings, run_id, ranks, gpus, say)
+        except (ContainerError, UsageError) as error:
+            if runtime == DOCKER:
+                raise
+            say(f"runtime: local ({error.message.rstrip('.')})")
+    python = wanted.python or settings.environments / recipe.environment / "bin" / "python"
+    if not python.exists():
+        raise EngineError(
+            f"the training environment's Python {python} is not there.",
+            "Make it with `make train-env`, or name a Python that has LLaMA-Factory with "
+            "--train-python.",
+        )
+    return LocalRunner(python, settings.environment, ranks=ranks, nodes=nodes, gpus=gpus)
+
+
+def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Ids of the GPUs of this machine, or of those that CUDA_VISIBLE_DEVICES leaves."""
+    chosen = environment.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return tuple(part.strip() for part in chosen.split(",") if part.strip())
+    devices = Path("/dev").glob("nvidia[0-9]*")
+    numbers = (path.name.removeprefix("nvidia") for path in devices)
+    return tuple(sorted((number for number in numbers if number.isdecimal()), key=int))
+
+
+def _docker(
+    recipe: TrainRecipe,
+    settings: Settings,
+    run_id: str,
+    ranks: int,
+    gpus: tuple[str, ...],
+    say: Callable[[str], None],
+) -> Runner:
+    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.train.container import DockerRunner
+
+    engine = Engine.connect(settings.environment)
+    name = recipe.container.image or ("train" if gpus else "train-cpu")
+    image = images.pinned(images.read(settings.images), name)
+    provide(engine, image, say)
+    return DockerRunner(engine, image, recipe.container, run_id=run_id, ranks=ranks, gpus=gpus)
+
+
+def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
+    """Recipe, parent (as it was named), pairs and ranks of a node of the training in ``out``.
+
+    Raises ``UsageError`` where there is none or it is complete.
+    """
+    manifest = out / MANIFEST
+    if not manifest.is_file():
+        raise UsageError(
+            f"{out} holds no training: it has no {MANIFEST}.",
+            "Give the folder that `smallscale train` wrote.",
+        )
+    value = read_json(manifest)
+    if value["status"] == COMPLETE:
+        raise UsageError(
+            f"the training in {out} is complete: there is nothing to resume.",
+            f"Its model is in {out / MODEL}.",
+        )
+    text = (out / RECIPE).read_text(encoding="utf-8")
+    recipe = load.parse(TrainRecipe, text, str(out / RECIPE))
+    ranks = int(value["world"]["ranks"])
+    return recipe, str(value["parent"]["path"]), Path(value["pairs"]["path"]), ranks
+
+
+def _runs(out: Path) -> bool:
+    """Whether a training in ``out`` was begun and has not ended by itself."""
+    manifest = out / MANIFEST
+    return manifest.is_file() and bool(read_json(manifest)["status"] == RUNNING)
+
+
+def _refuse_full(out: Path) -> None:
+    found = {path.name for path in out.iterdir()} if out.exists() else set()
+    if {name for name in found if not name.startswith(".")} - _BEFORE:
+        hint = f"Choose another --out, or go on with --resume {out}."
+        raise UsageError(f"the folder {out} is not empty.", hint)
+
+
+def _refuse_other(
+    out: Path, recipe: TrainRecipe, parent: Checkpoint, record: Mapping[str, Any]
+) -> Checkpoint:
+    """``parent``, called as it was when the training began: a path is all that finds it again."""
+    value = read_json(out / MANIFEST)
+    changed = [
+        name
+        for name, before, after in (
+            ("checkpoint", value["parent"]["weights_hash"], parent.weights_hash),
+            ("pairs", value["pairs"].get("sha256"), record.get("sha256")),
+            ("recipe", value["recipe"], recipe.model_dump(mode="json")),
+        )
+        if before != after
+    ]
+    if changed:
+        raise UsageError(
+            f"the {' and the '.join(changed)} changed since {out} was begun.",
+            "Start a new training in another folder, without --resume.",
+        )
+    return replace(parent, name=value["parent"]["name"], source=value["parent"]["source"])
+
+
+def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
+    """With DeepSpeed each rank saves its part of the optimiser's state, and nobody else's."""
+    before = Place("", "", "", **read_json(out / MANIFEST)["world"])
+    sharded = any(llamafactory.deepspeed_stage(recipe, where) for where in (before, place))
+    if sharded and before.world != place.world:
+        raise UsageError(
+            f"the checkpoints in {out} were saved by {before.world} ranks with DeepSpeed, and "
+            f"{place.world} cannot go on from them.",
+            f"Use {before.ranks} ranks on {before.nodes} node(s) again, or remove "
+            f"{out / CHECKPOINTS} to train from the beginning.",
+        )
+
+
+@contextmanager
+def storage_errors(out: Path) -> Iterator[None]:
+    """A full or forbidden disk as a ``StorageError`` that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise StorageError(
+            f"the folder {out} cannot be written: {error.strerror or error}.",
+            f"Make room, then go on with: smallscale train --resume {out}",
+        ) from error

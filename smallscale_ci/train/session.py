@@ -1,0 +1,318 @@
+"""Training a candidate: torchrun is followed to its end, and the model can be served.
+
+OUT/recipe.yaml       the recipe, complete          OUT/loss.svg       its curves
+OUT/train.json        lineage and status            OUT/train.log      what torchrun printed
+OUT/settings/         what LLaMA-Factory was given  OUT/checkpoints/   whole ones, to go on from
+OUT/model/            the candidate
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Protocol
+
+import smallscale_ci
+from smallscale_ci import checkpoint
+from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
+from smallscale_ci.files import read_json, write_json
+from smallscale_ci.ids import pretty_json, run_id
+from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run.folder import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from smallscale_ci.train import checkpoints, follow, llamafactory, plots
+from smallscale_ci.train.failure import failure
+from smallscale_ci.train.follow import Follower, Point, TrainProgress
+from smallscale_ci.train.launch import LEADER, Started, torchrun
+from smallscale_ci.train.llamafactory import CHECKPOINTS, DEEPSPEED, SETTINGS
+from smallscale_ci.train.prepare import (
+    CURVE,
+    LOG,
+    MANIFEST,
+    MODEL,
+    RECIPE,
+    TrainPlan,
+    Wanted,
+    plan,
+    runner_for,
+    storage_errors,
+)
+
+SCHEMA_VERSION = "1"
+_POLL_S = 0.5
+_GRACE_S = 20.0
+_OF_PAIRS = ("sha256", "run_id", "suite", "suite_sha256", "policy", "counts", "checkpoint")
+
+
+class Watcher(Protocol):
+    """Who watches a training."""
+
+    def say(self, text: str) -> None:
+        """Something that takes long begins, or something odd happened."""
+        ...
+
+    def training(self, progress: TrainProgress) -> None:
+        """Another step was logged."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training came to. ``model`` can be served; losses are of single steps."""
+
+    model: Path
+    steps: int
+    first_loss: float
+    final_loss: float
+    manifest: Path
+
+
+def train(planned: TrainPlan, watcher: Watcher) -> TrainResult | None:
+    """Run the training to its end. ``None`` on nodes that did not start rank 0.
+
+    Raises ``RunInterruptedError``, ``EngineError`` and ``StorageError``; whole checkpoints stay,
+    and ``plan`` with ``resume`` goes on from the newest.
+    """
+    out = planned.out
+    with storage_errors(out), _alone(planned):
+        session = _Session(planned, watcher)
+        try:
+            session.begin()
+            session.run()
+            return session.finish() if session.leads() else None
+        except KeyboardInterrupt as error:
+            session.record(INTERRUPTED)
+            raise RunInterruptedError(
+                f"interrupted after step {session.step} of {planned.steps}.",
+                f"Go on with: smallscale train --resume {out}",
+            ) from error
+        except BaseException:
+            with suppress(OSError):
+                session.record(FAILED)
+            raise
+
+
+def train_on(
+    recipe: TrainRecipe,
+    parent: Checkpoint,
+    pairs: Path,
+    out: Path,
+    wanted: Wanted,
+    settings: Settings,
+    watcher: Watcher,
+) -> TrainResult | None:
+    """Plan and train; goes on with what ``out`` holds of the same training.
+
+    Raises what ``runner_for``, ``plan`` and ``train`` raise.
+    """
+    name = run_id(datetime.now(UTC), recipe.name, parent.name, token_hex(2))
+    runner = runner_for(recipe, wanted, settings, run_id=name, say=watcher.say)
+    watcher.say("asking LLaMA-Factory about the recipe and the pairs")
+    resume = (out / MANIFEST).is_file()
+    planned = plan(
+        recipe, parent, pairs, out, runner, torchrun_options=wanted.torchrun, resume=resume
+    )
+    return train(planned, watcher)
+
+
+class _Session:
+    """One start of a training: what it needs on disk, and what becomes of it."""
+
+    def __init__(self, planned: TrainPlan, watcher: Watcher) -> None:
+        if planned.runner is None:
+            raise EngineError("there is no environment to train in.", "Run `make train-env`.")
+        self._plan, self._watcher, self._runner = planned, watcher, planned.runner
+        self._out = planned.out
+        self._word = f"{time.time_ns()}"
+        self._log = self._out / CHECKPOINTS / follow.LOG
+        self._points: list[Point] = Follower(self._log).read()
+        manifest = self._out / MANIFEST
+        self._before = read_json(manifest) if manifest.is_file() else {}
+        self._began = datetime.now(UTC)
+
+    @property
+    def step(self) -> int:
+        """The last step that was logged."""
+        return self._points[-1].step if self._points else 0
+
+    def leads(self) -> bool:
+        """Whether rank 0 was started from here: with several nodes, from one of them."""
+        try:
+            return (self._out / LEADER).read_text(encoding="utf-8") == self._word
+        except OSError:
+            return False
+
+    def begin(self) -> None:
+        """Write what LLaMA-Factory reads, and say in the manifest that it runs."""
+        planned, out = self._plan, self._out
+        _write(out / RECIPE, load.dump(planned.recipe))
+        self.record(RUNNING)
+        (out / "settings").mkdir(exist_ok=True)
+        (out / CHECKPOINTS).mkdir(exist_ok=True)
+        if planned.place.nodes == 1:
+            for name in checkpoints.discard_broken(out / CHECKPOINTS):
+                self._watcher.say(f"{name} was cut off while it was saved, and is removed")
+        _write(out / SETTINGS, llamafactory.to_yaml(planned.settings))
+        if planned.deepspeed is not None:
+            _write(out / DEEPSPEED, pretty_json(planned.deepspeed))
+        if planned.answer is not None:
+            self._watcher.say(
+                f"{planned.count:,} pairs, of which {planned.answer.cut} are cut at "
+                f"{planned.recipe.cutoff_len:,} tokens and {planned.answer.dropped} dropped"
+            )
+        if planned.resumes is not None:
+            self._watcher.say(f"going on from {planned.resumes.name}")
+
+    def run(self) -> None:
+        """Start torchrun and follow it to its end."""
+        planned = self._plan
+        command = torchrun(
+            self._runner,
+            planned.place,
+            planned.recipe.objective,
+            keep=planned.recipe.keep,
+            word=self._word,
+            options=planned.torchrun,
+        )
+        follower = Follower(self._log, skip=True)
+        fresh: list[Point] = []
+        self._watcher.say(f"training on {planned.place.world} rank(s): loading the model")
+        started = self._runner.start(command, self._out, self._out / LOG)
+        try:
+            while (code := started.poll()) is None:
+                self._take(follower, fresh)
+                time.sleep(_POLL_S)
+            self._take(follower, fresh)
+        finally:
+            started.stop(_GRACE_S)
+        if code:
+            raise failure(started.printed, code, self._out)
+
+    def _take(self, follower: Follower, fresh: list[Point]) -> None:
+        new = follower.read()
+        if not new:
+            return
+        fresh += new
+        self._points = follow.curve([*self._points, *new])
+        known = follow.progress(fresh)
+        if known is not None:
+            self._watcher.training(known)
+        with suppress(OSError):  # a plot is not worth a training
+            plots.write(self._points, self._out / CURVE)
+
+    def finish(self) -> TrainResult:
+        """Make the folder that can be served, and complete the manifest."""
+        out, place = self._out, self._plan.place
+        self._watcher.say("writing the candidate")
+        request = out / "settings" / "export.json"
+        asked = {
+            "parent": place.model,
+            "trained": f"{place.out}/{CHECKPOINTS}",
+            "target": f"{place.out}/{MODEL}",
+            "adapters": self._plan.recipe.tuning == "lora",
+        }
+        write_json(request, asked)
+        command = [self._runner.python, self._runner.worker, "export"]
+        command.append(f"{place.out}/settings/{request.name}")
+        started = self._runner.start(command, out, out / LOG)
+        code = _wait(started)
+        if code:
+            raise failure(started.printed, code, out)
+        for path in (out / CHECKPOINTS).glob("*.safetensors*"):
+            path.unlink()  # they are in the candidate now
+        shutil.rmtree(out / "cache", ignore_errors=True)
+        # The log is written in a thread of the trainer: all of it is there only now.
+        self._points = follow.curve(Follower(self._log).read()) or self._points
+        plots.write(self._points, out / CURVE)
+        self.record(COMPLETE)
+        return TrainResult(
+            model=out / MODEL,
+            steps=self.step,
+            first_loss=self._points[0].loss if self._points else float("nan"),
+            final_loss=self._points[-1].loss if self._points else float("nan"),
+            manifest=out / MANIFEST,
+        )
+
+    def record(self, status: str) -> None:
+        """Write ``train.json``."""
+        if self._plan.place.nodes > 1 and not self.leads() and status != RUNNING:
+            return  # the node with rank 0 writes it
+        _write(self._out / MANIFEST, pretty_json(self._manifest(status)))
+
+    def _manifest(self, status: str) -> dict[str, Any]:
+        planned, now = self._plan, datetime.now(UTC)
+        points, place = self._points, planned.place
+        manifest: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "status": status,
+            "created": self._before.get("created", self._began.isoformat(timespec="seconds")),
+            "updated": now.isoformat(timespec="seconds"),
+            "parent": {**asdict(planned.parent), "path": str(planned.parent.path)},
+            "pairs": {"path": str(planned.pairs.resolve()), "count": planned.count}
+            | {key: planned.record[key] for key in _OF_PAIRS if key in planned.record},
+            "recipe": planned.recipe.model_dump(mode="json"),
+            "runtime": {"name": self._runner.name, "image": self._runner.image},
+            "world": {"ranks": place.ranks, "nodes": place.nodes, "gpu": place.gpu},
+            "versions": dict(planned.answer.versions) if planned.answer else {},
+            "package": {
+                "version": smallscale_ci.__version__,
+                **provenance.git_state(Path.cwd()),
+            },
+            "steps": {"planned": planned.steps, "done": self.step},
+            "seconds": self._before.get("seconds", 0) + round((now - self._began).total_seconds()),
+            "sessions": [*self._before.get("sessions", []), self._session()],
+            "loss_curve": CURVE,
+        }
+        if points:
+            manifest["loss"] = {"first": points[0].loss, "last": points[-1].loss}
+            manifest["tokens"] = points[-1].tokens
+        if status == COMPLETE:
+            model = checkpoint.inspect(self._out / MODEL, planned.parent.name, MODEL)
+            manifest["model"] = {**asdict(model), "path": MODEL}
+        return manifest
+
+    def _session(self) -> dict[str, str]:
+        resumed = self._plan.resumes
+        began = self._began.isoformat(timespec="seconds")
+        return {"began": began, "from": resumed.name if resumed else "parent"}
+
+
+def _wait(started: Started) -> int:
+    try:
+        while (code := started.poll()) is None:
+            time.sleep(_POLL_S / 5)
+    finally:
+        started.stop(_GRACE_S)
+    return code
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: another node may read it at the same time."""
+    part = path.with_name(f".{path.name}.{time.time_ns()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+@contextmanager
+def _alone(planned: TrainPlan) -> Iterator[None]:
+    """Nobody else on this machine trains in the folder; several nodes share it on purpose."""
+    planned.out.mkdir(parents=True, exist_ok=True)
+    with (planned.out / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if planned.place.nodes == 1:
+                raise UsageError(
+                    f"another process trains in {planned.out}.", "Wait for it, or end it."
+                ) from error
+        yield

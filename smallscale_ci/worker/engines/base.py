@@ -1,0 +1,66 @@
+"""What engines on token ids share: one chat template, one token rule, one end for bad prompts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .chat import Chat
+from .interface import Completion, Request, failed, prompt_hash, without_end
+
+
+@dataclass(frozen=True)
+class Output:
+    """What an engine gave for one request, in its own words.
+
+    ``token_ids`` may end with an end-of-sequence token; ``logprobs`` has one number for each of
+    them, and is empty where they were not asked for.
+    """
+
+    text: str
+    token_ids: list[int]
+    finish: str
+    logprobs: list[float]
+
+
+class ChatEngine:
+    """An adapter on token ids. Subclasses load the engine in ``start`` and ask it in ``sample``."""
+
+    finishes: Mapping[str, str]  # the engine's word → ours; any other word is an error
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.job = job
+        self.sampling: dict[str, Any] = job["sampling"]
+        self.logprobs = bool(job.get("logprobs"))
+        self.trust = bool(job.get("trust_remote_code"))
+        self.chat: Chat
+        self.context = 0  # tokens of prompt and completion together
+        self.settings: dict[str, Any] = {}
+
+    def load_chat(self) -> None:
+        """Load the tokenizer. Raises ``StartError``."""
+        self.chat = Chat(self.job["model"], trust_remote_code=self.trust)
+
+    async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
+        """Generate from prompt ``ids``, at most ``max_tokens`` new ones."""
+        raise NotImplementedError
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate one sample; a prompt that cannot be used is an ERROR completion."""
+        ids = await asyncio.to_thread(self.chat.render, request.messages)
+        hashed = prompt_hash(ids)
+        room = self.context - len(ids)
+        if room < 1:
+            message = f"the prompt has {len(ids)} tokens, the model's context {self.context}"
+            return failed(message, len(ids), hashed)
+        output = await self.sample(request, ids, min(self.sampling["max_tokens"], room))
+        if output.finish not in self.finishes:
+            return failed(f"unknown finish reason '{output.finish}'", len(ids), hashed)
+        tokens = without_end(output.token_ids, self.chat.end_ids)
+        extra: dict[str, Any] = {"thinking": self.chat.opens_thinking(ids)}
+        if output.logprobs:
+            extra["logprobs"] = [round(value, 5) for value in output.logprobs[: len(tokens)]]
+        finish = self.finishes[output.finish]
+        return Completion(output.text, tokens, len(ids), finish, hashed, extra=extra)

@@ -1,0 +1,111 @@
+"""The seam of the engines: what an adapter takes and gives, and the rules that all share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+STOP, LENGTH, ABORT, ERROR = "STOP", "LENGTH", "ABORT", "ERROR"
+
+
+class StartError(Exception):
+    """The engine cannot start, or go on, with this job; ``hint`` says what to change.
+
+    The rank is not started again, and what it had claimed is not held to be the cause.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Request:
+    """One sample to generate: chat messages and the seed of its random numbers."""
+
+    problem_id: str
+    sample_index: int
+    messages: list[dict[str, str]]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A name that is unique within the run."""
+        return f"{self.problem_id}-{self.sample_index}"
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What the engine gave: ``token_ids`` without the final end-of-sequence token."""
+
+    text: str
+    token_ids: list[int]
+    prompt_tokens: int
+    finish_reason: str
+    prompt_hash: str = ""
+    error: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """An engine: started once, then many requests at a time."""
+
+    async def start(self) -> None:
+        """Load the model. Raises ``StartError`` for what a user can mend."""
+        ...
+
+    async def generate(self, request: Request) -> Completion:
+        """Generate one sample. A failure of this request alone is an ERROR completion."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the engine and free what it holds."""
+        ...
+
+    def info(self) -> dict[str, Any]:
+        """Versions, device and resolved settings, for the manifest."""
+        ...
+
+
+def failed(message: str, prompt_tokens: int = 0, prompt_hash: str = "") -> Completion:
+    """The completion of a request that failed."""
+    return Completion("", [], prompt_tokens, ERROR, prompt_hash, error=message)
+
+
+def without_end(token_ids: Sequence[int], end_ids: frozenset[int]) -> list[int]:
+    """The token rule: generated ids, the final end-of-sequence token excluded."""
+    ids = list(token_ids)
+    return ids[:-1] if ids and ids[-1] in end_ids else ids
+
+
+def prompt_hash(value: Any) -> str:
+    """Hash of a rendered prompt (its token ids, or whatever the engine takes in their place)."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def adapter_for(job: dict[str, Any]) -> Adapter:
+    """The adapter of the job's engine. The engine itself is imported when it starts."""
+    name = job["engine"]
+    if name == "vllm":
+        from .vllm import VllmAdapter
+
+        return VllmAdapter(job)
+    if name == "sglang":
+        from .sglang import SglangAdapter
+
+        return SglangAdapter(job)
+    if name == "openai":
+        from .openai import OpenAIAdapter
+
+        return OpenAIAdapter(job)
+    if name == "replay":
+        from .replay import ReplayAdapter
+
+        return ReplayAdapter(job)
+    raise StartError(
+        f"this worker knows no engine '{name}'.", "Use vllm, sglang, openai or replay."
+    )

@@ -1,0 +1,139 @@
+"""vLLM through its asynchronous engine (``AsyncLLM``).
+
+Written for 0.31.0; what it uses is the same in 0.25.1 (read in its source).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .base import ChatEngine, Output
+from .interface import ABORT, ERROR, LENGTH, STOP, Request, StartError
+
+
+class VllmAdapter(ChatEngine):
+    """One vLLM engine, tensor parallel inside; all sampling parameters are explicit."""
+
+    finishes = {"stop": STOP, "length": LENGTH, "abort": ABORT, "error": ERROR}  # noqa: RUF012
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        super().__init__(job)
+        self._engine: Any = None
+
+    async def start(self) -> None:
+        """Load the model and its tokenizer. Raises ``StartError``."""
+        if self.job.get("deterministic"):
+            os.environ["VLLM_BATCH_INVARIANT"] = "1"
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        self.load_chat()
+        args = {
+            "model": self.job["model"],
+            "generation_config": "vllm",
+            "load_format": "safetensors",
+            "tensor_parallel_size": self.job.get("tensor_parallel", 1),
+            "trust_remote_code": self.trust,
+            "seed": 0,
+            "disable_log_stats": True,
+            **self.job.get("engine_args", {}),
+        }
+        try:
+            engine_args = AsyncEngineArgs(**args)
+        except TypeError as error:
+            raise StartError(
+                f"vLLM does not take one of the profile's engine_args: {error}",
+                "Compare engine_args in configs/engines with this vLLM's EngineArgs.",
+            ) from error
+        self._engine = AsyncLLM.from_engine_args(engine_args)
+        config = self._engine.vllm_config
+        self.context = int(config.model_config.max_model_len)
+        self.settings = {
+            "dtype": str(config.model_config.dtype).removeprefix("torch."),
+            "max_model_len": self.context,
+            "max_num_seqs": config.scheduler_config.max_num_seqs,
+            "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
+            "prefix_caching": bool(config.cache_config.enable_prefix_caching),
+            "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
+            "eager": bool(config.model_config.enforce_eager),
+            "quantization": str(config.model_config.quantization or ""),
+            "tensor_parallel": config.parallel_config.tensor_parallel_size,
+            "attention_backend": _attention_backend(config),
+            "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT") == "1",
+        }
+
+    async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
+        """Generate one sample."""
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        spec = self.sampling
+        params = SamplingParams(
+            temperature=spec["temperature"],
+            top_p=spec["top_p"],
+            top_k=spec["top_k"],
+            min_p=spec["min_p"],
+            max_tokens=max_tokens,
+            seed=request.seed,
+            stop=list(spec["stop"]) or None,
+            skip_special_tokens=False,
+            logprobs=0 if self.logprobs else None,  # 0: of the sampled token alone
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        output = None
+        async for update in self._engine.generate(
+            {"prompt_token_ids": ids}, params, request_id=request.name
+        ):
+            output = update
+        if output is None or not output.outputs:
+            raise ValueError("the engine returned no output")
+        best = output.outputs[0]
+        tokens = list(best.token_ids)
+        logprobs = [
+            float(row[token].logprob)
+            for row, token in zip(best.logprobs or [], tokens, strict=False)
+        ]
+        return Output(best.text, tokens, str(best.finish_reason), logprobs)
+
+    async def close(self) -> None:
+        """Stop the engine's processes."""
+        if self._engine is not None:
+            self._engine.shutdown()
+
+    def info(self) -> dict[str, Any]:
+        """Engine, torch and transformers versions, the device, and the settings in force."""
+        import torch
+        import transformers
+        import vllm
+
+        cuda = torch.cuda.is_available()
+        return {
+            "engine": "vllm",
+            "version": vllm.__version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": torch.cuda.get_device_name(0) if cuda else "cpu",
+            "settings": self.settings,
+            "end_ids": sorted(self.chat.end_ids),
+        }
+
+
+def _attention_backend(config: Any) -> str:
+    """The backend that vLLM chooses for this model here, asked as its own processes ask."""
+    try:
+        from vllm.config import set_current_vllm_config
+        from vllm.v1.attention.selector import get_attn_backend
+
+        model = config.model_config
+        with set_current_vllm_config(config):
+            chosen = get_attn_backend(
+                model.get_head_size(),
+                model.dtype,
+                config.cache_config.cache_dtype,
+                use_mla=bool(model.use_mla),
+            )
+        return str(chosen.get_name())
+    except Exception:  # noqa: BLE001 - only told, never needed: an engine that runs is not stopped
+        asked = getattr(getattr(config, "attention_config", None), "backend", None)
+        return str(getattr(asked, "name", asked) or "auto")

@@ -1,0 +1,1 @@
+"""Training steps that run in the training environment."""

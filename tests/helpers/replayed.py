@@ -1,0 +1,251 @@
+"""A small world without an engine: a suite, a stored run to replay, and the command line.
+
+Everything is made by the project's own functions, so what the tests read is what users get.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
+from smallscale_ci.files import write_json
+from smallscale_ci.generate.progress import Progress
+from smallscale_ci.ids import file_hash
+from smallscale_ci.pipeline import judge
+from smallscale_ci.pipeline.session import judge_versions
+from smallscale_ci.records import SamplingSpec
+from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import COMPLETE, RunFolder
+from smallscale_ci.suite import prompts
+from smallscale_ci.suite.local import load_suite
+from smallscale_ci.suite.model import Suite
+
+SUITE = """\
+name: tiny
+description: sums
+gate: tiny
+sampling:
+  max_tokens: 64
+tasks:
+  - name: sums
+    source: tiny.parquet
+    judge:
+      name: math
+"""
+GATE = """\
+name: tiny
+margins: {accuracy: 0.12, tokens: 0.2, truncation: 0.1}
+max_epochs: 1
+"""
+SLOW = """\
+name: slow
+engine: replay
+runtime: local
+order: as-is
+ranks: 2
+max_in_flight: 4
+engine_args: {tokens_per_second: 200}
+"""
+
+
+class Nobody:
+    """An observer that looks away."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def progress(self, progress: Progress) -> None:
+        pass
+
+
+def make_configs(place: Path, problems: int = 60) -> None:
+    """``place/configs`` with the suite, the gate ``tiny`` and the profile ``slow``."""
+    for folder, name, text in (
+        ("suites", "tiny", SUITE),
+        ("gates", "tiny", GATE),
+        ("engines", "slow", SLOW),
+    ):
+        path = place / "configs" / folder / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    table = pa.table(
+        {
+            "question": [f"What is {number} + {number + 1}?" for number in range(problems)],
+            "gold": [str(2 * number + 1) for number in range(problems)],
+        }
+    )
+    pq.write_table(table, place / "configs" / "suites" / "tiny.parquet")
+
+
+def read_suite(place: Path, name: str = "tiny") -> tuple[SuiteConfig, Suite]:
+    """The suite that ``make_configs`` wrote."""
+    file = place / "configs" / "suites" / f"{name}.yaml"
+    config = load.load(SuiteConfig, str(file), ())
+    return config, load_suite(config, file.parent)
+
+
+def make_run(
+    place: Path,
+    name: str,
+    *,
+    model: str = "m",
+    profile: str = "replay",
+    epochs: int = 2,
+    wrong: float = 0.2,
+    longer: float = 1.0,
+    seed: int = 0,
+    suite_name: str = "tiny",
+    status: str = COMPLETE,
+) -> Path:
+    """A complete, judged run in ``place/stored/name`` of a model that errs in ``wrong`` of all."""
+    config, suite = read_suite(place, suite_name)
+    run = RunFolder(place / "stored" / name)
+    run.path.mkdir(parents=True)
+    sampling = SamplingSpec(**config.sampling.model_dump())
+    planned = list(prompts.build(suite, range(epochs), sampling.seed))
+    prompts.write(planned, run.prompts, suite.hash)
+    chance = random.Random(seed)
+    golds = {problem.id: problem.gold for problem in suite.problems}
+    rows = []
+    for prompt in planned:
+        right = chance.random() >= wrong
+        answer = golds[prompt.problem_id] if right else "-7"
+        tokens = int(longer * chance.randint(10, 40))
+        rows.append(
+            {
+                "problem_id": prompt.problem_id,
+                "sample_index": prompt.sample_index,
+                "text": f"The sum is \\boxed{{{answer}}}.",
+                "token_ids": list(range(tokens)),
+                "prompt_tokens": 9,
+                "completion_tokens": tokens,
+                "finish_reason": "STOP",
+                "rank": 0,
+                "seconds": 0.5,
+                "error": "",
+            }
+        )
+    tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
+    hashes = {problem.id: problem.id for problem in suite.problems}
+    manifest = provenance.begin(
+        run_id=name,
+        now=datetime(2026, 1, 31, tzinfo=UTC),
+        checkpoint=Checkpoint(model, Path(f"/models/{model}"), f"/models/{model}", *"abcd"),
+        suite={"name": suite.name, "hash": suite.hash},
+        sampling=sampling,
+        judges=judge_versions(suite),
+        engine={"name": "vllm", "image": ""},
+        profile=profile,
+        runtime={"name": "local", "ranks": "1"},
+        repository=place,
+    )
+    manifest = provenance.with_engine(manifest, {"version": "0.31.0", "device": "cpu"})
+    manifest["prompts"] = {"hash": provenance.prompts_hash(hashes)}
+    write_json(run.manifest, {**manifest, "status": status, "planned": len(rows), "epochs": epochs})
+    resolved = RunConfig(
+        name=name,
+        model=model,
+        suite=config,
+        suite_folder=str(place / "configs" / "suites"),
+        profile=EngineProfile(name=profile, engine="replay"),
+        gate=GatePolicy(name="tiny"),
+        baseline="none",
+        epochs=epochs,
+        max_epochs=epochs,
+    )
+    run.config.write_text(load.dump(resolved))
+    judge.judge(run, suite, Nobody())
+    return run.path
+
+
+def smallscale(
+    place: Path, *arguments: str | Path, timeout: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in ``place`` as a process of its own."""
+    return subprocess.run(
+        _command(arguments),
+        cwd=place,
+        env=_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def start(place: Path, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    """Start the command line in ``place``; what it prints is kept in its pipes."""
+    return subprocess.Popen(
+        _command(arguments),
+        cwd=place,
+        env=_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Wait until ``condition`` holds; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.02)
+
+
+def lines_out(run: Path) -> int:
+    """Number of completions that are on disk in the work folder of ``run``."""
+    return sum(path.read_bytes().count(b"\n") for path in (run / "work" / "out").glob("*.jsonl"))
+
+
+def workers_of(host: int) -> list[int]:
+    """Process ids of the workers that the process ``host`` started."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"--parent" in command and str(host).encode() == command[command.index(b"--parent") + 1]:
+            found.append(int(folder.name))
+    return found
+
+
+def kill(process: int) -> None:
+    """SIGKILL."""
+    os.kill(process, signal.SIGKILL)
+
+
+def answers(run: Path) -> list[tuple[str, int, str, tuple[int, ...]]]:
+    """What ``generations.parquet`` says, without what may differ between two runs."""
+    return [
+        (g.problem_id, g.sample_index, g.text, g.token_ids)
+        for g in tables.generations(run / "generations.parquet")
+    ]
+
+
+def _command(arguments: Sequence[str | Path]) -> list[str]:
+    main = "from smallscale_ci.cli.main import main; main()"
+    return [sys.executable, "-c", main, *map(str, arguments)]
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SMALLSCALE_")}
+    return {**kept, "COLUMNS": "200", **more}

@@ -1,0 +1,437 @@
+import json
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.runs import CUT, ERRORED, RIGHT, WRONG, grid, simulate, together
+
+from smallscale_ci.config.load import load
+from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.errors import UsageError
+from smallscale_ci.gate import wording
+from smallscale_ci.gate.checks import MEAN
+from smallscale_ci.gate.decide import decide
+from smallscale_ci.records import Difference, Metric, VerdictKind
+from smallscale_ci.report import formats
+
+PASS, REGRESSED = VerdictKind.PASS, VerdictKind.REGRESSED
+INCONCLUSIVE, INVALID = VerdictKind.INCONCLUSIVE, VerdictKind.INVALID
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+WIDE = GatePolicy(
+    name="wide", margins=Margins(accuracy=0.12, tokens=0.2, truncation=0.05), max_epochs=1
+)
+
+
+def rates(seed=0, n=300):
+    return np.random.default_rng(seed).beta(1.6, 0.4, n)
+
+
+def run(seed, p, epochs, **options):
+    return simulate(np.random.default_rng(seed), p, epochs, **options)
+
+
+def one(verdict, metric, task="math"):
+    return next(c for c in verdict.checks if c.metric is metric and c.task == task)
+
+
+def test_an_unchanged_model_passes():
+    verdict = decide(run(1, rates(), 1), run(2, rates(), 8), WIDE)
+    assert verdict.kind is PASS
+    assert [c.kind for c in verdict.checks] == [PASS] * 3
+    assert all(c.pass_p <= c.pass_boundary == 0.05 for c in verdict.checks)
+    assert len(verdict.reasons) == 3
+    assert "math accuracy" in verdict.reasons[0]
+    assert not verdict.reproduced_exactly
+
+
+def test_a_worse_model_regresses_and_says_so():
+    verdict = decide(run(1, rates() * 0.6, 1), run(2, rates(), 8), WIDE)
+    check = one(verdict, Metric.ACCURACY)
+    assert verdict.kind is REGRESSED
+    lost = 100 * (check.baseline - check.candidate)
+    assert verdict.reasons[0].startswith(f"math lost {lost:.1f} points of accuracy (from ")
+    assert verdict.reasons[0].endswith("; margin 12 points).")
+    assert verdict.flips[0].direction == "right → wrong"
+    changes = [abs(f.candidate - f.baseline) for f in verdict.flips]
+    assert changes == sorted(changes, reverse=True)
+
+
+def test_a_longer_model_regresses_and_says_so():
+    verdict = decide(run(1, rates(), 1, lengths=140.0), run(2, rates(), 8), WIDE)
+    assert verdict.kind is REGRESSED
+    assert "math thinks 39.1 % longer (from 106.1 to 147.5 tokens" in verdict.reasons[0]
+    assert one(verdict, Metric.TOKENS).estimate.value == pytest.approx(np.log(1.4), abs=0.05)
+
+
+def test_more_truncation_regresses():
+    cut = np.where(np.arange(300)[:, None] % 5 == 0, CUT, RIGHT)
+    verdict = decide(grid(cut), grid(np.full((300, 8), RIGHT)), WIDE)
+    assert one(verdict, Metric.TRUNCATION).kind is REGRESSED
+    assert any("token limit 20.0 points more often" in reason for reason in verdict.reasons)
+
+
+def test_too_little_data_is_inconclusive_and_says_what_would_help():
+    verdict = decide(run(1, rates(n=40), 1), run(2, rates(n=40), 8), GatePolicy(name="default"))
+    assert verdict.kind is INCONCLUSIVE
+    check = one(verdict, Metric.ACCURACY)
+    assert "would pass" in check.advice
+    assert "problems" in check.advice
+    assert "too close to call" in verdict.reasons[0]
+
+
+def test_an_interval_that_excludes_the_margin_is_a_pass():
+    for seed in range(20):
+        verdict = decide(run(seed, rates(), 1), run(99, rates(), 8), WIDE)
+        check = one(verdict, Metric.ACCURACY)
+        assert (check.kind is PASS) == (check.estimate.low > -check.margin)
+
+
+def test_a_reproduced_baseline_is_said_and_passes_any_margin():
+    base = run(2, rates(n=25), 8)
+    verdict = decide(base.epochs(1), base, GatePolicy(name="default"))
+    assert verdict.kind is PASS
+    assert verdict.reproduced_exactly
+    assert all(c.identical for c in verdict.checks)
+    assert "reproduces the baseline exactly" in verdict.reasons[0]
+
+
+def test_agreement_of_constant_lengths_proves_nothing():
+    base = grid(np.full((25, 8), RIGHT), tokens=1.0)
+    verdict = decide(base.epochs(1), base, GatePolicy(name="default"))
+    assert verdict.reproduced_exactly
+    assert one(verdict, Metric.ACCURACY).kind is INCONCLUSIVE
+
+
+def test_differences_make_it_invalid_unless_allowed():
+    found = [Difference("image", "a", "b"), Difference("suite", "x", "y")]
+    args = (run(1, rates(), 1), run(2, rates(), 8))
+    verdict = decide(*args, WIDE.model_copy(update={"allow": ("image",)}), differences=found)
+    assert verdict.kind is INVALID
+    assert [d.allowed for d in verdict.differences] == [True, False]
+    assert verdict.reasons == (
+        "The runs are not comparable: suite is y here and x in the baseline.",
+    )
+    verdict = decide(
+        *args, WIDE.model_copy(update={"allow": ("image", "suite")}), differences=found
+    )
+    assert verdict.kind is PASS
+    assert any("image, suite" in note for note in verdict.notes)
+
+
+def test_errored_samples_are_left_out_up_to_a_share():
+    base = run(2, rates(), 8)
+    candidate = run(1, rates(), 1)
+    few = replace(candidate, outcome=np.where(candidate.problem < 2, ERRORED, candidate.outcome))
+    verdict = decide(few, base, WIDE)
+    assert verdict.kind is PASS
+    assert verdict.accounting.judged == 298
+    assert verdict.accounting.outcomes["ERRORED"] == 2
+    assert one(verdict, Metric.ACCURACY).estimate.n == 298
+    assert any("2 samples ERRORED" in note for note in verdict.notes)
+    many = replace(candidate, outcome=np.where(candidate.problem < 9, ERRORED, candidate.outcome))
+    verdict = decide(many, base, WIDE)
+    assert verdict.kind is INVALID
+    assert "291 of 300" in verdict.reasons[0]
+
+
+def test_a_small_task_cannot_hide_its_losses_among_errors():
+    p = rates(n=2000)
+    base = together(run(2, p, 2), run(3, p[:30], 2, task="code"))
+    code = run(4, p[:30], 1, task="code")
+    code = replace(code, outcome=np.where(code.problem < 15, ERRORED, code.outcome))
+    verdict = decide(together(run(1, p, 1), code), base, WIDE)
+    assert verdict.kind is INVALID
+    assert "code lacks 15 of 30 samples" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(9, 10), (10, 9)])
+def test_nor_behind_a_problem_on_one_side_only(mine, theirs):
+    p = rates(n=2000)
+    base = together(run(2, p, 2), run(3, p[:theirs], 2, task="code"))
+    code = run(4, p[:mine], 1, task="code")
+    code = replace(code, outcome=np.where(code.problem < 6, ERRORED, code.outcome))
+    verdict = decide(together(run(1, p, 1), code), base, WIDE)
+    assert verdict.kind is INVALID
+    assert "code lacks 6 of 9 samples" in verdict.reasons[0]
+
+
+def test_missing_samples_count_against_the_plan():
+    base = run(2, rates(), 8)
+    candidate = run(1, rates(), 2)
+    verdict = decide(candidate.select(np.arange(600) >= 5), base, WIDE)
+    assert verdict.kind is PASS
+    assert (verdict.accounting.planned, verdict.accounting.judged) == (600, 595)
+    assert any("5 planned samples missing" in note for note in verdict.notes)
+    assert decide(candidate.epochs(1), base, WIDE, planned=600).kind is INVALID
+    assert decide(candidate.select(np.arange(600) >= 100), base, WIDE).kind is INVALID
+
+
+def test_errored_baseline_is_invalid():
+    base = run(2, rates(), 8)
+    broken = replace(base, outcome=np.where(base.sample_index < 1, ERRORED, base.outcome))
+    verdict = decide(run(1, rates(), 1), broken, WIDE)
+    assert verdict.kind is INVALID
+    assert "record it again" in verdict.reasons[0]
+
+
+def test_problems_on_one_side_only_are_counted():
+    p = rates()
+    few = decide(run(1, p[:298], 1), run(2, p, 8), WIDE)
+    assert few.kind is PASS
+    assert few.accounting.unpaired == 2
+    assert few.accounting.planned == 300
+    many = decide(run(1, p[:200], 1), run(2, p, 8), WIDE)
+    assert many.kind is INVALID
+    assert many.accounting.unpaired == 100
+
+
+def test_a_task_on_one_side_only_is_invalid():
+    p = rates()
+    both = together(run(1, p, 1), run(2, p, 1, task="mcq"))
+    assert "no samples of task mcq" in decide(run(3, p, 1), both, WIDE).reasons[0]
+    verdict = decide(both, run(3, p, 8), WIDE)
+    assert "The baseline has no samples of task mcq." in verdict.reasons
+    assert verdict.accounting.unpaired == 300
+    apart = decide(run(1, p, 1), run(2, p, 1, task="mcq"), WIDE)
+    assert apart.kind is INVALID
+    assert not any("gates nothing" in reason for reason in apart.reasons)
+
+
+@pytest.mark.parametrize("outcome", [RIGHT, WRONG])
+def test_all_alike_on_both_sides_passes_with_enough_problems(outcome):
+    rng = np.random.default_rng(0)
+    shape = np.full((200, 8), outcome)
+    base, candidate = (grid(shape, rng.lognormal(5, 0.1, shape.shape)) for _ in range(2))
+    verdict = decide(candidate.epochs(1), base, WIDE)
+    assert verdict.kind is PASS
+    assert one(verdict, Metric.ACCURACY).estimate.value == 0.0
+    assert one(verdict, Metric.ACCURACY).estimate.low == pytest.approx(-(1 - 0.05 ** (1 / 200)))
+
+
+def test_from_all_right_to_all_wrong():
+    verdict = decide(grid(np.full((50, 1), WRONG)), grid(np.full((50, 8), RIGHT)), WIDE)
+    assert one(verdict, Metric.ACCURACY).kind is REGRESSED
+    assert len(verdict.flips) == 50
+
+
+def test_one_problem_decides_nothing():
+    verdict = decide(grid(np.array([[WRONG]]), 90.0), grid(np.full((1, 8), RIGHT)), WIDE)
+    assert verdict.kind is INCONCLUSIVE
+    assert one(verdict, Metric.ACCURACY).estimate.n == 1
+    json.dumps(asdict(verdict), allow_nan=True)
+
+
+@pytest.mark.parametrize("length", [20.0, 90.0, 300.0])
+def test_nor_does_its_length(length):
+    """Without any other cluster: an unchanged model was REGRESSED in a third of all runs."""
+    base = grid(np.full((1, 8), RIGHT), 80.0 + 10.0 * np.arange(8.0)[None, :])
+    check = one(decide(grid(np.array([[RIGHT]]), length), base, WIDE), Metric.TOKENS)
+    assert check.kind is INCONCLUSIVE
+    assert check.pass_p == check.p_value == 1.0
+
+
+def test_two_problems_that_happen_to_be_short_do_not_pass():
+    """The longest answer seen is no bound: one in six passed that was longer by the margin."""
+    rng = np.random.default_rng(0)
+    passed = 0
+    for _ in range(60):
+        scale = rng.lognormal(6, 0.7, (2, 1))
+        base = grid(np.full((2, 8), RIGHT), scale * rng.lognormal(0, 0.7, (2, 8)))
+        longer = grid(np.full((2, 1), RIGHT), 1.2 * scale * rng.lognormal(0, 0.7, (2, 1)))
+        passed += one(decide(longer, base, WIDE), Metric.TOKENS).kind is PASS
+    assert passed <= 60 * 0.05
+
+
+def test_nor_do_ten_whose_longest_answer_was_not_seen():
+    """One in eight passed that was longer by the margin."""
+    rng = np.random.default_rng(0)
+    policy = GatePolicy(name="long", margins=Margins(accuracy=None, tokens=0.5, truncation=None))
+    passed = 0
+    for _ in range(150):
+        scale = rng.lognormal(6, 0.3, (10, 1))
+        base = grid(np.full((10, 8), RIGHT), scale * rng.lognormal(0, 1.0, (10, 8)))
+        longer = grid(np.full((10, 1), RIGHT), 1.5 * scale * rng.lognormal(0, 1.0, (10, 1)))
+        passed += decide(longer, base, policy).kind is PASS
+    assert passed <= 150 * 0.05
+
+
+def test_a_model_that_ends_at_once_is_no_error():
+    verdict = decide(grid(np.full((100, 1), WRONG), 0.0), run(2, rates(n=100), 8), WIDE)
+    assert verdict.kind is REGRESSED
+    assert one(verdict, Metric.TOKENS).kind is PASS
+
+
+def test_unequal_epochs_are_averaged_within_the_problem():
+    base = grid(np.full((100, 2), RIGHT))
+    mixed = grid(np.tile([RIGHT, WRONG], (100, 1)))
+    some = mixed.select((mixed.sample_index == 0) | (mixed.problem < 50))
+    verdict = decide(some, base, WIDE, planned=150)
+    assert "lacks 50 of 200" in verdict.reasons[0]
+    lenient = WIDE.model_copy(update={"min_judged": 0.5})
+    verdict = decide(some, base, lenient, planned=150)
+    assert one(verdict, Metric.ACCURACY).candidate == pytest.approx(0.75)
+
+
+def test_margins_by_task_and_metrics_that_are_not_gated():
+    p = rates()
+    base = together(run(2, p, 8), run(3, p, 8, task="mcq"))
+    candidate = together(run(4, p, 1, lengths=150.0), run(5, p, 1, task="mcq", lengths=150.0))
+    policy = WIDE.model_copy(
+        update={"task_margins": {"math": Margins(accuracy=0.2, tokens=None, truncation=None)}}
+    )
+    verdict = decide(candidate, base, policy)
+    assert not one(verdict, Metric.TOKENS).gated
+    assert one(verdict, Metric.ACCURACY).margin == 0.2
+    assert one(verdict, Metric.TOKENS, "mcq").kind is REGRESSED
+    assert any("math tokens" in n and "does not gate" in n for n in verdict.notes)
+    silent = Margins(accuracy=None, tokens=None, truncation=None)
+    policy = GatePolicy(name="empty").model_copy(update={"margins": silent})
+    verdict = decide(candidate, base, policy)
+    assert verdict.kind is INVALID
+    assert "gates nothing" in verdict.reasons[0]
+
+
+def test_task_order_and_unknown_tasks():
+    p = rates()
+    base = together(run(2, p, 8), run(3, p, 8, task="mcq"))
+    candidate = together(run(4, p, 1, task="mcq"), run(5, p, 1))
+    policy = WIDE.model_copy(update={"task_margins": {"cdoe": Margins()}})
+    verdict = decide(candidate, base, policy, task_order=("math", "mcq"))
+    assert [c.task for c in verdict.checks[::3]] == ["math", "mcq"]
+    assert any("cdoe" in note for note in verdict.notes)
+    assert decide(candidate, base, policy).checks[0].task == "mcq"
+
+
+def test_clusters_come_from_either_side():
+    groups = [f"g{i // 4}" for i in range(300)]
+    p = rates()
+    for mine, theirs in ((groups, None), (None, groups), (groups, groups)):
+        verdict = decide(run(1, p, 1, clusters=mine), run(2, p, 8, clusters=theirs), WIDE)
+        assert one(verdict, Metric.ACCURACY).estimate.clusters == 75
+
+
+def test_mean_gates_the_mean_and_tasks_are_guard_rails():
+    p = rates(n=400)
+    base = together(run(2, p, 8), run(3, p, 8, task="mcq"), run(4, p, 8, task="code"))
+    narrow = GatePolicy(
+        name="mean", gated="mean", margins=Margins(accuracy=0.05, tokens=0.08, truncation=0.02)
+    )
+    same = together(run(5, p, 1), run(6, p, 1, task="mcq"), run(7, p, 1, task="code"))
+    verdict = decide(same, base, narrow)
+    assert verdict.kind is PASS
+    assert [c.task for c in verdict.checks[:3]] == [MEAN] * 3
+    assert [c.guard for c in verdict.checks] == [False] * 3 + [True] * 9
+    levels = [one(verdict, Metric.ACCURACY, t).candidate for t in ("math", "mcq", "code")]
+    assert verdict.checks[0].candidate == pytest.approx(np.mean(levels))
+    broken = together(run(5, p, 1), run(6, p * 0.7, 1, task="mcq"), run(7, p, 1, task="code"))
+    verdict = decide(broken, base, narrow)
+    assert verdict.kind is REGRESSED
+    assert "mcq lost" in verdict.reasons[0]
+
+
+def test_a_band_fails_shorter_thinking_too():
+    p = rates()
+    short, base = run(1, p, 1, lengths=60.0), run(2, p, 8)
+    assert decide(short, base, WIDE).kind is PASS
+    band = WIDE.model_copy(update={"tokens_direction": "band"})
+    verdict = decide(short, base, band)
+    assert verdict.kind is REGRESSED
+    assert "shorter" in verdict.reasons[0]
+    assert decide(run(3, p, 1), base, band).kind is PASS
+
+
+def test_an_open_band_names_the_side_that_is_open():
+    p = rates(n=400)
+    band = GatePolicy(
+        name="band",
+        margins=Margins(accuracy=None, tokens=0.05, truncation=None),
+        tokens_direction="band",
+        max_epochs=1,
+    )
+    verdict = decide(run(5, p, 1, lengths=96.5), run(0, p, 8), band)
+    check = one(verdict, Metric.TOKENS)
+    assert verdict.kind is INCONCLUSIVE
+    assert check.estimate.high < 0
+    reached = 100 * np.expm1(-check.estimate.low)
+    assert reached > 5
+    (stated,) = re.findall(r"a change of (.*) % cannot be excluded", verdict.reasons[0])
+    assert float(stated) == pytest.approx(reached, abs=0.1)
+    (enough,) = re.findall(r"A margin of (.*) % would pass", check.advice)
+    wider = Margins(accuracy=None, tokens=float(enough) / 100, truncation=None)
+    passed = decide(
+        run(5, p, 1, lengths=96.5), run(0, p, 8), band.model_copy(update={"margins": wider})
+    )
+    assert passed.kind is PASS
+    assert not any("better" in note for note in passed.notes)
+
+
+def test_looks_are_paid_for():
+    args = (run(1, rates(), 1), run(2, rates(), 8), WIDE)
+    first = decide(*args, look=1, of=4).checks[0]
+    alone = decide(*args).checks[0]
+    assert (alone.pass_boundary, alone.boundary) == (0.05, 0.01)
+    assert first.pass_boundary == pytest.approx(0.05 * np.log(1 + (np.e - 1) * 0.25**1.05))
+    assert first.boundary < 0.01
+    for look, of in ((0, 1), (2, 1)):
+        with pytest.raises(UsageError, match=f"no look {look} of {of}"):
+            decide(*args, look=look, of=of)
+
+
+def test_rows_in_any_order_give_the_same_verdict():
+    p = rates()
+    candidate, base = run(1, p, 2), run(2, p, 8)
+    rows = np.random.default_rng(0).permutation(len(candidate))
+    shuffled = replace(
+        candidate,
+        problem=candidate.problem[rows],
+        sample_index=candidate.sample_index[rows],
+        outcome=candidate.outcome[rows],
+        tokens=candidate.tokens[rows],
+        truncated=candidate.truncated[rows],
+    )
+    one_way, other = decide(candidate, base, WIDE), decide(shuffled, base, WIDE)
+    assert one_way.reasons == other.reasons
+    assert one_way.flips == other.flips
+    for a, b in zip(one_way.checks, other.checks, strict=True):
+        assert a.estimate.value == pytest.approx(b.estimate.value)
+        assert a.p_value == pytest.approx(b.p_value)
+
+
+def test_policies_that_contradict_themselves_are_refused():
+    silent = Margins(accuracy=None, tokens=None, truncation=None)
+    with pytest.raises(ValueError, match="gates nothing"):
+        GatePolicy(name="empty", margins=silent)
+    # Nothing would have to pass: the tasks are guard rails, which can only fail the run.
+    with pytest.raises(ValueError, match="the mean over tasks"):
+        GatePolicy(name="m", gated="mean", margins=silent, task_margins={"math": Margins()})
+    with pytest.raises(ValueError, match="one look"):
+        GatePolicy(name="short", on_inconclusive="fail", max_epochs=3)
+    assert GatePolicy(name="fine", on_inconclusive="warn").max_epochs == 4
+
+
+def test_flips_are_all_listed_up_to_thousands():
+    verdict = decide(grid(np.full((500, 1), WRONG)), grid(np.full((500, 4), RIGHT)), WIDE)
+    assert len(verdict.flips) == 500
+    assert not any("flipped" in note for note in verdict.notes)
+    verdict = decide(grid(np.full((5003, 1), WRONG)), grid(np.full((5003, 2), RIGHT)), WIDE)
+    assert len(verdict.flips) == 5000
+    assert "5,003 problems flipped: the 5,000 largest changes are listed." in verdict.notes
+    assert verdict.flipped is not None
+    assert sum(verdict.flipped) == 5_003
+
+
+@pytest.mark.parametrize("name", ["default", "strict", "release", "nightly", "smoke"])
+def test_shipped_policies_load_and_decide(name):
+    policy = load(GatePolicy, name, (CONFIGS,))
+    assert policy.name == name
+    p = np.random.default_rng(0).beta(1.6, 0.4, 3000)
+    verdict = decide(run(1, p * 0.8, 2), run(2, p, 8), policy, of=policy.max_epochs)
+    assert verdict.kind is REGRESSED
+    assert verdict.policy == name
+
+
+@pytest.mark.parametrize("value", [0.0, 99.96, 543.6, 999.94, 1000.0, 12_345.6])
+def test_reasons_show_tokens_as_the_tables_do(value):
+    assert wording._tokens(value) == formats.tokens(value)

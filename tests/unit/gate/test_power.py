@@ -1,0 +1,117 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from helpers.runs import simulate, together
+
+from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.errors import DataError
+from smallscale_ci.gate.power import idle_gpu, plan, too_fine
+from smallscale_ci.records import Metric
+
+
+def baseline(problems=150, epochs=8):
+    rng = np.random.default_rng(0)
+    rates = rng.beta(1.6, 0.4, problems)
+    return together(simulate(rng, rates, epochs), simulate(rng, 0.5 * rates, epochs, task="mcq"))
+
+
+def policy(scale, **options):
+    margins = Margins(accuracy=0.1 * scale, tokens=0.12 * scale, truncation=0.05 * scale)
+    return GatePolicy(name="p", margins=margins, **{"max_epochs": 2, **options})
+
+
+def test_a_suite_that_can_hold_its_margins():
+    result = plan(baseline(), policy(1.5), trials=40, losses=(1.0, 2.0), gpu_seconds_per_token=0.01)
+    assert result.passed.value > 0.9
+    assert result.regressed.value <= 0.05
+    assert result.warnings == ()
+    assert 1 <= result.epochs <= 2
+    assert result.tokens == pytest.approx(result.epochs * 300 * 105, rel=0.05)
+    assert result.gpu_hours == pytest.approx(result.tokens * 0.01 / 3600)
+    doubled = [d for d in result.detections if d.loss == 2.0]
+    assert len(doubled) == 3
+    assert all(d.regressed.value > 0.8 for d in doubled)
+    assert all(0 < d <= 2 for d in result.detectable.values())
+    json.dumps(asdict(result))
+
+
+def test_margins_that_are_too_fine_are_warned_about():
+    result = plan(baseline(), policy(0.1), trials=20, losses=(0.5,))
+    assert result.passed.value < 0.5
+    assert result.detectable["accuracy"] is None
+    assert "would pass only" in result.warnings[0]
+    assert any("math accuracy: the margin of 1 %" in warning for warning in result.warnings)
+
+
+def test_margins_that_a_budget_can_hold_are_held():
+    """Gating one metric at the margin that is called holdable passes about 95 in 100."""
+    found = plan(baseline(), policy(1.0, max_epochs=1), trials=1, losses=()).holdable
+    held = max(h.holds for h in found if h.metric is Metric.ACCURACY)
+    alone = GatePolicy(
+        name="p",
+        max_epochs=1,
+        margins=Margins(accuracy=held, tokens=None, truncation=None),
+    )
+    assert plan(baseline(), alone, trials=150, losses=()).passed.value > 0.88
+
+
+def test_more_epochs_hold_finer_margins():
+    holds = [
+        plan(baseline(), policy(1.0, max_epochs=most), trials=1, losses=()).holdable[0].holds
+        for most in (1, 4)
+    ]
+    assert holds[1] < 0.8 * holds[0]
+
+
+def test_an_epoch_of_a_suite_may_hold_several_samples_of_a_problem():
+    """avg@16: 30 problems with 8 epochs of 16 samples, beside a task with one sample an epoch."""
+    rng = np.random.default_rng(0)
+    aime = simulate(rng, rng.beta(1.6, 0.4, 30), 128, task="aime")
+    stored = together(aime, simulate(rng, rng.beta(1.6, 0.4, 400), 8))
+    margins = Margins(accuracy=0.12, tokens=None, truncation=None)
+    gate = GatePolicy(name="p", margins=margins, max_epochs=1)
+    found = plan(stored, gate, trials=60, losses=(), repeats={"aime": 16})
+    assert found.baseline_epochs == 8
+    assert found.tokens == pytest.approx((30 * 16 + 400) * 105, rel=0.05)
+    assert found.passed.value > 0.9
+    assert found.warnings == ()
+    assert too_fine(stored, gate, repeats={"aime": 16}) == ()
+    single = plan(stored, gate, trials=60, losses=())
+    assert single.passed.value < 0.9
+
+
+def test_the_warning_before_a_run_is_about_the_epochs_that_it_may_have():
+    gate = policy(1.0, max_epochs=8)
+    assert too_fine(baseline(), gate) == ()
+    (first, *_) = too_fine(baseline(), gate, (1, 1))
+    assert "finer than this suite can hold" in first
+    assert too_fine(baseline(), gate, (17_000, 17_000)) == ()  # one look, and so no time
+
+
+def test_one_epoch_says_nothing_about_noise():
+    with pytest.raises(DataError, match="single stored sample"):
+        plan(baseline(epochs=1), policy(1.0), trials=2)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "told"),
+    [
+        ("checkpoint", {"weights_bytes": 270_000_000}, True),
+        ("checkpoint", {"weights_bytes": 15_000_000_000}, False),
+        ("checkpoint", {}, False),  # a baseline of before the size was recorded
+        ("machine", {"device": "cpu"}, False),
+        ("runtime", {"ranks": "4"}, False),
+        ("engine", {"name": "sglang"}, False),
+    ],
+)
+def test_a_small_model_alone_on_a_gpu_is_told_of(part, change, told):
+    manifest = {
+        "checkpoint": {"weights_bytes": 270_000_000},
+        "machine": {"device": "NVIDIA H200"},
+        "runtime": {"ranks": "1"},
+        "engine": {"name": "vllm"},
+    }
+    assert ("vllm-shared" in idle_gpu({**manifest, part: change})) is told
+    assert idle_gpu({}) == ""

@@ -1,0 +1,74 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from smallscale_ci.config.models import ContainerConfig, EngineProfile
+from smallscale_ci.containers import docker
+from smallscale_ci.containers.images import Pinned
+from smallscale_ci.errors import ContainerError, UsageError
+from smallscale_ci.generate import docker as generate_docker
+from smallscale_ci.generate import runtimes
+from smallscale_ci.generate.runtimes import Choice
+
+LOCK = Path("none.yaml")
+
+
+def choose(tmp_path: Path, **profile: object) -> tuple[Choice, list[str]]:
+    """The choice on a machine whose container engine does not answer, and what was said."""
+    said: list[str] = []
+    away = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    values = {"name": "p", "engine": "vllm", **profile}
+    return runtimes.choose(EngineProfile(**values), LOCK, away, said.append), said
+
+
+def test_local_asks_no_container_engine(tmp_path):
+    assert choose(tmp_path, runtime="local") == (Choice(), [])
+    for engine in ("replay", "openai"):
+        choice, said = choose(tmp_path, engine=engine)
+        assert (choice.name, said) == ("local", [])
+
+
+def test_auto_says_why_it_is_local(tmp_path):
+    choice, said = choose(tmp_path, image="vllm")
+    assert choice.name == "local"
+    assert "no container engine answers" in choice.reason
+    assert said == [f"runtime: local ({choice.reason})"]
+    choice, _ = choose(tmp_path)
+    assert choice.reason == "the profile 'p' names no image"
+
+
+def test_docker_that_cannot_be_is_an_error(tmp_path):
+    with pytest.raises(ContainerError, match="no container engine answers"):
+        choose(tmp_path, runtime="docker", image="vllm")
+    with pytest.raises(UsageError, match="names no image"):
+        choose(tmp_path, runtime="docker")
+    with pytest.raises(UsageError, match="have no network"):
+        choose(tmp_path, runtime="docker", engine="openai", image="vllm")
+
+
+@pytest.mark.parametrize("deadline_h", [0.0, -1.0, math.inf, math.nan])
+def test_a_container_without_a_deadline_cannot_be_asked_for(deadline_h):
+    with pytest.raises(ValueError, match="deadline_h"):
+        ContainerConfig(deadline_h=deadline_h)
+
+
+def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_path, monkeypatch):
+    monkeypatch.setattr(docker.Engine, "connect", lambda environment: None)
+    made = {}
+    monkeypatch.setattr(generate_docker, "DockerRuntime", lambda *_, **named: made.update(named))
+    profile = EngineProfile(name="p", engine="vllm", container=ContainerConfig(deadline_h=0.0001))
+    image = Pinned("it", "r", "1", "sha256:a", "r@sha256:a", None, False)
+    runtimes.docker_runtime(
+        Choice("docker", image=image), profile, run_id="r", model=None, cache=tmp_path, gpus=(),
+        environment={},
+    )  # fmt: skip
+    assert made["bounds"].deadline_s == 1
+
+
+def test_what_workers_see(tmp_path):
+    work, model = tmp_path / "run" / "work", tmp_path / "model"
+    assert Choice().seen(model, work) == str(model)
+    boxed = Choice("docker")
+    assert boxed.seen(model, work) == "/checkpoint"
+    assert boxed.seen(work / "replay.jsonl", work) == "/work/replay.jsonl"

@@ -1,0 +1,168 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import replayed
+
+from smallscale_ci.config.load import load
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.errors import UsageError
+from smallscale_ci.github import init
+
+WORKFLOW = Path(".github/workflows/smallscale.yml")
+BIN = Path(sys.executable).parent
+
+
+def git(folder, *arguments):
+    command = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def repository(path, branch="trunk", remote=""):
+    path.mkdir(parents=True, exist_ok=True)
+    git(path, "init", "-q", "-b", branch)
+    git(path, "commit", "-q", "--allow-empty", "-m", "first")
+    if remote:
+        git(path, "remote", "add", "origin", remote)
+    return path
+
+
+@pytest.fixture
+def package(tmp_path):
+    return repository(tmp_path / "smallscale", remote="git@github.com:octo/smallscale-ci.git")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return repository(tmp_path / "models")
+
+
+def test_the_workflow_is_pinned_and_passes_the_linters(folder, package):
+    facts = init.find_out(folder, package)
+    result = init.write(folder, facts)
+    assert result.written == (str(WORKFLOW), "configs/gates/ci.yaml", "baselines/README.md")
+    text = (folder / WORKFLOW).read_text()
+    assert f"octo/smallscale-ci/.github/workflows/eval.yml@{facts.ref}" in text
+    assert len(facts.ref) == 40
+    value = yaml.safe_load(text)
+    assert value["permissions"] == {}
+    assert value[True]["push"]["branches"] == ["trunk"]
+    assert "<<" not in text + (folder / "baselines" / "README.md").read_text()
+    for command in (
+        ["zizmor", "--offline", "--quiet", "--persona", "pedantic"],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
+    ):
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:], str(folder / WORKFLOW)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_checkout_without_a_remote_still_pins_its_commit(folder, tmp_path):
+    package = repository(tmp_path / "offline")
+    facts = init.find_out(folder, package)
+    assert (facts.repository, len(facts.ref)) == ("OWNER/smallscale-ci", 40)
+    advice = "\n".join(init.write(folder, facts).advice)
+    assert "replace OWNER/smallscale-ci by its repository." in advice
+
+
+def test_a_smallscale_in_an_environment_is_not_from_the_repository_around_it(package):
+    installed = package / ".venv" / "lib" / "site-packages"
+    installed.mkdir(parents=True)
+    facts = init.find_out(package, installed)
+    assert (facts.repository, facts.ref) == ("OWNER/smallscale-ci", "v1")
+
+
+def test_the_called_workflow_takes_what_is_passed(folder, package):
+    init.write(folder, init.find_out(folder, package))
+    passed = yaml.safe_load((folder / WORKFLOW).read_text())["jobs"]["eval"]["with"]
+    root = Path(__file__).resolve().parents[3]
+    called = yaml.safe_load((root / ".github/workflows/eval.yml").read_text())
+    assert set(passed) <= set(called[True]["workflow_call"]["inputs"])
+
+
+def test_the_written_policy_loads(folder, package):
+    init.write(folder, init.find_out(folder, package))
+    policy = load(GatePolicy, "ci", (folder / "configs",))
+    assert policy.margins.accuracy == 0.02
+
+
+def test_what_the_repository_has_is_found_out(folder, package):
+    replayed.make_configs(folder)
+    checkpoint = folder / "checkpoints" / "it's new"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "config.json").write_text("{}")
+    (checkpoint / "model.safetensors").write_bytes(b"")
+    facts = init.find_out(folder, package)
+    assert (facts.suite, facts.profile, facts.gate) == ("tiny", "slow", "tiny")
+    assert facts.model == "checkpoints/it's new"
+    result = init.write(folder, facts)
+    assert "configs/gates/ci.yaml" not in result.written
+    passed = yaml.safe_load((folder / WORKFLOW).read_text())["jobs"]["eval"]["with"]
+    assert passed["model"] == "${{ inputs.model || 'checkpoints/it''s new' }}"
+    assert passed["gate"] == "tiny"
+
+
+def test_nothing_is_overwritten_and_a_second_call_does_nothing(folder, package):
+    (folder / WORKFLOW).parent.mkdir(parents=True)
+    (folder / WORKFLOW).write_text("mine")
+    facts = init.find_out(folder, package)
+    assert init.write(folder, facts).skipped == (str(WORKFLOW),)
+    assert (folder / WORKFLOW).read_text() == "mine"
+    again = init.write(folder, init.find_out(folder, package))
+    assert again.written == ()
+    assert len(again.skipped) == 3
+
+
+def test_odd_names_and_bytes_of_a_repository(folder, package):
+    (folder / "my model").mkdir()
+    (folder / "my model" / "config.json").write_text("{}")
+    (folder / "my model" / "a.safetensors").touch()
+    (folder / ".gitignore").write_bytes(b"caf\xe9/\n/runs/\n")
+    result = init.write(folder, init.find_out(folder, package))
+    assert not any(".gitignore" in line for line in result.advice)
+    said = (folder / "baselines" / "README.md").read_text()
+    assert "smallscale generate 'my model' --suite smoke" in said
+
+
+def test_a_folder_inside_of_a_repository_is_said_to_be_none(folder, package):
+    inside = folder / "models" / "small"
+    inside.mkdir(parents=True)
+    advice = init.write(inside, init.find_out(inside, package)).advice
+    assert any(f"smallscale init {folder}" in line for line in advice)
+    advice = init.write(folder, init.find_out(folder, package)).advice
+    assert not any("smallscale init" in line for line in advice)
+
+
+def test_what_cannot_be_found_out_is_said(tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    facts = init.find_out(bare, bare)
+    assert (facts.branch, facts.ref) == ("main", "v1")
+    advice = "\n".join(init.write(bare, facts).advice)
+    assert "git init" in advice
+    assert "replace OWNER/smallscale-ci" in advice
+    assert "echo /runs/ >> .gitignore" in advice
+
+
+def test_a_detached_head_falls_back_to_the_remote_or_to_custom(folder, package):
+    git(folder, "checkout", "-q", "--detach")
+    assert init.find_out(folder, package).branch == "main"
+    git(folder, "update-ref", "refs/remotes/origin/develop", "HEAD")
+    git(folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
+    assert init.find_out(folder, package).branch == "develop"
+
+
+def test_no_folder_is_an_error(tmp_path):
+    with pytest.raises(UsageError, match="no folder"):
+        init.find_out(tmp_path / "missing", tmp_path)
+
+
+def test_the_command(folder):
+    done = replayed.smallscale(folder, "init")
+    assert done.returncode == 0, done.stderr
+    assert f"written: {WORKFLOW}" in done.stdout
+    assert f"left as it is: {WORKFLOW}" in replayed.smallscale(folder, "init", ".").stdout

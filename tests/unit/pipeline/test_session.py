@@ -1,0 +1,95 @@
+"""How a session leaves its folder when it is interrupted."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from helpers import replayed
+
+from smallscale_ci.config import load
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import RunInterruptedError, StorageError
+from smallscale_ci.files import write_json
+from smallscale_ci.pipeline import evaluate, prepare
+from smallscale_ci.pipeline.prepare import Request
+from smallscale_ci.pipeline.session import session
+from smallscale_ci.run import tables
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    replayed.make_configs(tmp_path, problems=6)
+    return Settings(
+        roots=load.default_roots(tmp_path),
+        cache=tmp_path / "cache",
+        environments=tmp_path / "envs",
+        runs=tmp_path / "runs",
+        baselines=tmp_path / "baselines",
+        environment={},
+    )
+
+
+@pytest.fixture
+def plan(tmp_path: Path, settings: Settings) -> prepare.Plan:
+    replayed.make_run(tmp_path, "src", epochs=1)
+    asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay", baseline="none")
+    now = datetime(2026, 1, 31, tzinfo=UTC)
+    return prepare.plan(asked, settings, now=now, nonce="ab12", say=lambda text: None)
+
+
+def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
+    run = plan.run
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    tables = (run.prompts, run.generations, run.judgements, run.summary)
+    assert not any(path.exists() for path in tables)  # nothing was done, nothing is said
+    for path in tables:
+        path.write_text("of an earlier session")
+    write_json(run.manifest, {**run.read_manifest(), "planned": 600, "timings": {"gpu_s": 9.0}})
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    assert {path.read_text() for path in tables} == {"of an earlier session"}
+    after = run.read_manifest()
+    assert (after["status"], after["planned"]) == ("interrupted", 600)
+    assert after["timings"] == {"gpu_s": 9.0}
+
+
+def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, monkeypatch):
+    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+        raise KeyboardInterrupt
+    before = plan.run.read_config()
+    more = plan.config.profile.model_copy(update={"ranks": 3})
+    again = replace(plan, config=plan.config.model_copy(update={"profile": more}))
+    written = Path.write_text
+
+    def half(path: Path, text: str, **options: str) -> int:
+        if "config" not in path.name:
+            return written(path, text, **options)
+        written(path, text[:40], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(StorageError), session(again, replayed.Nobody(), judging=True):
+        pass
+    assert plan.run.read_config() == before
+
+
+class Impatient(replayed.Nobody):
+    """Raises ``error`` when it is told what the complete run cost."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def say(self, text: str) -> None:
+        if "tokens/s" in text:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_happens_after_the_last_sample_takes_nothing_back(plan, settings, error):
+    with pytest.raises((RunInterruptedError, StorageError)):
+        evaluate.generate(plan, settings, Impatient(error), judging=True)
+    assert plan.run.read_manifest()["status"] == "complete"
+    assert len(list(tables.generations(plan.run.generations))) == 6
+    assert len(plan.run.read_samples()) == 6

@@ -1,0 +1,232 @@
+import json
+import shutil
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import replayed
+
+from smallscale_ci.errors import InvalidError
+from smallscale_ci.files import write_json
+from smallscale_ci.records import Metric
+from smallscale_ci.report import formats, history, trends
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
+
+ACCURACY, TOKENS = Metric.ACCURACY, Metric.TOKENS
+
+
+def date(path, day):
+    """Let the run have begun on ``day``."""
+    run = RunFolder(path)
+    manifest = run.read_manifest()
+    write_json(run.manifest, {**manifest, "created": f"2026-02-{day:02}T00:00:00+00:00"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Five runs of checkpoints: the fourth fell in accuracy, the fifth thinks longer."""
+    place = tmp_path_factory.mktemp("history")
+    replayed.make_configs(place, problems=120)
+    wrong = (0.2, 0.2, 0.2, 0.6, 0.6)
+    for day, share in enumerate(wrong, 1):
+        longer = 2.0 if day == 5 else 1.0
+        path = replayed.make_run(
+            place, f"r{day}", model=f"step-{day}", wrong=share, longer=longer, seed=day, epochs=1
+        )
+        date(path, day)
+    return place
+
+
+def read(place, *names):
+    return [history.read(place / "stored" / name) for name in names]
+
+
+def test_changes_are_marked_where_they_happened_and_nowhere_else(place):
+    runs, left_out = history.find([place / "stored"])
+    assert left_out == ()
+    (trend,) = history.history(runs).trends
+    assert [point.model for point in trend.points] == [f"step-{n}" for n in range(1, 6)]
+    marked = [set(point.changes) for point in trend.points]
+    assert marked == [set(), set(), set(), {ACCURACY}, {TOKENS}]
+    fall, growth = trend.points[3].changes[ACCURACY], trend.points[4].changes[TOKENS]
+    assert fall.worse
+    assert -0.6 < fall.value < -0.2
+    assert growth.worse
+    assert growth.value == pytest.approx(np.log(2), abs=0.2)
+
+
+def test_noise_is_rarely_marked(place):
+    """Sixty runs of one model, 118 tests: the chance of any mark is one in a hundred."""
+    source = place / "stored" / "r1"
+    one = history.read(source)
+    rng = np.random.default_rng(7)
+    samples = one.run.read_samples()
+    marks = 0
+
+    class Drawn(RunFolder):
+        def read_samples(self):
+            again = samples.select(np.ones(len(samples), dtype=bool))
+            again.outcome[:] = rng.random(len(samples)) < 0.3
+            again.tokens[:] = rng.integers(10, 40, len(samples))
+            return again
+
+    runs = [replace(one, run=Drawn(source)) for _ in range(60)]
+    for trend in history.history(runs).trends:
+        marks += sum(len(point.changes) for point in trend.points)
+    assert marks == 0
+
+
+def test_runs_that_are_not_comparable_are_not_tested(place, tmp_path):
+    other = shutil.copytree(place / "stored" / "r4", tmp_path / "other")
+    run = RunFolder(other)
+    manifest = run.read_manifest()
+    write_json(run.manifest, {**manifest, "engine": {**manifest["engine"], "version": "9"}})
+    (trend,) = history.history([*read(place, "r1"), history.read(other)]).trends
+    assert trend.points[1].changes == {}
+    assert trend.points[1].incomparable == ("engine.version",)
+    assert "≠ engine.version" in trends.changed(trend.points[1])
+
+
+def test_the_trail_of_a_report_is_the_same_model_before(place, tmp_path):
+    for day, name in enumerate(("old", "newer", "now", "later"), 1):
+        date(shutil.copytree(place / "stored" / "r1", tmp_path / name), day)
+    date(shutil.copytree(place / "stored" / "r2", tmp_path / "other-model"), 1)
+    (tmp_path / "no-run").mkdir()
+    manifest = RunFolder(tmp_path / "newer").manifest
+    manifest.write_text(manifest.read_text().replace('"run_id": "r1"', '"run_id": "second"'))
+    points = history.trail(RunFolder(tmp_path / "now"))
+    assert [point.run_id for point in points] == ["r1", "second"]
+    assert points[0].accuracy == history.read(place / "stored/r1").summary().tasks[0].accuracy.value
+
+
+def test_runs_of_an_older_schema_and_incomplete_ones_are_named(place, tmp_path):
+    for name, key, value in (("old", "schema_version", "0"), ("half", "status", "interrupted")):
+        run = RunFolder(shutil.copytree(place / "stored" / "r1", tmp_path / name))
+        write_json(run.manifest, {**json.loads(run.manifest.read_text()), key: value})
+    with pytest.raises(InvalidError, match="schema '0', and this smallscale reads") as caught:
+        history.read(tmp_path / "old")
+    assert "the smallscale that wrote it" in caught.value.hint
+    found, left_out = history.find([tmp_path, place / "stored" / "r1"])
+    assert len(found) == 1
+    assert len(left_out) == 2
+    assert any("half is interrupted" in note for note in left_out)
+    done = replayed.smallscale(place, "report", tmp_path / "old")
+    assert done.returncode == 4
+    assert "schema '0'" in done.stderr
+
+
+def test_a_run_without_judgements_is_shown_but_not_tested(place, tmp_path):
+    bare = date(shutil.copytree(place / "stored" / "r4", tmp_path / "bare"), 2)
+    RunFolder(bare).judgements.unlink()
+    result = history.history([*read(place, "r1"), history.read(bare)])
+    assert len(result.trends[0].points) == 2
+    assert "not marked" in result.left_out[0]
+
+
+def test_memory_holds_two_runs_and_of_the_others_their_points(place):
+    """Twenty times as many runs need less than a kibibyte more for each, however large they are."""
+    one = history.read(place / "stored" / "r1")
+
+    def most(count):
+        tracemalloc.start()
+        history.history(replace(one, run_id=f"r{number}") for number in range(count))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    most(2)  # what is imported and kept on first use
+    assert most(200) - most(10) < 190 * 2048
+
+
+def test_only_the_newest_runs_of_each_series(place):
+    ones = read(place, "r1", "r2", "r3", "r4")
+    ones[1] = replace(ones[1], series=("other", "replay"))
+    assert [one.run_id for one in history.last(ones, 2)] == ["r2", "r3", "r4"]
+    done = replayed.smallscale(place, "history", "stored", "--last", "2", "--json")
+    (trend,) = json.loads(done.stdout)["trends"]
+    assert [point["run_id"] for point in trend["points"]] == ["r4", "r5"]
+
+
+def test_side_by_side_compares_with_the_first(place):
+    rows = history.side_by_side(read(place, "r1", "r2", "r4"))
+    assert [row.model for row in rows] == ["step-1", "step-2", "step-4"]
+    assert rows[0].differences == {}
+    assert rows[1].differences[ACCURACY].low < 0 < rows[1].differences[ACCURACY].high
+    assert rows[2].differences[ACCURACY].high < 0
+
+
+def test_the_commands(place, tmp_path):
+    page = tmp_path / "history.html"
+    done = replayed.smallscale(place, "history", "stored", "--html", page, COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    assert "▼ accuracy −" in done.stdout
+    assert "▲ tokens +" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    text = page.read_text()
+    assert text.count("<svg") == 2
+    assert "<script" not in text
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
+    done = replayed.smallscale(place, "history", "stored", "--model", "step-2", "--json")
+    (trend,) = json.loads(done.stdout)["trends"]
+    assert [point["model"] for point in trend["points"]] == ["step-2"]
+    done = replayed.smallscale(
+        place, "report", "--compare", "stored/r1", "stored/r2", "stored/r4", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[2]["differences"]["accuracy"]["high"] < 0
+    done = replayed.smallscale(place, "report", "--compare", "stored/r1", "stored/r4")
+    assert "differences to r1" in done.stdout
+    assert replayed.smallscale(place, "history", "nowhere").returncode == 2
+    assert replayed.smallscale(place, "report", "stored/r1", "stored/r2").returncode == 2
+
+
+def test_a_report_does_without_a_text_column(place, tmp_path):
+    folder = shutil.copytree(place / "stored" / "r4", tmp_path / "r4")
+    run = RunFolder(folder)
+    rows = list(tables.rows(run.generations))
+    schema = tables.GENERATIONS.remove(tables.GENERATIONS.get_field_index("text"))
+    for row in rows:
+        del row["text"]
+    made_from = tables.predecessor_of(run.generations, "generations")
+    tables.write(run.generations, schema, rows, made_from)
+    judged = [tables.judgement_row(j, "") for j in tables.judgements(run.judgements)]
+    from smallscale_ci.ids import file_hash
+
+    tables.write(run.judgements, tables.JUDGEMENTS, judged, file_hash(run.generations))
+    done = replayed.smallscale(place, "compare", folder, "stored/r1")
+    assert done.returncode == 1, done.stderr
+    assert (folder / "report" / "report.html").stat().st_size > 10_000
+
+
+def test_a_run_that_failed_throughout_has_no_level(tmp_path):
+    replayed.make_configs(tmp_path, problems=8)
+    for day in (1, 2, 3):
+        date(replayed.make_run(tmp_path, f"r{day}", seed=day), day)
+    run = RunFolder(tmp_path / "stored" / "r2")
+    summary = json.loads(run.summary.read_text())
+    (task,) = summary["tasks"]
+    unknown = dict.fromkeys(("value", "low", "high"), 0.0) | {"n": 0, "clusters": 0}
+    for metric in ("accuracy", "tokens", "truncation"):
+        task[metric] |= unknown  # as summary.py writes where every sample ERRORED
+    write_json(run.summary, summary)
+    (trend,) = history.history(read(tmp_path, "r1", "r2", "r3")).trends
+    assert [np.isfinite(p.levels[ACCURACY].value) for p in trend.points] == [True, False, True]
+    assert trends.sparkline([p.levels[TOKENS].value for p in trend.points])[1] == " "
+    done = replayed.smallscale(tmp_path, "history", "stored/r2", "stored/r3")
+    assert "–" not in done.stdout.splitlines()[-3]  # the least and largest of those that are known
+    (level,) = read(tmp_path, "r2")[0].summary().tasks
+    assert formats.level_interval(ACCURACY, level.accuracy) == "–"
+    assert {p.run_id for p in history.trail(RunFolder(tmp_path / "stored" / "r3"))} == {"r1"}
+
+
+def test_sparkline():
+    assert trends.sparkline([0.0, 0.5, 1.0]) == "▁▅█"
+    assert trends.sparkline([1.0, float("nan"), 1.0]) == "▁ ▁"
+    assert trends.sparkline([]) == ""
+    values = [9.0, float("nan"), *range(1, 60)]
+    assert len(trends.sparkline(values)) == 60
+    assert trends.ends(TOKENS, values) == "1.0 … 59.0"  # of what the sparkline shows
+    assert trends.ends(TOKENS, [float("nan")]) == "–"
