@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from smallscale_ci.worker import protocol
 
 _MAX_RESTARTS = 2  # of one rank in a row, without anything completed in between
 _SILENCE_S = 120.0  # a running rank without a heartbeat for so long hangs
+_MEASURABLE_S = 2.0  # busy: less tells nothing about a rank's speed
 _JUMP_S = 10.0  # more than that between two looks is a machine that slept, not an engine that hangs
 _SUMS = ("busy_s", "waiting_s", "load_s")  # what a rank's processes add up to
 
@@ -91,6 +92,15 @@ class Ranks:
     def sharing(self) -> int:
         """How many ranks the work is for: those that load, too, not those that were given up."""
         return sum(not rank.given_up for rank in self._ranks.values())
+
+    def rates(self, tokens: Mapping[int, int]) -> dict[int, float]:
+        """Tokens/s of every rank that has made ``tokens``, over the time in which it was busy."""
+        busy = {number: _sums(rank)["busy_s"] for number, rank in self._ranks.items()}
+        return {
+            number: round(count / busy[number], 1)
+            for number, count in tokens.items()
+            if count and busy.get(number, 0.0) >= _MEASURABLE_S
+        }
 
     def info(self) -> dict[str, Any]:
         """What the engine said of itself (of the lowest rank that is loaded)."""

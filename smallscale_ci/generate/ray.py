@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ import smallscale_ci
 from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.generate.workfolder import WorkFolder
-from smallscale_ci.worker import protocol
+from smallscale_ci.worker import claims, protocol
 
 _TICK_S = 0.1
 _LOG_BYTES = 1 << 20  # of the engine's log, handed over at once
@@ -86,6 +87,7 @@ class _Rank:
     placed: bool = False  # an actor may wait for its place for ever
     ready: bool = False  # and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
+    took_s: deque[float] = field(default_factory=lambda: deque(maxlen=256))  # by the last items
     call: Any = None  # the exchange that is under way
     code: int | None = None
 
@@ -209,8 +211,9 @@ class RayRuntime:
         room = self._room - len(rank.claims) if rank.ready else 0
         claimed = []
         if room > 0:
-            sharing = len(self._ranks)
-            claimed = protocol.claim(rank.work, number, room, len(rank.claims), sharing)
+            took = sum(rank.took_s) / len(rank.took_s) if rank.took_s else 0.0
+            pace = claims.Pace(len(self._ranks), took)
+            claimed = claims.claim(rank.work, number, room, len(rank.claims), pace)
         for path, item in claimed:
             rank.claims[item["problem_id"], item["sample_index"]] = path
         rank.call = rank.actor.exchange.remote({path.name: item for path, item in claimed})
@@ -221,6 +224,7 @@ class RayRuntime:
             out = protocol.Out(rank.work / "out" / f"{number}.jsonl")
             out.write(found["lines"])
             out.close()
+        rank.took_s.extend(line["seconds"] for line in found["lines"])
         for line in found["lines"]:  # on disk now
             rank.claims.pop((line["problem_id"], line["sample_index"])).unlink(missing_ok=True)
         if found["status"] is not None:

@@ -117,7 +117,7 @@ class Scheduler:
         self.found += self.tokens - before
         self._progress_at = self._steady()  # what the caller did since the last epoch is no stall
         while work.left:
-            self._folder.beat(self.ranks.sharing)
+            self._folder.beat(self.ranks.sharing, self.ranks.rates(self.tokens - self.found))
             self._feed(work)
             self.ranks.start()
             self._watch(work)

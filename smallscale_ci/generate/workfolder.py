@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ class WorkFolder:
         self._lock: int | None = None
         self._offsets: dict[Path, int] = {}
         self._beats, self._sharing, self._beating = 0, 1, threading.Lock()
+        self._rates: dict[int, float] = {}
         self._order = 0
 
     def __enter__(self) -> Self:
@@ -158,15 +159,16 @@ class WorkFolder:
         )
         out.close()
 
-    def beat(self, ranks: int | None = None) -> None:
-        """Show the workers that the host lives, and how many ``ranks`` share the work.
+    def beat(self, ranks: int | None = None, rates: Mapping[int, float] | None = None) -> None:
+        """Show the workers that the host lives, how many ``ranks`` share the work, and their rates.
 
-        ``None``: as many as last time. May be called from any thread.
+        ``rates`` are tokens/s by rank. ``None``: as last time. May be called from any thread.
         """
         with self._beating:
             self._beats += 1
             self._sharing = ranks or self._sharing
-            value = [os.getpid(), self._beats, self._sharing]
+            self._rates = dict(self._rates if rates is None else rates)
+            value = [os.getpid(), self._beats, self._sharing, self._rates]
             protocol.write_atomically(self.path / "alive" / "host", value)
 
     def ranks(self) -> set[int]:

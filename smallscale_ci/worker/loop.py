@@ -10,16 +10,18 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from pathlib import Path
 from typing import Any
 
-from . import protocol
+from . import claims, protocol
 from .engines.interface import Adapter, Completion, Request, StartError, adapter_for, failed
 
 _POLL_S = 0.05  # how often an idle worker looks for items
 _FEW = 32  # requests in flight: with more, an engine has enough to do to wait for _GATHER_S
 _GATHER_S = 0.02
 _BEAT_S = 1.0
+_LATELY = 256  # items: what they took tells how long those that are in flight will
 _MANY = 1 << 31  # tokens
 _HOST_SILENCE = 60  # beats without a sign of the host, after which a worker ends itself
 
@@ -38,6 +40,8 @@ class Worker:
         self.busy_s = 0.0  # time with at least one request in flight
         self.waiting_s = 0.0  # time with nothing in flight and nothing to claim
         self.ranks = 1  # that share the work, as the host counts them
+        self.rates: dict[int, float] = {}  # their tokens/s, as far as the host knows
+        self._took_s: deque[float] = deque(maxlen=_LATELY)  # by the last items, claim to completion
         self.stopping = threading.Event()
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
         self._beats, self._reporting = 0, threading.Lock()
@@ -57,6 +61,7 @@ class Worker:
             self.report()
             value = protocol.read_json(self.work / "alive" / "host") or host_value
             self.ranks = value[2] if value else 1
+            self.rates = {int(rank): rate for rank, rate in value[3].items()} if value else {}
             silence, host_value = (silence + 1, value) if value == host_value else (0, value)
             # A parent may be silent while it judges; one that cannot be seen must give signs.
             silent = self.parent is None and silence > _HOST_SILENCE
@@ -161,15 +166,20 @@ class Worker:
             return
         if any(path.name.endswith(protocol.ALONE) for path in self._running.values()):
             return
-        claimed = protocol.claim(self.work, self.rank, room, len(self._running), self.ranks)
+        claimed = claims.claim(self.work, self.rank, room, len(self._running), self._pace())
         for path, item in claimed:
             self._running[asyncio.create_task(_complete(adapter, item))] = path
+
+    def _pace(self) -> claims.Pace:
+        took = sum(self._took_s) / len(self._took_s) if self._took_s else 0.0
+        return claims.Pace(self.ranks, took, self.rates)
 
     async def _write(self, finished: list[asyncio.Task[dict[str, Any]]], out: protocol.Out) -> None:
         complete = [task for task in finished if task.exception() is None]
         if complete:
             lines = [{**task.result(), "rank": self.rank} for task in complete]
             await asyncio.to_thread(out.write, lines)
+            self._took_s.extend(line["seconds"] for line in lines)
         for task in complete:  # only now: a claim without a line is handed out again
             self._running.pop(task).unlink(missing_ok=True)
             self.done += 1

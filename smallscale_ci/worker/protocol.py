@@ -7,7 +7,7 @@
     claimed/RANK/…         the same files, moved by the rank that works on them
     out/RANK.jsonl         completions: ``CRC32 JSON`` a line, appended and flushed to disk
     alive/RANK.json        heartbeat, state and engine information of a rank
-    alive/host             [pid, beats, ranks]: workers end when the beats do
+    alive/host             [pid, beats, ranks, tokens/s by rank]: workers end when the beats do
     stop                   appears when workers shall end
     log/RANK.log           what the engine printed
 
@@ -20,11 +20,10 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 FOLDERS = ("pending", "claimed", "out", "alive", "log")
 ALONE = ".alone.json"  # ends the names of items whose workers died: nothing else is in flight then
 STARTING, READY, DONE, FAILED = "starting", "ready", "done", "failed"
@@ -65,47 +64,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-
-
-def claim(
-    work: Path, rank: int, room: int, in_flight: int, ranks: int = 1
-) -> list[tuple[Path, dict[str, Any]]]:
-    """Move up to ``room`` items from pending to this rank; (claimed file, item) each.
-
-    Of a backlog that does not fill all ``ranks`` this one takes its share, and leaves theirs to
-    those that may still be loading. An item that wants to be alone is claimed only by a rank with
-    nothing ``in_flight``.
-    """
-    target = work / "claimed" / str(rank)
-    claimed: list[tuple[Path, dict[str, Any]]] = []
-    names = sorted(_names(work / "pending"))
-    if ranks > 1 and len(names) < ranks * (room + in_flight):
-        held = sum(1 for folder in (work / "claimed").iterdir() for _ in _names(folder))
-        names = sorted(_names(work / "pending"))  # after: nothing that moved counts twice
-        room = min(room, -(-(len(names) + held) // ranks) - in_flight)
-    for name in names:
-        if len(claimed) >= room:
-            break
-        if name.endswith(ALONE) and (in_flight or claimed):
-            continue
-        path = target / name
-        try:
-            (work / "pending" / name).rename(path)
-        except FileNotFoundError:
-            continue  # another rank was faster
-        item = read_json(path)
-        if isinstance(item, dict):
-            claimed.append((path, item))
-        if name.endswith(ALONE):
-            break
-    return claimed
-
-
-def _names(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith("."):
-                yield entry.name
 
 
 class Out:

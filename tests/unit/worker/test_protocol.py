@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallscale_ci.worker import protocol
+from smallscale_ci.worker import claims, protocol
 
 # Any text a tokenizer may give, lone surrogates included.
 values = st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.integers()), max_size=5)
@@ -78,4 +78,4 @@ def test_hidden_files_are_not_claimed(tmp_path):
     for name in ("pending", "claimed/0"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "pending" / ".1.json.9.part").write_text("{")
-    assert protocol.claim(tmp_path, 0, 9, 0) == []
+    assert claims.claim(tmp_path, 0, 9, 0) == []
