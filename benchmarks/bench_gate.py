@@ -16,7 +16,7 @@ from scipy import stats
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.gate.checks import make_checks, overall
 from smallscale_ci.gate.pairing import ProblemMeans, TaskPair
-from smallscale_ci.records import VerdictKind
+from smallscale_ci.records import Metric, VerdictKind
 
 LOSSES = (0.0, 1.0, 1.5, 2.0)  # in margins
 RULES = ("8 % relative", "3 points", "unpaired test", "Wilson, baseline exact")
@@ -163,9 +163,9 @@ def pair(scenario, base, noise, candidate, look):
 def side(means, noise, epochs, scenario):
     nothing = np.zeros(len(means))
     judged = np.full(len(means), epochs)
-    if scenario.tokens:
-        return ProblemMeans(judged, nothing, means, nothing, noise)
-    return ProblemMeans(judged, means, nothing, nothing, noise)
+    measured = Metric.TOKENS if scenario.tokens else Metric.ACCURACY
+    values = {**dict.fromkeys(Metric, nothing), measured: means}
+    return ProblemMeans(judged, values, {Metric.TOKENS: noise})
 
 
 def others(pairs, scenario):
@@ -176,7 +176,8 @@ def others(pairs, scenario):
             scenario.problems * scenario.epochs_per_look,
             scenario.problems * scenario.baseline_epochs,
         )
-        after, before = task.candidate.accuracy.mean(), task.baseline.accuracy.mean()
+        sides = (task.candidate, task.baseline)
+        after, before = (side.means[Metric.ACCURACY].mean() for side in sides)
         failed["8 % relative"] |= after < 0.92 * before
         failed["3 points"] |= after < before - 0.03
         pooled = (n * after + m * before) / (n + m)
@@ -192,7 +193,7 @@ def others(pairs, scenario):
 
 def others_tokens(pairs, scenario):
     (task,) = pairs
-    after, before = task.candidate.tokens, task.baseline.tokens
+    after, before = (side.means[Metric.TOKENS] for side in (task.candidate, task.baseline))
     test = stats.ttest_ind(after, before, equal_var=False, alternative="greater")
     yield "8 % relative", after.mean() > 1.08 * before.mean()
     yield "unpaired test", test.pvalue < 0.05

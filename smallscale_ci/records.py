@@ -7,10 +7,11 @@ generated token ids without the final end-of-sequence token.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self, assert_never
 
 
 class FinishReason(StrEnum):
@@ -41,12 +42,71 @@ class VerdictKind(StrEnum):
     INVALID = "INVALID"
 
 
-class Metric(StrEnum):
-    """What the gate looks at."""
+class Scale(StrEnum):
+    """What a metric is of one sample, and so how two runs are compared and margins are given."""
 
-    ACCURACY = "accuracy"
-    TOKENS = "tokens"
-    TRUNCATION = "truncation"
+    RATE = "rate"  # 0 or 1: shares, compared by their difference; margins are absolute
+    LENGTH = "length"  # a count of tokens: means, compared by their log ratio; margins are relative
+
+
+class Metric(StrEnum):
+    """What the gate looks at: one entry for each metric, and all code goes by what it says.
+
+    An entry is its name in files and margins, its scale, the sign of a change for the worse, the
+    heading of its column, and what happened to a task where it rose and where it fell (``{}`` is
+    the amount). ``gate/metric.py`` says how a sample's value is found.
+    """
+
+    scale: Scale
+    worse: int
+    heading: str
+    risen: str
+    fallen: str
+
+    ACCURACY = (
+        "accuracy",
+        Scale.RATE,
+        -1,
+        "accuracy",
+        "gained {} of accuracy",
+        "lost {} of accuracy",
+    )
+    TOKENS = (
+        "tokens",
+        Scale.LENGTH,
+        +1,
+        "mean tokens",
+        "thinks {} longer",
+        "thinks {} shorter",
+    )
+    TRUNCATION = (
+        "truncation",
+        Scale.RATE,
+        +1,
+        "truncated",
+        "hits the token limit {} more often",
+        "hits the token limit {} less often",
+    )
+
+    def __new__(
+        cls, value: str, scale: Scale, worse: int, heading: str, risen: str, fallen: str
+    ) -> Self:
+        """An entry of the table."""
+        entry = str.__new__(cls, value)
+        entry._value_ = value
+        entry.scale, entry.worse, entry.heading = scale, worse, heading
+        entry.risen, entry.fallen = risen, fallen
+        return entry
+
+    def limit(self, margin: float) -> float:
+        """``margin`` on the scale of differences: as it is, or the log of the growth."""
+        match self.scale:
+            case Scale.RATE:
+                return margin
+            case Scale.LENGTH:
+                return math.log1p(margin)
+            case unknown:
+                assert_never(unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +205,21 @@ class TaskSummary:
     task: str
     problems: int
     epochs: float  # mean samples per problem
-    accuracy: Estimate
-    tokens: Estimate  # mean completion tokens
-    truncation: Estimate
+    levels: Mapping[Metric, Estimate]  # of every metric; n = 0 where it is not known
     median_tokens: float
     p90_tokens: float
     tokens_correct: float | None  # mean tokens of correct answers alone
     outcomes: Mapping[str, int]
+
+    @property
+    def accuracy(self) -> Estimate:
+        """The share of correct answers."""
+        return self.levels[Metric.ACCURACY]
+
+    @property
+    def tokens(self) -> Estimate:
+        """Mean completion tokens."""
+        return self.levels[Metric.TOKENS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +235,9 @@ class Summary:
 class Check:
     """One gated (task, metric): the difference candidate − baseline and what it means.
 
-    ``estimate`` is a difference of rates for accuracy and truncation, and a log ratio of means for
-    tokens. ``margin`` is the policy's number (a loss of accuracy, a relative growth of tokens, a
-    growth of truncation), always positive. ``p_value`` tests "not worse than the baseline",
+    ``estimate`` is a difference of shares for a rate, and a log ratio of means for a length.
+    ``margin`` is the policy's number (absolute for a rate, relative for a length), always positive.
+    ``p_value`` tests "not worse than the baseline",
     ``adjusted_p`` is after Holm; the check is REGRESSED when ``adjusted_p`` ≤ ``boundary``, the
     nominal level of this look, and PASS when ``pass_p`` (test of "worse by the margin") ≤
     ``pass_boundary``.

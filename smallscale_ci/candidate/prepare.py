@@ -27,6 +27,7 @@ from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pairs import build, leakage
 from smallscale_ci.pairs.build import Check
 from smallscale_ci.pipeline.prepare import Plan, Request, plan, resume
+from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.folder import COMPLETE, NO_BASELINE, RunFolder, is_run, open_run
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
@@ -231,7 +232,7 @@ def _gate(request: CandidateRequest, settings: Settings) -> GatePolicy:
     gate = load.load(GatePolicy, request.gate or suite.gate, settings.roots)
     if request.gate is not None:
         return gate
-    free = {"tokens": None}
+    free = {metric.value: None for metric in Metric if metric.scale is Scale.LENGTH}
     return gate.model_copy(
         update={
             "name": f"{gate.name}-without-tokens",

@@ -231,7 +231,7 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
     rows = []
     for name, value in records.items():
         levels = " · ".join(
-            f"{task['task']} {stored_level(Metric.ACCURACY, task['accuracy'])}"
+            f"{task['task']} {stored_level(Metric.ACCURACY, task)}"
             for task in value["summary"]["tasks"]
         )
         epochs = f"{value['summary']['tasks'][0]['epochs']:g}"

@@ -206,9 +206,10 @@ def show_run(context: Context, path: Path) -> None:
             task["task"],
             str(task["problems"]),
             f"{task['epochs']:g}",
-            *(stored_level(metric, task[metric.value]) for metric in Metric),
+            *(stored_level(metric, task) for metric in Metric),
         )
         for task in summary["tasks"]
     ]
-    context.out.table(("task", "problems", "epochs", "accuracy", "mean tokens", "truncated"), rows)
+    headings = (metric.heading for metric in Metric)
+    context.out.table(("task", "problems", "epochs", *headings), rows)
     context.out.say(f"written: {path}")

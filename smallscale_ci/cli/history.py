@@ -95,23 +95,22 @@ def history(
 
 
 def _show(context: Context, trend: Trend) -> None:
-    from smallscale_ci.records import Metric
-    from smallscale_ci.report.formats import level, level_interval
-    from smallscale_ci.report.trends import METRICS, changed, ends, sparkline
+    from smallscale_ci.report.formats import level_interval
+    from smallscale_ci.report.interface import TRENDS
+    from smallscale_ci.report.trends import changed, ends, sparkline
 
     context.out.result(f"{trend.suite} · {trend.profile} · {trend.task}")
     rows = [
         (
             point.at[:10],
             point.model,
-            level_interval(Metric.ACCURACY, point.levels[Metric.ACCURACY]),
-            level(Metric.TOKENS, point.levels[Metric.TOKENS].value),
+            *(level_interval(metric, point.levels[metric]) for metric in TRENDS),
             changed(point),
         )
         for point in trend.points
     ]
-    context.out.table(("date", "model", "accuracy", "tokens", "changed"), rows)
-    for metric in METRICS if len(trend.points) > 1 else ():
+    context.out.table(("date", "model", *(metric.heading for metric in TRENDS), "changed"), rows)
+    for metric in TRENDS if len(trend.points) > 1 else ():
         values = [point.levels[metric].value for point in trend.points]
         context.out.result(f"{metric.value:<9} {sparkline(values)}  {ends(metric, values)}")
     context.out.result("")
@@ -122,8 +121,8 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
     from smallscale_ci.errors import UsageError
     from smallscale_ci.report import history as stored
     from smallscale_ci.report.formats import change, level_interval, signed, unit
+    from smallscale_ci.report.interface import TRENDS
     from smallscale_ci.report.records_json import plain
-    from smallscale_ci.report.trends import METRICS
 
     if len(paths) < 2:
         raise UsageError("--compare needs two runs or more.", "smallscale report --compare A B C")
@@ -136,7 +135,7 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
         lines = []
         for row in (row for row in rows if row.task == task):
             names = (row.run_id, f"({row.model})")
-            for name, metric in zip(names, METRICS, strict=True):
+            for name, metric in zip((*names, *[""] * len(TRENDS)), TRENDS, strict=False):
                 shown = f"≠ {', '.join(row.incomparable)}" if row.incomparable else ""
                 if estimate := row.differences.get(metric):
                     ends = (estimate.value, estimate.low, estimate.high)

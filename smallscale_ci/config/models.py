@@ -7,13 +7,16 @@ One model per folder under ``configs/``: ``SuiteConfig``, ``EngineProfile``, ``G
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from smallscale_ci.records import Metric
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
-Margin = Annotated[float, Field(gt=0, le=1)]
+Margin = Annotated[float, Field(gt=0, le=1)]  # of a rate
+Growth = Annotated[float, Field(gt=0, le=10)]  # of a length
 Finite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
@@ -176,8 +179,20 @@ class Margins(Config):
     """Largest tolerated worsening by metric; ``None``: the metric is shown but not gated."""
 
     accuracy: Margin | None = 0.02  # absolute: 0.02 is two points
-    tokens: Annotated[float, Field(gt=0, le=10)] | None = 0.05  # relative growth of the mean
-    truncation: Margin | None = 0.01  # absolute
+    tokens: Growth | None = 0.05  # relative growth of the mean
+    truncation: Margin | None = 0.01
+
+    def of(self, metric: Metric) -> float | None:
+        """The margin of ``metric``."""
+        match metric:
+            case Metric.ACCURACY:
+                return self.accuracy
+            case Metric.TOKENS:
+                return self.tokens
+            case Metric.TRUNCATION:
+                return self.truncation
+            case unknown:
+                assert_never(unknown)
 
 
 class GatePolicy(NamedConfig):
@@ -200,7 +215,7 @@ class GatePolicy(NamedConfig):
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> GatePolicy:
         every = (self.margins, *self.task_margins.values())
-        on = [bool(m.accuracy or m.tokens or m.truncation) for m in every]
+        on = [any(m.of(metric) for metric in Metric) for m in every]
         if not any(on):
             raise ValueError("all margins are off, so the policy gates nothing")
         if self.gated == "mean" and not on[0]:

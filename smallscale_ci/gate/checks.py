@@ -11,13 +11,12 @@ import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.gate import wording
+from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_values
 from smallscale_ci.gate.pairing import ProblemMeans, TaskPair
 from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
 from smallscale_ci.stats.contrast import Contrast, Vector
 from smallscale_ci.stats.multiple import holm
-from smallscale_ci.stats.paired import paired_difference
 from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
-from smallscale_ci.stats.tokens import paired_log_ratio
 
 MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
 # The share of the looks that is done, to this power, is the clock of the spending. The fail test
@@ -138,12 +137,12 @@ def _check(
     *,
     describe: bool,
 ) -> Check:
-    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
+    candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
     margin = margin_of(policy, pair.task, metric)
-    contrast = _contrast(pair, metric, weight)
-    band = metric is Metric.TOKENS and policy.tokens_direction == "band"
-    p_value, pass_p = _p_values(contrast, metric, margin, band=band)
-    low, high = contrast.interval(pass_level) if describe else (-math.inf, math.inf)
+    change = _change(pair, metric, weight)
+    band = is_band(policy, metric)
+    p_value, pass_p = p_values(change, metric, margin, band=band)
+    low, high = change.interval(pass_level) if describe else (-math.inf, math.inf)
     return Check(
         task=pair.task,
         metric=metric,
@@ -151,12 +150,12 @@ def _check(
         baseline=float(np.average(baseline, weights=weight)),
         candidate=float(np.average(candidate, weights=weight)),
         estimate=Estimate(
-            value=contrast.value,
+            value=change.value,
             low=low,
             high=high,
-            n=contrast.n,
-            clusters=contrast.clusters,
-            method=f"{contrast.method}, {100 * (1 - 2 * pass_level):.3g} % interval",
+            n=change.n,
+            clusters=change.clusters,
+            method=f"{change.method}, {100 * (1 - 2 * pass_level):.3g} % interval",
         ),
         margin=margin or 0.0,
         p_value=p_value,
@@ -171,47 +170,18 @@ def _check(
     )
 
 
-def _contrast(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast:
-    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
-    if metric is not Metric.TOKENS:
-        return paired_difference(candidate, baseline, pair.cluster, weight)
+def _change(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast:
+    candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
+    if metric not in pair.candidate.noise:
+        return contrast(metric, candidate, baseline, pair.cluster, weight)
     # The variance that an unchanged model would have, from the noise between the epochs of either
     # side: a candidate's few samples may miss the tail of long answers, and then show neither its
     # mean nor its variance.
     sides = (pair.candidate, pair.baseline)
     freedom = sum(side.judged - 1 for side in sides)
-    between = sum((side.judged - 1) * side.tokens_noise for side in sides) / np.maximum(freedom, 1)
-    noise = between * sum(1 / side.judged for side in sides)
-    if min(candidate.sum(), baseline.sum()) == 0:
-        # A checkpoint that ends at once has no tokens; counting the end token, it has a ratio.
-        candidate, baseline = candidate + 1, baseline + 1
-    return paired_log_ratio(candidate, baseline, pair.cluster, weight, noise)
-
-
-def _p_values(
-    contrast: Contrast, metric: Metric, margin: float | None, *, band: bool
-) -> tuple[float, float]:
-    """P-values of "not worse than the baseline" and of "worse by the margin"."""
-    if metric is Metric.ACCURACY:
-        return contrast.p_less(0.0), 1.0 if margin is None else contrast.p_greater(-margin)
-    limit = margin if margin is None or metric is Metric.TRUNCATION else math.log1p(margin)
-    worse = contrast.p_greater(0.0)
-    within = 1.0 if limit is None else contrast.p_less(limit)
-    if band and limit is not None:
-        worse = min(1.0, 2 * min(worse, contrast.p_less(0.0)))
-        within = max(within, contrast.p_greater(-limit))
-    return worse, within
-
-
-def margin_of(policy: GatePolicy, task: str, metric: Metric) -> float | None:
-    """The policy's margin for a task and metric; ``None`` when it is not gated."""
-    margins = policy.task_margins.get(task, policy.margins)
-    by_metric = {
-        Metric.ACCURACY: margins.accuracy,
-        Metric.TOKENS: margins.tokens,
-        Metric.TRUNCATION: margins.truncation,
-    }
-    return by_metric[metric]
+    pooled = sum((side.judged - 1) * side.noise[metric] for side in sides)
+    noise = pooled / np.maximum(freedom, 1) * sum(1 / side.judged for side in sides)
+    return contrast(metric, candidate, baseline, pair.cluster, weight, noise)
 
 
 def _join(pairs: Sequence[TaskPair]) -> TaskPair:
@@ -228,10 +198,9 @@ def _join(pairs: Sequence[TaskPair]) -> TaskPair:
 
 
 def _concatenate(parts: Sequence[ProblemMeans]) -> ProblemMeans:
+    first = parts[0]
     return ProblemMeans(
         np.concatenate([part.judged for part in parts]),
-        np.concatenate([part.accuracy for part in parts]),
-        np.concatenate([part.tokens for part in parts]),
-        np.concatenate([part.truncation for part in parts]),
-        np.concatenate([part.tokens_noise for part in parts]),
+        {metric: np.concatenate([part.means[metric] for part in parts]) for metric in first.means},
+        {metric: np.concatenate([part.noise[metric] for part in parts]) for metric in first.noise},
     )

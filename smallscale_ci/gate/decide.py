@@ -18,7 +18,8 @@ import numpy as np
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate import wording
-from smallscale_ci.gate.checks import make_checks, margin_of, overall
+from smallscale_ci.gate.checks import make_checks, overall
+from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.pairing import (
     TaskPair,
     agrees,
@@ -197,7 +198,8 @@ def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], tuple[int, int]
     flips: list[Flip] = []
     lost = gained = 0
     for pair in pairs:
-        before, after = pair.baseline.accuracy, pair.candidate.accuracy
+        before, after = (side.means[Metric.ACCURACY] for side in (pair.baseline, pair.candidate))
+        lengths = [side.means[Metric.TOKENS] for side in (pair.baseline, pair.candidate)]
         changed = np.flatnonzero((before - 0.5) * (after - 0.5) < 0)
         lost += int((after < before)[changed].sum())
         gained += int((after > before)[changed].sum())
@@ -208,8 +210,8 @@ def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], tuple[int, int]
                 problem_id=str(pair.problem_ids[i]),
                 baseline=float(before[i]),
                 candidate=float(after[i]),
-                baseline_tokens=float(pair.baseline.tokens[i]),
-                candidate_tokens=float(pair.candidate.tokens[i]),
+                baseline_tokens=float(lengths[0][i]),
+                candidate_tokens=float(lengths[1][i]),
             )
             for i in changed[order][:_MOST_FLIPS]
         ]

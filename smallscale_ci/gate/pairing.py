@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from smallscale_ci.records import Metric
+from smallscale_ci.gate.metric import values_of
+from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
@@ -25,28 +26,15 @@ class ProblemMeans:
     """Means over the epochs of each problem, ERRORED samples left out; NaN where none is left."""
 
     judged: Codes  # (problems,) samples that are not ERRORED
-    accuracy: Vector  # (problems,)
-    tokens: Vector  # (problems,)
-    truncation: Vector  # (problems,)
-    tokens_noise: Vector  # (problems,) variance of tokens between epochs; 0 where there is one
-
-    def of(self, metric: Metric) -> Vector:
-        """The means of one metric."""
-        by_metric = {
-            Metric.ACCURACY: self.accuracy,
-            Metric.TOKENS: self.tokens,
-            Metric.TRUNCATION: self.truncation,
-        }
-        return by_metric[metric]
+    means: Mapping[Metric, Vector]  # each (problems,)
+    noise: Mapping[Metric, Vector]  # of lengths: variance between epochs; 0 where there is one
 
     def take(self, problems: Codes) -> ProblemMeans:
         """Only ``problems``, in that order."""
         return ProblemMeans(
             self.judged[problems],
-            self.accuracy[problems],
-            self.tokens[problems],
-            self.truncation[problems],
-            self.tokens_noise[problems],
+            {metric: values[problems] for metric, values in self.means.items()},
+            {metric: values[problems] for metric, values in self.noise.items()},
         )
 
 
@@ -76,9 +64,11 @@ class TaskPair:
         second draw would not give them again.
         """
         mine = self.candidate
-        if np.ptp(mine.tokens) > 0 or mine.tokens_noise.any():
+        lengths = mine.noise.items()
+        if any(np.ptp(mine.means[metric]) > 0 or noise.any() for metric, noise in lengths):
             return True
-        again = np.square(mine.accuracy) + np.square(1 - mine.accuracy)
+        right = mine.means[Metric.ACCURACY]
+        again = np.square(right) + np.square(1 - right)
         return float(np.log(again) @ mine.judged) < math.log(_CHANCE)
 
 
@@ -91,19 +81,15 @@ def problem_means(samples: Samples) -> ProblemMeans:
     count = len(samples.problem_ids)
     judged = np.bincount(problem, minlength=count)
 
-    def mean(values: Vector) -> Vector:
+    means, noise = {}, {}
+    for metric in Metric:
+        values = values_of(samples, metric)[good]
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.bincount(problem, values[good], count) / judged)
-
-    tokens = mean(samples.tokens)
-    deviations = np.square(samples.tokens[good] - tokens[problem])
-    return ProblemMeans(
-        judged=judged,
-        accuracy=mean(samples.correct.astype(np.float64)),
-        tokens=tokens,
-        truncation=mean(samples.truncated.astype(np.float64)),
-        tokens_noise=np.bincount(problem, deviations, count) / np.maximum(judged - 1, 1),
-    )
+            means[metric] = np.asarray(np.bincount(problem, values, count) / judged)
+        if metric.scale is Scale.LENGTH:
+            deviations = np.square(values - means[metric][problem])
+            noise[metric] = np.bincount(problem, deviations, count) / np.maximum(judged - 1, 1)
+    return ProblemMeans(judged, means, noise)
 
 
 def cluster_codes(names: NDArray[np.object_]) -> Codes:

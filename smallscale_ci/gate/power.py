@@ -12,7 +12,8 @@ from scipy import special
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError, UsageError
-from smallscale_ci.gate.checks import look_levels, margin_of
+from smallscale_ci.gate.checks import look_levels
+from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.simulate import (
     LOSSES,
     Pool,
@@ -24,7 +25,7 @@ from smallscale_ci.gate.simulate import (
     share,
     simulate,
 )
-from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.records import Metric, Scale, VerdictKind
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, Vector
 from smallscale_ci.stats.paired import effective_count
@@ -109,7 +110,9 @@ def plan(
         for loss in losses
     )
     mean_epochs = float(np.mean([trial.looks for trial in unchanged]))
-    tokens = mean_epochs * sum(p.repeats * float(_means(p.tokens, p).sum()) for p in pools)
+    tokens = mean_epochs * sum(
+        p.repeats * float(_means(p.grids[Metric.TOKENS], p).sum()) for p in pools
+    )
     most = looks_of(policy)
     holdable = tuple(
         _holdable(pool, policy, epochs, (most, most), metric) for pool in pools for metric in Metric
@@ -226,11 +229,7 @@ def _holdable(
     pool: Pool, policy: GatePolicy, baseline_epochs: int, budget: tuple[int, int], metric: Metric
 ) -> Holdable:
     """The margin from the noise within problems: (z of the level + z of the chance) · error."""
-    values = {
-        Metric.ACCURACY: pool.correct,
-        Metric.TOKENS: pool.tokens,
-        Metric.TRUNCATION: pool.truncated,
-    }[metric]
+    values = pool.grids[metric]
     of, epochs = budget
     level, _ = look_levels(
         policy.alpha_pass, policy.alpha_fail, of, of, float(epochs), float(baseline_epochs)
@@ -243,7 +242,7 @@ def _holdable(
     variance = float(within.sum()) / len(within) ** 2 * samples
     quantiles = -float(special.ndtri(level)) + float(special.ndtri(_HOLDS))
     held = quantiles * math.sqrt(variance)
-    if metric is Metric.TOKENS:
+    if metric.scale is Scale.LENGTH:
         held = math.expm1(held / max(float(means.mean()), 1e-9))
     elif effective_count(np.sqrt(within)) < FEW:
         # With next to no changes the bound is that of the bounded test: (1 − m)^n = level.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +17,22 @@ from scipy import stats
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError
-from smallscale_ci.gate.checks import make_checks, margin_of, overall
+from smallscale_ci.gate.checks import make_checks, overall
+from smallscale_ci.gate.metric import margin_of, values_of
 from smallscale_ci.gate.pairing import Codes, ProblemMeans, TaskPair, cluster_codes
-from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.records import Metric, Scale, VerdictKind
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
 Grid = NDArray[np.float64]
 
+# What makes a pseudo-candidate worse, in the unit of the margins: 0.02 of accuracy turns right
+# answers wrong until the mean is 2 points lower, 0.05 of tokens makes every answer 5% longer, 0.01
+# of truncation cuts off one answer more in a hundred.
+Injection = Mapping[Metric, float]
+
 LOSSES = (0.5, 1.0, 1.5, 2.0)  # injected, in margins
 _CONFIDENCE = 0.95  # of the intervals of shares
-
-
-@dataclass(frozen=True)
-class Injection:
-    """A made-up change of the pseudo-candidate: shares of accuracy and truncation, and growth.
-
-    ``accuracy`` 0.02 turns right answers wrong until the mean is 2 points lower, ``tokens`` 0.05
-    makes every answer 5 % longer, ``truncation`` 0.01 cuts off one answer more in a hundred.
-    """
-
-    accuracy: float = 0.0
-    tokens: float = 0.0
-    truncation: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +42,7 @@ class Pool:
     task: str
     cluster: Codes  # (n,)
     count: Codes  # (n,) samples of each problem, at least 1
-    correct: Grid  # (n, most samples)
-    tokens: Grid
-    truncated: Grid
+    grids: Mapping[Metric, Grid]  # each (n, most samples)
     repeats: int = 1  # samples of each problem in one epoch of the suite
 
     @property
@@ -101,7 +93,8 @@ def make_pools(
 def _pool(runs: Sequence[Samples], task: str, repeats: int) -> Pool | None:
     places: dict[str, int] = {}
     clusters: list[str] = []
-    parts: list[tuple[Codes, Vector, Vector, Vector]] = []
+    owners: list[Codes] = []
+    parts: dict[Metric, list[Vector]] = {metric: [] for metric in Metric}
     for run in runs:
         if task not in run.tasks:
             continue
@@ -113,24 +106,20 @@ def _pool(runs: Sequence[Samples], task: str, repeats: int) -> Pool | None:
                 places[name] = len(places)
                 clusters.append(str(run.clusters[problem]))
         mine = np.array([places[str(run.problem_ids[p])] for p in problems], dtype=np.int64)
-        values = (run.correct[rows], run.tokens[rows], run.truncated[rows])
-        correct, tokens, truncated = (np.asarray(v, dtype=np.float64) for v in values)
-        parts.append((mine[codes], correct, tokens, truncated))
+        owners.append(mine[codes])
+        for metric, values in parts.items():
+            values.append(values_of(run, metric)[rows])
     if not places:
         return None
-    problem = np.concatenate([part[0] for part in parts])
+    problem = np.concatenate(owners)
     order = np.argsort(problem, kind="stable")
     count = np.bincount(problem, minlength=len(places))
     column = np.arange(len(problem)) - np.repeat(np.cumsum(count) - count, count)
-    grids = []
-    columns = list(zip(*parts, strict=True))[1:]
-    for column_parts in columns:
-        flat = np.concatenate(column_parts)
-        grid = np.zeros((len(places), int(count.max())))
-        grid[problem[order], column] = flat[order]
-        grids.append(grid)
+    grids = {metric: np.zeros((len(places), int(count.max()))) for metric in parts}
+    for metric, grid in grids.items():
+        grid[problem[order], column] = np.concatenate(parts[metric])[order]
     names = np.array(clusters, dtype=object)
-    return Pool(task, cluster_codes(names), count, grids[0], grids[1], grids[2], repeats)
+    return Pool(task, cluster_codes(names), count, grids, repeats)
 
 
 def gated_metrics(pools: Sequence[Pool], policy: GatePolicy) -> tuple[Metric, ...]:
@@ -158,7 +147,7 @@ def simulate(
     for _ in range(trials):
         chosen = set(losing) if policy.gated == "mean" else {int(rng.choice(losing or [0]))}
         injections = [
-            _injection(pool, policy, metric, loss) if place in chosen else Injection()
+            _injection(pool, policy, metric, loss) if place in chosen else {}
             for place, pool in enumerate(pools)
         ]
         done.append(run_trial(pools, policy, rng, injections, baseline_epochs))
@@ -179,11 +168,13 @@ def can_lose(
 
 def _left(pool: Pool, metric: Metric | None) -> float:
     """How much worse the pool could get: a task without any right answer loses none."""
-    if metric is Metric.TOKENS:
-        return math.inf if pool.tokens.any() else 0.0
-    values = pool.correct if metric is Metric.ACCURACY else pool.truncated
+    if metric is None:
+        return 0.0
+    values = pool.grids[metric]
+    if metric.scale is Scale.LENGTH:
+        return math.inf if values.any() else 0.0
     rate = float(values.sum() / pool.count.sum())
-    return rate if metric is Metric.ACCURACY else 1 - rate
+    return rate if metric.worse < 0 else 1 - rate
 
 
 def share(count: int, trials: int) -> Share:
@@ -240,39 +231,44 @@ def _draw(
     stored = baseline_epochs * pool.repeats
     need = stored + looks * pool.repeats
     if need <= pool.epochs:
-        keys = rng.random(pool.correct.shape)
+        keys = rng.random((len(pool.count), int(pool.count.max())))
         keys[np.arange(keys.shape[1])[None, :] >= pool.count[:, None]] = 2.0
         take = np.argsort(keys, axis=1)[:, :need]
-        correct, tokens, truncated = (
-            np.take_along_axis(grid, take, axis=1)
-            for grid in (pool.correct, pool.tokens, pool.truncated)
-        )
+        drawn = {m: np.take_along_axis(grid, take, axis=1) for m, grid in pool.grids.items()}
     else:
-        correct = _modelled_rates(pool.correct, pool.count, need, rng)
-        truncated = _modelled_rates(pool.truncated, pool.count, need, rng)
-        tokens = _modelled_lengths(pool, need, rng)
+        drawn = {m: _modelled(m, grid, pool.count, need, rng) for m, grid in pool.grids.items()}
     mine = slice(stored, need)
-    correct[:, mine] *= _kept(correct, injection.accuracy, rng, mine)
-    cut = _kept(1 - truncated, injection.truncation, rng, mine) == 0
-    truncated[:, mine] = np.maximum(truncated[:, mine], cut)
-    tokens[:, mine] *= 1 + injection.tokens
-    grids = (correct, tokens, truncated)  # in the order of ProblemMeans
+    for metric, loss in injection.items():
+        _worsen(metric, drawn[metric], loss, rng, mine)
     ends = range(stored + pool.repeats, need + 1, pool.repeats)
-    return _means(grids, slice(0, stored)), [_means(grids, slice(stored, end)) for end in ends]
+    return _means(drawn, slice(0, stored)), [_means(drawn, slice(stored, end)) for end in ends]
 
 
-def _means(grids: tuple[Grid, Grid, Grid], columns: slice) -> ProblemMeans:
+def _means(drawn: Mapping[Metric, Grid], columns: slice) -> ProblemMeans:
     """The means of some samples, as the gate takes them of a run."""
-    accuracy, tokens, truncation = (grid[:, columns] for grid in grids)
-    problems, judged = tokens.shape
-    noise = tokens.var(1, ddof=1) if judged > 1 else np.zeros(problems)
+    problems, judged = drawn[Metric.ACCURACY][:, columns].shape
     return ProblemMeans(
         np.full(problems, judged, dtype=np.int64),
-        accuracy.mean(1),
-        tokens.mean(1),
-        truncation.mean(1),
-        noise,
+        {metric: grid[:, columns].mean(1) for metric, grid in drawn.items()},
+        {
+            metric: grid[:, columns].var(1, ddof=1) if judged > 1 else np.zeros(problems)
+            for metric, grid in drawn.items()
+            if metric.scale is Scale.LENGTH
+        },
     )
+
+
+def _worsen(metric: Metric, grid: Grid, loss: float, rng: np.random.Generator, mine: slice) -> None:
+    """Make the columns ``mine`` of ``grid`` worse by ``loss``, in place."""
+    match metric.scale:
+        case Scale.RATE if metric.worse < 0:
+            grid[:, mine] *= _kept(grid, loss, rng, mine)
+        case Scale.RATE:
+            grid[:, mine] = 1 - (1 - grid[:, mine]) * _kept(1 - grid, loss, rng, mine)
+        case Scale.LENGTH:
+            grid[:, mine] *= 1 + loss
+        case unknown:
+            assert_never(unknown)
 
 
 def _kept(grid: Grid, loss: float, rng: np.random.Generator, mine: slice) -> Grid:
@@ -282,6 +278,18 @@ def _kept(grid: Grid, loss: float, rng: np.random.Generator, mine: slice) -> Gri
     if loss == 0 or mean == 0:
         return np.ones(shape)
     return (rng.random(shape) >= min(loss / mean, 1.0)).astype(np.float64)
+
+
+def _modelled(
+    metric: Metric, grid: Grid, count: Codes, need: int, rng: np.random.Generator
+) -> Grid:
+    match metric.scale:
+        case Scale.RATE:
+            return _modelled_rates(grid, count, need, rng)
+        case Scale.LENGTH:
+            return _modelled_lengths(grid, count, need, rng)
+        case unknown:
+            assert_never(unknown)
 
 
 def _modelled_rates(grid: Grid, count: Codes, need: int, rng: np.random.Generator) -> Grid:
@@ -297,11 +305,11 @@ def _modelled_rates(grid: Grid, count: Codes, need: int, rng: np.random.Generato
     return np.asarray(rng.random((len(count), need)) < rates[:, None], dtype=np.float64)
 
 
-def _modelled_lengths(pool: Pool, need: int, rng: np.random.Generator) -> Grid:
-    column = (rng.random((len(pool.count), need)) * pool.count[:, None]).astype(np.int64)
-    drawn = np.take_along_axis(pool.tokens, column, axis=1)
-    mean = pool.tokens.sum(1, keepdims=True) / pool.count[:, None]
-    several = np.maximum(pool.count, 2)[:, None]
+def _modelled_lengths(grid: Grid, count: Codes, need: int, rng: np.random.Generator) -> Grid:
+    column = (rng.random((len(count), need)) * count[:, None]).astype(np.int64)
+    drawn = np.take_along_axis(grid, column, axis=1)
+    mean = grid.sum(1, keepdims=True) / count[:, None]
+    several = np.maximum(count, 2)[:, None]
     widened = mean + (drawn - mean) * np.sqrt(several / (several - 1))
     return np.asarray(np.maximum(widened, 0.0))
 
@@ -327,9 +335,7 @@ def _pair(pool: Pool, candidate: ProblemMeans, baseline: ProblemMeans) -> TaskPa
 
 def _injection(pool: Pool, policy: GatePolicy, metric: Metric | None, loss: float) -> Injection:
     margin = _margin(pool, policy, metric)
-    if metric is None or margin is None:
-        return Injection()
-    return Injection(**{metric.value: loss * margin})
+    return {} if metric is None or margin is None else {metric: loss * margin}
 
 
 def _margin(pool: Pool, policy: GatePolicy, metric: Metric | None) -> float | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.gate.pairing import ProblemMeans, cluster_codes, problem_means
-from smallscale_ci.records import Estimate, Summary, TaskSummary
+from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
 from smallscale_ci.run.samples import OUTCOMES, Samples
-from smallscale_ci.stats.contrast import Contrast, Vector
+from smallscale_ci.stats.contrast import Vector
 from smallscale_ci.stats.paired import level
 
 _EACH_SIDE = 0.025  # of the 95 % intervals
@@ -43,9 +45,10 @@ def _task(samples: Samples, means: ProblemMeans, code: int, rows: NDArray[np.boo
         task=samples.tasks[code],
         problems=int(of_task.sum()),
         epochs=len(outcome) / max(int(of_task.sum()), 1),
-        accuracy=_share(means.accuracy[problems], cluster),
-        tokens=_tokens(means.tokens[problems], cluster),
-        truncation=_share(means.truncation[problems], cluster),
+        levels={
+            metric: _level(metric, values[problems], cluster)
+            for metric, values in means.means.items()
+        },
         median_tokens=float(median),
         p90_tokens=float(p90),
         tokens_correct=float(right.mean()) if len(right) else None,
@@ -53,29 +56,23 @@ def _task(samples: Samples, means: ProblemMeans, code: int, rows: NDArray[np.boo
     )
 
 
-def _share(values: Vector, cluster: NDArray[np.int64]) -> Estimate:
-    if not len(values):
+def _level(metric: Metric, values: Vector, cluster: NDArray[np.int64]) -> Estimate:
+    if not len(values) or np.isnan(values).any():
         return _NOTHING
-    contrast = level(values, cluster)
-    low, high = contrast.interval(_EACH_SIDE)
-    return _estimate(contrast, max(low, 0.0), min(high, 1.0))
-
-
-def _tokens(values: Vector, cluster: NDArray[np.int64]) -> Estimate:
-    if not len(values):
-        return _NOTHING
-    longest = float(values.max()) or 1.0
-    contrast = level(values / longest, cluster)
-    low, high = contrast.interval(_EACH_SIDE)
-    return _estimate(contrast, max(low, 0.0), min(high, 1.0), longest)
-
-
-def _estimate(contrast: Contrast, low: float, high: float, unit: float = 1.0) -> Estimate:
+    match metric.scale:
+        case Scale.RATE:
+            unit = 1.0
+        case Scale.LENGTH:
+            unit = float(values.max()) or 1.0  # the longest is as good as a bound
+        case unknown:
+            assert_never(unknown)
+    found = level(values / unit, cluster)
+    low, high = found.interval(_EACH_SIDE)
     return Estimate(
-        value=contrast.value * unit,
-        low=low * unit,
-        high=high * unit,
-        n=contrast.n,
-        clusters=contrast.clusters,
-        method=contrast.method,
+        value=found.value * unit,
+        low=max(low, 0.0) * unit,
+        high=min(high, 1.0) * unit,
+        n=found.n,
+        clusters=found.clusters,
+        method=found.method,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import assert_never
 
 from scipy import special
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.gate.pairing import TaskPair
-from smallscale_ci.records import Accounting, Check, Difference, Metric, VerdictKind
+from smallscale_ci.records import Accounting, Check, Difference, Metric, Scale, VerdictKind
 
 _POWER = 0.9  # the chance to pass that advice about sizes aims at
 
@@ -165,35 +166,18 @@ def nothing_gated(policy: GatePolicy) -> str:
 
 def _worse(check: Check) -> str:
     task, margin = check.task, _size(check.metric, check.margin)
-    amount = _amount(check)
-    if check.metric is Metric.ACCURACY:
-        return (
-            f"{task} lost {amount} points of accuracy (from {_percent(check.baseline)} to "
-            f"{_percent(check.candidate)}; margin {margin})."
-        )
-    if check.metric is Metric.TOKENS:
-        word = "longer" if check.estimate.value > 0 else "shorter"
-        return (
-            f"{task} thinks {amount} % {word} (from {_tokens(check.baseline)} to "
-            f"{_tokens(check.candidate)} tokens on average; margin {margin})."
-        )
-    return (
-        f"{task} hits the token limit {amount} points more often (from "
-        f"{_percent(check.baseline)} to {_percent(check.candidate)} of its answers; "
-        f"margin {margin})."
-    )
+    phrase = check.metric.risen if check.estimate.value > 0 else check.metric.fallen
+    happened = phrase.format(f"{_amount(check)} {_unit(check.metric)}")
+    before, after = (_level(check.metric, v) for v in (check.baseline, check.candidate))
+    return f"{task} {happened} (from {before} to {after}; margin {margin})."
 
 
 def _undecided(check: Check) -> str:
     reached = _size(check.metric, _reach(check), up=True)
     margin = _size(check.metric, check.margin)
-    what = {
-        Metric.ACCURACY: f"a loss of {reached}",
-        Metric.TOKENS: f"a change of {reached}",
-        Metric.TRUNCATION: f"a rise of {reached}",
-    }
+    what = "change" if check.band else "loss" if check.metric.worse < 0 else "rise"
     return (
-        f"{_change(check)}: too close to call, {what[check.metric]} cannot be excluded "
+        f"{_change(check)}: too close to call, a {what} of {reached} cannot be excluded "
         f"(margin {margin})."
     )
 
@@ -206,54 +190,51 @@ def _held(check: Check) -> str:
 
 def _change(check: Check) -> str:
     """``math accuracy went from 41.3 % to 40.1 % (−1.2 points)``."""
-    if check.metric is Metric.TOKENS:
-        before, after, unit = _tokens(check.baseline), _tokens(check.candidate), "%"
-    else:
-        before, after, unit = _percent(check.baseline), _percent(check.candidate), "points"
+    before, after = (_level(check.metric, v) for v in (check.baseline, check.candidate))
     sign = "+" if check.estimate.value > 0 else "−"
     amount = _amount(check)
     if amount == "0.0":
         return f"{check.task} {check.metric.value} is unchanged at {after}"
     return (
-        f"{check.task} {check.metric.value} went from {before} to {after} ({sign}{amount} {unit})"
+        f"{check.task} {check.metric.value} went from {before} to {after} ({sign}{amount} "
+        f"{_unit(check.metric)})"
     )
 
 
 def _amount(check: Check) -> str:
     value = check.estimate.value
-    if check.metric is Metric.TOKENS:
+    if check.metric.scale is Scale.LENGTH:
         value = math.expm1(value)
     return f"{100 * abs(value):.1f}"
 
 
 def _severity(check: Check) -> float:
     """Loss in margins."""
-    value = check.estimate.value
-    if check.metric is Metric.TOKENS:
-        return abs(value) / math.log1p(check.margin)
-    return (-value if check.metric is Metric.ACCURACY else value) / check.margin
+    moved = check.estimate.value * check.metric.worse
+    return (abs(moved) if check.band else moved) / check.metric.limit(check.margin)
 
 
 def _reach(check: Check) -> float:
     """The largest loss that is not excluded, in the unit of the margin; in a band, change."""
-    if check.metric is Metric.ACCURACY:
-        return -check.estimate.low
-    if check.metric is Metric.TOKENS:
-        reached = max(check.estimate.high, -check.estimate.low if check.band else -math.inf)
-        return math.expm1(reached) if reached < 100 else math.inf
-    return check.estimate.high
+    ends = {+1: check.estimate.high, -1: -check.estimate.low}
+    reached = max(ends.values()) if check.band else ends[check.metric.worse]
+    match check.metric.scale:
+        case Scale.RATE:
+            return reached
+        case Scale.LENGTH:
+            return math.expm1(reached) if reached < 100 else math.inf
+        case unknown:
+            assert_never(unknown)
 
 
 def _gained(check: Check) -> bool:
     estimate = check.estimate
-    if check.metric is Metric.ACCURACY:
-        return estimate.low > 0
-    return estimate.high < 0 and not check.band
+    return not check.band and (estimate.low > 0 if check.metric.worse < 0 else estimate.high < 0)
 
 
 def _problems_needed(check: Check) -> int:
     """Problems of this kind with which an unchanged model would pass with chance ``_POWER``."""
-    margin = math.log1p(check.margin) if check.metric is Metric.TOKENS else check.margin
+    margin = check.metric.limit(check.margin)
     level, estimate = check.pass_boundary, check.estimate
     needed = math.log(level) / math.log1p(-min(margin, 0.99))  # with no change at all
     if check.discordant and math.isfinite(estimate.high - estimate.low):
@@ -270,8 +251,16 @@ def _size(metric: Metric, value: float, *, up: bool = False) -> str:
     if not math.isfinite(value):
         return "any size"
     shown = math.ceil(1000 * value - 1e-6) / 10 if up else 100 * value
-    unit = "%" if metric is Metric.TOKENS else "point" if shown == 1 else "points"
+    unit = "point" if metric.scale is Scale.RATE and shown == 1 else _unit(metric)
     return f"{shown:.3g} {unit}"
+
+
+def _unit(metric: Metric) -> str:
+    return "points" if metric.scale is Scale.RATE else "%"
+
+
+def _level(metric: Metric, value: float) -> str:
+    return _percent(value) if metric.scale is Scale.RATE else _tokens(value)
 
 
 def _percent(value: float) -> str:

@@ -18,7 +18,7 @@ import pygal
 from pygal.etree import etree
 from pygal.style import Style
 
-from smallscale_ci.records import Check, Estimate, Metric, TaskSummary
+from smallscale_ci.records import Check, Estimate, Metric, Scale, TaskSummary
 from smallscale_ci.report import formats, text
 from smallscale_ci.report.escape import one_line
 from smallscale_ci.report.interface import TrendPoint
@@ -181,7 +181,7 @@ def trade_off(
 
 def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
     """Levels of successive runs with 95 % intervals; changes beyond noise in their colour."""
-    is_rate = metric is Metric.ACCURACY
+    is_rate = metric.scale is Scale.RATE
     scale = 100 if is_rate else 1
     rows = [(number, point) for number, point in enumerate(points, 1)]
     rows = [(n, p) for n, p in rows if math.isfinite(p.levels[metric].value)]
@@ -194,7 +194,7 @@ def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
             "xrange": (0.5, len(points) + 0.5),
             "x_labels": [*range(1, len(points) + 1, every)],
             "x_value_formatter": formats.number,
-            "y_title": "% correct" if is_rate else "mean tokens",
+            "y_title": f"{metric.heading}, %" if is_rate else metric.heading,
             "x_title": "run",
         }
     )

@@ -86,15 +86,10 @@ def _checks(verdict: Verdict) -> Table:
 
 
 def _levels(summary: Summary) -> Table:
-    table = _table(("", "left"), ("accuracy", "right"), ("tokens", "right"))
-    table.add_column("truncated", justify="right", no_wrap=True)
+    table = _table(("", "left"), *((metric.heading, "right") for metric in Metric))
     for task in summary.tasks:
-        table.add_row(
-            _line(task.task),
-            formats.level_interval(Metric.ACCURACY, task.accuracy),
-            formats.level_interval(Metric.TOKENS, task.tokens),
-            formats.rate(task.truncation.value) if task.truncation.n else formats.UNKNOWN,
-        )
+        levels = (formats.level_interval(metric, task.levels.get(metric)) for metric in Metric)
+        table.add_row(_line(task.task), *levels)
     return table
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
-from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
+from smallscale_ci.records import Check, Estimate, Metric, Scale, VerdictKind
 
 UNKNOWN = "–"
 
@@ -45,17 +45,24 @@ def p_value(value: float) -> str:
 
 def level(metric: Metric, value: float) -> str:
     """A level of ``metric`` on one side."""
-    return tokens(value) if metric is Metric.TOKENS else rate(value)
+    match metric.scale:
+        case Scale.RATE:
+            return rate(value)
+        case Scale.LENGTH:
+            return tokens(value)
+        case unknown:
+            assert_never(unknown)
 
 
-def stored_level(metric: Metric, estimate: Mapping[str, Any]) -> str:
-    """A level as ``summary.json`` has it; a dash where no sample was judged."""
-    return level(metric, estimate["value"]) if estimate["n"] else UNKNOWN
+def stored_level(metric: Metric, task: Mapping[str, Any]) -> str:
+    """A level of a task as ``summary.json`` has it; a dash where it is not known."""
+    estimate = task.get(metric.value)
+    return level(metric, estimate["value"]) if estimate and estimate["n"] else UNKNOWN
 
 
-def level_interval(metric: Metric, estimate: Estimate) -> str:
-    """``52.3 % [49.1, 55.5]``; a dash where no sample was judged."""
-    if not estimate.n:
+def level_interval(metric: Metric, estimate: Estimate | None) -> str:
+    """``52.3 % [49.1, 55.5]``; a dash where it is not known."""
+    if estimate is None or not estimate.n:
         return UNKNOWN
     low, high = (level(metric, v).removesuffix(" %") for v in (estimate.low, estimate.high))
     return f"{level(metric, estimate.value)} [{low}, {high}]"
@@ -63,12 +70,12 @@ def level_interval(metric: Metric, estimate: Estimate) -> str:
 
 def unit(metric: Metric) -> str:
     """The unit of differences of ``metric``: percentage points, or per cent of the mean."""
-    return "%" if metric is Metric.TOKENS else "pt"
+    return "%" if metric.scale is Scale.LENGTH else "pt"
 
 
 def change(metric: Metric, value: float) -> float:
     """A stored difference as it is shown: points, or relative change in per cent."""
-    if metric is not Metric.TOKENS:
+    if metric.scale is Scale.RATE:
         return 100 * value
     return math.inf if value >= 100 else 100 * math.expm1(value)
 
@@ -114,10 +121,7 @@ def used_margin(check: Check) -> tuple[float, float, float]:
     """
     estimate = check.estimate
     ends = (estimate.low, estimate.value, estimate.high)
-    if check.metric is Metric.TOKENS:
-        scale = math.log1p(check.margin)
-    else:
-        scale = -check.margin if check.metric is Metric.ACCURACY else check.margin
+    scale = check.metric.worse * check.metric.limit(check.margin)
     if not scale or not math.isfinite(scale):
         return (math.nan, math.nan, math.nan)
     low, value, high = sorted(end / scale for end in ends)

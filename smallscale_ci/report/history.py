@@ -21,20 +21,18 @@ from typing import Any
 
 from smallscale_ci.errors import InvalidError, SmallscaleError
 from smallscale_ci.files import read_json
+from smallscale_ci.gate.metric import contrast
 from smallscale_ci.gate.pairing import TaskPair, match_problems, pair_tasks
-from smallscale_ci.records import Estimate, Metric, Summary, TaskSummary
-from smallscale_ci.report.interface import Beside, Change, TrailPoint, Trend, TrendPoint
+from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
+from smallscale_ci.report.interface import TRENDS, Beside, Change, TrailPoint, Trend, TrendPoint
 from smallscale_ci.report.records_json import summary_from_json
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.folder import COMPLETE, RunFolder, is_run, open_run
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.multiple import holm
-from smallscale_ci.stats.paired import paired_difference
-from smallscale_ci.stats.tokens import paired_log_ratio
 
 ALPHA = 0.01
-METRICS = (Metric.ACCURACY, Metric.TOKENS)
 _EACH_SIDE = 0.025  # of the 95 % intervals
 _TRAIL = 20  # earlier runs that a report shows
 _Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
@@ -194,7 +192,7 @@ def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
                 levels=_levels(task),
                 differences={
                     metric: _estimate(found[task.task, metric])
-                    for metric in METRICS
+                    for metric in TRENDS
                     if (task.task, metric) in found
                 },
                 incomparable=differing,
@@ -209,22 +207,20 @@ def _differences(candidate: Samples, baseline: Samples) -> dict[tuple[str, Metri
     pairs = pair_tasks(candidate, baseline, match_problems(candidate, baseline), ())
     found = {}
     for pair in pairs:
-        for metric in METRICS:
-            contrast = _contrast(pair, metric)
-            if contrast is not None:
-                found[pair.task, metric] = contrast
+        for metric in TRENDS:
+            change = _contrast(pair, metric)
+            if change is not None:
+                found[pair.task, metric] = change
     return found
 
 
 def _contrast(pair: TaskPair, metric: Metric) -> Contrast | None:
     if not len(pair.problem_ids):
         return None
-    candidate, baseline = pair.candidate.of(metric), pair.baseline.of(metric)
-    if metric is Metric.ACCURACY:
-        return paired_difference(candidate, baseline, pair.cluster)
-    if not candidate.any() or not baseline.any():
+    candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
+    if metric.scale is Scale.LENGTH and not (candidate.any() and baseline.any()):
         return None  # a ratio of means needs tokens on both sides
-    return paired_log_ratio(candidate, baseline, pair.cluster)
+    return contrast(metric, candidate, baseline, pair.cluster)
 
 
 def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], list[str]]:
@@ -260,23 +256,23 @@ def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], lis
 def _marked(
     point: TrendPoint, task: str, place: int, changes: Mapping[_Place, Change]
 ) -> TrendPoint:
-    found = {m: changes[place, task, m] for m in METRICS if (place, task, m) in changes}
+    found = {m: changes[place, task, m] for m in TRENDS if (place, task, m) in changes}
     return replace(point, changes=found) if found else point
 
 
 def _tests(place: int, samples: Samples, before: Samples) -> dict[_Place, tuple[float, float]]:
     """Difference and two-sided p-value of each task and metric to the run before."""
     found = {}
-    for (task, metric), contrast in _differences(samples, before).items():
-        p_value = 2 * min(contrast.p_less(0.0), contrast.p_greater(0.0))
-        found[place, task, metric] = (contrast.value, min(p_value, 1.0))
+    for (task, metric), change in _differences(samples, before).items():
+        p_value = 2 * min(change.p_less(0.0), change.p_greater(0.0))
+        found[place, task, metric] = (change.value, min(p_value, 1.0))
     return found
 
 
 def _beyond_noise(tests: Mapping[_Place, tuple[float, float]]) -> dict[_Place, Change]:
     adjusted = holm([p_value for _, p_value in tests.values()])
     return {
-        key: Change(value, p_value, worse=(value < 0) == (key[2] is Metric.ACCURACY))
+        key: Change(value, p_value, worse=value * key[2].worse > 0)
         for (key, (value, _)), p_value in zip(tests.items(), adjusted, strict=True)
         if p_value <= ALPHA
     }
@@ -288,7 +284,7 @@ def _incomparable(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...
 
 def _levels(task: TaskSummary) -> dict[Metric, Estimate]:
     """Levels of one task: not known (NaN), rather than zero, where no sample was judged."""
-    levels = {Metric.ACCURACY: task.accuracy, Metric.TOKENS: task.tokens}
+    levels = {metric: task.levels[metric] for metric in TRENDS}
     nan = math.nan
     return {
         metric: one if one.n else replace(one, value=nan, low=nan, high=nan)

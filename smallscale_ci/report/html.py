@@ -60,7 +60,7 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
         "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         "script": Markup(script),  # noqa: S704 - our own file
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "Metric": Metric,
+        "metrics": tuple(Metric),
         "outcomes": ",".join(Outcome),
     }
     template = environment.get_template("report.html")

@@ -8,6 +8,8 @@ from typing import Literal
 
 from smallscale_ci.records import Estimate, Metric, Outcome, Summary, Verdict
 
+TRENDS = (Metric.ACCURACY, Metric.TOKENS)  # what is followed over runs: each is one more test
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

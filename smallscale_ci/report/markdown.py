@@ -91,13 +91,11 @@ def _levels(summary: Summary) -> str:
     rows = [
         (
             markdown(task.task),
-            markdown(formats.level_interval(Metric.ACCURACY, task.accuracy)),
-            markdown(formats.level_interval(Metric.TOKENS, task.tokens)),
-            markdown(formats.level_interval(Metric.TRUNCATION, task.truncation)),
+            *(markdown(formats.level_interval(m, task.levels.get(m))) for m in Metric),
         )
         for task in summary.tasks
     ]
-    return _table(("task", "accuracy", "tokens", "truncation"), "-rrr", rows)
+    return _table(("task", *(m.heading for m in Metric)), "-" + "r" * len(Metric), rows)
 
 
 def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:

@@ -26,6 +26,7 @@ from smallscale_ci.records import (
 )
 
 SCHEMA_VERSION = 1
+_METRICS = {metric.value: metric for metric in Metric}
 _T = TypeVar("_T")
 
 
@@ -36,7 +37,9 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """``summary`` as JSON values: the fields of the record, and ``schema_version``."""
-    return {"schema_version": SCHEMA_VERSION, **plain(asdict(summary))}
+    value = plain(asdict(summary))
+    value["tasks"] = [{**task.pop("levels"), **task} for task in value["tasks"]]
+    return {"schema_version": SCHEMA_VERSION, **value}
 
 
 def verdict_schema() -> dict[str, Any]:
@@ -127,7 +130,7 @@ def _verdict(value: dict[str, Any]) -> Verdict:
 
 def _check(value: dict[str, Any]) -> Check:
     typed = {
-        "metric": Metric(value["metric"]),
+        "metric": _METRICS[value["metric"]],
         "kind": VerdictKind(value["kind"]),
         "estimate": _estimate(value["estimate"]),
     }
@@ -139,8 +142,10 @@ def _summary(value: dict[str, Any]) -> Summary:
 
 
 def _task(value: dict[str, Any]) -> TaskSummary:
-    levels = {key: _estimate(value[key]) for key in ("accuracy", "tokens", "truncation")}
-    return TaskSummary(**{**_numbers(TaskSummary, value), **levels})
+    """The levels stand beside the other fields, each under its metric's name."""
+    levels = {m: _estimate(value[m.value]) for m in Metric if m.value in value}
+    rest = {key: item for key, item in value.items() if key not in levels}
+    return TaskSummary(**_numbers(TaskSummary, rest), levels=levels)
 
 
 def _estimate(value: dict[str, Any]) -> Estimate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from smallscale_ci.records import Check, Flip, Metric, Outcome, Verdict, VerdictKind
+from smallscale_ci.records import Check, Flip, Outcome, Scale, Verdict, VerdictKind
 from smallscale_ci.report.escape import one_line
 from smallscale_ci.report.formats import change, counts, level, margin, number, signed
 from smallscale_ci.report.interface import Answer, ReportData
@@ -35,7 +35,7 @@ def check_sentence(check: Check) -> str:
     if size == "0.0":
         return f"{check_name(check)} is unchanged at {level(metric, check.candidate)}"
     word = "rose" if moved > 0 else "fell"
-    unit = "%" if metric is Metric.TOKENS else "points"
+    unit = "%" if metric.scale is Scale.LENGTH else "points"
     limit = f"; margin {margin(check)}" if check.gated else ""
     return f"{check_name(check)} {word} by {size} {unit}, {levels}{limit}"
 

@@ -12,12 +12,11 @@ from markupsafe import Markup
 from smallscale_ci.records import Metric
 from smallscale_ci.report import charts, formats
 from smallscale_ci.report.escape import clean
-from smallscale_ci.report.interface import Trend, TrendPoint
+from smallscale_ci.report.interface import TRENDS, Trend, TrendPoint
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60  # of a sparkline
-METRICS = (Metric.ACCURACY, Metric.TOKENS)
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -68,11 +67,11 @@ def html(trends: Sequence[Trend]) -> str:
         (
             trend,
             # The SVG is made by an XML writer, which escapes every name in it.
-            [(m.value, Markup(charts.trend(trend.points, m))) for m in METRICS],  # noqa: S704
+            [(m.value, Markup(charts.trend(trend.points, m))) for m in TRENDS],  # noqa: S704
         )
         for trend in trends
     ]
     style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704
     return environment.get_template("history.html").render(
-        trends=drawn, style=style, formats=formats, Metric=Metric, changed=changed
+        trends=drawn, style=style, formats=formats, metrics=TRENDS, changed=changed
     )

@@ -11,6 +11,7 @@ from smallscale_ci.records import (
     Flip,
     Metric,
     Outcome,
+    Scale,
     Summary,
     TaskSummary,
     Verdict,
@@ -36,7 +37,7 @@ def estimate(value: float, half: float, n: int = 400) -> Estimate:
 def check(
     task: str, metric: Metric, kind: VerdictKind, before: float, after: float, half: float
 ) -> Check:
-    is_tokens = metric is Metric.TOKENS
+    is_tokens = metric.scale is Scale.LENGTH
     value = math.log(after / before) if is_tokens else after - before
     return Check(
         task=task,
@@ -75,9 +76,11 @@ def task(name: str, accuracy: float, tokens: float) -> TaskSummary:
         name,
         400,
         1.0,
-        estimate(accuracy, 0.04),
-        estimate(tokens, 5.0),
-        estimate(0.01, 0.01),
+        {
+            Metric.ACCURACY: estimate(accuracy, 0.04),
+            Metric.TOKENS: estimate(tokens, 5.0),
+            Metric.TRUNCATION: estimate(0.01, 0.01),
+        },
         tokens - 10,
         tokens * 2,
         tokens - 20,

@@ -13,6 +13,7 @@ from smallscale_ci.records import (
     Flip,
     Metric,
     Outcome,
+    Scale,
     Summary,
     TaskSummary,
     Verdict,
@@ -55,9 +56,9 @@ def level(value: float) -> Estimate:
 
 def report() -> ReportData:
     counts = {"CORRECT": 60, "WRONG": 60}
-    share, tokens = level(0.5), level(100.0)
+    levels = {metric: level(0.5 if metric.scale is Scale.RATE else 100.0) for metric in Metric}
     tasks = tuple(
-        TaskSummary(name, 60, 2.0, share, tokens, share, 90.0, 180.0, 95.0, counts)
+        TaskSummary(name, 60, 2.0, levels, 90.0, 180.0, 95.0, counts)
         for name in ("algebra", "history")
     )
     check = Check(

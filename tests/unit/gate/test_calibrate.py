@@ -8,7 +8,7 @@ from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate, together
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.gate.calibrate import Scenario, _complaint, calibrate
-from smallscale_ci.gate.simulate import Injection, Share, _draw, make_pools
+from smallscale_ci.gate.simulate import Share, _draw, make_pools
 from smallscale_ci.records import Metric
 from smallscale_ci.run.samples import Samples
 
@@ -84,15 +84,17 @@ def test_several_runs_are_pooled_by_problem():
     assert [pool.task for pool in pools] == ["math", "mcq"]
     assert {pool.epochs for pool in pools} == {5}
     total = (one.correct.sum() + two.correct.sum()) / 1.0
-    assert sum(pool.correct.sum() for pool in pools) == total
+    assert sum(pool.grids[Metric.ACCURACY].sum() for pool in pools) == total
 
 
 def test_injections_shift_the_means():
     (pool, _), rng = make_pools([stored(16)]), np.random.default_rng(0)
-    drawn = [_draw(pool, rng, Injection(0.2, 0.5, 0.1), 8, 4) for _ in range(20)]
-    lost = np.mean([b.accuracy.mean() - c[-1].accuracy.mean() for b, c in drawn])
-    longer = np.mean([c[-1].tokens.mean() / b.tokens.mean() for b, c in drawn])
-    cut = np.mean([c[-1].truncation.mean() for _, c in drawn])
+    worse = {Metric.ACCURACY: 0.2, Metric.TOKENS: 0.5, Metric.TRUNCATION: 0.1}
+    drawn = [_draw(pool, rng, worse, 8, 4) for _ in range(20)]
+    ends = [(before.means, looks[-1].means) for before, looks in drawn]
+    lost = np.mean([b[Metric.ACCURACY].mean() - c[Metric.ACCURACY].mean() for b, c in ends])
+    longer = np.mean([c[Metric.TOKENS].mean() / b[Metric.TOKENS].mean() for b, c in ends])
+    cut = np.mean([c[Metric.TRUNCATION].mean() for _, c in ends])
     assert lost == pytest.approx(0.2, abs=0.02)
     assert longer == pytest.approx(1.5, abs=0.03)
     assert cut == pytest.approx(0.1, abs=0.01)
@@ -103,11 +105,11 @@ def test_a_pseudo_candidate_is_averaged_as_the_gate_averages_a_run():
     (pool,), rng = make_pools([grid(np.full((40, 24), RIGHT), lengths(40, 24))]), generator()
     shuffled = []
     for _ in range(200):
-        baseline, looks = _draw(pool, rng, Injection(), 8, 4)
-        shuffled.append([side.tokens_noise.mean() for side in (baseline, *looks)])
+        baseline, looks = _draw(pool, rng, {}, 8, 4)
+        shuffled.append([side.noise[Metric.TOKENS].mean() for side in (baseline, *looks)])
         assert [int(side.judged[0]) for side in (baseline, *looks)] == [8, 1, 2, 3, 4]
     found = np.mean(shuffled, axis=0)
-    within = pool.tokens.var(1, ddof=1).mean()
+    within = pool.grids[Metric.TOKENS].var(1, ddof=1).mean()
     assert found[1] == 0.0  # a single epoch has no noise
     assert np.delete(found, 1) == pytest.approx(within, rel=0.1)
 
@@ -115,9 +117,10 @@ def test_a_pseudo_candidate_is_averaged_as_the_gate_averages_a_run():
 def test_an_epoch_of_a_suite_may_hold_several_samples_of_a_problem():
     stored = grid(np.full((30, 128), RIGHT), lengths(30, 128))
     (pool,) = make_pools([stored], {"math": 16})
-    baseline, looks = _draw(pool, generator(), Injection(), 4, 2)
+    baseline, looks = _draw(pool, generator(), {}, 4, 2)
     assert [int(side.judged[0]) for side in (baseline, *looks)] == [64, 16, 32]
-    assert looks[0].tokens.var() < 0.3 * make_pools([stored])[0].tokens[:, 0].var()
+    single = make_pools([stored])[0].grids[Metric.TOKENS][:, 0]
+    assert looks[0].means[Metric.TOKENS].var() < 0.3 * single.var()
 
 
 def lengths(problems, epochs):

@@ -61,7 +61,7 @@ def test_a_worse_model_regresses_and_says_so():
 def test_a_longer_model_regresses_and_says_so():
     verdict = decide(run(1, rates(), 1, lengths=140.0), run(2, rates(), 8), WIDE)
     assert verdict.kind is REGRESSED
-    assert "math thinks 39.1 % longer (from 106.1 to 147.5 tokens" in verdict.reasons[0]
+    assert "math thinks 39.1 % longer (from 106.1 to 147.5; margin" in verdict.reasons[0]
     assert one(verdict, Metric.TOKENS).estimate.value == pytest.approx(np.log(1.4), abs=0.05)
 
 

@@ -3,6 +3,7 @@ import pytest
 from helpers.runs import CUT, ERRORED, RIGHT, WRONG, grid, simulate, together
 
 from smallscale_ci.gate.summary import summarise
+from smallscale_ci.records import Metric
 
 
 def test_levels_average_epochs_within_problems():
@@ -14,7 +15,7 @@ def test_levels_average_epochs_within_problems():
     assert summary.planned == 6
     assert task.accuracy.value == pytest.approx(0.5)
     assert task.tokens.value == pytest.approx(35.0)
-    assert task.truncation.value == pytest.approx(1 / 6)
+    assert task.levels[Metric.TRUNCATION].value == pytest.approx(1 / 6)
     assert task.median_tokens == 35.0
     assert task.tokens_correct == pytest.approx(20.0)
     assert task.epochs == 2.0

@@ -137,7 +137,7 @@ def test_memory_holds_two_runs_and_of_the_others_their_points(place):
         tracemalloc.stop()
         return most
 
-    most(2)  # what is imported and kept on first use
+    most(200)  # what is imported and kept on first use
     assert most(200) - most(10) < 190 * 2048
 
 

@@ -1,0 +1,89 @@
+"""What each metric is, in numbers: its value of a sample, its contrast of two runs, its tests.
+
+The table of metrics is ``records.Metric``; here is what needs arrays. Code elsewhere in the gate
+goes by a metric's scale and direction, never by its name.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import numpy as np
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.records import Metric, Scale
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.stats.contrast import Contrast, Vector
+from smallscale_ci.stats.paired import Codes, paired_difference
+from smallscale_ci.stats.tokens import paired_log_ratio
+
+
+def values_of(samples: Samples, metric: Metric) -> Vector:
+    """(samples,) the metric of each sample: 0 or 1 for a rate, a count for a length, NaN unknown.
+
+    What ERRORED samples have is never used.
+    """
+    match metric:
+        case Metric.ACCURACY:
+            return samples.correct.astype(np.float64)
+        case Metric.TOKENS:
+            return samples.tokens
+        case Metric.TRUNCATION:
+            return samples.truncated.astype(np.float64)
+        case unknown:
+            assert_never(unknown)
+
+
+def margin_of(policy: GatePolicy, task: str, metric: Metric) -> float | None:
+    """The policy's margin for a task and metric; ``None`` when it is not gated."""
+    return policy.task_margins.get(task, policy.margins).of(metric)
+
+
+def is_band(policy: GatePolicy, metric: Metric) -> bool:
+    """Whether a change for the better counts, too."""
+    return metric.scale is Scale.LENGTH and policy.tokens_direction == "band"
+
+
+def contrast(
+    metric: Metric,
+    candidate: Vector,
+    baseline: Vector,
+    cluster: Codes,
+    weight: Vector | None = None,
+    noise: Vector | None = None,
+) -> Contrast:
+    """The change from ``baseline`` to ``candidate``, both (n,) means by problem.
+
+    A difference of shares, or a log ratio of means. ``noise`` (n,) is the variance of a length's
+    difference in an unchanged model (``paired_log_ratio``); the rest is as in ``stats/``.
+    """
+    match metric.scale:
+        case Scale.RATE:
+            return paired_difference(candidate, baseline, cluster, weight)
+        case Scale.LENGTH:
+            if min(candidate.sum(), baseline.sum()) == 0:
+                # A checkpoint that ends at once has no tokens; counting the end token, it has a
+                # ratio.
+                candidate, baseline = candidate + 1, baseline + 1
+            return paired_log_ratio(candidate, baseline, cluster, weight, noise)
+        case unknown:
+            assert_never(unknown)
+
+
+def p_values(
+    change: Contrast, metric: Metric, margin: float | None, *, band: bool
+) -> tuple[float, float]:
+    """P-values of "not worse than the baseline" and of "worse by the margin"."""
+    limit = None if margin is None else metric.limit(margin)
+    if metric.worse < 0:
+        worse, better = change.p_less(0.0), change.p_greater(0.0)
+        within = 1.0 if limit is None else change.p_greater(-limit)
+        other = 1.0 if limit is None else change.p_less(limit)
+    else:
+        worse, better = change.p_greater(0.0), change.p_less(0.0)
+        within = 1.0 if limit is None else change.p_less(limit)
+        other = 1.0 if limit is None else change.p_greater(-limit)
+    if band and limit is not None:
+        worse = min(1.0, 2 * min(worse, better))
+        within = max(within, other)
+    return worse, within
