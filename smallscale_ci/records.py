@@ -120,7 +120,10 @@ class CodeTest:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One question with what it is judged by. ``id`` is a hash of exactly that content."""
+    """One question with what it is judged by. ``id`` is a hash of exactly that content.
+
+    ``gold`` and each of ``also`` is a right answer.
+    """
 
     id: str
     task: str
@@ -130,6 +133,12 @@ class Problem:
     tests: tuple[CodeTest, ...] = ()
     cluster: str = ""  # problems that are not independent share it; empty: a cluster of its own
     meta: Mapping[str, Any] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        """Every answer that is right."""
+        return (self.gold, *self.also)
 
 
 @dataclass(frozen=True, slots=True)

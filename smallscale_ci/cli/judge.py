@@ -210,7 +210,7 @@ def _foreign_sample(path: Path, name: str, spec: JudgeSpec) -> tuple[Problem, st
             f"{path} has no sample '{name}'.",
             f"Ids are as {samples[0].id}, rows go from 1 to {len(samples)}.",
         )
-    return found[0].problem(spec.name, found[0].golds[0]), found[0].text, spec
+    return found[0].problem(spec.name), found[0].text, spec
 
 
 def _explain(context: Context, sample: tuple[Problem, str, JudgeSpec]) -> None:

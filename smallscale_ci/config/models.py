@@ -110,6 +110,7 @@ class TaskConfig(Config):
     blob: str | None = None  # pin by git's blob id, where the sha256 is not known
     format: Literal["rows", "toolkit", "livecodebench"] = "rows"
     columns: dict[Column, str] = {}  # our column → the source's name for it
+    gold_index: Literal[0, 1] | None = None  # golds are positions of choices, counted from this
     repeats: Annotated[int, Field(ge=0)] = 1  # how often the source has each problem; 0: any number
     limit: Annotated[int, Field(ge=1)] | None = None  # a fixed random choice of so many problems
     prompt: PromptConfig = PromptConfig()

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError, UsageError
-from smallscale_ci.judges.extract import boxed
+from smallscale_ci.interop import chat
+from smallscale_ci.judges.mcq import has_options
 from smallscale_ci.records import FinishReason, Generation, Judgement, Problem
-from smallscale_ci.run import tables
+from smallscale_ci.suite import files, gold
 
 _OUTPUT, _INDEX = "model_output", "sample_index"
 _GOLD = ("ground_truth", "answer")
@@ -42,9 +43,10 @@ class Sample:
     choices: tuple[str, ...] = ()
     error: str = ""
 
-    def problem(self, task: str, gold: str, name: str = "") -> Problem:
-        """The problem that it answers, with one of its golds."""
-        return Problem(name, task, self.question, gold, choices=self.choices)
+    def problem(self, task: str, name: str = "") -> Problem:
+        """The problem that it answers."""
+        first, *also = self.golds
+        return Problem(name, task, self.question, first, self.choices, also=tuple(also))
 
     def generation(self, name: str) -> Generation:
         """The generation, as an answer to the problem called ``name``."""
@@ -95,7 +97,7 @@ def write(
             }
         )
     else:
-        table = tables.read(source).take([int(sample.id) - 1 for sample in samples])
+        table = files.table(source).take([int(sample.id) - 1 for sample in samples])
         if any(sample.index for sample in samples):
             table = table.drop_columns([n for n in (_OUTPUT, _INDEX) if n in table.column_names])
             table = table.append_column(_INDEX, pa.array([sample.index for sample in samples]))
@@ -117,26 +119,47 @@ def write(
 
 
 def _toolkit(path: Path) -> Iterator[Sample]:
-    table = tables.read(path)
-    gold = next((name for name in _GOLD if name in table.column_names), None)
-    if _OUTPUT not in table.column_names or gold is None:
+    table = files.table(path)
+    name = next((name for name in _GOLD if name in table.column_names), None)
+    if _OUTPUT not in table.column_names or name is None:
         raise DataError(
             f"{path} has no columns to judge by: it has {', '.join(table.column_names)}.",
             f"It needs '{_OUTPUT}' and one of {', '.join(_GOLD)}.",
         )
     question = next((name for name in _QUESTION if name in table.column_names), None)
-    golds, outputs = table[gold].to_pylist(), table[_OUTPUT].to_pylist()
-    questions = table[question].to_pylist() if question else [""] * table.num_rows
-    for number, (asked, answer, text) in enumerate(zip(questions, golds, outputs, strict=True), 1):
-        if answer is None:
-            raise DataError(f"{path}, row {number}: '{gold}' is empty.", "Every row needs a gold.")
-        texts = (text or [None]) if isinstance(text, list) else [text]
-        for index, one in enumerate(texts):
-            yield Sample(str(number), index, str(asked or ""), (str(answer),), _text(one))
+    rows = files.cells(table)
+    read = [_right(row, name, f"{path}, row {number}") for number, row in enumerate(rows, 1)]
+    base = gold.base_of(read)
+    for number, (row, (golds, options)) in enumerate(zip(rows, read, strict=True), 1):
+        where = f"{path}, row {number}"
+        for index, text in enumerate(chat.answers(row[_OUTPUT], where)):
+            yield Sample(
+                id=str(number),
+                index=index,
+                question=chat.asked(row[question]) if question else "",
+                golds=_named(golds, options, base, where),
+                text=text,
+                choices=options.texts,
+            )
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _right(row: Row, name: str, where: str) -> tuple[tuple[str, ...], gold.Choices]:
+    try:
+        golds, options = gold.accepted(row[name]), gold.choices(gold.columns(row))
+    except gold.GoldError as error:
+        raise DataError(f"{where} {error}.", "Correct the row.") from error
+    if not golds:
+        raise DataError(f"{where}: '{name}' is empty.", "Every row needs a gold.")
+    return golds, options
+
+
+def _named(
+    golds: tuple[str, ...], options: gold.Choices, base: int | None, where: str
+) -> tuple[str, ...]:
+    try:
+        return gold.named(golds, options, base)
+    except gold.GoldError as error:
+        raise DataError(f"{where} {error}.", "Golds may be letters or texts, too.") from error
 
 
 # -- lm-eval --------------------------------------------------------------------------------------
@@ -155,8 +178,10 @@ def _lm_eval(path: Path) -> Iterator[Sample]:
         name = str(row["doc_id"])
         if first.setdefault(name, str(row.get("filter", ""))) != str(row.get("filter", "")):
             continue
+        question = _asked(row)
+        golds, options = _target(row["target"], row.get("doc"), question, f"{path}, line {number}")
         for index, text in enumerate(_responses(row["resps"], f"{path}, line {number}")):
-            yield Sample(name, index, _asked(row), _golds(row["target"]), text)
+            yield Sample(name, index, question, golds, text, choices=options.texts)
 
 
 def _responses(resps: Any, where: str) -> list[str]:
@@ -180,13 +205,26 @@ def _asked(row: Row) -> str:
         prompt = prompt.get("arg_0") if isinstance(prompt, dict) else None
     elif isinstance(arguments, list) and arguments:  # [[prompt, settings]]
         prompt = arguments[0][0] if isinstance(arguments[0], list) and arguments[0] else None
-    if isinstance(prompt, list) and prompt:
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], str):
         prompt = prompt[0]
-    if isinstance(prompt, str) and prompt:
-        return prompt
+    if asked := chat.asked(prompt):
+        return asked
     doc = row.get("doc")
     doc = doc if isinstance(doc, dict) else {}
-    return next((str(doc[name]) for name in _QUESTION if name in doc), "")
+    return next((chat.asked(doc[name]) for name in _QUESTION if name in doc), "")
+
+
+def _target(
+    target: Any, doc: Any, question: str, where: str
+) -> tuple[tuple[str, ...], gold.Choices]:
+    """Golds and options of a document; those that the prompt lists go before the document's."""
+    options = gold.Choices()
+    try:
+        if isinstance(doc, dict) and not has_options(question):
+            options = gold.choices(gold.columns(doc))
+        return gold.named(gold.accepted(target), options), options
+    except gold.GoldError as error:
+        raise DataError(f"{where} {error}.", "Is the task one with a text as target?") from error
 
 
 # -- inspect --------------------------------------------------------------------------------------
@@ -219,7 +257,7 @@ def _inspected(row: Row, number: int) -> Sample:
         id=str(row.get("id", number)),
         index=int(row.get("epoch", 1)) - 1,
         question=_content(_last_user(row.get("input", "")), attached),
-        golds=_golds(row["target"]),
+        golds=gold.accepted(row["target"]),
         text=_content((choice.get("message") or {}).get("content", ""), attached),
         finish=FinishReason.ERROR if error else FinishReason.LENGTH if cut else FinishReason.STOP,
         choices=tuple(map(str, row.get("choices") or ())),
@@ -244,16 +282,6 @@ def _content(value: Any, attached: Row) -> str:
 
 
 # -- all ------------------------------------------------------------------------------------------
-
-
-def _golds(target: Any) -> tuple[str, ...]:
-    """What a target says is right: of a worked solution its ``#### …`` or its box."""
-    if isinstance(target, list) and target:
-        return tuple(gold for one in target for gold in _golds(one))
-    text = str(target)
-    if "####" in text:
-        return (text.rpartition("####")[2].strip(),)
-    return (boxed(text) or text,)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -29,7 +29,7 @@ def explain(
     """
     ruling = _judge(spec, service).judge(problem, text, spec)
     answer = answer_part(text)
-    steps = [("gold", problem.gold)]
+    steps = [("gold", " | ".join(problem.golds))]
     if answer is None:
         steps.append(("after thinking", "nothing: thinking was not finished"))
     else:

@@ -101,7 +101,8 @@ def question(problem: Problem, answer: str) -> list[dict[str, str]]:
         letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
         options = zip(letters, problem.choices, strict=False)
         asked += "".join(f"\n{letter}. {text}" for letter, text in options)
-    filled = _USER.format(question=asked, gold=problem.gold, answer=answer, mark=mark)
+    gold = "\nor: ".join(problem.golds)
+    filled = _USER.format(question=asked, gold=gold, answer=answer, mark=mark)
     messages = ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": filled})
     return [
         {name: text.encode("utf-8", "replace").decode() for name, text in message.items()}

@@ -58,7 +58,10 @@ def _rule(problem: Problem, text: str, spec: JudgeSpec, *, deep: bool) -> Ruling
     found = next(candidates(answer, spec.extract), None)
     if found is None:
         return Ruling(Outcome.UNPARSED, None, "no answer found")
-    decision = decide(problem.gold, found.text, deep=deep)
+    for gold in problem.golds:  # any of them is right
+        decision = decide(gold, found.text, deep=deep)
+        if decision.same:
+            break
     outcome = Outcome.CORRECT if decision.same else Outcome.WRONG
     return Ruling(outcome, found.text[:LONGEST], f"{found.rule}: {decision.rule}")
 

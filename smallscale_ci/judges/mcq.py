@@ -59,8 +59,11 @@ class McqJudge:
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "letter" (a letter standing alone)."""
         options = options_of(problem)
-        gold = _gold_index(problem.gold, options)
-        if gold is None:
+        golds = {
+            _gold_index(gold, options, texts_first=bool(problem.choices)) for gold in problem.golds
+        }
+        golds.discard(None)
+        if not golds:
             return Ruling(
                 Outcome.ERRORED, None, f"the gold {problem.gold!r} names none of the options"
             )
@@ -72,7 +75,7 @@ class McqJudge:
             seen = seen or found[0]
             choice, how = _choice(found[0], options)
             if how:
-                return _ruling(choice, gold, options, f"{found[1]}: {how}", found[0])
+                return _ruling(choice, golds, options, f"{found[1]}: {how}", found[0])
         reason = "the answer names no option" if seen else "no answer found"
         return Ruling(Outcome.UNPARSED, seen, reason)
 
@@ -104,12 +107,20 @@ def _next_label(label: str) -> str:
     return str(int(label) + 1) if label.isdigit() else chr(ord(label) + 1)
 
 
-def _gold_index(gold: str, options: Options) -> int | None:
-    label = gold.strip().strip("().")
-    index = options.index(label)
-    if index is None and label.isdigit() and 1 <= int(label) <= len(options.labels):
-        index = int(label) - 1
-    return index if index is not None else _by_text(gold, options)
+def has_options(question: str) -> bool:
+    """Whether the options are lines of ``question``."""
+    return bool(options_of(Problem("", "", question, "")).texts[0])
+
+
+def _gold_index(gold: str, options: Options, *, texts_first: bool) -> int | None:
+    """The option that a gold names: its text goes before its label where the data list options.
+
+    In a question's own lines the printed label goes first, which may be a digit.
+    """
+    by_label = options.index(gold.strip().strip("()."))
+    by_text = _by_text(gold, options)
+    first, second = (by_text, by_label) if texts_first else (by_label, by_text)
+    return second if first is None else first
 
 
 def _found(answer: str, rules: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -193,7 +204,9 @@ def _words(text: str) -> tuple[str, ...]:
     return kept or tuple(token for token in tokens if token.isalnum())
 
 
-def _ruling(choice: int | None, gold: int, options: Options, reason: str, text: str) -> Ruling:
+def _ruling(
+    choice: int | None, golds: set[int | None], options: Options, reason: str, text: str
+) -> Ruling:
     extracted = options.labels[choice] if choice is not None else text[:_LONGEST]
-    outcome = Outcome.CORRECT if choice == gold else Outcome.WRONG
+    outcome = Outcome.CORRECT if choice in golds else Outcome.WRONG
     return Ruling(outcome, extracted, reason)

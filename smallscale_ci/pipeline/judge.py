@@ -23,7 +23,7 @@ from smallscale_ci.pipeline.session import (
     judge_versions,
     write_judged,
 )
-from smallscale_ci.records import Generation, Judgement, Outcome
+from smallscale_ci.records import Generation, Judgement
 from smallscale_ci.run import tables
 from smallscale_ci.run.collector import Judged
 from smallscale_ci.run.folder import RunFolder
@@ -69,29 +69,21 @@ def judge_foreign(
     """
     foreign.refuse_target(source, target)
     samples = foreign.read(source)
-    # A sample with several right answers is a problem for each of them.
-    problems = [
-        sample.problem(spec.name, gold, f"{number} {place}")
-        for number, sample in enumerate(samples)
-        for place, gold in enumerate(sample.golds)
-    ]
+    problems = [sample.problem(spec.name, str(number)) for number, sample in enumerate(samples)]
     tracker = Tracker(len(problems))
     tracker.phase = "judging"
     found: dict[int, Judgement] = {}
 
     def take(pairs: Iterator[tuple[Generation, Judgement]]) -> None:
         for generation, judgement in pairs:
-            number = int(generation.problem_id.partition(" ")[0])
             tracker.generated(generation)
             tracker.judged(judgement.outcome)
-            if number not in found or judgement.outcome is Outcome.CORRECT:
-                found[number] = judgement
+            found[int(generation.problem_id)] = judgement
 
     specs = {spec.name: spec}
     with JudgeStream(problems, specs, workers=_JUDGES, service=service) as stream:
-        for problem in problems:
-            number = int(problem.id.partition(" ")[0])
-            stream.feed(samples[number].generation(problem.id))
+        for problem, sample in zip(problems, samples, strict=True):
+            stream.feed(sample.generation(problem.id))
             take(stream.ready())
             observer.progress(tracker.snapshot())
         take(stream.drain())

@@ -38,10 +38,66 @@ def rows(path: Path, kind: str = "") -> Iterator[Row]:
         ) from error
 
 
+def table(path: Path) -> pa.Table:
+    """A whole parquet file with every column in a type that can be read, taken and written.
+
+    Raises ``DataError``.
+    """
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            return plain(file.read())
+    except FileNotFoundError as error:
+        raise DataError(f"There is no {path}.", "Check the path.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path} is damaged or no parquet file: {str(error).splitlines()[0]}",
+            "Run the stage that writes it again.",
+        ) from error
+
+
+def cells(data: pa.Table | pa.RecordBatch) -> list[Row]:
+    """The rows of Arrow data as plain dictionaries; columns of the logical type JSON are decoded.
+
+    Raises ``ValueError`` for a column that cannot be read, by its name.
+    """
+    columns: dict[str, list[Any]] = {}
+    for name in data.schema.names:
+        column = data.column(name)
+        try:
+            columns[name] = column.to_pylist()
+            if isinstance(column.type, pa.JsonType):
+                columns[name] = [None if v is None else json.loads(v) for v in columns[name]]
+        except (pa.ArrowException, ValueError, KeyError) as error:
+            raise ValueError(f"column '{name}' of type {column.type}: {error}") from error
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """``table`` with views as ordinary texts, bytes and lists: few kernels of Arrow take views."""
+    fields = [field.with_type(_plain_type(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields, table.schema.metadata))
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if kind == pa.string_view():
+        return pa.string()
+    if kind == pa.binary_view():
+        return pa.binary()
+    if pa.types.is_list(kind) or pa.types.is_list_view(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    if pa.types.is_large_list(kind) or pa.types.is_large_list_view(kind):
+        return pa.large_list(_plain_type(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain_type(field.type)) for field in kind])
+    return kind
+
+
 def _parquet(path: Path) -> Iterator[Row]:
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for batch in file.iter_batches(_BATCH):
-            yield from batch.to_pylist()
+            yield from cells(batch)
 
 
 def _jsonl(path: Path) -> Iterator[Row]:

@@ -43,11 +43,13 @@ def not_pulled(config: SuiteConfig, base: Path, cache: Path | None) -> tuple[str
 def load_task(task: TaskConfig, base: Path, cache: Path | None = None) -> tuple[Problem, ...]:
     """The problems of one task in the order of its file. Raises ``DataError``."""
     name, rows = _rows(task, base, cache)
+    # Pulled data are in our own form, where no gold is a position any more.
+    counted_from = None if source.is_pulled(task.source) else task.gold_index
     problems: list[Problem] = []
     wrong: list[str] = []
     for number, row in enumerate(rows, start=1):
         try:
-            problems.append(problem(row, task.name, task.judge.name))
+            problems.append(problem(row, task.name, task.judge.name, counted_from))
         except RowError as error:
             wrong.append(f"row {number} {error}")
     if wrong:

@@ -62,10 +62,15 @@ class Suite:
 
 
 def problem_id(
-    task: str, question: str, choices: Sequence[str], gold: str, tests: Sequence[CodeTest]
+    task: str,
+    question: str,
+    choices: Sequence[str],
+    golds: Sequence[str],
+    tests: Sequence[CodeTest],
 ) -> str:
     """The identity of a problem: a hash of what the model sees and what it is judged by."""
     tested = [[test.input, test.output, test.function] for test in tests]
+    gold = golds[0] if len(golds) == 1 else list(golds)
     return ids.content_hash([task, question, list(choices), gold, tested], ID_LENGTH)
 
 

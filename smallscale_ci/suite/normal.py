@@ -10,7 +10,7 @@ from typing import Any
 
 from smallscale_ci.config.models import TaskConfig
 from smallscale_ci.errors import DataError, did_you_mean
-from smallscale_ci.suite import livecodebench
+from smallscale_ci.suite import gold, livecodebench
 from smallscale_ci.suite.files import Row
 from smallscale_ci.suite.rows import COLUMNS, RowError
 
@@ -36,7 +36,7 @@ def _convert(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Row]:
             _check_columns(row, task, name)
         try:
             yield _row(row, task)
-        except RowError as error:
+        except (RowError, gold.GoldError) as error:
             raise DataError(
                 f"Task {task.name}: {name}: row {number} {error}.",
                 "Correct or remove the row: none is ever skipped.",
@@ -51,6 +51,8 @@ def _row(row: Row, task: TaskConfig) -> Row:
     if task.format == "rows":
         names = {column: column for column in COLUMNS} | task.columns
     taken = {column: row[name] for column, name in names.items() if name in row}
+    if task.format == "rows" and task.judge.name == "mcq" and taken.get("choices") is None:
+        taken["choices"] = gold.columns(row)
     if "meta" not in taken:
         rest = {key: value for key, value in row.items() if key not in names.values()}
         taken["meta"] = {key: value for key, value in rest.items() if _is_short(value)}

@@ -23,7 +23,7 @@ from smallscale_ci.errors import DataError, StorageError
 from smallscale_ci.suite import files, source
 from smallscale_ci.suite.fetch import fetch
 from smallscale_ci.suite.normal import VERSION, normal
-from smallscale_ci.suite.rows import SCHEMA, RowError, problem
+from smallscale_ci.suite.rows import PULLED, RowError, problem
 
 LOCK = "pins.lock.json"
 _KEPT = b"smallscale.pulled"
@@ -190,9 +190,9 @@ def _normalised(
     stream = enumerate(normal(seen, task, name), start=1)
     part, problems = path.with_suffix(".new"), 0
     try:
-        with pq.ParquetWriter(part, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+        with pq.ParquetWriter(part, PULLED, compression="zstd", write_page_checksum=True) as writer:
             for batch in _batches(_stored(task, name, *item) for item in stream):
-                writer.write_table(pa.Table.from_pylist(batch, schema=SCHEMA))
+                writer.write_table(pa.Table.from_pylist(batch, schema=PULLED))
                 problems += len(batch)
             made = Pulled(**about, rows=seen.count, problems=problems, path=str(path), fresh=True)
             writer.add_key_value_metadata({_KEPT: ids.canonical_json(asdict(made))})
@@ -207,7 +207,7 @@ def _normalised(
 def _stored(task: TaskConfig, name: str, number: int, row: files.Row) -> dict[str, Any]:
     """A row as it is kept: checked as at loading, every value in one form."""
     try:
-        found = problem(row, task.name, task.judge.name)
+        found = problem(row, task.name, task.judge.name, task.gold_index)
     except RowError as error:
         raise DataError(
             f"Task {task.name}: {name}: problem {number} {error}.",
@@ -216,6 +216,7 @@ def _stored(task: TaskConfig, name: str, number: int, row: files.Row) -> dict[st
     return {
         "question": found.question,
         "gold": found.gold,
+        "also": list(found.also),
         "choices": list(found.choices),
         "tests": [asdict(test) for test in found.tests],
         "cluster": found.cluster,
@@ -264,7 +265,9 @@ def _is_whole(path: Path) -> bool:
 
 def _name(task: TaskConfig, pin: str) -> str:
     """The name of the normalised file: of the source, with all that it was made by."""
-    made_by = [task.source, pin, task.format, task.columns, task.repeats, VERSION]
+    made_by: list[Any] = [task.source, pin, task.format, task.columns, task.repeats, VERSION]
+    if task.gold_index is not None:  # other tasks keep the names that they had
+        made_by.append(task.gold_index)
     stem = re.sub(r"[^\w-]+", "-", PurePosixPath(task.source).stem.rpartition(":")[2])[:40]
     return f"{stem}-{ids.content_hash(made_by, 12)}.parquet"
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from smallscale_ci.records import CodeTest, Problem
+from smallscale_ci.suite import gold as golds
+from smallscale_ci.suite.gold import LETTERS, GoldError
 from smallscale_ci.suite.model import problem_id
 
 COLUMNS = ("question", "gold", "choices", "tests", "cluster", "meta")
@@ -24,49 +25,60 @@ SCHEMA = pa.schema(  # of the parquet files that this package writes; meta is JS
         ("meta", pa.string()),
     ]
 )
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+# Of pulled files; older ones lack the other golds, of which any is right.
+PULLED = SCHEMA.append(pa.field("also", pa.list_(pa.string())))
 
 
 class RowError(ValueError):
     """What is wrong with a row, as a clause: "has no gold answer"."""
 
 
-def problem(row: Mapping[str, Any], task: str, judge: str) -> Problem:
-    """Check one row for ``judge`` and make it a problem. Raises ``RowError``."""
+def problem(row: Mapping[str, Any], task: str, judge: str, base: int | None = None) -> Problem:
+    """Check one row for ``judge`` and make it a problem. Raises ``RowError``.
+
+    ``base`` is what golds that are positions count from, see ``gold``.
+    """
+    try:
+        return _problem(row, task, judge, base)
+    except GoldError as error:
+        raise RowError(str(error)) from error
+
+
+def _problem(row: Mapping[str, Any], task: str, judge: str, base: int | None) -> Problem:
     question = _text(row, "question")
     if not question.strip():
         raise RowError("has no question")
-    gold = _text(row, "gold")
-    choices = _choices(row)
+    right = [*golds.accepted(row.get("gold")), *(row.get("also") or ())]
+    options = golds.choices(row.get("choices"))
+    choices = _checked(options.texts)
     tests = _tests(row)
     if judge == "code":
         if not tests:
             raise RowError("has no tests, which the judge 'code' runs")
-    elif not gold.strip():
+    elif not right:
         raise RowError("has no gold answer")
     if judge == "mcq":
-        _check_option(gold, choices)
+        right = list(golds.named(right, options, base))
+        for gold in right:
+            _check_option(gold, choices)
     meta = _json(row, "meta")
     if meta is None:
         meta = {}
     if not isinstance(meta, dict):
         raise RowError("has a meta that is no JSON object")
+    first, *also = right or [""]
     try:
-        own_id = problem_id(task, question, choices, gold, tests)
+        own_id = problem_id(task, question, choices, (first, *also), tests)
     except UnicodeEncodeError as error:
         raise RowError("holds half a Unicode character (a lone surrogate)") from error
-    return Problem(own_id, task, question, gold, choices, tests, _text(row, "cluster"), meta)
+    cluster = _text(row, "cluster")
+    return Problem(own_id, task, question, first, choices, tests, cluster, meta, tuple(also))
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:
-    value = row.get(column)
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return str(int(value)) if value == int(value) else str(value)
-    raise RowError(f"has a {column} that is no text: {value!r:.60}")
+    """A column that holds one text, or a number or date written out. Raises ``GoldError``."""
+    return golds.scalar(row.get(column), column)
 
 
 def _json(row: Mapping[str, Any], column: str) -> Any:
@@ -82,23 +94,20 @@ def _json(row: Mapping[str, Any], column: str) -> Any:
         raise RowError(f"has a value of '{column}' that is no valid JSON: {value!r:.60}") from error
 
 
-def _choices(row: Mapping[str, Any]) -> tuple[str, ...]:
-    values = _json(row, "choices")
-    if values is None:
-        return ()
-    if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
-        raise RowError("has choices that are no list of texts")
-    if values and not 2 <= len(values) <= len(LETTERS):
-        raise RowError(f"has {len(values)} choices; 2 to {len(LETTERS)} have letters")
-    if len(set(values)) != len(values):
+def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if texts and not 2 <= len(texts) <= len(LETTERS):
+        raise RowError(f"has {len(texts)} choices; 2 to {len(LETTERS)} have letters")
+    if len(set(texts)) != len(texts):
         raise RowError("has the same choice twice")
-    return tuple(values)
+    return texts
 
 
 def _check_option(gold: str, choices: tuple[str, ...]) -> None:
-    label = gold.strip().upper()
+    label = gold.strip().strip("().").upper()
     if choices:
-        usable = (len(label) == 1 and label in LETTERS[: len(choices)]) or gold in choices
+        usable = (len(label) == 1 and label in LETTERS[: len(choices)]) or golds.is_one(
+            gold, choices
+        )
     else:  # the options are part of the question, with letters or digits before them
         usable = len(label) == 1 and label.isalnum()
     if not usable:

@@ -257,3 +257,65 @@ def test_a_packed_log_says_how_to_unpack_it(tmp_path):
     with pytest.raises(DataError) as caught:
         foreign.read(tmp_path / "log.eval")
     assert "inspect log convert" in caught.value.hint
+
+
+# -- golds and columns ----------------------------------------------------------------------------
+
+
+MCQ = JudgeSpec("mcq")
+OPTIONS = [["cold", "warm"], ["3", "4"], ["Bonn", "Paris"]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [0, 1, 1],
+        ["A", "B", "B"],
+        ["cold", "4", "Paris"],
+        pa.array(["A", "B", "B"]).dictionary_encode(),
+        pa.array([b"A", b"B", b"B"]),
+        pa.array([["A"], ["B"], ["Paris", "Lutetia"]]),
+        pa.array([0, 1, 1], pa.decimal128(4, 1)),
+        pa.array(["A", "B", "B"], pa.string_view()),
+        pa.ExtensionArray.from_storage(pa.json_(), pa.array(["0", '"B"', "1"])),
+    ],
+)
+@pytest.mark.parametrize("name", ["choices", "options"])
+def test_golds_of_multiple_choice(tmp_path, answer, name):
+    outputs = [r"\boxed{A}", r"\boxed{B}", "The answer is Paris."]
+    columns = {"answer": answer, name: OPTIONS, "model_output": outputs}
+    counts, _ = judged(write(tmp_path / "f.parquet", **columns), MCQ)
+    assert counts == {"CORRECT": 3}
+
+
+def test_positions_without_a_base_are_refused_by_their_row(tmp_path):
+    options = [["x", "y", "z"]] * 2
+    path = write(tmp_path / "f.parquet", answer=[1, 2], choices=options, model_output=["a", "b"])
+    with pytest.raises(DataError, match=r"row 1 has the gold '1'.*count from 0 or from 1"):
+        foreign.read(path)
+
+
+def test_columns_that_cannot_be_judged_are_refused_by_name(tmp_path):
+    path = write(tmp_path / "f.parquet", answer=[{"a": 1}], model_output=["x"])
+    with pytest.raises(DataError, match="row 1 has a gold that is no text"):
+        foreign.read(path)
+    path = write(tmp_path / "f.parquet", answer=["1"], model_output=[3.5])
+    with pytest.raises(DataError, match=r"row 1 holds 3\.5, which is no text"):
+        foreign.read(path)
+
+
+def test_outputs_that_are_chats(tmp_path):
+    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": r"\boxed{3}"}]
+    path = write(tmp_path / "f.parquet", answer=["3"], model_output=[chat])
+    assert judged(path)[0] == {"CORRECT": 1}
+
+
+def test_options_in_a_prompt_that_is_logged_as_json(tmp_path):
+    asked = [{"role": "user", "content": "2+2?\nA. 3\nB. 4\nThink."}]
+    arguments = {"gen_args_0": {"arg_0": [json.dumps(asked)], "arg_1": {}}}
+    row = logged(0, "B", ["The answer is 4."], arguments=arguments, choices=["4", "3"])
+    assert judged(jsonl(tmp_path / "s.jsonl", row), MCQ)[0] == {"CORRECT": 1}
+    row = logged(0, "B", ["The answer is 4."], choices=["3", "4"])
+    assert judged(jsonl(tmp_path / "s.jsonl", row), MCQ)[0] == {"CORRECT": 1}
+    row = logged(0, "['4', 'four']", ["The answer is 4."])
+    assert judged(jsonl(tmp_path / "s.jsonl", row))[0] == {"CORRECT": 1}
