@@ -32,7 +32,7 @@ from lcpo_table import LIMIT, answers, brief, places, table
 EPOCHS, SAMPLES, PAIRS = 4, 16, 800
 STORED = ROOT / "tests/data/smoke-train"  # answers that are there where none can be sampled
 # The authors take problems solved 16 of 16. A small model has few, with answers of one length.
-POLICY = ["--easy-from", "0.5", "--per-problem", "8", "--min-ratio", "1.2"]
+POLICY = ("easy_from=0.5", "per_problem=8", "min_ratio=1.2")
 COMMON = 2e-5  # learning rate of the arms that are compared; `shipped` ones keep the recipe's
 CONCISE = {
     "": {"system": "You are a helpful assistant. Be concise: answer as briefly as you can."},
@@ -132,7 +132,8 @@ class Loop:
     def pairs(self, first: Arm) -> Path | None:
         """Sample and make pairs, as the first steps of the loop; the folder of the pairs."""
         recipe = self.recipe(first)
-        limits = [*POLICY, "--max-pairs", str(PAIRS), "--samples", str(SAMPLES)]
+        policy = [f"--set=pairs.{value}" for value in (*POLICY, f"max_pairs={PAIRS}")]
+        limits = [*policy, "--samples", str(SAMPLES)]
         given = ["--suite", "smoke-train", "--eval-suite", str(self.held_out), *limits]
         given += [
             "--eval-epochs",

@@ -11,6 +11,7 @@ candidates/<id>/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,8 +50,7 @@ class CandidateRequest:
     samples: int  # epochs of the training suite
     eval_epochs: int | None
     policy: PairPolicy
-    leaks: str  # "refuse" or "drop"
-    leak_threshold: float
+    overrides: tuple[str, ...] = ()  # recipe.KEY=VALUE
     sample: str = ""  # a judged run that is used instead of sampling
     seed: int | None = None
     ranks: int | None = None
@@ -61,13 +61,24 @@ class CandidateRequest:
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        return {**asdict(self), "policy": self.policy.model_dump(mode="json"), "gpus": [*self.gpus]}
+        return {
+            **asdict(self),
+            "policy": self.policy.model_dump(mode="json"),
+            "gpus": [*self.gpus],
+            "overrides": [*self.overrides],
+        }
 
     @staticmethod
     def read(value: Mapping[str, Any]) -> CandidateRequest:
         """What ``record`` wrote."""
-        policy = PairPolicy(**{**value["policy"], "difficulty": (*value["policy"]["difficulty"],)})
-        return CandidateRequest(**{**value, "policy": policy, "gpus": (*value["gpus"],)})
+        return CandidateRequest(
+            **{
+                **value,
+                "policy": PairPolicy.model_validate_json(json.dumps(value["policy"])),
+                "gpus": (*value["gpus"],),
+                "overrides": (*value["overrides"],),
+            }
+        )
 
 
 class CandidateFolder:

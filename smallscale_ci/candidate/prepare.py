@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from smallscale_ci.candidate.folder import (
     PAIRS,
@@ -19,7 +19,7 @@ from smallscale_ci.candidate.folder import (
     CandidateFolder,
     CandidateRequest,
 )
-from smallscale_ci.config import load
+from smallscale_ci.config import load, override
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
@@ -69,6 +69,7 @@ def prepare(
     split over the ranks.
     """
     recipe = load.load(TrainRecipe, request.recipe, settings.roots)
+    recipe = override.apply(recipe, override.read(request.overrides, ("recipe",))["recipe"])
     gate = _gate(request, settings)
     parent = _plan(
         folder.of(PARENT),
@@ -91,8 +92,8 @@ def prepare(
         suite = sample.suite
     check = Check(
         {parent.suite.name: parent.suite.problems},
-        cast(Literal["refuse", "drop"], request.leaks),
-        request.leak_threshold,
+        request.policy.leaks,
+        request.policy.leak_threshold,
         recipe.cutoff_len,
         recipe.max_cut,
         supervised=recipe.objective == "sft",
@@ -132,7 +133,7 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
     evaluated = f"{loop.parent.suite.samples_per_epoch} samples of {loop.parent.suite.name}"
     does = {
         SAMPLE: f"takes the answers in {request.sample}" if request.sample else sampled,
-        PAIRS: f"{'' if exact else 'at most '}{pairs} pairs, {request.policy.policy}",
+        PAIRS: f"{'' if exact else 'at most '}{pairs} pairs, policy {request.policy.name}",
         TRAIN: f"{steps(loop.recipe, pairs)} steps of {loop.recipe.batch_size} pairs, "
         f"recipe {loop.recipe.name}",
         PARENT: f"{evaluated}, epochs: {looks}",

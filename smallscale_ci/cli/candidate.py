@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smallscale_ci.cli import options
-from smallscale_ci.cli import pair_options as choice
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
+from smallscale_ci.cli.pairs import Pairs
 from smallscale_ci.cli.train import Recipe, TrainPython
 
 if TYPE_CHECKING:
     from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
     from smallscale_ci.cli.output import Display
-    from smallscale_ci.pipeline.compare import Evaluation
+    from smallscale_ci.pipeline.compare import Evaluation as Evaluated
 
 _GIB = 1 << 30
 
@@ -31,6 +33,51 @@ class Step(StrEnum):
     VERDICT = "verdict"
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What parent and candidate are judged by."""
+
+    eval_suite: Annotated[
+        str,
+        option("--eval-suite", help="Held-out suite that parent and candidate are judged by."),
+    ] = "smoke"
+    gate: Annotated[
+        str | None,
+        option(
+            "--gate",
+            "-g",
+            help="Gate policy. Default: the evaluation suite's, with tokens shown but not gated.",
+            show_default=False,
+        ),
+    ] = None
+    eval_epochs: Annotated[
+        int | None,
+        option(
+            "--eval-epochs",
+            min=1,
+            help="Samples of every evaluation problem before the first decision.",
+            show_default="1",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What trains."""
+
+    train_ranks: Annotated[
+        int | None,
+        option(
+            "--train-ranks",
+            min=1,
+            max=1024,
+            help="Processes that train.",
+            show_default="one for each GPU",
+        ),
+    ] = None
+    train_python: TrainPython = None
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
     example = "smallscale candidate org/model --suite train --eval-suite test"
@@ -41,119 +88,49 @@ def candidate(
     context: Context,
     model: options.Model = None,
     recipe: Recipe = "lcpo",
-    suite: Annotated[
-        str,
-        typer.Option("--suite", "-s", envvar="SMALLSCALE_SUITE", help="Suite to train on."),
-    ] = "smoke-train",
-    eval_suite: Annotated[
-        str,
-        typer.Option(
-            "--eval-suite",
-            envvar="SMALLSCALE_EVAL_SUITE",
-            help="Held-out suite that parent and candidate are judged by.",
-        ),
-    ] = "smoke",
-    gate: Annotated[
-        str | None,
-        typer.Option(
-            "--gate",
-            "-g",
-            envvar="SMALLSCALE_GATE",
-            help="Gate policy. Default: the evaluation suite's, with tokens shown but not gated.",
-            show_default=False,
-        ),
-    ] = None,
+    suite: Annotated[str, option("--suite", "-s", help="Suite to train on.")] = "smoke-train",
     profile: options.Profile = "vllm-cpu",
     samples: Annotated[
         int,
-        typer.Option(
-            "--samples",
-            min=4,
-            envvar="SMALLSCALE_SAMPLES",
-            help="Answers to each training problem: the k of solved k of k.",
+        option(
+            "--samples", min=4, help="Answers to each training problem: the k of solved k of k."
         ),
     ] = 16,
     sample: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--sample",
-            envvar="SMALLSCALE_SAMPLE",
             help="Take the answers of this judged run instead of sampling.",
             show_default=False,
         ),
     ] = None,
-    eval_epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--eval-epochs",
-            min=1,
-            envvar="SMALLSCALE_EVAL_EPOCHS",
-            help="Samples of every evaluation problem before the first decision.",
-            show_default="1",
-        ),
-    ] = None,
-    policy: choice.Policy = choice.PolicyName.SHORTEST,
-    difficulty: choice.Difficulties = None,
-    easy_from: choice.EasyFrom = 1.0,
-    medium_from: choice.MediumFrom = None,
-    per_problem: choice.PerProblem = 1,
-    max_pairs: choice.MaxPairs = None,
-    min_pairs: choice.MinPairs = None,
-    min_ratio: choice.MinRatio = 1.0,
-    max_ratio: choice.MaxRatio = None,
-    max_tokens: choice.MaxTokens = None,
-    pair_seed: choice.PairSeed = 0,
-    leaks: choice.LeaksOption = choice.Leaks.REFUSE,
-    leak_threshold: choice.LeakThreshold = 0.8,
-    until: Annotated[
-        Step,
-        typer.Option("--until", envvar="SMALLSCALE_UNTIL", help="Stop after this step."),
-    ] = Step.VERDICT,
+    pairs: Pairs = "lcpo",
+    overrides: options.Set = None,
+    until: Annotated[Step, option("--until", help="Stop after this step.")] = Step.VERDICT,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run",
-            envvar="SMALLSCALE_DRY_RUN",
-            help="Show pairs, steps, memory and settings, and do nothing.",
-        ),
+        option("--dry-run", help="Show pairs, steps, memory and settings, and do nothing."),
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--out",
-            envvar="SMALLSCALE_OUT",
-            help="Folder of the candidate; an unfinished one is gone on with.",
+            help="Folder of the candidate; an unfinished one is resumed.",
             show_default="candidates/<id>",
         ),
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--resume",
-            envvar="SMALLSCALE_RESUME",
-            help="Go on with this candidate's folder; what is complete is not done again.",
+            help="Resume this candidate's folder; completed steps are not repeated.",
             show_default=False,
         ),
     ] = None,
-    seed: options.Seed = None,
-    ranks: options.Ranks = None,
-    tp: options.TensorParallel = None,
-    gpus: options.Gpus = "",
-    runtime: options.Runtime = None,
-    sandbox: options.Sandbox = None,
-    train_ranks: Annotated[
-        int | None,
-        typer.Option(
-            "--train-ranks",
-            min=1,
-            max=1024,
-            envvar="SMALLSCALE_TRAIN_RANKS",
-            help="Processes that train.",
-            show_default="one for each GPU",
-        ),
-    ] = None,
-    engine_python: options.EnginePython = None,
-    train_python: TrainPython = None,
+    *,
+    evaluation: Evaluation,
+    engine: options.Engine,
+    training: Training,
 ) -> int | None:
     """Train a checkpoint to think shorter, and judge it against its parent.
 
@@ -162,51 +139,37 @@ def candidate(
     """
     from smallscale_ci.candidate import loop, prepare
     from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
+    from smallscale_ci.cli.pairs import pair_policy
+    from smallscale_ci.config import override
     from smallscale_ci.train.prepare import Wanted
 
-    settings = context.settings(engine_python=engine_python, sandbox=sandbox)
+    settings = context.settings(engine_python=engine.engine_python, sandbox=engine.sandbox)
     if resume is not None:
         folder = CandidateFolder(resume.resolve())
         request = folder.request()
     else:
+        changes = override.read(overrides or (), ("pairs", "recipe"))
         request = CandidateRequest(
             model=_model(model),
             recipe=_whole(recipe),
             train_suite=_whole(suite),
-            eval_suite=_whole(eval_suite),
-            gate=_whole(gate) if gate else None,
+            eval_suite=_whole(evaluation.eval_suite),
+            gate=_whole(evaluation.gate) if evaluation.gate else None,
             profile=_whole(profile),
             samples=samples,
-            eval_epochs=eval_epochs,
-            policy=choice.make_policy(
-                policy=policy.value,
-                difficulty=tuple(level.value for level in difficulty or ()),
-                easy_from=easy_from,
-                medium_from=medium_from,
-                per_problem=per_problem,
-                max_pairs=max_pairs,
-                min_pairs=min_pairs,
-                min_ratio=min_ratio,
-                max_ratio=max_ratio,
-                max_tokens=max_tokens,
-                seed=pair_seed,
-            ),
-            leaks=leaks.value,
-            leak_threshold=leak_threshold,
+            eval_epochs=evaluation.eval_epochs,
+            policy=pair_policy(pairs, changes["pairs"], settings),
+            overrides=tuple(change.text for change in changes["recipe"]),
             sample=str(sample.resolve()) if sample else "",
-            seed=seed,
-            ranks=ranks,
-            tensor_parallel=tp,
-            gpus=options.named_gpus(gpus),
-            runtime=runtime.value if runtime else None,
-            train_ranks=train_ranks,
+            train_ranks=training.train_ranks,
+            **engine.request(),
         )
         folder = _folder(out, request, context)
     wanted = Wanted(
         runtime=None if request.runtime == "ray" else request.runtime,
         ranks=request.train_ranks,
         gpus=request.gpus or None,
-        python=train_python,
+        python=training.train_python,
     )
     with context.out.watch() as display:
         planned = prepare.prepare(folder, request, settings, wanted, display.say)
@@ -214,8 +177,8 @@ def candidate(
             _show_plan(context, prepare.planned(planned, wanted))
             return None
         display.say(f"candidate folder: {folder.path}")
-        evaluation = loop.run(planned, wanted, _Watcher(context, display), until=until.value)
-    return _show(context, folder, evaluation)
+        result = loop.run(planned, wanted, _Watcher(context, display), until=until.value)
+    return _show(context, folder, result)
 
 
 def _model(model: str | None) -> str:
@@ -224,7 +187,7 @@ def _model(model: str | None) -> str:
 
     if not model:
         raise UsageError(
-            "which model? MODEL is missing.",
+            "Missing argument MODEL.",
             "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
         )
     path = Path(model).expanduser()
@@ -297,7 +260,7 @@ class _Watcher:
         self.training = Lines(context).training
 
 
-def _show(context: Context, folder: CandidateFolder, evaluation: Evaluation | None) -> int | None:
+def _show(context: Context, folder: CandidateFolder, evaluation: Evaluated | None) -> int | None:
     from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.cli.verdicts import show
 

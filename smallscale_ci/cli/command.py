@@ -7,12 +7,13 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from smallscale_ci.cli.options import option
 from smallscale_ci.errors import (
     EXIT_INFRASTRUCTURE,
     EXIT_INTERRUPTED,
@@ -28,18 +29,11 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a service, a closed terminal
+_VARIABLES = "Each option can also be set in the environment, as SMALLSCALE_<OPTION>."
 
-_Json = Annotated[
-    bool,
-    typer.Option("--json", envvar="SMALLSCALE_JSON", help="Print JSON; text goes to stderr."),
-]
-_Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", envvar="SMALLSCALE_QUIET", help="Print results alone.")
-]
-_Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", "-v", envvar="SMALLSCALE_VERBOSE", help="Show where errors arose."),
-]
+_Json = Annotated[bool, option("--json", help="Print JSON; text goes to stderr.")]
+_Quiet = Annotated[bool, option("--quiet", "-q", help="Print only results.")]
+_Verbose = Annotated[bool, option("--verbose", "-v", help="Print tracebacks.")]
 
 
 @dataclass(frozen=True)
@@ -113,16 +107,23 @@ def command(
 ) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
     """Register a function as the command ``name``.
 
-    The function takes a ``Context`` first and returns its exit code (``None`` is 0). ``example``
-    ends its help.
+    The function takes a ``Context`` first and returns its exit code (``None`` is 0). A parameter
+    whose type is a dataclass stands for all of its fields, each an option. ``example`` ends its
+    help.
     """
 
     def register(function: Callable[..., int | None]) -> Callable[..., None]:
         hints = get_type_hints(function, include_extras=True)
-        own = [
-            parameter.replace(annotation=hints[parameter.name])
-            for parameter in list(inspect.signature(function).parameters.values())[1:]
-        ]
+        own: list[inspect.Parameter] = []
+        groups: dict[str, tuple[type, list[str]]] = {}
+        for parameter in list(inspect.signature(function).parameters.values())[1:]:
+            kind = hints[parameter.name]
+            if is_dataclass(kind) and isinstance(kind, type):
+                fields = _fields(kind)
+                groups[parameter.name] = kind, [field.name for field in fields]
+                own.extend(fields)
+            else:
+                own.append(parameter.replace(annotation=kind))
         keyword = inspect.Parameter.KEYWORD_ONLY
         common = [
             inspect.Parameter(key, keyword, default=False, annotation=kind)
@@ -131,6 +132,8 @@ def command(
 
         def run(**values: Any) -> None:
             context = Context(*(values.pop(key) for key in ("json", "quiet", "verbose")))
+            for group, (kind, fields) in groups.items():
+                values[group] = kind(**{field: values.pop(field) for field in fields})
             raise typer.Exit(_guarded(lambda: function(context, **values), context))
 
         run.__doc__ = function.__doc__
@@ -139,10 +142,17 @@ def command(
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [item.replace(kind=keyword) for item in parameters]
         )
-        app.command(name, epilog=f"Example: {example}", **options)(run)
+        app.command(name, epilog=f"{_VARIABLES}\n\nExample: {example}", **options)(run)
         return run
 
     return register
+
+
+def _fields(kind: type) -> list[inspect.Parameter]:
+    """The fields of a dataclass as parameters, with their options."""
+    hints = get_type_hints(kind, include_extras=True)
+    parameters = inspect.signature(kind).parameters.values()
+    return [item.replace(annotation=hints[item.name]) for item in parameters]
 
 
 def _guarded(call: Callable[[], int | None], context: Context) -> int:

@@ -9,6 +9,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.models import GatePolicy, RunConfig, SuiteConfig
@@ -43,12 +44,8 @@ def compare(
         ),
     ],
     gate: options.Gate = None,
-    look: Annotated[
-        int, typer.Option("--look", min=1, envvar="SMALLSCALE_LOOK", help="Which look this is.")
-    ] = 1,
-    of: Annotated[
-        int, typer.Option("--of", min=1, envvar="SMALLSCALE_OF", help="How many are planned.")
-    ] = 1,
+    look: Annotated[int, option("--look", min=1, help="Which look this is.")] = 1,
+    of: Annotated[int, option("--of", min=1, help="How many are planned.")] = 1,
     baselines: options.Baselines = None,
 ) -> int:
     """Compare two stored runs.
@@ -91,17 +88,15 @@ def report(
     ],
     compare_runs: Annotated[
         bool,
-        typer.Option(
+        option(
             "--compare",
-            envvar="SMALLSCALE_COMPARE",
             help="Show several runs beside the first: no verdict.",
         ),
     ] = False,
     budgets: Annotated[
         str,
-        typer.Option(
+        option(
             "--budgets",
-            envvar="SMALLSCALE_BUDGETS",
             help="Also the accuracy if answers had been cut at so many tokens: 1024,2048,…",
             show_default=False,
         ),
@@ -189,9 +184,7 @@ def record(
     run: options.RunArgument,
     reason: Annotated[
         str,
-        typer.Option(
-            "--reason", "-m", envvar="SMALLSCALE_REASON", help="Why, for the baseline's history."
-        ),
+        option("--reason", "-m", help="Why, for the baseline's history."),
     ],
     baselines: options.Baselines = None,
 ) -> None:

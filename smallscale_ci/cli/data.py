@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.models import SuiteConfig, TaskConfig
@@ -26,6 +27,7 @@ class SchemaName(StrEnum):
     SUITE = "suite"
     ENGINE = "engine"
     GATE = "gate"
+    PAIRS = "pairs"
     TRAIN = "train"
     VERDICT = "verdict"
 
@@ -65,7 +67,7 @@ def show(
     name: _NAME,
     problems: Annotated[
         int,
-        typer.Option("--problems", min=0, envvar="SMALLSCALE_PROBLEMS", help="Print so many each."),
+        option("--problems", min=0, help="Print so many each."),
     ] = 1,
 ) -> None:
     """Show a suite: tasks, sampling, hash, and some problems as the model sees them."""
@@ -107,9 +109,8 @@ def pull(
     ],
     origin: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--from",
-            envvar="SMALLSCALE_FROM",
             help="A folder, file or URL that has a copy, for example a checkout of the toolkit.",
             show_default="where the suite says",
         ),

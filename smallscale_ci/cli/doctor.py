@@ -8,6 +8,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 
 def register(app: typer.Typer) -> None:
@@ -20,9 +21,8 @@ def doctor(
     engine_python: options.EnginePython = None,
     clean: Annotated[
         bool,
-        typer.Option(
+        option(
             "--clean",
-            envvar="SMALLSCALE_CLEAN",
             help="Remove the containers that killed runs left.",
         ),
     ] = False,

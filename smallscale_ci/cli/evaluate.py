@@ -9,6 +9,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -33,20 +34,11 @@ def evaluate(
     gate: options.Gate = None,
     baseline: options.BaselineSpec = "auto",
     epochs: options.Epochs = None,
-    max_epochs: options.MaxEpochs = None,
-    token_budget: options.TokenBudget = None,
-    time_budget: options.TimeBudget = None,
-    seed: options.Seed = None,
-    ranks: options.Ranks = None,
-    tp: options.TensorParallel = None,
-    gpus: options.Gpus = "",
-    runtime: options.Runtime = None,
-    sandbox: options.Sandbox = None,
-    deadline: options.Deadline = None,
     resume: options.Resume = None,
-    runs: options.Runs = None,
-    baselines: options.Baselines = None,
-    engine_python: options.EnginePython = None,
+    *,
+    budget: options.Budget,
+    engine: options.Engine,
+    folders: options.Folders,
 ) -> int:
     """Put a checkpoint through the gate.
 
@@ -63,7 +55,10 @@ def evaluate(
     from smallscale_ci.pipeline.prepare import Request
 
     settings = context.settings(
-        runs=runs, baselines=baselines, engine_python=engine_python, sandbox=sandbox
+        runs=folders.runs,
+        baselines=folders.baselines,
+        engine_python=engine.engine_python,
+        sandbox=engine.sandbox,
     )
     request = Request(
         model=model or "",
@@ -72,16 +67,12 @@ def evaluate(
         gate=gate,
         baseline=baseline,
         epochs=epochs,
-        max_epochs=max_epochs,
-        token_budget=token_budget,
-        time_budget_min=time_budget,
-        seed=seed,
-        ranks=ranks,
-        tensor_parallel=tp,
-        gpus=options.named_gpus(gpus),
-        runtime=runtime.value if runtime else None,
+        max_epochs=budget.max_epochs,
+        token_budget=budget.token_budget,
+        time_budget_min=budget.time_budget,
+        **engine.request(),
     )
-    with within(deadline), context.out.watch() as display:
+    with within(budget.deadline), context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
         display.say(f"run folder: {plan.run.path}")
         try:
@@ -99,20 +90,13 @@ def generate(
     suite: options.Suite = "smoke",
     profile: options.Profile = "vllm-cpu",
     epochs: options.Epochs = None,
-    seed: options.Seed = None,
-    ranks: options.Ranks = None,
-    tp: options.TensorParallel = None,
-    gpus: options.Gpus = "",
-    runtime: options.Runtime = None,
-    sandbox: options.Sandbox = None,
-    no_judge: Annotated[
-        bool, typer.Option("--no-judge", envvar="SMALLSCALE_NO_JUDGE", help="Only generate.")
-    ] = False,
+    no_judge: Annotated[bool, option("--no-judge", help="Only generate.")] = False,
     resume: options.Resume = None,
     runs: options.Runs = None,
-    engine_python: options.EnginePython = None,
+    *,
+    engine: options.Engine,
 ) -> None:
-    """Generate and judge, compare nothing.
+    """Generate and judge without comparing.
 
     This is how the run of a baseline is made: all epochs of the suite, no verdict.
     """
@@ -120,18 +104,16 @@ def generate(
     from smallscale_ci.pipeline.prepare import Request
     from smallscale_ci.run.folder import NO_BASELINE
 
-    settings = context.settings(runs=runs, engine_python=engine_python, sandbox=sandbox)
+    settings = context.settings(
+        runs=runs, engine_python=engine.engine_python, sandbox=engine.sandbox
+    )
     request = Request(
         model=model or "",
         suite=suite,
         profile=profile,
         baseline=NO_BASELINE,
         epochs=epochs,
-        seed=seed,
-        ranks=ranks,
-        tensor_parallel=tp,
-        gpus=options.named_gpus(gpus),
-        runtime=runtime.value if runtime else None,
+        **engine.request(),
     )
     with context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
@@ -152,7 +134,7 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
         return prepare.resume(resume, settings, say=say, request=request)
     if not request.model:
         raise UsageError(
-            "which model? MODEL is missing.",
+            "Missing argument MODEL.",
             "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
         )
     begun = prepare.unfinished(request, settings)

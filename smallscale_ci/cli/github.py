@@ -11,6 +11,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.errors import SmallscaleError
@@ -30,27 +31,24 @@ def publish(
     run: options.RunArgument,
     pull_request: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--pull-request",
             min=1,
-            envvar="SMALLSCALE_PULL_REQUEST",
             help="Number of the pull request.",
             show_default="the one that started the job",
         ),
     ] = None,
     summary: Annotated[
         bool,
-        typer.Option(
+        option(
             "--summary/--no-summary",
-            envvar="SMALLSCALE_SUMMARY",
             help="Write the step summary, annotations and outputs.",
         ),
     ] = True,
     comment: Annotated[
         bool,
-        typer.Option(
+        option(
             "--comment/--no-comment",
-            envvar="SMALLSCALE_COMMENT",
             help="Comment on the pull request.",
         ),
     ] = True,

@@ -10,6 +10,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,28 +33,21 @@ def history(
     ] = None,
     suite: Annotated[
         str,
-        typer.Option(
-            "--suite", "-s", envvar="SMALLSCALE_SUITE", help="Only this suite.", show_default="all"
-        ),
+        option("--suite", "-s", help="Only this suite.", show_default="all"),
     ] = "",
     model: Annotated[
         str,
-        typer.Option(
-            "--model", envvar="SMALLSCALE_MODEL", help="Only this model.", show_default="all"
-        ),
+        option("--model", help="Only this model.", show_default="all"),
     ] = "",
     html: Annotated[
         Path | None,
-        typer.Option(
-            "--html", envvar="SMALLSCALE_HTML", help="Write a page with charts.", show_default=False
-        ),
+        option("--html", help="Write a page with charts.", show_default=False),
     ] = None,
     last: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--last",
             min=1,
-            envvar="SMALLSCALE_LAST",
             help="Only so many newest runs of each suite and profile.",
             show_default="all",
         ),

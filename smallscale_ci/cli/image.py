@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.containers.docker import Engine
@@ -63,9 +64,8 @@ def lock(
     names: _Names = None,
     check: Annotated[
         bool,
-        typer.Option(
+        option(
             "--check",
-            envvar="SMALLSCALE_CHECK",
             help="Change nothing; exit 4 when a tag has moved.",
         ),
     ] = False,
@@ -118,43 +118,39 @@ def build(
     name: _Name,
     base: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--base",
-            envvar="SMALLSCALE_BASE",
             help="Base image.",
             show_default="the lock's",
         ),
     ] = None,
     ca: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--ca",
-            envvar="SMALLSCALE_CA",
             help="CA bundle (PEM) to download packages with.",
             show_default=False,
         ),
     ] = None,
     wheels: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--wheels",
-            envvar="SMALLSCALE_WHEELS",
             help="Folder of wheels that come before the index.",
             show_default=False,
         ),
     ] = None,
     network: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--network",
-            envvar="SMALLSCALE_NETWORK",
             help="Network of the build.",
             show_default="the engine's",
         ),
     ] = None,
     push: Annotated[
         bool,
-        typer.Option("--push", envvar="SMALLSCALE_PUSH", help="Push it, and pin its digest there."),
+        option("--push", help="Push it, and pin its digest there."),
     ] = False,
 ) -> None:
     """Build an image of ours and pin it in the lock.

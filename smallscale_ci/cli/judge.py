@@ -9,6 +9,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -36,9 +37,8 @@ def judge(
     ],
     explain: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--explain",
-            envvar="SMALLSCALE_EXPLAIN",
             help="Show how one sample is judged: the problem's id, id:2 for its third sample; of "
             "a file the id or the row.",
             show_default=False,
@@ -46,30 +46,27 @@ def judge(
     ] = None,
     judge_name: Annotated[
         str,
-        typer.Option("--judge", envvar="SMALLSCALE_JUDGE", help="Judge of a file: math, mcq, llm."),
+        option("--judge", help="Judge of a file: math, mcq, llm."),
     ] = "math",
     extract: Annotated[
         str,
-        typer.Option(
+        option(
             "--extract",
-            envvar="SMALLSCALE_EXTRACT",
             help="Where answers of a file may be: boxed, stated, last-number, letter.",
         ),
     ] = "boxed,stated",
     model: Annotated[
         str,
-        typer.Option(
+        option(
             "--judge-model",
-            envvar="SMALLSCALE_JUDGE_MODEL",
             help="Model that llm asks, at SMALLSCALE_JUDGE_URL, with SMALLSCALE_JUDGE_KEY.",
             show_default=False,
         ),
     ] = "",
     rule: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--rule",
-            envvar="SMALLSCALE_RULE",
             help="Count how far llm agrees with this judge: math or mcq.",
             show_default=False,
         ),
@@ -77,10 +74,9 @@ def judge(
     sandbox: options.Sandbox = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--output",
             "-o",
-            envvar="SMALLSCALE_OUTPUT",
             help="Where the judgements of a file go.",
             show_default="FILE.judged.parquet",
         ),

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def option(*names: str, **settings: Any) -> Any:
+    """An option of a command; ``settings`` are those of ``typer.Option``, ``help`` among them.
+
+    Every option can also be given in the environment: as SMALLSCALE_ and its long name.
+    """
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    variable = "SMALLSCALE_" + long.removeprefix("--").upper().replace("-", "_")
+    return typer.Option(*names, envvar=variable, show_envvar=False, **settings)
 
 
 class RuntimeName(StrEnum):
@@ -36,111 +47,99 @@ Model = Annotated[
 ]
 Suite = Annotated[
     str,
-    typer.Option("--suite", "-s", envvar="SMALLSCALE_SUITE", help="Suite: a name or a YAML file."),
+    option("--suite", "-s", help="Suite: a name or a YAML file."),
 ]
 Profile = Annotated[
     str,
-    typer.Option(
-        "--profile", "-p", envvar="SMALLSCALE_PROFILE", help="Engine profile: a name or a file."
-    ),
+    option("--profile", "-p", help="Engine profile: a name or a file."),
 ]
 Gate = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--gate",
         "-g",
-        envvar="SMALLSCALE_GATE",
         help="Gate policy: a name or a file. Default: the suite's.",
         show_default=False,
     ),
 ]
 BaselineSpec = Annotated[
     str,
-    typer.Option(
+    option(
         "--baseline",
         "-b",
-        envvar="SMALLSCALE_BASELINE",
         help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
     ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--epochs",
         min=1,
-        envvar="SMALLSCALE_EPOCHS",
         help="Samples of every problem before the first decision.",
         show_default="the suite's",
     ),
 ]
 MaxEpochs = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--max-epochs",
         min=1,
-        envvar="SMALLSCALE_MAX_EPOCHS",
-        help="At most so many while the verdict is open.",
+        help="Maximum epochs while the verdict is inconclusive.",
         show_default="the policy's",
     ),
 ]
 TokenBudget = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--token-budget",
         min=1,
-        envvar="SMALLSCALE_TOKEN_BUDGET",
-        help="Add no epoch that would exceed so many completion tokens.",
+        help="Stop before an epoch that would exceed this many completion tokens.",
         show_default=False,
     ),
 ]
 TimeBudget = Annotated[
     float | None,
-    typer.Option(
+    option(
         "--time-budget",
         min=0.01,
-        envvar="SMALLSCALE_TIME_BUDGET",
-        help="Add no epoch that would end after so many minutes.",
+        help="Stop before an epoch that would end after this many minutes.",
         show_default=False,
     ),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--seed",
         min=0,
         max=2**31 - 1,
-        envvar="SMALLSCALE_SEED",
-        help="Draw other samples.",
+        help="Base seed for sampling.",
         show_default=False,
     ),
 ]
 Ranks = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--ranks",
         min=1,
         max=1024,
-        envvar="SMALLSCALE_RANKS",
         help="Engine processes that share the work.",
         show_default="the profile's",
     ),
 ]
 TensorParallel = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--tp",
         min=1,
         max=64,
-        envvar="SMALLSCALE_TP",
         help="GPUs of one rank.",
         show_default="the profile's",
     ),
 ]
 Runtime = Annotated[
     RuntimeName | None,
-    typer.Option(
+    option(
         "--runtime",
-        envvar="SMALLSCALE_RUNTIME",
         help="Run the engine in containers, in a virtual environment, whichever of both is there, "
         "or on a Ray cluster (RAY_ADDRESS).",
         show_default="the profile's",
@@ -148,67 +147,110 @@ Runtime = Annotated[
 ]
 Sandbox = Annotated[
     SandboxName | None,
-    typer.Option(
+    option(
         "--sandbox",
-        envvar="SMALLSCALE_SANDBOX",
-        help="Where programs run that are judged; auto takes the first of the others that works.",
+        help="Sandbox for generated programs; auto takes the first one that works.",
         show_default="auto",
     ),
 ]
 Gpus = Annotated[
     str,
-    typer.Option(
+    option(
         "--gpus",
-        envvar="SMALLSCALE_GPUS",
         help="GPUs, as 0,1,2,3 or by CDI name.",
         show_default="all",
     ),
 ]
 Runs = Annotated[
     Path | None,
-    typer.Option(
-        "--runs", envvar="SMALLSCALE_RUNS", help="Folder of the runs.", show_default="./runs"
-    ),
+    option("--runs", help="Folder of the runs.", show_default="./runs"),
 ]
 Baselines = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--baselines",
-        envvar="SMALLSCALE_BASELINES",
         help="Folder of the baselines.",
         show_default="./baselines",
     ),
 ]
 EnginePython = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--engine-python",
-        envvar="SMALLSCALE_ENGINE_PYTHON",
         help="A Python that has the engine installed.",
         show_default="the profile's environment",
     ),
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--resume",
-        envvar="SMALLSCALE_RESUME",
-        help="Go on with this run folder; auto: with the unfinished run of the same configuration.",
+        help="Resume this run folder; auto: the unfinished run of the same configuration.",
         show_default=False,
     ),
 ]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 Deadline = Annotated[
     float | None,
-    typer.Option(
+    option(
         "--deadline",
         min=0.01,
         max=100_000,
-        envvar="SMALLSCALE_DEADLINE",
-        help="After so many minutes end as if interrupted, with a report: exit 3.",
+        help="Stop after this many minutes, write a report, exit 3.",
         show_default=False,
     ),
 ]
+
+Set = Annotated[
+    list[str] | None,
+    option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one value of a configuration file; may be repeated.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which answers are drawn, and what the engine processes run on: options of their own."""
+
+    seed: Seed = None
+    ranks: Ranks = None
+    tp: TensorParallel = None
+    gpus: Gpus = ""
+    runtime: Runtime = None
+    sandbox: Sandbox = None
+    engine_python: EnginePython = None
+
+    def request(self) -> dict[str, Any]:
+        """As a ``Request`` calls them. Raises ``UsageError`` for a GPU that is named twice."""
+        return {
+            "seed": self.seed,
+            "ranks": self.ranks,
+            "tensor_parallel": self.tp,
+            "gpus": named_gpus(self.gpus),
+            "runtime": self.runtime.value if self.runtime else None,
+        }
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an evaluation may cost at most."""
+
+    max_epochs: MaxEpochs = None
+    token_budget: TokenBudget = None
+    time_budget: TimeBudget = None
+    deadline: Deadline = None
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where runs and baselines are stored."""
+
+    runs: Runs = None
+    baselines: Baselines = None
 
 
 def named_gpus(text: str) -> tuple[str, ...]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smallscale_ci.cli import pair_options as options
+from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
+    from smallscale_ci.config.override import Override
+    from smallscale_ci.config.pairs import PairPolicy
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.pairs.build import Check, Made
+
+Pairs = Annotated[str, option("--pairs", help="Pair policy: a name or a YAML file.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,68 +32,54 @@ def pairs(
     run: Annotated[
         Path, typer.Argument(help="A judged run on a training suite.", show_default=False)
     ],
-    policy: options.Policy = options.PolicyName.SHORTEST,
-    difficulty: options.Difficulties = None,
-    easy_from: options.EasyFrom = 1.0,
-    medium_from: options.MediumFrom = None,
-    per_problem: options.PerProblem = 1,
-    max_pairs: options.MaxPairs = None,
-    min_pairs: options.MinPairs = None,
-    min_ratio: options.MinRatio = 1.0,
-    max_ratio: options.MaxRatio = None,
-    max_tokens: options.MaxTokens = None,
-    pair_seed: options.PairSeed = 0,
-    eval_suite: options.EvalSuites = None,
-    leaks: options.LeaksOption = options.Leaks.REFUSE,
-    leak_threshold: options.LeakThreshold = 0.8,
+    policy: Pairs = "lcpo",
+    overrides: options.Set = None,
+    eval_suite: Annotated[
+        list[str] | None,
+        option(
+            "--eval-suite",
+            help="Evaluation suite that no training problem may be in; may be repeated.",
+            show_default="smoke",
+        ),
+    ] = None,
     cutoff_len: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--cutoff-len",
             min=1,
-            envvar="SMALLSCALE_CUTOFF_LEN",
             help="The recipe's cutoff_len: count the pairs that training would cut.",
             show_default=False,
         ),
     ] = None,
-    max_lost: options.MaxLost = 0.0,
+    max_lost: Annotated[
+        float,
+        option("--max-lost", min=0, max=1, help="Share of pairs that training may drop or cut."),
+    ] = 0.0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", envvar="SMALLSCALE_OUT", help="Folder of the pairs.", show_default="RUN/pairs"
-        ),
+        option("--out", help="Folder of the pairs.", show_default="RUN/pairs"),
     ] = None,
 ) -> None:
     """Make preference pairs from the answers of a run.
 
     By default those of LCPO: the shortest right answer against the longest, of problems that were
-    solved every time. `train` and `candidate` train on them.
+    solved every time. `train` and `candidate` train on them. Policies are configs/pairs/NAME.yaml;
+    `--set pairs.max_pairs=200` overrides one of their values.
     """
+    from smallscale_ci.config.override import read
     from smallscale_ci.pairs import build
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.suite.local import load_suite
 
     settings = context.settings()
+    chosen = pair_policy(policy, read(overrides or (), ("pairs",))["pairs"], settings)
     folder = open_run(run)
     config = folder.read_config()
-    chosen = options.make_policy(
-        policy=policy.value,
-        difficulty=tuple(level.value for level in difficulty or ()),
-        easy_from=easy_from,
-        medium_from=medium_from,
-        per_problem=per_problem,
-        max_pairs=max_pairs,
-        min_pairs=min_pairs,
-        min_ratio=min_ratio,
-        max_ratio=max_ratio,
-        max_tokens=max_tokens,
-        seed=pair_seed,
-    )
     check = make_check(
         settings,
         eval_suite or ["smoke"],
-        leaks=leaks.value,
-        threshold=leak_threshold,
+        leaks=chosen.leaks,
+        threshold=chosen.leak_threshold,
         cutoff_len=cutoff_len,
         max_lost=max_lost,
     )
@@ -96,7 +88,16 @@ def pairs(
     show(context, made)
 
 
-def make_check(settings: Settings, names: list[str], **options: Any) -> Check:
+def pair_policy(name: str, overrides: Sequence[Override], settings: Settings) -> PairPolicy:
+    """A pair policy by name or file, with ``overrides``. Raises ``UsageError``."""
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.override import apply
+    from smallscale_ci.config.pairs import PairPolicy
+
+    return apply(load(PairPolicy, name, settings.roots), overrides)
+
+
+def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
     """What pairs are held to, with the problems of the evaluation suites ``names``."""
     from smallscale_ci.config import load
     from smallscale_ci.config.models import SuiteConfig
@@ -108,7 +109,7 @@ def make_check(settings: Settings, names: list[str], **options: Any) -> Check:
         config = load.load(SuiteConfig, name, settings.roots)
         base = load.find(SuiteConfig, name, settings.roots).parent
         evaluation[config.name] = load_suite(config, base, settings.cache).problems
-    return Check(evaluation, **options)
+    return Check(evaluation, **values)
 
 
 def show(context: Context, made: Made) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
 
 _Trials = Annotated[
     int,
-    typer.Option("--trials", min=1, envvar="SMALLSCALE_TRIALS", help="Simulated runs of a kind."),
+    option("--trials", min=1, help="Simulated runs of a kind."),
 ]
-_RandomSeed = Annotated[
-    int, typer.Option("--seed", min=0, envvar="SMALLSCALE_SEED", help="Seed of the simulation.")
-]
+_RandomSeed = Annotated[int, option("--seed", min=0, help="Seed of the simulation.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +43,7 @@ def plan(
     seed: _RandomSeed = 0,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", envvar="SMALLSCALE_PLOT", help="Write the curves as SVG."),
+        option("--plot", help="Write the curves as SVG."),
     ] = None,
     baselines: options.Baselines = None,
 ) -> None:
@@ -114,10 +113,9 @@ def calibrate(
     seed: _RandomSeed = 0,
     baseline_epochs: Annotated[
         int,
-        typer.Option(
+        option(
             "--baseline-epochs",
             min=1,
-            envvar="SMALLSCALE_BASELINE_EPOCHS",
             help="Epochs of the pseudo-baselines.",
         ),
     ] = 8,

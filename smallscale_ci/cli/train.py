@@ -15,6 +15,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.train.follow import TrainProgress
@@ -25,15 +26,12 @@ _GIB = 1 << 30
 
 Recipe = Annotated[
     str,
-    typer.Option(
-        "--recipe", envvar="SMALLSCALE_RECIPE", help="Training recipe: a name or a YAML file."
-    ),
+    option("--recipe", help="Training recipe: a name or a YAML file."),
 ]
 TrainPython = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--train-python",
-        envvar="SMALLSCALE_TRAIN_PYTHON",
         help="A Python that has LLaMA-Factory installed.",
         show_default="the recipe's environment",
     ),
@@ -54,44 +52,38 @@ def train(
     recipe: Recipe = "lcpo",
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--out",
-            envvar="SMALLSCALE_OUT",
             help="Folder of the candidate.",
             show_default="a new one in the folder of the runs",
         ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", envvar="SMALLSCALE_DRY_RUN", help="Show the plan, train nothing."
-        ),
+        option("--dry-run", help="Show the plan, train nothing."),
     ] = False,
     resume: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--resume",
-            envvar="SMALLSCALE_RESUME",
             help="Go on with the training in this folder, from its newest whole checkpoint.",
             show_default=False,
         ),
     ] = None,
     ranks: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--ranks",
             min=1,
             max=1024,
-            envvar="SMALLSCALE_RANKS",
             help="Processes of this node.",
             show_default="one for each GPU, or as before with --resume",
         ),
     ] = None,
     gpus: Annotated[
         str,
-        typer.Option(
+        option(
             "--gpus",
-            envvar="SMALLSCALE_GPUS",
             help="GPUs, as 0,1,2,3; none: train without.",
             show_default="all",
         ),
@@ -99,9 +91,8 @@ def train(
     runtime: options.Runtime = None,
     torchrun: Annotated[
         str,
-        typer.Option(
+        option(
             "--torchrun",
-            envvar="SMALLSCALE_TORCHRUN",
             help="torchrun's own options for several nodes: "
             "'--nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500'.",
             show_default=False,

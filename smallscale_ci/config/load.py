@@ -122,15 +122,28 @@ def parse(
             for item in error.errors(include_url=False):
                 # Items with problems of their own are missing from the list that is too short.
                 if item["type"] != "too_short" or not item["input"]:
-                    document.problem(item["loc"], _sentence(model, item))
+                    document.problem(item["loc"], sentence(model, item))
         else:
             if not document.problems:
                 return config
     problems = [text for _, text in sorted(document.problems, key=lambda found: found[0])]
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    raise ConfigError(f"{file} has {count}.", problems, schema_hint(model))
+
+
+def schema_hint(model: type[Config]) -> str:
+    """Where to read what files of this kind may hold; empty for those that nobody writes."""
     schema = next((name for name, known in MODELS.items() if known is model), None)
-    hint = f"`smallscale schema {schema}` prints what such files may hold." if schema else ""
-    raise ConfigError(f"{file} has {count}.", problems, hint)
+    return f"`smallscale schema {schema}` prints what such files may hold." if schema else ""
+
+
+def read_value(text: str, place: str) -> Any:
+    """One YAML value as a file would have it. Raises ``ConfigError`` that names ``place``."""
+    document = _Document(place)
+    found = document.read(text)
+    if document.problems:
+        raise ConfigError(f"{place} cannot be read.", [problem for _, problem in document.problems])
+    return found
 
 
 def _take_over(
@@ -304,7 +317,7 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _sentence(model: type[Config], item: ErrorDetails) -> str:
+def sentence(model: type[Config], item: ErrorDetails) -> str:
     """What is wrong, in words, with the nearest valid word where there is one."""
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     if kind in _WORDS:

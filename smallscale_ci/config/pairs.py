@@ -1,12 +1,12 @@
-"""How preference pairs are chosen, as a frozen model: options of ``pairs`` and ``candidate``."""
+"""Pair policies, ``configs/pairs/NAME.yaml``: which preference pairs are made from a run."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
-from smallscale_ci.config.models import Config, Fraction
+from smallscale_ci.config.models import Fraction, Name, NamedConfig
 
 SHORTEST: Final = "shortest-correct-vs-longest"
 CORRECT: Final = "correct-vs-wrong"
@@ -14,25 +14,43 @@ CORRECT: Final = "correct-vs-wrong"
 Difficulty = Literal["easy", "medium", "hard"]
 
 
-class PairPolicy(Config):
+def _fewest(before: dict[str, Any]) -> int:
+    """Pairs that are worth training on, or all that are asked for."""
+    return min(16, before.get("max_pairs") or 16)
+
+
+def _medium(before: dict[str, Any]) -> float:
+    return min(0.5, float(before.get("easy_from", 1.0)))
+
+
+class PairPolicy(NamedConfig):
     """Which two answers of which problems make a pair; the same samples give the same pairs.
 
     The difficulty of a problem is its solve rate: easy from ``easy_from`` on, medium from
     ``medium_from`` on, else hard.
     """
 
+    folder: ClassVar[str] = "pairs"
+    kind: ClassVar[str] = "pair policy"
+
+    name: Name = "lcpo"
     policy: Literal["shortest-correct-vs-longest", "correct-vs-wrong"] = SHORTEST
     difficulty: Annotated[tuple[Difficulty, ...], Field(min_length=1)] = ("easy",)
     easy_from: Fraction = 1.0
-    medium_from: Fraction = 0.5
+    medium_from: Fraction = Field(default_factory=_medium)  # 0.5, or easy_from where that is less
     min_samples: Annotated[int, Field(ge=2)] = 4  # judged samples that a solve rate needs
     per_problem: Annotated[int, Field(ge=1)] = 1
     max_pairs: Annotated[int, Field(ge=1)] | None = None  # a seeded choice of so many
-    min_pairs: Annotated[int, Field(ge=1)] = 16  # fewer are an error
+    # Fewer are an error: 16, or max_pairs where that is less.
+    min_pairs: int = Field(ge=1, default_factory=_fewest)
     min_ratio: Annotated[float, Field(ge=1)] = 1.0  # tokens of the longer answer / of the shorter
     max_ratio: Annotated[float, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer answers are left out
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    # Training problems that an evaluation suite has, too: an error, or left out.
+    leaks: Literal["refuse", "drop"] = "refuse"
+    # Share of common word triples, or words, from which two problems are the same.
+    leak_threshold: Annotated[float, Field(ge=0.3, le=1)] = 0.8
 
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> PairPolicy:

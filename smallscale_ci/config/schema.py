@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
+from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import UsageError, did_you_mean
 
@@ -12,12 +13,13 @@ MODELS: dict[str, type[NamedConfig]] = {
     "suite": SuiteConfig,
     "engine": EngineProfile,
     "gate": GatePolicy,
+    "pairs": PairPolicy,
     "train": TrainRecipe,
 }
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of ``suite``, ``engine``, ``gate`` or ``train`` files.
+    """JSON Schema (draft 2020-12) of files of one of ``MODELS``.
 
     Raises ``UsageError`` for another name.
     """

@@ -103,7 +103,7 @@ def refuse(leaks: Sequence[Leak]) -> DataError:
     return DataError(
         f"{count} in the evaluation:\n{named}{more}",
         "A model that has trained on them cannot be judged by them. Train on other problems, or "
-        "leave these out with --leaks drop.",
+        "leave these out: --set pairs.leaks=drop.",
     )
 
 

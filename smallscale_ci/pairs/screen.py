@@ -90,6 +90,7 @@ def refuse_lost(screening: Screening, limit: float) -> None:
         raise DataError(
             f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g} % "
             "may be lost.",
-            "Raise cutoff_len in the recipe, leave long answers out with --max-tokens, or accept "
+            "Raise cutoff_len in the recipe, leave long answers out with "
+            "--set pairs.max_tokens=N, or accept "
             "the loss: `pairs --max-lost`, or max_cut in the recipe of a candidate.",
         )

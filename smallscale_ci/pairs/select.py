@@ -145,8 +145,8 @@ def too_few(selection: Selection, policy: PairPolicy) -> DataError:
         f"{len(selection.choices)} pairs from {selection.eligible} {asked} problems are fewer "
         f"than the {policy.min_pairs} that are needed. Of {selection.problems} problems: {told}. "
         f"Without a pair: {reasons or 'none'}.",
-        "Sample more problems or easier ones, lower --easy-from, add --difficulty medium, "
-        "loosen the limits, or accept fewer with --min-pairs.",
+        "Sample more problems or easier ones, or loosen the pair policy: easy_from, difficulty, "
+        "the limits, or min_pairs to accept fewer (--set pairs.min_pairs=N).",
     )
 
 

@@ -77,8 +77,8 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
     arguments = (
         *("candidate", "smollm2", "--recipe", "few-steps", "--sample", str(SAMPLED)),
         *("--suite", "smoke-train", "--eval-suite", "held-out", "--train-ranks", "2"),
-        *("--difficulty", "easy", "--difficulty", "medium", "--min-ratio", "1.2"),
-        *("--max-pairs", "4", "--min-pairs", "4"),  # all of them in each step: the loss must fall
+        *("--pairs", "lcpo-smoke"),
+        *("--set", "pairs.max_pairs=4"),  # all of them in each step: the loss must fall
     )
     done = smallscale(place, *arguments, "--out", str(place / "made"))
     assert "Traceback" not in done.stderr, done.stderr

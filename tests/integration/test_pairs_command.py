@@ -27,6 +27,11 @@ CANDIDATE = (
 )
 
 
+def setting(*values: str) -> tuple[str, ...]:
+    """Values of the pair policy as options."""
+    return tuple(word for value in values for word in ("--set", f"pairs.{value}"))
+
+
 def ask(place: Path, name: str, *questions: str) -> None:
     """An evaluation suite of ``questions``."""
     suites = place / "configs" / "suites"
@@ -77,7 +82,7 @@ def test_pairs_of_lcpo_by_default(place, tmp_path):
 def test_the_same_run_gives_the_same_pairs(place, tmp_path):
     for name in ("a", "b"):
         done = replayed.smallscale(
-            place, *PAIRS, "-q", "--out", tmp_path / name, "--max-pairs", "20"
+            place, *PAIRS, "-q", "--out", tmp_path / name, "--set", "pairs.max_pairs=20"
         )
         assert done.returncode == 0, done.stderr
         assert "pairs from 60 problems" in done.stdout
@@ -87,10 +92,10 @@ def test_the_same_run_gives_the_same_pairs(place, tmp_path):
 
 
 def test_a_limit_on_pairs_may_be_below_the_usual_least_number(place, tmp_path):
-    done = replayed.smallscale(place, *PAIRS, "--max-pairs", "5", "--json", "--out", tmp_path)
+    done = replayed.smallscale(place, *PAIRS, *setting("max_pairs=5"), "--json", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["pairs"] == 5
-    asked = (*PAIRS, "--max-pairs", "5", "--min-pairs", "9", "--out", tmp_path / "other")
+    asked = (*PAIRS, *setting("max_pairs=5", "min_pairs=9"), "--out", tmp_path / "other")
     done = replayed.smallscale(place, *asked)
     assert done.returncode == 2
     assert "max_pairs is below min_pairs" in done.stderr
@@ -102,10 +107,7 @@ def test_easy_may_begin_below_the_usual_medium(place, tmp_path):
         "pairs",
         "stored/poor",
         *PAIRS[2:],
-        "--easy-from",
-        "0.3",
-        "--min-pairs",
-        "1",
+        *setting("easy_from=0.3", "min_pairs=1"),
         "--json",
         "--out",
         tmp_path,
@@ -117,7 +119,7 @@ def test_easy_may_begin_below_the_usual_medium(place, tmp_path):
 
 
 def test_right_against_wrong(place, tmp_path):
-    policy = ("--policy", "correct-vs-wrong", "--min-pairs", "5")
+    policy = ("--pairs", "correct-vs-wrong", *setting("min_pairs=5"))
     done = replayed.smallscale(place, *PAIRS, *policy, "--json", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["eligible"] > 5
@@ -135,7 +137,7 @@ def test_a_training_problem_in_the_evaluation_is_refused_by_name(place, tmp_path
     assert "(“What is 10 + 11?”) is leaky/products/" in done.stderr
     assert "(“what is 10+11”)" in done.stderr
     assert not out.exists()
-    dropped = replayed.smallscale(place, *leaky, "--out", out, "--leaks", "drop", "--json")
+    dropped = replayed.smallscale(place, *leaky, "--out", out, *setting("leaks=drop"), "--json")
     assert dropped.returncode == 0, dropped.stderr
     counts = json.loads(dropped.stdout)["counts"]
     assert (counts["problems"], counts["dropped"]["in the evaluation"]) == (60, 1)
@@ -148,8 +150,11 @@ def test_a_training_problem_in_the_evaluation_is_refused_by_name(place, tmp_path
         (("pairs", "stored/poor"), 2, "0 pairs from 0 easy problems are fewer than the 16"),
         (("pairs", "stored/same"), 2, "have the same length"),
         ((*PAIRS, "--cutoff-len", "45"), 2, "are longer than 45 tokens"),
-        ((*PAIRS, "--max-ratio", "1.1"), 2, "outside of the limits on length"),
-        ((*PAIRS, "--medium-from", "0.9", "--easy-from", "0.5"), 2, "medium_from is above"),
+        ((*PAIRS, *setting("max_ratio=1.1")), 2, "outside of the limits on length"),
+        ((*PAIRS, *setting("medium_from=0.9", "easy_from=0.5")), 2, "medium_from is above"),
+        ((*PAIRS, *setting("max_pairz=5")), 2, "unknown key (did you mean 'max_pairs'?)"),
+        ((*PAIRS, "--set", "gate.max_epochs=5"), 2, "KEY begins with pairs"),
+        ((*PAIRS, "--pairs", "lcpo-smok"), 2, "did you mean 'lcpo-smoke'"),
         (("pairs", "stored/src", "--eval-suite", "held-in"), 2, "did you mean 'held-out'"),
         (("pairs", "stored/nowhere"), 2, "no run folder"),
     ],

@@ -16,8 +16,6 @@ REQUEST = CandidateRequest(
     samples=16,
     eval_epochs=2,
     policy=PairPolicy(difficulty=("easy", "medium"), max_pairs=800),
-    leaks="refuse",
-    leak_threshold=0.8,
     gpus=("0", "1"),
 )
 

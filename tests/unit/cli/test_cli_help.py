@@ -1,4 +1,7 @@
+import importlib
+import inspect
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -8,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from smallscale_ci import __version__
+from smallscale_ci import __version__, cli
 from smallscale_ci.cli.main import app
 
 # typer itself loads pydantic for the help of a command.
@@ -51,6 +54,26 @@ def test_every_command_has_the_common_options_and_environment_names(name):
         if option.opts[0] != "--help":
             assert option.envvar == "SMALLSCALE_" + option.opts[0][2:].upper().replace("-", "_")
             assert option.help
+
+
+def functions() -> list[Any]:
+    """The functions of all commands, as the modules of ``cli/`` register them."""
+    found = []
+    for info in pkgutil.iter_modules(cli.__path__):
+        module = importlib.import_module(f"{cli.__name__}.{info.name}")
+        for _, function in inspect.getmembers(module, inspect.isfunction):
+            parameters = [*inspect.signature(function).parameters]
+            is_own = function.__module__ == module.__name__ and function.__name__[0] != "_"
+            if is_own and parameters[:1] == ["context"]:
+                found.append(function)
+    return found
+
+
+def test_no_command_has_more_than_15_parameters_of_its_own():
+    """Options that belong together are one parameter: a frozen dataclass of options.py."""
+    counts = {f.__qualname__: len(inspect.signature(f).parameters) - 1 for f in functions()}
+    assert len(counts) > 20
+    assert {name: count for name, count in counts.items() if count > 15} == {}
 
 
 def test_no_two_options_share_an_environment_name_with_another_meaning():

@@ -109,7 +109,7 @@ def test_each_problem_is_named_with_what_it_resembles_most():
     assert "task/mine (“A train leaves" in error.message
     assert "% like held-out/task/theirs (“A train" in error.message
     assert "and 2 more" in error.message
-    assert "--leaks drop" in error.hint
+    assert "pairs.leaks=drop" in error.hint
 
 
 def test_the_shipped_training_suite_is_in_no_shipped_evaluation():

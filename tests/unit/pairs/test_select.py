@@ -151,8 +151,8 @@ def test_too_few_easy_problems_says_how_many_there_are_and_what_to_do():
         "easy (solved in at least 100 % of the samples) 1, medium (from 50 %) 1, hard 0" in message
     )
     assert "too few judged samples: 1" in message
-    assert "--easy-from" in told.value.hint
-    assert "--min-pairs" in told.value.hint
+    assert "easy_from" in told.value.hint
+    assert "min_pairs" in told.value.hint
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -1,0 +1,120 @@
+"""``--set KEY=VALUE``: one value of a configuration file, replaced for one call.
+
+A key begins with the file that it is in: ``sampling.max_tokens``, ``profile.max_in_flight``,
+``gate.max_epochs``. The changed file is checked as a whole, as if it had been written so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from smallscale_ci.config.load import read_value, schema_hint, sentence
+from smallscale_ci.config.models import NamedConfig
+from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
+
+C = TypeVar("C", bound=NamedConfig)
+
+# What a key may begin with, where that is not a file of its own.
+_WITHIN = {"sampling": ("suite", "sampling")}
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One ``--set``: the path below a file, the value, and the text that was given."""
+
+    path: tuple[str, ...]
+    value: Any
+    text: str
+
+
+def read(texts: Iterable[str], known: Sequence[str]) -> Mapping[str, tuple[Override, ...]]:
+    """The overrides by the file that they change, ``known`` being the files of this command.
+
+    Raises ``UsageError`` for a text without ``=`` and for a key that begins with another word.
+    """
+    found: dict[str, list[Override]] = {name: [] for name in known}
+    words = [*known, *(word for word, path in _WITHIN.items() if path[0] in known)]
+    for text in texts:
+        key, equals, given = text.partition("=")
+        path = tuple(part.strip() for part in key.split("."))
+        path = (*_WITHIN.get(path[0], path[:1]), *path[1:])
+        if not equals or not all(path) or len(path) < 2 or path[0] not in found:
+            near = did_you_mean(path[0], words) if path[0] not in found else ""
+            raise UsageError(
+                f"--set {text} cannot be applied{near}.",
+                f"Write --set KEY=VALUE, where KEY begins with {' or '.join(words)}, for example "
+                f"--set {_EXAMPLES[words[-1]]}.",
+            )
+        found[path[0]].append(Override(path[1:], read_value(given, f"--set {text}"), text))
+    return {name: tuple(overrides) for name, overrides in found.items()}
+
+
+_EXAMPLES = {
+    "sampling": "sampling.max_tokens=512",
+    "suite": "suite.gate=strict",
+    "profile": "profile.max_in_flight=64",
+    "gate": "gate.max_epochs=2",
+    "pairs": "pairs.max_pairs=200",
+    "recipe": "recipe.steps=50",
+}
+
+
+def apply(config: C, overrides: Sequence[Override]) -> C:
+    """``config`` with ``overrides``, checked again. Raises ``ConfigError`` with every problem."""
+    if not overrides:
+        return config
+    # What a file left to its defaults stays unset: some defaults depend on other values.
+    data = config.model_dump(mode="json", exclude_unset=True)
+    for override in overrides:
+        _place(data, override)
+    try:
+        return type(config).model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        problems = [_problem(type(config), item, overrides) for item in error.errors()]
+        what = f"--set does not fit the {config.kind} '{config.name}'."
+        raise ConfigError(what, problems, schema_hint(type(config))) from error
+
+
+def _problem(model: type[C], item: ErrorDetails, overrides: Sequence[Override]) -> str:
+    """One problem in words, with the override that made it where it is known."""
+    place = ".".join(map(str, item["loc"]))
+    given = [one.text for one in overrides if place.startswith(".".join(one.path))]
+    return f"{f'--set {given[-1]}' if given else place or '--set'}: {sentence(model, item)}"
+
+
+def _place(data: Any, override: Override) -> None:
+    """Put the value where the path says; items of a list are named by number or by ``name``."""
+    *way, last = override.path
+    here = data
+    for part in way:
+        if isinstance(here, dict):
+            here = here.setdefault(part, {})
+        else:
+            here = here[_index(here, part, override)]
+    if isinstance(here, dict):
+        here[last] = override.value
+    else:
+        here[_index(here, last, override)] = override.value
+
+
+def _index(here: Any, part: str, override: Override) -> int:
+    """The place of an item in a list. Raises ``UsageError`` where ``here`` has no such item."""
+    if not isinstance(here, list):
+        raise UsageError(f"--set {override.text}: there is no key '{part}' in {_shown(here)}.")
+    names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in here]
+    if part in names:
+        return names.index(part)
+    if part.isdigit() and int(part) < len(here):
+        return int(part)
+    known = ", ".join(name for name in names if name) or f"0 to {len(here) - 1}"
+    raise UsageError(f"--set {override.text}: there is no '{part}'.", f"Known: {known}.")
+
+
+def _shown(value: Any) -> str:
+    return "an empty value" if value is None else f"the value {value}"
