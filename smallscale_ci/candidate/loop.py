@@ -22,7 +22,8 @@ from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.pipeline.session import Observer
 from smallscale_ci.report.records_json import verdict_json
 from smallscale_ci.run import baselines
-from smallscale_ci.run.folder import COMPLETE, RunFolder
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.train.prepare import MANIFEST, Wanted, runner_for
 from smallscale_ci.train.session import Watcher, train_on
 from smallscale_ci.worker.train.export import LINEAGE
@@ -147,12 +148,12 @@ def _sample(loop: Loop, observer: Observer) -> dict[str, Any]:
         return {"run": str(path)}
     path = Path(loop.request.sample).resolve()
     manifest = RunFolder(path).read_manifest()
-    if manifest["checkpoint"]["weights_hash"] != loop.parent.checkpoint.weights_hash:
+    if manifest.checkpoint.weights_hash != loop.parent.checkpoint.weights_hash:
         observer.say(
             f"warning: the answers in {path} are not of this checkpoint, but of "
-            f"{manifest['checkpoint']['name']}: preferences work best on a model's own answers."
+            f"{manifest.checkpoint.name}: preferences work best on a model's own answers."
         )
-    return {"run": str(path), "run_id": manifest["run_id"]}
+    return {"run": str(path), "run_id": manifest.run_id}
 
 
 def _train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> dict[str, Any]:
@@ -184,7 +185,7 @@ def _write_lineage(loop: Loop, evaluation: Evaluation | None = None) -> None:
         "parent": record["parent"],
         "recipe": loop.recipe.name,
         "sample": {
-            "run_id": RunFolder(Path(steps[SAMPLE]["run"])).read_manifest()["run_id"],
+            "run_id": RunFolder(Path(steps[SAMPLE]["run"])).read_manifest().run_id,
             "judgements": steps[SAMPLE]["made"],
             "suite": record["train_suite"],
         },

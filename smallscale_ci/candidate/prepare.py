@@ -28,7 +28,8 @@ from smallscale_ci.pairs import build, leakage
 from smallscale_ci.pairs.build import Check
 from smallscale_ci.pipeline.prepare import Plan, Request, plan, resume
 from smallscale_ci.records import Metric, Scale
-from smallscale_ci.run.folder import COMPLETE, NO_BASELINE, RunFolder, is_run, open_run
+from smallscale_ci.run.folder import NO_BASELINE, RunFolder, is_run, open_run
+from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.train.estimate import memory, size, steps
@@ -224,7 +225,7 @@ def _plan(path: Path, asked: Request, settings: Settings, say: Callable[[str], N
 
 def status(path: Path) -> str:
     """How the run in ``path`` ended; empty where there is none."""
-    return str(RunFolder(path).read_manifest()["status"]) if is_run(path) else ""
+    return RunFolder(path).read_manifest().status if is_run(path) else ""
 
 
 def _gate(request: CandidateRequest, settings: Settings) -> GatePolicy:

@@ -115,7 +115,8 @@ def report(
     from smallscale_ci.errors import InvalidError, UsageError
     from smallscale_ci.pipeline import compare
     from smallscale_ci.report import collect, console
-    from smallscale_ci.run.folder import COMPLETE, INTERRUPTED, open_run
+    from smallscale_ci.run.folder import open_run
+    from smallscale_ci.run.manifest import COMPLETE, INTERRUPTED
 
     if compare_runs:
         beside(context, runs)
@@ -133,7 +134,7 @@ def report(
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})
         return show(context, replace(evaluation, report=data), config.gate, {"metrics": values})
-    status = folder.read_manifest()["status"]
+    status = folder.read_manifest().status
     wanted = status == INTERRUPTED or bool(budgets)
     if suite is not None and wanted and folder.summary.exists():
         data = collect.interrupted(folder, suite)
@@ -295,11 +296,12 @@ def _place(candidate: Baseline, suite: SuiteConfig | None) -> Place:
     """Where ``auto`` and names look: the candidate's own suite, profile and model."""
     from smallscale_ci.run.baselines import Place
 
-    manifest = candidate.manifest or {}
-    profile = str(manifest.get("profile", ""))
+    manifest = candidate.manifest
+    if manifest is None:
+        return Place("", "", "")
     return Place(
-        suite=str(manifest.get("suite", {}).get("name", "")),
-        profile=profile,
-        model=str(manifest.get("checkpoint", {}).get("name", "")),
-        reference=suite.reference.get(profile) if suite else None,
+        suite=manifest.suite.name,
+        profile=manifest.profile,
+        model=manifest.checkpoint.name,
+        reference=suite.reference.get(manifest.profile) if suite else None,
     )

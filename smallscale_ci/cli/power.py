@@ -95,7 +95,7 @@ def plan(
     )
     for warning in found.warnings:
         out.error(warning, "")
-    if advice := idle_gpu(stored.manifest or {}):
+    if stored.manifest and (advice := idle_gpu(stored.manifest)):
         out.say(advice)
 
 
@@ -188,8 +188,8 @@ def own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
     from smallscale_ci.config.load import load, names
     from smallscale_ci.config.models import SuiteConfig
 
-    suite = (stored.manifest or {}).get("suite", {}).get("name")
-    if suite in names(SuiteConfig, settings.roots):
+    suite = stored.manifest.suite.name if stored.manifest else None
+    if suite and suite in names(SuiteConfig, settings.roots):
         return load(SuiteConfig, suite, settings.roots)
     return None
 
@@ -212,7 +212,8 @@ def _baseline(
 
 def _seconds_per_token(stored: Baseline) -> float | None:
     """Engine seconds of all GPUs for a token, from the baseline's own run."""
-    manifest = stored.manifest or {}
-    timings, tokens = manifest.get("timings", {}), manifest.get("tokens", {}).get("completion")
-    seconds = timings.get("gpu_s") or timings.get("generate_s")
+    if stored.manifest is None:
+        return None
+    timings, tokens = stored.manifest.timings, stored.manifest.tokens.completion
+    seconds = timings.gpu_s or timings.generate_s
     return seconds / tokens if seconds and tokens else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import special
@@ -26,6 +25,7 @@ from smallscale_ci.gate.simulate import (
     simulate,
 )
 from smallscale_ci.records import Metric, Scale, VerdictKind
+from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, Vector
 from smallscale_ci.stats.paired import effective_count
@@ -167,13 +167,11 @@ def too_fine(
     )
 
 
-def idle_gpu(manifest: Mapping[str, Any]) -> str:
+def idle_gpu(manifest: Manifest) -> str:
     """What to change after a run of a small model with a GPU of its own; empty for other runs."""
-    weights = manifest.get("checkpoint", {}).get("weights_bytes", 0)
-    alone = str(manifest.get("runtime", {}).get("ranks", "1")) == "1"
-    on_gpu = manifest.get("machine", {}).get("device", "cpu") not in {"", "cpu", "none"}
-    vllm = manifest.get("engine", {}).get("name") == "vllm"
-    if not (alone and on_gpu and vllm and 0 < weights < _SMALL):
+    is_small = 0 < manifest.checkpoint.weights_bytes < _SMALL
+    alone, vllm = manifest.runtime.ranks == 1, manifest.engine.name == "vllm"
+    if not (alone and manifest.machine.has_gpu and vllm and is_small):
         return ""
     return (
         "The baseline ran one process on its GPU. A model of this size is faster with several: "

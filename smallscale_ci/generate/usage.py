@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from smallscale_ci.config.models import EngineProfile
 from smallscale_ci.generate.scheduler import Scheduler
+from smallscale_ci.run.manifest import Manifest, RankUsage, Timings, TokenCounts
 
-_HOSTS = ("", "cpu", "none")  # devices that cost no GPU
 
-
-def usage(
-    scheduler: Scheduler, profile: EngineProfile, gpus: tuple[str, ...], before: Mapping[str, Any]
-) -> dict[str, Any]:
-    """``timings``, ``tokens`` and ``ranks`` of the manifest.
+def with_usage(
+    manifest: Manifest,
+    scheduler: Scheduler,
+    profile: EngineProfile,
+    gpus: tuple[str, ...],
+    before: Timings,
+) -> Manifest:
+    """``manifest`` with timings, tokens and ranks; its device is known.
 
     GPU seconds count from the start of a rank's process, loading included, for all sessions of the
     run: ``before`` are the timings of the earlier ones. Ranks that share GPUs share their seconds.
@@ -23,51 +25,51 @@ def usage(
     for number, status in sorted(scheduler.ranks.status().items()):
         load, busy, waiting = (float(status[key]) for key in ("load_s", "busy_s", "waiting_s"))
         tokens = scheduler.tokens[number] - scheduler.found[number]
-        ranks[str(number)] = {
-            "tokens": tokens,
-            "tokens_per_s": round(tokens / busy, 1) if busy else 0.0,
-            "busy_share": _share(busy, waiting),
-            "busy_s": round(busy, 2),
-            "waiting_s": round(waiting, 2),  # nothing in flight and nothing to claim
-            "load_s": round(load, 2),
-        }
+        ranks[str(number)] = RankUsage(
+            tokens=tokens,
+            tokens_per_s=round(tokens / busy, 1) if busy else 0.0,
+            busy_share=_share(busy, waiting),
+            busy_s=round(busy, 2),
+            waiting_s=round(waiting, 2),
+            load_s=round(load, 2),
+        )
     held = profile.ranks * profile.tensor_parallel
     share = len(gpus) / held if gpus else 1 / profile.ranks_per_gpu
     width = profile.tensor_parallel * min(1.0, share)
-    on_gpu = scheduler.ranks.info().get("device", "") not in _HOSTS
-    alive = sum(rank["load_s"] + rank["busy_s"] + rank["waiting_s"] for rank in ranks.values())
-    gpu_s = before.get("gpu_s", 0.0) + (alive * width if on_gpu else 0.0)
-    busy, waiting = (sum(rank[key] for rank in ranks.values()) for key in ("busy_s", "waiting_s"))
-    timings: dict[str, Any] = {
-        "start_s": round(scheduler.seconds_to_ready, 2),
-        "generate_s": round(before.get("generate_s", 0.0) + scheduler.seconds_ready, 2),
-        "tokens_per_s": round(scheduler.tokens_per_s, 1),
-        "busy_share": _share(busy, waiting),
-        "waiting_s": round(waiting, 2),
-        "gpu_s": round(gpu_s, 1),
-    }
-    if profile.price_per_gpu_hour is not None:  # of the whole run: one run, one verdict
-        timings["cost"] = round(gpu_s / 3600 * profile.price_per_gpu_hour, 4)
+    used = ranks.values()
+    alive = sum(rank.load_s + rank.busy_s + rank.waiting_s for rank in used)
+    gpu_s = before.gpu_s + (alive * width if manifest.machine.has_gpu else 0.0)
+    waiting = sum(rank.waiting_s for rank in used)
+    price = profile.price_per_gpu_hour  # of the whole run: one run, one verdict
+    timings = Timings(
+        start_s=round(scheduler.seconds_to_ready, 2),
+        generate_s=round(before.generate_s + scheduler.seconds_ready, 2),
+        tokens_per_s=round(scheduler.tokens_per_s, 1),
+        busy_share=_share(sum(rank.busy_s for rank in used), waiting),
+        waiting_s=round(waiting, 2),
+        gpu_s=round(gpu_s, 1),
+        cost=None if price is None else round(gpu_s / 3600 * price, 4),
+    )
     by_rank = {str(rank): count for rank, count in sorted(scheduler.tokens.items())}
-    counts = {"completion": scheduler.tokens.total(), "by_rank": by_rank}
-    return {"timings": timings, "tokens": counts, "ranks": ranks}
+    counts = TokenCounts(scheduler.tokens.total(), by_rank)
+    return replace(manifest, timings=timings, tokens=counts, ranks=ranks)
 
 
-def sentence(manifest: Mapping[str, Any]) -> str:
+def sentence(manifest: Manifest) -> str:
     """One line for people at the end of a run; empty where nothing was generated."""
-    timings, ranks = manifest.get("timings", {}), manifest.get("ranks", {})
-    tokens = sum(rank["tokens"] for rank in ranks.values())
+    timings, ranks = manifest.timings, manifest.ranks
+    tokens = sum(rank.tokens for rank in ranks.values())
     if not tokens:
         return ""
-    parts = [f"{tokens:,} tokens", f"{timings['tokens_per_s']:,.0f} tokens/s"]
+    parts = [f"{tokens:,} tokens", f"{timings.tokens_per_s:,.0f} tokens/s"]
     if len(ranks) > 1:
-        each = ", ".join(f"{rank['tokens_per_s']:,.0f}" for rank in ranks.values())
+        each = ", ".join(f"{rank.tokens_per_s:,.0f}" for rank in ranks.values())
         parts.append(f"by rank {each}")
-    parts.append(f"engines busy {timings['busy_share']:.0%} of their time")
-    if timings["gpu_s"]:
-        parts.append(f"{timings['gpu_s'] / 3600:.2f} GPU hours")
-    if "cost" in timings:
-        parts.append(f"cost of this verdict {timings['cost']:.2f}")
+    parts.append(f"engines busy {timings.busy_share:.0%} of their time")
+    if timings.gpu_s:
+        parts.append(f"{timings.gpu_s / 3600:.2f} GPU hours")
+    if timings.cost is not None:
+        parts.append(f"cost of this verdict {timings.cost:.2f}")
     return " · ".join(parts)
 
 

@@ -27,7 +27,8 @@ from smallscale_ci.report.escape import markdown, one_line
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.report.markdown import COMMENT_LIMIT, SUMMARY_LIMIT
 from smallscale_ci.report.records_json import summary_from_json, verdict_from_json
-from smallscale_ci.run.folder import INTERRUPTED, RunFolder
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import INTERRUPTED
 
 _PAGE = 100  # comments that GitHub gives at once
 _TIMEOUT_S = 30.0
@@ -108,14 +109,14 @@ def page(run: RunFolder) -> Page:
     value = read_json(run.summary)
     value.pop("made_from", None)
     summary = summary_from_json(value)
-    is_interrupted = manifest["status"] == INTERRUPTED
+    is_interrupted = manifest.status is INTERRUPTED
     if is_interrupted:  # its summary knows only of the samples that are done
-        summary = replace(summary, planned=int(manifest["planned"]))
+        summary = replace(summary, planned=manifest.planned)
     data = ReportData(
-        run_id=str(manifest["run_id"]),
-        model=str(manifest["checkpoint"]["name"]),
-        suite=str(manifest["suite"]["name"]),
-        profile=str(manifest["profile"]),
+        run_id=manifest.run_id,
+        model=manifest.checkpoint.name,
+        suite=manifest.suite.name,
+        profile=manifest.profile,
         candidate=summary,
         verdict=verdict,
         status="interrupted" if is_interrupted else "complete",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.errors import InvalidError, StorageError
+from smallscale_ci.files import to_json
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pairs import dataset, leakage, screen
 from smallscale_ci.pairs.dataset import Pair
@@ -17,7 +18,8 @@ from smallscale_ci.pairs.select import Answer, Choice, Selection, select
 from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.report import pairs_page
 from smallscale_ci.run import tables
-from smallscale_ci.run.folder import COMPLETE, RunFolder
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 
@@ -99,11 +101,11 @@ def choose(
         say(screening.sentence())
         screen.refuse_lost(screening, check.max_lost)
     about = {
-        "run_id": manifest["run_id"],
-        "checkpoint": manifest["checkpoint"],
+        "run_id": manifest.run_id,
+        "checkpoint": to_json(manifest.checkpoint),
         "suite": suite.name,
         "suite_sha256": suite.hash,
-        "sampling": manifest["sampling"],
+        "sampling": to_json(manifest.sampling),
         "policy": policy.model_dump(mode="json"),
         "counts": _counts(selection, len(leaked), len(pairs)),
         "leakage": {"suites": sorted(check.evaluation), "threshold": check.threshold},
@@ -112,13 +114,13 @@ def choose(
     return Chosen(tuple(pairs), about, screening)
 
 
-def _refuse_unfit(run: RunFolder, manifest: Mapping[str, Any], suite: Suite) -> None:
-    if manifest["status"] != COMPLETE:
+def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
+    if manifest.status is not COMPLETE:
         raise InvalidError(
-            f"the run {manifest['run_id']} is {manifest['status']}, not complete.",
+            f"the run {manifest.run_id} is {manifest.status}, not complete.",
             f"Finish it first: smallscale generate --resume {run.path}",
         )
-    if manifest["suite"]["hash"] != suite.hash:
+    if manifest.suite.hash != suite.hash:
         raise InvalidError(
             f"the data of suite '{suite.name}' changed since {run.path} was generated.",
             "Restore the suite's files, or sample again.",

@@ -32,7 +32,7 @@ class Evaluation:
 
 def decide_late(run: RunFolder, baseline: Baseline, suite: Suite) -> Evaluation:
     """The verdict of a run that was ended between its last sample and its verdict."""
-    config, epochs = run.read_config(), run.read_manifest()["epochs"]
+    config, epochs = run.read_config(), run.read_manifest().epochs
     look, of = epochs - config.epochs + 1, config.max_epochs - config.epochs + 1
     candidate = baselines.load(run.path)
     return compare(candidate, baseline, config.gate, look=look, of=of, suite=suite, run=run)
@@ -56,7 +56,7 @@ def compare(
         look=look,
         of=of,
         differences=provenance.differences(baseline.manifest, candidate.manifest, policy.allow),
-        planned=(candidate.manifest or {}).get("planned"),
+        planned=candidate.manifest.planned if candidate.manifest else None,
         task_order=(baseline if candidate.manifest is None else candidate).tasks,
     )
     if baseline.manifest is None or candidate.manifest is None:

@@ -37,7 +37,8 @@ from smallscale_ci.report import collect
 from smallscale_ci.run import baselines
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.baselines import Baseline
-from smallscale_ci.run.folder import COMPLETE, RUNNING, RunFolder
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.suite import prompts
 
 
@@ -141,7 +142,7 @@ def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs:
         current.observer.progress(tracker.snapshot())
     take(stream.drain(), current.judged, tracker)
     tell(stream, current.observer)
-    current.manifest = {**current.manifest, **stream.told()}
+    current.manifest = replace(current.manifest, **stream.told())
     current.epochs = epochs.stop
 
 

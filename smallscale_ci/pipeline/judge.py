@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -52,8 +53,8 @@ def judge(
         take(stream.drain(), judged, tracker)
     tell(stream, observer)
     write_judged(run, judged, suite)
-    told = {"judges": judge_versions(suite), **stream.told()}
-    write_json(run.manifest, {**run.read_manifest(), **told})
+    judges = judge_versions(suite)
+    write_json(run.manifest, replace(run.read_manifest(), judges=judges, **stream.told()))
 
 
 def judge_foreign(
@@ -94,7 +95,7 @@ def judge_foreign(
 
 
 def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:
-    if run.read_manifest()["suite"]["hash"] != suite.hash:
+    if run.read_manifest().suite.hash != suite.hash:
         raise InvalidError(
             f"the data of suite '{suite.name}' changed since {run.path} was generated.",
             "Restore the suite's files, or start a new run.",

@@ -24,7 +24,8 @@ from smallscale_ci.ids import run_id, slug
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import baselines, tables
 from smallscale_ci.run.baselines import Baseline, Place
-from smallscale_ci.run.folder import COMPLETE, NO_BASELINE, RunFolder, open_run
+from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
+from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 
@@ -106,9 +107,9 @@ def resume(
         "image": resolved.place.digest,
     }
     known = {
-        "checkpoint": before["checkpoint"]["weights_hash"],
-        "suite": before["suite"]["hash"],
-        "image": before["runtime"].get("image", ""),
+        "checkpoint": before.checkpoint.weights_hash,
+        "suite": before.suite.hash,
+        "image": before.runtime.image,
     }
     changed = [name for name in after if after[name] != known[name]]
     if changed:
@@ -178,7 +179,7 @@ def unfinished(request: Request, settings: Settings) -> Path | None:
     for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
         run = RunFolder(manifest.parent)
         try:
-            is_complete = run.read_manifest()["status"] == COMPLETE and not run.is_undecided()
+            is_complete = run.read_manifest().status is COMPLETE and not run.is_undecided()
             if is_complete or WorkFolder(run.work).is_held():
                 continue
             before = run.read_config()
@@ -343,9 +344,9 @@ def _name(config: RunConfig) -> str:
 def _replayed(model: str) -> Checkpoint:
     """The checkpoint of the run whose outputs are replayed; ``path`` is that run's folder."""
     run = open_run(Path(model))
-    recorded = run.read_manifest()["checkpoint"]
+    recorded = run.read_manifest().checkpoint
     tables.open_file(run.generations, "generations")
-    return Checkpoint(**{**recorded, "path": Path(model)})
+    return replace(recorded, path=Path(model))
 
 
 def engine_python(profile: EngineProfile, settings: Settings) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from smallscale_ci.config import load
 from smallscale_ci.errors import NOT_WRITABLE, RunInterruptedError, StorageError
@@ -17,7 +17,7 @@ from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_generations
-from smallscale_ci.generate.usage import sentence, usage
+from smallscale_ci.generate.usage import sentence, with_usage
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import file_hash
 from smallscale_ci.judges.interface import JudgeSpec
@@ -26,13 +26,23 @@ from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.report.records_json import summary_json
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.collector import Judged
-from smallscale_ci.run.folder import COMPLETE, FAILED, INTERRUPTED, RunFolder
-from smallscale_ci.run.manifest import Manifest
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    Engine,
+    Manifest,
+    PromptsId,
+    Runtime,
+    Status,
+    SuiteId,
+    Timings,
+)
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 
 REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
-_KEPT = ("created", "timings", "planned")  # of the manifest of a run that is resumed
 _SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
 _SMALL_SIZE = 16 << 20  # and bytes of completions
 
@@ -63,7 +73,7 @@ class Session:
     epochs: int = 0  # complete ones
     begun: int = 0  # epochs whose prompts were planned
     scheduler: Scheduler | None = field(default=None, repr=False)
-    before: Mapping[str, Any] = field(default_factory=dict)  # timings of the sessions before
+    before: Timings = field(default_factory=Timings)  # of the sessions before
 
     @property
     def run(self) -> RunFolder:
@@ -73,47 +83,51 @@ class Session:
     @property
     def seconds(self) -> float:
         """Seconds of generating so far, those of earlier sessions included."""
-        return float(self.before.get("generate_s", 0.0)) + self.tracker.elapsed
+        return self.before.generate_s + self.tracker.elapsed
 
     @property
     def is_complete(self) -> bool:
         """Whether all is written. The work folder goes then: nothing may be written from it."""
-        return bool(self.manifest["status"] == COMPLETE)
+        return self.manifest.status is COMPLETE
 
-    def refresh_manifest(self, status: str) -> None:
+    def refresh_manifest(self, status: Status) -> None:
         """Bring the manifest up to date with what engine and ranks report, and write it."""
-        manifest = {**self.manifest, "status": status}
+        manifest = self.manifest
         if self.scheduler is not None:
-            manifest = _with_engine(manifest, self.plan, self.scheduler)
             config = self.plan.config
-            manifest |= usage(self.scheduler, config.profile, config.gpus, self.before)
-            manifest["warnings"] = list(self.scheduler.ranks.warnings)
-        snapshot = self.tracker.snapshot()
-        manifest["epochs"] = self.epochs
-        manifest["planned"] = snapshot.total or manifest.get("planned", 0)
-        manifest["updated"] = _now().isoformat(timespec="seconds")
-        write_json(self.run.manifest, manifest)
-        self.manifest = manifest
+            manifest = _with_engine(manifest, self.plan, self.scheduler)
+            manifest = with_usage(
+                manifest, self.scheduler, config.profile, config.gpus, self.before
+            )
+            manifest = replace(manifest, warnings=tuple(self.scheduler.ranks.warnings))
+        self.manifest = replace(
+            manifest,
+            status=status,
+            epochs=self.epochs,
+            planned=self.tracker.snapshot().total or manifest.planned,
+            updated=_now().isoformat(timespec="seconds"),
+        )
+        write_json(self.run.manifest, self.manifest)
 
-    def write(self, status: str) -> None:
+    def write(self, status: Status) -> None:
         """Write every file of the run folder that there is something for.
 
         Of a large run that is not complete the tables are left out: nobody waits minutes for a
         cancelled job, and resuming reads the work folder.
         """
         run = self.run
-        if status != COMPLETE:
+        if status is not COMPLETE:
             if not self.tracker.snapshot().done:  # an earlier session may have come further
                 self.refresh_manifest(status)
                 return
             for path in (run.prompts, run.generations, run.judgements, run.summary):
                 path.unlink(missing_ok=True)  # an earlier session's must not mix with this one's
-        if status == COMPLETE or self._is_small():
+        if status is COMPLETE or self._is_small():
             self._write_tables()
         if self.judging and len(self.judged):
             write_summary(run, self.judged, self.plan.suite)
         self.refresh_manifest(status)
-        if status == COMPLETE:
+        if status is COMPLETE:
             for name in ("out", "pending", "claimed", "alive"):
                 shutil.rmtree(run.work / name, ignore_errors=True)
             (run.work / REPLAYED).unlink(missing_ok=True)
@@ -161,9 +175,13 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
             write_text(run.config, load.dump(plan.config))
             if run.manifest.is_file():  # a resumed run is as old as its beginning
                 earlier = run.read_manifest()
-                kept = {name: earlier[name] for name in _KEPT if name in earlier}
-                current.manifest = {**current.manifest, **kept}
-                current.before = earlier["timings"]
+                current.before = earlier.timings
+                current.manifest = replace(
+                    current.manifest,
+                    created=earlier.created,
+                    timings=earlier.timings,
+                    planned=earlier.planned,
+                )
             write_json(run.manifest, current.manifest)
             yield current
             if not current.is_complete:
@@ -239,17 +257,14 @@ def begin(plan: Plan) -> Manifest:
         run_id=config.name,
         now=_now(),
         checkpoint=plan.checkpoint,
-        suite={"name": config.suite.name, "hash": plan.suite.hash},
+        suite=SuiteId(config.suite.name, plan.suite.hash),
         sampling=plan.sampling,
         judges=judge_versions(plan.suite),
-        engine={"name": config.profile.engine, "image": plan.place.digest},
+        engine=Engine(config.profile.engine, plan.place.digest),
         profile=config.profile.name,
-        runtime={
-            "name": plan.place.name,
-            "reason": plan.place.reason,
-            "image": plan.place.digest,
-            "ranks": str(config.profile.ranks),
-        },
+        runtime=Runtime(
+            plan.place.name, plan.place.reason, plan.place.digest, config.profile.ranks
+        ),
         repository=Path.cwd(),
     )
 
@@ -258,12 +273,12 @@ def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manife
     """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
     if plan.config.profile.engine == "replay":
         source = RunFolder(plan.checkpoint.path).read_manifest()
-        manifest = {**manifest, **{key: source[key] for key in ("engine", "prompts", "machine")}}
-    else:
-        manifest = provenance.with_engine(manifest, scheduler.ranks.info())
-        hashed = provenance.prompts_hash(scheduler.prompt_hashes)
-        manifest["prompts"] = {"hash": hashed}
-    return manifest
+        return replace(
+            manifest, engine=source.engine, prompts=source.prompts, machine=source.machine
+        )
+    hashed = provenance.prompts_hash(scheduler.prompt_hashes)
+    manifest = provenance.with_engine(manifest, scheduler.ranks.info())
+    return replace(manifest, prompts=PromptsId(hashed))
 
 
 def _now() -> datetime:

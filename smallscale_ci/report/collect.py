@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
 from smallscale_ci.run.baselines import Baseline
 from smallscale_ci.run.folder import RunFolder, is_run
+from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
@@ -38,20 +38,20 @@ def build(
     run: RunFolder | None,
 ) -> ReportData:
     """All that the reports say about ``verdict``. Texts need the ``run`` and its ``suite``."""
-    manifest = candidate.manifest or {}
+    manifest = candidate.manifest
     return ReportData(
-        run_id=str(manifest.get("run_id", candidate.name)),
-        model=str(manifest.get("checkpoint", {}).get("name", candidate.name)),
-        suite=str(manifest.get("suite", {}).get("name", "")),
-        profile=str(manifest.get("profile", "")),
+        run_id=manifest.run_id if manifest else candidate.name,
+        model=manifest.checkpoint.name if manifest else candidate.name,
+        suite=manifest.suite.name if manifest else "",
+        profile=manifest.profile if manifest else "",
         candidate=summarise(candidate.samples),
         verdict=verdict,
         baseline=summarise(baseline.samples),
         baseline_name=_baseline_name(baseline),
         run_folder=str(run.path) if run else "",
-        provenance=provenance.flat(manifest),
+        provenance=provenance.flat(manifest) if manifest else {},
         excerpts=_excerpts(candidate.samples, baseline, verdict, suite, run),
-        metrics=_metrics(manifest),
+        metrics=_metrics(manifest) if manifest else {},
         trail=history.trail(run) if run else (),
         next_steps=_next_steps(verdict, run),
     )
@@ -62,11 +62,11 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
     manifest = run.read_manifest()
     summary = _summary(run) if run.summary.exists() else Summary((), 0, {})
     return ReportData(
-        run_id=manifest["run_id"],
-        model=manifest["checkpoint"]["name"],
+        run_id=manifest.run_id,
+        model=manifest.checkpoint.name,
         suite=suite.name,
-        profile=manifest["profile"],
-        candidate=replace(summary, planned=manifest["planned"]),
+        profile=manifest.profile,
+        candidate=replace(summary, planned=manifest.planned),
         status="interrupted",
         run_folder=str(run.path),
         provenance=provenance.flat(manifest),
@@ -118,15 +118,15 @@ def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
     return (f"open {run.report}/report.html",)
 
 
-def _metrics(manifest: Mapping[str, Any]) -> dict[str, float | str]:
-    timings, tokens = manifest.get("timings", {}), manifest.get("tokens", {})
-    known: dict[str, float | str | None] = {
-        "completion tokens": tokens.get("completion"),
-        "tokens/s": timings.get("tokens_per_s"),
-        "seconds to load": timings.get("start_s"),
-        "seconds to generate": timings.get("generate_s"),
-        "GPU seconds": timings.get("gpu_s"),
-        "cost": timings.get("cost"),
+def _metrics(manifest: Manifest) -> dict[str, float | str]:
+    timings = manifest.timings
+    known = {
+        "completion tokens": manifest.tokens.completion,
+        "tokens/s": timings.tokens_per_s,
+        "seconds to load": timings.start_s,
+        "seconds to generate": timings.generate_s,
+        "GPU seconds": timings.gpu_s,
+        "cost": timings.cost,
     }
     return {name: value for name, value in known.items() if value}
 

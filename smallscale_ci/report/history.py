@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from smallscale_ci.errors import InvalidError, SmallscaleError
 from smallscale_ci.files import read_json
@@ -27,7 +26,8 @@ from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
 from smallscale_ci.report.interface import TRENDS, Beside, Change, TrailPoint, Trend, TrendPoint
 from smallscale_ci.report.records_json import summary_from_json
 from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run.folder import COMPLETE, RunFolder, is_run, open_run
+from smallscale_ci.run.folder import RunFolder, is_run, open_run
+from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.multiple import holm
@@ -48,7 +48,7 @@ class StoredRun:
     model: str  # name of the checkpoint
     series: tuple[str, str]  # (suite, profile): runs of one series are one trend
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """Its manifest. Raises ``DataError`` and ``InvalidError``."""
         return self.run.read_manifest()
 
@@ -78,21 +78,18 @@ def read(path: Path) -> StoredRun:
     """
     run = open_run(path)
     manifest = run.read_manifest()
-    if manifest.get("status") != COMPLETE:
+    if manifest.status is not COMPLETE:
         raise InvalidError(
-            f"the run {path} is {manifest.get('status')}, not complete.",
+            f"the run {path} is {manifest.status}, not complete.",
             f"Finish it: smallscale eval --resume {path}",
         )
-    try:
-        stored = StoredRun(
-            run,
-            run_id=str(manifest["run_id"]),
-            at=str(manifest["created"]),
-            model=str(manifest["checkpoint"]["name"]),
-            series=(str(manifest["suite"]["name"]), str(manifest["profile"])),
-        )
-    except (KeyError, TypeError) as error:
-        raise _lacking(run.manifest, error) from error
+    stored = StoredRun(
+        run,
+        run_id=manifest.run_id,
+        at=manifest.created,
+        model=manifest.checkpoint.name,
+        series=(manifest.suite.name, manifest.profile),
+    )
     stored.summary()  # that it can be read is known before anything is shown
     return stored
 
@@ -148,19 +145,15 @@ def trail(run: RunFolder) -> tuple[TrailPoint, ...]:
     Only manifests and summaries are read; what cannot be read is left out.
     """
     try:
-        manifest = run.read_manifest()
-        wanted = (manifest["checkpoint"]["name"], manifest["suite"]["hash"], manifest["profile"])
-        created = str(manifest["created"])
-    except (SmallscaleError, KeyError, TypeError):
+        ours = run.read_manifest()
+    except SmallscaleError:
         return ()
     earlier = []
     for path in run.path.absolute().parent.iterdir():
         try:
-            value = RunFolder(path).read_manifest() if is_run(path) else {}
-            found = (value["checkpoint"]["name"], value["suite"]["hash"], value["profile"])
-            if found == wanted and str(value["created"]) < created:
+            if is_run(path) and _is_earlier(RunFolder(path).read_manifest(), ours):
                 earlier.append(read(path))
-        except (SmallscaleError, KeyError, TypeError):
+        except SmallscaleError:
             continue
     earlier.sort(key=lambda one: one.at)
     return tuple(
@@ -169,6 +162,13 @@ def trail(run: RunFolder) -> tuple[TrailPoint, ...]:
         for task in one.summary().tasks
         if task.accuracy.n  # else no sample was judged
     )
+
+
+def _is_earlier(one: Manifest, ours: Manifest) -> bool:
+    """Whether ``one`` is of an earlier run of the same model, suite and profile."""
+    wanted = (ours.checkpoint.name, ours.suite.hash, ours.profile)
+    found = (one.checkpoint.name, one.suite.hash, one.profile)
+    return found == wanted and one.created < ours.created
 
 
 def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
@@ -229,7 +229,7 @@ def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], lis
     tests: dict[_Place, tuple[float, float]] = {}
     problems = []
     before: Samples | None = None
-    manifest: dict[str, Any] | None = None
+    manifest: Manifest | None = None
     for place, one in enumerate(runs):
         manifest, earlier = one.manifest(), manifest
         differing = () if earlier is None else _incomparable(earlier, manifest)
@@ -278,7 +278,7 @@ def _beyond_noise(tests: Mapping[_Place, tuple[float, float]]) -> dict[_Place, C
     }
 
 
-def _incomparable(before: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
+def _incomparable(before: Manifest, now: Manifest) -> tuple[str, ...]:
     return tuple(item.key for item in provenance.differences(before, now, ()))
 
 

@@ -20,10 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError, InvalidError, UsageError
-from smallscale_ci.files import write_json
+from smallscale_ci.files import to_json, write_json
 from smallscale_ci.ids import file_hash, slug
+from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
-from smallscale_ci.run.folder import COMPLETE, RunFolder, is_run
+from smallscale_ci.run.folder import RunFolder, is_run
+from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples, from_table, read_samples, to_table
 
 SCHEMA_VERSION = "1"
@@ -36,7 +38,7 @@ class Baseline:
 
     name: str
     samples: Samples
-    manifest: dict[str, Any] | None
+    manifest: Manifest | None
     recorded: Mapping[str, Any]
     source: str
 
@@ -154,7 +156,7 @@ def load(path: Path) -> Baseline:
     if is_run(path):
         run = RunFolder(path)
         manifest = run.read_manifest()
-        return Baseline(manifest["run_id"], run.read_samples(), manifest, {}, str(path))
+        return Baseline(manifest.run_id, run.read_samples(), manifest, {}, str(path))
     found = _read(_Folder(path), PurePosixPath("."), path.name)
     if found is None:
         raise UsageError(
@@ -173,12 +175,12 @@ def record(
     is not complete.
     """
     manifest = run.read_manifest()
-    if manifest["status"] != COMPLETE:
+    if manifest.status is not COMPLETE:
         raise InvalidError(
-            f"the run {manifest['run_id']} is {manifest['status']}, not complete.",
+            f"the run {manifest.run_id} is {manifest.status}, not complete.",
             f"Finish it first: smallscale eval --resume {run.path}",
         )
-    place = Place(manifest["suite"]["name"], manifest["profile"], manifest["checkpoint"]["name"])
+    place = Place(manifest.suite.name, manifest.profile, manifest.checkpoint.name)
     folder = root / place.folder(place.model)
     table = to_table(run.read_samples())
     folder.mkdir(parents=True, exist_ok=True)
@@ -196,7 +198,7 @@ def record(
                 "recorded": {
                     "at": now.isoformat(timespec="seconds"),
                     "by": _user(),
-                    "run_id": manifest["run_id"],
+                    "run_id": manifest.run_id,
                     "reason": reason,
                 },
                 "samples_sha256": file_hash(new / _SAMPLES),
@@ -299,7 +301,8 @@ def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
     samples_of = from_table(table, f"{where}/{_SAMPLES}")
-    return Baseline(name, samples_of, value["manifest"], value["recorded"], where)
+    manifest = provenance.parse(value["manifest"], f"{where}/{_RECORD}")
+    return Baseline(name, samples_of, manifest, value["recorded"], where)
 
 
 def _record(content: bytes, where: str) -> dict[str, Any]:
@@ -337,12 +340,14 @@ def _keep_history(folder: Path, now: datetime) -> None:
             (folder / file).replace(kept / file)
 
 
-def _public(manifest: dict[str, Any]) -> dict[str, Any]:
+def _public(manifest: Manifest) -> dict[str, Any]:
     """The manifest without this machine's paths: baselines go into git."""
-    checkpoint = {key: value for key, value in manifest["checkpoint"].items() if key != "path"}
+    value = to_json(manifest)
+    checkpoint = value["checkpoint"]
+    del checkpoint["path"]
     if Path(checkpoint["source"]).is_absolute():
         checkpoint["source"] = Path(checkpoint["source"]).name
-    return {**manifest, "checkpoint": checkpoint}
+    return value
 
 
 def _known(store: _Store) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 
@@ -13,13 +12,12 @@ from smallscale_ci.config.models import RunConfig
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import read_json
 from smallscale_ci.ids import file_hash
+from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
+from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples, from_table
 
-SCHEMA_VERSION = "1"  # of the run folder
 NO_BASELINE = "none"  # in the configuration of a run that is not compared
-_NEEDED = ("run_id", "status", "checkpoint", "suite", "profile")  # of every manifest
-COMPLETE, INTERRUPTED, RUNNING, FAILED = "complete", "interrupted", "running", "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +71,12 @@ class RunFolder:
         """The folder of the rendered reports."""
         return self.path / "report"
 
-    def read_manifest(self) -> dict[str, Any]:
+    def read_manifest(self) -> Manifest:
         """The manifest.
 
         Raises ``DataError`` when it is missing or damaged, ``InvalidError`` for another schema.
         """
-        value = read_json(self.manifest)
-        found = value.get("schema_version")
-        if found != SCHEMA_VERSION:
-            package = value.get("package")
-            version = package.get("version", "") if isinstance(package, dict) else ""
-            raise InvalidError(
-                f"{self.path} is a run folder of schema '{found}', and this smallscale reads "
-                f"schema '{SCHEMA_VERSION}'.",
-                f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
-                "run the evaluation again.",
-            )
-        missing = [key for key in _NEEDED if key not in value]
-        if missing:
-            raise DataError(
-                f"{self.manifest} is damaged: it lacks {', '.join(missing)}.",
-                "Restore the file, or start a new run.",
-            )
-        return value
+        return provenance.parse(read_json(self.manifest), str(self.manifest))
 
     def summary_hash(self) -> str:
         """The content hash by which a verdict names its summary. Raises ``DataError``."""
@@ -108,7 +89,7 @@ class RunFolder:
 
     def refuse_complete(self) -> None:
         """Raise ``UsageError`` for a complete run: its samples would be generated again."""
-        if is_run(self.path) and self.read_manifest()["status"] == COMPLETE:
+        if is_run(self.path) and self.read_manifest().status == COMPLETE:
             raise UsageError(
                 f"the run {self.path} is complete: there is nothing to resume.",
                 f"See it with `smallscale report {self.path}`, or decide it anew with "
@@ -119,7 +100,7 @@ class RunFolder:
         """Whether an evaluation was ended between its last sample and its verdict."""
         if not is_run(self.path) or self.verdict.exists():
             return False
-        is_complete = self.read_manifest()["status"] == COMPLETE
+        is_complete = self.read_manifest().status == COMPLETE
         return is_complete and self.read_config().baseline != NO_BASELINE
 
     def read_config(self) -> RunConfig:

@@ -1,22 +1,41 @@
-"""The manifest: what made a run, and whether two runs may be compared."""
+"""The manifest: what made a run, as typed values, and whether two runs may be compared.
+
+``manifest.json`` holds exactly these fields under these names. A field that a file lacks has its
+default; older schemas are migrated by ``parse``.
+"""
 
 from __future__ import annotations
 
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import smallscale_ci
 from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.errors import InvalidError
+from smallscale_ci.files import Record, from_json, to_json
 from smallscale_ci.ids import combined_hash
 from smallscale_ci.records import Difference, SamplingSpec
-from smallscale_ci.run.folder import SCHEMA_VERSION
 
-Manifest = dict[str, Any]
+SCHEMA_VERSION = "2"  # of the run folder
+_READ = ("1", SCHEMA_VERSION)
+
+
+class Status(StrEnum):
+    """How a run, or a training, stands."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+COMPLETE, INTERRUPTED, RUNNING, FAILED = Status
 
 # Whatever changes a sample's meaning makes runs incomparable; the seed only makes it another draw.
 _COMPARED = (
@@ -37,58 +56,211 @@ _COMPARED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class SuiteId(Record):
+    """Which suite a run answered."""
+
+    name: str
+    hash: str = ""
+    """Content hash of all its problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsId(Record):
+    """What the model saw."""
+
+    hash: str = ""
+    """One hash of the rendered token ids of all samples; empty until the engine is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine(Record):
+    """What generated."""
+
+    name: str = ""
+    image: str = ""
+    """Digest of its image; empty outside of containers."""
+    version: str = ""
+    dtype: str = ""
+    max_model_len: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the engine reports as in force."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Versions of torch and transformers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime(Record):
+    """Where the engine processes ran."""
+
+    name: str = ""
+    reason: str = ""
+    """Why this runtime was chosen."""
+    image: str = ""
+    ranks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Machine(Record):
+    """The host, and the device of the engine."""
+
+    python: str = ""
+    system: str = ""
+    processor: str = ""
+    device: str = ""
+    """Name of the GPU, ``cpu``, or ``none`` behind an endpoint; empty until it is known."""
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether the engine is known to have had a GPU."""
+        return self.device not in {"", "cpu", "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Package(Record):
+    """This package and the repository that it was run in."""
+
+    version: str = ""
+    git_commit: str = ""
+    git_dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timings(Record):
+    """Seconds and rates of all sessions of the run; zero where nothing was generated."""
+
+    start_s: float = 0.0
+    generate_s: float = 0.0
+    tokens_per_s: float = 0.0
+    busy_share: float = 0.0
+    waiting_s: float = 0.0
+    gpu_s: float = 0.0
+    cost: float | None = None
+    """Of all GPU seconds, in the currency of the profile's price; ``None`` without a price."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts(Record):
+    """Generated token ids."""
+
+    completion: int = 0
+    by_rank: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RankUsage(Record):
+    """What one rank did in the last session."""
+
+    tokens: int = 0
+    tokens_per_s: float = 0.0
+    busy_share: float = 0.0
+    busy_s: float = 0.0
+    waiting_s: float = 0.0
+    """Nothing in flight and nothing to claim."""
+    load_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest(Record):
+    """Provenance and status of a run."""
+
+    run_id: str
+    status: Status
+    checkpoint: Checkpoint
+    suite: SuiteId
+    profile: str
+    """Name of the engine configuration."""
+    schema_version: str = SCHEMA_VERSION
+    created: str = ""
+    """ISO time at which the first session began."""
+    updated: str = ""
+    prompts: PromptsId = PromptsId()
+    sampling: SamplingSpec | None = None
+    judges: Mapping[str, str] = field(default_factory=dict)
+    """Task → judge with version and options."""
+    engine: Engine = Engine()
+    runtime: Runtime = Runtime()
+    machine: Machine = Machine()
+    package: Package = Package()
+    epochs: int = 0
+    """Complete ones."""
+    planned: int = 0
+    """Samples."""
+    timings: Timings = Timings()
+    tokens: TokenCounts = TokenCounts()
+    ranks: Mapping[str, RankUsage] = field(default_factory=dict)
+    sandbox: Mapping[str, str] = field(default_factory=dict)
+    """Where generated programs were run, and why there."""
+    judge_agreement: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """Task → how often its two judges agreed."""
+    warnings: tuple[str, ...] = ()
+
+
+def parse(value: Mapping[str, Any], where: str) -> Manifest:
+    """The manifest in the JSON object ``value``, migrated if it is of an older schema.
+
+    ``where`` is what errors call it. Raises ``InvalidError`` for an unknown schema, and
+    ``DataError`` for missing or wrong fields.
+    """
+    found = value.get("schema_version")
+    if found not in _READ:
+        package = value.get("package")
+        version = package.get("version", "") if isinstance(package, dict) else ""
+        raise InvalidError(
+            f"{where} is of schema '{found}', and this smallscale reads schema '{SCHEMA_VERSION}'.",
+            f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
+            "run the evaluation again.",
+        )
+    value = {**value, "schema_version": SCHEMA_VERSION}
+    checkpoint = value.get("checkpoint")
+    if isinstance(checkpoint, dict):  # a baseline's has no path: it is of another machine
+        value["checkpoint"] = {"path": "", **checkpoint}
+    return from_json(Manifest, value, where, "Restore the file, or start a new run.")
+
+
 def begin(
     *,
     run_id: str,
     now: datetime,
     checkpoint: Checkpoint,
-    suite: Mapping[str, str],
+    suite: SuiteId,
     sampling: SamplingSpec,
     judges: Mapping[str, str],
-    engine: Mapping[str, Any],
+    engine: Engine,
     profile: str,
-    runtime: Mapping[str, str],
+    runtime: Runtime,
     repository: Path,
 ) -> Manifest:
     """The manifest of a run that starts. ``engine`` has name and image; the rest is found later."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": run_id,
-        "status": "running",
-        "created": now.isoformat(timespec="seconds"),
-        "checkpoint": {**asdict(checkpoint), "path": str(checkpoint.path)},
-        "suite": dict(suite),
-        "prompts": {"hash": ""},
-        "sampling": {**asdict(sampling), "stop": list(sampling.stop)},
-        "judges": dict(judges),
-        "engine": dict(engine),
-        "profile": profile,
-        "runtime": dict(runtime),
-        "machine": {
-            "python": platform.python_version(),
-            "system": platform.system(),
-            "processor": platform.machine(),
-        },
-        "package": {"version": smallscale_ci.__version__, **git_state(repository)},
-        "timings": {},
-        "tokens": {},
-        "warnings": [],
-    }
+    return Manifest(
+        run_id=run_id,
+        status=Status.RUNNING,
+        checkpoint=checkpoint,
+        suite=suite,
+        profile=profile,
+        created=now.isoformat(timespec="seconds"),
+        sampling=sampling,
+        judges=judges,
+        engine=engine,
+        runtime=runtime,
+        machine=Machine(platform.python_version(), platform.system(), platform.machine()),
+        package=package_state(repository),
+    )
 
 
 def with_engine(manifest: Manifest, info: Mapping[str, Any]) -> Manifest:
     """``manifest`` completed by what the worker reported of its engine."""
     settings = dict(info.get("settings", {}))
-    engine = {
-        **manifest["engine"],
-        "version": info.get("version", ""),
-        "dtype": settings.pop("dtype", ""),
-        "max_model_len": settings.pop("max_model_len", 0),
-        "settings": settings,
-        "libraries": {key: info[key] for key in ("torch", "transformers") if key in info},
-    }
-    machine = {**manifest["machine"], "device": info.get("device", "")}
-    return {**manifest, "engine": engine, "machine": machine}
+    engine = replace(
+        manifest.engine,
+        version=str(info.get("version", "")),
+        dtype=str(settings.pop("dtype", "")),
+        max_model_len=int(settings.pop("max_model_len", 0) or 0),
+        settings=settings,
+        libraries={key: str(info[key]) for key in ("torch", "transformers") if key in info},
+    )
+    machine = replace(manifest.machine, device=str(info.get("device", "")))
+    return replace(manifest, engine=engine, machine=machine)
 
 
 def prompts_hash(hashes: Mapping[str, str]) -> str:
@@ -110,20 +282,21 @@ def differences(
     """
     if baseline is None or candidate is None:
         return ()
+    ours, theirs = to_json(candidate), to_json(baseline)
     allowed = tuple(allow)
     found = []
     for key in _COMPARED:
         if early and key.startswith(("engine", "prompts")):
             continue
-        before, after = _get(baseline, key), _get(candidate, key)
+        before, after = _get(theirs, key), _get(ours, key)
         if before != after:
             permitted = any(key == name or key.startswith(name + ".") for name in allowed)
             found.append(Difference(key, _shown(before), _shown(after), permitted))
     return tuple(found)
 
 
-def flat(manifest: Manifest) -> dict[str, str]:
-    """The manifest as dotted keys, for the provenance section of a report."""
+def flat(value: Any) -> dict[str, str]:
+    """A record as dotted keys, for people: a manifest in the provenance section of a report."""
     result: dict[str, str] = {}
 
     def walk(prefix: str, value: Any) -> None:
@@ -133,16 +306,15 @@ def flat(manifest: Manifest) -> dict[str, str]:
         else:
             result[prefix] = _shown(value)
 
-    walk("", manifest)
+    walk("", value if isinstance(value, dict) else to_json(value))
     return result
 
 
-def git_state(folder: Path) -> dict[str, Any]:
-    """Commit and dirty flag of the repository around ``folder``; empty outside of one."""
+def package_state(folder: Path) -> Package:
+    """This package, with commit and dirty flag of the repository around ``folder``, if any."""
     commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
-        return {"git_commit": "", "git_dirty": False}
-    return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
+    dirty = bool(commit) and bool(_git(folder, "status", "--porcelain"))
+    return Package(smallscale_ci.__version__, commit, dirty)
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -155,8 +327,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _get(manifest: Manifest, key: str) -> Any:
-    value: Any = manifest
+def _get(value: Any, key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value

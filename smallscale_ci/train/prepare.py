@@ -24,7 +24,7 @@ from smallscale_ci.files import read_json
 from smallscale_ci.generate.runtimes import DOCKER, provide
 from smallscale_ci.pairs import dataset, screen
 from smallscale_ci.pairs.screen import Screening
-from smallscale_ci.run.folder import COMPLETE, RUNNING
+from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.train import checkpoints, estimate, llamafactory
 from smallscale_ci.train.estimate import Memory
 from smallscale_ci.train.launch import LocalRunner, Runner, nodes_of

@@ -19,7 +19,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Protocol
 
-import smallscale_ci
 from smallscale_ci import checkpoint
 from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config import load
@@ -28,8 +27,7 @@ from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
 from smallscale_ci.files import read_json, write_json
 from smallscale_ci.ids import pretty_json, run_id
-from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run.folder import COMPLETE, FAILED, INTERRUPTED, RUNNING
+from smallscale_ci.run.manifest import COMPLETE, FAILED, INTERRUPTED, RUNNING, package_state
 from smallscale_ci.train import checkpoints, follow, llamafactory, plots
 from smallscale_ci.train.failure import failure
 from smallscale_ci.train.follow import Follower, Point, TrainProgress
@@ -264,10 +262,7 @@ class _Session:
             "runtime": {"name": self._runner.name, "image": self._runner.image},
             "world": {"ranks": place.ranks, "nodes": place.nodes, "gpu": place.gpu},
             "versions": dict(planned.answer.versions) if planned.answer else {},
-            "package": {
-                "version": smallscale_ci.__version__,
-                **provenance.git_state(Path.cwd()),
-            },
+            "package": asdict(package_state(Path.cwd())),
             "steps": {"planned": planned.steps, "done": self.step},
             "seconds": self._before.get("seconds", 0) + round((now - self._began).total_seconds()),
             "sessions": [*self._before.get("sessions", []), self._session()],

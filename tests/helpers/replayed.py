@@ -5,6 +5,7 @@ Everything is made by the project's own functions, so what the tests read is wha
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +31,8 @@ from smallscale_ci.pipeline.session import judge_versions
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
-from smallscale_ci.run.folder import COMPLETE, RunFolder
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import COMPLETE, Engine, PromptsId, Runtime, Status, SuiteId
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
@@ -145,17 +148,18 @@ def make_run(
         run_id=name,
         now=datetime(2026, 1, 31, tzinfo=UTC),
         checkpoint=Checkpoint(model, Path(f"/models/{model}"), f"/models/{model}", *"abcd"),
-        suite={"name": suite.name, "hash": suite.hash},
+        suite=SuiteId(suite.name, suite.hash),
         sampling=sampling,
         judges=judge_versions(suite),
-        engine={"name": "vllm", "image": ""},
+        engine=Engine("vllm"),
         profile=profile,
-        runtime={"name": "local", "ranks": "1"},
+        runtime=Runtime("local"),
         repository=place,
     )
     manifest = provenance.with_engine(manifest, {"version": "0.31.0", "device": "cpu"})
-    manifest["prompts"] = {"hash": provenance.prompts_hash(hashes)}
-    write_json(run.manifest, {**manifest, "status": status, "planned": len(rows), "epochs": epochs})
+    prompts_id = PromptsId(provenance.prompts_hash(hashes))
+    known = {"prompts": prompts_id, "planned": len(rows), "epochs": epochs}
+    write_json(run.manifest, replace(manifest, status=Status(status), **known))
     resolved = RunConfig(
         name=name,
         model=model,
@@ -170,6 +174,15 @@ def make_run(
     run.config.write_text(load.dump(resolved))
     judge.judge(run, suite, Nobody())
     return run.path
+
+
+def alter(run: Path, **changes: object) -> None:
+    """Change fields of a run's manifest; a mapping changes only the keys that it names."""
+    file = run / "manifest.json"
+    value = json.loads(file.read_text())
+    for key, new in changes.items():
+        value[key] = {**value[key], **new} if isinstance(new, dict) else new
+    file.write_text(json.dumps(value))
 
 
 def smallscale(

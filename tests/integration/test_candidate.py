@@ -26,14 +26,14 @@ def test_every_step_is_complete_and_made_from_the_one_before(candidate):
 
 def test_two_ranks_trained_with_zero3_and_the_loss_fell(candidate):
     trained = json.loads((candidate.folder / "train" / "train.json").read_text())
-    assert trained["status"] == "complete"
-    assert trained["world"]["ranks"] == 2
-    assert trained["steps"] == {"planned": 3, "done": 3}
-    assert trained["loss"]["last"] < trained["loss"]["first"]
+    assert trained.status == "complete"
+    assert trained.world.ranks == 2
+    assert trained.steps == {"planned": 3, "done": 3}
+    assert trained.loss.last < trained.loss.first
     deepspeed = json.loads((candidate.folder / "train/settings/deepspeed.json").read_text())
     assert deepspeed["zero_optimization"]["stage"] == 3
     assert (
-        trained["pairs"]["sha256"]
+        trained.pairs["sha256"]
         == (json.loads((candidate.folder / "pairs" / "pairs.json").read_text())["sha256"])
     )
 
@@ -50,9 +50,9 @@ def test_the_candidate_is_judged_against_its_parent(candidate):
     assert not tokens["gated"]
     assert tokens["estimate"]["low"] < tokens["estimate"]["value"] < tokens["estimate"]["high"]
     parent, trained = (RunFolder(folder / step).read_manifest() for step in ("parent", "verdict"))
-    assert trained["checkpoint"]["name"] == "smollm2-few-steps"
-    assert trained["checkpoint"]["weights_hash"] != parent["checkpoint"]["weights_hash"]
-    assert trained["checkpoint"]["template_hash"] == parent["checkpoint"]["template_hash"]
+    assert trained.checkpoint.name == "smollm2-few-steps"
+    assert trained.checkpoint.weights_hash != parent.checkpoint.weights_hash
+    assert trained.checkpoint.template_hash == parent.checkpoint.template_hash
     assert "smollm2-few-steps" in (folder / "verdict" / "report" / "report.html").read_text()
 
 

@@ -181,6 +181,6 @@ def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, p
     assert inside["caps"] == 0
     assert inside["uid"] == (os.getuid() or 10001)
     manifest = RunFolder(boxed).read_manifest()
-    assert manifest["engine"]["image"] == digest
-    assert manifest["engine"]["version"] == "0.31.0"
+    assert manifest.engine.image == digest
+    assert manifest.engine.version == "0.31.0"
     assert engine.labelled(**{spec.RUN: None}) == []

@@ -79,11 +79,11 @@ def test_run_folder_is_complete_and_says_what_made_it(
 ) -> None:
     run = unchanged[0]
     manifest = run.read_manifest()
-    assert manifest["status"] == "complete"
-    assert manifest["engine"]["name"] == "vllm"
-    assert manifest["engine"]["version"] == "0.31.0"
-    assert manifest["prompts"]["hash"]
-    assert manifest["timings"]["tokens_per_s"] > 0
+    assert manifest.status == "complete"
+    assert manifest.engine.name == "vllm"
+    assert manifest.engine.version == "0.31.0"
+    assert manifest.prompts.hash
+    assert manifest.timings.tokens_per_s > 0
     for path in (run.config, run.prompts, run.generations, run.judgements, run.summary):
         assert path.stat().st_size > 0
     assert (run.report / "report.md").read_text().strip()

@@ -262,8 +262,8 @@ def test_the_engine_openai_counts_what_the_server_counts(url, tmp_path):
     assert sum(each.completion_tokens for each in found) == asked["vllm:generation_tokens_total"]
     assert sum(each.prompt_tokens for each in found) == asked["vllm:prompt_tokens_total"]
     manifest = RunFolder(run).read_manifest()
-    assert manifest["tokens"]["completion"] == asked["vllm:generation_tokens_total"]
-    assert manifest["engine"]["name"] == "openai"
+    assert manifest.tokens.completion == asked["vllm:generation_tokens_total"]
+    assert manifest.engine.name == "openai"
     assert len(RunFolder(run).read_samples()) == ASKED
     assert all(KEY.encode() not in path.read_bytes() for path in run.rglob("*") if path.is_file())
 

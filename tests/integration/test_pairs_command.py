@@ -171,13 +171,12 @@ def test_what_stands_against_pairs_is_said(place, tmp_path, arguments, code, tol
 
 def test_a_run_that_is_not_complete_or_not_judged_is_refused(place, tmp_path):
     run = RunFolder(shutil.copytree(place / "stored" / "src", tmp_path / "run"))
-    manifest = run.read_manifest()
-    run.manifest.write_text(json.dumps({**manifest, "status": "interrupted"}))
+    replayed.alter(run.path, status="interrupted")
     more = ("--eval-suite", "held-out")
     done = replayed.smallscale(place, "pairs", run.path, *more)
     assert done.returncode == 4
     assert f"smallscale generate --resume {run.path}" in done.stderr
-    run.manifest.write_text(json.dumps(manifest))
+    replayed.alter(run.path, status="complete")
     run.judgements.unlink()
     done = replayed.smallscale(place, "pairs", run.path, *more)
     assert done.returncode == 4
@@ -200,7 +199,7 @@ def test_a_candidate_samples_judges_and_pairs(begun):
     record = json.loads((begun / "candidate.json").read_text())
     assert record["steps"]["pairs"]["made_from"] == {"sample": record["steps"]["sample"]["made"]}
     assert record["parent"]["name"] == "m"
-    assert RunFolder(begun / "sample").read_manifest()["status"] == "complete"
+    assert RunFolder(begun / "sample").read_manifest().status == "complete"
     assert dataset.read_record(begun / "pairs")["counts"]["pairs"] >= 16
     assert not (begun / "train").exists()
 

@@ -85,7 +85,7 @@ def test_a_run_passes(address: str, engine: Engine, place: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = (place / "runs").iterdir()
     assert replayed.answers(run) == replayed.answers(place / "stored" / "src")
-    assert RunFolder(run).read_manifest()["runtime"]["name"] == "docker"
+    assert RunFolder(run).read_manifest().runtime.name == "docker"
 
 
 def test_a_rank_is_confined(engine: Engine, tmp_path: Path) -> None:

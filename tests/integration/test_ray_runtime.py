@@ -166,5 +166,5 @@ def test_a_run_of_the_command_line_on_a_cluster(cluster, tmp_path):
     (run,) = (tmp_path / "runs").iterdir()
     assert replayed.answers(run) == replayed.answers(tmp_path / "stored" / "src")
     manifest = RunFolder(run).read_manifest()
-    assert manifest["runtime"]["name"] == "ray"
-    assert set(manifest["ranks"]) == {"0", "1"}
+    assert manifest.runtime.name == "ray"
+    assert set(manifest.ranks) == {"0", "1"}

@@ -72,7 +72,7 @@ def begin(place: Path, runs: Path, *more: str) -> tuple[subprocess.Popen[str], P
 
 
 def status(run: Path) -> str:
-    return str(RunFolder(run).read_manifest()["status"])
+    return RunFolder(run).read_manifest().status
 
 
 # -- verdicts -------------------------------------------------------------------------------------
@@ -93,8 +93,8 @@ def test_the_same_outputs_pass_and_say_so(place, tmp_path):
     left = {path.name for path in (run / "work").iterdir()}
     assert not left & {"out", "pending", "claimed", "replay.jsonl"}
     manifest = RunFolder(run).read_manifest()
-    assert manifest["engine"]["version"] == "0.31.0"  # of the run whose outputs these are
-    assert manifest["checkpoint"]["name"] == "m"
+    assert manifest.engine.version == "0.31.0"  # of the run whose outputs these are
+    assert manifest.checkpoint.name == "m"
     shown = replayed.smallscale(place, "report", run)
     assert shown.returncode == 0, shown.stderr
     assert "PASS" in shown.stdout
@@ -139,7 +139,7 @@ def test_a_killed_worker_costs_nothing(place, tmp_path, undisturbed):
     out, err = host.communicate(timeout=60)
     assert host.returncode == 0, out + err
     assert replayed.answers(run) == undisturbed
-    (warning,) = RunFolder(run).read_manifest()["warnings"]
+    (warning,) = RunFolder(run).read_manifest().warnings
     assert "died and was started again" in warning
 
 
@@ -267,9 +267,7 @@ def test_a_run_whose_model_changed_is_not_resumed(place, tmp_path):
     replayed.wait_for(lambda: replayed.lines_out(run) >= 1, "completions")
     host.kill()
     host.communicate()
-    manifest = RunFolder(source).read_manifest()
-    manifest["checkpoint"]["weights_hash"] = "other"
-    (source / "manifest.json").write_text(json.dumps(manifest))
+    replayed.alter(source, checkpoint={"weights_hash": "other"})
     done = replayed.smallscale(place, "eval", "--resume", run)
     assert done.returncode == 2
     assert "the checkpoint changed since" in done.stderr

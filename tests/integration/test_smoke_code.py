@@ -33,8 +33,8 @@ SUITE = load_suite(load.load(SuiteConfig, str(FILE), ()), FILE.parent)
 def test_the_stored_run_has_something_to_lose_and_is_of_this_suite():
     stored = baselines.load(BASELINE)
     assert stored.manifest is not None
-    assert stored.manifest["suite"]["hash"] == SUITE.hash
-    assert stored.manifest["judges"]["code"].startswith(judge_version("code"))
+    assert stored.manifest.suite.hash == SUITE.hash
+    assert stored.manifest.judges["code"].startswith(judge_version("code"))
     rows = pq.read_table(BASELINE / "samples.parquet").to_pylist()
     assert len(rows) == 60 * 8
     right = sum(row["outcome"] == "CORRECT" for row in rows) / len(rows)

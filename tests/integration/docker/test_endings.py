@@ -58,7 +58,7 @@ def test_a_killed_container_is_started_again(place, engine, tmp_path, undisturbe
     code, printed = boxes.finish(host)
     assert code == 0, printed
     assert replayed.answers(run) == undisturbed
-    (warning,) = RunFolder(run).read_manifest()["warnings"]
+    (warning,) = RunFolder(run).read_manifest().warnings
     assert "was killed (code 137)" in warning
 
 
@@ -116,7 +116,7 @@ def test_memory_that_runs_out_in_the_middle(place, engine, tmp_path, undisturbed
     code, printed = boxes.finish(host)
     assert code == 0, printed
     assert replayed.answers(run) == undisturbed
-    (warning,) = RunFolder(run).read_manifest()["warnings"]
+    (warning,) = RunFolder(run).read_manifest().warnings
     assert "ran out of memory" in warning
 
 

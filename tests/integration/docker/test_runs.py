@@ -58,8 +58,8 @@ def test_a_run_in_containers_is_confined_and_gives_the_same(place, engine, tmp_p
     assert inside["writes"] == ["/tmp/x", "/work/out/x", "/cache/x"]
 
     manifest = RunFolder(run).read_manifest()
-    assert manifest["runtime"]["name"] == "docker"
-    assert manifest["runtime"]["image"] == boxes.base_entry(engine)["id"]
+    assert manifest.runtime.name == "docker"
+    assert manifest.runtime.image == boxes.base_entry(engine)["id"]
 
 
 def test_a_run_of_a_user_whose_files_are_nobody_else_s(place, engine, tmp_path, undisturbed):

@@ -1,14 +1,17 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.runs import simulate, together
 
+from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.power import idle_gpu, plan, too_fine
 from smallscale_ci.records import Metric
+from smallscale_ci.run.manifest import COMPLETE, Engine, Machine, Manifest, SuiteId
 
 
 def baseline(problems=150, epochs=8):
@@ -100,18 +103,21 @@ def test_one_epoch_says_nothing_about_noise():
     [
         ("checkpoint", {"weights_bytes": 270_000_000}, True),
         ("checkpoint", {"weights_bytes": 15_000_000_000}, False),
-        ("checkpoint", {}, False),  # a baseline of before the size was recorded
+        ("checkpoint", {"weights_bytes": 0}, False),  # a baseline of before the size was recorded
         ("machine", {"device": "cpu"}, False),
-        ("runtime", {"ranks": "4"}, False),
+        ("runtime", {"ranks": 4}, False),
         ("engine", {"name": "sglang"}, False),
     ],
 )
 def test_a_small_model_alone_on_a_gpu_is_told_of(part, change, told):
-    manifest = {
-        "checkpoint": {"weights_bytes": 270_000_000},
-        "machine": {"device": "NVIDIA H200"},
-        "runtime": {"ranks": "1"},
-        "engine": {"name": "vllm"},
-    }
-    assert ("vllm-shared" in idle_gpu({**manifest, part: change})) is told
-    assert idle_gpu({}) == ""
+    manifest = Manifest(
+        run_id="r",
+        status=COMPLETE,
+        checkpoint=Checkpoint("m", Path("m"), "m", *"abcd", weights_bytes=270_000_000),
+        suite=SuiteId("s"),
+        profile="p",
+        machine=Machine(device="NVIDIA H200"),
+        engine=Engine("vllm"),
+    )
+    altered = replace(manifest, **{part: replace(getattr(manifest, part), **change)})
+    assert ("vllm-shared" in idle_gpu(altered)) is told

@@ -1,11 +1,16 @@
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smallscale_ci.checkpoint import Checkpoint
 from smallscale_ci.config.models import EngineProfile
-from smallscale_ci.generate.usage import sentence, usage
+from smallscale_ci.generate.usage import sentence, with_usage
+from smallscale_ci.run.manifest import COMPLETE, Machine, Manifest, SuiteId, Timings, TokenCounts
+
+MANIFEST = Manifest("r", COMPLETE, Checkpoint("m", Path("m"), "m", *"abcd"), SuiteId("s"), "p")
 
 
 @dataclass
@@ -23,9 +28,6 @@ class Ended:
     def ranks(self) -> Any:
         return self
 
-    def info(self) -> dict[str, str]:
-        return {"device": self.device}
-
     def status(self) -> dict[int, dict[str, float]]:
         return {
             0: {"load_s": 20.0, "busy_s": 80.0, "waiting_s": 0.0},
@@ -33,19 +35,20 @@ class Ended:
         }
 
 
-def of(ended: Ended, *gpus: str, before: dict[str, float] | None = None, **given: Any) -> Any:
+def of(ended: Ended, *gpus: str, before: Timings | None = None, **given: Any) -> Manifest:
     profile = EngineProfile(name="p", engine="vllm", **{"ranks": 2, **given})
-    return usage(ended, profile, gpus, before or {})  # type: ignore[arg-type]
+    manifest = replace(MANIFEST, machine=Machine(device=ended.device))
+    return with_usage(manifest, ended, profile, gpus, before or Timings())  # type: ignore[arg-type]
 
 
 def test_tokens_time_and_waiting_by_rank():
     told = of(Ended())
-    assert told["ranks"]["0"]["tokens"] == 8000  # what was on disk was not generated now
-    assert told["ranks"]["0"]["tokens_per_s"] == 100.0
-    assert told["ranks"]["1"]["busy_share"] == 0.75
-    assert told["timings"]["waiting_s"] == 20.0
-    assert told["timings"]["busy_share"] == 0.875
-    assert told["tokens"] == {"completion": 12000, "by_rank": {"0": 9000, "1": 3000}}
+    assert told.ranks["0"].tokens == 8000  # what was on disk was not generated now
+    assert told.ranks["0"].tokens_per_s == 100.0
+    assert told.ranks["1"].busy_share == 0.75
+    assert told.timings.waiting_s == 20.0
+    assert told.timings.busy_share == 0.875
+    assert told.tokens == TokenCounts(12000, {"0": 9000, "1": 3000})
 
 
 @pytest.mark.parametrize(
@@ -60,21 +63,21 @@ def test_tokens_time_and_waiting_by_rank():
     ],
 )
 def test_gpu_seconds(gpus, profile, seconds):
-    assert of(Ended(), *gpus, **profile)["timings"]["gpu_s"] == seconds
+    assert of(Ended(), *gpus, **profile).timings.gpu_s == seconds
 
 
 def test_the_cost_is_of_all_sessions_of_the_run():
-    first = of(Ended(), price_per_gpu_hour=3.6)["timings"]
-    assert first["cost"] == pytest.approx(0.2)  # 200 GPU seconds
-    again = of(Ended(), price_per_gpu_hour=3.6, before=first)["timings"]
-    assert (again["gpu_s"], again["generate_s"]) == (400.0, 160.0)
-    assert again["cost"] == pytest.approx(0.4)
-    assert "cost" not in of(Ended())["timings"]
+    first = of(Ended(), price_per_gpu_hour=3.6).timings
+    assert first.cost == pytest.approx(0.2)  # 200 GPU seconds
+    again = of(Ended(), price_per_gpu_hour=3.6, before=first).timings
+    assert (again.gpu_s, again.generate_s) == (400.0, 160.0)
+    assert again.cost == pytest.approx(0.4)
+    assert of(Ended()).timings.cost is None
 
 
 @pytest.mark.parametrize("device", ["cpu", "none", ""])
 def test_what_has_no_gpu_costs_no_gpu_seconds(device):
-    assert of(Ended(device), price_per_gpu_hour=3.6)["timings"]["cost"] == 0
+    assert of(Ended(device), price_per_gpu_hour=3.6).timings.cost == 0
 
 
 def test_a_sentence_for_people():
@@ -83,4 +86,4 @@ def test_a_sentence_for_people():
         "11,000 tokens · 138 tokens/s · by rank 100, 50 · engines busy 88% of their time · "
         "0.06 GPU hours · cost of this verdict 2.00"
     )
-    assert sentence({}) == ""
+    assert sentence(MANIFEST) == ""

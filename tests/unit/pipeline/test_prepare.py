@@ -119,9 +119,8 @@ def begun(place: Path) -> Plan:
     found = plan(place)
     found.run.path.mkdir(parents=True)
     found.run.config.write_text(load.dump(found.config))
-    manifest = RunFolder(place / "stored" / "src").read_manifest()
-    manifest["suite"]["hash"] = found.suite.hash
-    write_json(found.run.manifest, {**manifest, "status": "interrupted"})
+    write_json(found.run.manifest, RunFolder(place / "stored" / "src").read_manifest())
+    replayed.alter(found.run.path, suite={"hash": found.suite.hash}, status="interrupted")
     return found
 
 
@@ -161,9 +160,8 @@ def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
     found = plan(place, profile="slow", baseline="none")
     found.run.path.mkdir(parents=True)
     found.run.config.write_text(load.dump(found.config))
-    manifest = RunFolder(place / "stored" / "src").read_manifest()
-    manifest["suite"]["hash"] = found.suite.hash
-    write_json(found.run.manifest, {**manifest, "status": "failed"})
+    write_json(found.run.manifest, RunFolder(place / "stored" / "src").read_manifest())
+    replayed.alter(found.run.path, suite={"hash": found.suite.hash}, status="failed")
     slow.write_text(slow.read_text() + "container: {memory_gib: 7}\nstall_timeout_s: 9\n")
     assert prepare.unfinished(asked, settings(place)) == found.run.path
     again = prepare.resume(found.run.path, settings(place), say=lambda text: None).config
@@ -196,9 +194,7 @@ def test_a_run_goes_on_on_the_gpus_that_are_named_then(place):
 
 def test_what_changed_since_is_not_resumed(place):
     run = begun(place).run
-    manifest = run.read_manifest()
-    manifest["suite"]["hash"] = manifest["checkpoint"]["weights_hash"] = "other"
-    write_json(run.manifest, manifest)
+    replayed.alter(run.path, suite={"hash": "other"}, checkpoint={"weights_hash": "other"})
     with pytest.raises(UsageError, match="the checkpoint and the suite changed since") as caught:
         prepare.resume(run.path, settings(place), say=lambda text: None)
     assert "leave out --resume" in caught.value.hint
@@ -206,7 +202,7 @@ def test_what_changed_since_is_not_resumed(place):
 
 def test_a_complete_run_is_not_resumed(place):
     run = begun(place).run
-    write_json(run.manifest, {**run.read_manifest(), "status": "complete"})
+    replayed.alter(run.path, status="complete")
     write_json(run.verdict, {})
     with pytest.raises(UsageError, match="is complete") as caught:
         prepare.resume(run.path, settings(place), say=lambda text: None)

@@ -10,7 +10,6 @@ from helpers import replayed
 from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import RunInterruptedError, StorageError
-from smallscale_ci.files import write_json
 from smallscale_ci.pipeline import evaluate, prepare
 from smallscale_ci.pipeline.prepare import Request
 from smallscale_ci.pipeline.session import session
@@ -46,13 +45,13 @@ def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
     assert not any(path.exists() for path in tables)  # nothing was done, nothing is said
     for path in tables:
         path.write_text("of an earlier session")
-    write_json(run.manifest, {**run.read_manifest(), "planned": 600, "timings": {"gpu_s": 9.0}})
+    replayed.alter(run.path, planned=600, timings={"gpu_s": 9.0})
     with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
         raise KeyboardInterrupt
     assert {path.read_text() for path in tables} == {"of an earlier session"}
     after = run.read_manifest()
-    assert (after["status"], after["planned"]) == ("interrupted", 600)
-    assert after["timings"] == {"gpu_s": 9.0}
+    assert (after.status, after.planned) == ("interrupted", 600)
+    assert after.timings.gpu_s == 9.0
 
 
 def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, monkeypatch):
@@ -90,6 +89,6 @@ class Impatient(replayed.Nobody):
 def test_what_happens_after_the_last_sample_takes_nothing_back(plan, settings, error):
     with pytest.raises((RunInterruptedError, StorageError)):
         evaluate.generate(plan, settings, Impatient(error), judging=True)
-    assert plan.run.read_manifest()["status"] == "complete"
+    assert plan.run.read_manifest().status == "complete"
     assert len(list(tables.generations(plan.run.generations))) == 6
     assert len(plan.run.read_samples()) == 6

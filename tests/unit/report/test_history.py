@@ -19,9 +19,7 @@ ACCURACY, TOKENS = Metric.ACCURACY, Metric.TOKENS
 
 def date(path, day):
     """Let the run have begun on ``day``."""
-    run = RunFolder(path)
-    manifest = run.read_manifest()
-    write_json(run.manifest, {**manifest, "created": f"2026-02-{day:02}T00:00:00+00:00"})
+    replayed.alter(path, created=f"2026-02-{day:02}T00:00:00+00:00")
     return path
 
 
@@ -81,9 +79,7 @@ def test_noise_is_rarely_marked(place):
 
 def test_runs_that_are_not_comparable_are_not_tested(place, tmp_path):
     other = shutil.copytree(place / "stored" / "r4", tmp_path / "other")
-    run = RunFolder(other)
-    manifest = run.read_manifest()
-    write_json(run.manifest, {**manifest, "engine": {**manifest["engine"], "version": "9"}})
+    replayed.alter(other, engine={"version": "9"})
     (trend,) = history.history([*read(place, "r1"), history.read(other)]).trends
     assert trend.points[1].changes == {}
     assert trend.points[1].incomparable == ("engine.version",)

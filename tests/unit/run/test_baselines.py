@@ -57,7 +57,7 @@ def test_what_is_recorded_is_what_the_run_was(stored, root):
     assert back.recorded["reason"] == "why"
     assert back.recorded["run_id"] == "one"
     assert back.manifest is not None
-    assert back.manifest["checkpoint"]["source"] == "m"  # no path of this machine goes into git
+    assert back.manifest.checkpoint.source == "m"  # no path of this machine goes into git
     assert "/models" not in (folder / "baseline.json").read_text()
 
 
@@ -79,7 +79,7 @@ def test_an_earlier_baseline_is_kept_in_the_history(stored, root):
 @pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
 def test_only_complete_runs_are_recorded(stored, root, tmp_path, status):
     run = RunFolder(shutil.copytree(stored / "one", tmp_path / "run"))
-    write_json(run.manifest, {**run.read_manifest(), "status": status})
+    replayed.alter(run.path, status=status)
     with pytest.raises(InvalidError, match=f"is {status}, not complete") as caught:
         baselines.record(run, {}, root=root, now=NOW, reason="")
     assert "--resume" in caught.value.hint

@@ -68,9 +68,11 @@ def test_the_configuration_is_read_or_its_lack_told(run):
         run.read_config()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '"x"', '{"a": NaN}', '{"a": "\\ud800"}', "[" * 9999, "\xff"]
+)
 def test_json_that_is_no_object_is_refused(tmp_path, text):
-    (tmp_path / "x.json").write_text(text)
+    (tmp_path / "x.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError):
         read_json(tmp_path / "x.json")
 
@@ -86,7 +88,7 @@ def test_only_a_complete_run_is_refused_to_be_run_again(run, tmp_path):
     RunFolder(tmp_path / "new").refuse_complete()
     with pytest.raises(UsageError, match="nothing to resume"):
         run.refuse_complete()
-    write_json(run.manifest, {**run.read_manifest(), "status": "running"})
+    replayed.alter(run.path, status="running")
     run.refuse_complete()
 
 

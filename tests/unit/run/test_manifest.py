@@ -1,25 +1,32 @@
+import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.files import to_json
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run.manifest import Engine, Machine, Manifest, Package, Runtime, Status, SuiteId
+
+STORED = Path(__file__).parents[3] / "baselines"
 
 
-def manifest(tmp_path: Path, **changes: object) -> dict:
+def manifest(tmp_path: Path) -> Manifest:
     begun = provenance.begin(
         run_id="r",
         now=datetime(2026, 1, 31, tzinfo=UTC),
         checkpoint=Checkpoint("m", Path("/models/m"), "m", "a", "b", "c", "d"),
-        suite={"name": "s", "hash": "h"},
+        suite=SuiteId("s", "h"),
         sampling=SamplingSpec(0.6, 0.95, 0, 0.0, 64, 0, ("END",)),
         judges={"t": "math/1 boxed"},
-        engine={"name": "vllm", "image": ""},
+        engine=Engine("vllm"),
         profile="p",
-        runtime={"name": "local", "ranks": "1"},
+        runtime=Runtime("local"),
         repository=tmp_path,
     )
     info = {
@@ -28,16 +35,20 @@ def manifest(tmp_path: Path, **changes: object) -> dict:
         "device": "cpu",
         "settings": {"dtype": "bfloat16", "max_model_len": 1024, "max_num_seqs": 8},
     }
-    return {**provenance.with_engine(begun, info), **changes}
+    return provenance.with_engine(begun, info)
+
+
+def altered(before: Manifest, part: str, **changes: object) -> Manifest:
+    return replace(before, **{part: replace(getattr(before, part), **changes)})
 
 
 def test_the_engine_report_completes_the_manifest(tmp_path):
-    engine = manifest(tmp_path)["engine"]
-    assert engine["name"] == "vllm"
-    assert engine["version"] == "0.31.0"
-    assert engine["dtype"] == "bfloat16"
-    assert engine["settings"] == {"max_num_seqs": 8}
-    assert engine["libraries"] == {"torch": "2.13"}
+    engine = manifest(tmp_path).engine
+    assert engine.name == "vllm"
+    assert engine.version == "0.31.0"
+    assert engine.dtype == "bfloat16"
+    assert engine.settings == {"max_num_seqs": 8}
+    assert engine.libraries == {"torch": "2.13"}
 
 
 def test_a_manifest_equals_itself(tmp_path):
@@ -45,9 +56,10 @@ def test_a_manifest_equals_itself(tmp_path):
 
 
 def test_another_seed_checkpoint_or_machine_is_comparable(tmp_path):
-    before, after = manifest(tmp_path), manifest(tmp_path, machine={}, run_id="q")
-    after["sampling"] = {**after["sampling"], "seed": 7}
-    after["checkpoint"] = {**after["checkpoint"], "weights_hash": "other"}
+    before = manifest(tmp_path)
+    after = replace(before, machine=Machine(), run_id="q")
+    after = altered(after, "sampling", seed=7)
+    after = altered(after, "checkpoint", weights_hash="other")
     assert provenance.differences(before, after, ()) == ()
 
 
@@ -58,18 +70,18 @@ def test_another_seed_checkpoint_or_machine_is_comparable(tmp_path):
         ("prompts", "hash", "x"),
         ("sampling", "temperature", 0.7),
         ("sampling", "max_tokens", 65),
-        ("sampling", "stop", []),
+        ("sampling", "stop", ()),
         ("engine", "version", "0.25.1"),
         ("engine", "dtype", "float32"),
         ("engine", "image", "sha256:1"),
     ],
 )
 def test_what_changes_a_sample_is_a_difference(tmp_path, part, key, value):
-    before, after = manifest(tmp_path), manifest(tmp_path)
-    after[part] = {**after[part], key: value}
+    before = manifest(tmp_path)
+    after = altered(before, part, **{key: value})
     (found,) = provenance.differences(before, after, ())
     assert found.key == f"{part}.{key}"
-    assert found.candidate == str(value)
+    assert found.candidate == str([] if value == () else value)
     assert not found.allowed
     (by_part,) = provenance.differences(before, after, (part,))
     (by_key,) = provenance.differences(before, after, (f"{part}.{key}",))
@@ -80,7 +92,8 @@ def test_what_changes_a_sample_is_a_difference(tmp_path, part, key, value):
 
 
 def test_judges_are_compared_as_a_whole(tmp_path):
-    (found,) = provenance.differences(manifest(tmp_path), manifest(tmp_path, judges={}), ())
+    before = manifest(tmp_path)
+    (found,) = provenance.differences(before, replace(before, judges={}), ())
     assert found.key == "judges"
 
 
@@ -97,17 +110,65 @@ def test_the_prompts_hash_does_not_depend_on_the_order():
 def test_flat_gives_dotted_keys(tmp_path):
     flat = provenance.flat(manifest(tmp_path))
     assert flat["engine.settings.max_num_seqs"] == "8"
-    assert flat["timings"] == "{}"
+    assert flat["ranks"] == "{}"
+    assert flat["timings.cost"] == ""
     assert all(isinstance(value, str) for value in flat.values())
 
 
-def test_git_state(tmp_path):
-    assert provenance.git_state(tmp_path) == {"git_commit": "", "git_dirty": False}
+def test_what_is_written_is_read_back(tmp_path):
+    written = manifest(tmp_path)
+    assert provenance.parse(json.loads(json.dumps(to_json(written))), "m") == written
+
+
+@pytest.mark.parametrize("file", sorted(STORED.rglob("baseline.json")), ids=str)
+def test_manifests_of_before_the_schema_had_types_are_read(file):
+    before = json.loads(file.read_text())["manifest"]
+    read = provenance.parse(before, str(file))
+    assert read.schema_version == provenance.SCHEMA_VERSION
+    assert read.runtime.ranks == int(before["runtime"]["ranks"])
+    assert read.timings.generate_s == before["timings"]["generate_s"]
+    assert read.tokens.by_rank == before["tokens"]["by_rank"]
+    assert read.engine.settings == before["engine"]["settings"]
+    assert to_json(read.sampling) == before["sampling"]
+    assert read.machine.device == before["machine"]["device"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("suite", None, "suite must be a JSON object"),
+        ("suite", {}, r"lacks suite\.name"),
+        ("timings", {"gpu_s": float("nan")}, r"timings\.gpu_s must be a finite number"),
+        ("status", "done", "status must be 'complete'"),
+        ("judges", ["math"], "judges must be a JSON object"),
+        ("warnings", {"a": 1}, "warnings must be a list"),
+    ],
+)
+def test_damage_is_told_by_its_field(tmp_path, key, value, told):
+    with pytest.raises(DataError, match=f"x is damaged: (it )?{told}"):
+        provenance.parse({**to_json(manifest(tmp_path)), key: value}, "x")
+
+
+def test_an_unknown_schema_names_the_version_that_wrote_it(tmp_path):
+    value = {**to_json(manifest(tmp_path)), "schema_version": "9", "package": {"version": "7.1"}}
+    with pytest.raises(InvalidError, match="of schema '9', and this smallscale reads") as caught:
+        provenance.parse(value, "x")
+    assert "7.1" in caught.value.hint
+
+
+def test_the_state_of_the_repository(tmp_path):
+    assert provenance.package_state(tmp_path).git_commit == ""
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.example"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
-    clean = provenance.git_state(tmp_path)
-    assert len(clean["git_commit"]) == 40
-    assert not clean["git_dirty"]
+    clean = provenance.package_state(tmp_path)
+    assert len(clean.git_commit) == 40
+    assert clean == Package(clean.version, clean.git_commit, git_dirty=False)
     (tmp_path / "new").touch()
-    assert provenance.git_state(tmp_path)["git_dirty"]
+    assert provenance.package_state(tmp_path).git_dirty
+
+
+def test_only_a_named_gpu_is_one():
+    assert Machine(device="NVIDIA H200").has_gpu
+    assert not any(Machine(device=device).has_gpu for device in ("", "cpu", "none"))
+    assert [status.value for status in Status] == ["complete", "interrupted", "running", "failed"]
