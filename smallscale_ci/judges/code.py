@@ -7,10 +7,10 @@ import math
 import re
 from typing import Any
 
-from smallscale_ci.judges.extract import answer_part
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import CodeTest, Outcome, Problem
 from smallscale_ci.sandbox.interface import Finished, Limits, Sandbox, SandboxUnavailable
+from smallscale_ci.worker.thinking import answer_part
 
 _FENCE = re.compile(r"^([ \t]*)(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
 _PYTHON = frozenset({"", "python", "py", "python3"})
@@ -58,7 +58,7 @@ class CodeJudge:
     """CORRECT when every test passes; stops at the first that fails and says which."""
 
     name = "code"
-    version = 1
+    version = 2
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Without a sandbox every program is ERRORED and none is run."""

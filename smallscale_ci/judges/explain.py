@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.code import last_program
-from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling
 from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import Problem
+from smallscale_ci.worker.thinking import answer_part
 
 
 @dataclass(frozen=True, slots=True)

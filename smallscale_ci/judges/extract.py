@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_THINK_END = re.compile(r"</think(?:ing)?>|\[/THINK\]|<\|end_of_thought\|>")
-_THINK_START = re.compile(r"<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>")
 _SPECIAL_TOKEN = re.compile(r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>")
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*(\{)?|\\.|[{}]", re.DOTALL)
@@ -56,26 +54,11 @@ class Found:
     rule: str
 
 
-def answer_part(text: str) -> str | None:
-    """What follows the end of thinking; ``None`` when thinking was begun and never ended.
-
-    Text without any mark of thinking is all answer.
-    """
-    tail = text
-    for mark in _THINK_END.finditer(text):
-        tail = text[mark.end() :]
-    again = _THINK_START.search(tail)
-    if again is None:
-        return tail
-    before = tail[: again.start()]
-    return before if before.strip() else None
-
-
 def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
     """Possible answers in ``text``, best first: for each rule in order its last find.
 
     ``rules`` are "boxed", "stated" and "last-number"; others are left to the judge that knows
-    them. ``text`` is what ``answer_part`` gave.
+    them. ``text`` is what ``thinking.answer_part`` gave.
     """
     text = _SPECIAL_TOKEN.sub(" ", text)
     finders = {"boxed": boxed, "stated": stated, "last-number": last_number}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import JudgeError
-from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import Outcome, Problem
+from smallscale_ci.worker.thinking import answer_part
 
 if TYPE_CHECKING:
     from smallscale_ci.judges.service import Client
@@ -46,7 +47,7 @@ class LlmJudge:
     """CORRECT where the model says Yes, WRONG where it says No; anything else is ERRORED."""
 
     name = "llm"
-    version = 1
+    version = 2
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.mathematics.equal import NeedsAlgebra, equal
 from smallscale_ci.judges.mathematics.forms import Form, read
 from smallscale_ci.judges.mathematics.normal import clean, squeeze
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar
 from smallscale_ci.records import Outcome, Problem
+from smallscale_ci.worker.thinking import answer_part
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
@@ -37,7 +38,7 @@ class MathJudge:
     """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
-    version = 3
+    version = 4
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""

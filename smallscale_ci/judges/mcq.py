@@ -6,9 +6,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from smallscale_ci.judges.extract import answer_part, candidates
+from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import Outcome, Problem
+from smallscale_ci.worker.thinking import answer_part
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z]|\d{1,2})[.):][ \t]+(\S.*)$", re.MULTILINE)
@@ -54,7 +55,7 @@ class McqJudge:
     """CORRECT when the answer names the gold option, by its letter or by its text."""
 
     name = "mcq"
-    version = 3
+    version = 4
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "letter" (a letter standing alone)."""

@@ -16,13 +16,13 @@ from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
+from smallscale_ci.worker.thinking import OPENED
 
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
 
 _FAILED = (FinishReason.ABORT, FinishReason.ERROR)
 _DECIDED = (Outcome.CORRECT, Outcome.WRONG)
-_OPEN_MARK = "<think>"  # for judges: what the prompt ended with is not in the text
 
 Rulings = Iterator[tuple[tuple[Generation, bool], Ruling]]
 
@@ -164,4 +164,4 @@ def _sandbox(
 
 def judged_text(text: str, *, thinking: bool) -> str:
     """What a judge sees of a generation whose prompt ended inside an open block of thinking."""
-    return _OPEN_MARK + text if thinking else text
+    return OPENED + text if thinking else text

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from ..thinking import opening
 from .interface import StartError
 
 _TAIL = 32  # tokens: more than any mark and the white space after it
-_OPEN = re.compile(r"(?:<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>)\s*$")
 
 
 class Chat:
@@ -52,7 +51,7 @@ class Chat:
 
     def opens_thinking(self, prompt_ids: list[int]) -> bool:
         """Whether a rendered prompt ends inside a block of thinking that its template opened."""
-        return bool(_OPEN.search(self._tokenizer.decode(prompt_ids[-_TAIL:])))
+        return opening(self._tokenizer.decode(prompt_ids[-_TAIL:])) is not None
 
 
 def _end_ids(model: Path, tokenizer_end: int | None) -> frozenset[int]:

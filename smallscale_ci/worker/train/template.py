@@ -7,12 +7,12 @@ template itself, and the answer is its text and the token that ends a turn.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from llamafactory.data import template as upstream
 
-OPENS_THINKING = re.compile(r"(<think(?:ing)?>|\[THINK\]|<\|begin_of_thought\|>)(\s*)$")
+from ..thinking import opening
+
 _TAIL = 32  # tokens: more than any such mark and the white space after it
 _BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had begun
 _MARK = "smallscale"  # an answer that no template changes
@@ -68,9 +68,9 @@ def answer(tokenizer: Any, prompt: list[int], text: str) -> list[int]:
     Pairs hold whole answers. Where the prompt ends with the mark that opens a block of thinking,
     the answer's own mark is left out: the engine did not generate it.
     """
-    opened = OPENS_THINKING.search(tokenizer.decode(prompt[-_TAIL:]))
+    opened = opening(tokenizer.decode(prompt[-_TAIL:]))
     if opened:
-        mark, space = opened[1], opened[2]
+        mark, space = opened[0].removesuffix(opened[1]), opened[1]
         if text.startswith(_BEGUN):
             text = text.removeprefix(_BEGUN)
         elif text.lstrip().startswith(mark):

@@ -4,24 +4,7 @@ import time
 
 import pytest
 
-from smallscale_ci.judges.extract import answer_part, boxed, candidates, last_number, stated
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("no marks at all", "no marks at all"),
-        ("<think>work</think>answer", "answer"),
-        ("work, the opening mark was in the prompt</think>answer", "answer"),
-        ("<think>a</think>b<think>c</think>d", "d"),
-        ("<think>\\boxed{5} and on and on", None),
-        ("<think>a</think>\\boxed{5}<think>more", "\\boxed{5}"),
-        ("<think>a</think><think>more \\boxed{5}", None),
-        ("[THINK]x[/THINK]y", "y"),
-    ],
-)
-def test_answer_part(text: str, expected: str | None) -> None:
-    assert answer_part(text) == expected
+from smallscale_ci.judges.extract import boxed, candidates, last_number, stated
 
 
 @pytest.mark.parametrize(
@@ -134,7 +117,6 @@ def test_special_tokens_are_no_part_of_an_answer() -> None:
         "answer" * 20_000,
         "the correct option " * 10_000,
         "1," * 50_000,
-        "<think>" * 20_000,
         " " * 100_000,
         "\n" * 100_000 + "5",
         "### answer\n" * 10_000,
@@ -145,6 +127,5 @@ def test_special_tokens_are_no_part_of_an_answer() -> None:
 )
 def test_time_is_linear(text: str) -> None:
     begin = time.process_time()
-    tail = answer_part(text)
-    list(candidates(tail or "", ("boxed", "stated", "last-number")))
+    list(candidates(text, ("boxed", "stated", "last-number")))
     assert time.process_time() - begin < 5.0  # quadratic would be minutes

@@ -1,0 +1,135 @@
+"""The formats of thinking that are known, each with its source: the one table of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """The marks of one family of models. ``*`` in a mark stands for up to 16 letters or digits.
+
+    ``begins`` are phrases that open thinking where they begin a text. ``paired`` closing marks end
+    other things, too: they count after an opening mark alone. Tags in angle brackets are read in
+    any case. ``source`` names the template or parser that the marks were taken from.
+    """
+
+    name: str
+    opens: tuple[str, ...]
+    closes: tuple[str, ...]
+    source: str
+    begins: tuple[str, ...] = ()
+    paired: bool = False
+
+
+# Marks begin with "<", "[" or "◁". Paths are those of vLLM 0.31 unless another project is named.
+FORMATS = (
+    Format(
+        "think",
+        ("<think>", "<thinking>", "<think:*>"),
+        ("</think>", "</thinking>", "</think:*>"),
+        "chat templates of DeepSeek-R1/V3, Qwen3, QwQ, GLM-4.5 to 4.7, MiniMax-M2, Nemotron Nano, "
+        "Phi-4-reasoning, OLMo 3, Granite 3.3, ERNIE 4.5, Step 3, EXAONE 4, Kimi K2; "
+        "<thinking>: Apriel; <think:…>: reasoning/hy_v4_reasoning_parser.py (Hunyuan)",
+    ),
+    Format(
+        "mistral", ("[THINK]",), ("[/THINK]",), "reasoning/mistral_reasoning_parser.py (Magistral)"
+    ),
+    Format(
+        "openthinker",
+        ("<|begin_of_thought|>",),
+        ("<|end_of_thought|>",),
+        "system prompt of OpenThinker and Sky-T1 (model cards)",
+    ),
+    Format("kimi-vl", ("◁think▷",), ("◁/think▷",), "model card of Kimi-VL-A3B-Thinking"),
+    Format("seed", ("<seed:think>",), ("</seed:think>",), "parser/seed_oss.py (Seed-OSS)"),
+    Format(
+        "reasoning",
+        ("<reasoning>", "<reason>"),
+        ("</reasoning>", "</reason>"),
+        "prompts of GRPO recipes (TRL, Unsloth): <reasoning>…</reasoning><answer>…",
+    ),
+    Format(
+        "thought",
+        ("<thought>", "<thoughts>"),
+        ("</thought>", "</thoughts>"),
+        "chat template of EXAONE Deep; Marco-o1",
+    ),
+    Format(
+        "gemma",
+        ("<|channel>thought", "<|channel>"),
+        ("<channel|>",),
+        "reasoning/gemma4_utils.py (Gemma 4)",
+    ),
+    Format(
+        "medgemma", ("<unused94>thought", "<unused94>"), ("<unused95>",), "model card of MedGemma"
+    ),
+    Format(
+        "cohere",
+        ("<|START_THINKING|>",),
+        ("<|END_THINKING|>",),
+        "reasoning/cohere_command_reasoning_parser.py (Command A Reasoning)",
+    ),
+    Format(
+        "apertus",
+        ("<|inner_prefix|>",),
+        ("<|inner_suffix|>",),
+        "vLLM's apertus_reasoning_parser.py; chat template of Apertus",
+    ),
+    Format("minimax-m3", ("<mm:think>",), ("</mm:think>",), "minimax_m3_reasoning_parser.py"),
+    Format(
+        "longcat",
+        ("<longcat_think>",),
+        ("</longcat_think>",),
+        "vLLM's longcat_reasoning_parser.py",
+    ),
+    Format(
+        "k2",
+        ("<think_fast>", "<think_faster>", "<ifm|think>", "<ifm|think_*>"),
+        ("</think_fast>", "</think_faster>", "</ifm|think>", "</ifm|think_*>"),
+        "reasoning/k2_horizon_reasoning_parser.py; chat template of K2-V2",
+    ),
+    Format(
+        "kimi-k3",
+        ("<|open|>think<|sep|>",),
+        ("<|close|>think<|sep|>",),
+        "reasoning/kimi_k3_reasoning_parser.py",
+    ),
+    Format(
+        "inkling",
+        ("<|content_thinking|>",),
+        ("<|end_message|>",),
+        "parser/inkling.py",
+        paired=True,
+    ),
+    Format("solar", ("<|think|>",), ("<|content|>",), "chat template of Solar Open"),
+    Format(
+        "solar-2",
+        ("<|think:start|>",),
+        ("<|think:end|>",),
+        "vLLM's solar_open2_reasoning_parser.py",
+    ),
+    Format("pangu", ("[unused16]",), ("[unused17]",), "vLLM's pangu_reasoning_parser.py"),
+    Format(
+        "apriel",
+        (),
+        ("[BEGIN FINAL RESPONSE]",),
+        "chat template of Apriel 1.5 and 1.6 (llama.cpp, models/templates)",
+        begins=("Here are my reasoning steps:",),
+    ),
+    Format(
+        "granite-3.2",
+        (),
+        ("Here is my response:", "Here's my response:"),
+        "reasoning/granite_reasoning_parser.py",
+        begins=("Here is my thought process:", "Here's my thought process:"),
+    ),
+    Format(
+        "ollama",
+        (),
+        ("...done thinking.",),
+        "what `ollama run` prints (cmd/cmd.go, thinkingOutput…Text)",
+        begins=("Thinking...\n",),
+    ),
+)
+HARMONY = "harmony"  # channels, read by ``thinking``; source: openai/harmony, docs/format.md

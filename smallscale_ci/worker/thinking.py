@@ -1,0 +1,286 @@
+"""Where a model's thinking ends and its answer begins, in each of the known ``formats``.
+
+Judges, worker and reports use this module alone. It imports only the standard library, because it
+is mounted into engine images with the rest of the worker. Every function is linear in its text.
+
+A mark that is quoted (``"</think>"``, a code span), or spoken of ("the <think> tag"), is text.
+Outside thinking, so is a mark inside a fenced code block.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .formats import FORMATS, HARMONY, Format
+
+OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
+
+_PHRASES = [row for row in FORMATS if row.begins]
+
+
+def _pattern(mark: str) -> str:
+    """``mark`` without its first character as a regular expression; tags in any case."""
+    escaped = re.escape(mark[1:]).replace(r"\*", r"\w{1,16}")
+    return f"(?i:{escaped})" if mark[0] == "<" else escaped
+
+
+def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
+    """One expression for all marks, and for each of its groups the format and "it closes".
+
+    Sorted by first character, and looking at the second before all else: most texts have many
+    brackets and few marks.
+    """
+    branches, meaning = [], [(FORMATS[0], False)]  # groups count from 1
+    for first in "<[◁":
+        groups: list[str] = []
+        seconds: set[str] = set()
+        for row in FORMATS:
+            for closes, marks in ((False, row.opens), (True, row.closes)):
+                own = [mark for mark in marks if mark[0] == first]
+                if own:
+                    groups.append(f"({'|'.join(map(_pattern, own))})")
+                    meaning.append((row, closes))
+                    seconds.update(
+                        case for mark in own for case in mark[1].upper() + mark[1].lower()
+                    )
+        second = re.escape("".join(sorted(seconds)))
+        branches.append(f"{re.escape(first)}(?=[{second}])(?:{'|'.join(groups)})")
+    return re.compile("|".join(branches)), meaning
+
+
+_MARK, _MEANING = _table()
+_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "„": "“"}
+_BEFORE_QUOTE = re.compile(r"(?:^|[^\w])(?:[fFrRbBuU]{1,2})?$")
+_AFTER_QUOTE = re.compile(r"(?:\\[nrt]){0,4}")
+_SPOKEN = re.compile(
+    r"[ ](?:(?:closing |opening |start |end |special )?(?:tags?|tokens?|markers?|marks?|blocks?"
+    r"|delimiters?|elements?|symbols?)\b|(?:and|or|\.\.\.|…) ?[\"'`]?[<\[◁])"
+)
+_FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)([^\n`]*)$", re.MULTILINE)
+_SPECIAL = re.compile(
+    r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
+    r"|<｜[^｜<>\n]{1,40}｜>)*"
+)
+# Harmony: a header is "<|start|>role to=… <|channel|>name to=… <|constrain|>json<|message|>"; with
+# its special tokens stripped "assistantname". Muse Glimmer names a recipient in place of a channel.
+_HEADER = re.compile(
+    r"(?:<\|start\|>[^<\n]{0,80}|assistant[ ]?(?:to=[^\s<]{1,80})?)?<\|channel\|>\s?"
+    r"(?P<channel>analysis|commentary|final|\w*)"
+    r"(?:[^<\n]{0,120}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>)?"
+    r"|<\|start\|>(?P<role>[a-z]*)[^<\n]{0,80}<\|message\|>"
+    r"|(?:<\|start\|>assistant\s?)?to=(?P<recipient>[\w.]{1,80})<\|message\|>"
+    r"|(?:<\|start\|>)?assistant(?P<bare>analysis|commentary|final)"
+    r"|<\|(?P<end>start|end|return|call|eom|eot)\|>"
+)
+_BARE_START = re.compile(
+    r"\s*(?:analysis|commentary)(?=[^\W_]|[\\$(\"*#<]|\s+(?:[A-Z\d\\$(\"]|to=))"
+)
+_CHANNELS = ("<|channel|>", "assistantfinal", "assistantanalysis", "to=self<|message|>")
+_OPENS = (mark for row in FORMATS for mark in (*row.opens, *map(str.strip, row.begins)))
+_OPENING = re.compile(
+    rf"(?:{'|'.join(re.escape(mark[0]) + _pattern(mark) for mark in _OPENS)}"
+    r"|<\|channel\|>analysis<\|message\|>|to=self<\|message\|>)(\s*)$"
+)
+_KIN = re.compile(  # closing marks, or pairs of special tokens, that say what they are
+    r"(?:</|\[/|◁/|<\|/)(\w[\w:|.-]{0,40})(?:\|?>|\]|▷)"
+    r"|<\|(?:end|close|stop|/)_?(?:of_)?([\w:.-]{1,40})\|>|<\|([\w:.-]{1,40})[_:.-]?(?:end|close)\|>"
+)
+_NAMES = re.compile(r"think|reason|thought", re.IGNORECASE)
+_MOST_NAMES = 5  # that are looked for: each is one more look through the text
+_LONG_LINE = 2000  # characters before and after a mark in which a code span may begin and end
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A text split in two: ``text[start:end]`` is the answer, what stands before is thinking.
+
+    ``finished`` is false where thinking was begun and not ended: then there is no answer, and
+    ``start`` is the length of the text. ``name`` is the format's, empty where there is no thinking.
+    """
+
+    start: int
+    end: int
+    finished: bool
+    name: str
+
+
+def answer_part(text: str) -> str | None:
+    """What follows the end of thinking; ``None`` when thinking was begun and never ended.
+
+    Text without any mark of thinking is all answer.
+    """
+    parts = split(text)
+    return text[parts.start : parts.end] if parts.finished else None
+
+
+def split(text: str) -> Parts:
+    """Where the answer of ``text`` is.
+
+    The answer is what stands after the last end of thinking and is not blank. A text that begins
+    with ``OPENED`` begins inside thinking, of whichever format.
+    """
+    opened = text.startswith(OPENED)
+    if _BARE_START.match(text) or any(mark in text for mark in _CHANNELS):
+        found = _by_channel(text, opened=opened)
+        if found is not None:
+            return found
+    phrase = _by_phrase(text)
+    return phrase if phrase is not None else _by_marks(text, opened=opened)
+
+
+def opening(prompt: str) -> re.Match[str] | None:
+    """The mark, and in group 1 the white space after it, of thinking that a prompt's end opens."""
+    return _OPENING.search(prompt, max(0, len(prompt) - 400))
+
+
+def unknown(text: str) -> str | None:
+    """A mark in ``text`` that looks like an end of thinking and is in no format; else ``None``.
+
+    Its opening mark must stand before it, with "think", "reason" or "thought" in the name.
+    """
+    seen: set[str] = set()
+    for match in _KIN.finditer(text):
+        name = match[1] or match[2] or match[3]
+        if name in seen or not _NAMES.search(name) or _MARK.match(text, match.start()):
+            continue
+        seen.add(name)
+        opens = re.compile(rf"[<\[◁]\|?(?:(?:start|begin)_?(?:of_)?)?{re.escape(name)}")
+        if opens.search(text, 0, match.start()) and not _is_text(text, match):
+            return match.group()
+        if len(seen) > _MOST_NAMES:
+            break
+    return None
+
+
+def _by_channel(text: str, *, opened: bool) -> Parts | None:
+    """The answer of a text in channels: the last "final"; ``None`` where there are no channels."""
+    seen = _BARE_START.match(text) is not None
+    answers, ended, body = False, False, 0
+    kept: tuple[int, int] | None = None
+    for header in _HEADER.finditer(text):
+        if _is_text(text, header):
+            continue
+        if answers:
+            kept = _kept(text, body, header.start(), kept)
+        body = header.end()
+        if header["end"] is not None:
+            answers = header["end"] == "end" and seen  # what stands after it has no header
+            continue
+        seen = True
+        to_tool = re.search(r"\bto=(?!user\b)", header.group()) is not None
+        if header["recipient"] is not None:
+            answers = header["recipient"] == "user"
+        elif header["role"] is not None:
+            answers = header["role"] == "assistant" and not to_tool
+        else:
+            answers = (header["channel"] or header["bare"]) == "final" and not to_tool
+        ended = ended or answers
+    if not seen:
+        return None
+    if answers:
+        kept = _kept(text, body, len(text), kept)
+    if kept is not None:
+        return Parts(kept[0], kept[1], True, HARMONY)
+    return Parts(len(text), len(text), ended, HARMONY)
+
+
+def _by_phrase(text: str) -> Parts | None:
+    """The answer of a text that begins with a phrase in place of a mark."""
+    head = text[:80].lstrip()
+    for row in _PHRASES:
+        if head.startswith(row.begins):
+            found = [(text.rfind(mark), mark) for mark in row.closes]
+            at, mark = max(found)
+            start = at + len(mark) if at >= 0 else len(text)
+            return Parts(start, len(text), at >= 0, row.name)
+    return None
+
+
+def _by_marks(text: str, *, opened: bool) -> Parts:
+    """The answer of a text whose thinking stands between pairs of marks."""
+    inside = opened
+    within: Format | None = None  # the format of the thinking that is open; None: any
+    last = Format("unknown" if opened else "", (), (), "")  # the one of the last mark that counted
+    depth = 1 if opened else 0
+    start = len(OPENED) if opened else 0
+    fresh = start  # where a mark that opens the same thinking once more may stand
+    kept: tuple[int, int] | None = None
+    blocks = _Blocks(text)
+    for match in _MARK.finditer(text, start):
+        kind, closes = _MEANING[match.lastindex or 0]
+        if inside and within is not None and kind is not within:
+            continue
+        if closes and not inside and kind.paired:
+            continue
+        if _is_text(text, match) or (not inside and blocks.hold(match, start)):
+            continue
+        last = kind
+        if closes:
+            if not inside and depth == 0:
+                kept = _kept(text, start, match.start(), kept) if within else None
+            depth = max(0, depth - 1)
+            inside, within, start = False, kind, match.end()
+        elif inside:
+            depth += text[fresh : match.start()].strip() != ""
+            within, fresh = kind, match.end()
+        else:
+            kept = _kept(text, start, match.start(), kept) if depth == 0 else kept
+            inside, within, depth, fresh = True, kind, 1, match.end()
+            start = match.end()
+    if not inside:
+        kept = _kept(text, start, len(text), kept)
+    if kept is not None:
+        return Parts(kept[0], kept[1], True, last.name)
+    return Parts(len(text), len(text), not inside, last.name)
+
+
+def _kept(text: str, start: int, end: int, kept: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The span from ``start`` to ``end``, unless nothing but special tokens stands there."""
+    blank = _SPECIAL.match(text, start, end)
+    return kept if blank and blank.end() == end else (start, end)
+
+
+def _is_text(text: str, match: re.Match[str]) -> bool:
+    """Whether a mark is quoted, or spoken of, and so marks nothing."""
+    start, end = match.span()
+    before = text[start - 1 : start]
+    if before in _QUOTES:
+        after = _AFTER_QUOTE.match(text, end)
+        stop = after.end() if after else end
+        if (
+            text[stop : stop + 1] == _QUOTES[before]
+            and not text[stop + 1 : stop + 2].isalnum()
+            and _BEFORE_QUOTE.search(text[max(0, start - 4) : start - 1])
+        ):
+            return True
+    return _SPOKEN.match(text, end) is not None
+
+
+class _Blocks:
+    """The code in a text, as far as it has been read: asked about later and later marks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._fences: list[tuple[int, bool]] | None = None  # where, and whether it can close
+        self._next, self._start, self._open = 0, 0, False
+
+    def hold(self, match: re.Match[str], start: int) -> bool:
+        """Whether a mark stands in a closed code block or span of what begins at ``start``."""
+        text, at = self._text, match.start()
+        line = max(start, at - _LONG_LINE, text.rfind("\n", max(0, at - _LONG_LINE), at) + 1)
+        if text.count("`", line, at) % 2 and "`" in text[match.end() : match.end() + _LONG_LINE]:
+            return True
+        if self._fences is None:
+            fenced = "```" in text or "~~~" in text
+            found = _FENCE.finditer(text) if fenced else iter(())
+            self._fences = [(fence.start(), not fence[1].strip()) for fence in found]
+        fences = self._fences
+        if start != self._start:
+            self._start, self._open = start, False
+            while self._next < len(fences) and fences[self._next][0] < start:
+                self._next += 1
+        while self._next < len(fences) and fences[self._next][0] < at:
+            self._open = not (self._open and fences[self._next][1])
+            self._next += 1
+        return self._open and self._next < len(fences) and fences[self._next][1]

@@ -1,0 +1,225 @@
+"""Where thinking ends: every format of the table, cut off, empty, nested, quoted, spoken of."""
+
+import time
+
+import pytest
+
+from smallscale_ci.worker import thinking
+from smallscale_ci.worker.formats import FORMATS
+from smallscale_ci.worker.thinking import OPENED, answer_part, opening, split, unknown
+
+PAIRS = [
+    (row.name, open_.replace(":*", ":6124c78e").replace("*", "fast"), close.replace("*", "fast"))
+    for row in FORMATS
+    for open_, close in zip(
+        row.opens or row.begins, row.closes[: len(row.opens) or 9], strict=False
+    )
+]
+PAIRS = [(name, o, c.replace(":fast", ":6124c78e")) for name, o, c in PAIRS]
+
+
+@pytest.mark.parametrize(("name", "opens", "closes"), PAIRS)
+class TestEveryFormat:
+    """The same texts in each format."""
+
+    def test_answer_follows_the_closing_mark(self, name: str, opens: str, closes: str) -> None:
+        text = f"{opens}\nmaybe \\boxed{{41}}\n{closes}\nThe answer is 42."
+        assert answer_part(text) == "\nThe answer is 42."
+        assert split(text).name == name
+
+    def test_unfinished_thinking_holds_no_answer(self, name: str, opens: str, closes: str) -> None:
+        assert answer_part(f"{opens}\nmaybe \\boxed{{42}} but") is None
+        assert not split(f"{opens}\nmaybe \\boxed{{42}} but").finished
+
+    def test_an_empty_answer_is_empty(self, name: str, opens: str, closes: str) -> None:
+        assert not (answer_part(f"{opens}\nmaybe \\boxed{{42}}\n{closes}\n") or "").strip()
+
+    def test_the_prompt_may_have_opened_it(self, name: str, opens: str, closes: str) -> None:
+        text = f"{OPENED}maybe \\boxed{{41}}{closes}The answer is 42."
+        if closes[0] in "<[◁":
+            assert answer_part(text) == "The answer is 42."
+        assert answer_part(f"{OPENED}maybe \\boxed{{42}}") is None
+
+    def test_a_prompt_that_ends_with_it_opens_it(self, name: str, opens: str, closes: str) -> None:
+        found = opening(f"<|im_start|>assistant\n{opens.strip()}\n")
+        assert found is not None
+        assert found[1] == "\n"
+        assert opening(f"{opens}\n\n{closes}\n\n") is None
+
+    def test_mixed_with_another_format(self, name: str, opens: str, closes: str) -> None:
+        """Marks of another format inside are text."""
+        other = "seed:think" if name != "seed" else "thought"
+        text = f"{opens}\na <{other}>b</{other}> \\boxed{{41}} but"
+        assert answer_part(text) is None
+        assert answer_part(f"{text}{closes}\n42") == "\n42"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no marks at all", "no marks at all"),
+        ("", ""),
+        ("work, the opening mark was in the prompt</think>answer", "answer"),
+        ("<Think>a</THINK>b", "b"),
+        ("<think>a</think>b<think>c</think>d", "d"),
+        ("<think>a</think>\\boxed{5}<think>more", "\\boxed{5}"),
+        ("<think>a</think><think>more \\boxed{5}", None),
+        ("The answer is 42.<think>let me check</think>", "The answer is 42."),
+        # inside one another
+        ("<think>a<think>b \\boxed{41}</think>c \\boxed{43}</think>42", "42"),
+        ("<think>a<think>b</think>42", "42"),
+        ("<think>\n<think>\na</think>42</think>", "42"),
+        ("<think>a<think>b</think>c \\boxed{42}</think>", ""),
+        ("<think>a<reasoning>b</reasoning>c \\boxed{42}", None),
+        # closed twice
+        ("<think>a</think>b \\boxed{41}</think>42", "42"),
+        ("<think>a</think></think>42", "42"),
+        ("<think>a</think>The answer is 42.</think>", "The answer is 42."),
+        ("<think>a</think>The answer is 42.</think>\n<|im_end|>", "The answer is 42."),
+        ("a</think>The answer is 42.</think>", "The answer is 42."),
+        # quoted, and spoken of, in thinking
+        ('<think>I end with "</think>" so \\boxed{42} but', None),
+        ("<think>I end with `</think>` so \\boxed{42} but", None),
+        ("<think>I end with “</think>” \\boxed{41}</think>42", "42"),
+        ("<think>the </think> tag ends it \\boxed{42} but", None),
+        ("<think>between <think> and </think> tags \\boxed{42} but", None),
+        ("<think>Then </think> comes. \\boxed{41}</think>42", "42"),
+        # quotes that are not around the mark
+        ('<think>so "B"</think>"B"', '"B"'),
+        ('<think>He said "go!"</think>"Go"', '"Go"'),
+        # in the answer
+        ('<think>a</think>Use s.split("</think>")[-1]: 42', 'Use s.split("</think>")[-1]: 42'),
+        ("<think>a</think>The <think> tag: 42", "The <think> tag: 42"),
+        ("<think>a</think>42, as `<think>x</think>` shows", "42, as `<think>x</think>` shows"),
+        ("Answer: 42. Models write `<think>` first.", "Answer: 42. Models write `<think>` first."),
+        ('I strip it: x.replace("<think>", "")', 'I strip it: x.replace("<think>", "")'),
+        # special tokens alone are no answer
+        ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>", ""),
+        ("<|content_thinking|>a<|end_message|><|message_model|><|content_text|>42<|end_message|>",
+         "<|message_model|><|content_text|>42<|end_message|>"),
+        ("<|content_text|>42<|end_message|>", "<|content_text|>42<|end_message|>"),
+    ],
+)  # fmt: skip
+def test_answer_part(text: str, expected: str | None) -> None:
+    assert answer_part(text) == expected
+
+
+CODE = 'Here:\n```python\ntext = """\n<think>\n</think>\n"""\nprint(text)\n```\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (CODE, CODE),
+        (f"<think>a</think>{CODE}", CODE),
+        (f"a</think>{CODE}Done.", f"{CODE}Done."),
+        (f"<think>a\n```python\nx = 1\n</think>\n{CODE}", f"\n{CODE}"),
+        ("<think>a\n```\nx = 1\n```\n</think>\n42", "\n42"),
+        ("<think>```\nx\n</think>\nThe answer is 42.", "\nThe answer is 42."),
+    ],
+)
+def test_marks_in_blocks_of_code(text: str, expected: str) -> None:
+    """A program that works on marks stays whole; a block that thinking left open ends nothing."""
+    assert answer_part(text) == expected
+
+
+ANALYSIS = "<|channel|>analysis<|message|>maybe \\boxed{41}<|end|>"
+FINAL = "<|start|>assistant<|channel|>final<|message|>"
+CALL = (
+    "<|start|>assistant<|channel|>commentary to=functions.python <|constrain|>json<|message|>"
+    "\\boxed{40}<|call|><|start|>functions.python to=assistant<|channel|>commentary<|message|>40"
+    "<|end|>"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{ANALYSIS}{FINAL}42<|return|>", "42"),
+        (f"{ANALYSIS}<|start|>assistant<|channel|>final <|constrain|>json<|message|>42", "42"),
+        (f"{ANALYSIS}<|start|>assistant<|channel|>final<|message|>", ""),
+        (f"{ANALYSIS}<|start|>assistant", None),
+        (f"{ANALYSIS}<|start|>assistant<|message|>42<|end|>", "42"),
+        (f"{ANALYSIS}42", "42"),  # as llama.cpp leaves it
+        ("<|channel|>analysis<|message|>maybe \\boxed{42}, let me", None),
+        (f"<|start|>assistant{ANALYSIS}<|start|>assistant<|channel|>final<|message|>42", "42"),
+        (f"{ANALYSIS}{CALL}{FINAL}42<|return|>", "42"),
+        (f"{ANALYSIS}{CALL}", None),
+        (f"{ANALYSIS}<|start|>assistant to=functions.f<|channel|>commentary<|message|>4", None),
+        (f"{ANALYSIS}<|start|>assistant<|channel|>commentary<|message|>\\boxed{{42}}<|end|>", None),
+        (f'{ANALYSIS[:-7]} "<|channel|>final<|message|>" \\boxed{{42}}', None),
+        (f"{OPENED}maybe \\boxed{{41}}<|end|>{FINAL}42", "42"),
+        # the same with its special tokens stripped
+        ("analysismaybe \\boxed{41}assistantfinalThe answer is 42.", "The answer is 42."),
+        ("analysisWe need. \\boxed{41}assistantfinal42", "42"),
+        ("analysismaybe \\boxed{42}, let me check", None),
+        ("analysis We need \\boxed{42}, let me check", None),
+        ("We need \\boxed{41}.assistantfinal42", "42"),
+        ("analysisa.assistantfinal", ""),
+        ("analysisa.assistantcommentary to=f.g code41assistantanalysisb.assistantfinal42", "42"),
+        ('analysisa.assistantcommentary to=functions.fjson{"x": "\\boxed{42}"}', None),
+        ("commentary to=functions.f json{}assistantfinal42", "42"),
+        # other channels
+        ("to=self<|message|>maybe 41<|eom|><|start|>assistant to=user<|message|>42<|eot|>", "42"),
+        ("to=self<|message|>maybe \\boxed{42}", None),
+        # not harmony at all
+        ("analysis of the data gives \\boxed{42}", "analysis of the data gives \\boxed{42}"),
+        ("Analysis: \\boxed{42}", "Analysis: \\boxed{42}"),
+        ('Split at "<|channel|>final": \\boxed{42}', 'Split at "<|channel|>final": \\boxed{42}'),
+    ],
+)  # fmt: skip
+def test_channels(text: str, expected: str | None) -> None:
+    assert answer_part(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("<my_thinking>a</my_thinking>42", "</my_thinking>"),
+        ("[REASONING]a[/REASONING]42", "[/REASONING]"),
+        ("<|reasoning_start|>a<|reasoning_end|>42", "<|reasoning_end|>"),
+        ("<|begin_of_reasoning|>a<|end_of_reasoning|>42", "<|end_of_reasoning|>"),
+        ("<think>a</think>42", None),
+        ("<b>think</b> for a reason", None),
+        ("the reasons</reasons_given> alone", None),
+        ("`</my_thinking>` <my_thinking>", None),
+    ],
+)
+def test_unknown_formats_are_noticed(text: str, mark: str | None) -> None:
+    assert unknown(text) == mark
+
+
+def test_every_row_names_its_source() -> None:
+    assert all(row.source and row.closes for row in FORMATS)
+    assert len({row.name for row in FORMATS}) == len(FORMATS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</think>" * 70_000,
+        "<think>" * 70_000,
+        "<think></think>" * 30_000,
+        "</think>a" * 60_000,
+        "</think>" + "`</think>" * 50_000,
+        "<think>a</think>" + "```\n<think>\n" * 30_000,
+        '"</think>"' * 50_000,
+        "<" * 500_000,
+        "[" * 500_000,
+        " " * 500_000 + "x",
+        "analysis" + "assistantfinal" * 40_000,
+        "<|channel|>" * 50_000,
+        "<|channel|>final" * 30_000,
+        "<|start|>assistant " * 30_000 + "<|channel|>",
+        "to=self<|message|>" + "to=" * 100_000,
+        "</my_think>" * 40_000,
+        "".join(f"</think{n}x>" for n in range(30_000)),
+        "\n" * 300_000 + "Here is my thought process:",
+    ],
+    ids=lambda text: text[:24].strip() or "blank",
+)
+def test_time_is_linear(text: str) -> None:
+    begin = time.process_time()
+    thinking.split(text)
+    unknown(text)
+    assert time.process_time() - begin < 3.0  # quadratic would be minutes
