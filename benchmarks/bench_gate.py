@@ -15,7 +15,8 @@ from scipy import stats
 
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.gate.checks import make_checks, overall
-from smallscale_ci.gate.pairing import ProblemMeans, TaskPair
+from smallscale_ci.gate.pairing import TaskPair
+from smallscale_ci.gate.problem_means import ProblemMeans
 from smallscale_ci.records import Metric, VerdictKind
 
 LOSSES = (0.0, 1.0, 1.5, 2.0)  # in margins

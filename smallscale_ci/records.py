@@ -246,10 +246,11 @@ class Check:
 
     ``estimate`` is a difference of shares for a rate, and a log ratio of means for a length.
     ``margin`` is the policy's number (absolute for a rate, relative for a length), always positive.
-    ``p_value`` tests "not worse than the baseline",
+    ``p_value`` tests "not worse than ``tolerated``",
     ``adjusted_p`` is after Holm; the check is REGRESSED when ``adjusted_p`` ≤ ``boundary``, the
     nominal level of this look, and PASS when ``pass_p`` (test of "worse by the margin") ≤
-    ``pass_boundary``.
+    ``pass_boundary``. In the pass test the ``lost`` samples of the candidate, ERRORED or missing,
+    count as the worse outcome; ``value`` of the estimate leaves them out.
     """
 
     task: str
@@ -270,6 +271,9 @@ class Check:
     advice: str = ""  # what would have made it conclusive
     guard: bool = False  # a guard rail: it can fail the gate, but need not pass
     band: bool = False  # a change for the better by the margin counts as one, too
+    tolerated: float = 0.0  # in the unit of the margin: a loss up to this is not a regression
+    lost: int = 0  # samples of the candidate, ERRORED or missing
+    lost_decide: bool = False  # it would pass if the lost samples were like the others
 
 
 @dataclass(frozen=True, slots=True)

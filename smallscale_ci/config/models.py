@@ -204,6 +204,7 @@ class GatePolicy(NamedConfig):
 
     alpha_pass: Alpha = 0.05
     alpha_fail: Alpha = 0.01
+    tolerated: Annotated[float, Field(ge=0, le=1)] = 0.25  # share of a margin that may be lost
     margins: Margins = Margins()
     task_margins: dict[str, Margins] = {}  # task → margins that replace the general ones
     gated: Literal["tasks", "mean"] = "tasks"

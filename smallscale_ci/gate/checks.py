@@ -11,10 +11,11 @@ import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.gate import wording
-from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_values
-from smallscale_ci.gate.pairing import ProblemMeans, TaskPair
+from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_within, p_worse
+from smallscale_ci.gate.pairing import TaskPair
+from smallscale_ci.gate.problem_means import ProblemMeans
 from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
-from smallscale_ci.stats.contrast import Contrast, Vector
+from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.multiple import holm
 from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 
@@ -42,11 +43,9 @@ def make_checks(
     """
     raw: list[Check] = []
     if policy.gated == "mean":
-        joined = _join(pairs)
-        weight = np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs])
-        raw += _task_checks(joined, policy, look, of, weight, describe=describe)
+        raw += _task_checks(_join(pairs), policy, look, of, describe=describe)
     for pair in pairs:
-        checks = _task_checks(pair, policy, look, of, None, describe=describe)
+        checks = _task_checks(pair, policy, look, of, describe=describe)
         raw += [replace(c, guard=policy.gated == "mean" and c.gated) for c in checks]
     places = [place for place, check in enumerate(raw) if check.gated]
     adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
@@ -86,7 +85,6 @@ def _task_checks(
     policy: GatePolicy,
     look: int,
     of: int,
-    weight: Vector | None,
     *,
     describe: bool,
 ) -> list[Check]:
@@ -99,7 +97,7 @@ def _task_checks(
         float(pair.baseline.judged.mean()),
     )
     return [
-        _check(pair, metric, policy, pass_level, fail_level, weight, describe=describe)
+        _check(pair, metric, policy, pass_level, fail_level, describe=describe)
         for metric in Metric
         if describe or margin_of(policy, pair.task, metric) is not None
     ]
@@ -133,22 +131,27 @@ def _check(
     policy: GatePolicy,
     pass_level: float,
     fail_level: float,
-    weight: Vector | None,
     *,
     describe: bool,
 ) -> Check:
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
     margin = margin_of(policy, pair.task, metric)
-    change = _change(pair, metric, weight)
+    change = _change(pair, metric)
+    worst = change if pair.worst is None else _change(pair.worst, metric)
     band = is_band(policy, metric)
-    p_value, pass_p = p_values(change, metric, margin, band=band)
-    low, high = change.interval(pass_level) if describe else (-math.inf, math.inf)
+    tolerated = policy.tolerated * (margin or 0.0)
+    p_value = p_worse(change, metric, tolerated, band=band)
+    like_others = p_within(change, metric, margin, band=band)
+    pass_p = like_others
+    if worst is not change:
+        pass_p = max(like_others, p_within(worst, metric, margin, band=band))
+    low, high = _interval(change, worst, pass_level) if describe else (-math.inf, math.inf)
     return Check(
         task=pair.task,
         metric=metric,
         kind=VerdictKind.INCONCLUSIVE,
-        baseline=float(np.average(baseline, weights=weight)),
-        candidate=float(np.average(candidate, weights=weight)),
+        baseline=float(np.average(baseline, weights=pair.weight)),
+        candidate=float(np.average(candidate, weights=pair.weight)),
         estimate=Estimate(
             value=change.value,
             low=low,
@@ -167,13 +170,25 @@ def _check(
         discordant=int((candidate != baseline).sum()),
         identical=describe and pair.telling,
         band=band,
+        tolerated=tolerated,
+        lost=pair.lost,
+        lost_decide=like_others <= pass_level < pass_p,
     )
 
 
-def _change(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast:
+def _interval(change: Contrast, worst: Contrast, level: float) -> tuple[float, float]:
+    """What neither pass test excludes: from the one without the lost samples to the worst case."""
+    low, high = change.interval(level)
+    if worst is not change:
+        other_low, other_high = worst.interval(level)
+        low, high = min(low, other_low), max(high, other_high)
+    return low, high
+
+
+def _change(pair: TaskPair, metric: Metric) -> Contrast:
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
     if metric not in pair.candidate.noise:
-        return contrast(metric, candidate, baseline, pair.cluster, weight)
+        return contrast(metric, candidate, baseline, pair.cluster, pair.weight)
     # The variance that an unchanged model would have, from the noise between the epochs of either
     # side: a candidate's few samples may miss the tail of long answers, and then show neither its
     # mean nor its variance.
@@ -181,26 +196,23 @@ def _change(pair: TaskPair, metric: Metric, weight: Vector | None) -> Contrast:
     freedom = sum(side.judged - 1 for side in sides)
     pooled = sum((side.judged - 1) * side.noise[metric] for side in sides)
     noise = pooled / np.maximum(freedom, 1) * sum(1 / side.judged for side in sides)
-    return contrast(metric, candidate, baseline, pair.cluster, weight, noise)
+    return contrast(metric, candidate, baseline, pair.cluster, pair.weight, noise)
 
 
 def _join(pairs: Sequence[TaskPair]) -> TaskPair:
     """All tasks as one; with equal weight for each, their mean is the mean over tasks."""
     offsets = np.cumsum([0] + [int(p.cluster.max()) + 1 for p in pairs])
+    worst = None
+    if any(pair.worst for pair in pairs):
+        worst = _join([pair.worst or pair for pair in pairs])
     return replace(
         pairs[0],
         task=MEAN,
         problem_ids=np.concatenate([p.problem_ids for p in pairs]),
         cluster=np.concatenate([p.cluster + o for p, o in zip(pairs, offsets, strict=False)]),
-        candidate=_concatenate([p.candidate for p in pairs]),
-        baseline=_concatenate([p.baseline for p in pairs]),
-    )
-
-
-def _concatenate(parts: Sequence[ProblemMeans]) -> ProblemMeans:
-    first = parts[0]
-    return ProblemMeans(
-        np.concatenate([part.judged for part in parts]),
-        {metric: np.concatenate([part.means[metric] for part in parts]) for metric in first.means},
-        {metric: np.concatenate([part.noise[metric] for part in parts]) for metric in first.noise},
+        weight=np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs]),
+        candidate=ProblemMeans.concatenate([p.candidate for p in pairs]),
+        baseline=ProblemMeans.concatenate([p.baseline for p in pairs]),
+        worst=worst,
+        lost=sum(pair.lost for pair in pairs),
     )

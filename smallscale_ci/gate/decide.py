@@ -67,7 +67,8 @@ def decide(
     reproduced = agrees(candidate, baseline, rows)
     if reproduced:  # compare with the very samples that were reproduced, not with all epochs
         baseline = baseline.select(np.isin(np.arange(len(baseline)), rows))
-    pairs = pair_tasks(candidate, baseline, match, task_order)
+    complete = planned == len(candidate)
+    pairs = pair_tasks(candidate, baseline, match, task_order, complete=complete)
     accounting = _account(candidate, baseline, pairs, planned)
     verdict = Verdict(
         kind=VerdictKind.INVALID,
@@ -166,14 +167,14 @@ def _obstacles(
     found = wording.not_comparable(differences)
     found += wording.one_sided_tasks(candidate.tasks, baseline.tasks)
     lost = 1 - policy.min_judged
-    if accounting.planned - accounting.judged > lost * accounting.planned + 1e-9:
+    if accounting.planned - accounting.judged > _allowance(lost, accounting.planned):
         found.append(wording.too_few_judged(accounting, policy))
     for pair in pairs:
         # A small task may lose one sample where the share allows any, or it could never pass.
         if pair.unpaired > _allowance(lost, pair.problems):
             found.append(wording.too_many_unpaired(pair))
-        expected = (pair.problems - pair.unpaired) * pair.candidate_epochs
-        missing = expected - pair.candidate_judged
+        missing = pair.lost - pair.absent * pair.candidate_epochs  # absent ones are unpaired
+        expected = pair.candidate_judged + missing
         if missing > _allowance(lost, expected):
             found.append(wording.task_judged(pair, missing, expected))
         errored = pair.baseline_samples - pair.baseline_judged

@@ -21,7 +21,7 @@ from smallscale_ci.stats.tokens import paired_log_ratio
 def values_of(samples: Samples, metric: Metric) -> Vector:
     """(samples,) the metric of each sample: 0 or 1 for a rate, a count for a length, NaN unknown.
 
-    What ERRORED samples have is never used.
+    Of ERRORED samples ``known_of_errored`` says what is known.
     """
     match metric:
         case Metric.ACCURACY:
@@ -30,6 +30,22 @@ def values_of(samples: Samples, metric: Metric) -> Vector:
             return samples.tokens
         case Metric.TRUNCATION:
             return samples.truncated.astype(np.float64)
+        case unknown:
+            assert_never(unknown)
+
+
+def known_of_errored(samples: Samples, metric: Metric) -> Vector:
+    """(samples,) what is known of each sample if it ERRORED, NaN where nothing is.
+
+    Where only the judge failed, the engine's answer has a length and an end.
+    """
+    match metric:
+        case Metric.ACCURACY:
+            return np.full(len(samples), np.nan)
+        case Metric.TOKENS:
+            return samples.tokens
+        case Metric.TRUNCATION:
+            return np.where(np.isnan(samples.tokens), np.nan, samples.truncated)
         case unknown:
             assert_never(unknown)
 
@@ -70,20 +86,18 @@ def contrast(
             assert_never(unknown)
 
 
-def p_values(
-    change: Contrast, metric: Metric, margin: float | None, *, band: bool
-) -> tuple[float, float]:
-    """P-values of "not worse than the baseline" and of "worse by the margin"."""
-    limit = None if margin is None else metric.limit(margin)
-    if metric.worse < 0:
-        worse, better = change.p_less(0.0), change.p_greater(0.0)
-        within = 1.0 if limit is None else change.p_greater(-limit)
-        other = 1.0 if limit is None else change.p_less(limit)
-    else:
-        worse, better = change.p_greater(0.0), change.p_less(0.0)
-        within = 1.0 if limit is None else change.p_less(limit)
-        other = 1.0 if limit is None else change.p_greater(-limit)
-    if band and limit is not None:
-        worse = min(1.0, 2 * min(worse, better))
-        within = max(within, other)
-    return worse, within
+def p_worse(change: Contrast, metric: Metric, tolerated: float, *, band: bool) -> float:
+    """P-value of "not worse than ``tolerated``", which is in the unit of the margin."""
+    limit = metric.limit(tolerated)
+    up, down = change.p_greater(limit), change.p_less(-limit)
+    return min(1.0, 2 * min(up, down)) if band else up if metric.worse > 0 else down
+
+
+def p_within(change: Contrast, metric: Metric, margin: float | None, *, band: bool) -> float:
+    """P-value of "worse by ``margin``"; 1 where there is none."""
+    if margin is None:
+        return 1.0
+    limit = metric.limit(margin)
+    if band:
+        return max(change.p_less(limit), change.p_greater(-limit))
+    return change.p_less(limit) if metric.worse > 0 else change.p_greater(-limit)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,30 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smallscale_ci.gate.metric import values_of
+from smallscale_ci.gate.problem_means import Codes, ProblemMeans, problem_means
+from smallscale_ci.gate.worst import Lost, as_bad_as_can_be, no_means
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
-Codes = NDArray[np.int64]
-
 _CHANCE = 1e-6  # of an agreement that is too small to be one
-
-
-@dataclass(frozen=True, eq=False)
-class ProblemMeans:
-    """Means over the epochs of each problem, ERRORED samples left out; NaN where none is left."""
-
-    judged: Codes  # (problems,) samples that are not ERRORED
-    means: Mapping[Metric, Vector]  # each (problems,)
-    noise: Mapping[Metric, Vector]  # of lengths: variance between epochs; 0 where there is one
-
-    def take(self, problems: Codes) -> ProblemMeans:
-        """Only ``problems``, in that order."""
-        return ProblemMeans(
-            self.judged[problems],
-            {metric: values[problems] for metric, values in self.means.items()},
-            {metric: values[problems] for metric, values in self.noise.items()},
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +38,10 @@ class TaskPair:
     candidate_judged: int  # of the problems on both sides
     baseline_samples: int
     baseline_judged: int
+    weight: Vector | None = None  # (n,) of the problems; equal if ``None``
+    lost: int = 0  # samples of the candidate that are ERRORED or missing
+    absent: int = 0  # problems of the baseline that the candidate has no sample of
+    worst: TaskPair | None = None  # with the lost samples as bad as they can be; None: none lost
 
     @property
     def telling(self) -> bool:
@@ -70,26 +57,6 @@ class TaskPair:
         right = mine.means[Metric.ACCURACY]
         again = np.square(right) + np.square(1 - right)
         return float(np.log(again) @ mine.judged) < math.log(_CHANCE)
-
-
-def problem_means(samples: Samples) -> ProblemMeans:
-    """Average the epochs of each problem of ``samples``."""
-    good = np.flatnonzero(~samples.errored)
-    # Sums depend on their order in the last digit, and verdicts must not on that of the rows.
-    good = good[np.argsort(samples.sample_index[good], kind="stable")]
-    problem = samples.problem[good]
-    count = len(samples.problem_ids)
-    judged = np.bincount(problem, minlength=count)
-
-    means, noise = {}, {}
-    for metric in Metric:
-        values = values_of(samples, metric)[good]
-        with np.errstate(invalid="ignore"):
-            means[metric] = np.asarray(np.bincount(problem, values, count) / judged)
-        if metric.scale is Scale.LENGTH:
-            deviations = np.square(values - means[metric][problem])
-            noise[metric] = np.bincount(problem, deviations, count) / np.maximum(judged - 1, 1)
-    return ProblemMeans(judged, means, noise)
 
 
 def cluster_codes(names: NDArray[np.object_]) -> Codes:
@@ -140,54 +107,119 @@ def agrees(candidate: Samples, baseline: Samples, row: Codes) -> bool:
 
 
 def pair_tasks(
-    candidate: Samples, baseline: Samples, match: Codes, order: Sequence[str]
-) -> tuple[TaskPair, ...]:
-    """The tasks that both runs have: those in ``order`` first, then as the candidate has them."""
-    shared = [task for task in candidate.tasks if task in baseline.tasks]
-    rank = {task: place for place, task in reversed(list(enumerate(order)))}
-    shared.sort(key=lambda task: rank.get(task, len(rank)))
-    mine, theirs = problem_means(candidate), problem_means(baseline)
-    return tuple(_pair_task(candidate, baseline, match, mine, theirs, task) for task in shared)
-
-
-def _pair_task(
     candidate: Samples,
     baseline: Samples,
     match: Codes,
-    mine: ProblemMeans,
-    theirs: ProblemMeans,
-    task: str,
-) -> TaskPair:
-    of_task = candidate.problem_task == candidate.tasks.index(task)
-    of_base = baseline.problem_task == baseline.tasks.index(task)
-    paired = np.flatnonzero(of_task & (match >= 0))
-    usable = paired[(mine.judged[paired] > 0) & (theirs.judged[match[paired]] > 0)]
-    usable = usable[pc.sort_indices(pa.array(candidate.problem_ids[usable], pa.string()))]
-    sizes = np.bincount(candidate.problem, minlength=len(of_task))
-    base_sizes = np.bincount(baseline.problem, minlength=len(of_base))
-    problems = int(of_task.sum() + of_base.sum()) - len(paired)
-    return TaskPair(
-        task=task,
-        problem_ids=candidate.problem_ids[usable],
-        cluster=_clusters(candidate, baseline, usable, match[usable]),
-        candidate=mine.take(usable),
-        baseline=theirs.take(match[usable]),
-        problems=problems,
-        unpaired=problems - len(paired),
-        unjudged=len(paired) - len(usable),
-        candidate_epochs=int(sizes[of_task].max()),
-        candidate_samples=int(sizes[of_task].sum()),
-        candidate_judged=int(mine.judged[paired].sum()),
-        baseline_samples=int(base_sizes[of_base].sum()),
-        baseline_judged=int(theirs.judged[of_base].sum()),
-    )
+    order: Sequence[str],
+    *,
+    complete: bool = False,
+) -> tuple[TaskPair, ...]:
+    """The tasks that both runs have: those in ``order`` first, then as the candidate has them.
+
+    ``complete`` says that no sample of ``candidate`` is missing, though some problems may have
+    more of them than others.
+    """
+    shared = [task for task in candidate.tasks if task in baseline.tasks]
+    rank = {task: place for place, task in reversed(list(enumerate(order)))}
+    shared.sort(key=lambda task: rank.get(task, len(rank)))
+    sides = _Sides(candidate, baseline, match, complete)
+    return tuple(sides.pair(task) for task in shared)
 
 
-def _clusters(candidate: Samples, baseline: Samples, mine: Codes, theirs: Codes) -> Codes:
-    """Clusters as the candidate names them, or the baseline where the candidate names none."""
-    own = candidate.clusters[mine]
-    if candidate.clusters is not candidate.problem_ids:
-        own = np.where(own == candidate.problem_ids[mine], baseline.clusters[theirs], own)
-    else:
-        own = baseline.clusters[theirs]
-    return cluster_codes(own)
+class _Sides:
+    """Two runs, and what is computed of them once for all tasks."""
+
+    def __init__(self, candidate: Samples, baseline: Samples, match: Codes, complete: bool) -> None:
+        self.candidate, self.baseline, self.match = candidate, baseline, match
+        self.mine, self.theirs = problem_means(candidate), problem_means(baseline)
+        self.sizes = np.bincount(candidate.problem, minlength=len(candidate.problem_ids))
+        self.base_sizes = np.bincount(baseline.problem, minlength=len(baseline.problem_ids))
+        expected = self.sizes
+        if not complete:
+            most = np.zeros(len(candidate.tasks), dtype=np.int64)
+            np.maximum.at(most, candidate.problem_task, self.sizes)
+            expected = most[candidate.problem_task]
+        self.lost = Lost.of(candidate, expected)
+
+    def pair(self, task: str) -> TaskPair:
+        of_task = self.candidate.problem_task == self.candidate.tasks.index(task)
+        of_base = self.baseline.problem_task == self.baseline.tasks.index(task)
+        paired = np.flatnonzero(of_task & (self.match >= 0))
+        paired = paired[pc.sort_indices(pa.array(self.candidate.problem_ids[paired], pa.string()))]
+        measured = paired[self.theirs.judged[self.match[paired]] > 0]
+        usable = measured[self.mine.judged[measured] > 0]
+        problems = int(of_task.sum() + of_base.sum()) - len(paired)
+        epochs = int(self.sizes[of_task].max())
+        pair = TaskPair(
+            task=task,
+            problem_ids=self.candidate.problem_ids[usable],
+            cluster=cluster_codes(self._clusters(usable)),
+            candidate=self.mine.take(usable),
+            baseline=self.theirs.take(self.match[usable]),
+            problems=problems,
+            unpaired=problems - len(paired),
+            unjudged=len(paired) - len(usable),
+            candidate_epochs=epochs,
+            candidate_samples=int(self.sizes[of_task].sum()),
+            candidate_judged=int(self.mine.judged[paired].sum()),
+            baseline_samples=int(self.base_sizes[of_base].sum()),
+            baseline_judged=int(self.theirs.judged[of_base].sum()),
+        )
+        of_base[self.match[paired]] = False
+        alone = np.flatnonzero(of_base & (self.theirs.judged > 0))
+        lost = int(self.lost.number[measured].sum()) + len(alone) * epochs
+        if not lost:
+            return pair
+        worst = self._worst(pair, measured, alone)
+        return replace(pair, lost=lost, absent=len(alone), worst=worst)
+
+    def _worst(self, pair: TaskPair, measured: Codes, alone: Codes) -> TaskPair:
+        """``pair`` with what is lost of its problems and all of those ``alone`` in the baseline."""
+        names = [self._clusters(measured), self.baseline.clusters[alone]]
+        ids = [self.candidate.problem_ids[measured], self.baseline.problem_ids[alone]]
+        seen, lost = self.mine.take(measured), self.lost.take(measured)
+        theirs = np.concatenate([self.match[measured], alone])
+        missing = Lost.all_of(len(alone), pair.candidate_epochs)
+        return replace(
+            pair,
+            problem_ids=np.concatenate(ids),
+            cluster=cluster_codes(np.concatenate(names)),
+            candidate=ProblemMeans.concatenate(
+                [
+                    as_bad_as_can_be(seen, lost, self._longest(pair.task, self.match[measured])),
+                    as_bad_as_can_be(
+                        no_means(len(alone)), missing, self._longest(pair.task, alone)
+                    ),
+                ]
+            ),
+            baseline=self.theirs.take(theirs),
+        )
+
+    def _clusters(self, problems: Codes) -> NDArray[np.object_]:
+        """Clusters as the candidate names them, or the baseline where the candidate names none."""
+        candidate, theirs = self.candidate, self.baseline.clusters[self.match[problems]]
+        if candidate.clusters is candidate.problem_ids:
+            return theirs
+        own = candidate.clusters[problems]
+        return np.where(own == candidate.problem_ids[problems], theirs, own)
+
+    def _longest(self, task: str, theirs: Codes) -> dict[Metric, Vector]:
+        """How long answers to the baseline's problems ``theirs`` of ``task`` could have been.
+
+        As long as the longest one of the task on either side, or, if this is shorter, as many
+        times the baseline's mean of that problem as any answer of the task is of its own problem's.
+        """
+        found = {}
+        for metric in (metric for metric in Metric if metric.scale is Scale.LENGTH):
+            usual = self.theirs.means[metric]
+            of_mine = np.where(self.match >= 0, usual[self.match], np.nan)
+            longest = most = 0.0
+            for samples, means in ((self.candidate, of_mine), (self.baseline, usual)):
+                here = samples.problem_task[samples.problem] == samples.tasks.index(task)
+                lengths, mean = values_of(samples, metric)[here], means[samples.problem[here]]
+                longest = float(np.nanmax(lengths, initial=longest))
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    most = float(np.nanmax(lengths / mean, initial=most))
+            with np.errstate(invalid="ignore"):
+                found[metric] = np.fmin(longest, most * usual[theirs])
+        return found

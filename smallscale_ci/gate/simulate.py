@@ -19,7 +19,8 @@ from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.checks import make_checks, overall
 from smallscale_ci.gate.metric import margin_of, values_of
-from smallscale_ci.gate.pairing import Codes, ProblemMeans, TaskPair, cluster_codes
+from smallscale_ci.gate.pairing import TaskPair, cluster_codes
+from smallscale_ci.gate.problem_means import Codes, ProblemMeans
 from smallscale_ci.records import Metric, Scale, VerdictKind
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector

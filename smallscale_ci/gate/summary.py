@@ -7,7 +7,8 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.gate.pairing import ProblemMeans, cluster_codes, problem_means
+from smallscale_ci.gate.pairing import cluster_codes
+from smallscale_ci.gate.problem_means import ProblemMeans, problem_means
 from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
 from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.stats.contrast import Vector

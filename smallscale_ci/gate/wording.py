@@ -35,6 +35,11 @@ def advice(check: Check, look: int, of: int) -> str:
     """What would have made an inconclusive check conclusive; empty for the others."""
     if check.kind is not VerdictKind.INCONCLUSIVE or not check.gated:
         return ""
+    if check.lost_decide:
+        return (
+            f"It would pass if the {_count(check.lost, 'sample')} that ERRORED or are missing were "
+            "like the others: find out why they failed, and generate them again."
+        )
     parts = []
     reached = _reach(check)
     if check.margin < reached <= 1:
@@ -68,7 +73,10 @@ def notes(
         said.append(f"Allowed by the policy to differ: {', '.join(allowed)}.")
     errored = accounting.outcomes.get("ERRORED", 0)
     if errored:
-        said.append(f"{_count(errored, 'sample')} ERRORED and were left out, not counted as wrong.")
+        said.append(
+            f"{_count(errored, 'sample')} ERRORED: left out of the levels, counted as the worse "
+            "outcome before anything passes."
+        )
     missing = accounting.planned - sum(accounting.outcomes.values())
     if missing > 0:
         said.append(f"{_count(missing, 'planned sample')} missing.")
@@ -169,6 +177,8 @@ def _worse(check: Check) -> str:
     phrase = check.metric.risen if check.estimate.value > 0 else check.metric.fallen
     happened = phrase.format(f"{_amount(check)} {_unit(check.metric)}")
     before, after = (_level(check.metric, v) for v in (check.baseline, check.candidate))
+    if check.tolerated:
+        margin = f"{margin}, tolerated {_size(check.metric, check.tolerated)}"
     return f"{task} {happened} (from {before} to {after}; margin {margin})."
 
 
@@ -176,8 +186,9 @@ def _undecided(check: Check) -> str:
     reached = _size(check.metric, _reach(check), up=True)
     margin = _size(check.metric, check.margin)
     what = "change" if check.band else "loss" if check.metric.worse < 0 else "rise"
+    lost = f", {_count(check.lost, 'lost sample')} at their worst" if check.lost_decide else ""
     return (
-        f"{_change(check)}: too close to call, a {what} of {reached} cannot be excluded "
+        f"{_change(check)}: too close to call, a {what} of {reached} cannot be excluded{lost} "
         f"(margin {margin})."
     )
 

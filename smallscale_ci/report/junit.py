@@ -51,11 +51,16 @@ def _case(data: ReportData, check: Check) -> TestCase:
 
 
 def _explained(result: Error | Failure, check: Check) -> Error | Failure:
-    lines = [
-        f"worse at all: {formats.p_value(check.adjusted_p)} (Holm), level {check.boundary:.3g}",
-        f"worse by the margin: {formats.p_value(check.pass_p)}, level {check.pass_boundary:.3g}",
-        check.advice,
-    ]
+    worse = (
+        f"Fail test (not worse than tolerated): {formats.p_value(check.adjusted_p)} after Holm, "
+        f"level {check.boundary:.3g}"
+    )
+    within = (
+        f"Pass test (worse by the margin): {formats.p_value(check.pass_p)}, "
+        f"level {check.pass_boundary:.3g}"
+    )
+    # A failure names the test that failed it; one that is undecided failed both.
+    lines = [worse] if check.kind is VerdictKind.REGRESSED else [worse, within, check.advice]
     result.text = clean("\n".join(line for line in lines if line))
     return result
 

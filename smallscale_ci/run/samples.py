@@ -40,7 +40,7 @@ class Samples:
     problem: NDArray[np.int64]  # (n,) code into ``problem_ids``
     sample_index: NDArray[np.int64]  # (n,)
     outcome: NDArray[np.int64]  # (n,) code into ``OUTCOMES``
-    tokens: NDArray[np.float64]  # (n,) completion tokens; NaN where unknown (ERRORED)
+    tokens: NDArray[np.float64]  # (n,) completion tokens; NaN where unknown (the engine ERRORED)
     truncated: NDArray[np.bool_]  # (n,)
 
     def __len__(self) -> int:
@@ -107,7 +107,8 @@ def from_table(table: pa.Table, name: str) -> Samples:
     sample_index = _integers(table, "sample_index", name)
     outcome = _outcomes(table, name)
     errored = outcome == OUTCOMES.index(Outcome.ERRORED)
-    tokens = _tokens(table, errored, name)
+    truncated, finished = _finishes(table, outcome, name)
+    tokens = _tokens(table, errored, finished, name)
     _refuse_duplicates(problem, sample_index, ids[pairs % len(ids)], name)
     problem_ids = ids[pairs % len(ids)]
     return Samples(
@@ -119,7 +120,7 @@ def from_table(table: pa.Table, name: str) -> Samples:
         sample_index=sample_index,
         outcome=outcome,
         tokens=tokens,
-        truncated=_truncated(table, outcome, name),
+        truncated=truncated,
     )
 
 
@@ -155,7 +156,8 @@ def to_table(samples: Samples) -> pa.Table:
 
 def _finish_words(samples: Samples) -> NDArray[np.object_]:
     words = np.where(samples.truncated, FinishReason.LENGTH.value, FinishReason.STOP.value)
-    return np.where(samples.errored, FinishReason.ERROR.value, words).astype(object)
+    unknown = samples.errored & np.isnan(samples.tokens)  # else only the judge failed
+    return np.where(unknown, FinishReason.ERROR.value, words).astype(object)
 
 
 def _text(table: pa.Table, column: str, name: str) -> pa.ChunkedArray:
@@ -211,27 +213,36 @@ def _outcomes(table: pa.Table, name: str) -> NDArray[np.int64]:
     return _words(_text(table, "outcome", name), "outcome", (o.value for o in OUTCOMES), name)
 
 
-def _truncated(table: pa.Table, outcome: NDArray[np.int64], name: str) -> NDArray[np.bool_]:
-    """(n,) by the finish reason; the outcome says it where none is given."""
+def _finishes(
+    table: pa.Table, outcome: NDArray[np.int64], name: str
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n,) whether the limit was hit, and whether the engine is known to have finished.
+
+    By the finish reason; the outcome says the first where none is given.
+    """
     truncated = np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
+    finished = np.zeros(len(outcome), dtype=np.bool_)
     if "finish_reason" not in table.column_names:
-        return truncated
+        return truncated, finished
     given = pc.fill_null(_text(table, "finish_reason", name), "")
     known = pc.not_equal(given, "").to_numpy()
     if known.any():
         reasons = [reason.value for reason in FinishReason]
         codes = _words(given.filter(pa.array(known)), "finish_reason", reasons, name)
         truncated[known] = codes == reasons.index(FinishReason.LENGTH)
-    return truncated
+        finished[known] = codes <= reasons.index(FinishReason.LENGTH)  # STOP or LENGTH
+    return truncated, finished
 
 
-def _tokens(table: pa.Table, errored: NDArray[np.bool_], name: str) -> NDArray[np.float64]:
+def _tokens(
+    table: pa.Table, errored: NDArray[np.bool_], finished: NDArray[np.bool_], name: str
+) -> NDArray[np.float64]:
     try:
         column = table.column("completion_tokens").cast(pa.float64())
         tokens = np.array(column.to_numpy(), dtype=np.float64)
     except pa.ArrowException as error:
         raise DataError(f"{name}: column 'completion_tokens' must hold numbers.", _HINT) from error
-    tokens[errored] = np.nan
+    tokens[errored & ~(finished & (tokens > 0))] = np.nan
     bad = int(np.sum(~errored & ~(np.isfinite(tokens) & (np.nan_to_num(tokens) >= 0))))
     if bad:
         raise BadSamplesError(

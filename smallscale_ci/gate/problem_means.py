@@ -1,0 +1,66 @@
+"""The samples of a run averaged by problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smallscale_ci.gate.metric import values_of
+from smallscale_ci.records import Metric, Scale
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.stats.contrast import Vector
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ProblemMeans:
+    """Means over the epochs of each problem, ERRORED samples left out; NaN where none is left."""
+
+    judged: Codes  # (problems,) samples that are not ERRORED
+    means: Mapping[Metric, Vector]  # each (problems,)
+    noise: Mapping[Metric, Vector]  # of lengths: variance between epochs; 0 where there is one
+
+    def take(self, problems: Codes) -> ProblemMeans:
+        """Only ``problems``, in that order."""
+        return ProblemMeans(
+            self.judged[problems],
+            {metric: values[problems] for metric, values in self.means.items()},
+            {metric: values[problems] for metric, values in self.noise.items()},
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[ProblemMeans]) -> ProblemMeans:
+        """The problems of all ``parts``, one after the other."""
+
+        def joined(sides: Sequence[Mapping[Metric, Vector]]) -> dict[Metric, Vector]:
+            return {metric: np.concatenate([side[metric] for side in sides]) for metric in sides[0]}
+
+        return cls(
+            np.concatenate([part.judged for part in parts]),
+            joined([part.means for part in parts]),
+            joined([part.noise for part in parts]),
+        )
+
+
+def problem_means(samples: Samples) -> ProblemMeans:
+    """Average the epochs of each problem of ``samples``."""
+    good = np.flatnonzero(~samples.errored)
+    # Sums depend on their order in the last digit, and verdicts must not on that of the rows.
+    good = good[np.argsort(samples.sample_index[good], kind="stable")]
+    problem = samples.problem[good]
+    count = len(samples.problem_ids)
+    judged = np.bincount(problem, minlength=count)
+
+    means, noise = {}, {}
+    for metric in Metric:
+        values = values_of(samples, metric)[good]
+        with np.errstate(invalid="ignore"):
+            means[metric] = np.asarray(np.bincount(problem, values, count) / judged)
+        if metric.scale is Scale.LENGTH:
+            deviations = np.square(values - means[metric][problem])
+            noise[metric] = np.bincount(problem, deviations, count) / np.maximum(judged - 1, 1)
+    return ProblemMeans(judged, means, noise)
