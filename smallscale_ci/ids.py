@@ -64,4 +64,4 @@ def slug(text: str) -> str:
 
 def run_id(now: datetime, suite: str, model: str, nonce: str) -> str:
     """``20260131-235959-smoke-smollm2-1a2b``: sorts by time, never collides within a second."""
-    return f"{now:%Y%m%d-%H%M%S}-{slug(suite)}-{slug(model)}-{nonce}"
+    return f"{now:%Y%m%d-%H%M%S}-{slug(suite)}-{slug(model)}-{nonce[:4]}"

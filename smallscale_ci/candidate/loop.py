@@ -6,7 +6,6 @@ skipped where it is complete, and is a command of its own as well.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,7 +54,7 @@ def begin(loop: Loop) -> None:
                 "Restore what it was, or start a new candidate with another --out.",
             )
         return
-    now, version = _now().isoformat(timespec="seconds"), smallscale_ci.__version__
+    now, version = loop.settings.now().isoformat(timespec="seconds"), smallscale_ci.__version__
     about = {"id": loop.folder.path.name, "created": now, "package": version}
     loop.folder.begin(loop.request, {**about, **made_of})
 
@@ -69,7 +68,7 @@ def run(
     ``RunInterruptedError`` with the command that goes on, the errors of the steps, and, before
     anything is done, those of an environment to train in that is not there.
     """
-    folder, steps = loop.folder, STEPS[: STEPS.index(until) + 1]
+    folder, steps, now = loop.folder, STEPS[: STEPS.index(until) + 1], loop.settings.now
     if TRAIN in steps and not (folder.exists() and folder.is_complete(TRAIN)):
         # Answers are not paid for where nobody could be trained on them.
         runner_for(loop.recipe, wanted, loop.settings, run_id=folder.path.name, say=observer.say)
@@ -80,7 +79,7 @@ def run(
             observer.say(f"{step}: complete, skipped")
             continue
         observer.say(f"{step}: {folder.of(step)}")
-        began = _now()
+        began = now()
         try:
             about, result = _step(step, loop, wanted, observer)
         except (RunInterruptedError, KeyboardInterrupt) as error:
@@ -91,8 +90,9 @@ def run(
             ) from error
         if result is not None and result.run is None:
             return result  # refused before it began: there is nothing to keep
-        seconds = round((_now() - began).total_seconds(), 1)
-        folder.complete(step, ended=_now().isoformat(timespec="seconds"), seconds=seconds, **about)
+        seconds = round((now() - began).total_seconds(), 1)
+        ended = now().isoformat(timespec="seconds")
+        folder.complete(step, ended=ended, seconds=seconds, **about)
         if step == TRAIN:
             _write_lineage(loop)
     if result is not None:
@@ -218,7 +218,3 @@ def _public(plan: Plan) -> dict[str, str]:
         "template_hash": found.template_hash,
         "weights_hash": found.weights_hash,
     }
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +188,7 @@ def verdict_plan(loop: Loop, say: Callable[[str], None]) -> Plan:
     plan = _plan(loop.folder.of(VERDICT), asked, loop.settings, say)
     config = plan.config
     if not is_run(plan.run.path):
-        name = run_id(datetime.now(UTC), plan.suite.name, loop.name, secrets.token_hex(2))
+        name = run_id(loop.settings.now(), plan.suite.name, loop.name, loop.settings.nonce())
         config = config.model_copy(update={"gate": _gate(request, loop.settings), "name": name})
     # Every model of ours is in a folder `model`: reports call it by what made it.
     return replace(plan, config=config, checkpoint=replace(plan.checkpoint, name=loop.name))
@@ -218,8 +216,7 @@ def _plan(path: Path, asked: Request, settings: Settings, say: Callable[[str], N
     """The plan of a run in ``path``: a new one, or the one that was begun there."""
     if is_run(path) and status(path) != COMPLETE:
         return resume(path, settings, say=say)
-    nonce = secrets.token_hex(2)
-    new = plan(asked, settings, now=datetime.now(UTC), nonce=nonce, say=say)
+    new = plan(asked, settings, say=say)
     return replace(new, run=RunFolder(path))
 
 

@@ -18,6 +18,7 @@ from smallscale_ci.cli.train import Recipe, TrainPython
 if TYPE_CHECKING:
     from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
     from smallscale_ci.cli.output import Display
+    from smallscale_ci.config.settings import Settings
     from smallscale_ci.pipeline.compare import Evaluation as Evaluated
 
 _GIB = 1 << 30
@@ -164,7 +165,7 @@ def candidate(
             train_ranks=training.train_ranks,
             **engine.request(),
         )
-        folder = _folder(out, request, context)
+        folder = _folder(out, request, settings, context)
     wanted = Wanted(
         runtime=None if request.runtime == "ray" else request.runtime,
         ranks=request.train_ranks,
@@ -200,19 +201,18 @@ def _whole(name: str) -> str:
     return str(path.resolve()) if path.is_file() else name
 
 
-def _folder(out: Path | None, request: CandidateRequest, context: Context) -> CandidateFolder:
+def _folder(
+    out: Path | None, request: CandidateRequest, settings: Settings, context: Context
+) -> CandidateFolder:
     """A new folder, or the one that ``out`` names if the same was begun there."""
-    import secrets
-    from datetime import UTC, datetime
-
     from smallscale_ci.candidate.folder import CandidateFolder
     from smallscale_ci.checkpoint import name_of
     from smallscale_ci.errors import UsageError
     from smallscale_ci.ids import run_id
 
     if out is None:
-        now, nonce = datetime.now(UTC), secrets.token_hex(2)
-        name = run_id(now, Path(request.recipe).stem, name_of(request.model), nonce)
+        recipe, model = Path(request.recipe).stem, name_of(request.model)
+        name = run_id(settings.now(), recipe, model, settings.nonce())
         return CandidateFolder(Path.cwd() / "candidates" / name)
     folder = CandidateFolder(out.resolve())
     if folder.exists():

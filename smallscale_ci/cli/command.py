@@ -8,6 +8,7 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -60,6 +61,9 @@ class Context:
         sandbox: str | None = None,
     ) -> Settings:
         """Places from options, the environment and defaults; nothing below reads either."""
+        import secrets
+        from datetime import UTC, datetime
+
         from smallscale_ci.config.load import default_roots
         from smallscale_ci.config.settings import Settings
 
@@ -79,6 +83,8 @@ class Context:
             runs=runs or cwd / "runs",
             baselines=baselines or (stored if stored.is_dir() else checkout / "baselines"),
             environment=environment,
+            now=partial(datetime.now, UTC),
+            nonce=partial(secrets.token_hex, 8),
             engine_python=engine_python,
             service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
             images=_images(cwd),

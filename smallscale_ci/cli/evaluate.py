@@ -123,9 +123,6 @@ def generate(
 
 
 def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:
-    import secrets
-    from datetime import UTC, datetime
-
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import prepare
 
@@ -145,8 +142,7 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
             say(f"not resumed: {error.message}")
     elif begun is not None:
         say(f"a run with the same configuration is unfinished: go on with --resume {begun}")
-    nonce = secrets.token_hex(2)
-    return prepare.plan(request, settings, now=datetime.now(UTC), nonce=nonce, say=say)
+    return prepare.plan(request, settings, say=say)
 
 
 def _baseline(plan: Plan) -> Baseline:

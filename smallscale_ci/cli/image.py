@@ -190,11 +190,12 @@ def verify(context: Context, names: _Names = None) -> None:
     from smallscale_ci.containers import catalog
     from smallscale_ci.errors import ContainerError
 
+    settings = context.settings()
     _, locked, engine = _open(context)
     found, failed = {}, []
     for name in names or locked.images:
         try:
-            found[name] = catalog.verify(locked, name, engine)
+            found[name] = catalog.verify(locked, name, engine, nonce=settings.nonce())
         except ContainerError as error:
             failed.append(error)
             continue

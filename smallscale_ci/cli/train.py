@@ -6,9 +6,7 @@ import shlex
 import shutil
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -128,7 +126,7 @@ def train(
         engine_python=engine_python or _converter(settings.environments),
         say=context.out.say,
     )
-    name = run_id(datetime.now(UTC), chosen.name, parent.name, token_hex(2))
+    name = run_id(settings.now(), chosen.name, parent.name, settings.nonce())
     out, fresh = out or settings.runs / name, out is None or not out.exists()
     wanted = Wanted(
         runtime=str(runtime) if runtime else None,
@@ -162,7 +160,7 @@ def train(
     if dry_run:
         _show(context, planned)
         return
-    result = run(planned, Lines(context))
+    result = run(planned, Lines(context), settings.now)
     if result is None:
         context.out.say("done; another node writes the candidate")
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 
@@ -27,6 +28,8 @@ class Settings:
     runs: Path
     baselines: Path
     environment: Mapping[str, str]
+    now: Callable[[], datetime]  # the time, in UTC
+    nonce: Callable[[], str]  # another short random word each time, for names
     engine_python: Path | None = None
     service: Service | None = None  # that language models judge with
     images: Path = Path("docker/images.lock.yaml")

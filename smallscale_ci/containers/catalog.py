@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -135,11 +134,19 @@ def build(
     return images.resolved(lock, {name: digest}, today.isoformat())
 
 
-def verify(lock: ImageLock, name: str, engine: Engine, user: str = "65534:65534") -> str:
+def verify(
+    lock: ImageLock,
+    name: str,
+    engine: Engine,
+    user: str = "65534:65534",
+    *,
+    nonce: str,
+    clock: Callable[[], float] = time.time,
+) -> str:
     """Check that the image is here by its digest and holds the engine version that is promised.
 
     Returns what was found. Runs a container (no network, no rights) where there is an engine to
-    ask. Raises ``ContainerError``.
+    ask; ``nonce`` names the container. Raises ``ContainerError``.
     """
     image, entry = images.pinned(lock, name), lock.image(name)
     if engine.image(image.reference) is None:
@@ -149,7 +156,7 @@ def verify(lock: ImageLock, name: str, engine: Engine, user: str = "65534:65534"
         )
     if entry.engine is None or entry.version is None:
         return image.digest
-    found = _probe(engine, image, entry, user).partition("+")[0]
+    found = _probe(engine, image, entry, user, (nonce, clock())).partition("+")[0]
     if found != entry.version:
         raise ContainerError(
             f"the image '{name}' holds {entry.engine} {found or 'of no version'}, and the lock "
@@ -159,11 +166,11 @@ def verify(lock: ImageLock, name: str, engine: Engine, user: str = "65534:65534"
     return f"{image.digest} with {entry.engine} {found}"
 
 
-def _probe(engine: Engine, image: Pinned, entry: Image, user: str) -> str:
+def _probe(engine: Engine, image: Pinned, entry: Image, user: str, call: tuple[str, float]) -> str:
     """The version of the inference engine that is installed in the image."""
-    packages = _PACKAGES[entry.engine or "vllm"]
+    packages, (nonce, now) = _PACKAGES[entry.engine or "vllm"], call
     described = spec.Spec(
-        name=f"smallscale-verify-{image.name}-{secrets.token_hex(4)}",
+        name=f"smallscale-verify-{image.name}-{nonce}",
         image=image.reference,
         command=("python3", "-c", _PROBE, *packages),
         mounts=(),
@@ -171,7 +178,7 @@ def _probe(engine: Engine, image: Pinned, entry: Image, user: str) -> str:
         memory=2 * spec.GIB,
         shm=spec.GIB,
         deadline_s=_PROBE_S,
-        labels={spec.RUN: "verify", **leftovers.owner(time.time(), _PROBE_S)},
+        labels={spec.RUN: "verify", **leftovers.owner(now, _PROBE_S)},
     )
     printed: list[bytes] = []
     container = engine.create(described)

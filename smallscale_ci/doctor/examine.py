@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,8 +29,8 @@ def examine(settings: Settings) -> list[Finding]:
         _model_cache(settings),
         _baselines(settings),
         *machine.gpus(settings.images),
-        *machine.containers(settings.images, settings.environment),
-        machine.sandbox(settings.images, settings.environment, settings.sandbox),
+        *machine.containers(settings.images, settings.environment, settings.now().timestamp()),
+        machine.sandbox(settings.images, settings.environment, settings.sandbox, settings.nonce()),
         machine.hub(settings.environment),
         _cores(),
     ]
@@ -137,4 +136,4 @@ def clean(settings: Settings) -> list[str]:
     if not sockets(settings.environment):
         return []
     engine = Engine.connect(settings.environment)
-    return [container.name for container in leftovers.clean(engine, time.time())]
+    return [container.name for container in leftovers.clean(engine, settings.now().timestamp())]

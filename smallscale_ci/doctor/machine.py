@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -42,8 +41,11 @@ class Finding:
     remedy: str = ""
 
 
-def containers(lock: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """The container engine, its GPUs, the images of the lock, and what killed hosts left."""
+def containers(lock: Path, environment: Mapping[str, str], now: float) -> Iterator[Finding]:
+    """The container engine, its GPUs, the images of the lock, and what killed hosts left.
+
+    ``now`` is the time in seconds: containers have a deadline.
+    """
     engine: Engine | None = None
     try:
         engine = Engine.connect(environment)
@@ -63,16 +65,16 @@ def containers(lock: Path, environment: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield from _images(locked, engine)
     if engine is not None:
-        yield _left(engine)
+        yield _left(engine, now)
 
 
-def sandbox(lock: Path, environment: Mapping[str, str], wanted: str) -> Finding:
+def sandbox(lock: Path, environment: Mapping[str, str], wanted: str, nonce: str) -> Finding:
     """Where judged programs run, and why there."""
     from smallscale_ci.sandbox.choice import choose
 
     what, remedy = "sandbox for code", "Install bubblewrap, or `smallscale image build sandbox`."
     try:
-        choice = choose(wanted, lock, environment)
+        choice = choose(wanted, lock, environment, nonce=nonce)
     except SmallscaleError as error:
         return Finding(what, State.BAD, error.message, error.hint)
     if choice.sandbox is None:
@@ -156,10 +158,10 @@ def _images(lock: ImageLock, engine: Engine | None) -> Iterator[Finding]:
         )
 
 
-def _left(engine: Engine) -> Finding:
+def _left(engine: Engine, now: float) -> Finding:
     what = "containers left"
     try:
-        found = leftovers.leftovers(engine, time.time())
+        found = leftovers.leftovers(engine, now)
     except ContainerError as error:
         return Finding(what, State.BAD, error.message, error.hint)
     if not found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,7 @@ class Plan:
     run: RunFolder
     python: Path | None  # of the engine's environment; containers bring their own
     place: Choice  # where the engine processes run
+    now: Callable[[], datetime]
 
     @property
     def sampling(self) -> SamplingSpec:
@@ -73,11 +74,9 @@ class Plan:
         return SamplingSpec(**self.config.suite.sampling.model_dump())
 
 
-def plan(
-    request: Request, settings: Settings, *, now: datetime, nonce: str, say: Callable[[str], None]
-) -> Plan:
+def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) -> Plan:
     """Resolve a new run. Raises the errors of every part, before any GPU is used."""
-    config = _configure(request, settings, now, nonce)
+    config = _configure(request, settings)
     return _complete(config, settings, say)
 
 
@@ -175,7 +174,7 @@ def _key_variable(profile: EngineProfile) -> str:
 
 def unfinished(request: Request, settings: Settings) -> Path | None:
     """The latest run with this configuration that was begun, not ended, and is left alone."""
-    config = _configure(request, settings, datetime.now(UTC), "")
+    config = _configure(request, settings)
     for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
         run = RunFolder(manifest.parent)
         try:
@@ -231,7 +230,7 @@ def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
     return config.model_copy(update={"profile": profile, "gpus": request.gpus or config.gpus})
 
 
-def _configure(request: Request, settings: Settings, now: datetime, nonce: str) -> RunConfig:
+def _configure(request: Request, settings: Settings) -> RunConfig:
     roots = settings.roots
     suite_file = load.find(SuiteConfig, request.suite, roots)
     suite = load.load(SuiteConfig, request.suite, roots)
@@ -255,7 +254,9 @@ def _configure(request: Request, settings: Settings, now: datetime, nonce: str) 
     else:
         most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
     return RunConfig(
-        name=run_id(now, suite.name, checkpoint.name_of(request.model), nonce),
+        name=run_id(
+            settings.now(), suite.name, checkpoint.name_of(request.model), settings.nonce()
+        ),
         model=request.model if profile.engine == "openai" else _absolute(request.model),
         suite=suite,
         suite_folder=str(suite_file.parent.resolve()),
@@ -311,6 +312,7 @@ def _complete(
         run=run or RunFolder(settings.runs / config.name),
         python=python,
         place=choice,
+        now=settings.now,
     )
 
 
@@ -379,4 +381,4 @@ def choose_sandbox(settings: Settings) -> SandboxChoice:
     """The sandbox of this machine. Raises ``UsageError`` and ``JudgeError``."""
     from smallscale_ci.sandbox.choice import choose
 
-    return choose(settings.sandbox, settings.images, settings.environment)
+    return choose(settings.sandbox, settings.images, settings.environment, nonce=settings.nonce())

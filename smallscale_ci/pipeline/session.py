@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -105,7 +104,7 @@ class Session:
             status=status,
             epochs=self.epochs,
             planned=self.tracker.snapshot().total or manifest.planned,
-            updated=_now().isoformat(timespec="seconds"),
+            updated=self.plan.now().isoformat(timespec="seconds"),
         )
         write_json(self.run.manifest, self.manifest)
 
@@ -255,7 +254,7 @@ def begin(plan: Plan) -> Manifest:
     config = plan.config
     return provenance.begin(
         run_id=config.name,
-        now=_now(),
+        now=plan.now(),
         checkpoint=plan.checkpoint,
         suite=SuiteId(config.suite.name, plan.suite.hash),
         sampling=plan.sampling,
@@ -279,7 +278,3 @@ def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manife
     hashed = provenance.prompts_hash(scheduler.prompt_hashes)
     manifest = provenance.with_engine(manifest, scheduler.ranks.info())
     return replace(manifest, prompts=PromptsId(hashed))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

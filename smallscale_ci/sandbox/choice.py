@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -32,10 +31,11 @@ class SandboxChoice:
         return {"name": self.sandbox.name if self.sandbox else "none", "reason": self.reason}
 
 
-def choose(wanted: str, lock: Path, environment: Mapping[str, str]) -> SandboxChoice:
+def choose(wanted: str, lock: Path, environment: Mapping[str, str], *, nonce: str) -> SandboxChoice:
     """The sandbox called ``wanted``, or with ``auto`` the first that works.
 
-    ``lock`` is the image lock; ``environment`` says where a container engine is. Raises
+    ``lock`` is the image lock; ``environment`` says where a container engine is; ``nonce`` is a
+    word that no other judging on this machine has. Raises
     ``UsageError`` for an unknown name and ``JudgeError`` where one that is named does not work.
     """
     if wanted != AUTO and wanted not in ORDER:
@@ -47,7 +47,7 @@ def choose(wanted: str, lock: Path, environment: Mapping[str, str]) -> SandboxCh
     for name in ORDER if wanted == AUTO else (wanted,):
         try:
             return SandboxChoice(
-                _tried(name, lock, environment), "; ".join(failures) or _asked(wanted)
+                _tried(name, lock, environment, nonce), "; ".join(failures) or _asked(wanted)
             )
         except SandboxUnavailable as error:
             failures.append(f"{name}: {error}")
@@ -63,22 +63,21 @@ def _asked(wanted: str) -> str:
     return "the first choice" if wanted == AUTO else "asked for"
 
 
-def _tried(name: str, lock: Path, environment: Mapping[str, str]) -> Sandbox:
+def _tried(name: str, lock: Path, environment: Mapping[str, str], nonce: str) -> Sandbox:
     """The sandbox, after a trial run. Raises ``SandboxUnavailable``."""
-    sandbox = _FINDERS[name](lock, environment)
-    token = secrets.token_hex(8)
-    done = sandbox.run(f"print('{token}')", b"", _TRIAL)
-    if done.output.decode("utf-8", "replace") != f"{token}\n":
+    sandbox = _FINDERS[name](lock, environment, nonce)
+    done = sandbox.run(f"print('{nonce}')", b"", _TRIAL)
+    if done.output.decode("utf-8", "replace") != f"{nonce}\n":
         raise SandboxUnavailable(f"a trial run failed: {done.error.strip()[-200:] or done.status}")
     return sandbox
 
 
-def _namespaces(_: Path, __: Mapping[str, str]) -> Sandbox:
+def _namespaces(_: Path, __: Mapping[str, str], ___: str) -> Sandbox:
     _need(Namespaces.tools)
     return Namespaces()
 
 
-def _bubblewrap(_: Path, __: Mapping[str, str]) -> Sandbox:
+def _bubblewrap(_: Path, __: Mapping[str, str], ___: str) -> Sandbox:
     _need(Bubblewrap.tools)
     return Bubblewrap()
 
@@ -91,7 +90,7 @@ def _need(tools: tuple[str, ...]) -> None:
             raise SandboxUnavailable(f"the program {tool} is not installed")
 
 
-_FINDERS: dict[str, Callable[[Path, Mapping[str, str]], Sandbox]] = {
+_FINDERS: dict[str, Callable[[Path, Mapping[str, str], str], Sandbox]] = {
     "container": container.find,
     "bubblewrap": _bubblewrap,
     "namespaces": _namespaces,

@@ -7,13 +7,14 @@ the size of files limits it. The image is our own, pinned in the image lock.
 from __future__ import annotations
 
 import math
-import secrets
+import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from smallscale_ci.containers import images, leftovers, spec
@@ -26,6 +27,7 @@ IMAGE = "sandbox"  # in the image lock
 _USER = "10001:10001"  # of the image
 _TMP_BYTES = 64 << 20
 _OWN_PROCESSES = 3  # init, timeout, and the shell that becomes the program
+_COUNT = count()  # of the containers of this process
 _SPARE_S = 5  # a container whose worker died ends by itself so long after its program's time
 # The engine knows no limit on address space; the shell does.
 _SCRIPT = (
@@ -41,6 +43,7 @@ class Container:
     image: str  # by digest
     environment: tuple[tuple[str, str], ...]  # that says where the engine is
     token: str
+    clock: Callable[[], float] = time.time
 
     @property
     def name(self) -> str:
@@ -90,7 +93,7 @@ class Container:
     def _describe(self, folder: Path, limits: Limits) -> Spec:
         deadline_s = math.ceil(limits.seconds) + _SPARE_S
         return Spec(
-            name=f"smallscale-sandbox-{secrets.token_hex(8)}",
+            name=f"smallscale-{self.token}-{os.getpid()}-{next(_COUNT)}",
             image=self.image,
             command=("sh", "-c", _SCRIPT, "sh", str(limits.memory_bytes >> 10)),
             mounts=tuple(
@@ -100,7 +103,7 @@ class Container:
             user=_USER,
             memory=limits.memory_bytes + _TMP_BYTES,
             deadline_s=deadline_s,
-            labels={spec.RUN: self.token, **leftovers.owner(time.time(), deadline_s)},
+            labels={spec.RUN: self.token, **leftovers.owner(self.clock(), deadline_s)},
             pids=limits.processes + _OWN_PROCESSES,
             shm=1 << 20,
             tmp=_TMP_BYTES,
@@ -112,8 +115,15 @@ class Container:
         )
 
 
-def find(lock: Path, environment: Mapping[str, str]) -> Container:
+def find(
+    lock: Path,
+    environment: Mapping[str, str],
+    nonce: str,
+    clock: Callable[[], float] = time.time,
+) -> Container:
     """The sandbox in containers of the locked image; what killed hosts left is removed.
+
+    ``nonce`` tells this judging's containers from those of others on the same engine.
 
     Raises ``SandboxUnavailable`` without a container engine, or when it lacks the image.
     """
@@ -126,10 +136,10 @@ def find(lock: Path, environment: Mapping[str, str]) -> Container:
         image = images.pinned(locked, IMAGE)
         if engine.image(image.reference) is None:
             raise SandboxUnavailable(f"its image is not here (smallscale image build {IMAGE})")
-        leftovers.clean(engine, time.time())
+        leftovers.clean(engine, clock())
     except SmallscaleError as error:
         raise SandboxUnavailable(f"{error.message} {error.hint}".strip()) from error
-    return Container(image.reference, where, f"sandbox-{secrets.token_hex(6)}")
+    return Container(image.reference, where, f"sandbox-{nonce}", clock)
 
 
 @cache

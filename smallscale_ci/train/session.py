@@ -11,12 +11,11 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Protocol
 
 from smallscale_ci import checkpoint
@@ -75,7 +74,9 @@ class TrainResult:
     manifest: Path
 
 
-def train(planned: TrainPlan, watcher: Watcher) -> TrainResult | None:
+def train(
+    planned: TrainPlan, watcher: Watcher, clock: Callable[[], datetime]
+) -> TrainResult | None:
     """Run the training to its end. ``None`` on nodes that did not start rank 0.
 
     Raises ``RunInterruptedError``, ``EngineError`` and ``StorageError``; whole checkpoints stay,
@@ -83,7 +84,7 @@ def train(planned: TrainPlan, watcher: Watcher) -> TrainResult | None:
     """
     out = planned.out
     with storage_errors(out), _alone(planned):
-        session = _Session(planned, watcher)
+        session = _Session(planned, watcher, clock)
         try:
             session.begin()
             session.run()
@@ -113,20 +114,20 @@ def train_on(
 
     Raises what ``runner_for``, ``plan`` and ``train`` raise.
     """
-    name = run_id(datetime.now(UTC), recipe.name, parent.name, token_hex(2))
+    name = run_id(settings.now(), recipe.name, parent.name, settings.nonce())
     runner = runner_for(recipe, wanted, settings, run_id=name, say=watcher.say)
     watcher.say("asking LLaMA-Factory about the recipe and the pairs")
     resume = (out / MANIFEST).is_file()
     planned = plan(
         recipe, parent, pairs, out, runner, torchrun_options=wanted.torchrun, resume=resume
     )
-    return train(planned, watcher)
+    return train(planned, watcher, settings.now)
 
 
 class _Session:
     """One start of a training: what it needs on disk, and what becomes of it."""
 
-    def __init__(self, planned: TrainPlan, watcher: Watcher) -> None:
+    def __init__(self, planned: TrainPlan, watcher: Watcher, clock: Callable[[], datetime]) -> None:
         if planned.runner is None:
             raise EngineError("there is no environment to train in.", "Run `make train-env`.")
         self._plan, self._watcher, self._runner = planned, watcher, planned.runner
@@ -136,7 +137,7 @@ class _Session:
         self._points: list[Point] = Follower(self._log).read()
         manifest = self._out / MANIFEST
         self._before = read_json(manifest) if manifest.is_file() else {}
-        self._began = datetime.now(UTC)
+        self._clock, self._began = clock, clock()
 
     @property
     def step(self) -> int:
@@ -248,7 +249,7 @@ class _Session:
         _write(self._out / MANIFEST, pretty_json(self._manifest(status)))
 
     def _manifest(self, status: str) -> dict[str, Any]:
-        planned, now = self._plan, datetime.now(UTC)
+        planned, now = self._plan, self._clock()
         points, place = self._points, planned.place
         manifest: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,

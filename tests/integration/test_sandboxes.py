@@ -48,7 +48,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Each back end in turn."""
     path = request.getfixturevalue("lock") if request.param == "container" else ROOT
     try:
-        found = choose(request.param, path, os.environ).sandbox
+        found = choose(request.param, path, os.environ, nonce="a1b2c3").sandbox
     except JudgeError as error:
         boxes.absent(error.message)
         raise AssertionError from error
@@ -183,21 +183,23 @@ def test_memory_output_and_processes_are_limited(sandbox: Sandbox) -> None:
 
 
 def test_the_first_that_works_is_chosen_and_the_reason_told(lock: Path, tmp_path: Path) -> None:
-    found = choose("auto", lock, os.environ)
+    found = choose("auto", lock, os.environ, nonce="a1b2c3")
     assert found.record() == {"name": "container", "reason": "the first choice"}
     entry = {"repository": "smallscale/sandbox", "tag": "1", "dockerfile": "sandbox.Dockerfile"}
-    unpinned = choose("auto", boxes.write_lock(tmp_path, sandbox=entry), os.environ)
+    unpinned = choose("auto", boxes.write_lock(tmp_path, sandbox=entry), os.environ, nonce="a1b2c3")
     assert unpinned.record() == {
         "name": "bubblewrap",
         "reason": "container: not built yet (smallscale image build sandbox)",
     }
     elsewhere = {**entry, "id": f"sha256:{'0' * 64}"}
-    absent = choose("auto", boxes.write_lock(tmp_path, sandbox=elsewhere), os.environ)
+    absent = choose(
+        "auto", boxes.write_lock(tmp_path, sandbox=elsewhere), os.environ, nonce="a1b2c3"
+    )
     assert absent.reason.startswith("container: its image is not here")
-    nowhere = choose("auto", lock, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    nowhere = choose("auto", lock, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}, nonce="a1b2c3")
     assert nowhere.record()["name"] == "bubblewrap"
     assert "no container engine answers" in nowhere.reason
-    asked = choose("namespaces", lock, os.environ)
+    asked = choose("namespaces", lock, os.environ, nonce="a1b2c3")
     assert asked.record() == {"name": "namespaces", "reason": "asked for"}
 
 
@@ -205,11 +207,11 @@ def test_what_is_asked_for_and_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match=r"no sandbox 'bubblewrab' .did you mean 'bubblewrap'"):
-        choose("bubblewrab", tmp_path, {})
+        choose("bubblewrab", tmp_path, {}, nonce="a1b2c3")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(JudgeError, match="the program bwrap is not installed"):
-        choose("bubblewrap", tmp_path, {})
-    found = choose("auto", tmp_path, {})
+        choose("bubblewrap", tmp_path, {}, nonce="a1b2c3")
+    found = choose("auto", tmp_path, {}, nonce="a1b2c3")
     assert found.sandbox is None
     assert "namespaces: the program unshare is not installed" in found.reason
 
@@ -220,7 +222,7 @@ def test_containers_of_a_killed_judge_are_removed(lock: Path) -> None:
         "import os, sys; from pathlib import Path\n"
         "from smallscale_ci.sandbox.choice import choose\n"
         "from smallscale_ci.sandbox.interface import Limits\n"
-        f"found = choose('container', Path({str(lock)!r}), os.environ).sandbox\n"
+        f"found = choose('container', Path({str(lock)!r}), os.environ, nonce='d4e5f6').sandbox\n"
         "print(found.token, flush=True)\n"
         "found.run('while True: pass', b'', Limits(seconds=60))\n"
     )
@@ -235,7 +237,7 @@ def test_containers_of_a_killed_judge_are_removed(lock: Path) -> None:
     process.wait()
     process.stdout.close()
     assert boxes.engine().labelled(**{spec.RUN: token})
-    choose("container", lock, os.environ)  # the next run of anybody
+    choose("container", lock, os.environ, nonce="a1b2c3")  # the next run of anybody
     assert boxes.engine().labelled(**{spec.RUN: token}) == []
 
 

@@ -73,7 +73,7 @@ OUTCOMES = {"add": "CORRECT", "largest": "CORRECT", "unique": "WRONG", "factoria
 
 
 def test_its_problems_are_judged_by_running_programs():
-    choice = choose("auto", ROOT / "docker" / "images.lock.yaml", dict(os.environ))
+    choice = choose("auto", ROOT / "docker" / "images.lock.yaml", dict(os.environ), nonce="a1b2c3")
     if choice.sandbox is None:
         boxes.absent(choice.reason)
     problems = {p.tests[0].function: p for p in SUITE.problems if p.tests[0].function in SOLUTIONS}

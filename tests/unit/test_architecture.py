@@ -54,6 +54,25 @@ def test_a_forbidden_import_is_found(tmp_path, module, line, broken):
     assert found or "smallscale_ci.nowhere" in done.stdout, done.stdout[-2000:]
 
 
+# Programs of their own: engine processes, and the worker's node of a Ray cluster.
+ELSEWHERE = ("cli/", "worker/", "generate/ray.py")
+READ = re.compile(
+    r"datetime\.now\(|utcnow\(|date\.today\(|time\.time\(\)|\bsecrets\.|import secrets|from secrets"
+    r"|\buuid\b|os\.environ|getenv|default_rng\(\)|random\.(random|randint|choice|shuffle)\(|Random\(\)"
+)
+
+
+def test_time_chance_and_environment_are_arguments_below_the_command_line():
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for path in MODULES
+        if not (name := str(path.relative_to(PACKAGE))).startswith(ELSEWHERE)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if READ.search(line.partition("#")[0])
+    ]
+    assert found == []
+
+
 def test_the_root_is_a_hall_of_rooms():
     entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
     assert len(entries) <= 26, sorted(path.name for path in entries)

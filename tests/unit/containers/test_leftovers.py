@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,13 @@ def test_those_of_another_pid_namespace_are_left_alone_although_the_host_has_the
 
 
 def test_where_no_engine_was_installed_nothing_is_left(monkeypatch):
-    here = Settings((), *(Path("x"),) * 4, environment={})
+    here = Settings(
+        (),
+        *(Path("x"),) * 4,
+        environment={},
+        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
+        nonce=lambda: "ab12",
+    )
     monkeypatch.setattr(docker, "Path", lambda path: Path("/none") / Path(path).name)
     assert examine.clean(here) == []
     stopped = replace(here, environment={"DOCKER_HOST": "unix:///none/docker.sock"})

@@ -13,7 +13,9 @@ from smallscale_ci.records import CodeTest, Outcome, Problem
 from smallscale_ci.sandbox.choice import choose
 from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
 
-CHOICE = choose("auto", Path("no image lock"), {})  # one of this machine: containers need an image
+CHOICE = choose(
+    "auto", Path("no image lock"), {}, nonce="a1b2c3"
+)  # one of this machine: containers need an image
 PATIENT = within(JudgeSpec("code", timeout_s=60.0), CHOICE)  # whatever else the machine is doing
 SUM = (CodeTest("1 2\n", "3\n"), CodeTest("10 -4\n", "6"), CodeTest("2.5 0.25", "2.75"))
 ADD = (CodeTest("1\n2", "3", "add"), CodeTest("[1]\n[2]", "[1, 2]", "add"))

@@ -43,6 +43,8 @@ def settings(place: Path) -> Settings:
         runs=place / "runs",
         baselines=place / "baselines",
         environment={"KEEP": "me"},
+        now=lambda: NOW,
+        nonce=lambda: "ab12",
     )
 
 
@@ -53,7 +55,7 @@ def request(place: Path, **changes: object) -> Request:
 
 def plan(place: Path, **changes: object) -> Plan:
     asked = request(place, **changes)
-    return prepare.plan(asked, settings(place), now=NOW, nonce="ab12", say=lambda text: None)
+    return prepare.plan(asked, settings(place), say=lambda text: None)
 
 
 def test_a_plan_has_everything(place):

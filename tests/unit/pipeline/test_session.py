@@ -26,6 +26,8 @@ def settings(tmp_path: Path) -> Settings:
         runs=tmp_path / "runs",
         baselines=tmp_path / "baselines",
         environment={},
+        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
+        nonce=lambda: "ab12",
     )
 
 
@@ -33,8 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 def plan(tmp_path: Path, settings: Settings) -> prepare.Plan:
     replayed.make_run(tmp_path, "src", epochs=1)
     asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay", baseline="none")
-    now = datetime(2026, 1, 31, tzinfo=UTC)
-    return prepare.plan(asked, settings, now=now, nonce="ab12", say=lambda text: None)
+    return prepare.plan(asked, settings, say=lambda text: None)
 
 
 def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
