@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,6 +17,8 @@ from smallscale_ci.cli.options import option
 if TYPE_CHECKING:
     from smallscale_ci.config.models import SuiteConfig, TaskConfig
     from smallscale_ci.suite.model import Suite
+
+T = TypeVar("T")
 
 _TELL_EVERY_S = 3.0
 _NAME = Annotated[str, typer.Argument(help="A suite's name or YAML file.", show_default=False)]
@@ -123,41 +126,26 @@ def pull(
     """
     from dataclasses import asdict
 
-    from smallscale_ci.errors import SmallscaleError
     from smallscale_ci.suite.published import pull as pull_task
 
     cache = context.settings().cache
-    value: list[dict[str, Any]] = []
-    for name in names:
+
+    def get(name: str) -> dict[str, Any]:
         config, base = _configured(context, name)
-        done, failed = [], []
-        for task in config.tasks:
-            try:
-                pulled = pull_task(task, base, cache, origin, _teller(context))
-            except SmallscaleError as error:
-                failed.append(error)
-                continue
-            done.append(asdict(pulled))
+
+        def get_task(task: TaskConfig) -> dict[str, Any]:
+            pulled = pull_task(task, base, cache, origin, _teller(context))
             state = "" if pulled.fresh else ", here already"
             context.out.say(
                 f"{task.name}: {pulled.rows:,} rows, {pulled.problems:,} problems, "
-                f"{_PINNED[pulled.pinned]}{state}"
+                f"{_PINNED[pulled.pinned]}{state}{_skipped(task)}"
             )
-        if failed:
-            for other in failed[:-1]:
-                context.out.error(other.message, other.hint)
-            raise failed[-1]
-        suite = _load(context, name)
-        value.append(
-            {
-                "suite": suite.name,
-                "hash": suite.hash,
-                "problems": len(suite.problems),
-                "tasks": done,
-            }
-        )
-        if not context.json:
-            context.out.result(f"{suite.name}: {len(suite.problems):,} problems, hash {suite.hash}")
+            return asdict(pulled)
+
+        done = _all(context, get_task, config.tasks)
+        return {**_checked(context, name), "tasks": done}
+
+    value = _all(context, get, names)
     if context.json:
         context.out.json(value[0] if len(value) == 1 else value)
 
@@ -175,17 +163,52 @@ def verify(
     from smallscale_ci.suite.local import not_pulled
 
     settings = context.settings()
-    value = []
-    for name in names or known(SuiteConfig, settings.roots):
-        if not names and not_pulled(*_configured(context, name), settings.cache):
-            context.out.say(f"{name}: not pulled")
-            continue
-        suite = _load(context, name)
-        value.append({"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems)})
-        if not context.json:
-            context.out.result(f"{suite.name}: {len(suite.problems):,} problems, hash {suite.hash}")
+    wanted = list(names or ())
+    if not names:
+        for name in known(SuiteConfig, settings.roots):
+            if not_pulled(*_configured(context, name), settings.cache):
+                context.out.say(f"{name}: not pulled")
+            else:
+                wanted.append(name)
+    value = _all(context, partial(_checked, context), wanted)
     if context.json:
         context.out.json(value[0] if len(names or ()) == 1 else value)
+
+
+def _checked(context: Context, name: str) -> dict[str, Any]:
+    """Load a suite, say what it holds, and return that."""
+    suite = _load(context, name)
+    if not context.json:
+        skipped = "".join(_skipped(task) for task in suite.tasks)
+        count = f"{len(suite.problems):,} problems"
+        context.out.result(f"{suite.name}: {count}, hash {suite.hash}{skipped}")
+    rows = {t.name: [row.model_dump() for row in t.skip] for t in suite.tasks if t.skip}
+    told = {"skipped": rows} if rows else {}
+    return {"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems), **told}
+
+
+def _skipped(task: TaskConfig) -> str:
+    return f"; {task.name}: {len(task.skip)} unusable rows left out" if task.skip else ""
+
+
+def _all(
+    context: Context, act: Callable[[T], dict[str, Any]], things: Iterable[T]
+) -> list[dict[str, Any]]:
+    """What ``act`` gives for each thing. All are tried; then all failures are shown or raised."""
+    from smallscale_ci.errors import SmallscaleError
+
+    done: list[dict[str, Any]] = []
+    failed: list[SmallscaleError] = []
+    for thing in things:
+        try:
+            done.append(act(thing))
+        except SmallscaleError as error:
+            failed.append(error)
+    for other in failed[:-1]:
+        context.out.error(other.message, other.hint)
+    if failed:
+        raise failed[-1]
+    return done
 
 
 def schema(

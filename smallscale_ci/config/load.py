@@ -28,6 +28,7 @@ _SUFFIXES = (".yaml", ".yml")
 _PACKAGE = Path(__file__).resolve().parent.parent
 # YAML 1.1 reads 1e-3 as a text; everyone who writes it means the number.
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+_OF_ONE_FILE = frozenset({"sha256", "blob", "skip"})  # what does not go over to another source
 _WORDS = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -162,7 +163,7 @@ def _take_over(
             try:
                 taken = _task_of(str(task["from"]), roots, above)
                 if "source" in own:  # another file has another pin
-                    taken = {key: taken[key] for key in taken if key not in {"sha256", "blob"}}
+                    taken = {key: taken[key] for key in taken if key not in _OF_ONE_FILE}
                 tasks[index] = {**taken, **own}
             except UsageError as error:
                 tasks[index] = None

@@ -97,6 +97,13 @@ def _allow_from(schema: dict[str, Any]) -> None:
     schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["from"]}]
 
 
+class SkippedRow(Config):
+    """A row of a published file that cannot be used, counted from 1, and why."""
+
+    row: Annotated[int, Field(ge=1)]
+    reason: Annotated[str, Field(min_length=1)]
+
+
 class TaskConfig(Config):
     """One task of a suite: where its problems are, how they are asked and judged."""
 
@@ -110,6 +117,7 @@ class TaskConfig(Config):
     blob: str | None = None  # pin by git's blob id, where the sha256 is not known
     format: Literal["rows", "toolkit", "livecodebench"] = "rows"
     columns: dict[Column, str] = {}  # our column → the source's name for it
+    skip: tuple[SkippedRow, ...] = ()  # rows of the pinned file that cannot be used
     gold_index: Literal[0, 1] | None = None  # golds are positions of choices, counted from this
     repeats: Annotated[int, Field(ge=0)] = 1  # how often the source has each problem; 0: any number
     limit: Annotated[int, Field(ge=1)] | None = None  # a fixed random choice of so many problems
@@ -117,6 +125,14 @@ class TaskConfig(Config):
     judge: JudgeConfig
     metric: Literal["accuracy", "avg@k", "pass@k", "maj@k"] = "accuracy"
     epochs: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @model_validator(mode="after")
+    def _skips_rows_of_one_file(self) -> TaskConfig:
+        if self.skip and not (self.sha256 or self.blob):
+            raise ValueError("skip numbers the rows of one file: pin it with sha256 or blob")
+        if len({skipped.row for skipped in self.skip}) < len(self.skip):
+            raise ValueError("skip lists a row twice")
+        return self
 
 
 class SuiteConfig(NamedConfig):

@@ -10,7 +10,7 @@ from smallscale_ci.errors import DataError
 from smallscale_ci.records import Problem
 from smallscale_ci.suite import files, published, source
 from smallscale_ci.suite.model import Suite, suite_hash
-from smallscale_ci.suite.normal import normal
+from smallscale_ci.suite.normal import Numbered, normal, refusal
 from smallscale_ci.suite.rows import RowError, problem
 
 
@@ -46,28 +46,22 @@ def load_task(task: TaskConfig, base: Path, cache: Path | None = None) -> tuple[
     # Pulled data are in our own form, where no gold is a position any more.
     counted_from = None if source.is_pulled(task.source) else task.gold_index
     problems: list[Problem] = []
-    wrong: list[str] = []
-    for number, row in enumerate(rows, start=1):
+    wrong: list[tuple[int, str]] = []
+    for number, row in rows:
         try:
             problems.append(problem(row, task.name, task.judge.name, counted_from))
         except RowError as error:
-            wrong.append(f"row {number} {error}")
+            wrong.append((number, str(error)))
     if wrong:
-        more = f" ({len(wrong)} such rows in all)" if len(wrong) > 1 else ""
-        raise DataError(
-            f"Task {task.name}: {name}: {wrong[0]}{more}.",
-            "Correct or remove the row: none is ever skipped.",
-        )
+        raise refusal(task, name, wrong)
     if not problems:
-        raise DataError(
-            f"Task {task.name}: {name} holds no problems.", "Is it the file that was meant?"
-        )
+        raise DataError(f"Task {task.name}: {name} holds no problems.", "Is this the right file?")
     _refuse_duplicates(problems, task.name, name)
     return tuple(_chosen(problems, task.limit))
 
 
-def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterable[files.Row]]:
-    """What to call the task's file, and its rows in the schema of suites."""
+def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterable[Numbered]]:
+    """What to call the task's file, and its numbered rows in the schema of suites."""
     found = source.parse(task.source, base)
     if not isinstance(found, Path):
         path = published.cached(task, base, cache) if cache else None
@@ -76,7 +70,7 @@ def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterab
                 f"The data of {task.name} are not on this machine yet.",
                 "Get them with `smallscale suite pull` and the name of the suite.",
             )
-        return str(path), _pulled(path)
+        return str(path), enumerate(_pulled(path), start=1)
     if not found.is_file():
         raise DataError(
             f"Task {task.name}: there is no file {found}.",

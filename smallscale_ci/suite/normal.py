@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from smallscale_ci.config.models import TaskConfig
@@ -17,30 +17,57 @@ from smallscale_ci.suite.rows import COLUMNS, RowError
 VERSION = 1  # of this normalisation: another number makes pulled data be pulled again
 TOOLKIT_COLUMNS = {"question": "problem", "gold": "answer"}
 _LONGEST_META = 500  # characters: ids, subjects and levels are kept, solutions are not
+_LISTED = 50  # rows that an error lists, ready to be copied
 _KEY = ("question", "gold", "choices", "tests")  # what makes two rows the same problem
 
 
-def normal(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Row]:
+Numbered = tuple[int, Row]  # rows are counted from 1, as in the source
+
+
+def normal(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Numbered]:
     """The rows in the one schema, each problem once; ``name`` is what errors call the source.
 
-    A problem that the source repeats (``task.repeats``) appears where it was first. Raises
-    ``DataError`` for a missing column, a row that cannot be read, and for other repeats than said.
+    A problem that the source repeats (``task.repeats``) appears where it was first; rows that the
+    task skips do not. Raises ``DataError`` for a missing column, a row that cannot be read, and
+    for other repeats or fewer rows than said.
     """
     found = _convert(rows, task, name)
     return found if task.repeats == 1 else iter(_once(found, task, name))
 
 
-def _convert(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Row]:
+def refusal(task: TaskConfig, name: str, wrong: Sequence[tuple[int, str]]) -> DataError:
+    """The error about the rows that cannot be used: (row, what is wrong with it, as a clause)."""
+    row, reason = wrong[0]
+    more = f" ({len(wrong)} such rows in all)" if len(wrong) > 1 else ""
+    hint = "Correct or remove the row: none is ever skipped silently."
+    if task.sha256 or task.blob:
+        listed = ", ".join(
+            f"{{row: {row}, reason: {json.dumps(why)}}}" for row, why in wrong[:_LISTED]
+        )
+        rest = ", …" if len(wrong) > _LISTED else ""
+        hint = (
+            f"The file is as published: leave them out in the suite's YAML, skip: [{listed}{rest}]"
+        )
+    return DataError(f"Task {task.name}: {name}: row {row} {reason}{more}.", hint)
+
+
+def _convert(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Numbered]:
+    skipped = {skipped.row for skipped in task.skip}
     for number, row in enumerate(rows, start=1):
         if number == 1:
             _check_columns(row, task, name)
+        if number in skipped:
+            skipped.remove(number)
+            continue
         try:
-            yield _row(row, task)
+            yield number, _row(row, task)
         except (RowError, gold.GoldError) as error:
-            raise DataError(
-                f"Task {task.name}: {name}: row {number} {error}.",
-                "Correct or remove the row: none is ever skipped.",
-            ) from error
+            raise refusal(task, name, [(number, str(error))]) from error
+    if skipped:
+        raise DataError(
+            f"Task {task.name}: {name} has no row {min(skipped)}, which the task skips.",
+            "Correct 'skip' in the suite's YAML; rows are counted from 1.",
+        )
 
 
 def _row(row: Row, task: TaskConfig) -> Row:
@@ -65,18 +92,18 @@ def _is_short(value: Any) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and 0 < len(value) <= _LONGEST_META)
 
 
-def _once(rows: Iterable[Row], task: TaskConfig, name: str) -> list[Row]:
+def _once(rows: Iterable[Numbered], task: TaskConfig, name: str) -> list[Numbered]:
     count: Counter[str] = Counter()
-    first: dict[str, Row] = {}
-    for row in rows:
+    first: dict[str, Numbered] = {}
+    for number, row in rows:
         key = json.dumps([row.get(column) for column in _KEY], default=str)
-        first.setdefault(key, row)
+        first.setdefault(key, (number, row))
         count[key] += 1
     for key, times in count.items():
         if task.repeats and times != task.repeats:
             raise DataError(
                 f"Task {task.name}: {name} has a problem {times} times instead of {task.repeats}: "
-                f"{first[key].get('question')!r:.80}",
+                f"{first[key][1].get('question')!r:.80}",
                 "Correct 'repeats' in the suite's YAML; 0 takes any number.",
             )
     return list(first.values())

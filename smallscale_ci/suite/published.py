@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from smallscale_ci import ids
 from smallscale_ci.config.models import TaskConfig
 from smallscale_ci.errors import DataError, StorageError
+from smallscale_ci.records import Problem
 from smallscale_ci.suite import files, source
 from smallscale_ci.suite.fetch import fetch
-from smallscale_ci.suite.normal import VERSION, normal
+from smallscale_ci.suite.normal import VERSION, Numbered, normal, refusal
 from smallscale_ci.suite.rows import PULLED, RowError, problem
 
 LOCK = "pins.lock.json"
@@ -187,11 +188,10 @@ def _normalised(
 ) -> Pulled:
     """Write the problems of ``raw`` to ``path``, which appears complete."""
     seen = _Counted(files.rows(raw, PurePosixPath(name).suffix))
-    stream = enumerate(normal(seen, task, name), start=1)
     part, problems = path.with_suffix(".new"), 0
     try:
         with pq.ParquetWriter(part, PULLED, compression="zstd", write_page_checksum=True) as writer:
-            for batch in _batches(_stored(task, name, *item) for item in stream):
+            for batch in _batches(_stored(normal(seen, task, name), task, name)):
                 writer.write_table(pa.Table.from_pylist(batch, schema=PULLED))
                 problems += len(batch)
             made = Pulled(**about, rows=seen.count, problems=problems, path=str(path), fresh=True)
@@ -204,15 +204,21 @@ def _normalised(
     return made
 
 
-def _stored(task: TaskConfig, name: str, number: int, row: files.Row) -> dict[str, Any]:
-    """A row as it is kept: checked as at loading, every value in one form."""
-    try:
-        found = problem(row, task.name, task.judge.name, task.gold_index)
-    except RowError as error:
-        raise DataError(
-            f"Task {task.name}: {name}: problem {number} {error}.",
-            "Correct or remove the row: none is ever skipped.",
-        ) from error
+def _stored(rows: Iterable[Numbered], task: TaskConfig, name: str) -> Iterator[dict[str, Any]]:
+    """Rows as they are kept: checked as at loading, every value in one form."""
+    wrong: list[tuple[int, str]] = []
+    for number, row in rows:
+        try:
+            found = problem(row, task.name, task.judge.name, task.gold_index)
+        except RowError as error:
+            wrong.append((number, str(error)))
+            continue
+        yield _kept_row(found)
+    if wrong:
+        raise refusal(task, name, wrong)
+
+
+def _kept_row(found: Problem) -> dict[str, Any]:
     return {
         "question": found.question,
         "gold": found.gold,
@@ -268,6 +274,8 @@ def _name(task: TaskConfig, pin: str) -> str:
     made_by: list[Any] = [task.source, pin, task.format, task.columns, task.repeats, VERSION]
     if task.gold_index is not None:  # other tasks keep the names that they had
         made_by.append(task.gold_index)
+    if task.skip:
+        made_by.append([skipped.row for skipped in task.skip])
     stem = re.sub(r"[^\w-]+", "-", PurePosixPath(task.source).stem.rpartition(":")[2])[:40]
     return f"{stem}-{ids.content_hash(made_by, 12)}.parquet"
 

@@ -148,7 +148,7 @@ def test_unusable_rows_are_errors(
     error = refused(suite(path, judge), tmp_path)
     assert message in error.message
     assert str(path) in error.message
-    assert "none is ever skipped" in error.hint
+    assert "none is ever skipped silently" in error.hint
 
 
 def test_number_of_unusable_rows(tmp_path: Path) -> None:

@@ -156,3 +156,37 @@ def test_a_suite_whose_data_are_not_pulled_says_how(tmp_path: Path) -> None:
     assert caught.value.hint == "Get them with `smallscale suite pull mine`."
     with pytest.raises(UsageError, match="there is no"):
         published.pull(config.tasks[0], tmp_path, tmp_path / "cache", str(tmp_path / "nowhere"))
+
+
+def test_rows_that_cannot_be_used_are_left_out_by_number_and_reason(tmp_path: Path) -> None:
+    rows = [{"question": f"{n} + 1?", "gold": "" if n in (2, 3) else str(n + 1)} for n in (1, 2, 3)]
+    sha256 = hashlib.sha256(jsonl(tmp_path / "a.jsonl", rows).read_bytes()).hexdigest()
+    with pytest.raises(DataError, match=r"row 2 has no gold answer \(2 such rows") as caught:
+        load_task(task("a.jsonl", sha256=sha256), tmp_path)
+    listed = tuple({"row": n, "reason": "has no gold answer"} for n in (2, 3))
+    beyond = (*listed, {"row": 9, "reason": "x"})
+    assert 'skip: [{row: 2, reason: "has no gold answer"}, {row: 3' in caught.value.hint
+    (found,) = load_task(task("a.jsonl", sha256=sha256, skip=listed), tmp_path)
+    assert found.question == "1 + 1?"
+    with pytest.raises(DataError, match="has no row 9, which the task skips"):
+        load_task(task("a.jsonl", sha256=sha256, skip=beyond), tmp_path)
+    with pytest.raises(ValueError, match="pin it"):
+        task("a.jsonl", skip=listed)
+    with pytest.raises(ValueError, match="twice"):
+        task("a.jsonl", sha256=sha256, skip=(listed[0], listed[0]))
+
+
+def test_a_pulled_file_keeps_several_golds_and_names_positions(tmp_path: Path) -> None:
+    jsonl(tmp_path / "m.jsonl", [{"question": "q", "gold": ["1", "one"]}])
+    jsonl(tmp_path / "c.jsonl", [{"question": "q", "gold": 1, "options": ["x", "y"]}])
+    cache, copy = tmp_path / "cache", str(tmp_path)
+    several = task("https://host/m.jsonl")
+    published.pull(several, tmp_path, cache, copy)
+    (found,) = load_task(several, tmp_path, cache)
+    assert found.golds == ("1", "one")
+    place = TaskConfig(
+        name="t", source="https://host/c.jsonl", judge=JudgeConfig(name="mcq"), gold_index=0
+    )
+    published.pull(place, tmp_path, cache, copy)
+    (found,) = load_task(place, tmp_path, cache)
+    assert (found.gold, found.choices) == ("B", ("x", "y"))
