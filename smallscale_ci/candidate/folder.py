@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci import checkpoint
+from smallscale_ci.checkpoint.servable import inspect
 from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.errors import InvalidError, UsageError
 from smallscale_ci.files import read_json, write_json
@@ -171,7 +171,7 @@ class CandidateFolder:
         """The hash of what a step made; empty where it is not there."""
         if step == TRAIN:
             found = self.model.is_dir()
-            return checkpoint.inspect(self.model, "candidate", "").weights_hash if found else ""
+            return inspect(self.model, "candidate", "").weights_hash if found else ""
         run = Path(about.get("run", self.of(step)))
         file = {
             SAMPLE: run / "judgements.parquet",

@@ -206,7 +206,7 @@ def _folder(
 ) -> CandidateFolder:
     """A new folder, or the one that ``out`` names if the same was begun there."""
     from smallscale_ci.candidate.folder import CandidateFolder
-    from smallscale_ci.checkpoint import name_of
+    from smallscale_ci.checkpoint.find import name_of
     from smallscale_ci.errors import UsageError
     from smallscale_ci.ids import run_id
 

@@ -202,7 +202,7 @@ def _repeats(suite: SuiteConfig | None) -> dict[str, int]:
 def _baseline(
     config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
 ) -> Baseline:
-    from smallscale_ci.checkpoint import name_of
+    from smallscale_ci.checkpoint.find import name_of
     from smallscale_ci.run.baselines import Place, resolve
 
     reference = config.reference.get(profile)

@@ -104,7 +104,7 @@ def train(
 
     Everything is checked first: the recipe, the chat template, and which pairs would be cut.
     """
-    from smallscale_ci import checkpoint
+    from smallscale_ci.checkpoint import find
     from smallscale_ci.config.load import load
     from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.errors import EngineError, UsageError
@@ -120,7 +120,7 @@ def train(
         raise UsageError("name a model and a folder of pairs, or a training with --resume.")
     else:
         chosen = load(TrainRecipe, recipe, settings.roots)
-    parent = checkpoint.resolve(
+    parent = find.resolve(
         model,
         cache=settings.cache,
         engine_python=engine_python or _converter(settings.environments),

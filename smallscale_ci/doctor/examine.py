@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from smallscale_ci.checkpoint import ALIASES
+from smallscale_ci.checkpoint.embedded import ALIASES
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.doctor import machine
 from smallscale_ci.doctor.machine import Finding, State

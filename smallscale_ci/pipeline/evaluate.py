@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from smallscale_ci.checkpoint.servable import refuse_changed
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, RunInterruptedError
@@ -113,6 +114,8 @@ def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> 
         current.scheduler = scheduler
         current.observer.say(f"loading {config.model} with {profile.engine}")
         _epochs(current, scheduler, stream, range(config.epochs))
+        if plan.checkpoint.weights_bytes:  # files of this machine, which somebody may write to
+            refuse_changed(plan.checkpoint, settings.cache / "hashes")
         verdict = _decide(current, baseline)
         for epoch in range(config.epochs, config.max_epochs):
             if _is_closed(verdict, config.gate):

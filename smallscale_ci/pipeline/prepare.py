@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smallscale_ci import checkpoint
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint import find
+from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.config.settings import Settings
@@ -254,9 +254,7 @@ def _configure(request: Request, settings: Settings) -> RunConfig:
     else:
         most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
     return RunConfig(
-        name=run_id(
-            settings.now(), suite.name, checkpoint.name_of(request.model), settings.nonce()
-        ),
+        name=run_id(settings.now(), suite.name, find.name_of(request.model), settings.nonce()),
         model=request.model if profile.engine == "openai" else _absolute(request.model),
         suite=suite,
         suite_folder=str(suite_file.parent.resolve()),
@@ -331,7 +329,7 @@ def _checkpoint(
         return _replayed(config.model)
     if config.profile.engine == "openai":
         return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
-    return checkpoint.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+    return find.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
 
 
 def _name(config: RunConfig) -> str:
@@ -340,7 +338,7 @@ def _name(config: RunConfig) -> str:
         return _replayed(config.model).name
     if config.profile.engine == "openai":
         return slug(config.model)
-    return checkpoint.name_of(config.model)
+    return find.name_of(config.model)
 
 
 def _replayed(model: str) -> Checkpoint:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import smallscale_ci
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import InvalidError
 from smallscale_ci.files import Record, from_json, to_json
 from smallscale_ci.ids import combined_hash

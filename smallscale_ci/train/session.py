@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from smallscale_ci import checkpoint
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.checkpoint.servable import inspect
 from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
@@ -273,7 +273,7 @@ class _Session:
             manifest["loss"] = {"first": points[0].loss, "last": points[-1].loss}
             manifest["tokens"] = points[-1].tokens
         if status == COMPLETE:
-            model = checkpoint.inspect(self._out / MODEL, planned.parent.name, MODEL)
+            model = inspect(self._out / MODEL, planned.parent.name, MODEL)
             manifest["model"] = {**asdict(model), "path": MODEL}
         return manifest
 

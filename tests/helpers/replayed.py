@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.files import write_json

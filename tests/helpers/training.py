@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci import checkpoint
+from smallscale_ci.checkpoint import find
 from smallscale_ci.pairs import dataset
 from smallscale_ci.pairs.dataset import Pair
 
@@ -48,7 +48,7 @@ def in_environment(tool: str, *arguments: str) -> str:
 def default_model() -> Path:
     """The converted default model, in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallscale"
-    found = checkpoint.resolve("smollm2", cache=cache, engine_python=ENGINE_PYTHON, say=print)
+    found = find.resolve("smollm2", cache=cache, engine_python=ENGINE_PYTHON, say=print)
     return found.path
 
 

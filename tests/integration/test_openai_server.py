@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers import replayed
 
-from smallscale_ci import checkpoint
+from smallscale_ci.checkpoint import find
 from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
@@ -54,7 +54,7 @@ def model() -> Path:
             pytest.fail(why)
         pytest.skip(why)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallscale"
-    return checkpoint.resolve(MODEL, cache=cache, engine_python=PYTHON, say=lambda _: None).path
+    return find.resolve(MODEL, cache=cache, engine_python=PYTHON, say=lambda _: None).path
 
 
 @pytest.fixture(scope="module")

@@ -239,10 +239,10 @@ def test_a_parent_that_stores_its_tied_head_has_a_candidate(tiny: Path, tmp_path
 
 
 def planned(recipe: Path, model: Path, pairs: Path, out: Path):
-    from smallscale_ci import checkpoint
+    from smallscale_ci.checkpoint import servable
 
     runner = LocalRunner(shared.TRAIN_PYTHON, dict(os.environ), ranks=1, nodes=1, gpus=())
-    parent = checkpoint.inspect(model, "tiny", "tiny")
+    parent = servable.inspect(model, "tiny", "tiny")
     return plan(load(TrainRecipe, str(recipe), ()), parent, pairs, out, runner)
 
 

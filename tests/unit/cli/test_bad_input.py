@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import replayed
+from helpers.checkpoints import safetensors
 from typer.testing import CliRunner
 
 from smallscale_ci.cli.main import app
@@ -108,7 +109,7 @@ def test_a_folder_that_is_no_checkpoint(place):
     (place / "model" / "config.json").write_text("{}")
     arguments = ("--profile", "vllm-cpu", "--engine-python", sys.executable, "-b", "tiny/replay/m")
     said = fails(place, 2, "eval", "./model", "--suite", "tiny", *arguments)
-    assert "lacks *.safetensors, a tokenizer" in said
+    assert "missing *.safetensors, a tokenizer" in said
     assert "save_pretrained" in said
 
 
@@ -295,7 +296,7 @@ def test_a_worker_that_dies_at_its_start_shows_its_log(place):
     model.mkdir()
     for name in ("config.json", "tokenizer.json"):
         (model / name).write_text("{}")
-    (model / "a.safetensors").write_bytes(bytes(64))
+    (model / "a.safetensors").write_bytes(safetensors(bytes(64)))
     arguments = ("--profile", "vllm-cpu", "--engine-python", sys.executable, "-b", "tiny/replay/m")
     said = fails(place, 3, "eval", "./model", "--suite", "tiny", *arguments)
     assert "No module named 'vllm'" in said

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.runs import simulate, together
 
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.power import idle_gpu, plan, too_fine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import to_json
 from smallscale_ci.records import SamplingSpec

