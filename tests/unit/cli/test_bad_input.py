@@ -75,7 +75,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["eval"], ["MODEL is missing", "smollm2"]),
+        (["eval"], ["Missing argument MODEL", "smollm2"]),
         (["eval", "./none", "--profile", "vllm-cpu"], ["no model './none'", "org/name"]),
         (["eval", "stored/nix", *EVAL[2:]], ["is no run folder"]),
         ([*EVAL, "--suite", "tinyy"], ["no suite 'tinyy' (did you mean 'tiny'?)", "Known:"]),
