@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,7 +122,9 @@ def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -
     said: list[str] = []
     watcher = SimpleNamespace(say=said.append, training=said.append)
     with pytest.raises(EngineError, match="training ended with code 1"):
-        train(replace(world.plan(), runner=runner, answer=answer), watcher)
+        train(
+            replace(world.plan(), runner=runner, answer=answer), watcher, lambda: datetime.now(UTC)
+        )
     started = next(at for at, text in enumerate(said) if "loading the model" in text)
     assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
     assert json.loads((world.out / MANIFEST).read_text())["status"] == "failed"
