@@ -21,12 +21,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from smallscale_ci.config.seams import SANDBOXES
 from smallscale_ci.errors import JudgeError
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.math import MathJudge, decide
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.records import CodeTest, Outcome, Problem
-from smallscale_ci.sandbox.choice import ORDER, choose
+from smallscale_ci.sandbox.choice import choose
 from smallscale_ci.sandbox.interface import Limits, Sandbox
 
 LOCK = Path(__file__).parents[1] / "docker/images.lock.yaml"
@@ -125,7 +126,7 @@ def sandboxes(lock: Path, count: int) -> dict[str, dict[str, float]]:
     bare = [sys.executable, "-I", "-c", ""]
     begun = median_ms(lambda: subprocess.run(bare, check=True), count)
     found = {"bare Python": {"start_ms": begun}}
-    for name in ORDER:
+    for name in SANDBOXES:
         try:
             sandbox = choose(name, lock, os.environ).sandbox
         except JudgeError as error:

@@ -88,7 +88,7 @@ class Context:
             engine_python=engine_python,
             service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
             images=_images(cwd),
-            sandbox=sandbox or os.environ.get("SMALLSCALE_SANDBOX") or "auto",
+            sandbox=str(sandbox or "") or os.environ.get("SMALLSCALE_SANDBOX") or "auto",
             repository=baselines or stored,
         )
 

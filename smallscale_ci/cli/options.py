@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from smallscale_ci.config.seams import AUTO, RUNTIMES, SANDBOXES
 
 
 def option(*names: str, **settings: Any) -> Any:
@@ -20,23 +22,14 @@ def option(*names: str, **settings: Any) -> Any:
     return typer.Option(*names, envvar=variable, show_envvar=False, **settings)
 
 
-class RuntimeName(StrEnum):
-    """Where engine processes run."""
-
-    AUTO = "auto"
-    DOCKER = "docker"
-    LOCAL = "local"
-    RAY = "ray"
-
-
-class SandboxName(StrEnum):
-    """Where judged programs run."""
-
-    AUTO = "auto"
-    CONTAINER = "container"
-    BUBBLEWRAP = "bubblewrap"
-    NAMESPACES = "namespaces"
-
+if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what tables name
+    RuntimeName = str
+    SandboxName = str
+else:
+    RuntimeName, SandboxName = (
+        StrEnum(title, {name.upper(): name for name in (AUTO, *table)})
+        for title, table in (("RuntimeName", RUNTIMES), ("SandboxName", SANDBOXES))
+    )
 
 Model = Annotated[
     str | None,
@@ -231,7 +224,7 @@ class Engine:
             "ranks": self.ranks,
             "tensor_parallel": self.tp,
             "gpus": named_gpus(self.gpus),
-            "runtime": self.runtime.value if self.runtime else None,
+            "runtime": str(self.runtime) if self.runtime else None,
         }
 
 

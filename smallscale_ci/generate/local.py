@@ -13,6 +13,7 @@ from pathlib import Path
 
 from smallscale_ci import worker
 from smallscale_ci.errors import EngineError
+from smallscale_ci.generate.interface import Placement, assign_gpus
 
 WORKER_FOLDER = Path(worker.__file__).resolve().parent
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
@@ -98,6 +99,19 @@ class LocalRuntime:
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self._processes.clear()
+
+
+def build(placement: Placement) -> LocalRuntime:
+    """The runtime of a placement. Raises ``EngineError`` without a Python."""
+    profile = placement.profile
+    if placement.python is None:
+        raise EngineError("The local runtime needs the engine's Python.", "Run `make engine`.")
+    return LocalRuntime(
+        placement.python,
+        {**placement.environment, **profile.env},
+        assign_gpus(placement.gpus, profile.ranks, profile.tensor_parallel),
+        keep=placement.key,
+    )
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import smallscale_ci
+from smallscale_ci.config.models import EngineProfile
 from smallscale_ci.errors import EngineError, UsageError
+from smallscale_ci.generate.interface import Placement
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.worker import claims, protocol
@@ -90,6 +92,27 @@ class _Rank:
     took_s: deque[float] = field(default_factory=lambda: deque(maxlen=256))  # by the last items
     call: Any = None  # the exchange that is under way
     code: int | None = None
+
+
+def build(placement: Placement) -> RayRuntime:
+    """The runtime of a placement. Raises as ``RayRuntime`` does."""
+    profile, key = placement.profile, placement.environment.get(placement.key)
+    return RayRuntime(
+        address=placement.environment.get("RAY_ADDRESS", "auto"),
+        python=placement.python,
+        extra={**({} if key is None else {placement.key: key}), **profile.env},
+        gpus=gpus_of(profile),
+        max_in_flight=profile.max_in_flight,
+    )
+
+
+def gpus_of(profile: EngineProfile) -> float:
+    """GPUs of one rank on a Ray cluster: its own, or a share of one, as Ray counts them."""
+    if not profile.engine_kind.loads:
+        return 0
+    if profile.tensor_parallel > 1:
+        return profile.tensor_parallel
+    return 10_000 // profile.ranks_per_gpu / 10_000  # Ray rounds to so many: all must fit
 
 
 class RayRuntime:

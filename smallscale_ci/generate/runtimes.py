@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.seams import AUTO, RUNTIMES, imported
 from smallscale_ci.containers import images
 from smallscale_ci.containers.images import Pinned
-from smallscale_ci.containers.spec import GIB, MODEL, WORK
+from smallscale_ci.containers.spec import MODEL, WORK
 from smallscale_ci.errors import ContainerError, UsageError
-from smallscale_ci.generate.interface import assign_gpus
+from smallscale_ci.generate.interface import Placement, Runtime
+from smallscale_ci.worker.engines.registry import Source
 
 if TYPE_CHECKING:
     from smallscale_ci.containers.docker import Engine
-    from smallscale_ci.generate.docker import DockerRuntime
 
-LOCAL, DOCKER, RAY = "local", "docker", "ray"
+LOCAL, DOCKER = "local", "docker"  # what `auto` chooses from
 Say = Callable[[str], None]
 
 
@@ -38,7 +38,7 @@ class Choice:
 
     def seen(self, model: Path, work: Path) -> str:
         """The path of ``model`` (a checkpoint, or a file in the work folder) as workers see it."""
-        if self.name != DOCKER:
+        if not RUNTIMES[self.name].images:
             return str(model.resolve())
         inside = model.resolve()
         if inside.is_relative_to(work.resolve()):
@@ -52,17 +52,18 @@ def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], s
     ``auto`` is docker where a container engine answers and the profile's image is here or can be
     pulled, else local. Raises ``UsageError``, and ``ContainerError`` where docker was asked for.
     """
-    if profile.runtime in {LOCAL, RAY}:
-        return Choice(profile.runtime)
-    if profile.runtime == DOCKER:
-        if profile.engine == "openai":
+    wanted = None if profile.runtime == AUTO else RUNTIMES[profile.runtime]
+    if wanted is not None and not wanted.images:
+        return Choice(wanted.name)
+    if wanted is not None:
+        if profile.engine_kind.source is Source.SERVICE:
             raise UsageError(
-                f"the engine of profile '{profile.name}' is a service, and containers have no "
+                f"The engine of profile '{profile.name}' is a service, and containers have no "
                 "network.",
                 "Use --runtime local.",
             )
-        return Choice(DOCKER, image=_provided(profile, lock, environment, say))
-    if profile.engine in {"replay", "openai"}:
+        return Choice(wanted.name, image=_provided(profile, lock, environment, say))
+    if not profile.engine_kind.loads:
         return Choice(reason="no engine is loaded here")
     try:
         image = _provided(profile, lock, environment, say)
@@ -74,42 +75,9 @@ def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], s
     return choice
 
 
-def docker_runtime(
-    choice: Choice,
-    profile: EngineProfile,
-    *,
-    run_id: str,
-    model: Path | None,
-    cache: Path,
-    gpus: tuple[str, ...],
-    environment: Mapping[str, str],
-) -> DockerRuntime:
-    """The containers of a run. ``model`` is the checkpoint's folder. Raises ``ContainerError``."""
-    from smallscale_ci.containers.docker import Engine
-    from smallscale_ci.generate.docker import Bounds, DockerRuntime
-
-    image, bounds = choice.image, profile.container
-    if image is None:
-        raise UsageError(f"the profile '{profile.name}' names no image.", _NAME_ONE)
-    if image.gpu and not gpus:
-        # A rank sees its own GPUs alone, also where the user named none.
-        groups = -(-profile.ranks // profile.ranks_per_gpu)
-        gpus = tuple(str(number) for number in range(groups * profile.tensor_parallel))
-    return DockerRuntime(
-        Engine.connect(environment),
-        image,
-        run_id=run_id,
-        model=model,
-        cache=cache / "containers" / image.digest.removeprefix("sha256:")[:16],
-        environment=profile.env,
-        gpus=assign_gpus(gpus, profile.ranks, profile.tensor_parallel),
-        bounds=Bounds(
-            memory=int((bounds.memory_gib or 0) * GIB),
-            shm=int(bounds.shm_gib * GIB),
-            pids=bounds.pids,
-            deadline_s=math.ceil(bounds.deadline_h * 3600),  # 0 would be none
-        ),
-    )
+def build(choice: Choice, placement: Placement) -> Runtime:
+    """The runtime that was chosen. Raises what building it raises."""
+    return cast("Runtime", imported(RUNTIMES[choice.name].build)(placement))
 
 
 def provide(engine: Engine, image: Pinned, say: Say) -> None:
@@ -139,14 +107,14 @@ def provide(engine: Engine, image: Pinned, say: Say) -> None:
     engine.pull(image.reference, say)
 
 
-_NAME_ONE = "Set `image:` in the profile to a name of `smallscale image list`."
-
-
 def _provided(
     profile: EngineProfile, lock: Path, environment: Mapping[str, str], say: Say
 ) -> Pinned:
     if profile.image is None:
-        raise UsageError(f"the profile '{profile.name}' names no image.", _NAME_ONE)
+        raise UsageError(
+            f"The profile '{profile.name}' names no image.",
+            "Set `image:` in the profile to a name of `smallscale image list`.",
+        )
     from smallscale_ci.containers.docker import Engine
 
     engine = Engine.connect(environment)

@@ -23,13 +23,13 @@ from typing import Any, Self
 
 from pebble import ProcessPool
 
+from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.errors import JudgeError
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import Outcome, Problem
 
 _CHUNK_ITEMS = 64
-_LONG = frozenset({"code"})  # judges that take seconds for an item: each is a chunk of its own
 _CHUNK_CHARACTERS = 2_000_000
 _CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
 _TRIES = 3  # of a chunk whose worker died before it began its first item
@@ -215,7 +215,7 @@ class JudgePool:
 
 def _most(spec: JudgeSpec) -> int:
     """Items of one chunk."""
-    return 1 if spec.name in _LONG else _CHUNK_ITEMS
+    return 1 if JUDGES[spec.name].runs else _CHUNK_ITEMS
 
 
 def _failure(error: BaseException, timeout_s: float) -> Ruling:

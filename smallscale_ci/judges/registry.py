@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
+from typing import cast
 
-from smallscale_ci.errors import UsageError
+from smallscale_ci.config.seams import JUDGES, imported
+from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.judges.interface import Judge
-
-
-def _math() -> Judge:
-    from smallscale_ci.judges.math import MathJudge
-
-    return MathJudge()
-
-
-def _mcq() -> Judge:
-    from smallscale_ci.judges.mcq import McqJudge
-
-    return McqJudge()
-
-
-def _code() -> Judge:
-    from smallscale_ci.judges.code import CodeJudge
-
-    return CodeJudge()
-
-
-def _llm() -> Judge:
-    from smallscale_ci.judges.llm import LlmJudge
-
-    return LlmJudge()
-
-
-_FACTORIES: dict[str, Callable[[], Judge]] = {
-    "math": _math,
-    "mcq": _mcq,
-    "code": _code,
-    "llm": _llm,
-}
 
 
 @cache
 def judge_for(name: str) -> Judge:
     """The judge called ``name``. Raises ``UsageError`` for an unknown name."""
-    factory = _FACTORIES.get(name)
-    if factory is None:
+    if name not in JUDGES:
         raise UsageError(
-            f"There is no judge called '{name}'.", f"Known judges: {', '.join(sorted(_FACTORIES))}."
+            f"There is no judge called '{name}'{did_you_mean(name, JUDGES)}.",
+            f"Known judges: {', '.join(sorted(JUDGES))}.",
         )
-    return factory()
+    return cast("Judge", imported(JUDGES[name].judge)())
 
 
 def judge_version(name: str) -> str:

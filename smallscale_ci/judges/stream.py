@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
+from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import UsageError
 from smallscale_ci.judges.agreement import Agreement
@@ -58,7 +59,7 @@ class JudgeStream:
         self.agreement = {task: Agreement() for task, spec in specs.items() if spec.rule}
         self._pool = JudgePool(workers)
         self._llm: LlmPool | None = None
-        if any(spec.name == "llm" for spec in specs.values()):
+        if any(JUDGES[spec.name].asks for spec in specs.values()):
             if service is None:
                 raise UsageError(
                     "a language model shall judge, but no judge service is named.",
@@ -86,7 +87,7 @@ class JudgeStream:
             return
         spec = self._specs[problem.task]
         text = judged_text(generation.text, thinking=generation.thinking)
-        pool: Any = self._pool if self._llm is None or spec.name != "llm" else self._llm
+        pool: Any = self._pool if self._llm is None or not JUDGES[spec.name].asks else self._llm
         pool.submit((generation, False), problem, text, spec)
         if spec.rule:
             rule = JudgeSpec(spec.rule, spec.extract, spec.timeout_s)
@@ -149,7 +150,7 @@ class JudgeStream:
 
 def within(spec: JudgeSpec, choice: SandboxChoice) -> JudgeSpec:
     """``spec`` with the sandbox that its programs run in."""
-    if spec.name != "code":
+    if not JUDGES[spec.name].runs:
         return spec
     return replace(spec, sandbox=choice.sandbox, unboxed=choice.reason)
 
@@ -157,7 +158,7 @@ def within(spec: JudgeSpec, choice: SandboxChoice) -> JudgeSpec:
 def _sandbox(
     specs: Mapping[str, JudgeSpec], sandbox: Callable[[], SandboxChoice] | None
 ) -> SandboxChoice | None:
-    if sandbox is None or not any(spec.name == "code" for spec in specs.values()):
+    if sandbox is None or not any(JUDGES[spec.name].runs for spec in specs.values()):
         return None
     return sandbox()
 

@@ -41,6 +41,7 @@ from smallscale_ci.run.baselines import Baseline
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.suite import prompts
+from smallscale_ci.worker.engines.registry import Source
 
 
 def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Observer) -> Evaluation:
@@ -205,10 +206,10 @@ def _is_closed(verdict: Verdict | None, policy: GatePolicy) -> bool:
 def _job(plan: Plan) -> Job:
     profile = plan.config.profile
     model = plan.checkpoint.path
-    if profile.engine == "replay":
+    if profile.engine_kind.source is Source.RUN:
         model = plan.run.work / REPLAYED
         write_replay(RunFolder(plan.checkpoint.path).generations, model)
-    served = profile.engine == "openai"
+    served = profile.engine_kind.source is Source.SERVICE
     return Job(
         engine=profile.engine,
         model=plan.config.model if served else plan.place.seen(model, plan.run.work),

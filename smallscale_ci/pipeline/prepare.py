@@ -7,18 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
+from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import EngineError, SmallscaleError, UsageError
 from smallscale_ci.generate import runtimes
-from smallscale_ci.generate.interface import Runtime, assign_gpus
-from smallscale_ci.generate.local import LocalRuntime
-from smallscale_ci.generate.runtimes import DOCKER, LOCAL, RAY, Choice
+from smallscale_ci.generate.interface import Placement, Runtime
+from smallscale_ci.generate.runtimes import Choice
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.records import SamplingSpec
@@ -28,6 +28,7 @@ from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
 from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
+from smallscale_ci.worker.engines.registry import Source
 
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
@@ -120,56 +121,21 @@ def resume(
 
 
 def runtime(resolved: Plan, settings: Settings) -> Runtime:
-    """The runtime of the plan. Raises ``ContainerError``."""
+    """The runtime of the plan. Raises ``ContainerError`` and ``EngineError``."""
     config, profile = resolved.config, resolved.config.profile
-    if resolved.place.name == DOCKER:
-        replays = profile.engine == "replay"
-        return runtimes.docker_runtime(
-            resolved.place,
-            profile,
-            run_id=config.name,
-            model=None if replays else resolved.checkpoint.path,
-            # Code of a checkpoint's own may leave nothing for other runs to find.
-            cache=resolved.run.work if profile.trust_remote_code else settings.cache,
-            gpus=config.gpus,
-            environment=settings.environment,
-        )
-    if resolved.place.name == RAY:
-        from smallscale_ci.generate.ray import RayRuntime
-
-        key = settings.environment.get(_key_variable(profile))
-        known = {} if key is None else {_key_variable(profile): key}
-        return RayRuntime(
-            address=settings.environment.get("RAY_ADDRESS", "auto"),
-            python=resolved.python,
-            extra={**known, **profile.env},
-            gpus=ray_gpus(profile),
-            max_in_flight=profile.max_in_flight,
-        )
-    if resolved.python is None:
-        raise EngineError("the local runtime needs the engine's Python.", "Run `make engine`.")
-    return LocalRuntime(
-        resolved.python,
-        {**settings.environment, **profile.env},
-        assign_gpus(config.gpus, profile.ranks, profile.tensor_parallel),
-        keep=_key_variable(profile),
+    placement = Placement(
+        run_id=config.name,
+        profile=profile,
+        model=None if profile.engine_kind.source is Source.RUN else resolved.checkpoint.path,
+        python=resolved.python,
+        work=resolved.run.work,
+        # Code of a checkpoint's own may leave nothing for other runs to find.
+        cache=resolved.run.work if profile.trust_remote_code else settings.cache,
+        gpus=config.gpus,
+        environment=settings.environment,
+        image=resolved.place.image,
     )
-
-
-def ray_gpus(profile: EngineProfile) -> float:
-    """GPUs of one rank on a Ray cluster: its own, or a share of one, as Ray counts them."""
-    if profile.engine in {"replay", "openai"}:
-        return 0
-    if profile.tensor_parallel > 1:
-        return profile.tensor_parallel
-    return 10_000 // profile.ranks_per_gpu / 10_000  # Ray rounds to so many: all must fit
-
-
-def _key_variable(profile: EngineProfile) -> str:
-    """The one secret that workers get: the key of the endpoint that they ask."""
-    if profile.engine != "openai":
-        return ""
-    return str(profile.engine_args.get("api_key_env", "OPENAI_API_KEY"))
+    return runtimes.build(resolved.place, placement)
 
 
 def unfinished(request: Request, settings: Settings) -> Path | None:
@@ -255,7 +221,9 @@ def _configure(request: Request, settings: Settings) -> RunConfig:
         most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
     return RunConfig(
         name=run_id(settings.now(), suite.name, find.name_of(request.model), settings.nonce()),
-        model=request.model if profile.engine == "openai" else _absolute(request.model),
+        model=request.model
+        if profile.engine_kind.source is Source.SERVICE
+        else _absolute(request.model),
         suite=suite,
         suite_folder=str(suite_file.parent.resolve()),
         profile=profile,
@@ -298,10 +266,11 @@ def _complete(
     choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
     # A resumed run goes on where it was begun, whatever `auto` would find then.
     profile = config.profile.model_copy(update={"runtime": choice.name})
-    if choice.name == LOCAL:
-        python: Path | None = engine_python(profile, settings)
-    else:  # in an image, or on other machines
-        python = settings.engine_python if choice.name == RAY else None
+    kind, python = RUNTIMES[choice.name], settings.engine_python
+    if kind.images:
+        python = None  # the image brings one
+    elif kind.here:
+        python = engine_python(profile, settings)
     return Plan(
         config=config.model_copy(update={"profile": profile}),
         suite=suite,
@@ -325,20 +294,28 @@ def _converter(profile: EngineProfile, settings: Settings) -> Path | None:
 def _checkpoint(
     config: RunConfig, settings: Settings, python: Path | None, say: Callable[[str], None]
 ) -> Checkpoint:
-    if config.profile.engine == "replay":
-        return _replayed(config.model)
-    if config.profile.engine == "openai":
-        return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
-    return find.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+    match config.profile.engine_kind.source:
+        case Source.RUN:
+            return _replayed(config.model)
+        case Source.SERVICE:
+            return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
+        case Source.CHECKPOINT:
+            return find.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+        case unknown:
+            assert_never(unknown)
 
 
 def _name(config: RunConfig) -> str:
     """What baselines call the model."""
-    if config.profile.engine == "replay":
-        return _replayed(config.model).name
-    if config.profile.engine == "openai":
-        return slug(config.model)
-    return find.name_of(config.model)
+    match config.profile.engine_kind.source:
+        case Source.RUN:
+            return _replayed(config.model).name
+        case Source.SERVICE:
+            return slug(config.model)
+        case Source.CHECKPOINT:
+            return find.name_of(config.model)
+        case unknown:
+            assert_never(unknown)
 
 
 def _replayed(model: str) -> Checkpoint:
@@ -353,7 +330,7 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
     """The Python that runs the profile's engine. Raises ``EngineError`` when there is none."""
     if settings.engine_python is not None:
         return settings.engine_python
-    if profile.engine in {"replay", "openai"}:
+    if not profile.engine_kind.loads:
         return Path(sys.executable)  # stored outputs and endpoints need no engine here
     if profile.environment is None:
         raise EngineError(

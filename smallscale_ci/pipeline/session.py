@@ -40,6 +40,7 @@ from smallscale_ci.run.manifest import (
 )
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
+from smallscale_ci.worker.engines.registry import Source
 
 REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
 _SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
@@ -270,7 +271,7 @@ def begin(plan: Plan) -> Manifest:
 
 def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
     """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
-    if plan.config.profile.engine == "replay":
+    if plan.config.profile.engine_kind.source is Source.RUN:
         source = RunFolder(plan.checkpoint.path).read_manifest()
         return replace(
             manifest, engine=source.engine, prompts=source.prompts, machine=source.machine

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,15 @@ from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
 _JAIL = Path(__file__).with_name("jail.py")
 _START_SECONDS = 10.0
 _FIRST_UID = 1_000_000  # above all that people and services use
+
+
+def need(*tools: str) -> None:
+    """Raise ``SandboxUnavailable`` where cells cannot be built with ``tools``."""
+    if sys.platform != "linux":
+        raise SandboxUnavailable(f"there are no namespaces on {sys.platform}")
+    for tool in tools:
+        if shutil.which(tool) is None:
+            raise SandboxUnavailable(f"the program {tool} is not installed")
 
 
 def run(

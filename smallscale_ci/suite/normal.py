@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from smallscale_ci.config.models import TaskConfig
+from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.errors import DataError, did_you_mean
 from smallscale_ci.suite import gold, livecodebench
 from smallscale_ci.suite.files import Row
@@ -78,7 +79,11 @@ def _row(row: Row, task: TaskConfig) -> Row:
     if task.format == "rows":
         names = {column: column for column in COLUMNS} | task.columns
     taken = {column: row[name] for column, name in names.items() if name in row}
-    if task.format == "rows" and task.judge.name == "mcq" and taken.get("choices") is None:
+    if (
+        task.format == "rows"
+        and JUDGES[task.judge.name].needs == "option"
+        and taken.get("choices") is None
+    ):
         taken["choices"] = gold.columns(row)
     if "meta" not in taken:
         rest = {key: value for key, value in row.items() if key not in names.values()}

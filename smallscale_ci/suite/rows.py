@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.records import CodeTest, Problem
 from smallscale_ci.suite import gold as golds
 from smallscale_ci.suite.gold import LETTERS, GoldError
@@ -53,12 +54,13 @@ def _problem(row: Mapping[str, Any], task: str, judge: str, base: int | None) ->
     options = golds.choices(row.get("choices"))
     choices = _checked(options.texts)
     tests = _tests(row)
-    if judge == "code":
+    needs = JUDGES[judge].needs
+    if needs == "tests":
         if not tests:
-            raise RowError("has no tests, which the judge 'code' runs")
+            raise RowError(f"has no tests, which the judge '{judge}' runs")
     elif not right:
         raise RowError("has no gold answer")
-    if judge == "mcq":
+    if needs == "option":
         right = list(golds.named(right, options, base))
         for gold in right:
             _check_option(gold, choices)

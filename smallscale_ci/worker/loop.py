@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from . import claims, protocol
-from .engines.interface import Adapter, Completion, Request, StartError, adapter_for, failed
+from .engines.interface import Adapter, Completion, Request, StartError, failed
+from .engines.registry import adapter_for
 
 _POLL_S = 0.05  # how often an idle worker looks for items
 _FEW = 32  # requests in flight: with more, an engine has enough to do to wait for _GATHER_S

