@@ -33,7 +33,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline test test-unit test-integration test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
+.PHONY: help venv engine train-env eval run-eval baseline run-baseline test test-unit test-integration test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -75,29 +75,44 @@ $(TRAIN_READY):
 	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-build-isolation -r requirements/train-cpu.txt
 	@touch $@
 
-# make's own exit code is 2 for every failing recipe, but in question mode (-q) it can also be 1. So
-# `make eval` exits 0 for PASS, 1 for REGRESSED, and 2 for the rest, with smallscale's exit code in
-# its last line. In that mode only the recipe marked + runs; an outdated one after it makes the 1.
-ifneq ($(filter eval,$(MAKECMDGOALS)),)
-MAKEFLAGS += -q
-CODE_FILE := $(shell mktemp)
-endif
-SET_UP = MAKEFLAGS= $(MAKE) --no-print-directory venv $(NEEDS_ENGINE) \
-         PYTHON=$(call quoted,$(PYTHON)) TORCH=$(TORCH) TORCH_INDEX=$(call quoted,$(TORCH_INDEX))
+# `make eval` exits as smallscale does. A failing recipe would always make 2 of it, so make itself is
+# given a function that ends it: a few lines of C, compiled once and loaded when the run is over.
+# Without a C compiler (or with a make that cannot load) the exit code is 0 or 2, and the message has
+# smallscale's: *** [Makefile: eval] Error 3.
+define LEAVE
+#include <stdlib.h>
+int plugin_is_GPL_compatible;
+extern void gmk_add_function(const char *, char *(*)(const char *, unsigned, char **),
+                             unsigned, unsigned, unsigned);
+static char *leave(const char *name, unsigned count, char **words) { exit(atoi(words[0])); }
+int smallscale_gmk_setup(void) { gmk_add_function("leave", leave, 1, 1, 0); return 1; }
+endef
+export LEAVE
+LEAVE_OBJECT := $(VENV)/leave.so
+
+$(LEAVE_OBJECT): $(CORE_READY)
+	@printenv LEAVE | $(CC) -x c -shared -fPIC -o $@ - 2>/dev/null || :
+
+# Recipes run one line after the other, but are expanded before: what ends make is in a target after
+# the run. Nothing is expanded with -n, which shows what would be run. $$PPID is this make.
+CODE_FILE = $(VENV)/.code-$$PPID
 CHOICES = $(call quoted,$(MODEL)) --suite $(call quoted,$(SUITE)) --profile $(call quoted,$(PROFILE))
+is_dry  = $(findstring n,$(firstword -$(MAKEFLAGS)))
+as_run  = $(if $(is_dry),:,$(call leave_with,$(shell cat $(CODE_FILE); rm -f $(CODE_FILE))))
+leave_with = $(if $(wildcard $(LEAVE_OBJECT)),$(eval -load $(LEAVE_OBJECT)(smallscale_gmk_setup))$(leave $(1)))exit $(1)
 
 eval: run-eval ## Evaluate MODEL, compare with BASELINE; the exit code is the verdict
-	$(call verdict,$(shell cat "$(CODE_FILE)"; rm -f "$(CODE_FILE)"))
+	@$(as_run)
 
-verdict = $(if $(filter-out 0 1,$(1)),$(error smallscale ended with exit code $(1)),$(if $(filter 1,$(1)),@:))
+run-eval: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
+	@$(BIN)/smallscale eval $(CHOICES) --baseline $(call quoted,$(BASELINE)) \
+	  $(if $(GATE),--gate $(call quoted,$(GATE))) $(ARGS); echo $$? > $(CODE_FILE)
 
-run-eval:
-	+@$(SET_UP) && $(BIN)/smallscale eval $(CHOICES) \
-	  --baseline $(call quoted,$(BASELINE)) $(if $(GATE),--gate $(call quoted,$(GATE))) $(ARGS); \
-	  echo $$? > "$(CODE_FILE)"
+baseline: run-baseline ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
+	@$(as_run)
 
-baseline: venv $(NEEDS_ENGINE) ## Generate 8 epochs of MODEL; then: smallscale baseline record RUN
-	@$(BIN)/smallscale generate $(CHOICES) --epochs 8 $(ARGS)
+run-baseline: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
+	@$(BIN)/smallscale generate $(CHOICES) --epochs 8 $(ARGS); echo $$? > $(CODE_FILE)
 
 test: test-unit test-integration ## Run all tests that need no GPU, engine and training included
 
