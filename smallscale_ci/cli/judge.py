@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.interop.interface import Sample, Wanted
     from smallscale_ci.judges.agreement import Agreement
     from smallscale_ci.judges.interface import JudgeSpec
     from smallscale_ci.records import Problem
@@ -30,8 +31,7 @@ def judge(
     run: Annotated[
         Path,
         typer.Argument(
-            help="A run folder, or a file: the toolkit's parquet, lm-eval's samples_….jsonl, "
-            "inspect's .json log.",
+            help="A run folder, or another tool's file or folder: see docs/interop.md.",
             show_default=False,
         ),
     ],
@@ -71,6 +71,7 @@ def judge(
             show_default=False,
         ),
     ] = None,
+    columns: tools.Columns = "",
     sandbox: options.Sandbox = None,
     output: Annotated[
         Path | None,
@@ -88,16 +89,18 @@ def judge(
     """
     from smallscale_ci.cli.evaluate import show_run
     from smallscale_ci.pipeline import judge
+    from smallscale_ci.run.folder import is_run
 
     settings = context.settings(sandbox=sandbox)
-    if run.is_file():
+    if not is_run(run):
         spec = _spec(judge_name, extract, model, rule)
+        wanted = tools.wanted(columns)
         if explain is not None:
-            _explain(context, _foreign_sample(run, explain, spec))
+            _explain(context, _foreign_sample(run, explain, spec, wanted))
             return
         target = output or run.with_name(f"{run.stem}.judged.parquet")
         with context.out.watch() as display:
-            found = judge.judge_foreign(run, target, spec, display, settings.service)
+            found = judge.judge_foreign(run, target, spec, display, settings.service, wanted)
         _show_counts(context, target, *found)
         return
     if explain is not None:
@@ -187,26 +190,30 @@ def _run_sample(settings: Settings, run: Path, name: str) -> tuple[Problem, str,
     return problem, texts[0], spec
 
 
-def _foreign_sample(path: Path, name: str, spec: JudgeSpec) -> tuple[Problem, str, JudgeSpec]:
+def _foreign_sample(
+    path: Path, name: str, spec: JudgeSpec, wanted: Wanted
+) -> tuple[Problem, str, JudgeSpec]:
     """A sample of a file by its id, else by its row, from 1 on."""
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.interop import foreign
+    from smallscale_ci.interop import readers
+    from smallscale_ci.interop.judged import numbered
 
-    samples = foreign.read(path)
     start, _, index = name.partition(":")
-    found = (
-        [s for s in samples if s.id == start and s.index == int(index or 0)]
-        if ((index or "0").isdigit())
-        else []
-    )
-    if not found and name.isdigit() and 1 <= int(name) <= len(samples):
-        found = [samples[int(name) - 1]]
-    if not found:
-        raise UsageError(
-            f"{path} has no sample '{name}'.",
-            f"Ids are as {samples[0].id}, rows go from 1 to {len(samples)}.",
-        )
-    return found[0].problem(spec.name), found[0].text, spec
+    by_row: Sample | None = None
+    first: Sample | None = None
+    count = 0
+    for epoch, sample in numbered(iter(readers.read(path, wanted).samples)):
+        count += 1
+        first = first or sample
+        named = start in (sample.name, sample.problem)
+        if named and (index or "0").isdigit() and epoch == int(index or 0):
+            return sample.as_problem(spec.name, name), sample.text or "", spec
+        if name == str(count):
+            by_row = sample
+    if by_row is None:
+        ids = f"Ids are as {first.name or first.problem}, rows" if first else "Rows"
+        raise UsageError(f"{path} has no sample '{name}'.", f"{ids} go from 1 to {count}.")
+    return by_row.as_problem(spec.name, name), by_row.text or "", spec
 
 
 def _explain(context: Context, sample: tuple[Problem, str, JudgeSpec]) -> None:

@@ -78,6 +78,10 @@ class JudgeStream:
         if self._llm is not None:
             self._llm.close()
 
+    def expect(self, problems: Iterable[Problem]) -> None:
+        """Take ``problems`` in place of the ones before, all of which have come out."""
+        self._problems = {problem.id: problem for problem in problems}
+
     def feed(self, generation: Generation) -> None:
         """Hand in one generation. A failed one needs no judge: it is ERRORED."""
         problem = self._problems[generation.problem_id]

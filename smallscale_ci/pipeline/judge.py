@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from smallscale_ci.config.settings import Service, Settings
-from smallscale_ci.errors import InvalidError
+from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.progress import Tracker
-from smallscale_ci.interop import foreign
+from smallscale_ci.interop import readers
+from smallscale_ci.interop.interface import Sample, Wanted
+from smallscale_ci.interop.judged import JudgedFile, numbered, refuse_target
 from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
@@ -31,6 +34,7 @@ from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.suite.model import Suite
 
 _JUDGES = os.cpu_count() or 1
+_BATCH = 4096  # samples of a file in memory at a time
 
 
 def judge(
@@ -63,35 +67,59 @@ def judge_foreign(
     spec: JudgeSpec,
     observer: Observer,
     service: Service | None = None,
+    wanted: Wanted | None = None,
 ) -> tuple[dict[str, int], Agreement | None]:
-    """Judge a generation file of another tool into ``target``.
+    """Judge a generation file of another tool into ``target``, a batch in memory at a time.
 
     Returns counts by outcome, and the agreement with the judge that ``spec.rule`` names.
     """
-    foreign.refuse_target(source, target)
-    samples = foreign.read(source)
-    problems = [sample.problem(spec.name, str(number)) for number, sample in enumerate(samples)]
-    tracker = Tracker(len(problems))
+    refuse_target(source, target)
+    log = readers.read(source, wanted)
+    counts: Counter[str] = Counter()
+    tracker = Tracker(log.facts.planned or 0)
     tracker.phase = "judging"
-    found: dict[int, Judgement] = {}
-
-    def take(pairs: Iterator[tuple[Generation, Judgement]]) -> None:
-        for generation, judgement in pairs:
-            tracker.generated(generation)
-            tracker.judged(judgement.outcome)
-            found[int(generation.problem_id)] = judgement
-
-    specs = {spec.name: spec}
-    with JudgeStream(problems, specs, workers=_JUDGES, service=service) as stream:
-        for problem, sample in zip(problems, samples, strict=True):
-            stream.feed(sample.generation(problem.id))
-            take(stream.ready())
+    samples = numbered(iter(log.samples))
+    with (
+        JudgeStream((), {spec.name: spec}, workers=_JUDGES, service=service) as stream,
+        JudgedFile(target, log.schema) as file,
+    ):
+        while batch := list(islice(samples, _BATCH)):
+            judgements = _judge_batch([sample for _, sample in batch], spec, stream, source)
+            file.write(batch, judgements)
+            counts.update(judgement.outcome.value for judgement in judgements)
+            for (_, sample), judgement in zip(batch, judgements, strict=True):
+                tracker.generated(sample.as_generation(judgement.problem_id))
+                tracker.judged(judgement.outcome)
+            if not log.facts.planned:
+                tracker.extend(len(batch), 1)
             observer.progress(tracker.snapshot())
-        take(stream.drain())
-    judgements = [found[number] for number in range(len(samples))]
-    foreign.write(source, target, samples, judgements)
-    counts = Counter(judgement.outcome.value for judgement in judgements)
+        if not counts:
+            raise DataError(f"{source} holds no generations.", "Is this the right file?")
     return dict(counts), stream.agreement.get(spec.name)
+
+
+def _judge_batch(
+    samples: Sequence[Sample], spec: JudgeSpec, stream: JudgeStream, source: Path
+) -> list[Judgement]:
+    """A judgement for each sample."""
+    for sample in samples:
+        if sample.text is None and not sample.error:
+            raise DataError(
+                f"{source} has no generated text for {sample.name or sample.problem}: its task "
+                "compares log-likelihoods, or texts were not logged.",
+                "Judge files with generated texts (lm-eval: output_type: generate_until).",
+            )
+        if not sample.golds:
+            raise DataError(
+                f"{source} has no gold answer for {sample.name or sample.problem}.",
+                "Say which column holds it: --columns gold=COLUMN",
+            )
+    names = [str(number) for number in range(len(samples))]
+    stream.expect(sample.as_problem(spec.name, n) for n, sample in zip(names, samples, strict=True))
+    for name, sample in zip(names, samples, strict=True):
+        stream.feed(sample.as_generation(name))
+    found = {generation.problem_id: judgement for generation, judgement in stream.drain()}
+    return [found[name] for name in names]
 
 
 def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:

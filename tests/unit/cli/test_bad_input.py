@@ -83,8 +83,8 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         ([*EVAL, "--gate", "tinny"], ["policy 'tinny' (did you mean 'tiny'?)"]),
         ([*EVAL, "--suite", "./none.yaml"], ["no file none.yaml"]),
         (["eval", "--resume", "stored/none"], ["is no run folder"]),
-        (["judge", "stored"], ["is no run folder"]),
-        (["judge", "stored/none.parquet"], ["no run folder"]),
+        (["judge", "stored"], ["neither a run folder nor"]),
+        (["judge", "stored/none.parquet"], ["does not exist"]),
         (["report", "stored/none"], ["is no run folder"]),
         (["compare", "stored/none", "m"], ["there is no stored/none"]),
         (["compare", "stored/src", "m", "--look", "2"], ["look 2 of 1 does not exist"]),
@@ -217,7 +217,7 @@ def test_a_manifest_that_lacks_half(place, command):
 
 def test_foreign_files_are_checked(place):
     pq.write_table(pa.table({"model_output": ["x"]}), place / "f.parquet")
-    assert "no columns to judge by" in fails(place, 2, "judge", "f.parquet")
+    assert "has no gold answer" in fails(place, 2, "judge", "f.parquet")
     (place / "f.parquet").write_bytes(b"PAR1")
     assert "damaged or no parquet" in fails(place, 2, "judge", "f.parquet")
     pq.write_table(pa.table({"model_output": ["x"], "answer": ["1"]}), place / "f.parquet")

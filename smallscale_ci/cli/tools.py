@@ -1,0 +1,61 @@
+"""The options that say how another tool's file is to be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from smallscale_ci.cli.options import option
+
+if TYPE_CHECKING:
+    from smallscale_ci.interop.interface import Wanted
+
+Columns = Annotated[
+    str,
+    option(
+        "--columns",
+        help="Columns of a JSONL, CSV, Parquet or Arrow file: gold=answer,text=output,…",
+        show_default=False,
+    ),
+]
+Metric = Annotated[
+    str,
+    option(
+        "--metric",
+        help="The tool's score that decides, where its file has several.",
+        show_default="the tool's first",
+    ),
+]
+Filter = Annotated[
+    str,
+    option(
+        "--filter",
+        help="lm-eval: the filter whose score decides.",
+        show_default="the task's first",
+    ),
+]
+
+
+def wanted(
+    columns: str = "", metric: str = "", kept: str = "", *, verdicts: bool = False
+) -> Wanted:
+    """How a file is to be read; ``kept`` is lm-eval's filter. Raises ``UsageError``.
+
+    Either its own verdicts count, or its texts are judged.
+    """
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.interop.interface import Wanted
+
+    named = {}
+    for part in columns.split(","):
+        ours, sign, theirs = (word.strip() for word in part.partition("="))
+        if not part.strip():
+            continue
+        if not (sign and ours and theirs):
+            raise UsageError(
+                f"--columns: '{part.strip()}' is not of the form NAME=COLUMN.",
+                "For example --columns gold=answer,text=output",
+            )
+        if ours in named:
+            raise UsageError(f"--columns names '{ours}' twice.", "Name each column once.")
+        named[ours] = theirs
+    return Wanted(texts=not verdicts, verdicts=verdicts, columns=named, metric=metric, filter=kept)

@@ -1,0 +1,136 @@
+"""What ``judge`` writes of another tool's file: its samples, each with its judgement.
+
+Columnar files keep all their columns, with a row for each text of a row that has several.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from smallscale_ci.errors import UsageError
+from smallscale_ci.interop.interface import Sample
+from smallscale_ci.records import Judgement
+
+_INDEX, _OUTPUT = "sample_index", "model_output"
+_SAMPLE = pa.schema(
+    [
+        ("task", pa.string()),
+        ("id", pa.string()),
+        ("problem_id", pa.string()),
+        (_INDEX, pa.int32()),
+        ("ground_truth", pa.string()),
+        (_OUTPUT, pa.string()),
+        ("completion_tokens", pa.int64()),
+        ("thinking_tokens", pa.int64()),
+        ("finish_reason", pa.string()),
+    ]
+)
+_JUDGEMENT = pa.schema(
+    [(name, pa.string()) for name in ("outcome", "extracted", "judge", "reason")]
+)
+
+
+def refuse_target(source: Path, target: Path) -> None:
+    """Raise ``UsageError`` for a ``target`` that is the original, or in no folder."""
+    if source.resolve() == target.resolve():
+        raise UsageError(f"{target} is the original.", "Name another file with --output.")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"The folder {target.parent} does not exist.", "Make it, or change --output."
+        )
+
+
+def numbered(samples: Iterator[Sample]) -> Iterator[tuple[int, Sample]]:
+    """Each sample with its epoch: the tool's own, else its place among those of its problem."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for sample in samples:
+        key = (sample.task, sample.problem)
+        yield (seen[key] if sample.epoch is None else sample.epoch), sample
+        seen[key] += 1
+
+
+class JudgedFile:
+    """A parquet file that grows batch by batch and appears, whole, when it is closed."""
+
+    def __init__(self, target: Path, source: pa.Schema | None) -> None:
+        """``source`` is the schema of a columnar file whose columns are kept."""
+        self._target, self._part = target, target.with_name(f".{target.name}.part")
+        self._text = ""
+        kept = _SAMPLE if source is None else self._kept(source)
+        fields = [field for field in kept if field.name not in _JUDGEMENT.names]
+        self._source = source
+        self._schema = pa.schema([*fields, *_JUDGEMENT])
+        self._writer: pq.ParquetWriter | None = None
+
+    def _kept(self, source: pa.Schema) -> list[pa.Field]:
+        """The source's columns; a column of several texts becomes one of a text and its number."""
+        fields: list[pa.Field] = list(source.remove_metadata())
+        for place, field in enumerate(fields):
+            if pa.types.is_list(field.type) and field.name == _OUTPUT:
+                fields[place] = pa.field(_OUTPUT, pa.string())
+                self._text = _OUTPUT
+        names = [field.name for field in fields]
+        if self._text and _INDEX not in names:
+            fields.append(pa.field(_INDEX, pa.int32()))
+        return fields
+
+    def __enter__(self) -> Self:
+        self._writer = pq.ParquetWriter(self._part, self._schema, compression="zstd")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if kind is None:
+            self._part.replace(self._target)
+        else:
+            self._part.unlink(missing_ok=True)
+
+    def write(self, samples: Sequence[tuple[int, Sample]], judgements: Sequence[Judgement]) -> None:
+        """A batch of samples, each with its epoch, and their judgements."""
+        assert self._writer is not None  # noqa: S101 - used as a context manager
+        rows = [
+            {**self._row(epoch, sample), **_judged(judgement)}
+            for (epoch, sample), judgement in zip(samples, judgements, strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+
+    def _row(self, epoch: int, sample: Sample) -> dict[str, Any]:
+        if self._source is not None:
+            if not self._text:
+                return dict(sample.kept)
+            return {**sample.kept, self._text: _valid(sample.text), _INDEX: epoch}
+        return {
+            "task": sample.task,
+            "id": sample.name or sample.problem,
+            "problem_id": sample.problem,
+            _INDEX: epoch,
+            "ground_truth": _valid(" | ".join(sample.golds)),
+            _OUTPUT: _valid(sample.text),
+            "completion_tokens": sample.tokens,
+            "thinking_tokens": sample.thinking_tokens,
+            "finish_reason": sample.finish.value if sample.finish else None,
+        }
+
+
+def _judged(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "outcome": judgement.outcome.value,
+        "extracted": _valid(judgement.extracted),
+        "judge": judgement.judge,
+        "reason": _valid(judgement.reason),
+    }
+
+
+def _valid(text: str | None) -> str | None:
+    """``text`` without halves of characters, which no UTF-8 has."""
+    return None if text is None else text.encode("utf-8", "replace").decode()

@@ -1,0 +1,330 @@
+"""lm-eval: the ``samples_TASK_DATE.jsonl`` that ``--log_samples`` writes, one or a folder of them.
+
+A document is what its hash says: the same document twice is two epochs, and documents of two
+tasks in one file stay apart although their numbers are the same. Beside the samples lies
+``results_DATE.json``, with what holds for all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.interop import chat
+from smallscale_ci.interop.files import (
+    Row,
+    at,
+    first_object,
+    fraction,
+    json_lines,
+    known,
+    try_object,
+)
+from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
+from smallscale_ci.interop.values import asked, content_hash, options_of, right
+from smallscale_ci.judges.mcq import has_options
+from smallscale_ci.records import Outcome
+from smallscale_ci.suite import gold
+
+name = "lm-eval"
+about = "samples_TASK_DATE.jsonl of --log_samples, or the folder that holds them"
+
+_NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
+_NEEDED = ("doc_id", "resps", "target")
+_NO_ANSWER = "[invalid]"  # what the regex filter gives where it finds nothing
+_RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
+_SCORES = ("exact_match", "acc", "acc_norm")  # preferred where a row has several
+
+
+def claims(path: Path) -> bool:
+    """See ``Reader``."""
+    if path.is_dir():
+        return bool(_files(path))
+    if path.suffix != ".jsonl":
+        return False
+    row = first_object(path)
+    return "doc_id" in row and ("resps" in row or "filtered_resps" in row)
+
+
+def read(path: Path, wanted: Wanted) -> Log:
+    """See ``Reader``."""
+    files = _files(path) if path.is_dir() else [path]
+    _refuse_two_runs(files)
+    tasks = {file: _task(file) for file in files}
+    results = {file: try_object(file.with_name(_results_name(file))) for file in files}
+    models = sorted({str(r["model_name"]) for r in results.values() if r.get("model_name")})
+    if len(models) > 1:
+        raise DataError(
+            f"{path} holds results of {len(models)} models: {', '.join(models)}.",
+            "Give the folder, or the file, of one of them.",
+        )
+    first = next(iter(results.values()))
+    facts = Facts(
+        tool=name,
+        version=str(first.get("lm_eval_version") or ""),
+        model=models[0] if models else "",
+        created=_date(files[0]),
+        settings=_settings(first, tasks[files[0]]),
+        judges={tasks[file]: _scored(results[file], tasks[file], wanted) for file in files},
+        scores={
+            tasks[file]: score
+            for file in files
+            if (score := _own_score(results[file], tasks[file], wanted)) is not None
+        },
+    )
+    return Log(path, facts, _all(files, tasks, results, wanted))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("**/samples_*.jsonl") if _NAMED.fullmatch(file.name))
+
+
+def _refuse_two_runs(files: list[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for file in files:
+        before = seen.setdefault(_task(file), file)
+        if before != file:
+            raise DataError(
+                f"{file.parent} holds two runs of the task '{_task(file)}': {before.name} and "
+                f"{file.name}.",
+                "Give one of the files, or move one run into a folder of its own.",
+            )
+
+
+def _task(file: Path) -> str:
+    named = _NAMED.fullmatch(file.name)
+    return named["task"] if named else file.stem
+
+
+def _date(file: Path) -> str:
+    named = _NAMED.fullmatch(file.name)
+    return named["date"] if named else ""
+
+
+def _results_name(file: Path) -> str:
+    return f"results_{_date(file)}.json"
+
+
+# -- what holds for all samples -------------------------------------------------------------------
+
+
+def _settings(results: Row, task: str) -> Row:
+    """What the results record under the manifest's keys; nothing where there are none."""
+    config = results.get("configs", {}).get(task, {})
+    asked_for = at(results, "config", "gen_kwargs")
+    generation = {
+        **(config.get("generation_kwargs") or {}),
+        **(asked_for if isinstance(asked_for, dict) else {}),
+    }
+    arguments = at(results, "config", "model_args")
+    arguments = arguments if isinstance(arguments, dict) else _pairs(arguments)
+    greedy = 0.0 if generation.get("do_sample") is False else None
+    return known(
+        engine__version=results.get("lm_eval_version"),
+        engine__backend=at(results, "config", "model"),
+        engine__dtype=arguments.get("dtype"),
+        engine__max_model_len=results.get("max_length"),
+        engine__chat_template=results.get("chat_template_sha"),
+        suite__version=at(results, "versions", task),
+        suite__limit=at(results, "config", "limit"),
+        sampling__temperature=generation.get("temperature", greedy),
+        sampling__top_p=generation.get("top_p"),
+        sampling__top_k=generation.get("top_k"),
+        sampling__max_tokens=generation.get("max_gen_toks") or generation.get("max_tokens"),
+        sampling__stop=generation.get("until"),
+    )
+
+
+def _pairs(text: Any) -> dict[str, str]:
+    """``a=1,b=2``, as older versions record the arguments of the model."""
+    if not isinstance(text, str):
+        return {}
+    return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
+
+
+def _own_keys(results: Row, task: str) -> list[str]:
+    """``metric,filter`` of the task's own scores, in the tool's order."""
+    scores = at(results, "results", task)
+    keys = list(scores) if isinstance(scores, dict) else []
+    return [key for key in keys if "," in key and not key.partition(",")[0].endswith("_stderr")]
+
+
+def _own_key(results: Row, task: str, wanted: Wanted) -> str:
+    keys = _own_keys(results, task)
+    if wanted.filter:
+        keys = [key for key in keys if key.partition(",")[2] == wanted.filter]
+    if keys and not wanted.filter:
+        first = _first_filter(results, task) or keys[0].partition(",")[2]
+        keys = [key for key in keys if key.partition(",")[2] == first] or keys
+    metric = _metric([key.partition(",")[0] for key in keys], wanted)
+    return next((key for key in keys if key.partition(",")[0] == metric), "")
+
+
+def _first_filter(results: Row, task: str) -> str:
+    filters = at(results, "configs", task, "filter_list")
+    return str(filters[0].get("name", "")) if isinstance(filters, list) and filters else ""
+
+
+def _own_score(results: Row, task: str, wanted: Wanted) -> float | None:
+    value = at(results, "results", task, _own_key(results, task, wanted))
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _scored(results: Row, task: str, wanted: Wanted) -> str:
+    return f"lm-eval {_own_key(results, task, wanted) or wanted.metric}".strip()
+
+
+def _metric(names: list[str], wanted: Wanted) -> str:
+    if wanted.metric:
+        return wanted.metric if wanted.metric in names else ""
+    return next((score for score in _SCORES if score in names), names[0] if names else "")
+
+
+# -- samples --------------------------------------------------------------------------------------
+
+
+def _all(
+    files: list[Path], tasks: Mapping[Path, str], results: Mapping[Path, Row], wanted: Wanted
+) -> Iterator[Sample]:
+    for file in files:
+        yield from _samples(file, tasks[file], results[file], wanted)
+
+
+def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sample]:
+    """Each document once, by its first filter, or by the one that is wanted."""
+    first: dict[int, str] = {}  # document → the filter that it was read by
+    digest = hashlib.sha256()
+    filters = set()
+    for number, row in json_lines(path):
+        if any(key not in row for key in _NEEDED):
+            raise DataError(
+                f"{path}, line {number} is not a sample of lm-eval: it lacks doc_id, resps or "
+                "target.",
+                "Give the samples_….jsonl that lm-eval writes with --log_samples.",
+            )
+        document = row.get("doc_hash") or _hash_of(row["doc"] if "doc" in row else row["doc_id"])
+        used = str(row.get("filter", ""))
+        filters.add(used)
+        digest.update(f"{document}{row.get('prompt_hash')}{row.get('target_hash')}".encode())
+        if wanted.filter and used != wanted.filter:
+            continue
+        key = hash((str(row["doc_id"]), document))
+        before = first.get(key)
+        if before is None:
+            first[key] = used
+        elif before == used:
+            raise _twice(path, number, row)
+        else:
+            continue
+        yield from _sample(row, task, document, number, f"{path}, line {number}", wanted)
+    if wanted.filter and wanted.filter not in filters:
+        raise DataError(
+            f"{path} has no filter '{wanted.filter}'.",
+            f"It has {', '.join(sorted(filters))}.",
+        )
+    stated = at(results, "task_hashes", task)
+    if stated and stated != digest.hexdigest():
+        raise DataError(
+            f"{path} is not the file that {_results_name(path)} was written with: lines are "
+            "missing, added or changed.",
+            "Copy both files again from where lm-eval wrote them.",
+        )
+
+
+def _twice(path: Path, number: int, row: Row) -> DataError:
+    return DataError(
+        f"{path}, line {number}: document {row['doc_id']} is there twice with the filter "
+        f"'{row.get('filter', '')}'.",
+        "Two runs were joined into one file. Give them apart, or ask for several samples of a "
+        "document by the task's repeats.",
+    )
+
+
+def _sample(
+    row: Row, task: str, document: str, number: int, where: str, wanted: Wanted
+) -> Iterator[Sample]:
+    texts = _responses(row["resps"])
+    sample = Sample(
+        task=task,
+        problem=document[:16],
+        name=str(row["doc_id"]),
+        outcome=_outcome(row, where, wanted),
+        text=texts[0] if texts else None,
+        content=f"{document}{row.get('target_hash') or row['target']}",
+        prompt=str(row.get("prompt_hash") or ""),
+        row=number,
+    )
+    if wanted.texts and texts:
+        question = _asked(row)
+        golds, choices = _target(row, question, where)
+        sample = replace(sample, question=question, golds=golds, choices=choices)
+    yield sample
+    # The tool scores a document once, however often it was asked: the others have no verdict.
+    for text in texts[1:]:
+        yield replace(sample, text=text, outcome=None)
+
+
+def _responses(resps: Any) -> list[str]:
+    """The texts of ``resps``: a list for each request, of a text for each repetition.
+
+    None where the task compares log-likelihoods.
+    """
+    requests = resps if isinstance(resps, list) else []
+    texts = requests[0] if len(requests) == 1 and isinstance(requests[0], list) else requests
+    return texts if texts and all(isinstance(text, str) for text in texts) else []
+
+
+def _outcome(row: Row, where: str, wanted: Wanted) -> Outcome | None:
+    if not wanted.verdicts:
+        return None
+    names = [score for score in row.get("metrics") or () if score in row and score != "bypass"]
+    metric = _metric(names, wanted)
+    if wanted.metric and not metric:
+        raise DataError(
+            f"{where} has no score '{wanted.metric}'.", f"It has {', '.join(names) or 'none'}."
+        )
+    if not metric:
+        return None
+    if row[metric] in (0, 1):
+        if row[metric]:
+            return _RIGHT
+        return Outcome.UNPARSED if row.get("filtered_resps") == [_NO_ANSWER] else _WRONG
+    fraction(row[metric], metric, where)
+    return None
+
+
+def _asked(row: Row) -> str:
+    """The prompt as the model got it, else the document's question."""
+    arguments = row.get("arguments")
+    prompt: Any = None
+    if isinstance(arguments, dict):  # {"gen_args_0": {"arg_0": prompt, "arg_1": settings}}
+        prompt = at(next(iter(arguments.values()), None), "arg_0")
+    elif isinstance(arguments, list) and arguments:  # [[prompt, settings]]
+        prompt = arguments[0][0] if isinstance(arguments[0], list) and arguments[0] else None
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], str):
+        prompt = prompt[0]
+    if question := chat.asked(prompt):
+        return question
+    doc = row.get("doc")
+    return asked(doc) if isinstance(doc, dict) else ""
+
+
+def _target(row: Row, question: str, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Golds and options; those that the prompt lists go before the document's."""
+    doc, options = row.get("doc"), gold.Choices()
+    if isinstance(doc, dict) and not has_options(question):
+        options = options_of(gold.columns(doc), where)
+    return right(row["target"], options, None, where), options.texts
+
+
+def _hash_of(doc: Any) -> str:
+    """As lm-eval hashes documents: older versions record none."""
+    if not isinstance(doc, dict):
+        return content_hash(doc)
+    return hashlib.sha256(json.dumps(doc, indent=2, ensure_ascii=False).encode()).hexdigest()

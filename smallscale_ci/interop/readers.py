@@ -1,0 +1,32 @@
+"""The readers, one a tool, in the order in which they are asked whether a file is theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from smallscale_ci.errors import DataError, UsageError
+from smallscale_ci.interop import inspect, lm_eval, tabular, toolkit
+from smallscale_ci.interop.interface import Log, Reader, Wanted
+
+READERS: tuple[Reader, ...] = tuple(
+    cast("Reader", module) for module in (lm_eval, inspect, toolkit, tabular)
+)
+
+
+def reader_of(path: Path) -> Reader | None:
+    """The reader whose file or folder ``path`` is; ``None`` for what no tool's is."""
+    return next((reader for reader in READERS if reader.claims(path)), None)
+
+
+def read(path: Path, wanted: Wanted | None = None) -> Log:
+    """The log at ``path``, by the reader whose it is. Raises ``UsageError`` and ``DataError``."""
+    if not path.exists():
+        raise UsageError(f"{path} does not exist.", "Give a file, or the folder of a tool's run.")
+    reader = reader_of(path)
+    if reader is None:
+        kinds = "; ".join(f"{known.name}: {known.about}" for known in READERS)
+        raise DataError(
+            f"{path} is neither a run folder nor a file of a known kind.", f"Known: {kinds}."
+        )
+    return reader.read(path, wanted or Wanted())

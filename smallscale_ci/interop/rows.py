@@ -1,0 +1,159 @@
+"""The rows of JSON Lines, JSON, CSV, Parquet and Arrow files, a batch in memory at a time."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import ipc
+
+from smallscale_ci.errors import DataError
+from smallscale_ci.interop.files import WRONG_FILE, Row, json_lines
+from smallscale_ci.run import tables
+from smallscale_ci.suite import files
+
+SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+_PARQUET, _ARROW, _CSV = (".parquet",), (".arrow", ".feather"), (".csv", ".tsv")
+_MAGIC = (
+    b"ARROW1"  # of Arrow's file format; its stream format, as data sets are cached in, has none
+)
+_DIALECTS = ",;\t|"
+_BATCH = 1024  # rows in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class RowFile:
+    """A file of rows. ``schema`` is that of columnar files, ``None`` where rows have no types."""
+
+    path: Path
+    columns: tuple[str, ...]
+    schema: pa.Schema | None
+    metadata: dict[str, str]
+    packed: tuple[str, ...] = ()  # columns that hold JSON as text, which ``rows`` decodes
+
+    def kept(self, row: Row) -> Row:
+        """``row`` as ``schema`` has it."""
+        return {**row, **{name: json.dumps(row[name]) for name in self.packed}}
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """Each row with its number, from 1 on. Raises ``DataError`` for what is damaged."""
+        kind = self.path.suffix.lower()
+        if kind in _PARQUET:
+            yield from enumerate(_cells(self.path, _parquet_batches(self.path)), 1)
+        elif kind in _ARROW:
+            yield from enumerate(_cells(self.path, _arrow_batches(self.path)), 1)
+        elif kind in _CSV:
+            yield from _csv_rows(self.path)
+        elif kind == ".json":
+            yield from enumerate(_json_rows(self.path), 1)
+        else:
+            yield from json_lines(self.path)
+
+
+def open_rows(path: Path) -> RowFile:
+    """``path`` by its suffix. Raises ``DataError`` for what cannot be read."""
+    kind = path.suffix.lower()
+    if kind in _PARQUET:
+        file = tables.open_file(path)
+        schema = file.schema_arrow
+        return _columnar(path, schema, tables.metadata_of(file))
+    if kind in _ARROW:
+        schema = next(_arrow_batches(path, schema_only=True)).schema
+        return _columnar(path, schema, {})
+    if kind in _CSV:
+        return RowFile(path, tuple(next(_csv_lines(path), [])), None, {})
+    if kind == ".json":
+        first = next(_json_rows(path), {})
+        return RowFile(path, tuple(first), None, {})
+    if kind in SUFFIXES:
+        return RowFile(path, tuple(next(json_lines(path), (0, {}))[1]), None, {})
+    raise DataError(
+        f"{path} is not of a known kind.", f"Files of rows end in {', '.join(SUFFIXES)}."
+    )
+
+
+def _cells(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[Row]:
+    for batch in batches:
+        try:
+            yield from files.cells(batch)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}.", "Write the column in another type.") from error
+
+
+def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    batches = tables.open_file(path).iter_batches(_BATCH)
+    try:
+        yield from batches
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, "a parquet file", error) from error
+
+
+def _arrow_batches(path: Path, *, schema_only: bool = False) -> Iterator[pa.RecordBatch]:
+    """Batches of either of Arrow's formats, or one without rows that has the schema."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            is_file = source.read(len(_MAGIC)) == _MAGIC
+            source.seek(0)
+            reader = ipc.open_file(source) if is_file else ipc.open_stream(source)
+            if schema_only:
+                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+                return
+            if not is_file:
+                yield from reader
+                return
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, "an Arrow file", error) from error
+
+
+def _damaged(path: Path, kind: str, error: Exception) -> DataError:
+    return DataError(f"{path} is damaged or not {kind}: {str(error).splitlines()[0]}", WRONG_FILE)
+
+
+def _columnar(path: Path, schema: pa.Schema, metadata: dict[str, str]) -> RowFile:
+    """Its schema in types that can be written: without views, and JSON as its text."""
+    packed = tuple(field.name for field in schema if isinstance(field.type, pa.JsonType))
+    fields = [field.with_type(pa.string()) if field.name in packed else field for field in schema]
+    plain = files.plain(pa.schema(fields).empty_table()).schema
+    return RowFile(path, tuple(schema.names), plain, metadata, packed)
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    lines = _csv_lines(path)
+    header = next(lines, [])
+    for number, line in enumerate(lines, 1):
+        if len(line) != len(header):
+            raise DataError(
+                f"{path}, row {number} has {len(line)} values, and the header {len(header)}.",
+                "Quote values that hold the separator or line breaks.",
+            )
+        yield number, dict(zip(header, line, strict=True))
+
+
+def _csv_lines(path: Path) -> Iterator[list[str]]:
+    """Lines as text: numbers stay as they are written, as 007 and 0,5."""
+    csv.field_size_limit(1 << 30)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+            stream.seek(0)
+            delimiter = max(_DIALECTS, key=header.count)
+            yield from (line for line in csv.reader(stream, delimiter=delimiter) if line)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}.", WRONG_FILE) from error
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    """The objects of a JSON array."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {error}.", "The file is damaged.") from error
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise DataError(f"{path} is not a JSON array of objects.", WRONG_FILE)
+    yield from value

@@ -1,0 +1,239 @@
+"""Any file of rows, by the names of its columns: JSON Lines, JSON, CSV, Parquet, Arrow.
+
+What ``judge`` writes and what the old toolkit wrote are such files; others say with ``--columns``
+which column is what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.errors import DataError, UsageError, did_you_mean
+from smallscale_ci.interop import chat
+from smallscale_ci.interop.files import Row, fraction
+from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
+from smallscale_ci.interop.rows import SUFFIXES, RowFile, open_rows
+from smallscale_ci.interop.values import content_hash, finish_of, options_of, right, scored
+from smallscale_ci.records import FinishReason, Outcome
+from smallscale_ci.suite import gold
+
+name = "rows"
+about = "JSON Lines, JSON, CSV, Parquet or Arrow with the columns that --columns names"
+
+# Our name of a column → the names that files give it, the first that is there counts.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "task": ("task",),
+    "problem": ("problem_id", "question_id", "id"),
+    "epoch": ("sample_index", "epoch"),
+    "question": ("question", "problem", "prompt", "query", "input"),
+    "gold": ("gold", "ground_truth", "target", "expected_answer", "answer"),
+    "choices": (),  # by the one rule for options: choices, options, or columns A, B, …
+    "text": ("text", "model_output", "output", "response", "completion", "generation"),
+    "outcome": ("outcome",),
+    "score": ("score", "correct", "is_correct"),
+    "tokens": ("completion_tokens", "output_tokens"),
+    "thinking_tokens": ("thinking_tokens", "reasoning_tokens"),
+    "finish": ("finish_reason", "stop_reason"),
+    "cluster": ("cluster",),
+    "error": ("error",),
+    "model": ("model",),
+}
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+
+
+def claims(path: Path) -> bool:
+    """See ``Reader``: any file of rows, so it comes last."""
+    return path.is_file() and path.suffix.lower() in SUFFIXES
+
+
+def read(path: Path, wanted: Wanted) -> Log:
+    """See ``Reader``."""
+    return read_rows(open_rows(path), wanted, path.stem, Facts(name))
+
+
+def read_rows(file: RowFile, wanted: Wanted, task: str, facts: Facts) -> Log:
+    """The rows of ``file``; those without a task are of ``task``."""
+    if not file.columns:
+        raise DataError(f"{file.path} holds no rows.", "Is this the right file?")
+    columns = _columns(file, wanted.columns)
+    if "text" not in columns and not {"outcome", "score"} & set(columns):
+        raise DataError(
+            f"{file.path} has no column with the model's text, and none with its outcome: it has "
+            f"{', '.join(file.columns)}.",
+            "Say which is which: --columns text=COLUMN,gold=COLUMN (see docs/interop.md).",
+        )
+    scores = "outcome" if "outcome" in columns else "score" if "score" in columns else ""
+    judges = {task: f"column {columns[scores]}"} if scores else {}
+    return Log(
+        file.path,
+        replace(facts, judges=facts.judges or judges),
+        _samples(file, columns if wanted.verdicts else _without_verdicts(columns), task),
+        schema=file.schema,
+    )
+
+
+def _columns(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
+    """Our columns → the file's, as named, else by what files usually call them."""
+    found = {}
+    for ours, names in COLUMNS.items():
+        theirs = next((one for one in names if one in file.columns), None)
+        if theirs is not None:
+            found[ours] = theirs
+    for ours, theirs in named.items():
+        if ours not in COLUMNS:
+            raise UsageError(
+                f"--columns: unknown column '{ours}'{did_you_mean(ours, COLUMNS)}.",
+                f"Known: {', '.join(COLUMNS)}.",
+            )
+        if theirs not in file.columns:
+            raise UsageError(
+                f"--columns {ours}={theirs}: {file.path} has no column '{theirs}'"
+                f"{did_you_mean(theirs, file.columns)}.",
+                f"It has {', '.join(file.columns)}.",
+            )
+    taken = set(named.values())
+    return {**{ours: one for ours, one in found.items() if one not in taken}, **named}
+
+
+def _without_verdicts(columns: Mapping[str, str]) -> dict[str, str]:
+    return {ours: one for ours, one in columns.items() if ours not in ("outcome", "score")}
+
+
+def _samples(file: RowFile, columns: Mapping[str, str], task: str) -> Iterator[Sample]:
+    model: str | None = None
+    base = _base(file, columns)
+    for number, row in file.rows():
+        where = f"{file.path}, row {number}"
+        cells = {ours: row.get(theirs) for ours, theirs in columns.items()}
+        said = _text(cells.get("model"))
+        if said and model not in (None, said):
+            raise DataError(
+                f"{file.path} holds outputs of several models: '{model}' and, in row {number}, "
+                f"'{said}'.",
+                "Split the file by model and give the part that is meant.",
+            )
+        model = said or model
+        first = _sample(cells, _options(row, columns, where), columns, task, number, base, where)
+        texts = chat.answers(cells["text"], where) if "text" in columns else [None]
+        if len(texts) > 1 and (first.epoch is not None or first.outcome is not None):
+            raise DataError(
+                f"{where} has {len(texts)} texts, and the number or the outcome of one sample.",
+                "Give each text a row of its own.",
+            )
+        kept = file.kept(row)
+        for text in texts:
+            yield replace(first, text=text, kept=kept)
+
+
+def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
+    """What numbers among the golds count from, where rows have options; it takes a pass."""
+    if "gold" not in columns or not ("choices" in columns or gold.columns(_probe(file))):
+        return None
+
+    def pairs() -> Iterator[tuple[tuple[str, ...], gold.Choices]]:
+        for number, row in file.rows():
+            where = f"{file.path}, row {number}"
+            options = _options(row, columns, where)
+            yield right(row[columns["gold"]], gold.Choices(), None, where), options
+
+    return gold.base_of(pairs())
+
+
+def _probe(file: RowFile) -> Row:
+    return next(file.rows(), (0, {}))[1]
+
+
+def _options(row: Row, columns: Mapping[str, str], where: str) -> gold.Choices:
+    named = columns.get("choices")
+    return options_of(row.get(named) if named else gold.columns(row), where)
+
+
+def _sample(
+    cells: Row,
+    options: gold.Choices,
+    columns: Mapping[str, str],
+    task: str,
+    number: int,
+    base: int | None,
+    where: str,
+) -> Sample:
+    question = chat.asked(cells.get("question"))
+    golds: tuple[str, ...] = ()
+    if "gold" in columns:
+        golds = right(cells["gold"], options, base, where)
+        if not golds:
+            raise DataError(
+                f"{where}: '{columns['gold']}' is empty.", "Every row needs a gold answer."
+            )
+    content = content_hash([question, golds, options.texts]) if question else ""
+    finish = finish_of(cells.get("finish"))
+    name = _text(cells.get("problem"))
+    counts = {
+        ours: _count(cells.get(ours), columns.get(ours, ""), where)
+        for ours in ("epoch", "tokens", "thinking_tokens")
+    }
+    return Sample(
+        task=_text(cells.get("task")) or task,
+        problem=name or content[:16] or str(number),
+        name=name or str(number),
+        epoch=counts["epoch"],
+        question=question,
+        golds=golds,
+        choices=options.texts,
+        outcome=_outcome(cells, columns, finish, where),
+        finish=finish,
+        tokens=counts["tokens"],
+        thinking_tokens=counts["thinking_tokens"],
+        cluster=_text(cells.get("cluster")),
+        error=_text(cells.get("error")),
+        content=content,
+        row=number,
+    )
+
+
+def _outcome(
+    cells: Row, columns: Mapping[str, str], finish: FinishReason | None, where: str
+) -> Outcome | None:
+    if cells.get("outcome") not in (None, ""):
+        word = _text(cells["outcome"]).upper()
+        if word not in _OUTCOMES:
+            raise DataError(
+                f"{where}: unknown outcome '{cells['outcome']}'.", f"Known: {', '.join(_OUTCOMES)}."
+            )
+        return _OUTCOMES[word]
+    value = cells.get("score")
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        word = value.strip().lower()
+        value = word in _YES if word in _YES | _NO else _number(word)
+    right = fraction(value, columns["score"], where)
+    return scored(Outcome.CORRECT if right else Outcome.WRONG, finish)
+
+
+def _number(word: str) -> Any:
+    """A number with a decimal point or comma, else the word itself."""
+    try:
+        return float(word.replace(",", ".") if word.count(",") == 1 and "." not in word else word)
+    except ValueError:
+        return word
+
+
+def _count(value: Any, column: str, where: str) -> int | None:
+    """A whole number that is not negative, from a cell; ``None`` for an empty one."""
+    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is an empty cell
+        return None
+    number = _number(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        number = -1
+    if number < 0 or number != int(number):
+        raise DataError(f"{where}: '{column}' is {value!r}, not a whole number.")
+    return int(number)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
