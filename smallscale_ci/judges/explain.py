@@ -61,7 +61,7 @@ def _judge(spec: JudgeSpec, service: Service | None) -> Judge:
 
 def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:
     from smallscale_ci.judges.math import LONGEST
-    from smallscale_ci.judges.mathematics.forms import read
+    from smallscale_ci.judges.mathematics.reader import read
     from smallscale_ci.judges.mathematics.normal import clean
 
     steps = []

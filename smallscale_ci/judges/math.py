@@ -8,20 +8,21 @@ from functools import lru_cache
 
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
-from smallscale_ci.judges.mathematics.equal import NeedsAlgebra, equal
-from smallscale_ci.judges.mathematics.forms import Form, read
+from smallscale_ci.judges.mathematics.equal import equal
+from smallscale_ci.judges.mathematics.forms import Form
 from smallscale_ci.judges.mathematics.normal import clean, squeeze
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar
+from smallscale_ci.judges.mathematics.reader import read
+from smallscale_ci.judges.mathematics.readings import (
+    as_choices,
+    with_glued_unit,
+    with_other_commas,
+)
+from smallscale_ci.judges.mathematics.values import NeedsAlgebra, left_standing
 from smallscale_ci.records import Outcome, Problem
 from smallscale_ci.worker.thinking import answer_part
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
-# 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
-_ABROAD = re.compile(
-    r"([-+]?\s*[€£]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)"
-)
-_LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
-_LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
 _GOES_ON = re.compile(r"([-+]?\d*\.\d+)(?:\.{3}|…|\\[lc]?dots)")
 LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
 
@@ -73,16 +74,21 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, "same text")
     if max(len(answer), len(gold)) > LONGEST:
         return Decision(False, f"longer than {LONGEST} characters")
-    gold_text, gold_form = _gold(gold, True)
+    gold_text, gold_form = _gold(gold)
     answer_text = clean(answer)
     if squeeze(gold_text) == squeeze(answer_text):
         return Decision(True, "same normal form")
     answer_form = read(answer_text)
+    if isinstance(gold_form, Scalar) and isinstance(answer_form, Scalar):
+        if left_standing(gold_form, answer_form):
+            return Decision(False, "not worked out: a fraction to reduce, or a product")
     if equal(gold_form, answer_form, deep=deep):
         return Decision(True, f"same {_kind(gold_form)}")
-    if _with_other_commas(gold, gold_form, answer_text, deep=deep):
+    if with_other_commas(gold, gold_form, answer_text, deep=deep):
         return Decision(True, "same, commas read another way")
-    if _as_choices(gold_text, gold_form, answer_text, answer_form, deep=deep):
+    if with_glued_unit(gold_form, answer_text, deep=deep):
+        return Decision(True, "same, with a unit")
+    if as_choices(gold_text, gold_form, answer_text, answer_form, deep=deep):
         return Decision(True, "same choice")
     if squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
         return Decision(True, "same normal form up to case")
@@ -101,46 +107,9 @@ def _cut_short(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _gold(gold: str, thousands: bool) -> tuple[str, Form]:
+def _gold(gold: str) -> tuple[str, Form]:
     text = clean(gold)
-    return text, read(text, thousands=thousands)
-
-
-def _with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
-    """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
-    several = "," in gold and "," in answer
-    if several and equal(_gold(gold, False)[1], read(answer, thousands=False), deep=deep):
-        return True
-    match = _ABROAD.fullmatch(answer)
-    if match is None or not isinstance(gold_form, Scalar):
-        return False
-    sign, whole, part, rest = match.groups()
-    groups = re.split("[.']", whole)
-    if part is None and "'" not in whole and len(groups) < 3:
-        return False
-    if len(groups) == 1 and gold_form.decimal is None:  # 5,0 may be two numbers
-        return False
-    if len(groups) == 1 and len(part) == 3 and len(whole) < 4 and whole != "0":
-        return gold == f"{whole}.{part}"  # else 1,200 is a thousand
-    number = f"{sign}{''.join(groups)}.{part or 0}{rest}"
-    return equal(gold_form, read(number), deep=deep)
-
-
-def _as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, deep: bool) -> bool:
-    """``(D) 12`` stands for ``D`` and for ``12``, whichever side it is on."""
-    left, right = _LABELLED.fullmatch(gold), _LABELLED.fullmatch(answer)
-    if left and right:
-        return left[1] == right[1]
-    if not left and not right:
-        labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(answer)
-        return bool(labels[0] and labels[1] and labels[0][1] == labels[1][1])
-    if left:
-        label = _LABEL.fullmatch(answer)
-        return label[1] == left[1] if label else equal(read(left[2]), answer_form, deep=deep)
-    if right:
-        label = _LABEL.fullmatch(gold)
-        return label[1] == right[1] if label else equal(gold_form, read(right[2]), deep=deep)
-    return False
+    return text, read(text)
 
 
 def _by_library(gold: str, answer: str, *, deep: bool) -> Decision:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 
-from smallscale_ci.judges.mathematics.expression import Inexact, Node, TooLarge, exact
+from smallscale_ci.judges.mathematics.expression import Node, TooLarge, functions, resolved, symbols
 from smallscale_ci.judges.mathematics.forms import (
     Based,
+    Congruence,
     Difference,
     Form,
     Group,
@@ -21,28 +22,40 @@ from smallscale_ci.judges.mathematics.forms import (
     Time,
     Union,
 )
+from smallscale_ci.judges.mathematics.intervals import real_set
 from smallscale_ci.judges.mathematics.normal import squeeze
-from smallscale_ci.judges.mathematics.quantity import Decimal, Opaque, Scalar, Words
+from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words, product_of
 from smallscale_ci.judges.mathematics.relations import (
     conditions,
-    name_of,
+    interchangeable,
+    is_equation,
+    left_of,
     punctured,
+    subjects,
     value_of,
-    values_of,
+)
+from smallscale_ci.judges.mathematics.values import (
+    NeedsAlgebra,
+    about_equal,
+    components,
+    nodes,
+    remainder,
+    scalars,
 )
 
-_ORDERED = {"()", "[]", "(]", "[)", "vector"}
-_HUNDRED: Node = ("number", Fraction(100))
-
-
-class NeedsAlgebra(Exception):  # noqa: N818 - a request, caught nearby
-    """The question cannot be decided by exact arithmetic and structure alone."""
-
+_LINES = {"row", "column"}
+_FAMILIES = ("xyz", "abcd", "pqr", "mn", "uvw")
 
 def equal(gold: Form, answer: Form, *, deep: bool) -> bool:
     """Whether ``answer`` means what ``gold`` means. Raises ``NeedsAlgebra`` unless ``deep``."""
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return _relations(gold, answer, deep)
+    if isinstance(gold, Union | Difference) or isinstance(answer, Union | Difference):
+        if max(len(subjects(gold)), len(subjects(answer)), len(subjects(gold) | subjects(answer))) > 1:
+            return _unordered_parts(gold, answer, deep)
+        sets = real_set(gold), real_set(answer)
+        if sets[0] is not None and sets[1] is not None:
+            return sets[0] == sets[1]
     if isinstance(gold, Difference) or isinstance(answer, Difference):
         return _differences(gold, answer, deep)
     if isinstance(gold, Union) or isinstance(answer, Union):
@@ -56,137 +69,27 @@ def equal(gold: Form, answer: Form, *, deep: bool) -> bool:
 
 def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - one for each kind
     if isinstance(gold, Scalar) and isinstance(answer, Scalar):
-        return _scalars(gold, answer, deep)
+        return scalars(gold, answer, deep)
     if isinstance(gold, Time) and isinstance(answer, Time):
         return _times(gold, answer)
+    if isinstance(gold, Time) or isinstance(answer, Time):
+        return _full_hour(gold, answer, deep) or _ratios(gold, answer, deep)
     if isinstance(gold, Ratio) or isinstance(answer, Ratio):
         return _ratios(gold, answer, deep)
+    if isinstance(gold, Congruence) or isinstance(answer, Congruence):
+        return _congruent(gold, answer)
     if isinstance(gold, Based) or isinstance(answer, Based):
         return _based(gold, answer)
-    if isinstance(gold, Words) and isinstance(answer, Words):
-        return gold.words == answer.words
+    if isinstance(gold, Words) and isinstance(answer, Words) and gold.words == answer.words:
+        return True
+    products = product_of(gold), product_of(answer)  # ab and ba, a·b and ab
+    if products[0] and products[1] and (isinstance(gold, Words) or isinstance(answer, Words)):
+        return nodes(*products, None, None, deep)
     if isinstance(gold, Words) and isinstance(answer, Scalar):  # a letter, a name of one letter
         return gold.words == (squeeze(answer.text).lower(),)
     if isinstance(gold, Opaque) and isinstance(answer, Opaque):
         return squeeze(gold.text) == squeeze(answer.text)
     return False
-
-
-def _scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
-    left, right = gold.node, answer.node
-    if gold.unit and answer.unit:
-        if gold.unit.dimensions != answer.unit.dimensions:
-            return False
-        if gold.unit.size != answer.unit.size:
-            left = ("*", left, ("number", gold.unit.size))
-            right = ("*", right, ("number", answer.unit.size))
-            return _nodes(left, right, None, None, deep)
-    if gold.percent != answer.percent:
-        other = gold.degrees or answer.degrees or gold.unit or answer.unit
-        return not other and _percentages(gold, answer, deep)
-    radians = (gold.degrees and _is_radian(answer)) or (answer.degrees and _is_radian(gold))
-    if not radians and _nodes(left, right, gold.decimal, answer.decimal, deep):
-        return True
-    if gold.degrees != answer.degrees:  # one in degrees, the other in radians
-        if gold.degrees:
-            left = ("*", left, ("degree",))
-        else:
-            right = ("*", right, ("degree",))
-        return (radians or ("pi" in repr(left)) != ("pi" in repr(right))) and _nodes(
-            left, right, None, None, deep
-        )
-    return False
-
-
-def _is_radian(side: Scalar) -> bool:
-    return side.unit is not None and side.unit.dimensions == (("radian", 1),)
-
-
-def _percentages(gold: Scalar, answer: Scalar, deep: bool) -> bool:
-    """A percent sign may be left out, and a share may be given for a percentage."""
-    if gold.percent:
-        return _nodes(gold.node, answer.node, gold.decimal, answer.decimal, deep) or _nodes(
-            ("/", gold.node, _HUNDRED), answer.node, None, answer.decimal, deep
-        )
-    if _nodes(gold.node, ("/", answer.node, _HUNDRED), gold.decimal, None, deep):
-        return True
-    try:
-        share = exact(gold.node) < 1
-    except (Inexact, TooLarge):
-        share = False
-    return not share and _nodes(gold.node, answer.node, gold.decimal, answer.decimal, deep)
-
-
-def _nodes(
-    gold: Node, answer: Node, about: Decimal | None, answer_about: Decimal | None, deep: bool
-) -> bool:
-    """Whether two trees have the same value, where one is a decimal up to its rounding."""
-    values: list[Fraction | None] = []
-    for node in (gold, answer):
-        try:
-            values.append(exact(node))
-        except Inexact:
-            values.append(None)
-        except TooLarge:
-            return gold == answer
-    left, right = values
-    if left is not None and right is not None:
-        return left == right or _rounded(left, right, about, answer_about)
-    if not deep:
-        raise NeedsAlgebra
-    return _algebra(gold, answer, about, answer_about)
-
-
-def _algebra(gold: Node, answer: Node, about: Decimal | None, answer_about: Decimal | None) -> bool:
-    from smallscale_ci.judges.mathematics import numeric
-
-    try:
-        if numeric.same(gold, answer):
-            return True
-        if about is None and answer_about is None:
-            return False
-        left, right = numeric.value(gold), numeric.value(answer)
-    except (TooLarge, numeric.Undecided):
-        return gold == answer
-    fractions = numeric.fraction(left), numeric.fraction(right)
-    if fractions[0] is None or fractions[1] is None:
-        return False
-    return _rounded(fractions[0], fractions[1], about, answer_about, irrational=True)
-
-
-def _rounded(
-    gold: Fraction,
-    answer: Fraction,
-    about: Decimal | None,
-    answer_about: Decimal | None,
-    *,
-    irrational: bool = False,
-) -> bool:
-    """Whether one is a decimal approximation of the other that people accept.
-
-    Two decimals: the shorter has five digits and is the longer one rounded, or they differ by
-    the noise of floating point. A decimal for an exact value that has no short decimal: six
-    digits, correct to the last (rounded or cut off). An exact value that has no short decimal for
-    a decimal gold: the gold is its rounding, to four digits or more.
-    """
-    gap = abs(gold - answer)
-    if about and answer_about:
-        coarse = max(about, answer_about, key=lambda decimal: decimal.last_place)
-        noise = max(about.digits, answer_about.digits) >= 14 and gap <= abs(gold) / 10**12
-        return noise or (coarse.digits >= 5 and gap * 2 <= coarse.last_place)
-    if answer_about:
-        if not irrational and _is_short(gold):
-            return answer_about.digits >= 10 and gap <= abs(gold) / 10**9
-        return answer_about.digits >= 6 and gap < answer_about.last_place
-    if about:
-        exact_answer = not irrational and _is_short(answer)
-        return not exact_answer and about.digits >= 4 and gap * 2 <= about.last_place
-    return False
-
-
-def _is_short(value: Fraction) -> bool:
-    """Whether a person would write ``value`` as a decimal in full: at most six places."""
-    return (value * 10**6).denominator == 1
 
 
 def _times(gold: Time, answer: Time) -> bool:
@@ -198,14 +101,28 @@ def _times(gold: Time, answer: Time) -> bool:
     return gold.seconds == answer.seconds
 
 
+def _full_hour(gold: Form, answer: Form, deep: bool) -> bool:
+    """``7`` stands for ``7:00``, and ``4 p.m.`` for ``4``."""
+    time, number = (gold, answer) if isinstance(gold, Time) else (answer, gold)
+    if not isinstance(time, Time) or not isinstance(number, Scalar) or time.seconds % 3600:
+        return False
+    if time is answer and not time.half:
+        return False
+    hours = {time.seconds // 3600, time.seconds // 3600 % 12 if time.half else -1}
+    hours |= {12} if time.half and time.seconds // 3600 % 12 == 0 else set()
+    return any(nodes(("number", Fraction(h)), number.node, None, None, deep) for h in hours)
+
+
 def _ratios(gold: Form, answer: Form, deep: bool) -> bool:
     """Ratios are the same up to a factor; a ratio of two is a quotient, too."""
+    if isinstance(gold, Scalar) and gold.node[0] in ("/", "-") and isinstance(answer, Ratio):
+        return False  # a fraction was asked for
     sides = [_ratio_parts(form) for form in (gold, answer)]
     if sides[0] is None or sides[1] is None or len(sides[0]) != len(sides[1]):
         return False
     first, *others = zip(sides[0], sides[1], strict=True)
     return all(
-        _nodes(("*", first[0], right), ("*", first[1], left), None, None, deep)
+        nodes(("*", first[0], right), ("*", first[1], left), None, None, deep)
         for left, right in others
     )
 
@@ -221,37 +138,83 @@ def _ratio_parts(form: Form) -> list[Node] | None:
     return None
 
 
+def _congruent(gold: Form, answer: Form) -> bool:
+    """The same class of numbers; of ``5 \\bmod 7`` the remainder is meant."""
+    if not isinstance(gold, Congruence):
+        sides = (answer.value.node, answer.modulus.node) if isinstance(answer, Congruence) else ()
+        return (
+            isinstance(gold, Scalar)
+            and isinstance(answer, Congruence)
+            and answer.operation
+            and remainder(*sides) == remainder(gold.node, None)
+        )
+    if not isinstance(answer, Congruence):
+        return False
+    names = {squeeze(side.name) for side in (gold, answer) if side.name}
+    modulus = remainder(gold.modulus.node, None)
+    same = modulus is not None and modulus == remainder(answer.modulus.node, None)
+    values = [remainder(side.value.node, gold.modulus.node) for side in (gold, answer)]
+    return same and len(names) <= 1 and values[0] is not None and values[0] == values[1]
+
+
 def _based(gold: Form, answer: Form) -> bool:
     if isinstance(gold, Based) and isinstance(answer, Based):
         return gold == answer
     plain = answer if isinstance(gold, Based) else gold
     digits = gold.digits if isinstance(gold, Based) else getattr(answer, "digits", "")
+    if plain is gold:  # 12 is not 12 in base 5
+        return isinstance(answer, Based) and answer.base == "10" and digits == squeeze(plain.text)  # type: ignore[union-attr]
     if isinstance(plain, Words):  # BEE in base 16
         return plain.words == (digits.lower(),)
     return isinstance(plain, Scalar) and squeeze(plain.text).upper() == digits
 
 
-def _groups(gold: Form, answer: Form, deep: bool) -> bool:
+def _groups(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - one for each shape
     if not isinstance(gold, Group) or not isinstance(answer, Group):
-        group, other = (gold, answer) if isinstance(gold, Group) else (answer, gold)
-        same = isinstance(group, Group) and group.kind in ("list", "set")  # 1/2 or 0.5
-        items = group.items if isinstance(group, Group) else ()
-        if len(items) != 1 and (group is gold or not same):
-            return False
-        pairs = ((item, other) if group is gold else (other, item) for item in items)
-        return bool(items) and all(equal(*pair, deep=deep) for pair in pairs)
+        return _group_and_other(gold, answer, deep)
     if answer.kind == "list" != gold.kind and (interval := conditions(answer)) is not None:
         return equal(gold, interval, deep=deep)
-    if {gold.kind, answer.kind} <= {"list", "set"}:
-        return _unordered(
-            gold.items, answer.items, deep, repeats="set" not in (gold.kind, answer.kind)
-        )
+    kinds = {gold.kind, answer.kind}
+    if kinds <= {"list", "set"}:
+        points = all(isinstance(item, Group) for item in gold.items)  # solutions
+        return _unordered(gold.items, answer.items, deep, repeats="set" not in kinds and not points)
     if gold.kind == "list" and answer.kind == "[]":  # a Python list
         return _unordered(gold.items, answer.items, deep, repeats=True)
-    same_shape = gold.kind == answer.kind or {gold.kind, answer.kind} <= {"()", "vector", "list"}
-    if len(gold.items) != 2 and {gold.kind, answer.kind} <= {"()", "vector", "[]"}:
-        same_shape = True  # no interval
-    return same_shape and _ordered(gold.items, answer.items, deep)
+    if not _same_shape(gold, answer):
+        return False
+    return _ordered(_by_name(gold.items), _by_name(answer.items), deep)
+
+
+def _same_shape(gold: Group, answer: Group) -> bool:
+    kinds = {gold.kind, answer.kind}
+    if len(kinds) == 1 or kinds <= {"()", "vector", "list", *_LINES} and kinds != _LINES:
+        return True
+    loose = len(gold.items) != 2 or kinds & _LINES  # no interval
+    return bool(loose) and kinds <= {"()", "vector", "[]", *_LINES} and kinds != _LINES
+
+
+def _by_name(items: tuple[Form, ...]) -> tuple[Form, ...]:
+    """``y = 2, x = 1`` in the order of the names, where these are letters of one family."""
+    names = [left_of(item) if isinstance(item, Relation) else "" for item in items]
+    families = [family for family in _FAMILIES if set(names) <= set(family)]
+    if not families or len(set(names)) < len(names):
+        return items
+    return tuple(item for _, item in sorted(zip(names, items, strict=True), key=lambda p: p[0]))
+
+
+def _group_and_other(gold: Form, answer: Form, deep: bool) -> bool:
+    group, other = (gold, answer) if isinstance(gold, Group) else (answer, gold)
+    if not isinstance(group, Group):
+        return False
+    if isinstance(other, Scalar) and (parts := components(other.node, len(group.items))):
+        found = tuple(Scalar("", part, None) for part in parts)
+        pairs = (group.items, found) if group is gold else (found, group.items)
+        return group.kind in ("()", "vector", *_LINES) and _ordered(*pairs, deep)
+    same = group.kind in ("list", "set")  # 1/2 or 0.5
+    if len(group.items) != 1 and (group is gold or not same):
+        return False
+    both = ((item, other) if group is gold else (other, item) for item in group.items)
+    return bool(group.items) and all(equal(*pair, deep=deep) for pair in both)
 
 
 def _rows(form: Form) -> tuple[tuple[Form, ...], ...]:
@@ -317,6 +280,12 @@ def _unions(gold: Form, answer: Form, deep: bool) -> bool:
     return _unordered(flat[0], flat[1], deep, repeats=True)
 
 
+def _unordered_parts(gold: Form, answer: Form, deep: bool) -> bool:
+    """Conditions on several unknowns, part by part."""
+    sides = [form.parts if isinstance(form, Union) else (form,) for form in (gold, answer)]
+    return _unordered(sides[0], sides[1], deep, repeats=True)
+
+
 def _differences(gold: Form, answer: Form, deep: bool) -> bool:
     if isinstance(gold, Difference) and isinstance(answer, Difference):
         return equal(gold.whole, answer.whole, deep=deep) and equal(
@@ -329,7 +298,10 @@ def _differences(gold: Form, answer: Form, deep: bool) -> bool:
 
 def _relations(gold: Form, answer: Form, deep: bool) -> bool:
     sets = [conditions(form) for form in (gold, answer)]
-    if sets[0] is not None or sets[1] is not None:
+    about = subjects(gold), subjects(answer)
+    if sets[0] is not None and sets[1] is not None and about[0] and about[1] and about[0] != about[1]:
+        return False
+    if (sets[0] is not None or sets[1] is not None) and max(map(len, about)) <= 1:
         left, right = sets[0] or gold, sets[1] or answer
         if not isinstance(left, Relation) and not isinstance(right, Relation):
             return equal(left, right, deep=deep)
@@ -338,22 +310,39 @@ def _relations(gold: Form, answer: Form, deep: bool) -> bool:
     relation = gold if isinstance(gold, Relation) else answer
     if not isinstance(relation, Relation) or not set(relation.operators) <= set("=≈"):
         return False
-    if relation is gold and name_of(relation) is None and len(values_of(gold)) == 1:
+    if is_equation(relation, asked=relation is gold):
         return False
     return _any_value(gold, answer, deep)
 
 
 def _any_value(gold: Form, answer: Form, deep: bool) -> bool:
-    pairs = product(values_of(gold), values_of(answer))
+    pairs = product(_values(gold, deep), _values(answer, deep))
     return any(equal(left, right, deep=deep) for left, right in pairs)
 
 
+def _values(form: Form, deep: bool) -> tuple[Form, ...]:
+    """What ``form`` says: of ``x = 50/7 ≈ 7.14`` both; of ``3 ≈ 5``, which is not so, nothing."""
+    value = value_of(form)
+    if not isinstance(form, Relation) or value is form:
+        return (value,)
+    before = form.sides[-2] if value is form.sides[-1] else form.sides[-1]
+    if not isinstance(before, Scalar) or not isinstance(value, Scalar):
+        return (value,)
+    if symbols(before.node) or symbols(value.node):
+        return (value,)
+    return (before, value) if about_equal(before, value, deep) else ()
+
+
 def _two_relations(gold: Relation, answer: Relation, deep: bool) -> bool:
-    if _name_the_same(gold, answer) and _any_value(gold, answer, deep):
-        return True
+    statements = set(gold.operators + answer.operators) <= set("=≈")
+    if statements and (_same_left(gold, answer, deep) or interchangeable(gold, answer)):
+        if _any_value(gold, answer, deep):
+            return True
     if len(gold.sides) != len(answer.sides):
         return False
     if gold.operators == answer.operators and _ordered(gold.sides, answer.sides, deep):
+        return True
+    if statements and _ordered(gold.sides, answer.sides[::-1], deep):
         return True
     if len(gold.sides) != 2 or not all(isinstance(s, Scalar) for s in gold.sides + answer.sides):
         return False
@@ -362,14 +351,14 @@ def _two_relations(gold: Relation, answer: Relation, deep: bool) -> bool:
     return _same_condition(gold, answer)
 
 
-def _name_the_same(gold: Relation, answer: Relation) -> bool:
-    """Two plain names must agree; ``y`` and ``f(x)`` may stand for each other."""
-    if not set(gold.operators + answer.operators) <= set("=≈"):
-        return False
-    left, right = name_of(gold), name_of(answer)
-    if left is None or right is None:
-        return False
-    return left == right or not (left.isalpha() and right.isalpha())
+def _same_left(gold: Relation, answer: Relation, deep: bool) -> bool:
+    """Whether both speak of the same thing."""
+    if left_of(gold) == left_of(answer):
+        return True
+    left, right = gold.sides[0], answer.sides[0]
+    if not isinstance(left, Scalar) or not isinstance(right, Scalar):
+        return isinstance(left, Group) and equal(left, right, deep=deep)
+    return symbols(left.node) == symbols(right.node) and scalars(left, right, deep)
 
 
 def _same_condition(gold: Relation, answer: Relation) -> bool:
@@ -381,6 +370,8 @@ def _same_condition(gold: Relation, answer: Relation) -> bool:
         ("+", relation.sides[0].node, ("-", relation.sides[1].node))  # type: ignore[union-attr]
         for relation in (gold, answer)
     ]
+    names = functions(sides[0]) | functions(sides[1])
+    sides = [resolved(side, names) for side in sides]
     try:
         sign = numeric.proportional(sides[0], sides[1])
     except (TooLarge, numeric.Undecided):

@@ -8,11 +8,13 @@ are regular expressions without nested repetition, linear in the length of the t
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from fractions import Fraction
 
-from smallscale_ci.judges.mathematics.expression import FUNCTIONS
+from smallscale_ci.judges.mathematics.numerals import LARGE
+from smallscale_ci.judges.mathematics.parser import FUNCTIONS
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₙ", "0123456789+-n")
@@ -40,7 +42,7 @@ _COMMANDS = {
     "varepsilon": r"\epsilon ", "vartheta": r"\theta ", "varrho": r"\rho ", "euro": "€",
     "pounds": "£", "percent": "%", "arccot": r"\arccot ",
     "tg": r"\tan ", "ctg": r"\cot ", "cosec": r"\csc ", "arctg": r"\arctan ", "exponentialE": "e",
-    "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "lparen": "(", "rparen": ")",
+    "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "angle": "∠", "measuredangle": "∠", "triangle": "△", "lparen": "(", "rparen": ")",
     "textdegree": "°", "sim": "≈", "equiv": "≡", "lg": r"\log_{10} ", "circ": "°", "ell": "l",
     "thinspace": " ", "nobreakspace": " ", "space": " ",
 }  # fmt: skip
@@ -61,6 +63,9 @@ _COLOUR = re.compile(
     r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\label\{[^{}]*\}"
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])|\bR(?=\s*∖)")
+_UNEQUAL = re.compile(r"(?<=\s)!=|(?<![\dkmn)\s])!=")  # n!=120 is a factorial
+_DOUBLED = re.compile(r"\\{2,4}(?=[a-zA-Z{}%$])")
+_PRIME = re.compile(r"\^\s*\{?\s*((?:\\prime(?![a-zA-Z])\s*)+)\}?")
 _DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?|(?<=\d)\^(?:o|\{o\})(?![a-zA-Z])")
 _SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
 _THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
@@ -79,14 +84,14 @@ _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{
 _ELLIPSIS = re.compile(
     r"(?<![\d.])(\d{0,30})\.(?=\d{3,5}(?:\.{3}|…))(\d{0,3}?)(?:(\d)\3{1,4}|(\d\d)\4)(?:\.{3}|…)"
 )
+_CYCLE = re.compile(r"(-?)(\d{1,30})\.(\d{0,30})\((\d{1,30})\)")  # 0.1(6)
 _MIXED_SLASH = re.compile(r"(?<![\d.^/_)}])(\d+)\s+(\d+)\s?/\s?(\d+)(?![\d.])")
 _MIXED_FRACTION = re.compile(
     r"(?<![\d.^/_)}])(\d+)\s*(\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d)))"
 )
 _SCIENTIFIC = re.compile(r"(?<![\d.,a-zA-Z])(\d+(?:\.\d*)?|\.\d+)[eE]([-+]?\d{1,6})(?![\d.a-zA-Z])")
-_LARGE = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _LARGE_WORD = re.compile(
-    r"(?<=\d)\s*(\")?\s*(thousand|million|billion|trillion)\b(\s*\")?", re.IGNORECASE
+    rf'(?<=\d)\s*(")?\s*((?:(?:{"|".join(LARGE)})s?\b\s*){{1,4}})(")?', re.IGNORECASE
 )
 _SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
@@ -100,6 +105,7 @@ _REALS_WITHOUT = re.compile(r"ℝ\s*-\s*(?=⦃)")
 _MODULO = re.compile(
     r"(?:\(\s*)?(?:\\[pb]?mod|(?<![a-z])mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\s*\)?"
 )
+_REMAINDER = re.compile(r"(?<!\()\\bmod(?![a-zA-Z])")
 _MICRO = re.compile(r'(?:"\\mu\s*|\\mu\s*")(?=(?:[msgLlCFAV]|meters?|metres?)\b)')
 _OHM = re.compile(r"(?<=[\d}])\s*\\Omega\s*$")
 _WHERE = re.compile(r'[,;]?"\s*where\b.*$', re.IGNORECASE | re.DOTALL)
@@ -108,21 +114,23 @@ _LEAD = re.compile(
     r'|^"(?:about|approximately|roughly)"\s*',
     re.IGNORECASE,
 )
-_EMPHASIS = re.compile(r"^\s*\*\*(.+)\*\*\s*$", re.DOTALL)
+_STARS = re.compile(r"^\s*\*+(?=[^*])|(?<=[^*])\*+\s*$")  # emphasis
 _DOLLAR = re.compile(r"(?<!\\)\$")
-_ENDS = re.compile(r"^[\s*=:,;≈⇒`]+|[\s*,;:.!`⏎]+$")
-_SPACE = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
+_ENDS = re.compile(r"^[\s=:,;≈⇒`]+|[\s=,;:.!`⏎]+$")
+_SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])|(?<=\d)\s+(?!\d)|(?<!\d)(?<![a-zA-Z])\s+(?=\d)")
 _OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}")
 _QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
 
 
 def clean(text: str) -> str:
     """``text`` in the one spelling described above."""
-    text = _EMPHASIS.sub(r"\1", _unicode(text))
+    text = _STARS.sub("", _undoubled(_unicode(text)))
     while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
         text = shorter
     text = _LINES.sub(_lines, _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text)))
     text = _MATRIX.sub(_matrix_mark, text)
+    if r"\bmod" in text and "equiv" not in text and "≡" not in text:
+        text = _REMAINDER.sub(' "rem" ', text)
     text = _MICRO.sub('"μ', _MODULO.sub(r' "mod" \1\2', _TEXT.sub(_quote, _dollars(text))))
     text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
     text = _THIN_GROUP.sub("", text)
@@ -132,7 +140,7 @@ def clean(text: str) -> str:
     text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
     text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
     text = _REALS.sub("ℝ", text)
-    text = _DEGREES.sub("°", text)
+    text = _DEGREES.sub("°", _PRIME.sub(lambda match: "'" * match[1].count("p"), text))
     text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
     text = _OVERLINE.sub(r"\\bar", _SEGMENT.sub(r"\1", text))
     text = _WHERE.sub("", text)
@@ -140,13 +148,16 @@ def clean(text: str) -> str:
     text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
     text = _ELLIPSIS.sub(_going_on, text)
     text = _REALS_WITHOUT.sub("ℝ∖", _CUP.sub("∪", text))
-    text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥").replace("!=", "≠")
+    text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥")
+    text = _UNEQUAL.sub("≠", text)
     text = _SPACE_GROUP.sub(lambda match: re.sub(r"\s", "", match[0]), text)
     text = _MIXED_SLASH.sub(r"(\1+\2/\3)", text)
     text = _MIXED_FRACTION.sub(_mixed, text)
     text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
     text = _LARGE_WORD.sub(_large, text)
-    return _trim(_without_lead(_trim(re.sub(r"\s+", " ", text))))
+    text = _trim(_without_lead(_trim(re.sub(r"\s+", " ", text))))
+    cycle = _CYCLE.fullmatch(text)
+    return cycle[1] + _recurring(cycle[2], cycle[3], cycle[4]) if cycle else text
 
 
 def _without_lead(text: str) -> str:
@@ -158,7 +169,7 @@ def _without_lead(text: str) -> str:
 
 
 def squeeze(text: str) -> str:
-    """``text`` without white space but between digits, for the comparison of texts."""
+    """``text`` without white space but between words and between digits, for the comparison of texts."""
     return _SPACE.sub("", text)
 
 
@@ -178,6 +189,15 @@ def _unicode(text: str) -> str:
         else:
             pieces.append(unicodedata.normalize("NFKC", character))
     return "".join(pieces)
+
+
+def _undoubled(text: str) -> str:
+    """Without the second backslash that JSON or Python put before commands."""
+    if "\\\\" not in text:
+        return text
+    if "\\\\begin" in text:
+        return text.replace("\\\\", "\\")
+    return text if "\\begin" in text else _DOUBLED.sub(r"\\", text)
 
 
 def _vulgar(character: str) -> str:
@@ -208,8 +228,10 @@ def _quote(match: re.Match[str]) -> str:
 
 def _large(match: re.Match[str]) -> str:
     """``million`` as a power of ten; a quoted unit that follows stays quoted."""
-    quoted = match[1] and not match[3]
-    return f"*10^{{{_LARGE[match[2].lower()]}}}" + (' "' if quoted else "")
+    factor = math.prod(LARGE[word.removesuffix("s")] for word in match[2].lower().split())
+    zeros = len(str(factor)) - 1
+    written = f"10^{{{zeros}}}" if factor == 10**zeros else f"{factor}^{{1}}"  # worked out
+    return f"*{written}" + (' "' if match[1] and not match[3] else "")
 
 
 def _lines(match: re.Match[str]) -> str:

@@ -1,27 +1,25 @@
 """Whether two expression trees are the same function, found by evaluating both at points.
 
-Two different expressions of the size people write agree to 30 digits at several random points
-with a probability that does not matter, while symbolic simplification may never end. The points
-are fixed: the same trees give the same answer always.
+Two different expressions of the size people write agree to 45 digits at several points (``points``)
+with a probability that does not matter, while symbolic simplification may never end.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
+from collections.abc import Iterable
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 
-from smallscale_ci.judges.mathematics.expression import Node, TooLarge, symbols
+from smallscale_ci.judges.mathematics import points
+from smallscale_ci.judges.mathematics.evaluate import DIGITS, TOLERANCE, is_real, side
+from smallscale_ci.judges.mathematics.expression import Node, TooLarge, kinds, symbols
+from smallscale_ci.judges.mathematics.points import Point
 
-_DIGITS = 60
-_TOLERANCE = mpmath.mpf(10) ** -30
-_POSITIVE_POINTS = 4
-_SIGNED_POINTS = 3
+_MORE_DIGITS = 4 * DIGITS  # where a difference may be noise
 _MAX_SYMBOLS = 12
-_MAX_EXPONENT = 100_000  # of the logarithm of a power, and the argument of a factorial
 
 
 class Undecided(Exception):  # noqa: N818 - a state, caught nearby
@@ -31,22 +29,64 @@ class Undecided(Exception):  # noqa: N818 - a state, caught nearby
 def same(a: Node, b: Node) -> bool:
     """Whether ``a`` and ``b`` agree wherever unknowns are positive, and where both are real.
 
+    Where one of them asks for whole numbers (``points.counts``), agreement there is enough.
     Raises ``TooLarge`` or ``Undecided``.
     """
     names = sorted(symbols(a) | symbols(b))
     if len(names) > _MAX_SYMBOLS:
         raise Undecided
+    counted = points.counts(a) or points.counts(b)
     agreed = 0
-    for point in _points(names):
-        # Where a part of an expression is not real, its writer did not mean it to be evaluated.
-        signed = any(value < 0 for value in point.values())
-        pair = _pair(a, b, point, real=signed)
-        if pair is not None and not _close(*pair):
-            return False
-        agreed += pair is not None
-    if not agreed:
-        raise Undecided
+    try:
+        for point in points.near(names):
+            verdict = _agree(side(a, point, real=False), side(b, point, real=False), a, b, point)
+            agreed += verdict is True
+            if verdict is False:
+                break
+        else:
+            verdict = _agreement(a, b, points.wide(names))
+            if verdict is not False and not counted:
+                if not agreed and not verdict:
+                    raise Undecided
+                return True
+    except TooLarge:
+        if not counted:
+            raise
+        verdict = None
+    if not counted:
+        return False
+    steps = {"floor", "ceil"} & (kinds(a) | kinds(b))
+    if verdict is False or steps or not agreed:
+        verdict = _agreement(a, b, points.whole(names))
+        if verdict is None:
+            raise Undecided
+        return verdict
     return True
+
+
+def _agreement(a: Node, b: Node, where: Iterable[Point]) -> bool | None:
+    """Whether both agree at every point where both are real; ``None`` where there is none."""
+    agreed = 0
+    for point in where:
+        try:
+            first, second = side(a, point, real=True), side(b, point, real=True)
+            if (first is None) != (second is None):
+                # |x| says that negative values are meant: ln x is not ln|x|
+                if "abs" in kinds(b if first is None else a) and _has_negative(point):
+                    return False
+                continue
+            verdict = _agree(first, second, a, b, point)
+        except TooLarge:
+            continue
+        if verdict is False:
+            return False
+        agreed += verdict is True
+    return True if agreed else None
+
+
+def _has_negative(point: Point) -> bool:
+    """Whether a value is negative."""
+    return any(value < 0 for value in point.values())
 
 
 def proportional(a: Node, b: Node) -> int:
@@ -58,23 +98,33 @@ def proportional(a: Node, b: Node) -> int:
     if len(names) > _MAX_SYMBOLS or not names:
         raise Undecided
     ratio = None
-    for point in _points(names):
-        pair = _pair(a, b, point)
-        if pair is None or not mpmath.isfinite(pair[0]) or not mpmath.isfinite(pair[1]):
+    for point in chain(points.near(names), points.wide(names)):
+        try:
+            first, second = side(a, point, real=False), side(b, point, real=False)
+        except TooLarge:
+            if _has_negative(point) or any(value > 30 for value in point.values()):
+                continue
+            raise
+        if first is None or second is None:
             continue
-        if abs(pair[1]) < _TOLERANCE or abs(pair[0]) < _TOLERANCE:
-            if not _close(*pair):
+        (left, left_noise), (right, right_noise) = first, second
+        if not mpmath.isfinite(left) or not mpmath.isfinite(right):
+            continue
+        small = abs(left) <= TOLERANCE * max(1, left_noise), abs(right) <= TOLERANCE * max(1, right_noise)
+        if any(small):
+            if not all(small):
                 return 0
             continue
-        with mpmath.workdps(_DIGITS):
-            here = pair[0] / pair[1]
-        if ratio is None:
-            ratio = here
-        elif not _close(ratio, here):
-            return 0
+        with mpmath.workdps(DIGITS):
+            here = left / right
+            noise = left_noise / abs(left) + right_noise / abs(right)
+            if ratio is None:
+                ratio = here
+            elif abs(here - ratio) > TOLERANCE * abs(ratio) * (1 + noise):
+                return 0
     if ratio is None:
         raise Undecided
-    return 0 if not _is_real(ratio) else (1 if mpmath.re(ratio) > 0 else -1)
+    return 0 if not is_real(ratio) else (1 if mpmath.re(ratio) > 0 else -1)
 
 
 def value(node: Node) -> Any:
@@ -82,13 +132,13 @@ def value(node: Node) -> Any:
 
     Raises ``TooLarge``.
     """
-    pair = None if symbols(node) else _pair(node, node, {})
-    return pair[0] if pair is not None else None
+    found = None if symbols(node) else side(node, {}, real=False)
+    return found[0] if found is not None else None
 
 
 def fraction(number: Any) -> Fraction | None:
     """A real, finite mpmath number of moderate size as a fraction, else ``None``."""
-    if number is None or not mpmath.isfinite(number) or not _is_real(number):
+    if number is None or not mpmath.isfinite(number) or not is_real(number):
         return None
     sign, mantissa, exponent, _ = mpmath.re(number)._mpf_
     if abs(exponent) > 20_000:
@@ -97,139 +147,32 @@ def fraction(number: Any) -> Fraction | None:
     return -size if sign else size
 
 
-def _points(names: list[str]) -> list[Mapping[str, Any]]:
-    """Points for the unknowns; one empty point where there are none."""
-    if not names:
-        return [{}]
-    source = random.Random(20_250_601)  # noqa: S311 - points, not secrets
-    points: list[Mapping[str, Any]] = []
-    for number in range(_POSITIVE_POINTS + _SIGNED_POINTS):
-        point = {}
-        for name in names:
-            size = mpmath.mpf(source.randrange(300_001, 2_700_000)) / 1_000_003
-            negative = number >= _POSITIVE_POINTS and source.random() < 0.5
-            point[name] = -size if negative else size
-        if number == _POSITIVE_POINTS:
-            point = {name: -abs(size) for name, size in point.items()}
-        points.append(point)
-    return points
-
-
-def _pair(
-    a: Node, b: Node, point: Mapping[str, Any], *, real: bool = False
-) -> tuple[Any, Any] | None:
-    """Both values at ``point``, ``None`` where one has none, or has a part that is not ``real``."""
-    with mpmath.workdps(_DIGITS):
-        try:
-            first, second = _evaluate(a, point, real), _evaluate(b, point, real)
-        except (ValueError, ArithmeticError):
-            return None
-    if mpmath.isnan(first) or mpmath.isnan(second):
+def _agree(
+    first: tuple[Any, Any] | None, second: tuple[Any, Any] | None, a: Node, b: Node, point: Point
+) -> bool | None:
+    """Whether two sides have the same value; ``None`` where that cannot be known."""
+    if first is None or second is None:
         return None
-    return first, second
+    (left, left_noise), (right, right_noise) = first, second
+    if mpmath.isinf(left) or mpmath.isinf(right):
+        return bool(left == right)
+    with mpmath.workdps(DIGITS):
+        gap, size = abs(left - right), max(abs(left), abs(right))
+        if gap <= TOLERANCE * size:
+            return True
+        if gap > TOLERANCE * max(left_noise, right_noise):
+            return False
+    return _agree_closely(a, b, point, gap)
 
 
-def _close(a: Any, b: Any) -> bool:
-    if mpmath.isinf(a) or mpmath.isinf(b):
-        return bool(a == b)
-    with mpmath.workdps(_DIGITS):
-        return bool(abs(a - b) <= _TOLERANCE * max(1, abs(a), abs(b)))
-
-
-def _is_real(number: Any) -> bool:
-    return bool(abs(mpmath.im(number)) <= _TOLERANCE * max(1, abs(number)))
-
-
-def _evaluate(node: Node, point: Mapping[str, Any], real: bool) -> Any:
-    kind = node[0]
-    if kind == "number":
-        return mpmath.mpf(node[1].numerator) / node[1].denominator
-    if kind == "symbol":
-        return point[node[1]]
-    if kind in _CONSTANTS:
-        return _CONSTANTS[kind]()
-    result = _OPERATIONS[kind](*[_evaluate(part, point, real) for part in node[1:]])
-    if real and not _is_real(result):
-        raise ArithmeticError
-    return result
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if base == 0:
-        if mpmath.re(exponent) <= 0:
-            raise ZeroDivisionError
-        return mpmath.mpf(0)
-    finite = mpmath.isfinite(base) and mpmath.isfinite(exponent)
-    if finite and abs(exponent) * (1 + abs(mpmath.log(abs(base)))) > _MAX_EXPONENT:
-        raise TooLarge
-    return mpmath.power(base, exponent)
-
-
-def _root(degree: Any, base: Any) -> Any:
-    """The real root of a negative number where the degree is odd, else the principal one."""
-    whole = int(degree) if mpmath.isfinite(degree) and degree == int(mpmath.re(degree)) else 0
-    if whole % 2 and _is_real(base) and mpmath.re(base) < 0:
-        return -_power(-base, 1 / mpmath.mpf(whole))
-    return mpmath.sqrt(base) if whole == 2 else _power(base, 1 / degree)
-
-
-def _factorial(number: Any) -> Any:
-    if abs(number) > 10_000:
-        raise TooLarge
-    return mpmath.gamma(number + 1)
-
-
-def _binomial(top: Any, bottom: Any) -> Any:
-    if abs(top) > 10_000 or abs(bottom) > 10_000:
-        raise TooLarge
-    return mpmath.binomial(top, bottom)
-
-
-def _exp(number: Any) -> Any:
-    return _power(mpmath.e(), number)
-
-
-def _circular(function: Any) -> Any:
-    def bounded(number: Any) -> Any:
-        if abs(number) > 10**12:  # the argument would have to be reduced at great length
-            raise TooLarge
-        return function(number)
-
-    return bounded
-
-
-def _euler() -> Any:
-    return +mpmath.e
-
-
-_CONSTANTS: dict[str, Any] = {
-    "pi": lambda: +mpmath.pi,
-    "e": _euler,
-    "i": lambda: mpmath.mpc(0, 1),
-    "infinity": lambda: mpmath.inf,
-    "degree": lambda: mpmath.pi / 180,
-}
-_OPERATIONS: dict[str, Any] = {
-    "+": lambda a, b: a + b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "-": lambda a: -a,
-    "^": _power,
-    "!": _factorial,
-    "binom": _binomial,
-    "sqrt": _root,
-    "abs": abs,
-    "floor": mpmath.floor,
-    "ceil": mpmath.ceil,
-    "exp": _exp,
-    "ln": mpmath.log,
-    "log": mpmath.log,
-    "arcsin": mpmath.asin,
-    "arccos": mpmath.acos,
-    "arctan": mpmath.atan,
-    "arccot": mpmath.acot,
-    **{
-        name: _circular(getattr(mpmath, name))
-        for name in ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")
-    },
-}
+def _agree_closely(a: Node, b: Node, point: Point, gap: Any) -> bool | None:
+    """With more digits noise becomes smaller, and a difference stays."""
+    sides = [side(node, point, real=False, digits=_MORE_DIGITS) for node in (a, b)]
+    if sides[0] is None or sides[1] is None:
+        return None
+    with mpmath.workdps(_MORE_DIGITS):
+        closer = abs(sides[0][0] - sides[1][0])
+        if closer > gap * TOLERANCE:
+            return False
+        size = max(abs(sides[0][0]), abs(sides[1][0]))
+        return True if closer <= TOLERANCE * max(size, gap) else None

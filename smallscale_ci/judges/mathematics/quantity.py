@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
-from smallscale_ci.judges.mathematics.expression import (
-    FUNCTIONS,
-    PLAIN_NAMES,
-    Node,
-    Unreadable,
-    parse,
-    symbols,
-)
+from smallscale_ci.judges.mathematics.expression import Node, Unreadable, symbols
+from smallscale_ci.judges.mathematics.numerals import number_in_words
+from smallscale_ci.judges.mathematics.parser import FUNCTIONS, PLAIN_NAMES, parse
 from smallscale_ci.judges.mathematics.units import CURRENCIES, Unit, is_unit_word, read_unit
 
 # Quoted pieces with their powers: "kg" * "m" / "s" ^{2}. Each space has one place, so that no text
@@ -31,6 +27,7 @@ _CURRENCY = re.compile(
 _DECIMAL = re.compile(
     r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
 )
+_COUNTED = re.compile(r"[a-z] \d")  # a second number in what follows the first
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
 _NTH = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
@@ -45,12 +42,20 @@ _LONG_WORD = re.compile(r"\b(?=[a-z]*[aeiou])[a-z]{3,}\b", re.IGNORECASE)
 _ALIKE = {
     ("impossible",): ("not", "possible"),
     ("infinitely", "many", "solutions"): ("infinitely", "many"),
+    ("does", "not", "exist"): ("dne",),
 }
 _ARTICLES = frozenset({"a", "an", "the", "is", "it"})
-NUMBER_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
-    *("nineteen", "twenty"),
+_SHORT_WORDS = frozenset(
+    "am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we".split()
+)
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
+)
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_LONG_NAMES = {name[:3]: name for name in _MONTHS + _DAYS} | {"tues": "tuesday", "sept": "september"}
+_DATE = re.compile(
+    r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?|(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]{3,9})\.?"
 )
 
 
@@ -80,6 +85,7 @@ class Words:
     """Text, as lower-case words without articles."""
 
     words: tuple[str, ...]
+    product: bool = False  # a word in small letters: ab may be a product, AB is a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +103,8 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     if body.endswith("°") and not _FUNCTION.search(body):
         body, degrees = body[:-1].rstrip(), True
     body = _ORDINAL.sub("", body)
-    words = tuple(word for word in _WORD.findall(body.lower()) if word not in _ARTICLES)
-    if len(words) == 1 and words[0] in NUMBER_WORDS:
-        text = body = str(NUMBER_WORDS.index(words[0]))
+    if body[:1].isalpha() and (value := number_in_words(body)) is not None:
+        return Scalar(str(value), ("number", value), None, unit, percent, degrees)
     try:
         node = parse(body)
     except Unreadable:
@@ -112,6 +117,29 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     if node[0] == "*" and _PHRASE.fullmatch(text) and _LONG_WORD.search(_NAMES.sub("", text)):
         return _words(text)  # "a kite" is no product
     return Scalar(body, node, _decimal(body), unit, percent, degrees)
+
+
+def product_of(form: object) -> Node | None:
+    """The product of the letters of a short word that may be one, and of a quantity its tree."""
+    if isinstance(form, Scalar):
+        return form.node if form.unit is None else None
+    word = form.words[0] if isinstance(form, Words) and len(form.words) == 1 else ""
+    neighbours = all(ord(b) - ord(a) == 1 for a, b in pairwise(sorted(word)))
+    if not word.isascii() or not word.isalpha() or word in _SHORT_WORDS:
+        return None
+    if not form.product:  # type: ignore[attr-defined]
+        return None
+    return parse(word) if len(word) == 2 or (len(word) == 3 and neighbours) else None
+
+
+def read_date(text: str) -> Words | None:
+    """``5 January`` and ``Jan. 5`` as words in one order; ``None`` of anything else."""
+    match = _DATE.fullmatch(text)
+    month = (match[1] or match[4]) if match else ""
+    month = _LONG_NAMES.get(month, month)
+    if match is None or month not in _MONTHS:
+        return None
+    return Words((month, (match[2] or match[3]).lstrip("0")))
 
 
 def read_compound(text: str) -> Scalar | None:
@@ -144,11 +172,15 @@ def read_compound(text: str) -> Scalar | None:
 def _words(text: str) -> Words | Opaque:
     found = _WORD.findall(_NTH.sub("", text.lower()))
     words = tuple(word for word in found if word not in _ARTICLES)
-    plain = not re.search(r'[\\^=+*/<>]|"mod"', text)
+    plain = not re.search(r'[\\^=+*/<>]|"mod"|_\{?\d', text)
     words = _ALIKE.get(words, words)
-    if len(words) > 1 and words[-1] in ("triangle", "function"):  # isosceles
+    if len(words) == 1:
+        words = (_LONG_NAMES.get(words[0], words[0]),)
+    if len(words) > 1 and words[-1] == "triangle":  # isosceles
         words = words[:-1]
-    return Words(words) if words and plain else Opaque(text)
+    if len(words) == 2 and words[0] == "triangle":  # ABC
+        words = words[1:]
+    return Words(words, text.islower()) if words and plain else Opaque(text)
 
 
 def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
@@ -159,7 +191,7 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
         body = match[1] + body[match.end() :]
     body = _UNIT_FRACTION.sub(r"\1/\2", body)
     quoted = _QUOTED_END.search(body)
-    if quoted and body[: quoted.start()].strip():
+    if quoted and body[: quoted.start()].strip() and not _COUNTED.search(quoted[1]):
         unit_text = unit_text or quoted[1].replace('"', " ").strip()
         body = body[: quoted.start()].strip()
     elif (match := _UNIT_END.search(body)) and _are_units(match[1], body[: match.start(1)]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from smallscale_ci.judges.mathematics.expression import Inexact, TooLarge, exact, symbols
+from smallscale_ci.judges.mathematics.expression import Inexact, TooLarge, exact, kinds, symbols
 from smallscale_ci.judges.mathematics.forms import (
     INFINITE,
     INFINITE_LOW,
@@ -18,19 +18,50 @@ from smallscale_ci.judges.mathematics.forms import (
 from smallscale_ci.judges.mathematics.normal import squeeze
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words
 
-_NAME = re.compile(r"\\?[A-Za-z]+'*(?:_\{?\"?\w{1,10}\"?\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?")
+_NAME = re.compile(
+    r"\\?[A-Za-z]+'*(?:_\{?\"?\w{1,10}\"?\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?|[mM]?[∠△].*|.*_\{?△\w+\}?"
+)
+_SEGMENT = re.compile(r"\|?([A-Z])([A-Z])\|?")
+_ANGLE = re.compile(r"m?(∠[A-Z]?)([A-Z])([A-Z]?)")
 _FLIP = str.maketrans("<>≤≥", "><≥≤")
+_VALUES = frozenset({"symbol", "apply", "sin", "cos", "tan", "ln", "log"})  # what may lie between bounds
+_CURVE = frozenset("xyz")  # the unknowns of an equation that is an answer itself
 
 
 def name_of(relation: Relation) -> str | None:
     """What ``x = …`` or ``f(x) = …`` names; ``None`` where the left side is an expression."""
-    text = squeeze(relation.texts[0]).strip('"')
+    text = left_of(relation)
     side = relation.sides[0]
     words = isinstance(side, Words | Opaque)  # Area, m∠A
-    words = words or (isinstance(side, Scalar) and side.node[0] == "symbol")
+    words = words or (isinstance(side, Scalar) and side.node[0] in ("symbol", "apply"))
     if isinstance(side, Group):  # (x, y) = (1, 2)
         words = all(isinstance(i, Scalar) and i.node[0] == "symbol" for i in side.items)
     return text if words or _NAME.fullmatch(text) else None
+
+
+def left_of(relation: Relation) -> str:
+    """The left side in one spelling: a segment's and an angle's letters in order, no ``m∠``."""
+    text = squeeze(relation.texts[0]).replace('"', "")
+    if match := _SEGMENT.fullmatch(text):
+        return "".join(sorted(match.groups()))
+    if match := _ANGLE.fullmatch(text):
+        sign, vertex, end = match.groups()
+        if end and sign[1:] > end:
+            return f"∠{end}{vertex}{sign[1:]}"
+        return f"{sign}{vertex}{end}"
+    return text
+
+
+def interchangeable(gold: Relation, answer: Relation) -> bool:
+    """Whether one names ``y`` and the other a function's value, as ``f(x)``."""
+    sides = gold.sides[0], answer.sides[0]
+    if not all(isinstance(side, Scalar) for side in sides):
+        return False
+    nodes = [side.node for side in sides]  # type: ignore[union-attr]
+    plain = [node for node in nodes if node == ("symbol", "y")]
+    applied = [node for node in nodes if node[0] == "apply" and node[2][0] == "symbol"]
+    inverse = any(left_of(relation).endswith("^{-1}") for relation in (gold, answer))
+    return len(plain) == 1 and (len(applied) == 1 or inverse)
 
 
 def value_of(form: Form) -> Form:
@@ -42,13 +73,38 @@ def value_of(form: Form) -> Form:
     return first if lone and len(form.sides) == 2 and name_of(form) is None else last
 
 
-def values_of(form: Form) -> tuple[Form, ...]:
-    """``value_of``, and of ``x = 50/7 ≈ 7.14`` both: what is exact and what is about."""
-    value = value_of(form)
-    if not isinstance(form, Relation) or form.operators[-1] != "≈" or value is form:
-        return (value,)
-    before = form.sides[-2]
-    return (value,) if not isinstance(before, Scalar) or _is_unknown(before) else (before, value)
+def is_equation(relation: Relation, *, asked: bool) -> bool:
+    """Whether this is an equation between unknowns, which no value can stand for.
+
+    ``a+b = 7`` says what ``a+b`` is; ``x+2y = 0`` and, where that is ``asked`` for, ``x^2+y^2 = 4``
+    are lines and curves.
+    """
+    left, right = relation.sides[0], value_of(relation)
+    if not isinstance(left, Scalar) or name_of(relation) is not None or right is left:
+        return False
+    names = symbols(left.node)
+    if not names:
+        return False
+    if isinstance(right, Scalar) and (symbols(right.node) or right.node == ("number", 0)):
+        return True
+    curve = names & _CURVE and left.node[0] == "+"
+    return bool(asked and curve and (len(names) == 1 or kinds(left.node) & {"*", "/", "^"}))
+
+
+def subjects(form: Form) -> frozenset[str]:
+    """What the conditions in ``form`` are about, as it is written."""
+    if isinstance(form, Relation) and set(form.operators) & set("<>≤≥≠∈"):
+        sides = zip(form.sides, form.texts, strict=True)
+        if form.operators == "∈":
+            return frozenset({squeeze(form.texts[0])})
+        found = [squeeze(text).strip("|") for side, text in sides if _unknowns(side)]
+        return frozenset(found[:1])
+    parts: tuple[Form, ...] = ()
+    if isinstance(form, Union):
+        parts = form.parts
+    elif isinstance(form, Group) and form.kind == "list":
+        parts = form.items
+    return frozenset().union(*(subjects(part) for part in parts)) if parts else frozenset()
 
 
 def conditions(form: Form) -> Form | None:
@@ -60,7 +116,7 @@ def conditions(form: Form) -> Form | None:
 
 def _described(form: Relation) -> Form | None:  # noqa: PLR0911 - one for each shape
     if form.operators == "∈":
-        return form.sides[1]
+        return form.sides[1] if _is_value(form.sides[0]) else None
     sides, operators = form.sides, form.operators
     if any(not isinstance(side, Scalar) for side in sides):
         return None
@@ -76,7 +132,7 @@ def _described(form: Relation) -> Form | None:  # noqa: PLR0911 - one for each s
         if operators in "<≤":
             return Group("()" if operators == "<" else "(]", (INFINITE_LOW, sides[1]))
         return Group("()" if operators == ">" else "[)", (sides[1], INFINITE))
-    if len(sides) == 3 and _is_unknown(sides[1]):
+    if len(sides) == 3 and _is_value(sides[1]):
         if set(operators) <= set(">≥"):
             sides, operators = sides[::-1], operators[::-1].translate(_FLIP)
         if set(operators) <= set("<≤") and not _unknowns(sides[0]) and not _unknowns(sides[2]):
@@ -158,6 +214,11 @@ def _distance(sides: tuple[Form, ...], operator: str) -> Form | None:
 
 def _is_unknown(form: Form) -> bool:
     return isinstance(form, Scalar) and form.node[0] == "symbol"
+
+
+def _is_value(form: Form) -> bool:
+    """A name, or a function's value."""
+    return isinstance(form, Scalar) and form.node[0] in _VALUES
 
 
 def _unknowns(form: Form) -> bool:

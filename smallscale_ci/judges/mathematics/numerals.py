@@ -1,0 +1,78 @@
+"""Numbers in words: English up to the trillions with halves and dozens, Chinese numerals."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+SMALL = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    *("nineteen", "twenty"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_VALUES = {word: number for number, word in enumerate(SMALL)}
+_VALUES |= {word: 10 * number for number, word in enumerate(_TENS, 2)} | {"a": 1, "an": 1}
+LARGE = {"hundred": 100, "dozen": 12, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+LARGE["trillion"] = 10**12
+_PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
+_PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100, "halve": 2}
+_MAX_WORDS = 20
+_CHINESE_DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")} | {"两": 2}
+_CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8}
+_CHINESE = re.compile(f"[{''.join(_CHINESE_DIGITS)}{''.join(_CHINESE_UNITS)}]{{1,20}}")
+
+
+def number_in_words(text: str) -> Fraction | None:
+    """The value of ``text`` if it is a number in words and nothing else."""
+    if _CHINESE.fullmatch(text):
+        return _chinese(text)
+    words = text.lower().replace("-", " ").replace('"', " ").split()
+    if not 1 <= len(words) <= _MAX_WORDS or not all(word.isalpha() for word in words):
+        return None
+    sign = -1 if words[0] in ("minus", "negative") and len(words) > 1 else 1
+    words = words[1:] if sign < 0 else words
+    part = _PARTS.get(words[-1]) or _PARTS.get(words[-1].removesuffix("s"))
+    if part is None:
+        whole = _whole(words)
+        return None if whole is None else Fraction(sign * whole)
+    if len(words) == 1:
+        return Fraction(sign, 2) if part == 2 else None  # "third" is a place, too
+    top = _whole(words[:-1])
+    return None if top is None else Fraction(sign * top, part)
+
+
+def _whole(words: list[str]) -> int | None:
+    total = group = 0
+    last = 10**15
+    for word in words:
+        if word == "and" and (total or group):
+            continue
+        value = _VALUES.get(word)
+        if value is not None:
+            if group % 100 and not (group % 10 == 0 and 20 <= group % 100 and 0 < value < 10):
+                return None  # "two five" is no number
+            group += value
+        elif word in ("hundred", "dozen"):
+            group = (group or 1) * LARGE[word]
+        elif word in LARGE and LARGE[word] < last:
+            last = LARGE[word]
+            total, group = total + (group or 1) * last, 0
+        else:
+            return None
+    only_article = words[0] in ("a", "an") and len(words) == 1
+    return None if only_article or words[-1] == "and" else total + group
+
+
+def _chinese(text: str) -> Fraction:
+    total = group = digit = 0
+    for character in text:
+        if character in _CHINESE_DIGITS:
+            digit = digit * 10 + _CHINESE_DIGITS[character] if digit else _CHINESE_DIGITS[character]
+            continue
+        unit = _CHINESE_UNITS[character]
+        if unit >= 10**4:
+            total, group, digit = (total + group + digit or 1) * unit, 0, 0
+        else:
+            group, digit = group + (digit or 1) * unit, 0
+    return Fraction(total + group + digit)

@@ -1,0 +1,348 @@
+"""Cleaned text → its form (see ``forms``), taken apart down to its expressions.
+
+``read`` never fails: what it cannot read becomes ``Opaque``. Nesting and numbers of parts are
+bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from smallscale_ci.judges.mathematics.forms import (
+    INFINITE,
+    INFINITE_LOW,
+    Based,
+    Congruence,
+    Difference,
+    Form,
+    Group,
+    Matrix,
+    Ratio,
+    Relation,
+    Time,
+    Union,
+)
+from smallscale_ci.judges.mathematics.matrices import added, scaled, transposed
+from smallscale_ci.judges.mathematics.numerals import SMALL
+from smallscale_ci.judges.mathematics.quantity import (
+    Opaque,
+    Scalar,
+    read_compound,
+    read_date,
+    read_quantity,
+)
+
+MAX_PARTS = 100
+_MAX_DEPTH = 8
+
+_OPENERS = "([{⦃⟨⟪⌊⌈"
+_CLOSERS = ")]}⦄⟩⟫⌋⌉"
+_RELATIONS = "=<>≤≥≠≈∈"
+_THOUSANDS = re.compile(
+    r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d,.])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])"
+)
+_WORD_SEPARATOR = re.compile(r"(?<![\w\"])(and|or)(?![\w\"])")
+_TIME = re.compile(
+    r'"?\s*(\d{1,2})\s*(?::\s*(\d\d)\s*)?(?::\s*(\d\d)\s*)?["\s]*((?:[aApP]\.?\s?[mM])?)\.?\s*(o\'clock)?\s*"?'
+)
+_BASED = re.compile(
+    r"\(?\s*\"?([0-9][0-9A-Fa-f]{0,200}|[A-F][0-9A-F]{0,200}(?=\"?\s*\)?\s*_))\"?\s*\)?"
+    r"\s*(?:_\s*\{?\s*\"?\s*|\s\"?\s*\(?base[- ]?\"?\s*)\(?(\d{1,2}|[a-z]{3,8})\)?\s*\"?\s*\}?"
+)
+_RATIO = re.compile(r"\s*:\s*|(?<=\d)\s*\"?\bto\b\"?\s*(?=\d)")
+_INTERVAL = re.compile(r"([\[\]])([^\[\],;]+)[,;]([^\[\],;]+)([\[\]])")  # ]0, 1] as in French
+_REALS = frozenset({"all real numbers", "all reals", "real numbers", "all real numbers x"})
+_POSITIVE = re.compile(r"ℝ\s*\^\s*\{?\s*\+\s*\}?")
+_TRANSPOSED = re.compile(r"(.*[)⟫\]])\s*\^\s*\{?\s*\"?(?:T|\\top)\"?\s*\}?", re.DOTALL)
+_CONGRUENCE = re.compile(r'(?:([^≡]+?)\s*≡)?([^≡",]+)"(mod|rem)"([^≡",]+)')
+_HOURS = {"noon": (12, "pm"), "12 noon": (12, "pm"), "midnight": (0, "am")}
+_EMPTY = frozenset(
+    {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
+)
+_MINUS_ONE = Scalar("-1", ("number", Fraction(-1)), None)
+
+
+def read(text: str, *, thousands: bool = True, depth: int = 0) -> Form:
+    """The form of cleaned ``text``. ``thousands``: commas may separate groups of three digits."""
+    text = text.strip()
+    if depth > _MAX_DEPTH or not text:
+        return Opaque(text)
+    if text.startswith('"') and text.endswith('"') and text.count('"') == 2:
+        return read(text[1:-1], thousands=thousands, depth=depth + 1)
+    if thousands and depth <= 1:
+        text = _join_thousands(text)
+    for reader in _READERS:
+        form = reader(text, depth)
+        if form is not None:
+            return form
+    return read_quantity(text)
+
+
+def split(text: str, separators: str) -> list[str]:
+    """``text`` cut at the characters ``separators`` that stand outside all brackets."""
+    parts, level, start = [], 0, 0
+    quoted = False
+    for position, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif character in _OPENERS:
+            level += 1
+        elif character in _CLOSERS:
+            level -= 1
+        elif level == 0 and character in separators:
+            parts.append(text[start:position])
+            start = position + 1
+    parts.append(text[start:])
+    return parts
+
+
+def _join_thousands(text: str) -> str:
+    """Without the commas of ``1,234``, but inside brackets, where they separate."""
+    pieces, level, start = [], 0, 0
+    for match in _THOUSANDS.finditer(text):
+        between = text[start : match.start()]
+        level += sum(between.count(c) for c in "([⦃⟨⟪") - sum(between.count(c) for c in ")]⦄⟩⟫")
+        pieces += [between, match[0] if level else match[0].replace(",", "")]
+        start = match.end()
+    return "".join([*pieces, text[start:]])
+
+
+def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each kind
+    match = _TIME.fullmatch(text)
+    if (
+        match
+        and (match[4] or match[2] or match[5])
+        and int(match[1]) < 24
+        and int(match[2] or 0) < 60
+    ):
+        half = match[4].lower().replace(".", "").replace(" ", "")
+        hour = int(match[1]) % 12 + 12 * (half == "pm") if half else int(match[1])
+        return Time(hour * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
+    if (compound := read_compound(text)) is not None:
+        return compound
+    match = _BASED.fullmatch(text)
+    if match:
+        name = match[2]
+        base = str(SMALL.index(name)) if name in SMALL else name
+        return Based(match[1].lstrip("0").upper() or "0", base) if base.isdigit() else None
+    if ":" in text or " to " in text or '"to"' in text:
+        parts = _RATIO.split(text)
+        if 2 <= len(parts) <= 6 and all(parts) and not any(c in text for c in _RELATIONS + ","):
+            forms = tuple(read(part, depth=depth + 1) for part in parts)
+            if all(isinstance(form, Scalar) for form in forms):
+                return Ratio(forms)
+    word = text.strip('"').lower()
+    if text in ("∅", "⦃⦄", "⦃ ⦄") or word in _EMPTY:
+        return Group("set", ())
+    if word in _HOURS:
+        return Time(_HOURS[word][0] * 3600, _HOURS[word][1])
+    if _POSITIVE.fullmatch(text):
+        return Group("()", (Scalar("0", ("number", Fraction(0)), None), INFINITE))
+    if (date := read_date(word)) is not None:
+        return date
+    if '"mod"' in text or '"rem"' in text:
+        return _congruence(text, depth)
+    is_line = text == "ℝ" or word in _REALS
+    return Group("()", (INFINITE_LOW, INFINITE)) if is_line else None
+
+
+def _congruence(text: str, depth: int) -> Form | None:
+    match = _CONGRUENCE.fullmatch(text)
+    if match is None:
+        return None
+    value, modulus = (read(match[n], depth=depth + 1) for n in (2, 4))
+    if not isinstance(value, Scalar) or not isinstance(modulus, Scalar):
+        return Opaque(text)
+    return Congruence(match[1] or "", value, modulus, match[3] == "rem")
+
+
+def _sequence(text: str, depth: int) -> Form | None:
+    """A list: parts between semicolons, else commas, "and", "or"."""
+    pieces = split(text, ";")
+    either = False
+    if len(pieces) == 1:
+        marked = _WORD_SEPARATOR.sub(lambda match: "," if match[1] == "and" else "⋁", text)
+        pieces = split(marked, ",⋁")
+        either = "⋁" in marked and len(split(marked, "⋁")) > 1
+    pieces = [piece.strip() for piece in pieces if piece.strip()]
+    if len(pieces) < 2:
+        return read(pieces[0], depth=depth + 1) if pieces and pieces[0] != text else None
+    if len(pieces) > MAX_PARTS:
+        return Opaque(text)
+    items = _spread(_solution(piece, depth) for piece in pieces)
+    sets = all(isinstance(i, Relation) and set(i.operators) & set("<>≤≥∈") for i in items)
+    return Union(items) if (either and sets) or _intervals(items) else Group("list", items)
+
+
+def _solution(piece: str, depth: int) -> Form:
+    """A part of a list; where parts are lists of equations themselves, each is a point."""
+    form = read(piece, thousands=False, depth=depth + 1)
+    relations = isinstance(form, Group) and all(isinstance(i, Relation) for i in form.items)
+    return Group("()", form.items) if relations and form.kind == "list" else form  # type: ignore[union-attr]
+
+
+def _intervals(items: tuple[Form, ...]) -> bool:
+    """Whether these are intervals or sets of numbers, and not points and lists."""
+    groups = [item for item in items if isinstance(item, Group) and len(item.items) == 2]
+    return len(groups) == len(items) and any(
+        item.kind in ("(]", "[)") or INFINITE in item.items or INFINITE_LOW in item.items
+        for item in groups
+    )
+
+
+def _spread(items: object) -> tuple[Form, ...]:
+    """The items; a list among them (of ``3 ± 1``) gives its own items."""
+    spread: list[Form] = []
+    for item in items:  # type: ignore[attr-defined]
+        spread.extend(item.items if isinstance(item, Group) and item.kind == "list" else [item])
+    return tuple(spread)
+
+
+def _set_operation(text: str, depth: int) -> Form | None:
+    parts = split(text, "∪")
+    if len(parts) > 1 and not any(c in text for c in "=∈<>≤≥"):
+        if len(parts) > MAX_PARTS:
+            return Opaque(text)
+        return Union(tuple(read(part, depth=depth + 1) for part in parts))
+    parts = split(text, "∖")
+    if len(parts) == 2 and all(part.strip() for part in parts):
+        return Difference(read(parts[0], depth=depth + 1), read(parts[1], depth=depth + 1))
+    return None
+
+
+def _relation(text: str, depth: int) -> Form | None:
+    texts = [part.strip() for part in split(text, _RELATIONS)]
+    if len(texts) == 1 or len(texts) > 12:
+        return None
+    operators, at = "", 0
+    for part in split(text, _RELATIONS)[:-1]:
+        at += len(part)
+        operators += text[at]
+        at += 1
+    if not texts[-1] or not texts[0]:
+        return Opaque(text)
+    sides = tuple(read(part, depth=depth + 1) for part in texts)
+    return Relation(sides, operators, tuple(texts))
+
+
+def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each bracket
+    if match := _INTERVAL.fullmatch(text) if text[0] == "]" or text[-1] == "[" else None:
+        kind = "[("[match[1] == "]"] + "])"[match[4] == "["]
+        return Group(kind, tuple(read(match[n], depth=depth + 1) for n in (2, 3)))
+    if text[0] not in _OPENERS or not _closes_at_end(text):
+        return None
+    inside = text[1:-1].strip()
+    if text[0] == "⟪":
+        return _matrix(inside, depth)
+    if text[0] == "{":
+        return read(inside, depth=depth + 1)
+    pair = text[0] + text[-1]
+    if text[0] == "⦃" and text[-1] == "⦄":
+        return _set(inside, depth)
+    pieces = [piece.strip() for piece in split(inside, ",;")]
+    if len(pieces) > MAX_PARTS:
+        return Opaque(text)
+    if pieces[0].startswith("⟪") and pair in ("()", "[]") and _closes_at_end(inside):
+        return read(inside, depth=depth + 1)
+    if len(pieces) == 1 or not all(pieces):
+        return read(inside, depth=depth + 1) if pair == "()" else None
+    items = tuple(read(piece, thousands=False, depth=depth + 1) for piece in pieces)
+    kind = {"⟨⟩": "vector"}.get(pair, pair)
+    return Group(kind, items) if kind in ("vector", "()", "[]", "(]", "[)") else Opaque(text)
+
+
+def _set(inside: str, depth: int) -> Form:
+    for bar in split(inside, "|:")[1:]:  # {x | condition}
+        return read(bar, depth=depth + 1)
+    pieces = [piece.strip() for piece in split(inside, ",;") if piece.strip()]
+    if len(pieces) > MAX_PARTS:
+        return Opaque(inside)
+    return Group("set", _spread(read(p, thousands=False, depth=depth + 1) for p in pieces))
+
+
+def _matrix_sum(text: str, depth: int) -> Form | None:
+    """Matrices and vectors with numbers before them, added up."""
+    if "⟪" not in text or not text.endswith("⟫"):
+        return None
+    total: Form | None = None
+    at = 0
+    for term in split(text, "+-"):
+        negative = at > 0 and text[at - 1] == "-"
+        at += len(term) + 1
+        if not term.strip():
+            continue
+        summand = _scaled(term.strip(), depth)
+        if summand is None:
+            return None
+        summand = scaled(_MINUS_ONE, summand) if negative else summand
+        total = summand if total is None else added(total, summand)
+        if total is None:
+            return None
+    return total
+
+
+def _scaled(text: str, depth: int) -> Matrix | Group | None:
+    """A matrix or vector, perhaps with a number before it."""
+    start = text.find("⟪")
+    if start < 0 or not text.endswith("⟫") or text.count("⟪") > 1:
+        return None
+    body = _matrix(text[start + 1 : -1].strip(), depth)
+    before = text[:start].strip().removesuffix("*")
+    if not before:
+        return body
+    factor = read(before, depth=depth + 1)
+    return scaled(factor, body) if isinstance(factor, Scalar) else None
+
+
+def _transposed(text: str, depth: int) -> Form | None:
+    """``(1, 2)^T``."""
+    match = _TRANSPOSED.fullmatch(text)
+    return transposed(read(match[1], depth=depth + 1)) if match else None
+
+
+def _matrix(inside: str, depth: int) -> Group | Matrix:
+    lines = [line for line in split(inside, "⏎") if line.strip()]
+    rows = tuple(
+        tuple(read(cell, depth=depth + 1) for cell in split(line, "&")[:MAX_PARTS])
+        for line in lines[:MAX_PARTS]
+    )
+    if len(rows) == 1:
+        return Group("row", rows[0])
+    if rows and all(len(row) == 1 for row in rows):
+        return Group("column", tuple(row[0] for row in rows))
+    return Matrix(rows)
+
+
+def _closes_at_end(text: str) -> bool:
+    level = 0
+    for position, character in enumerate(text):
+        if character in _OPENERS:
+            level += 1
+        elif character in _CLOSERS:
+            level -= 1
+            if level <= 0:
+                return position == len(text) - 1
+    return False
+
+
+def _plus_minus(text: str, depth: int) -> Form | None:
+    if "±" not in text and "∓" not in text:
+        return None
+    upper = read(text.replace("±", "+").replace("∓", "-"), depth=depth + 1)
+    lower = read(text.replace("±", "-").replace("∓", "+"), depth=depth + 1)
+    return Group("list", (upper, lower))
+
+
+_READERS = (
+    _special,
+    _sequence,
+    _set_operation,
+    _relation,
+    _bracketed,
+    _matrix_sum,
+    _transposed,
+    _plus_minus,
+)

@@ -1,0 +1,78 @@
+"""Other ways to read a text, tried where the first does not agree with the gold."""
+
+from __future__ import annotations
+
+import re
+
+from smallscale_ci.judges.mathematics.equal import equal
+from smallscale_ci.judges.mathematics.expression import symbols
+from smallscale_ci.judges.mathematics.forms import Form
+from smallscale_ci.judges.mathematics.normal import clean
+from smallscale_ci.judges.mathematics.quantity import Scalar
+from smallscale_ci.judges.mathematics.reader import read
+
+# 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
+_ABROAD = re.compile(
+    r"([-+]?\s*[€£]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)"
+)
+_LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
+_LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
+_PADDED = re.compile(r",0\d\d")  # what begins with a zero is the rest of a number
+_LETTERS = re.compile(r"[A-H]{2,8}|[A-H](?:(?:,| and|, and) ?[A-H]){1,7}")
+_LETTER = re.compile("[A-H]")
+_GLUED = re.compile(r"([-+]?\d[\d.,]*)\s*(''|[\"']|[mgshlLNJWVkK])")
+_GLUED_UNITS = {"''": "inch", '"': "inch", "'": "foot"}
+
+
+def with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
+    """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
+    several = "," in gold and "," in answer and not _PADDED.search(gold + answer)
+    if several and equal(read(clean(gold), thousands=False), read(answer, thousands=False), deep=deep):
+        return True
+    match = _ABROAD.fullmatch(answer)
+    if match is None or not isinstance(gold_form, Scalar):
+        return False
+    sign, whole, part, rest = match.groups()
+    groups = re.split("[.']", whole)
+    if part is None and "'" not in whole and len(groups) < 3:
+        return False
+    if len(groups) == 1 and gold_form.decimal is None:  # 5,0 may be two numbers
+        return False
+    if len(groups) == 1 and len(part) == 3 and len(whole) < 4 and whole != "0":
+        return False  # 1,200 is a thousand
+    number = f"{sign}{''.join(groups)}.{part or 0}{rest}"
+    return equal(gold_form, read(number), deep=deep)
+
+
+def as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, deep: bool) -> bool:
+    """``(D) 12`` stands for ``D`` and for ``12``, whichever side it is on."""
+    several = _LETTERS.fullmatch(gold) and _LETTERS.fullmatch(answer)  # ABC for A, B, C
+    if several and ("," in gold) != ("," in answer):
+        return set(_LETTER.findall(gold)) == set(_LETTER.findall(answer))
+    left, right = _LABELLED.fullmatch(gold), _LABELLED.fullmatch(answer)
+    if left and right:
+        return left[1] == right[1]
+    if not left and not right:
+        labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(answer)
+        return bool(labels[0] and labels[1] and labels[0][1] == labels[1][1])
+    if left:
+        label = _LABEL.fullmatch(answer)
+        return label[1] == left[1] if label else equal(read(left[2]), answer_form, deep=deep)
+    if right:
+        label = _LABEL.fullmatch(gold)
+        return label[1] == right[1] if label else equal(gold_form, read(right[2]), deep=deep)
+    return False
+
+
+def with_glued_unit(gold_form: Form, answer: str, *, deep: bool) -> bool:
+    """``12m`` and ``5k`` where the gold is a number: a letter right behind digits is a unit."""
+    match = _GLUED.fullmatch(answer)
+    if match is None or not isinstance(gold_form, Scalar) or symbols(gold_form.node):
+        return False
+    number, sign = match.groups()
+    if sign in "kK":
+        return equal(gold_form, read(f"{number}*1000"), deep=deep)
+    length = gold_form.unit is not None and gold_form.unit.dimensions == (("metre", 1),)
+    if sign == "'" and not length:
+        return False  # feet, minutes, or a derivative
+    return equal(gold_form, read(f'{number} "{_GLUED_UNITS.get(sign, sign)}"'), deep=deep)
