@@ -61,8 +61,8 @@ def _judge(spec: JudgeSpec, service: Service | None) -> Judge:
 
 def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:
     from smallscale_ci.judges.math import LONGEST
-    from smallscale_ci.judges.mathematics.reader import read
     from smallscale_ci.judges.mathematics.normal import clean
+    from smallscale_ci.judges.mathematics.reader import read
 
     steps = []
     for side, text in (("gold", gold[:LONGEST]), ("answer", answer)):

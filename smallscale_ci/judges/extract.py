@@ -8,12 +8,26 @@ from dataclasses import dataclass
 
 _SPECIAL_TOKEN = re.compile(r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>")
 
-_BRACES = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*(\{)?|\\.|[{}]", re.DOTALL)
+_BRACES = re.compile(r"\\{1,4}(?P<box>boxed|fbox)(?![a-zA-Z])\s*(\{)?|\\.|[{}]", re.DOTALL)
 _BARE_BOX_END = re.compile(r"[\s$]|\\\]|\\\)|$")
 _UNCLOSED_BOX_END = re.compile(r"\$|\\\]|\\\)|\n")
-_GLUE = re.compile(r"(?:[\s$,;]|and|or|\\text\{ ?(?:and|or) ?\}|\\(?:quad|qquad|[,;! ]))*")
-_NAMED = re.compile(r"\b[a-zA-Z]\s?=\s?$")
+_GLUE = re.compile(
+    r"(?:[\s$,;}]|and|or|&|\\text\{|\\(?:quad|qquad|[,;! ])"
+    r"|\b(?:for|in)\s(?:part\s|case\s)?\(?[a-z0-9]\)?(?![a-z0-9]))*"
+)
 _GLUE_WORD = re.compile(r"[,;]|and|or")
+_NAME = re.compile(r"(?<![a-zA-Z\\])([a-zA-Z](?:_\{?\w\}?)?)\s{0,2}=\s{0,2}\$?\s?$")
+_BETWEEN = re.compile(r"\b(?:and|or)\b")
+_TAKEN_BACK = re.compile(
+    r"[.!?]\s|\b(?:wait|no|not|actually|instead|rather|check|hence|so|then|therefore|thus)\b",
+    re.IGNORECASE,
+)
+_TAG = re.compile(
+    r"<(/?)(b|i|u|em|strong|span|font|mark|p|br|div|h[1-6]|li|[uo]l|center|t[rdh]|table|su[bp])"
+    r"(?:\s[^<>]{0,200})?/?>",
+    re.IGNORECASE,
+)
+_INLINE = frozenset({"b", "i", "u", "em", "strong", "span", "font", "mark"})
 
 _STATED = re.compile(
     r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b
@@ -24,12 +38,17 @@ _STATED = re.compile(
       | (?:^|\n)[ \t]*[\#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*
         (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
       | <answer>
+      | (?:答案|结果|結果)(?:\*\*)?\s?(?:应该|應該|应|應)?(?:是|为|為|等于|等於|[:：])\s?[:：]?
+      | 答\s?[:：]
+      | (?:答え|解答|正解|回答)(?:\*\*)?\s?(?:は|[:：])
+      | (?:정답|답)(?:\*\*)?\s?(?:은|는|[:：])
       | (?:^|\n)[ \t]*\#{3,4}(?=\s*[-+$\\.\d(\[])
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 _PHRASE_END = re.compile(
     r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed | </answer>
+      | [。；！] | です|である|となり|になり|입니다|이다|이에요|예요
       | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
       | ,\sthat\ is\b
     """,
@@ -52,6 +71,7 @@ class Found:
 
     text: str
     rule: str
+    named: str | None = None  # of boxes with several names: a = 1, b = 2
 
 
 def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
@@ -60,13 +80,27 @@ def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
     ``rules`` are "boxed", "stated" and "last-number"; others are left to the judge that knows
     them. ``text`` is what ``thinking.answer_part`` gave.
     """
-    text = _SPECIAL_TOKEN.sub(" ", text)
+    text = _without_tags(_SPECIAL_TOKEN.sub(" ", text))
     finders = {"boxed": boxed, "stated": stated, "last-number": last_number}
     for rule in rules:
         finder = finders.get(rule)
         found = finder(text) if finder else None
         if found is not None:
-            yield Found(found, rule)
+            yield Found(found, rule, named_boxes(text) if rule == "boxed" else None)
+
+
+def _without_tags(text: str) -> str:
+    """Without HTML around words; what begins a block begins a line."""
+    if "</" not in text and "<br" not in text:
+        return text
+    return _TAG.sub(_plain_tag, text)
+
+
+def _plain_tag(tag: re.Match[str]) -> str:
+    name = tag[2].lower()
+    if name in ("sup", "sub"):
+        return "}" if tag[1] else "^{" if name == "sup" else "_{"
+    return "" if name in _INLINE else "\n"
 
 
 def boxed(text: str) -> str | None:
@@ -83,12 +117,12 @@ def boxed(text: str) -> str | None:
     start = spans[-1][0]
     for begin, inner, end, after in reversed(spans[:-1]):
         glue = text[after:start]
-        if len(glue) > 40 or "\n\n" in glue:
-            break
-        name = _NAMED.search(glue)
-        if name and text.endswith(name[0], 0, begin):  # x = … or x = …
-            glue = glue[: name.start()]
-        if not _is_glue(glue):
+        name = _name_before(text, start)
+        if name is not None and name[1] == (_name_before(text, begin) or [None, None])[1]:
+            glue = text[after : name.start()]  # x = … or x = …
+            if not _is_glue(glue) and not _goes_on(glue):
+                break
+        elif not _is_glue(glue):
             break
         part = text[inner:end].strip()
         if part not in parts:
@@ -97,8 +131,37 @@ def boxed(text: str) -> str | None:
     return ", ".join(parts)
 
 
+def named_boxes(text: str) -> str | None:
+    """``a = 1, b = 2`` where the last boxes have several names, else ``None``."""
+    parts: list[str] = []
+    names: list[str] = []
+    start = -1
+    for begin, inner, end, after in reversed(_box_spans(text)):
+        name = _name_before(text, begin)
+        if name is None or name[1] in names:
+            break
+        if start >= 0 and not _is_glue(text[after:start]):
+            break
+        names.append(name[1])
+        parts.insert(0, f"{name[1]} = {text[inner:end].strip()}")
+        start = name.start()
+    return ", ".join(parts) if len(parts) > 1 else None
+
+
+def _name_before(text: str, begin: int) -> re.Match[str] | None:
+    """The name in ``x = `` before a box."""
+    return _NAME.search(text, max(0, begin - 20), begin)
+
+
+def _goes_on(glue: str) -> bool:
+    """Whether the sentence goes on to another value of the same name."""
+    short = len(glue) <= 200 and "\n\n" not in glue
+    return short and bool(_BETWEEN.search(glue)) and not _TAKEN_BACK.search(glue)
+
+
 def _is_glue(text: str) -> bool:
-    return bool(_GLUE.fullmatch(text) and _GLUE_WORD.search(text))
+    short = len(text) <= 40 and "\n\n" not in text
+    return short and bool(_GLUE.fullmatch(text) and _GLUE_WORD.search(text))
 
 
 def _box_spans(text: str) -> list[tuple[int, int, int, int]]:
@@ -115,9 +178,9 @@ def _box_spans(text: str) -> list[tuple[int, int, int, int]]:
             box = open_braces.pop() if open_braces else None
             if box is not None:
                 _keep(spans, text, (box[0], box[1], token.start(), token.end()))
-        elif token.group(1):
+        elif token.group(2):
             open_braces.append((token.start(), token.end()))
-        elif word.startswith(("\\boxed", "\\fbox")):
+        elif token["box"]:
             end = _BARE_BOX_END.search(text, token.end(), token.end() + 200)
             stop = end.start() if end else token.end()
             bare = text[token.end() : stop].rstrip(".,;")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.mathematics.equal import equal
 from smallscale_ci.judges.mathematics.forms import Form
 from smallscale_ci.judges.mathematics.normal import clean, squeeze
-from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar
+from smallscale_ci.judges.mathematics.quantity import Opaque
 from smallscale_ci.judges.mathematics.reader import read
 from smallscale_ci.judges.mathematics.readings import (
     as_choices,
@@ -60,8 +61,9 @@ def _rule(problem: Problem, text: str, spec: JudgeSpec, *, deep: bool) -> Ruling
     found = next(candidates(answer, spec.extract), None)
     if found is None:
         return Ruling(Outcome.UNPARSED, None, "no answer found")
-    for gold in problem.golds:  # any of them is right
-        decision = decide(gold, found.text, deep=deep)
+    texts = (found.text, found.named) if found.named else (found.text,)
+    for gold, said in product(problem.golds, texts):  # any gold is right
+        decision = decide(gold, said, deep=deep)
         if decision.same:
             break
     outcome = Outcome.CORRECT if decision.same else Outcome.WRONG
@@ -79,9 +81,8 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
     if squeeze(gold_text) == squeeze(answer_text):
         return Decision(True, "same normal form")
     answer_form = read(answer_text)
-    if isinstance(gold_form, Scalar) and isinstance(answer_form, Scalar):
-        if left_standing(gold_form, answer_form):
-            return Decision(False, "not worked out: a fraction to reduce, or a product")
+    if left_standing(gold_form, answer_form):
+        return Decision(False, "left to be worked out: a fraction to reduce, or a product")
     if equal(gold_form, answer_form, deep=deep):
         return Decision(True, f"same {_kind(gold_form)}")
     if with_other_commas(gold, gold_form, answer_text, deep=deep):

@@ -6,10 +6,9 @@ raised where one is reached, and everything else takes time bounded by the sizes
 
 from __future__ import annotations
 
-from fractions import Fraction
 from itertools import product
 
-from smallscale_ci.judges.mathematics.expression import Node, TooLarge, functions, resolved, symbols
+from smallscale_ci.judges.mathematics.expression import TooLarge, functions, resolved, symbols
 from smallscale_ci.judges.mathematics.forms import (
     Based,
     Congruence,
@@ -24,6 +23,13 @@ from smallscale_ci.judges.mathematics.forms import (
 )
 from smallscale_ci.judges.mathematics.intervals import real_set
 from smallscale_ci.judges.mathematics.normal import squeeze
+from smallscale_ci.judges.mathematics.notations import (
+    based,
+    congruent,
+    full_hour,
+    ratios,
+    times,
+)
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words, product_of
 from smallscale_ci.judges.mathematics.relations import (
     conditions,
@@ -39,19 +45,19 @@ from smallscale_ci.judges.mathematics.values import (
     about_equal,
     components,
     nodes,
-    remainder,
     scalars,
 )
 
 _LINES = {"row", "column"}
 _FAMILIES = ("xyz", "abcd", "pqr", "mn", "uvw")
 
-def equal(gold: Form, answer: Form, *, deep: bool) -> bool:
+
+def equal(gold: Form, answer: Form, *, deep: bool) -> bool:  # noqa: PLR0911 - one for each kind
     """Whether ``answer`` means what ``gold`` means. Raises ``NeedsAlgebra`` unless ``deep``."""
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return _relations(gold, answer, deep)
     if isinstance(gold, Union | Difference) or isinstance(answer, Union | Difference):
-        if max(len(subjects(gold)), len(subjects(answer)), len(subjects(gold) | subjects(answer))) > 1:
+        if len(subjects(gold) | subjects(answer)) > 1:
             return _unordered_parts(gold, answer, deep)
         sets = real_set(gold), real_set(answer)
         if sets[0] is not None and sets[1] is not None:
@@ -71,20 +77,21 @@ def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
     if isinstance(gold, Scalar) and isinstance(answer, Scalar):
         return scalars(gold, answer, deep)
     if isinstance(gold, Time) and isinstance(answer, Time):
-        return _times(gold, answer)
+        return times(gold, answer)
     if isinstance(gold, Time) or isinstance(answer, Time):
-        return _full_hour(gold, answer, deep) or _ratios(gold, answer, deep)
+        return full_hour(gold, answer, deep) or ratios(gold, answer, deep)
     if isinstance(gold, Ratio) or isinstance(answer, Ratio):
-        return _ratios(gold, answer, deep)
+        return ratios(gold, answer, deep)
     if isinstance(gold, Congruence) or isinstance(answer, Congruence):
-        return _congruent(gold, answer)
+        return congruent(gold, answer)
     if isinstance(gold, Based) or isinstance(answer, Based):
-        return _based(gold, answer)
+        return based(gold, answer)
     if isinstance(gold, Words) and isinstance(answer, Words) and gold.words == answer.words:
         return True
     products = product_of(gold), product_of(answer)  # ab and ba, a·b and ab
-    if products[0] and products[1] and (isinstance(gold, Words) or isinstance(answer, Words)):
-        return nodes(*products, None, None, deep)
+    left, right = products
+    if left and right and (isinstance(gold, Words) or isinstance(answer, Words)):
+        return nodes(left, right, None, None, deep)
     if isinstance(gold, Words) and isinstance(answer, Scalar):  # a letter, a name of one letter
         return gold.words == (squeeze(answer.text).lower(),)
     if isinstance(gold, Opaque) and isinstance(answer, Opaque):
@@ -92,84 +99,7 @@ def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
     return False
 
 
-def _times(gold: Time, answer: Time) -> bool:
-    if not gold.half or not answer.half:  # "3:30" for 3:30 p.m.
-        half_day = 12 * 3600
-        same_clock = gold.seconds % half_day == answer.seconds % half_day
-        late = max(gold.seconds, answer.seconds) >= half_day
-        return same_clock and (gold.seconds == answer.seconds or (late and gold.half != "am"))
-    return gold.seconds == answer.seconds
-
-
-def _full_hour(gold: Form, answer: Form, deep: bool) -> bool:
-    """``7`` stands for ``7:00``, and ``4 p.m.`` for ``4``."""
-    time, number = (gold, answer) if isinstance(gold, Time) else (answer, gold)
-    if not isinstance(time, Time) or not isinstance(number, Scalar) or time.seconds % 3600:
-        return False
-    if time is answer and not time.half:
-        return False
-    hours = {time.seconds // 3600, time.seconds // 3600 % 12 if time.half else -1}
-    hours |= {12} if time.half and time.seconds // 3600 % 12 == 0 else set()
-    return any(nodes(("number", Fraction(h)), number.node, None, None, deep) for h in hours)
-
-
-def _ratios(gold: Form, answer: Form, deep: bool) -> bool:
-    """Ratios are the same up to a factor; a ratio of two is a quotient, too."""
-    if isinstance(gold, Scalar) and gold.node[0] in ("/", "-") and isinstance(answer, Ratio):
-        return False  # a fraction was asked for
-    sides = [_ratio_parts(form) for form in (gold, answer)]
-    if sides[0] is None or sides[1] is None or len(sides[0]) != len(sides[1]):
-        return False
-    first, *others = zip(sides[0], sides[1], strict=True)
-    return all(
-        nodes(("*", first[0], right), ("*", first[1], left), None, None, deep)
-        for left, right in others
-    )
-
-
-def _ratio_parts(form: Form) -> list[Node] | None:
-    if isinstance(form, Ratio):
-        return [part.node for part in form.parts if isinstance(part, Scalar)]
-    if isinstance(form, Time) and form.seconds // 60 % 60 > 9:  # 3:30 is both, 3:05 is not
-        parts: list[Node] = [("number", Fraction(form.seconds // 3600))]
-        return [*parts, ("number", Fraction(form.seconds // 60 % 60))]
-    if isinstance(form, Scalar):
-        return [form.node, ("number", Fraction(1))]
-    return None
-
-
-def _congruent(gold: Form, answer: Form) -> bool:
-    """The same class of numbers; of ``5 \\bmod 7`` the remainder is meant."""
-    if not isinstance(gold, Congruence):
-        sides = (answer.value.node, answer.modulus.node) if isinstance(answer, Congruence) else ()
-        return (
-            isinstance(gold, Scalar)
-            and isinstance(answer, Congruence)
-            and answer.operation
-            and remainder(*sides) == remainder(gold.node, None)
-        )
-    if not isinstance(answer, Congruence):
-        return False
-    names = {squeeze(side.name) for side in (gold, answer) if side.name}
-    modulus = remainder(gold.modulus.node, None)
-    same = modulus is not None and modulus == remainder(answer.modulus.node, None)
-    values = [remainder(side.value.node, gold.modulus.node) for side in (gold, answer)]
-    return same and len(names) <= 1 and values[0] is not None and values[0] == values[1]
-
-
-def _based(gold: Form, answer: Form) -> bool:
-    if isinstance(gold, Based) and isinstance(answer, Based):
-        return gold == answer
-    plain = answer if isinstance(gold, Based) else gold
-    digits = gold.digits if isinstance(gold, Based) else getattr(answer, "digits", "")
-    if plain is gold:  # 12 is not 12 in base 5
-        return isinstance(answer, Based) and answer.base == "10" and digits == squeeze(plain.text)  # type: ignore[union-attr]
-    if isinstance(plain, Words):  # BEE in base 16
-        return plain.words == (digits.lower(),)
-    return isinstance(plain, Scalar) and squeeze(plain.text).upper() == digits
-
-
-def _groups(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - one for each shape
+def _groups(gold: Form, answer: Form, deep: bool) -> bool:
     if not isinstance(gold, Group) or not isinstance(answer, Group):
         return _group_and_other(gold, answer, deep)
     if answer.kind == "list" != gold.kind and (interval := conditions(answer)) is not None:
@@ -187,7 +117,7 @@ def _groups(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
 
 def _same_shape(gold: Group, answer: Group) -> bool:
     kinds = {gold.kind, answer.kind}
-    if len(kinds) == 1 or kinds <= {"()", "vector", "list", *_LINES} and kinds != _LINES:
+    if len(kinds) == 1 or (kinds <= {"()", "vector", "list", *_LINES} and kinds != _LINES):
         return True
     loose = len(gold.items) != 2 or kinds & _LINES  # no interval
     return bool(loose) and kinds <= {"()", "vector", "[]", *_LINES} and kinds != _LINES
@@ -208,8 +138,8 @@ def _group_and_other(gold: Form, answer: Form, deep: bool) -> bool:
         return False
     if isinstance(other, Scalar) and (parts := components(other.node, len(group.items))):
         found = tuple(Scalar("", part, None) for part in parts)
-        pairs = (group.items, found) if group is gold else (found, group.items)
-        return group.kind in ("()", "vector", *_LINES) and _ordered(*pairs, deep)
+        left, right = (group.items, found) if group is gold else (found, group.items)
+        return group.kind in ("()", "vector", *_LINES) and _ordered(left, right, deep)
     same = group.kind in ("list", "set")  # 1/2 or 0.5
     if len(group.items) != 1 and (group is gold or not same):
         return False
@@ -299,7 +229,13 @@ def _differences(gold: Form, answer: Form, deep: bool) -> bool:
 def _relations(gold: Form, answer: Form, deep: bool) -> bool:
     sets = [conditions(form) for form in (gold, answer)]
     about = subjects(gold), subjects(answer)
-    if sets[0] is not None and sets[1] is not None and about[0] and about[1] and about[0] != about[1]:
+    if (
+        sets[0] is not None
+        and sets[1] is not None
+        and about[0]
+        and about[1]
+        and about[0] != about[1]
+    ):
         return False
     if (sets[0] is not None or sets[1] is not None) and max(map(len, about)) <= 1:
         left, right = sets[0] or gold, sets[1] or answer
@@ -335,9 +271,9 @@ def _values(form: Form, deep: bool) -> tuple[Form, ...]:
 
 def _two_relations(gold: Relation, answer: Relation, deep: bool) -> bool:
     statements = set(gold.operators + answer.operators) <= set("=≈")
-    if statements and (_same_left(gold, answer, deep) or interchangeable(gold, answer)):
-        if _any_value(gold, answer, deep):
-            return True
+    alike = statements and (_same_left(gold, answer, deep) or interchangeable(gold, answer))
+    if alike and _any_value(gold, answer, deep):
+        return True
     if len(gold.sides) != len(answer.sides):
         return False
     if gold.operators == answer.operators and _ordered(gold.sides, answer.sides, deep):

@@ -47,7 +47,9 @@ def symbols(node: Node) -> frozenset[str]:
 
 def kinds(node: Node) -> frozenset[str]:
     """The operators in ``node``."""
-    return frozenset({node[0]}).union(*(kinds(part) for part in node[1:] if isinstance(part, tuple)))
+    return frozenset({node[0]}).union(
+        *(kinds(part) for part in node[1:] if isinstance(part, tuple))
+    )
 
 
 def renamed(node: Node, names: Mapping[str, Node]) -> Node:
@@ -68,12 +70,17 @@ def functions(node: Node, inside: str = "") -> frozenset[str]:
     if node[0] == "apply":
         name, argument = node[1], node[2]
         plain = argument[0] in ("symbol", "number", "apply", "pi") and inside != "^"
-        if name[0] in DEFINITE or name[-1] in "'_1" or len(node) > 3 or (plain and argument[1:] != (name,)):
+        if (
+            name[0] in DEFINITE
+            or name[-1] in "'_1"
+            or len(node) > 3
+            or (plain and argument[1:] != (name,))
+        ):
             found.append(frozenset({name}))
     return frozenset().union(*found)
 
 
-def resolved(node: Node, names: frozenset[str]) -> Node:
+def resolved(node: Node, names: frozenset[str]) -> Node:  # noqa: PLR0911 - case by case
     """``node`` with products in place of applications of what is not among ``names``."""
     if len(node) == 1 or node[0] in ("symbol", "number"):
         return node

@@ -80,7 +80,18 @@ class Congruence:
 
 
 Form = (
-    Congruence | Scalar | Group | Union | Difference | Matrix | Relation | Time | Ratio | Based | Words | Opaque
+    Congruence
+    | Scalar
+    | Group
+    | Union
+    | Difference
+    | Matrix
+    | Relation
+    | Time
+    | Ratio
+    | Based
+    | Words
+    | Opaque
 )
 
 INFINITE = Scalar("∞", ("infinity",), None)

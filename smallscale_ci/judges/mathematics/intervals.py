@@ -29,7 +29,7 @@ def real_set(form: Form) -> tuple[Interval, ...] | None:
     return None if parts is None else _joined(parts)
 
 
-def _parts(form: Form) -> list[Interval] | None:
+def _parts(form: Form) -> list[Interval] | None:  # noqa: PLR0911 - one for each kind
     form = conditions(form) or form
     if isinstance(form, Union):
         found = [_parts(part) for part in form.parts]

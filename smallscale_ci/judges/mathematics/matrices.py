@@ -12,22 +12,19 @@ _VECTORS = ("vector", "()", "[]", "row", "column")
 
 def scaled(factor: Scalar, body: Matrix | Group) -> Matrix | Group | None:
     """``factor`` times ``body``; ``None`` where an entry is no plain number."""
-    rows = _rows(body)
-    if not _are_plain([factor]) or not all(_are_plain(row) for row in rows):
+    rows = _plain(body)
+    if rows is None or not is_plain(factor):
         return None
     return _like(body, [[_product(factor, entry) for entry in row] for row in rows])
 
 
-def added(first: Form, second: Form) -> Matrix | Group | None:
+def added(first: Matrix | Group, second: Matrix | Group) -> Matrix | Group | None:
     """The sum of two of the same shape; ``None`` of anything else."""
-    if not isinstance(first, Matrix | Group) or type(first) is not type(second):
+    left, right = _plain(first), _plain(second)
+    if left is None or right is None or [len(row) for row in left] != [len(row) for row in right]:
         return None
-    if isinstance(first, Group) and isinstance(second, Group) and first.kind != second.kind:
-        return None
-    left, right = _rows(first), _rows(second)  # type: ignore[arg-type]
-    if [len(row) for row in left] != [len(row) for row in right]:
-        return None
-    if not all(_are_plain(row) for row in (*left, *right)):
+    kinds = {form.kind if isinstance(form, Group) else "" for form in (first, second)}
+    if len(kinds) > 1:
         return None
     pairs = [zip(*rows, strict=True) for rows in zip(left, right, strict=True)]
     return _like(first, [[_sum(*pair) for pair in row] for row in pairs])
@@ -46,23 +43,27 @@ def _rows(form: Matrix | Group) -> Sequence[Sequence[Form]]:
     return form.rows if isinstance(form, Matrix) else (form.items,)
 
 
-def _like(form: Matrix | Group, rows: list[list[Form]]) -> Matrix | Group:
+def _plain(form: Matrix | Group) -> list[list[Scalar]] | None:
+    """The rows, where all entries are plain numbers or expressions."""
+    rows = [[entry for entry in row if is_plain(entry)] for row in _rows(form)]
+    whole = [len(row) for row in rows] == [len(row) for row in _rows(form)]
+    return rows if whole else None  # type: ignore[return-value]
+
+
+def is_plain(form: Form) -> bool:
+    """Whether this is a quantity without unit, percent sign or degrees."""
+    return isinstance(form, Scalar) and not (form.unit or form.percent or form.degrees)
+
+
+def _like(form: Matrix | Group, rows: list[list[Scalar]]) -> Matrix | Group:
     if isinstance(form, Matrix):
         return Matrix(tuple(tuple(row) for row in rows))
     return Group(form.kind, tuple(rows[0]))
 
 
-def _are_plain(entries: Sequence[Form]) -> bool:
-    return all(isinstance(e, Scalar) and not (e.unit or e.percent or e.degrees) for e in entries)
-
-
-def _product(factor: Form, entry: Form) -> Form:
-    assert isinstance(factor, Scalar)
-    assert isinstance(entry, Scalar)
+def _product(factor: Scalar, entry: Scalar) -> Scalar:
     return Scalar(f"{factor.text}*{entry.text}", ("*", factor.node, entry.node), None)
 
 
-def _sum(first: Form, second: Form) -> Form:
-    assert isinstance(first, Scalar)
-    assert isinstance(second, Scalar)
+def _sum(first: Scalar, second: Scalar) -> Scalar:
     return Scalar(f"{first.text}+{second.text}", ("+", first.node, second.node), None)

@@ -42,7 +42,8 @@ _COMMANDS = {
     "varepsilon": r"\epsilon ", "vartheta": r"\theta ", "varrho": r"\rho ", "euro": "€",
     "pounds": "£", "percent": "%", "arccot": r"\arccot ",
     "tg": r"\tan ", "ctg": r"\cot ", "cosec": r"\csc ", "arctg": r"\arctan ", "exponentialE": "e",
-    "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "angle": "∠", "measuredangle": "∠", "triangle": "△", "lparen": "(", "rparen": ")",
+    "imaginaryI": "i", "textdollar": r"\$", "newline": " ", "lparen": "(", "rparen": ")",
+    "angle": "∠", "measuredangle": "∠", "triangle": "△",
     "textdegree": "°", "sim": "≈", "equiv": "≡", "lg": r"\log_{10} ", "circ": "°", "ell": "l",
     "thinspace": " ", "nobreakspace": " ", "space": " ",
 }  # fmt: skip
@@ -169,7 +170,7 @@ def _without_lead(text: str) -> str:
 
 
 def squeeze(text: str) -> str:
-    """``text`` without white space but between words and between digits, for the comparison of texts."""
+    """``text`` without white space but between words and between digits, to compare texts."""
     return _SPACE.sub("", text)
 
 

@@ -19,7 +19,15 @@ _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth":
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100, "halve": 2}
 _MAX_WORDS = 20
 _CHINESE_DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")} | {"两": 2}
-_CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8}
+_CHINESE_UNITS = {
+    "十": 10,
+    "百": 100,
+    "千": 1000,
+    "万": 10**4,
+    "萬": 10**4,
+    "億": 10**8,
+    "亿": 10**8,
+}
 _CHINESE = re.compile(f"[{''.join(_CHINESE_DIGITS)}{''.join(_CHINESE_UNITS)}]{{1,20}}")
 
 
@@ -50,7 +58,7 @@ def _whole(words: list[str]) -> int | None:
             continue
         value = _VALUES.get(word)
         if value is not None:
-            if group % 100 and not (group % 10 == 0 and 20 <= group % 100 and 0 < value < 10):
+            if group % 100 and not (group % 10 == 0 and group % 100 >= 20 and 0 < value < 10):
                 return None  # "two five" is no number
             group += value
         elif word in ("hundred", "dozen"):

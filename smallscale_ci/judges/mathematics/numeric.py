@@ -110,7 +110,10 @@ def proportional(a: Node, b: Node) -> int:
         (left, left_noise), (right, right_noise) = first, second
         if not mpmath.isfinite(left) or not mpmath.isfinite(right):
             continue
-        small = abs(left) <= TOLERANCE * max(1, left_noise), abs(right) <= TOLERANCE * max(1, right_noise)
+        small = (
+            abs(left) <= TOLERANCE * max(1, left_noise),
+            abs(right) <= TOLERANCE * max(1, right_noise),
+        )
         if any(small):
             if not all(small):
                 return 0

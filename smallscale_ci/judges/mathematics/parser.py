@@ -1,4 +1,4 @@
-r"""Cleaned text → a tree (see ``expression``), by recursive descent, bounded by the limits below."""
+"""Cleaned text → a tree (see ``expression``), by recursive descent within the limits below."""
 
 from __future__ import annotations
 
@@ -268,18 +268,17 @@ class _Parser:
                 degree = self.sum()
                 self._expect("]")
             return ("sqrt", degree, self._argument())
-        if name == "cbrt":
-            return ("sqrt", ("number", Fraction(3)), self._argument())
-        if name == "abs":
-            return ("abs", self._argument())
+        if name in ("cbrt", "abs"):
+            three: Node = ("number", Fraction(3))
+            return (
+                ("sqrt", three, self._argument()) if name == "cbrt" else ("abs", self._argument())
+            )
         if name == "pi":
             return ("pi",)
         if name in ("sum", "prod"):
             return self._series(name)
         if name in ("max", "min", "gcd", "lcm"):
-            if not (self._take("(") or self._take("⦃")):
-                raise Unreadable("no list of arguments")
-            closing = ")" if self._tokens[self._at - 1][1] == "(" else "⦄"
+            closing = {"(": ")", "⦃": "⦄"}.get(self._next()[1], "")
             return (name, *self._bracket(closing, several=True))
         if name in ("dot", "ddot", "bar"):  # a derivative, a mean: names of their own
             inner = self._argument()

@@ -68,14 +68,16 @@ def counts(node: Node) -> bool:
     if not symbols(node) & COUNTS:
         return False
     found = kinds(node)
-    return bool(found & _COUNTING or ("pi" in found and found & (_CIRCULAR | {"i"}))) or _turns(node)
+    return bool(found & _COUNTING or ("pi" in found and found & (_CIRCULAR | {"i"}))) or _turns(
+        node
+    )
 
 
 def _turns(node: Node) -> bool:
     """Whether a negative number or ``i`` is raised to a power with a count in it."""
-    if node[0] == "^" and symbols(node[2]) & COUNTS and not symbols(node[1]):
-        if node[1][0] in ("-", "i") or "i" in kinds(node[2]):
-            return True
+    counted = node[0] == "^" and symbols(node[2]) & COUNTS and not symbols(node[1])
+    if counted and (node[1][0] in ("-", "i") or "i" in kinds(node[2])):
+        return True
     return any(_turns(part) for part in node[1:] if isinstance(part, tuple))
 
 

@@ -46,14 +46,43 @@ _ALIKE = {
 }
 _ARTICLES = frozenset({"a", "an", "the", "is", "it"})
 _SHORT_WORDS = frozenset(
-    "am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we".split()
+    [
+        "am",
+        "an",
+        "as",
+        "at",
+        "be",
+        "by",
+        "do",
+        "go",
+        "he",
+        "hi",
+        "if",
+        "in",
+        "is",
+        "it",
+        "me",
+        "my",
+        "no",
+        "of",
+        "oh",
+        "ok",
+        "on",
+        "or",
+        "so",
+        "to",
+        "up",
+        "us",
+        "we",
+    ]
 )
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december"),
 )
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_LONG_NAMES = {name[:3]: name for name in _MONTHS + _DAYS} | {"tues": "tuesday", "sept": "september"}
+_LONG_NAMES = {name[:3]: name for name in _MONTHS + _DAYS}
+_LONG_NAMES |= {"tues": "tuesday", "sept": "september"}
 _DATE = re.compile(
     r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?|(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]{3,9})\.?"
 )

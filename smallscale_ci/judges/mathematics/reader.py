@@ -267,7 +267,7 @@ def _matrix_sum(text: str, depth: int) -> Form | None:
     """Matrices and vectors with numbers before them, added up."""
     if "⟪" not in text or not text.endswith("⟫"):
         return None
-    total: Form | None = None
+    total: Matrix | Group | None = None
     at = 0
     for term in split(text, "+-"):
         negative = at > 0 and text[at - 1] == "-"
@@ -278,8 +278,8 @@ def _matrix_sum(text: str, depth: int) -> Form | None:
         if summand is None:
             return None
         summand = scaled(_MINUS_ONE, summand) if negative else summand
-        total = summand if total is None else added(total, summand)
-        if total is None:
+        total = summand if total is None or summand is None else added(total, summand)
+        if total is None or summand is None:
             return None
     return total
 

@@ -27,8 +27,10 @@ _GLUED_UNITS = {"''": "inch", '"': "inch", "'": "foot"}
 def with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
     """``1,200`` as two numbers where the gold has commas; ``3,14`` where it is a decimal."""
     several = "," in gold and "," in answer and not _PADDED.search(gold + answer)
-    if several and equal(read(clean(gold), thousands=False), read(answer, thousands=False), deep=deep):
-        return True
+    if several:
+        sides = [read(text, thousands=False) for text in (clean(gold), answer)]
+        if equal(sides[0], sides[1], deep=deep):
+            return True
     match = _ABROAD.fullmatch(answer)
     if match is None or not isinstance(gold_form, Scalar):
         return False

@@ -24,7 +24,7 @@ _NAME = re.compile(
 _SEGMENT = re.compile(r"\|?([A-Z])([A-Z])\|?")
 _ANGLE = re.compile(r"m?(∠[A-Z]?)([A-Z])([A-Z]?)")
 _FLIP = str.maketrans("<>≤≥", "><≥≤")
-_VALUES = frozenset({"symbol", "apply", "sin", "cos", "tan", "ln", "log"})  # what may lie between bounds
+_VALUES = frozenset({"symbol", "apply", "sin", "cos", "tan", "ln", "log"})  # between bounds
 _CURVE = frozenset("xyz")  # the unknowns of an equation that is an answer itself
 
 

@@ -11,7 +11,7 @@ _ENOUGH_DIGITS = 6  # of a decimal for an exact value that has no short one
 _GOLD_DIGITS = 4  # of a decimal gold for an exact answer
 
 
-def rounded(
+def rounded(  # noqa: PLR0911 - rule by rule
     gold: Fraction,
     answer: Fraction,
     about: Decimal | None,

@@ -119,12 +119,14 @@ def _exact(node: Node) -> Fraction | None:
         return None
 
 
-def left_standing(gold: Scalar, answer: Scalar) -> bool:
+def left_standing(gold: object, answer: object) -> bool:
     """Whether the gold is a plain number, and the answer leaves it to be worked out.
 
     That is a fraction not in lowest terms, or a product of whole numbers, roots and powers of
     zero. A product with other powers is a factorisation, or scientific notation.
     """
+    if not isinstance(gold, Scalar) or not isinstance(answer, Scalar):
+        return False
     plain = _fraction(gold.node)
     if plain is None or math.gcd(*plain) != 1:
         return False
@@ -150,7 +152,7 @@ def about_equal(first: Scalar, second: Scalar, deep: bool) -> bool:
         except TooLarge:
             return sides[0] == sides[1]
     left, right = values
-    return left is None or right is None or abs(left - right) * 20 <= abs(left)
+    return left is None or right is None or bool(abs(left - right) * 20 <= abs(left))
 
 
 def remainder(node: Node, modulus: Node | None) -> Fraction | None:
@@ -204,7 +206,8 @@ def _factors(node: Node) -> list[Node]:
 
 def _is_factor(node: Node) -> bool:
     none = node[0] == "^" and node[2] == ("number", Fraction(0))
-    return none or node[0] == "sqrt" or (node[0] == "number" and node[1].denominator == 1)
+    whole = node[0] == "number" and bool(node[1].denominator == 1)
+    return none or whole or node[0] == "sqrt"
 
 
 def _algebra(gold: Node, answer: Node, about: Decimal | None, answer_about: Decimal | None) -> bool:
