@@ -58,6 +58,7 @@ class CandidateRequest:
     gpus: tuple[str, ...] = ()
     train_ranks: int | None = None
     runtime: str | None = None
+    template: tuple[str, ...] = ()  # KEY=VALUE
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
@@ -66,6 +67,7 @@ class CandidateRequest:
             "policy": self.policy.model_dump(mode="json"),
             "gpus": [*self.gpus],
             "overrides": [*self.overrides],
+            "template": [*self.template],
         }
 
     @staticmethod
@@ -77,6 +79,7 @@ class CandidateRequest:
                 "policy": PairPolicy.model_validate_json(json.dumps(value["policy"])),
                 "gpus": (*value["gpus"],),
                 "overrides": (*value["overrides"],),
+                "template": (*value.get("template", ()),),
             }
         )
 

@@ -203,6 +203,7 @@ def _ask(request: CandidateRequest, **more: Any) -> Request:
             "profile": request.profile,
             "gate": request.gate,
             "seed": request.seed,
+            "template": request.template,
             "ranks": request.ranks,
             "tensor_parallel": request.tensor_parallel,
             "gpus": request.gpus,

@@ -109,6 +109,15 @@ Seed = Annotated[
         show_default=False,
     ),
 ]
+Template = Annotated[
+    list[str] | None,
+    option(
+        "--template",
+        metavar="KEY=VALUE",
+        help="Variable of the chat template, as enable_thinking=false; may be repeated.",
+        show_default="the suite's and the profile's",
+    ),
+]
 Ranks = Annotated[
     int | None,
     option(
@@ -210,6 +219,7 @@ class Engine:
     """Which answers are drawn, and what the engine processes run on: options of their own."""
 
     seed: Seed = None
+    template: Template = None
     ranks: Ranks = None
     tp: TensorParallel = None
     gpus: Gpus = ""
@@ -221,6 +231,7 @@ class Engine:
         """As a ``Request`` calls them. Raises ``UsageError`` for a GPU that is named twice."""
         return {
             "seed": self.seed,
+            "template": tuple(self.template or ()),
             "ranks": self.ranks,
             "tensor_parallel": self.tp,
             "gpus": named_gpus(self.gpus),

@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.config.seams import AUTO, JUDGES, RUNTIMES
@@ -26,6 +33,29 @@ Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
 _RULES = [name for name, judge in JUDGES.items() if judge.rule]
 PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
+SYSTEM = "system"  # among the template variables: the system message of tasks without their own
+
+
+def _template_variables(found: dict[str, Any]) -> dict[str, Any]:
+    for name, value in found.items():
+        if name == SYSTEM and not isinstance(value, str | None):
+            raise ValueError("system is the default system message, a string")
+        if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+            raise ValueError(
+                f"{name} is the string '{value}', and a template takes every string for true; "
+                "write it without quotes"
+            )
+    return found
+
+
+# What the chat template gets besides the messages, and `system`, the default system message.
+TemplateVariables = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")],
+        bool | int | Annotated[float, Field(allow_inf_nan=False)] | str | None,
+    ],
+    AfterValidator(_template_variables),
+]
 
 
 class Config(BaseModel):
@@ -151,6 +181,7 @@ class SuiteConfig(NamedConfig):
     gate: Name = "default"
     reference: dict[str, str] = {}  # profile → model whose baseline `auto` falls back to
     sampling: SamplingConfig = SamplingConfig()
+    template: TemplateVariables = {}
     tasks: Annotated[tuple[TaskConfig, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -195,6 +226,7 @@ class EngineProfile(NamedConfig):
     logprobs: bool = False  # keep the log-probability of every generated token
     price_per_gpu_hour: Annotated[float, Field(ge=0)] | None = None
     engine_args: dict[str, Any] = {}  # passed to the engine as they are
+    template: TemplateVariables = {}  # these win over the suite's
     env: dict[str, str] = {}  # environment of the engine processes
     container: ContainerConfig = ContainerConfig()
 
@@ -202,6 +234,24 @@ class EngineProfile(NamedConfig):
     def engine_kind(self) -> EngineKind:
         """What the engine is."""
         return ENGINES[self.engine]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Of a service's ``engine_args`` those that change what is asked, or how."""
+        asked = self.engine_kind.asked
+        return {name: self.engine_args[name] for name in asked if name in self.engine_args}
+
+    @model_validator(mode="after")
+    def _services_take_what_they_know(self) -> EngineProfile:
+        kind = self.engine_kind
+        known = (*kind.reached, *kind.asked)
+        odd = [name for name in self.engine_args if known and name not in known]
+        if odd:
+            raise ValueError(
+                f"engine_args of {kind.name} has no {odd[0]}; known are {', '.join(known)}. Other "
+                "fields of a request go into engine_args.extra_body, reasoning_effort into template"
+            )
+        return self
 
 
 class Margins(Config):

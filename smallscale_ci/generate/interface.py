@@ -25,6 +25,7 @@ class Job:
     trust_remote_code: bool = False
     logprobs: bool = False
     engine_args: Mapping[str, Any] = field(default_factory=dict)
+    template: Mapping[str, Any] = field(default_factory=dict)  # variables of the chat template
 
 
 @dataclass(frozen=True, slots=True)

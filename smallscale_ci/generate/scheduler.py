@@ -157,10 +157,19 @@ class Scheduler:
             self._fresh.append(_generation(value))
             self._productive.add(value["rank"])
             self.tokens[value["rank"]] += value["completion_tokens"]
-            if value["prompt_hash"]:
-                self.prompt_hashes[value["problem_id"]] = value["prompt_hash"]
+            self._note_prompt(value["problem_id"], value["prompt_hash"])
             self._last_at, self._progress_at = self._clock(), self._steady()
         return seen
+
+    def _note_prompt(self, problem_id: str, hashed: str) -> None:
+        """Raises ``EngineError`` for a problem that was not asked as it was before."""
+        if hashed and self.prompt_hashes.setdefault(problem_id, hashed) != hashed:
+            raise EngineError(
+                f"The samples of problem {problem_id} were not asked alike: the chat template "
+                "renders one prompt in two ways.",
+                "Correct the checkpoint's chat template, or use one version of transformers on all "
+                "machines.",
+            )
 
     def _watch(self, work: _Work) -> None:
         for number, code in self.ranks.dead():

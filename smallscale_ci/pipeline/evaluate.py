@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from smallscale_ci.checkpoint.servable import refuse_changed
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.models import SYSTEM, GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.gate.decide import decide, refuse
@@ -220,4 +220,5 @@ def _job(plan: Plan) -> Job:
         trust_remote_code=profile.trust_remote_code,
         logprobs=profile.logprobs,
         engine_args=profile.engine_args,
+        template={key: value for key, value in plan.variables.items() if key != SYSTEM},
     )

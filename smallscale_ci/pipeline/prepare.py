@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from smallscale_ci.generate.interface import Placement, Runtime
 from smallscale_ci.generate.runtimes import Choice
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import run_id, slug
+from smallscale_ci.pipeline import variables
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import baselines, tables
 from smallscale_ci.run.baselines import Baseline, Place
@@ -50,6 +51,7 @@ class Request:
     token_budget: int | None = None
     time_budget_min: float | None = None
     seed: int | None = None
+    template: tuple[str, ...] = ()  # KEY=VALUE each
     ranks: int | None = None
     tensor_parallel: int | None = None
     gpus: tuple[str, ...] = ()
@@ -73,6 +75,11 @@ class Plan:
     def sampling(self) -> SamplingSpec:
         """The suite's sampling parameters, complete."""
         return SamplingSpec(**self.config.suite.sampling.model_dump())
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """What the chat template is given besides the messages, and ``system``."""
+        return self.config.suite.template
 
 
 def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) -> Plan:
@@ -205,6 +212,8 @@ def _configure(request: Request, settings: Settings) -> RunConfig:
     if request.seed is not None:
         sampling = suite.sampling.model_copy(update={"seed": request.seed})
         suite = suite.model_copy(update={"sampling": sampling})
+    given = variables.merged(suite.template, profile.template, request.template)
+    suite = suite.model_copy(update={"template": given})
     named = _ranks(request, profile)
     overrides = {
         "ranks": request.ranks or named,
@@ -300,7 +309,9 @@ def _checkpoint(
         case Source.SERVICE:
             return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
         case Source.CHECKPOINT:
-            return find.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+            found = find.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+            variables.refuse_unread(config.suite.template, found)
+            return found
         case unknown:
             assert_never(unknown)
 

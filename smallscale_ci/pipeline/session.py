@@ -259,8 +259,9 @@ def begin(plan: Plan) -> Manifest:
         checkpoint=plan.checkpoint,
         suite=SuiteId(config.suite.name, plan.suite.hash),
         sampling=plan.sampling,
+        template=_replayed(plan).template if _replays(plan) else plan.variables,
         judges=judge_versions(plan.suite),
-        engine=Engine(config.profile.engine, plan.place.digest),
+        engine=Engine(config.profile.engine, plan.place.digest, request=config.profile.asked),
         profile=config.profile.name,
         runtime=Runtime(
             plan.place.name, plan.place.reason, plan.place.digest, config.profile.ranks
@@ -271,11 +272,20 @@ def begin(plan: Plan) -> Manifest:
 
 def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
     """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
-    if plan.config.profile.engine_kind.source is Source.RUN:
-        source = RunFolder(plan.checkpoint.path).read_manifest()
+    if _replays(plan):
+        source = _replayed(plan)
         return replace(
             manifest, engine=source.engine, prompts=source.prompts, machine=source.machine
         )
     hashed = provenance.prompts_hash(scheduler.prompt_hashes)
     manifest = provenance.with_engine(manifest, scheduler.ranks.info())
     return replace(manifest, prompts=PromptsId(hashed))
+
+
+def _replays(plan: Plan) -> bool:
+    return plan.config.profile.engine_kind.source is Source.RUN
+
+
+def _replayed(plan: Plan) -> Manifest:
+    """The manifest of the run whose outputs are replayed."""
+    return RunFolder(plan.checkpoint.path).read_manifest()

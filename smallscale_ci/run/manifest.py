@@ -53,6 +53,8 @@ _COMPARED = (
     "engine.image",
     "engine.dtype",
     "engine.max_model_len",
+    "engine.request",
+    "template",
 )
 
 
@@ -83,6 +85,8 @@ class Engine(Record):
     version: str = ""
     dtype: str = ""
     max_model_len: int = 0
+    request: Mapping[str, Any] = field(default_factory=dict)
+    """Of an endpoint: what the profile has it asked besides messages and sampling."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What else the engine reports as in force."""
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -176,6 +180,8 @@ class Manifest(Record):
     updated: str = ""
     prompts: PromptsId = PromptsId()
     sampling: SamplingSpec | None = None
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """What the chat template was given besides the messages, and the default system message."""
     judges: Mapping[str, str] = field(default_factory=dict)
     """Task → judge with version and options."""
     engine: Engine = Engine()
@@ -230,6 +236,7 @@ def begin(
     profile: str,
     runtime: Runtime,
     repository: Path,
+    template: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """The manifest of a run that starts. ``engine`` has name and image; the rest is found later."""
     return Manifest(
@@ -240,6 +247,7 @@ def begin(
         profile=profile,
         created=now.isoformat(timespec="seconds"),
         sampling=sampling,
+        template=template or {},
         judges=judges,
         engine=engine,
         runtime=runtime,
@@ -285,14 +293,34 @@ def differences(
     ours, theirs = to_json(candidate), to_json(baseline)
     allowed = tuple(allow)
     found = []
-    for key in _COMPARED:
+    for key in _keys(ours, theirs):
         if early and key.startswith(("engine", "prompts")):
             continue
         before, after = _get(theirs, key), _get(ours, key)
         if before != after:
             permitted = any(key == name or key.startswith(name + ".") for name in allowed)
-            found.append(Difference(key, _shown(before), _shown(after), permitted))
+            found.append(Difference(key, _told(key, before), _told(key, after), permitted))
     return tuple(found)
+
+
+def _told(key: str, value: Any) -> str:
+    return "not set" if value is None and _is_part(key) else _shown(value)
+
+
+def _is_part(key: str) -> bool:
+    return key.startswith(("template.", "engine.request."))
+
+
+def _keys(ours: Any, theirs: Any) -> list[str]:
+    """The compared keys; one for each template variable, and for each part of a request."""
+    found: list[str] = []
+    for key in _COMPARED:
+        if key in {"template", "engine.request"}:
+            parts = {*(_get(ours, key) or ()), *(_get(theirs, key) or ())}
+            found += [f"{key}.{part}" for part in sorted(parts)]
+        else:
+            found.append(key)
+    return found
 
 
 def flat(value: Any) -> dict[str, str]:

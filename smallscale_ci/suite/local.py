@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from smallscale_ci.config.models import SuiteConfig, TaskConfig
+from smallscale_ci.config.models import SYSTEM, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DataError
 from smallscale_ci.records import Problem
 from smallscale_ci.suite import files, published, source
@@ -27,7 +28,16 @@ def load_suite(config: SuiteConfig, base: Path, cache: Path | None = None) -> Su
             f"Get them with `smallscale suite pull {config.name}`.",
         )
     problems = tuple(found for task in config.tasks for found in load_task(task, base, cache))
-    return Suite(config.name, config.tasks, problems, suite_hash(config.tasks, problems))
+    tasks = tuple(_with_system(task, config.template.get(SYSTEM)) for task in config.tasks)
+    return Suite(config.name, tasks, problems, suite_hash(tasks, problems))
+
+
+def _with_system(task: TaskConfig, default: Any) -> TaskConfig:
+    """``task`` with the default system message, unless it has its own."""
+    if default is None or task.prompt.system is not None:
+        return task
+    prompt = task.prompt.model_copy(update={"system": default})
+    return task.model_copy(update={"prompt": prompt})
 
 
 def not_pulled(config: SuiteConfig, base: Path, cache: Path | None) -> tuple[str, ...]:

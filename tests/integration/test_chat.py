@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,8 +20,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import runpy
 runpy.run_path(sys.argv[1] + "/__main__.py", run_name="load")["_load"]()
-chat = importlib.import_module("smallscale_worker.chat")
-adapter = importlib.import_module("smallscale_worker.adapter")
+chat = importlib.import_module("smallscale_worker.engines.chat")
 model, place = Path(sys.argv[2]), Path(sys.argv[3])
 
 def copied(name, change):
@@ -61,7 +61,17 @@ refuses = "{{ raise_exception('no system role') }}"
 strict = chat.Chat(copied("strict", with_template(refuses)), trust_remote_code=False)
 opens = "{% for m in messages %}{{ m.content }}{% endfor %}<think>\\n"
 thinks = chat.Chat(copied("thinks", with_template(opens)), trust_remote_code=False)
+dated = "{{ strftime_now('%d %b %Y') }}{{ range(9000)|list|random }}{{ effort|default('no') }}"
+days = chat.Chat(copied("dated", with_template(dated)), trust_remote_code=False)
+given = {"trust_remote_code": False, "variables": {"effort": "low"}}
+low = chat.Chat(copied("low", with_template(dated)), **given)
+endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+never = chat.Chat(copied("never", with_template(endless)), trust_remote_code=False)
+chat.template.LIMIT_S = 0.5
 print(json.dumps({
+    "dated": days._tokenizer.decode(days.render(say("x"))),
+    "low": low._tokenizer.decode(low.render(say("x"))),
+    "never": told(never.try_out),
     "ids": good.render(say("What is 2 + 2?")),
     "again": good.render(say("What is 2 + 2?")),
     "ends": sorted(good.end_ids),
@@ -87,7 +97,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
         pytest.skip(why)
     place = tmp_path_factory.mktemp("chat")
     worker = ROOT / "smallscale_ci" / "worker"
-    command = [str(PYTHON), "-c", SCRIPT, str(worker), str(models[0]), str(place)]
+    later = ["faketime", "2041-07-01"] if shutil.which("faketime") else []
+    command = [*later, str(PYTHON), "-c", SCRIPT, str(worker), str(models[0]), str(place)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -114,6 +125,12 @@ def test_a_model_without_a_template_or_tokenizer_does_not_start(found):
     assert "has no chat template" in found["no template"]
     for name in ("no tokenizer", "damaged"):
         assert "StartError: the tokenizer of" in found[name]
+
+
+def test_prompts_know_no_clock_and_no_chance(found):
+    assert found["dated"] == "01 Jan 20260no"
+    assert found["low"] == "01 Jan 20260low"
+    assert "does not end within" in found["never"]
 
 
 def test_open_thinking_is_seen(found):

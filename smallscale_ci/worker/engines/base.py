@@ -40,8 +40,10 @@ class ChatEngine:
         self.settings: dict[str, Any] = {}
 
     def load_chat(self) -> None:
-        """Load the tokenizer. Raises ``StartError``."""
-        self.chat = Chat(self.job["model"], trust_remote_code=self.trust)
+        """Load the tokenizer and try its template. Raises ``StartError``."""
+        variables = self.job.get("template", {})
+        self.chat = Chat(self.job["model"], trust_remote_code=self.trust, variables=variables)
+        self.chat.try_out()
 
     async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
         """Generate from prompt ``ids``, at most ``max_tokens`` new ones."""

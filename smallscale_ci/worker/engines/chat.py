@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..thinking import opening
+from . import template
 from .interface import StartError
 
 _TAIL = 32  # tokens: more than any mark and the white space after it
@@ -15,9 +17,16 @@ _TAIL = 32  # tokens: more than any mark and the white space after it
 class Chat:
     """A tokenizer with its chat template: messages to prompt token ids."""
 
-    def __init__(self, model: str, *, trust_remote_code: bool) -> None:
+    def __init__(
+        self, model: str, *, trust_remote_code: bool, variables: Mapping[str, Any] | None = None
+    ) -> None:
+        """``variables`` are what the template is given besides the messages.
+
+        Raises ``StartError`` for a checkpoint without tokenizer or template.
+        """
         from transformers import AutoTokenizer
 
+        self._variables = variables or {}
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(
                 model, trust_remote_code=trust_remote_code
@@ -41,13 +50,36 @@ class Chat:
         Raises ``ValueError`` for what template or tokenizer refuse: a role, half a character.
         """
         try:
-            ids: Any = self._tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=True, return_dict=False
-            )
+            return template.render(self._tokenizer, messages, self._variables)
+        except template.UnendingError as error:
+            what = f"the chat template does not end within {template.LIMIT_S:.0f} s"
+            raise ValueError(what) from error
         except Exception as error:  # whatever a checkpoint's own template raises
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"the chat template cannot render this prompt: {what}") from error
-        return [int(token) for token in ids]
+
+    def try_out(self) -> None:
+        """Render a greeting, with a system message where it does not do without.
+
+        Raises ``StartError``: a template that fails at that fails at every prompt, and it is
+        better to say so before the engine is loaded.
+        """
+        greeting = [{"role": "user", "content": "Hello"}]
+        try:
+            self.render(greeting)
+        except ValueError as error:
+            try:
+                if isinstance(error.__cause__, template.UnendingError):
+                    raise
+                self.render([{"role": "system", "content": "Answer briefly."}, *greeting])
+            except ValueError:
+                given = ", ".join(f"{key}={value!r}" for key, value in self._variables.items())
+                raise StartError(
+                    f"The checkpoint's prompts cannot be rendered: {error}",
+                    f"It was given the template variables {given}: check their names and types."
+                    if given
+                    else "Correct chat_template.jinja in the checkpoint.",
+                ) from error
 
     def opens_thinking(self, prompt_ids: list[int]) -> bool:
         """Whether a rendered prompt ends inside a block of thinking that its template opened."""

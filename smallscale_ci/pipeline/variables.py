@@ -1,0 +1,69 @@
+"""Template variables: what a chat template is given besides the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.config import load
+from smallscale_ci.config.models import SYSTEM, TemplateVariables
+from smallscale_ci.errors import UsageError, did_you_mean
+from smallscale_ci.worker.engines import template
+
+
+def merged(
+    suite: Mapping[str, Any], profile: Mapping[str, Any], texts: Sequence[str]
+) -> dict[str, Any]:
+    """The suite's variables under the profile's, under ``KEY=VALUE`` texts; null takes one out.
+
+    Raises ``UsageError`` and ``ConfigError`` for a text that is not such a pair.
+    """
+    every = {**suite, **profile, **_parse(texts)}
+    return {key: value for key, value in every.items() if value is not None}
+
+
+def refuse_unread(variables: Mapping[str, Any], found: Checkpoint) -> None:
+    """Raises ``UsageError`` for a variable that the checkpoint's chat template never reads."""
+    text = template.source(found.path)
+    named = variables.keys() - {SYSTEM}
+    if not named or text is None:  # the worker refuses a checkpoint without a template
+        return
+    try:
+        read = template.reads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"The chat template of {found.name} is not a template: {error}.",
+            "Correct chat_template.jinja in the checkpoint.",
+        ) from error
+    for name in sorted(named - read):
+        raise UsageError(
+            f"The chat template of {found.name} never reads the variable '{name}'"
+            f"{did_you_mean(name, read)}.",
+            f"It reads: {', '.join(sorted(read)) or 'none'}. Variables come from --template and "
+            "from 'template' in suite and profile, where null takes one out.",
+        )
+
+
+def _parse(texts: Sequence[str]) -> dict[str, Any]:
+    """``--template KEY=VALUE``, each value as YAML has it. Raises ``UsageError``."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                f"--template {text} has no value.",
+                "Write --template KEY=VALUE, for example --template enable_thinking=false.",
+            )
+        found[key.strip()] = load.read_value(value, f"--template {text}")
+    try:
+        return TypeAdapter(TemplateVariables).validate_python(found, strict=True)
+    except ValidationError as error:
+        item = error.errors()[0]
+        what = item["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"--template {'.'.join(str(part) for part in item['loc'][:1])}: {what}.",
+            "A value is true or false, a number, or a string, as YAML writes them.",
+        ) from error
