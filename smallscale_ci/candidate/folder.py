@@ -19,22 +19,14 @@ from typing import Any
 
 from smallscale_ci.checkpoint.servable import inspect
 from smallscale_ci.config.pairs import PairPolicy
+from smallscale_ci.config.seams import STEPS
 from smallscale_ci.errors import InvalidError, UsageError
 from smallscale_ci.files import read_json, write_json
 from smallscale_ci.ids import file_hash
-from smallscale_ci.pairs import dataset
 
 SCHEMA_VERSION = "1"
-STEPS = ("sample", "pairs", "train", "parent", "verdict")
 SAMPLE, PAIRS, TRAIN, PARENT, VERDICT = STEPS
 _RECORD = "candidate.json"
-_NEEDS: dict[str, tuple[str, ...]] = {
-    SAMPLE: (),
-    PAIRS: (SAMPLE,),
-    TRAIN: (PAIRS,),
-    PARENT: (),
-    VERDICT: (TRAIN, PARENT),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +138,7 @@ class CandidateFolder:
         if step not in steps:
             return False
         made, made_from = steps[step]["made"], steps[step]["made_from"]
-        before = {name: steps.get(name, {}).get("made") for name in _NEEDS[step]}
+        before = {name: steps.get(name, {}).get("made") for name in STEPS[step].needs}
         if self.fingerprint(step, steps[step]) != made or before != made_from:
             raise InvalidError(
                 f"the results of step '{step}' in {self.path} are no longer those that the steps "
@@ -158,7 +150,7 @@ class CandidateFolder:
     def complete(self, step: str, **about: Any) -> None:
         """Record that a step is complete, with the hash of what it made."""
         record = self.read()
-        made_from = {name: record["steps"][name]["made"] for name in _NEEDS[step]}
+        made_from = {name: record["steps"][name]["made"] for name in STEPS[step].needs}
         record["steps"][step] = {
             **about,
             "made": self.fingerprint(step, about),
@@ -172,14 +164,7 @@ class CandidateFolder:
 
     def fingerprint(self, step: str, about: Mapping[str, Any]) -> str:
         """The hash of what a step made; empty where it is not there."""
-        if step == TRAIN:
-            found = self.model.is_dir()
-            return inspect(self.model, "candidate", "").weights_hash if found else ""
-        run = Path(about.get("run", self.of(step)))
-        file = {
-            SAMPLE: run / "judgements.parquet",
-            PAIRS: self.of(PAIRS) / dataset.RECORD,
-            PARENT: run / "summary.json",
-            VERDICT: run / "verdict.json",
-        }[step]
-        return file_hash(file) if file.is_file() else ""
+        made = Path(about.get("run", self.of(step))) / STEPS[step].makes
+        if made.is_dir():
+            return inspect(made, "candidate", "").weights_hash
+        return file_hash(made) if made.is_file() else ""

@@ -7,29 +7,22 @@ skipped where it is complete, and is a command of its own as well.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import smallscale_ci
-from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, STEPS, TRAIN, VERDICT
-from smallscale_ci.candidate.prepare import Loop, status, verdict_plan
+from smallscale_ci.candidate.folder import PAIRS, SAMPLE, TRAIN, VERDICT
+from smallscale_ci.candidate.prepare import Loop
+from smallscale_ci.candidate.steps import LoopObserver, stored_verdict
+from smallscale_ci.config.seams import STEPS, imported
 from smallscale_ci.errors import InvalidError, RunInterruptedError
-from smallscale_ci.files import read_json, write_json
-from smallscale_ci.pairs import build, dataset
-from smallscale_ci.pipeline import compare, evaluate
+from smallscale_ci.files import write_json
+from smallscale_ci.pairs import dataset
 from smallscale_ci.pipeline.compare import Evaluation
 from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.pipeline.session import Observer
 from smallscale_ci.report.records_json import verdict_json
-from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder
-from smallscale_ci.run.manifest import COMPLETE
-from smallscale_ci.train.prepare import MANIFEST, Wanted, runner_for
-from smallscale_ci.train.session import Watcher, train_on
+from smallscale_ci.train.prepare import Wanted, runner_for
 from smallscale_ci.worker.train.export import LINEAGE
-
-
-class LoopObserver(Observer, Watcher, Protocol):
-    """Who watches the loop: its runs and its training."""
 
 
 def begin(loop: Loop) -> None:
@@ -68,7 +61,7 @@ def run(
     ``RunInterruptedError`` with the command that goes on, the errors of the steps, and, before
     anything is done, those of an environment to train in that is not there.
     """
-    folder, steps, now = loop.folder, STEPS[: STEPS.index(until) + 1], loop.settings.now
+    folder, steps, now = loop.folder, [*STEPS][: [*STEPS].index(until) + 1], loop.settings.now
     if TRAIN in steps and not (folder.exists() and folder.is_complete(TRAIN)):
         # Answers are not paid for where nobody could be trained on them.
         runner_for(loop.recipe, wanted, loop.settings, run_id=folder.path.name, say=observer.say)
@@ -81,7 +74,7 @@ def run(
         observer.say(f"{step}: {folder.of(step)}")
         began = now()
         try:
-            about, result = _step(step, loop, wanted, observer)
+            about, result = imported(STEPS[step].do)(loop, wanted, observer)
         except (RunInterruptedError, KeyboardInterrupt) as error:
             told = error.message if isinstance(error, RunInterruptedError) else "interrupted."
             raise RunInterruptedError(
@@ -98,79 +91,10 @@ def run(
     if result is not None:
         _write_lineage(loop, result)
     elif until == VERDICT:
-        result = _stored(loop)
+        result = stored_verdict(loop)
         if "verdict" not in folder.read()["lineage"]:  # it was killed at the very end
             _write_lineage(loop, result)
     return result
-
-
-def _step(
-    step: str, loop: Loop, wanted: Wanted, observer: LoopObserver
-) -> tuple[dict[str, Any], Evaluation | None]:
-    """Do one step; returns what the record says about it, and the evaluation if it makes one."""
-    folder, settings = loop.folder, loop.settings
-    if step == SAMPLE:
-        return _sample(loop, observer), None
-    if step == PAIRS:
-        source = RunFolder(Path(folder.read()["steps"][SAMPLE]["run"]))
-        made = build.make(
-            source, loop.suite, loop.request.policy, loop.check, folder.of(PAIRS), observer.say
-        )
-        return {"counts": made.record["counts"], "lengths": made.record["lengths"]}, None
-    if step == TRAIN:
-        return _train(loop, wanted, observer), None
-    if step == PARENT:
-        if status(folder.of(PARENT)) != COMPLETE:
-            evaluate.generate(loop.parent, settings, observer, judging=True)
-        return {}, None
-    if RunFolder(folder.of(VERDICT)).verdict.is_file():
-        evaluation = _stored(loop)
-    elif status(folder.of(VERDICT)) == COMPLETE:
-        parent = baselines.load(folder.of(PARENT))
-        evaluation = compare.decide_late(RunFolder(folder.of(VERDICT)), parent, loop.parent.suite)
-    else:
-        plan = verdict_plan(loop, observer.say)
-        baseline = baselines.load(folder.of(PARENT))
-        evaluation = evaluate.evaluate(plan, baseline, settings, observer)
-    return {"kind": evaluation.verdict.kind.value}, evaluation
-
-
-def _stored(loop: Loop) -> Evaluation:
-    run_folder = RunFolder(loop.folder.of(VERDICT))
-    return compare.stored(run_folder, loop.parent.suite, loop.settings)
-
-
-def _sample(loop: Loop, observer: Observer) -> dict[str, Any]:
-    if loop.sample is not None:
-        path = loop.folder.of(SAMPLE)
-        if status(path) != COMPLETE:
-            evaluate.generate(loop.sample, loop.settings, observer, judging=True)
-        return {"run": str(path)}
-    path = Path(loop.request.sample).resolve()
-    manifest = RunFolder(path).read_manifest()
-    if manifest.checkpoint.weights_hash != loop.parent.checkpoint.weights_hash:
-        observer.say(
-            f"warning: the answers in {path} are not of this checkpoint, but of "
-            f"{manifest.checkpoint.name}: preferences work best on a model's own answers."
-        )
-    return {"run": str(path), "run_id": manifest.run_id}
-
-
-def _train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> dict[str, Any]:
-    manifest = loop.folder.of(TRAIN) / MANIFEST
-    if not manifest.is_file() or read_json(manifest)["status"] != COMPLETE:
-        train_on(
-            loop.recipe,
-            loop.parent.checkpoint,
-            loop.folder.of(PAIRS),
-            loop.folder.of(TRAIN),
-            wanted,
-            loop.settings,
-            observer,
-        )
-    told = read_json(manifest)
-    kept = ("recipe", "runtime", "world", "versions", "steps", "loss", "tokens", "seconds")
-    return {"training": {key: told[key] for key in kept if key in told}}
 
 
 def _write_lineage(loop: Loop, evaluation: Evaluation | None = None) -> None:

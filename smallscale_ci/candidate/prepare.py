@@ -11,7 +11,6 @@ from smallscale_ci.candidate.folder import (
     PAIRS,
     PARENT,
     SAMPLE,
-    STEPS,
     TRAIN,
     VERDICT,
     CandidateFolder,
@@ -19,6 +18,7 @@ from smallscale_ci.candidate.folder import (
 )
 from smallscale_ci.config import load, override
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
+from smallscale_ci.config.seams import STEPS
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.ids import run_id, slug

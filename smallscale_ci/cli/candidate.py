@@ -14,6 +14,7 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 from smallscale_ci.cli.pairs import Pairs
 from smallscale_ci.cli.train import Recipe, TrainPython
+from smallscale_ci.config.seams import STEPS
 
 if TYPE_CHECKING:
     from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
@@ -24,14 +25,10 @@ if TYPE_CHECKING:
 _GIB = 1 << 30
 
 
-class Step(StrEnum):
-    """The steps in their order."""
-
-    SAMPLE = "sample"
-    PAIRS = "pairs"
-    TRAIN = "train"
-    PARENT = "parent"
-    VERDICT = "verdict"
+if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what a table names
+    Step = str
+else:
+    Step = StrEnum("Step", {name.upper(): name for name in STEPS})
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def candidate(
     ] = None,
     pairs: Pairs = "lcpo",
     overrides: options.Set = None,
-    until: Annotated[Step, option("--until", help="Stop after this step.")] = Step.VERDICT,
+    until: Annotated[Step, option("--until", help="Stop after this step.")] = "verdict",
     dry_run: Annotated[
         bool,
         option("--dry-run", help="Show pairs, steps, memory and settings, and do nothing."),
@@ -178,7 +175,7 @@ def candidate(
             _show_plan(context, prepare.planned(planned, wanted))
             return None
         display.say(f"candidate folder: {folder.path}")
-        result = loop.run(planned, wanted, _Watcher(context, display), until=until.value)
+        result = loop.run(planned, wanted, _Watcher(context, display), until=str(until))
     return _show(context, folder, result)
 
 

@@ -1,4 +1,4 @@
-"""What can be named: judges, runtimes and sandboxes, one line each (engines: ``worker/engines``).
+"""What can be named, one line each; the engines are in ``worker/engines/registry.py``.
 
 Everything else goes by what a line says. Implementations are named as MODULE:NAME and imported when
 they are first used, so that ``--help`` and configuration files cost none of them.
@@ -37,6 +37,16 @@ class RuntimeKind:
     trains: bool = False  # models can be trained in it
 
 
+@dataclass(frozen=True, slots=True)
+class StepKind:
+    """What all code needs to know about a step from a checkpoint to a candidate's verdict."""
+
+    name: str  # also of its folder
+    do: str  # MODULE:FUNCTION of the loop, where to train and who watches
+    makes: str  # the file, or the checkpoint's folder, whose hash stands for what it made
+    needs: tuple[str, ...] = ()  # the steps it is made from
+
+
 JUDGES: Mapping[str, JudgeKind] = {
     kind.name: kind
     for kind in (
@@ -61,6 +71,20 @@ SANDBOXES: Mapping[str, str] = {
     "container": "smallscale_ci.sandbox.container:find",
     "bubblewrap": "smallscale_ci.sandbox.bubblewrap:find",
     "namespaces": "smallscale_ci.sandbox.namespaces:find",
+}
+
+
+STEPS: Mapping[str, StepKind] = {
+    kind.name: kind
+    for kind in (
+        StepKind("sample", "smallscale_ci.candidate.steps:sample", "judgements.parquet"),
+        StepKind("pairs", "smallscale_ci.candidate.steps:pairs", "pairs.json", ("sample",)),
+        StepKind("train", "smallscale_ci.candidate.steps:train", "model", ("pairs",)),
+        StepKind("parent", "smallscale_ci.candidate.steps:parent", "summary.json"),
+        StepKind(
+            "verdict", "smallscale_ci.candidate.steps:verdict", "verdict.json", ("train", "parent")
+        ),
+    )
 }
 
 

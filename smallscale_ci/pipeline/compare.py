@@ -11,7 +11,7 @@ from smallscale_ci.errors import InvalidError
 from smallscale_ci.files import read_json, write_json
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import Verdict
-from smallscale_ci.report import collect
+from smallscale_ci.report import collect, files
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.report.records_json import verdict_from_json, verdict_json
 from smallscale_ci.run import baselines
@@ -88,12 +88,12 @@ def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluatio
     candidate = baselines.load(run.path)
     baseline = baselines.resolve(source, Place("", "", ""), settings.root_of(source))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    collect.write(run, data)
+    files.write(run.report, data)
     return Evaluation(verdict, data, run)
 
 
 def write_verdict(run: RunFolder, verdict: Verdict, baseline: Baseline, data: ReportData) -> None:
     """Write the reports, then ``verdict.json``: a run that has it is whole. Raises ``OSError``."""
     made_from = {"summary": run.summary_hash(), "baseline": baseline.source}
-    collect.write(run, data)
+    files.write(run.report, data)
     write_json(run.verdict, {**verdict_json(verdict), "made_from": made_from})  # last: all is there

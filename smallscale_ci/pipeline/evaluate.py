@@ -34,7 +34,7 @@ from smallscale_ci.pipeline.session import (
     session,
 )
 from smallscale_ci.records import Prompt, Verdict, VerdictKind
-from smallscale_ci.report import collect
+from smallscale_ci.report import collect, files
 from smallscale_ci.run import baselines
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.baselines import Baseline
@@ -69,7 +69,7 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
             data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
             write_verdict(plan.run, verdict, baseline, data)
     except RunInterruptedError:
-        collect.write(plan.run, collect.interrupted(plan.run, plan.suite))
+        files.write(plan.run.report, collect.interrupted(plan.run, plan.suite))
         raise
     return Evaluation(verdict, data, plan.run)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from smallscale_ci.config.models import RunConfig
-from smallscale_ci.files import read_json, write_text
+from smallscale_ci.files import read_json
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Outcome, Problem, Summary, Verdict
-from smallscale_ci.report import history, junit, markdown
+from smallscale_ci.report import history
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
 from smallscale_ci.report.records_json import summary_from_json
 from smallscale_ci.run import manifest as provenance
@@ -89,16 +89,6 @@ def refused(
         baseline=summarise(baseline.samples) if baseline else None,
         baseline_name=_baseline_name(baseline) if baseline else "",
     )
-
-
-def write(run: RunFolder, data: ReportData) -> None:
-    """Render every file of ``report/``. Raises ``OSError``."""
-    from smallscale_ci.report import html  # draws charts: not needed to show a verdict
-
-    run.report.mkdir(exist_ok=True)
-    write_text(run.report / "report.html", html.render(data))
-    write_text(run.report / "report.md", markdown.render(data))
-    write_text(run.report / "junit.xml", junit.render(data))
 
 
 def _summary(run: RunFolder) -> Summary:

@@ -49,12 +49,16 @@ class Samples:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """(n,) whether the sample is CORRECT."""
-        return np.asarray(self.outcome == OUTCOMES.index(Outcome.CORRECT))
+        return self.are(Outcome.CORRECT)
 
     @property
     def errored(self) -> NDArray[np.bool_]:
         """(n,) whether the sample is ERRORED."""
-        return np.asarray(self.outcome == OUTCOMES.index(Outcome.ERRORED))
+        return self.are(Outcome.ERRORED)
+
+    def are(self, outcome: Outcome) -> NDArray[np.bool_]:
+        """(n,) whether each sample's outcome is ``outcome``."""
+        return np.asarray(self.outcome == OUTCOMES.index(outcome))
 
     def outcome_counts(self) -> dict[str, int]:
         """Number of samples by outcome; every outcome is a key."""

@@ -1,0 +1,104 @@
+"""What each step of a candidate does (``config.seams.STEPS`` names them).
+
+A step is a function of the loop, where to train, and who watches. It returns what the record says
+about it, and the evaluation of the candidate if it makes one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, TRAIN, VERDICT
+from smallscale_ci.candidate.prepare import Loop, status, verdict_plan
+from smallscale_ci.files import read_json
+from smallscale_ci.pairs import build
+from smallscale_ci.pipeline import compare, evaluate
+from smallscale_ci.pipeline.compare import Evaluation
+from smallscale_ci.pipeline.session import Observer
+from smallscale_ci.run import baselines
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import COMPLETE
+from smallscale_ci.train.prepare import MANIFEST, Wanted
+from smallscale_ci.train.session import Watcher, train_on
+
+Done = tuple[dict[str, Any], Evaluation | None]
+
+
+class LoopObserver(Observer, Watcher, Protocol):
+    """Who watches the loop: its runs and its training."""
+
+
+def sample(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+    """Answers of the parent to the training suite, or those of the run that was named."""
+    del wanted
+    if loop.sample is not None:
+        path = loop.folder.of(SAMPLE)
+        if status(path) != COMPLETE:
+            evaluate.generate(loop.sample, loop.settings, observer, judging=True)
+        return {"run": str(path)}, None
+    path = Path(loop.request.sample).resolve()
+    manifest = RunFolder(path).read_manifest()
+    if manifest.checkpoint.weights_hash != loop.parent.checkpoint.weights_hash:
+        observer.say(
+            f"warning: the answers in {path} are not of this checkpoint, but of "
+            f"{manifest.checkpoint.name}: preferences work best on a model's own answers."
+        )
+    return {"run": str(path), "run_id": manifest.run_id}, None
+
+
+def pairs(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+    """Preference pairs of the sampled answers."""
+    del wanted
+    source = RunFolder(Path(loop.folder.read()["steps"][SAMPLE]["run"]))
+    target = loop.folder.of(PAIRS)
+    made = build.make(source, loop.suite, loop.request.policy, loop.check, target, observer.say)
+    return {"counts": made.record["counts"], "lengths": made.record["lengths"]}, None
+
+
+def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+    """The candidate, trained on the pairs."""
+    manifest = loop.folder.of(TRAIN) / MANIFEST
+    if not manifest.is_file() or read_json(manifest)["status"] != COMPLETE:
+        train_on(
+            loop.recipe,
+            loop.parent.checkpoint,
+            loop.folder.of(PAIRS),
+            loop.folder.of(TRAIN),
+            wanted,
+            loop.settings,
+            observer,
+        )
+    told = read_json(manifest)
+    kept = ("recipe", "runtime", "world", "versions", "steps", "loss", "tokens", "seconds")
+    return {"training": {key: told[key] for key in kept if key in told}}, None
+
+
+def parent(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+    """The parent's run on the evaluation suite: the baseline of the verdict."""
+    del wanted
+    if status(loop.folder.of(PARENT)) != COMPLETE:
+        evaluate.generate(loop.parent, loop.settings, observer, judging=True)
+    return {}, None
+
+
+def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+    """The candidate against its parent."""
+    del wanted
+    run = RunFolder(loop.folder.of(VERDICT))
+    if run.verdict.is_file():
+        evaluation = stored_verdict(loop)
+    elif status(run.path) == COMPLETE:
+        before = baselines.load(loop.folder.of(PARENT))
+        evaluation = compare.decide_late(run, before, loop.parent.suite)
+    else:
+        plan = verdict_plan(loop, observer.say)
+        before = baselines.load(loop.folder.of(PARENT))
+        evaluation = evaluate.evaluate(plan, before, loop.settings, observer)
+    return {"kind": evaluation.verdict.kind.value}, evaluation
+
+
+def stored_verdict(loop: Loop) -> Evaluation:
+    """The verdict that was decided before."""
+    run = RunFolder(loop.folder.of(VERDICT))
+    return compare.stored(run, loop.parent.suite, loop.settings)
