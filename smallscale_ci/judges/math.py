@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from smallscale_ci.judges.deadline import uncharged
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.mathematics.equal import equal
@@ -119,7 +120,8 @@ def _by_library(gold: str, answer: str, *, deep: bool) -> Decision:
         return Decision(False, "one side cannot be read as mathematics")
     if not deep:
         raise NeedsAlgebra
-    from smallscale_ci.judges.mathematics.library import library_equal
+    with uncharged():  # a second or two, for this and all later items
+        from smallscale_ci.judges.mathematics.library import library_equal
 
     same = library_equal(gold, answer)
     said = "cannot read one side" if same is None else "equal" if same else "not equal"

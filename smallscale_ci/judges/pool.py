@@ -2,7 +2,8 @@
 
 Items travel in chunks. A worker notes in shared memory which item it is at, so that a worker
 that hangs or dies costs exactly that item: it becomes ERRORED, and the rest of its chunk is
-judged again by the worker's replacement.
+judged again by the worker's replacement. Deadlines are CPU time of the worker, except for judges
+that wait for programs of their own: theirs are seconds.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from pebble import ProcessPool
 
 from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.errors import JudgeError
+from smallscale_ci.judges import deadline
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import Outcome, Problem
 
 _CHUNK_ITEMS = 64
 _CHUNK_CHARACTERS = 2_000_000
+_WAITS = 20  # seconds for each second of CPU time, before a worker counts as hung
 _CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
 _TRIES = 3  # of a chunk whose worker died before it began its first item
 _NOT_STARTED = -1
@@ -150,7 +153,7 @@ class JudgePool:
         self._slots[slot] = _NOT_STARTED
         payload = [(item.problem, item.text) for item in items]
         future = pool.schedule(
-            _judge_chunk, args=(slot, first.spec, payload), timeout=first.spec.timeout_s
+            _judge_chunk, args=(slot, first.spec, payload), timeout=_longest(first.spec)
         )
         self._flights[future] = _Flight(tuple(items), slot)
 
@@ -218,10 +221,15 @@ def _most(spec: JudgeSpec) -> int:
     return 1 if JUDGES[spec.name].runs else _CHUNK_ITEMS
 
 
+def _longest(spec: JudgeSpec) -> float:
+    """Seconds that a chunk may take."""
+    return spec.timeout_s * (1 if JUDGES[spec.name].runs else _WAITS)
+
+
 def _failure(error: BaseException, timeout_s: float) -> Ruling:
-    if isinstance(error, TimeoutError):
-        return Ruling(Outcome.ERRORED, None, f"the judge exceeded its deadline of {timeout_s:g} s")
     code = getattr(error, "exitcode", None)
+    if isinstance(error, TimeoutError) or code == -deadline.SIGNAL:
+        return Ruling(Outcome.ERRORED, None, f"the judge exceeded its deadline of {timeout_s:g} s")
     if code is not None:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Ruling(Outcome.ERRORED, None, f"the judge process died: {name}")
@@ -239,16 +247,17 @@ def _prepare_worker(slots: Any, memory_bytes: int) -> None:
 def _judge_chunk(slot: int, spec: JudgeSpec, items: list[tuple[Problem, str]]) -> list[Ruling]:
     """Rulings of a leading part of ``items``, at least of the first.
 
-    No further item is begun after a tenth of the deadline, so that the deadline of the chunk
-    is, to within that tenth, the deadline of each item.
+    No further item is begun after a tenth of the deadline, so that a chunk comes back in time.
     """
     judge = judge_for(spec.name)
     rulings: list[Ruling] = []
+    limit = contextlib.nullcontext if JUDGES[spec.name].runs else deadline.limited
     stop = time.monotonic() + spec.timeout_s / 10
     for position, (problem, text) in enumerate(items):
         _slots[slot] = position
         try:
-            rulings.append(judge.judge(problem, text, spec))
+            with limit(spec.timeout_s):
+                rulings.append(judge.judge(problem, text, spec))
         except Exception as error:  # noqa: BLE001 - one bad item must not cost the others
             rulings.append(_failure(error, spec.timeout_s))
         if time.monotonic() > stop:

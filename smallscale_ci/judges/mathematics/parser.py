@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from smallscale_ci.judges.mathematics.expression import DEFINITE, Node, Unreadable, symbols
+from smallscale_ci.judges.mathematics.expression import (
+    DEFINITE,
+    Inexact,
+    Node,
+    TooLarge,
+    Unreadable,
+    exact,
+    kinds,
+    symbols,
+)
 
 MAX_NODES = 600
 MAX_DEPTH = 40
 MAX_DIGITS = 400  # of a number as it is written
+MAX_TERMS = 2000  # of a sum
 MAX_SERIES = 2  # sums inside each other
 
 FUNCTIONS = frozenset(
@@ -335,10 +345,21 @@ class _Parser:
         self._expect("}")
         self._expect("^")
         high = self._argument()
+        if _is_long(high):
+            raise Unreadable("a sum that is not for adding up")
         self._indices.append(index)
         body = self._term()
         self._indices.pop()
         return (name, ("symbol", index), low, high, body)
+
+
+def _is_long(high: Node) -> bool:
+    try:
+        return exact(high) > MAX_TERMS
+    except Inexact:
+        return "infinity" in kinds(high)
+    except TooLarge:
+        return True
 
 
 def _split_word(kind: str, text: str) -> list[tuple[str, str]]:

@@ -59,6 +59,27 @@ def test_an_item_past_its_deadline_is_errored_and_the_others_go_on() -> None:
         check_that_only_one_failed(dict(pool.drain()), "deadline of 1 s")
 
 
+def test_waiting_for_a_busy_machine_costs_an_item_nothing() -> None:
+    slow = "\\int_0^1 x\\,dx"  # loads math-verify and takes its time
+    spec = JudgeSpec("math", timeout_s=1.0)
+    with JudgePool(1) as pool:
+        pool.submit("slow", problem("\\frac{1}{2}"), f"\\boxed{{{slow}}}", spec)
+        time.sleep(0.15)
+        assert dict(pool.ready()) == {}
+        assert pool._pool is not None
+        manager = pool._pool._pool_manager.worker_manager
+        deadline = time.monotonic() + 20
+        while not manager.workers:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        (worker,) = manager.workers
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(3.0)  # twice its deadline
+        os.kill(worker, signal.SIGCONT)
+        ((_, ruling),) = pool.drain()
+    assert ruling.outcome is Outcome.CORRECT, ruling.reason
+
+
 def test_a_worker_that_is_killed_costs_the_item_at_hand() -> None:
     with JudgePool(1) as pool:
         submit_one_hanging_among_many(pool, timeout_s=20.0)
