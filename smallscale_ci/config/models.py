@@ -7,7 +7,7 @@ One model per folder under ``configs/``: ``SuiteConfig``, ``EngineProfile``, ``G
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal, assert_never
+from typing import Annotated, Any, ClassVar, Literal, Self, assert_never
 
 from pydantic import (
     AfterValidator,
@@ -84,6 +84,12 @@ class SamplingConfig(Config):
     max_tokens: Annotated[int, Field(ge=1)] = 32768
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     stop: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_what_engines_do(self) -> Self:
+        if 0 < self.temperature < 0.01:  # vLLM raises it to 0.01, and the manifest would not know
+            raise ValueError("temperature: use 0 (greedy) or at least 0.01")
+        return self
 
 
 class JudgeConfig(Config):

@@ -9,7 +9,7 @@ from typing import Any
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Runtime
-from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.generate.workfolder import WorkFolder, points_elsewhere, root_cause
 from smallscale_ci.worker import protocol
 
 _MAX_RESTARTS = 2  # of one rank in a row, without anything completed in between
@@ -163,6 +163,8 @@ class Ranks:
             return
         error = rank.status.get("error") or {}
         what = error.get("message") or f"the engine process of rank {number} ended with code {code}"
+        if points_elsewhere(what):  # “see root cause above”: above is the log
+            what = root_cause(self._folder.log_lines(number)) or what
         if progress:
             rank.restarts = 0
         if rank.ready and rank.restarts < _MAX_RESTARTS and not self.gave_up_itself(number):

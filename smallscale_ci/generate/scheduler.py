@@ -21,6 +21,7 @@ from smallscale_ci.records import FinishReason, Generation
 _TICK_S = 0.1
 _BEAT_S = 1.0
 _CHUNK = 256  # completions handed on at once: a resumed run finds all of them on disk
+_KILLS = "its worker died 3 times"
 _MAX_ATTEMPTS = 3  # of one item, the last one alone, before it is held to be what kills workers
 
 
@@ -45,7 +46,7 @@ class Scheduler:
         )
         self._window = 2 * job.max_in_flight * ranks  # items on disk that wait to be claimed
         self._fresh: deque[Generation] = deque()  # complete, not handed on yet
-        self._productive: set[int] = set()  # ranks that completed something since they died last
+        self._productive: set[int] = set()  # ranks that completed a sample since they died last
         self._more_on_disk = False  # completions of samples that were not asked for yet
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
         self.tokens: Counter[int] = Counter()  # completion tokens by rank
@@ -140,8 +141,10 @@ class Scheduler:
             if position is None:
                 return
             attempt = work.attempts.get(position, 0)
-            alone = attempt == _MAX_ATTEMPTS - 1  # whose fault it is then is beyond doubt
-            self._folder.put(work.planned.prompt(position), attempt, alone=alone)
+            alone = attempt >= _MAX_ATTEMPTS - 1  # whose fault it is then is beyond doubt
+            # Rendered without being generated: what a run asked is known of all its samples.
+            refused = _KILLS if attempt >= _MAX_ATTEMPTS else ""
+            self._folder.put(work.planned.prompt(position), attempt, alone=alone, refused=refused)
 
     def _collect(self, work: _Work, most: int | None = None) -> bool:
         """Take in up to ``most`` lines; whether there were any."""
@@ -155,7 +158,8 @@ class Scheduler:
             if not work.complete(position):
                 continue  # a rank held to be dead finished it after all
             self._fresh.append(_generation(value))
-            self._productive.add(value["rank"])
+            if not value["error"]:
+                self._productive.add(value["rank"])
             self.tokens[value["rank"]] += value["completion_tokens"]
             self._note_prompt(value["problem_id"], value["prompt_hash"])
             self._last_at, self._progress_at = self._clock(), self._steady()
@@ -189,11 +193,12 @@ class Scheduler:
             if position is None or work.done[position]:
                 continue
             work.attempts[position] = item["attempt"] + (0 if blameless else 1)
-            if work.attempts[position] >= _MAX_ATTEMPTS:
-                self._folder.give_up_on(item, f"its worker died {_MAX_ATTEMPTS} times")
+            if work.attempts[position] > _MAX_ATTEMPTS:
+                self._folder.give_up_on(item, _KILLS)
+                continue
+            if work.attempts[position] == _MAX_ATTEMPTS:
                 given_up = True
-            else:
-                work.hand_out_again(position, last=work.attempts[position] == _MAX_ATTEMPTS - 1)
+            work.hand_out_again(position, last=work.attempts[position] == _MAX_ATTEMPTS - 1)
         return given_up
 
     def _refuse_to_wait(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,13 @@ from smallscale_ci.errors import UsageError
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.records import Prompt
 from smallscale_ci.worker import protocol
+
+_LOG_BYTES = 1_000_000
+# As Python prints an exception, behind whatever an engine's logger puts before each line.
+_ERROR = re.compile(r"(?:^|[\])|] )((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit)): (.+)$")
+_POINTS_ELSEWHERE = re.compile(
+    r"root cause|initialization failed|background process", re.IGNORECASE
+)
 
 
 class WorkFolder:
@@ -87,8 +95,13 @@ class WorkFolder:
         value = {"protocol": protocol.PROTOCOL, **asdict(job)}
         protocol.write_atomically(self.path / "job.json", value)
 
-    def put(self, prompt: Prompt, attempt: int = 0, *, alone: bool = False) -> None:
-        """Append one work item to pending; ``alone``: for a worker that has nothing else."""
+    def put(
+        self, prompt: Prompt, attempt: int = 0, *, alone: bool = False, refused: str = ""
+    ) -> None:
+        """Append one work item to pending.
+
+        ``alone``: for a worker that has nothing else; ``refused``: to be rendered only, and why.
+        """
         self._order += 1
         value = {
             "problem_id": prompt.problem_id,
@@ -96,6 +109,7 @@ class WorkFolder:
             "messages": [dict(message) for message in prompt.messages],
             "seed": prompt.seed,
             "attempt": attempt,
+            "refused": refused,
         }
         name = f"{self._order:09d}{protocol.ALONE if alone else '.json'}"
         protocol.write_atomically(self.path / "pending" / name, value)
@@ -191,11 +205,33 @@ class WorkFolder:
 
     def log_tail(self, rank: int, lines: int = 20) -> str:
         """The last lines that a rank's engine printed."""
+        return "\n".join(self.log_lines(rank)[-lines:])
+
+    def log_lines(self, rank: int) -> list[str]:
+        """The lines of a rank's log, of a long one the last; none where there is no log."""
         try:
-            text = (self.path / "log" / f"{rank}.log").read_bytes()[-64_000:]
+            text = (self.path / "log" / f"{rank}.log").read_bytes()[-_LOG_BYTES:]
         except OSError:
-            return ""
-        return "\n".join(text.decode("utf-8", "replace").splitlines()[-lines:])
+            return []
+        return text.decode("utf-8", "replace").splitlines()
+
+
+def points_elsewhere(message: str) -> bool:
+    """Whether an error only says that there was another one."""
+    return _POINTS_ELSEWHERE.search(message) is not None
+
+
+def root_cause(lines: Sequence[str]) -> str:
+    """The last error of a log before the first that only points to another, as ``Error: text``."""
+    found = ""
+    for line in lines:
+        error = _ERROR.search(line)
+        if error is None:
+            continue
+        if points_elsewhere(error[2]):
+            break
+        found = f"{error[1].rpartition('.')[2]}: {error[2].strip()}"
+    return found
 
 
 def valid_text(value: Any) -> Any:

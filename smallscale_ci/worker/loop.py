@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from . import claims, protocol
-from .engines.interface import Adapter, Completion, Request, StartError, failed
+from .engines.interface import (
+    Adapter,
+    Completion,
+    EngineDownError,
+    Request,
+    StartError,
+    failed,
+)
 from .engines.registry import adapter_for
 
 _POLL_S = 0.05  # how often an idle worker looks for items
@@ -189,12 +196,23 @@ class Worker:
 
 
 async def _complete(adapter: Adapter, item: dict[str, Any]) -> dict[str, Any]:
-    """One request from claim to line. Never raises: a failed request is an ERROR line."""
-    request = Request(item["problem_id"], item["sample_index"], item["messages"], item["seed"])
+    """One request from claim to line: a failed one is an ERROR line.
+
+    Raises ``StartError`` and ``EngineDownError``, which end the rank.
+    """
+    request = Request(
+        item["problem_id"],
+        item["sample_index"],
+        item["messages"],
+        item["seed"],
+        item.get("refused", ""),
+    )
     began = time.monotonic()
     try:
         completion = await adapter.generate(request)
-    except (ValueError, TypeError, KeyError, UnicodeError) as error:
+    except (StartError, EngineDownError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is about this request
         completion = failed(f"{type(error).__name__}: {error}")
     if not _is_sound(completion):
         what = "the engine gave no text, no tokens, or a number of them that cannot be"

@@ -53,6 +53,8 @@ class ChatEngine:
         """Generate one sample; a prompt that cannot be used is an ERROR completion."""
         ids = await asyncio.to_thread(self.chat.render, request.messages)
         hashed = prompt_hash(ids)
+        if request.refused:
+            return failed(request.refused, len(ids), hashed)
         room = self.context - len(ids)
         if room < 1:
             message = f"the prompt has {len(ids)} tokens, the model's context {self.context}"

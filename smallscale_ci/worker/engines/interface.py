@@ -22,6 +22,10 @@ class StartError(Exception):
         self.hint = hint
 
 
+class EngineDownError(Exception):
+    """The engine itself is gone: this rank ends, and what it had claimed is handed out again."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One sample to generate: chat messages and the seed of its random numbers."""
@@ -30,6 +34,7 @@ class Request:
     sample_index: int
     messages: list[dict[str, str]]
     seed: int
+    refused: str = ""  # why it is only rendered: its workers died, and its prompt must be known
 
     @property
     def name(self) -> str:
@@ -58,7 +63,10 @@ class Adapter(Protocol):
         ...
 
     async def generate(self, request: Request) -> Completion:
-        """Generate one sample. A failure of this request alone is an ERROR completion."""
+        """Generate one sample; one that is ``refused`` is rendered, and is an ERROR completion.
+
+        Whatever is raised costs this request, but ``StartError`` and ``EngineDownError``.
+        """
         ...
 
     async def close(self) -> None:

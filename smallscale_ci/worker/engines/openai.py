@@ -24,6 +24,8 @@ _REFUSED = (400, 413, 422)  # what these say is about one request
 _CLOSED = (401, 403, 404)  # and these about all
 _TORN = 3  # times that half an answer is asked for again
 _CROWD_S = 0.5
+_LIBRARY_S = 60.0  # the library waits that long for a Retry-After by itself, and not for longer
+_PATIENCE_S = 900.0  # of one request with a server that says when to come back
 _PROBE_S = 60.0
 
 
@@ -98,6 +100,8 @@ class OpenAIAdapter:
         """
         # Without variables the hash is that of runs from before there were any.
         hashed = prompt_hash([request.messages, self._asked] if self._asked else request.messages)
+        if request.refused:
+            return failed(request.refused, 0, hashed)
         await self._pace.wait()
         try:
             answer = await self._ask(self._body(request))
@@ -111,12 +115,17 @@ class OpenAIAdapter:
         """The answer to ``body``, asked for until it comes or it is clear that it never will."""
         import openai
 
-        client, torn, now = self._client, 0, asyncio.get_running_loop().time
+        client, torn, waited_s, now = self._client, 0, 0.0, asyncio.get_running_loop().time
         while True:
             asked_at = now()
             try:
                 answer = await client.chat.completions.create(**body)
             except openai.RateLimitError as error:
+                wait_s = _retry_after(error)
+                waited_s += wait_s
+                if wait_s > _LIBRARY_S and waited_s <= _PATIENCE_S:
+                    await asyncio.sleep(wait_s)
+                    continue
                 if self._answered_at < asked_at:
                     raise self._lost(error) from error
                 await asyncio.sleep(_CROWD_S)  # others get through: it is only crowded there
@@ -238,6 +247,14 @@ class _Pace:
         turn = max(now, self._next)
         self._next = turn + self._gap
         await asyncio.sleep(turn - now)
+
+
+def _retry_after(error: Any) -> float:
+    """Seconds that a server asks to wait before the next request; 0 where it does not say."""
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", 0)))
+    except (AttributeError, TypeError, ValueError):
+        return 0.0
 
 
 def _text(error: Exception) -> str:

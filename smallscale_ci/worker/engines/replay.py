@@ -59,6 +59,8 @@ class ReplayAdapter:
     async def generate(self, request: Request) -> Completion:
         """The stored completion of this sample, or an ERROR when there is none."""
         hashed = prompt_hash(request.messages)
+        if request.refused:
+            return failed(request.refused, prompt_hash=hashed)
         offset = self._offsets.get((request.problem_id, request.sample_index))
         if offset is None:
             return failed("no stored completion for this sample", prompt_hash=hashed)

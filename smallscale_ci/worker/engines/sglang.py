@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from .base import ChatEngine, Output
-from .interface import ABORT, LENGTH, STOP, Request, StartError
+from .interface import ABORT, LENGTH, STOP, EngineDownError, Request, StartError
 
 _SETTINGS = (
     "attention_backend", "sampling_backend", "mem_fraction_static", "max_running_requests",
@@ -71,7 +71,9 @@ class SglangAdapter(ChatEngine):
             )
         except Exception as error:
             # An aborted request comes as an HTTP error, whose class is the web framework's.
-            if getattr(error, "status_code", None) is None:
+            if getattr(error, "status_code", None) is None and not isinstance(error, ValueError):
+                raise EngineDownError(f"{type(error).__name__}: {error}") from error
+            if isinstance(error, ValueError):
                 raise
             raise ValueError(f"SGLang aborted it: {getattr(error, 'detail', error)}") from error
         meta = found["meta_info"]

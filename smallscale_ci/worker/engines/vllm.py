@@ -9,7 +9,9 @@ import os
 from typing import Any
 
 from .base import ChatEngine, Output
-from .interface import ABORT, ERROR, LENGTH, STOP, Request, StartError
+from .interface import ABORT, ERROR, LENGTH, STOP, EngineDownError, Request, StartError
+
+_FEW_CORES = 4
 
 
 class VllmAdapter(ChatEngine):
@@ -25,9 +27,16 @@ class VllmAdapter(ChatEngine):
         """Load the model and its tokenizer. Raises ``StartError``."""
         if self.job.get("deterministic"):
             os.environ["VLLM_BATCH_INVARIANT"] = "1"
+            os.environ["VLLM_USE_FLASHINFER_SAMPLER"] = "0"  # it draws by the batch, not by seed
+        if (os.cpu_count() or 1) <= _FEW_CORES:
+            # vLLM's CPU backend reserves a core for its loop, which spins: half of two.
+            os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        if current_platform.is_cpu():
+            self._refuse_on_a_cpu()
         self.load_chat()
         args = {
             "model": self.job["model"],
@@ -63,6 +72,19 @@ class VllmAdapter(ChatEngine):
             "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT") == "1",
         }
 
+    def _refuse_on_a_cpu(self) -> None:
+        """Raise ``StartError`` for what ends vLLM 0.31 on a CPU at the first prompt."""
+        if self.job.get("deterministic"):
+            raise StartError(
+                "vLLM has no deterministic mode on a CPU.",
+                "Leave out `deterministic: true` from the profile, or run it on a GPU.",
+            )
+        if self.job.get("engine_args", {}).get("enable_chunked_prefill"):
+            raise StartError(
+                "On a CPU, vLLM cannot prefill a seeded prompt in chunks.",
+                "Set `enable_chunked_prefill: false` in engine_args of the profile.",
+            )
+
     async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
         """Generate one sample."""
         from vllm import SamplingParams
@@ -82,10 +104,16 @@ class VllmAdapter(ChatEngine):
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         output = None
-        async for update in self._engine.generate(
-            {"prompt_token_ids": ids}, params, request_id=request.name
-        ):
-            output = update
+        try:
+            async for update in self._engine.generate(
+                {"prompt_token_ids": ids}, params, request_id=request.name
+            ):
+                output = update
+        except Exception as error:
+            # What vLLM refuses has many classes; an engine that is gone says so itself.
+            if self._engine.errored:
+                raise EngineDownError(f"{type(error).__name__}: {error}") from error
+            raise
         if output is None or not output.outputs:
             raise ValueError("the engine returned no output")
         best = output.outputs[0]
@@ -99,7 +127,8 @@ class VllmAdapter(ChatEngine):
     async def close(self) -> None:
         """Stop the engine's processes."""
         if self._engine is not None:
-            self._engine.shutdown()
+            # At once: what is complete is on disk, and the host waits for this process.
+            self._engine.shutdown(timeout=0)
 
     def info(self) -> dict[str, Any]:
         """Engine, torch and transformers versions, the device, and the settings in force."""

@@ -194,7 +194,9 @@ suites = st.builds(
     name=st.just("s"),
     description=texts,
     reference=st.dictionaries(texts, texts, max_size=3),
-    sampling=st.builds(SamplingConfig, temperature=st.floats(0, 2), stop=st.tuples(texts)),
+    sampling=st.builds(
+        SamplingConfig, temperature=st.just(0.0) | st.floats(0.01, 2), stop=st.tuples(texts)
+    ),
     tasks=st.tuples(
         st.builds(
             TaskConfig,

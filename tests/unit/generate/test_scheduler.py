@@ -277,11 +277,23 @@ def test_an_item_that_kills_its_workers_is_found_and_the_others_are_not_blamed(w
     with world.scheduler(folder, in_flight=8, tokens_per_second=100) as scheduler:
         found = {g.problem_id: g for g in collect(scheduler, prompts(24))}
         assert len(scheduler.ranks.warnings) == 3  # the third time it was alone
+        assert set(scheduler.prompt_hashes) == {f"p{number}" for number in range(24)}
     assert len(found) == 24
     assert found["p5"].finish_reason is FinishReason.ERROR
     assert found["p5"].error == "its worker died 3 times"
     others = {name: g for name, g in found.items() if name != "p5"}
     assert {g.finish_reason for g in others.values()} == {FinishReason.STOP}
+
+
+def test_a_run_in_which_every_sample_kills_its_engine_ends_soon(world, folder):
+    world.store(24)
+    lines = [{**json.loads(line), "kills": True} for line in world.model.read_text().splitlines()]
+    world.model.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with world.scheduler(folder, ranks=2, in_flight=1) as scheduler:
+        with pytest.raises(EngineError, match="ended with code -9") as caught:
+            collect(scheduler, prompts(24))
+        assert len(scheduler.ranks.warnings) <= 6  # each rank was started again twice
+    assert "log/" in caught.value.hint
 
 
 def test_a_machine_that_slept_has_no_hanging_engines(world, folder):

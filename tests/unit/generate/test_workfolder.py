@@ -8,7 +8,7 @@ import pytest
 
 from smallscale_ci.errors import UsageError
 from smallscale_ci.generate.interface import Job, assign_gpus
-from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.generate.workfolder import WorkFolder, root_cause
 from smallscale_ci.records import Prompt, SamplingSpec
 from smallscale_ci.worker import claims, protocol
 
@@ -141,6 +141,31 @@ def test_log_tail_is_the_end_of_the_log(folder):
         b"\xff\n" + b"".join(b"%d\n" % i for i in range(99))
     )
     assert folder.log_tail(0, 2) == "97\n98"
+
+
+LOG = """\
+INFO 11-28 23:11:01 [core.py:91] Initializing a V1 LLM engine
+(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051] EngineCore failed to start.
+(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051] Traceback (most recent call last):
+(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051]   File "core.py", line 1042, in run
+(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051] FileNotFoundError: [Errno 2] No such file
+Traceback (most recent call last):
+RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        (LOG, "FileNotFoundError: [Errno 2] No such file"),
+        ("torch.OutOfMemoryError: CUDA out of memory.\n", "OutOfMemoryError: CUDA out of memory."),
+        ("ValueError: first\nKeyError: 'second'\n", "KeyError: 'second'"),
+        ("RuntimeError: Engine core initialization failed.\n", ""),
+        ("nothing of the kind\n", ""),
+    ],
+)
+def test_the_cause_of_an_engines_end_is_found_in_its_log(log, cause):
+    assert root_cause(log.splitlines()) == cause
 
 
 def _claim_all(work: str, rank: int, start: object, found: object) -> None:

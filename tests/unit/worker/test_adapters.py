@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from smallscale_ci.worker.engines.base import ChatEngine, Output
-from smallscale_ci.worker.engines.interface import Completion, Request, StartError, without_end
+from smallscale_ci.worker.engines.interface import (
+    Completion,
+    EngineDownError,
+    Request,
+    StartError,
+    without_end,
+)
 from smallscale_ci.worker.engines.sglang import SglangAdapter
 
 SAMPLING = {
@@ -222,7 +228,7 @@ def test_an_aborted_request_of_sglang_is_one_request_and_a_dead_engine_is_not(sg
     with pytest.raises(ValueError, match="full"):  # which the loop turns into an ERROR line
         complete(adapter)
     sglang.error = RuntimeError("the scheduler died")
-    with pytest.raises(RuntimeError, match="died"):
+    with pytest.raises(EngineDownError, match="died"):
         complete(adapter)
 
 

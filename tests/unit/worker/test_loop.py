@@ -11,8 +11,13 @@ from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Prompt, SamplingSpec
 from smallscale_ci.worker import protocol
-from smallscale_ci.worker.engines.interface import Completion, Request, StartError
-from smallscale_ci.worker.loop import Worker
+from smallscale_ci.worker.engines.interface import (
+    Completion,
+    EngineDownError,
+    Request,
+    StartError,
+)
+from smallscale_ci.worker.loop import Worker, _complete
 
 
 class Engine:
@@ -101,3 +106,32 @@ def test_what_was_complete_when_another_request_failed_is_kept(tmp_path):
         asyncio.run(asyncio.wait_for(serve(folder), 60))
         assert {line["problem_id"] for line in folder.completions()} == {"p1", "p2"}
         assert [item["problem_id"] for item in folder.take_back(0)] == ["p0"]
+
+
+class OddError(Exception):
+    """A class of the engine's own, which is no ``ValueError``."""
+
+
+@pytest.mark.parametrize(
+    "error", [OddError("no"), RuntimeError("no"), MemoryError(), OSError(5, "")]
+)
+def test_whatever_an_engine_raises_about_one_request_costs_that_request(error):
+    class Refusing(Engine):
+        async def generate(self, request: Request) -> Completion:
+            raise error
+
+    item = {"problem_id": "p", "sample_index": 0, "messages": [], "seed": 0}
+    line = asyncio.run(_complete(Refusing(), item))
+    assert line["finish_reason"] == "ERROR"
+    assert line["error"].startswith(type(error).__name__)
+
+
+@pytest.mark.parametrize("error", [StartError("no"), EngineDownError("gone")])
+def test_an_engine_that_is_gone_ends_its_rank(error):
+    class Gone(Engine):
+        async def generate(self, request: Request) -> Completion:
+            raise error
+
+    item = {"problem_id": "p", "sample_index": 0, "messages": [], "seed": 0}
+    with pytest.raises(type(error)):
+        asyncio.run(_complete(Gone(), item))

@@ -1,5 +1,6 @@
 """The openai engine as a worker process against a real HTTP server of its own."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
+from smallscale_ci.worker.engines.interface import Completion, Request, StartError
+from smallscale_ci.worker.engines.openai import OpenAIAdapter
 
 KEY = "sk-a-secret"
 
@@ -272,6 +276,32 @@ def test_a_limit_is_waited_for_as_long_as_the_service_asks(endpoint, folder):
     waits = [later - one for one, later in zip(endpoint.times, endpoint.times[1:], strict=False)]
     assert len(waits) == 2
     assert min(waits) >= 1.5  # its own back-off begins with half a second
+
+
+@pytest.mark.parametrize(("asks", "waits"), [("300", [300.0, 300.0]), ("1000", [])])
+def test_a_long_wait_that_the_service_asks_for_is_kept(endpoint, monkeypatch, asks, waits):
+    """In this process, where nobody has to wait for it."""
+    endpoint.failures, endpoint.retry_after = {"0": [429, 429]}, asks
+    slept = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def ask() -> Completion:
+        sampling = asdict(SamplingSpec(0.6, 0.95, 0, 0, 8, 0))
+        args = {"base_url": endpoint.url, "max_retries": 0}
+        adapter = OpenAIAdapter({"model": "m", "sampling": sampling, "engine_args": args})
+        await adapter.start()
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        messages = [{"role": "user", "content": "0"}]
+        return await adapter.generate(Request("p0", 0, messages, 0))
+
+    if waits:
+        assert asyncio.run(ask()).text == "t0"
+    else:  # longer than anybody would wait
+        with pytest.raises(StartError, match="cannot be used"):
+            asyncio.run(ask())
+    assert slept == waits
 
 
 def test_a_service_that_is_away_is_asked_at_longer_and_longer_intervals(endpoint, folder):
