@@ -195,11 +195,17 @@ def record(
     """
     from datetime import UTC, datetime
 
+    from smallscale_ci.errors import UsageError
     from smallscale_ci.files import read_json
     from smallscale_ci.run import baselines as stored
     from smallscale_ci.run.folder import open_run
 
     folder = open_run(run)
+    if folder.config.exists() and (limit := folder.read_config().limit):
+        raise UsageError(
+            f"{run} tried a part of its suite (--limit {limit}).",
+            "Record a run of the whole suite: smallscale generate MODEL --epochs 8.",
+        )
     # Reading falls back to the baselines that come with smallscale; writing is done right here.
     root = baselines or Path.cwd() / "baselines"
     summary = read_json(folder.summary)

@@ -34,6 +34,9 @@ def evaluate(
     gate: options.Gate = None,
     baseline: options.BaselineSpec = "auto",
     epochs: options.Epochs = None,
+    limit: options.Limit = None,
+    overrides: options.Set = None,
+    dry_run: options.DryRun = False,
     resume: options.Resume = None,
     *,
     budget: options.Budget,
@@ -47,6 +50,7 @@ def evaluate(
     0 pass · 1 regressed · 2 usage · 3 infrastructure · 4 invalid or no baseline · 5 inconclusive ·
     130 interrupted.
     """
+    from smallscale_ci.cli.announce import announce, show_plan
     from smallscale_ci.cli.deadline import within
     from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
     from smallscale_ci.cli.verdicts import show
@@ -67,6 +71,8 @@ def evaluate(
         gate=gate,
         baseline=baseline,
         epochs=epochs,
+        limit=limit,
+        overrides=tuple(overrides or ()),
         max_epochs=budget.max_epochs,
         token_budget=budget.token_budget,
         time_budget_min=budget.time_budget,
@@ -74,9 +80,17 @@ def evaluate(
     )
     with within(budget.deadline), context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
+        against = _baseline(plan)
+        if dry_run:
+            show_plan(context, plan)
+            return 0
+        announce(display, plan)
         display.say(f"run folder: {plan.run.path}")
         try:
-            evaluation = evaluate.evaluate(plan, _baseline(plan), settings, display)
+            if plan.config.limit is not None:
+                evaluate.generate(plan, settings, display, judging=True)
+                return _tried(context, plan)
+            evaluation = evaluate.evaluate(plan, against, settings, display)
         except RunInterruptedError:
             tell_interrupted(context, plan.run)
             raise
@@ -90,6 +104,9 @@ def generate(
     suite: options.Suite = "smoke",
     profile: options.Profile = "vllm-cpu",
     epochs: options.Epochs = None,
+    limit: options.Limit = None,
+    overrides: options.Set = None,
+    dry_run: options.DryRun = False,
     no_judge: Annotated[bool, option("--no-judge", help="Only generate.")] = False,
     resume: options.Resume = None,
     runs: options.Runs = None,
@@ -100,6 +117,7 @@ def generate(
 
     This is how the run of a baseline is made: all epochs of the suite, no verdict.
     """
+    from smallscale_ci.cli.announce import announce, show_plan
     from smallscale_ci.pipeline import evaluate
     from smallscale_ci.pipeline.prepare import Request
     from smallscale_ci.run.folder import NO_BASELINE
@@ -113,10 +131,16 @@ def generate(
         profile=profile,
         baseline=NO_BASELINE,
         epochs=epochs,
+        limit=limit,
+        overrides=tuple(overrides or ()),
         **engine.request(),
     )
     with context.out.watch() as display:
         plan = _plan(context, request, settings, resume)
+        if dry_run:
+            show_plan(context, plan)
+            return
+        announce(display, plan)
         display.say(f"run folder: {plan.run.path}")
         evaluate.generate(plan, settings, display, judging=not no_judge)
     show_run(context, plan.run.path)
@@ -160,6 +184,19 @@ def _baseline(plan: Plan) -> Baseline:
             f"Go on with: smallscale generate --resume {plan.run.path}",
         )
     return plan.baseline
+
+
+def _tried(context: Context, plan: Plan) -> int:
+    """Show a run with ``--limit``: a part of a suite decides nothing."""
+    from smallscale_ci.errors import EXIT_INCONCLUSIVE
+
+    show_run(context, plan.run.path)
+    context.out.error(
+        f"INCONCLUSIVE: --limit {plan.config.limit} tried {len(plan.suite.problems)} problems, and "
+        "a part of the suite decides nothing.",
+        "For a verdict, leave out --limit.",
+    )
+    return EXIT_INCONCLUSIVE
 
 
 def show_run(context: Context, path: Path) -> None:

@@ -203,12 +203,25 @@ Deadline = Annotated[
     ),
 ]
 
+Limit = Annotated[
+    int | None,
+    option(
+        "--limit",
+        min=1,
+        help="Try it on this many problems of each task; decides nothing.",
+        show_default="all",
+    ),
+]
+DryRun = Annotated[
+    bool, option("--dry-run", help="Resolve and check everything, show the plan, and stop.")
+]
 Set = Annotated[
     list[str] | None,
     option(
         "--set",
         metavar="KEY=VALUE",
-        help="Override one value of a configuration file; may be repeated.",
+        help="Override one value of a configuration file, as in sampling.max_tokens=512; may be "
+        "repeated.",
         show_default=False,
     ),
 ]

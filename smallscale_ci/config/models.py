@@ -335,3 +335,5 @@ class RunConfig(NamedConfig):
     token_budget: Annotated[int, Field(ge=1)] | None = None  # no epoch begins that would exceed it
     time_budget_min: Annotated[float, Field(gt=0)] | None = None
     gpus: tuple[str, ...] = ()
+    limit: Annotated[int, Field(ge=1)] | None = None  # problems of each task: a trial, no verdict
+    overrides: tuple[str, ...] = ()  # what --set replaced in suite, profile and gate

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.config import load
+from smallscale_ci.config import load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
@@ -34,6 +34,7 @@ from smallscale_ci.worker.engines.registry import Source
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
 
+_FILES = ("suite", "profile", "gate")  # that --set may change
 _BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
 
 
@@ -56,6 +57,8 @@ class Request:
     tensor_parallel: int | None = None
     gpus: tuple[str, ...] = ()
     runtime: str | None = None
+    limit: int | None = None
+    overrides: tuple[str, ...] = ()  # KEY=VALUE
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +180,15 @@ def _refuse_another(path: Path, config: RunConfig, request: Request, settings: S
             f"{path} was begun with the model {config.model}, not {request.model}.",
             "Name that model, or start a new run: leave out --resume.",
         )
+    for option, before, now in (
+        ("--limit", config.limit, request.limit),
+        ("--set", config.overrides, request.overrides),
+    ):
+        if now and now != before:
+            raise UsageError(
+                f"{path} was begun with another {option}.",
+                f"Leave out {option}, or start a new run: leave out --resume.",
+            )
     if request.gate and load.load(GatePolicy, request.gate, settings.roots) != config.gate:
         raise UsageError(
             f"{path} was begun under the policy {config.gate.name}, not {request.gate} as it is "
@@ -206,25 +218,31 @@ def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
 def _configure(request: Request, settings: Settings) -> RunConfig:
     roots = settings.roots
     suite_file = load.find(SuiteConfig, request.suite, roots)
-    suite = load.load(SuiteConfig, request.suite, roots)
+    changes = override.read(request.overrides, _FILES)
+    suite = override.apply(load.load(SuiteConfig, request.suite, roots), changes["suite"])
     profile = load.load(EngineProfile, request.profile, roots)
+    profile = override.apply(profile, changes["profile"])
     gate = load.load(GatePolicy, request.gate or suite.gate, roots)
+    gate = override.apply(gate, changes["gate"])
+    if request.limit is not None:
+        suite = _limited(suite, request.limit)
     if request.seed is not None:
         sampling = suite.sampling.model_copy(update={"seed": request.seed})
         suite = suite.model_copy(update={"sampling": sampling})
     given = variables.merged(suite.template, profile.template, request.template)
     suite = suite.model_copy(update={"template": given})
     named = _ranks(request, profile)
-    overrides = {
+    asked = {
         "ranks": request.ranks or named,
         "tensor_parallel": request.tensor_parallel,
         "runtime": request.runtime,
     }
     profile = profile.model_copy(
-        update={key: value for key, value in overrides.items() if value is not None}
+        update={key: value for key, value in asked.items() if value is not None}
     )
     epochs = request.epochs or 1
-    if request.baseline == NO_BASELINE or gate.on_inconclusive != "extend":
+    is_open = gate.on_inconclusive == "extend" and request.limit is None
+    if request.baseline == NO_BASELINE or not is_open:
         most = epochs
     else:
         most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
@@ -243,7 +261,17 @@ def _configure(request: Request, settings: Settings) -> RunConfig:
         token_budget=request.token_budget,
         time_budget_min=request.time_budget_min,
         gpus=request.gpus,
+        limit=request.limit,
+        overrides=request.overrides,
     )
+
+
+def _limited(suite: SuiteConfig, limit: int) -> SuiteConfig:
+    """``suite`` with at most ``limit`` problems of each task."""
+    tasks = [
+        task.model_copy(update={"limit": min(limit, task.limit or limit)}) for task in suite.tasks
+    ]
+    return suite.model_copy(update={"tasks": tuple(tasks)})
 
 
 def _ranks(request: Request, profile: EngineProfile) -> int | None:
