@@ -59,7 +59,7 @@ def test_the_problems_of_a_configuration(tmp_path):
 
 
 def test_images_that_are_not_here(monkeypatch):
-    def verify(locked: Any, name: str, engine: Any) -> str:
+    def verify(locked: Any, name: str, engine: Any, **_) -> str:
         if name != "vllm":
             raise ContainerError(f"no {name}", "get it")
         return "0.31.0"
