@@ -28,7 +28,7 @@ from smallscale_ci.interop.files import (
 )
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
 from smallscale_ci.interop.values import asked, content_hash, options_of, right
-from smallscale_ci.judges.mcq import has_options
+from smallscale_ci.judges.options import has_options
 from smallscale_ci.records import Outcome
 from smallscale_ci.suite import gold
 

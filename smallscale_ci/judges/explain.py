@@ -77,7 +77,7 @@ def _shown(form: object) -> str:
 
 
 def _options(problem: Problem) -> list[tuple[str, str]]:
-    from smallscale_ci.judges.mcq import options_of
+    from smallscale_ci.judges.options import options_of
 
     options = options_of(problem)
     pairs = zip(options.labels, options.texts, strict=True)

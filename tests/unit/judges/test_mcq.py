@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallscale_ci.judges.interface import JudgeSpec
-from smallscale_ci.judges.mcq import McqJudge, options_of
+from smallscale_ci.judges.mcq import McqJudge
+from smallscale_ci.judges.options import options_of
 from smallscale_ci.records import Outcome, Problem
 
 SPEC = JudgeSpec("mcq")
@@ -21,6 +24,8 @@ B. Planetary years will become longer.
 C. Planetary days will become shorter.
 D. Planetary gravity will become stronger.
 """
+METALS = "Which one is attracted by magnets?\nA. copper\nB. iron\nC. gold\nD. silver"
+CORPUS = Path(__file__).parents[2] / "data/mcq_corpus.jsonl"
 ARC = Path(__file__).parents[4] / "shared/data/bench/mcq/arc-c/test_arc-c.parquet"
 
 
@@ -53,6 +58,8 @@ def rule(text: str, gold: str = "C", question: str = QUESTION, spec: JudgeSpec =
         "### Answer\nC",
         "<answer>C</answer>",
         "So the best choice here is (C).",
+        "C",
+        "Option C is the right choice of many.",
         "The answer is C, not A.",
         r"\boxed{Ｃ}",
         r"\boxed{'C'}",
@@ -76,19 +83,18 @@ def test_correct(text: str) -> None:
         (r"\boxed{E}", Outcome.WRONG),
         (r"\boxed{B, C}", Outcome.WRONG),
         (r"\boxed{A and C}", Outcome.WRONG),
-        (r"\boxed{\text{A (Planetary days will become shorter)}}", Outcome.UNPARSED),
+        (r"\boxed{\text{A (Planetary days will become shorter)}}", Outcome.WRONG),
         (r"\boxed{BC}", Outcome.WRONG),
         (r"\boxed{A. Planetary days will become shorter.}", Outcome.WRONG),
         (r"\boxed{}", Outcome.UNPARSED),
         ("", Outcome.UNPARSED),
-        ("C", Outcome.UNPARSED),
         ("A planet turns faster. Consider C", Outcome.UNPARSED),
         ("The answer is A planet.", Outcome.UNPARSED),
         ("<think> so \\boxed{C}", Outcome.UNPARSED),
         (r"\boxed{days}", Outcome.UNPARSED),
         (r"\boxed{not C}", Outcome.UNPARSED),
         ("The answer is not C.", Outcome.UNPARSED),
-        ("Option C is the right choice of many.", Outcome.UNPARSED),
+        ("A, B, C or D", Outcome.UNPARSED),
     ],
 )
 def test_not_correct(text: str, expected: Outcome) -> None:
@@ -176,3 +182,44 @@ def test_no_text_raises(text: str) -> None:
     spec = JudgeSpec("mcq", ("boxed", "stated", "letter"))
     ruling = McqJudge().judge(Problem("p", "t", QUESTION, "C"), text, spec)
     assert ruling.outcome is not Outcome.ERRORED
+
+
+def test_the_corpus_is_judged_as_labelled() -> None:
+    """747 answers in eleven languages, labelled before the judge saw them."""
+    wrong = []
+    for row in map(json.loads, CORPUS.read_text(encoding="utf-8").splitlines()):
+        question = "\n".join(["Which?", *row["options"]]) if "options" in row else METALS
+        found = rule(row["text"], row["gold"], question)
+        if found.value != row["expected"]:
+            wrong.append((row["text"], row["expected"], found.value))
+    assert wrong == []
+
+
+def test_repeated_options_are_no_answer_with_the_rule_letter_either() -> None:
+    spec = JudgeSpec("mcq", ("boxed", "stated", "letter"))
+    listed = METALS.partition("\n")[2]
+    for gold in "ABCD":
+        assert rule(listed, gold, METALS, spec) is Outcome.UNPARSED
+        assert rule(f"{METALS}\n\nAnswer:", gold, METALS, spec) is Outcome.UNPARSED
+
+
+def test_texts_go_before_letters_in_the_gold() -> None:
+    problem = Problem("p", "t", "Pick", "4", choices=("2", "3", "4", "5"))
+    assert McqJudge().judge(problem, r"\boxed{C}", SPEC).outcome is Outcome.CORRECT
+    assert McqJudge().judge(problem, r"\boxed{D}", SPEC).outcome is Outcome.WRONG
+    several = Problem("p", "t", "Pick", "B", choices=("2", "3", "4"), also=("4",))
+    assert McqJudge().judge(several, r"\boxed{C}", SPEC).outcome is Outcome.CORRECT
+
+
+HOSTILE = (
+    "The answer is ", "if not whether the ", "(A) ", "Option A, ", "A. copper\n", "so it is ",
+    "((", '"answer": "', "答案是", "**B, x", "   ", "\n", "***", "A is ", "<answer>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_hostile_texts_take_no_time(unit: str) -> None:
+    spec = JudgeSpec("mcq", ("boxed", "stated", "letter"))
+    begin = time.process_time()
+    rule(unit * (400_000 // len(unit)), "B", METALS, spec)
+    assert time.process_time() - begin < 5

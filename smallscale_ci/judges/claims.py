@@ -1,0 +1,292 @@
+"""Where an answer says which option it means.
+
+A claim is strong where it can only be the answer ("the answer is …", "… is the correct answer", a
+last line that is a label), weak where it may be about one option among others ("option B is
+correct"). The last strong claim counts; without one, weak claims count where they agree.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from itertools import pairwise
+from typing import Any
+
+from smallscale_ci.judges.options import Named, Options, named, plain, words
+from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
+
+_ENDS = re.compile(
+    r"""[.!?](?=[\s*"'”’)\]]|$) | [。;](?=.|$) | \n | \\boxed | </ | \]\] | (?<=\w)["'](?=\s*[,}\]])
+      | ,?\s(?:because|since|where|when|hence|therefore|meaning|i\.e)\b
+      | ,\s(?:so|as|which|that\ is)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_SKIPPED = re.compile(r"[\s*_\"“”'‘’「『«【`:=>、,\-–—]*")
+# What makes the words before a claim no claim: a condition, a question, a negation.
+_DOUBT = re.compile(
+    r"(?:\b(?:if|whether|suppose|supposing|assume|assuming|unless|wenn|falls|ob|si|se|если|not|isn['’]t"
+    r"|nicht|pas|no|non|não|не|(?:not|n['’]t|unclear|doubt)\b[^.\n]{0,30}\b(?:that|if|whether))|如果|假如|若|もし|만약|إذا\sكانت)"
+    r"(?:\s(?:that|the|die|la|l['’]|a|il|option|choice|answer|correct))*[\s*\"'“(]*$",
+    re.IGNORECASE,
+)
+_NO = re.compile(
+    r"\b(?:not|never|cannot|nicht|pas|no|non|não|не|depends)\b|n['’]t\b|不|未必", re.IGNORECASE
+)
+_NO_AFTER = re.compile(
+    r"\W*\w\s*(?:ではな|じゃな|ではあり|(?:가|이|번이)\s?(?:아니|아닙|아님|아냐))"
+)
+# Symbols before a line, such as an arrow or a tick, but no cross.
+_MARKUP = re.compile(r"</?(?:b|strong|i|em|u|p|br|div|span|font)\b[^<>\n]{0,80}>")
+_LINE = re.compile(r"[ \t>]*(?:[^\w\s(\[{$\\\"'“*`_<❌✗✘]{1,4}[ \t]+)?(.*?)[ \t]*")
+_EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,})?\s*")
+_FORWARD = re.compile("|".join(f"(?:{one})" for one in ANSWER), re.IGNORECASE)
+_LABEL_LENGTH = 4
+_HEAD, _TAIL, _BLOCK = 1_000, 20_000, 400  # characters: of the text that is looked at; at a time
+_MOST = 50  # places of a block that are looked at, from its end
+_QUOTES = " \t*_\"'“”[]<>"
+_WHERE = 200  # characters before a claim that may cast doubt on it
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A place in the text, and the option that it names there."""
+
+    start: int
+    named: Named
+    strong: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    text: str
+    place: int | None  # of the option that it is labelled with
+    listed: bool  # part of a list of options
+
+
+def claim(text: str, options: Options) -> Claim | None:
+    """The claim that counts. Of a long text the beginning and the end are looked at."""
+    text = _normal(text)
+    lines = _lines(text, options)
+    listed = {line.start for line in lines if line.listed}
+    alone = list(_alone(lines, options))
+    weak: list[Claim] = []
+    for start, stop in _blocks(text):
+        found = [*_forward(text, start, stop, options, listed)]
+        found += [*_leads(text, start, stop, options), *_backward(text, start, stop, options)]
+        found += [one for one in alone if start <= one.start < stop]
+        strong = [one for one in found if one.strong]
+        if strong:
+            return max(strong, key=lambda one: one.start)
+        weak += found
+    if len({one.named.place for one in weak}) == 1:
+        return weak[0]
+    return None
+
+
+def lone_line(text: str, options: Options) -> Claim | None:
+    """A first or last line that is a label, or begins with one (the rule "letter")."""
+    lines = _lines(_normal(text), options)
+    for line in [*lines[-1:], *lines[:1]]:
+        if line.place is not None and not line.listed:
+            return Claim(line.start, Named(line.place, "by its label"), strong=True, text=line.text)
+    return None
+
+
+def _normal(text: str) -> str:
+    """The beginning and end of a text, letters of full width as usual ones, without HTML."""
+    if len(text) > _HEAD + _TAIL:
+        text = f"{text[:_HEAD]}\n…\n{text[-_TAIL:]}"
+    return unicodedata.normalize("NFKC", _MARKUP.sub("", unescape(text)))
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of parts that end with a line or sentence, the last first."""
+    stop = len(text)
+    while stop > 0:
+        edge = max(0, stop - _BLOCK)
+        start = max(text.rfind("\n", 0, edge), text.rfind(". ", 0, edge)) + 1
+        yield start, stop
+        stop = start
+
+
+def _last(pattern: re.Pattern[str], text: str, start: int, stop: int) -> Sequence[re.Match[str]]:
+    """The last matches that begin in a block; they may go on into the next."""
+    found = pattern.finditer(text, max(0, start - 1), min(len(text), stop + _BLOCK))
+    return deque((one for one in found if start - 1 <= one.start() < stop), _MOST)
+
+
+def _forward(
+    text: str, start: int, stop: int, options: Options, listed: set[int]
+) -> Iterator[Claim]:
+    """What follows "the answer is", from the last on; the first that names an option ends it."""
+    for mark in reversed(_last(_FORWARD, text, start, stop)):
+        before = text[max(0, mark.start() - _WHERE) : mark.start()]
+        if _NO.search(mark.group()) or _DOUBT.search(before):
+            continue
+        skipped = _SKIPPED.match(text, mark.end(), mark.end() + _WHERE)
+        place = skipped.end() if skipped else mark.end()
+        if text.rfind("\n", 0, place) + 1 in listed:
+            continue
+        end = _ENDS.search(text, place, place + 3 * _WHERE)
+        phrase = text[place : end.start() if end else place + 3 * _WHERE].strip(_QUOTES)
+        if not phrase or (end and end.group() == "?") or _NO_AFTER.match(phrase):
+            continue
+        if (found := named(phrase, options)) is not None:
+            yield Claim(place, found, strong=True, text=phrase)
+            return
+
+
+def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim]:
+    for mark in _last(LEADS, text, start, stop):
+        end = _ENDS.search(text, mark.end(), mark.end() + _WHERE)
+        phrase = text[mark.end() : end.start() if end else mark.end() + _WHERE]
+        lone = plain(phrase)
+        if len(lone) <= _LABEL_LENGTH and not (end and end.group() == "?"):
+            found = named(lone, options)
+            if found is not None and found.place is not None:
+                yield Claim(mark.end(), found, strong=False, text=phrase)
+
+
+def _backward(text: str, start: int, stop: int, options: Options) -> Iterator[Claim]:
+    """Labels of which is said that they are the correct answer."""
+    several, marked, bare = _behind(options.labels)
+    for match in _last(several, text, start, stop):
+        found = Named(None, "several options")
+        yield Claim(match.start(), found, strong=False, text=match.group())
+    for head, tail in (marked, bare):
+        for label in _last(head, text, start, stop):
+            said = tail.match(text, label.end())
+            place = options.index(label["label"])
+            if said is None or place is None or text[said.end() : said.end() + 1] == "?":
+                continue
+            if said["text"] and _any_of(options.labels).search(said["text"]):
+                continue
+            if _DOUBT.search(text[max(0, label.start() - _WHERE) : label.start("label")]):
+                continue
+            found = Named(place, "by its label")
+            yield Claim(
+                label.start(), found, bool(said["strong"]), text[label.start() : said.end()]
+            )
+
+
+def _alone(lines: Sequence[_Line], options: Options) -> Iterator[Claim]:
+    """The last line where it is a label, an option, or its text; the first, weakly."""
+    for number in {0, len(lines) - 1} if lines else ():
+        line = lines[number]
+        if line.listed or len(line.text) > 2 * _WHERE:
+            continue
+        place, how = line.place, "by its label"
+        whole = place is not None and _says_no_more(line.text, options, place)
+        if place is None:
+            own = words(plain(line.text).casefold())
+            whole = bool(own) and options.folded.count(own) == 1
+            place, how = options.folded.index(own) if whole else None, "by its text"
+        if place is not None:
+            last = number == len(lines) - 1
+            yield Claim(line.start, Named(place, how), strong=last and whole, text=line.text)
+
+
+def _says_no_more(line: str, options: Options, place: int) -> bool:
+    """Whether a line is the label alone, or with the option's own text."""
+    rest = words(_labelled_line(options.labels).sub("", plain(line), count=1).casefold())
+    return not rest or rest == options.folded[place]
+
+
+def _lines(text: str, options: Options) -> list[_Line]:
+    """The lines that hold something.
+
+    A label counts where nothing else is on the line, or the option's own text. A list is a run of
+    at least two lines labelled in order.
+    """
+    found: list[tuple[int, str, int | None]] = []
+    start = 0
+    for raw in text.split("\n"):
+        if not _EMPTY.fullmatch(raw):
+            match = _LINE.fullmatch(raw.rstrip("\r"))
+            line = match[1] if match else raw.strip()
+            found.append((start, line, _label_of(line, options)))
+        start += len(raw) + 1
+    labelled = [(number, place) for number, (_, _, place) in enumerate(found) if place is not None]
+    in_list = {
+        number
+        for (first, one), (second, other) in pairwise(labelled)
+        if other == one + 1
+        for number in (first, second)
+    }
+    return [_Line(*line, number in in_list) for number, line in enumerate(found)]
+
+
+def _label_of(line: str, options: Options) -> int | None:
+    if len(line) > 5 * _WHERE:
+        return None
+    short = plain(line)
+    match = _labelled_line(options.labels).match(short)
+    if match is None:
+        return None
+    place = options.index(match[1])
+    rest = words(short[match.end() :].casefold())
+    own = options.folded[place] if place is not None else ()
+    if place is None or (rest and own and rest[: len(own)] != own and own[: len(rest)] != rest):
+        return None
+    tail = short[match.end() :]
+    if rest and (
+        not own or _NO.search(tail) or (rest != own and _any_of(options.labels).search(tail))
+    ):
+        return None
+    return place
+
+
+@lru_cache(maxsize=64)
+def _labelled_line(labels: tuple[str, ...]) -> re.Pattern[str]:
+    one = _label(labels, both_cases=True)
+    return re.compile(
+        rf"[(\[]?\s*({one})\s*(?:[。、]|[)\].:,](?=\s|\W|$)|[)\]][.:]?|\s[-–—]\s|$)\s*"
+    )
+
+
+@lru_cache(maxsize=64)
+def _behind(labels: tuple[str, ...]) -> tuple[Any, ...]:
+    """Patterns of labels before what is said of them: of several; heads and tails of single ones.
+
+    A bare letter begins its clause; behind "option" or in brackets it may be anywhere.
+    """
+    label = _label(labels)
+    one = rf"(?P<label>{label})(?![A-Za-zА-Яа-я\d_'’])"
+    says = rf"(?i:(?P<strong>{'|'.join(STRONG)})|{'|'.join(WEAK)})"
+    clause = (
+        r"(?:(?:^|[\n.!?:,;。、–—]|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]|\b(?i:so|that|thus|then|hence"
+        r"|only|therefore|but|and|because|clearly|ist|es|est)\s)[\s*]{0,4}(?:(?:la|die|a|La|Die|A)\s)?)"
+    )
+    several = re.compile(
+        rf"(?i:both|options?|choices?|answers?)\s+{label}(?:\s*(?:,|and|&)\s*{label}){{1,10}}"
+        r"\s(?i:are\s(?:both\s)?(?:the\s)?(?:correct|right))"
+    )
+    marked = (
+        re.compile(rf"(?:(?i:{NOUN})s?\W{{0,4}}|[(\[*\"「『]{{1,3}}){one}"),
+        re.compile(
+            rf"[)\]*\"」』]{{0,3}}(?P<text>\s?[(,:.–—-]\s?[^.\n?]{{0,80}}?[),]?)?[)*]{{0,3}}{says}"
+        ),
+    )
+    bare = (
+        re.compile(rf"{clause}{one}"),
+        re.compile(rf"(?P<text>[.):]\*{{0,2}}\s[^.\n?]{{0,80}}?)?\*{{0,2}}{says}"),
+    )
+    return several, marked, bare
+
+
+@lru_cache(maxsize=64)
+def _any_of(labels: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){_label(labels)}(?!\w)")
+
+
+def _label(labels: tuple[str, ...], *, both_cases: bool = False) -> str:
+    every = [*labels, *(label.lower() for label in labels if both_cases)]
+    return "(?:" + "|".join(re.escape(label) for label in sorted(set(every), reverse=True)) + ")"

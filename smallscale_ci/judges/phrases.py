@@ -1,0 +1,129 @@
+"""The words with which people and models name their answer, language by language.
+
+English, German, French, Spanish, Italian, Portuguese, Russian, Chinese, Japanese, Korean, Arabic.
+All are parts of regular expressions that ignore case; no part crosses a sentence.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Words before the phrase that names the option. "…" in a gap never crosses a sentence.
+_GAP = r"[^.\n:=?。]{0,60}?"
+ANSWER = (
+    # English
+    (
+        rf"\b(?:answers?|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement))\b{_GAP}"
+        r"\s(?:is|are|equals|(?:must|should|would|has\sto)\sbe)\b(?:[\s,]+(?:actually|indeed|simply|just|thus"
+        r"|therefore|then|still|now|clearly|definitely|of\scourse)\b)*[\s,]*[:=]?"
+    ),
+    (
+        r"\b(?:answers?|ans|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement))\b"
+        r"(?:\*\*|\"|\))?(?:\s*[:=]|\.(?=\s*\(?[A-Z]\b)|\s+[-–—](?=\s))"
+    ),
+    (
+        r"(?:^|\n)[ \t>*#-]*(?:(?:selected|chosen|final|correct)\s)?(?:choice|option|selected"
+        r"|selection|correct|richtig|correcto|final|result|solution|conclusion|verdict|decision|also|donc)\s*:"
+    ),
+    r"\banswer\sto\sbe\b|\bans\)",
+    r"(?:^|\n)[ \t]*[#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*(?=\n)",
+    r"(?:^|\n)[ \t]*\#{3,4}(?=[ \t]*[(*]*[A-Za-z\d][)*]*[.:)]?)(?!\#)",
+    (
+        r"\b(?:I|we)(?:['’](?:d|ll)|\swould|\swill|\stherefore)?\s(?:choose|pick|select|go\swith|opt\sfor"
+        r"|vote\sfor|settle\son)\b"
+    ),
+    r"\[\[",
+    r"<(?:final_?\s?)?(?:answer|choice|option|letter|selection)>",
+    (
+        r"[\"'](?:final_?|correct_?|selected_?)?(?:answer|option|choice|letter|prediction)"
+        r"(?:_?(?:choice|letter|option))?[\"']\s*:\s*\[?"
+    ),
+    # German, French
+    (
+        rf"\b(?:antwort|lösung|(?:richtige|korrekte|beste)\s(?:option|wahl))\b{_GAP}"
+        r"(?:\b(?:ist|lautet|wäre)\b|[:=]|\s[-–—](?=\s))(?:\s(?:also|daher|somit|damit))*"
+    ),
+    r"\bist\s(?:also\s|daher\s|somit\s)?die\s(?:richtige|korrekte)\s(?:antwort|option)\b|\b(?:richtig|korrekt)\sist\b(?:\s(?:also|daher|somit))*|\bich\swähle\b",
+    (
+        rf"\b(?:réponse|reponse|(?:bonne|meilleure)\soption)\b{_GAP}(?:\best\b|[:=]|\s[-–—](?=\s))"
+        r"(?:\s(?:donc|alors))*|\bje\schoisis\b"
+    ),
+    # Spanish, Italian, Portuguese
+    (
+        rf"\b(?:respuesta|(?:opción|opcion|alternativa)\scorrecta)\b{_GAP}(?:\b(?:es|sería)\b|[:=])"
+        r"|\belijo\b"
+    ),
+    (
+        rf"\b(?:risposta|(?:opzione|alternativa)\s(?:corretta|giusta))\b{_GAP}(?:\sè\b|[:=])(?:\s(?:quindi|dunque))*"
+        r"|\bscelgo\b"
+    ),
+    (
+        rf"\b(?:resposta|gabarito|(?:opção|alternativa)\s(?:correta|certa))\b{_GAP}(?:\sé\b|[:=])"
+        r"(?:\s(?:portanto|então))*|(?:^|\n)[ \t*]*(?:alternativa|letra)\b:?|\bescolho\b"
+    ),
+    # Russian, Chinese, Japanese, Korean, Arabic
+    (
+        rf"\b(?:ответ(?:ом)?|(?:правильный|верный)\sвариант)\b{_GAP}(?:\b(?:является|будет)\b|[:=]"
+        r"|\s?[-–—](?=\s)|под\sбуквой)(?:\s(?:это|вариант|под\sбуквой)(?=\s))*"
+        r"|\b(?:правильным|верным)\s(?:является|будет)\b(?:\s(?:ответ|вариант))?|\bвыбираю\b"
+    ),
+    r"(?:答案|正确的?选项|正確的?選項|【答案】)\s*(?:应该?|應該?)?\s*(?:是|为|為|选择?(?!项)|選擇?(?!項)|[:】])+",
+    r"(?<![不未没])(?:选择?|選擇?)(?![择擇项項题題])\s*:?",
+    r"(?:答え|正解|解答|回答|正答|(?:正しい|適切な)選択肢)\s*(?:は|:|が)",
+    r"(?:정답|답변|답안|답|(?:올바른|맞는)\s(?:선택지|보기|옵션))\s*(?:은|는|:)",
+    r"(?:الإجابة|الاجابة|الجواب|الخيار|الحل)(?:\s\S+){0,2}?\s*(?:هي|هو|:)",
+)
+# Words behind a label: what only an answer is called, and what several options may be called.
+_IS = r"(?:is|must\sbe|would\sbe|should\sbe|has\sto\sbe|seems\sto\sbe|appears\sto\sbe)"
+STRONG = (
+    (
+        rf"\s{_IS}(?:\s\w+ly)?\s(?:therefore\s|thus\s|then\s)?(?:the|our|my)\s(?:\w+ly\s|single\s|only\s|most\s)*"
+        r"(?:correct|right|best|proper|final|accurate|appropriate|suitable)\s(?:\w+\s)?"
+        r"(?:answer|option|choice|one)"
+    ),
+    rf"\s{_IS}\s(?:the|our|my)\s(?:answer|choice)\b",
+    r"\sist\s(?:also\s|daher\s|somit\s)?die\s(?:richtige|korrekte|beste)\s(?:antwort|option|wahl|lösung)",
+    r"\sest\s(?:donc\s)?la\s(?:bonne|meilleure)\s(?:réponse|option)|\sest\s(?:donc\s)?la\sréponse\scorrecte",
+    r"\ses\sla\s(?:respuesta|opción|alternativa)\scorrecta|\sè\sla\srisposta\s(?:corretta|giusta|esatta)",
+    r"\sé\sa\s(?:resposta|opção|alternativa)\s(?:correta|certa)",
+    (
+        r"\s(?:die\s(?:richtige|korrekte)\s(?:antwort|option)|la\sbonne\sréponse|la\srespuesta\scorrecta"
+        r"|la\srisposta\scorretta|a\sresposta\scorreta)"
+    ),  # ist B die …
+    r"\s?[-–—]\s?(?:это\s)?(?:правильный|верный)\s(?:ответ|вариант)",
+    r"\s?(?:选项|選項|项|項)?\s?(?:是|为|為)\s?(?:正确|正確)(?:的)?(?:答案|选项|選項)",
+    r"\s?が(?:正解|正答|答え)",
+    r"\s?번?\s?[이가]\s(?:정답|올바른\s답|맞는\s답)",
+    r"\s(?:هو|هي)\s(?:الإجابة|الجواب|الخيار)\s(?:الصحيحة|الصحيح)",
+)
+WEAK = (
+    rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s)*(?:correct|right|best)\b",
+    r"\s?[-–—:(]\s?(?:this\sis\s)?(?:the\s)?(?:correct|right)\b|\s?[✓✔✅]|\sit\sis(?=[.!\n]|$)",
+    r"\sist\s(?:also\s|daher\s|somit\s)?(?:richtig|korrekt|zutreffend)",
+    r"\sest\s(?:donc\s)?(?:la\s)?(?:correcte?|bonne|juste|exacte)",
+    r"\ses\s(?:la\s)?correcta|\sè\s(?:la\s|quella\s)?(?:corretta|giusta|esatta)",
+    r"\s(?:é|está)\s(?:a\s)?(?:correta|certa)",
+    r"\s(?:является\s)?(?:верен|верный|верным|правильный|правильным|правилен)",
+    r"\s?(?:选项|選項|项|項)?\s?(?:是|为|為)?\s?(?:正确|正確|对的)",
+    r"\s?が(?:正しい|適切)",
+    r"\s?번?\s?[이가]\s(?:맞|옳)",
+    r"\s(?:(?:هو|هي)\s)?(?:الصحيحة|الصحيح|صحيحة|صحيح)",
+)
+# What may lead to an option that is not yet the answer.
+LEADS = re.compile(
+    r"""\b(?:correspond(?:s|ing)?\sto|match(?:es|ing)?|(?:this|that|which|it)\sis|i\.e\.,?|namely)\s+
+        (?=(?:option|choice|answer|letter)\s)
+      | \b(?:c['’]est|es|è|é|ist)\s(?:la\s|l['’]|a\s|die\s)?
+        (?=(?:réponse|option|opción|respuesta|opzione|risposta|alternativa|letra|opção|antwort)\s)
+      | \b(?:left\swith|leaves|going\swith|I(?:['’]d|\swould)\ssay)\b
+      | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
+      | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
+        (?:it(?:['’]s|\sis)\s+)?
+      | (?:^|\n)[*\s]*it(?:['’]s|\sis|\s(?:must|should|has\sto)\sbe)\s+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+NOUN = (
+    r"(?:option|choice|answer|letter|antwortmöglichkeit|antwort|réponse|opción|respuesta|alternativa|opzione|risposta"
+    r"|opção|resposta|letra|вариант|ответ|选项|選項|選択肢|선택지|보기|옵션|الخيار|الإجابة|الجواب)"
+)
