@@ -182,9 +182,26 @@ def _checked(context: Context, name: str) -> dict[str, Any]:
         skipped = "".join(_skipped(task) for task in suite.tasks)
         count = f"{len(suite.problems):,} problems"
         context.out.result(f"{suite.name}: {count}, hash {suite.hash}{skipped}")
+        for warning in _few_clusters(suite):
+            context.out.error(warning, "")
     rows = {t.name: [row.model_dump() for row in t.skip] for t in suite.tasks if t.skip}
     told = {"skipped": rows} if rows else {}
     return {"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems), **told}
+
+
+def _few_clusters(suite: Suite) -> tuple[str, ...]:
+    import numpy as np
+
+    from smallscale_ci.gate.holdable import few_clusters
+    from smallscale_ci.gate.pairing import cluster_codes
+
+    names = {
+        task.name: np.array([problem.cluster or problem.id for problem in suite.of(task.name)])
+        for task in suite.tasks
+    }
+    return few_clusters(
+        {task: cluster_codes(found.astype(object)) for task, found in names.items()}
+    )
 
 
 def _skipped(task: TaskConfig) -> str:

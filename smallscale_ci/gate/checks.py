@@ -14,8 +14,9 @@ from smallscale_ci.gate import wording
 from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_within, p_worse
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import ProblemMeans
-from smallscale_ci.records import Check, Estimate, Metric, VerdictKind
-from smallscale_ci.stats.contrast import Contrast
+from smallscale_ci.records import Check, Estimate, Metric, Scale, VerdictKind
+from smallscale_ci.stats.contrast import FEW_CLUSTERS, Contrast
+from smallscale_ci.stats.epochs import fixed, paired_error
 from smallscale_ci.stats.multiple import holm
 from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 
@@ -140,7 +141,9 @@ def _check(
     worst = change if pair.worst is None else _change(pair.worst, metric)
     band = is_band(policy, metric)
     tolerated = policy.tolerated * (margin or 0.0)
-    p_value = p_worse(change, metric, tolerated, band=band)
+    few = change.clusters < min(FEW_CLUSTERS, change.n)
+    told = _between_epochs(pair, metric, change) if few else change
+    p_value = p_worse(told, metric, tolerated, band=band)
     like_others = p_within(change, metric, margin, band=band)
     pass_p = like_others
     if worst is not change:
@@ -197,6 +200,24 @@ def _change(pair: TaskPair, metric: Metric) -> Contrast:
     pooled = sum((side.judged - 1) * side.noise[metric] for side in sides)
     noise = pooled / np.maximum(freedom, 1) * sum(1 / side.judged for side in sides)
     return contrast(metric, candidate, baseline, pair.cluster, pair.weight, noise)
+
+
+def _between_epochs(pair: TaskPair, metric: Metric, change: Contrast) -> Contrast:
+    """``change`` with the error that it has for these very problems, and normal tails.
+
+    Too few clusters do not show how much others would differ; that this suite got worse they can.
+    """
+    candidate, baseline = pair.candidate, pair.baseline
+    weight = np.ones(len(pair.cluster)) if pair.weight is None else pair.weight
+    error = paired_error(
+        candidate.means[metric], candidate.within(metric), candidate.judged,
+        baseline.means[metric], baseline.within(metric), baseline.judged,
+        weight / weight.sum(),
+    )  # fmt: skip
+    if metric.scale is Scale.LENGTH:
+        levels = (np.average(side.means[metric], weights=weight) for side in (candidate, baseline))
+        error /= math.sqrt(max(math.prod(levels), 1e-9))
+    return fixed(change, error)
 
 
 def _join(pairs: Sequence[TaskPair]) -> TaskPair:

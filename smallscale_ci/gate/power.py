@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.errors import DataError, UsageError
-from smallscale_ci.gate.checks import look_levels
-from smallscale_ci.gate.metric import margin_of
+from smallscale_ci.errors import UsageError
+from smallscale_ci.gate.holdable import (
+    Holdable,
+    few_clusters,
+    finer,
+    margins_held,
+    stored_epochs,
+)
 from smallscale_ci.gate.simulate import (
     LOSSES,
-    Pool,
     Share,
     Trial,
     gated_metrics,
@@ -24,16 +26,13 @@ from smallscale_ci.gate.simulate import (
     share,
     simulate,
 )
-from smallscale_ci.records import Metric, Scale, VerdictKind
+from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import Samples
-from smallscale_ci.stats.contrast import FEW, Vector
-from smallscale_ci.stats.paired import effective_count
 from smallscale_ci.worker.engines.registry import ENGINES
 
 _POWER = 0.8  # the chance of REGRESSED that "detectable" means
 _SMALL = 2.5e9  # bytes of weights: about a billion parameters
-_HOLDS = 0.95  # the chance to pass that "holds a margin" means
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,6 @@ class Detection:
     regressed: Share
     passed: Share
     epochs: float
-
-
-@dataclass(frozen=True, slots=True)
-class Holdable:
-    """The margin of one task and metric that an unchanged model holds at the full budget."""
-
-    task: str
-    metric: Metric
-    margin: float | None  # the policy's; None: not gated
-    holds: float  # smallest margin that an unchanged model passes 95 times in 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ def plan(
     if trials < 1:
         raise UsageError("A plan needs at least one trial.")
     pools = make_pools([baseline], repeats)
-    epochs = baseline_epochs or _epochs(pools)
+    epochs = baseline_epochs or stored_epochs(pools)
     unchanged = simulate(pools, policy, None, 0.0, trials, seed, epochs)
     metrics = gated_metrics(pools, policy)
     detections = tuple(
@@ -111,13 +100,9 @@ def plan(
         for loss in losses
     )
     mean_epochs = float(np.mean([trial.looks for trial in unchanged]))
-    tokens = mean_epochs * sum(
-        p.repeats * float(_means(p.grids[Metric.TOKENS], p).sum()) for p in pools
-    )
+    tokens = mean_epochs * sum(p.repeats * float(p.means_of(Metric.TOKENS).sum()) for p in pools)
     most = looks_of(policy)
-    holdable = tuple(
-        _holdable(pool, policy, epochs, (most, most), metric) for pool in pools for metric in Metric
-    )
+    holdable = margins_held(pools, policy, epochs, (most, most))
     passed, inconclusive = (
         _share(unchanged, kind) for kind in (VerdictKind.PASS, VerdictKind.INCONCLUSIVE)
     )
@@ -137,34 +122,8 @@ def plan(
         detections=detections,
         detectable={m.value: _detectable(detections, m) for m in metrics},
         holdable=holdable,
-        warnings=_warnings(passed, inconclusive, holdable, metrics, policy),
-    )
-
-
-def too_fine(
-    baseline: Samples,
-    policy: GatePolicy,
-    budget: tuple[int, int] | None = None,
-    repeats: Mapping[str, int] | None = None,
-) -> tuple[str, ...]:
-    """Margins that the suite cannot hold at the full budget, a sentence each; takes no time.
-
-    ``budget`` is the epochs before the first look and at most, the policy's if ``None``;
-    ``repeats`` is as in ``plan``. Empty where the baseline has a single epoch, which says nothing
-    about noise.
-    """
-    try:
-        pools = make_pools([baseline], repeats)
-    except DataError:
-        return ()
-    if policy.gated != "tasks":
-        return ()
-    epochs, (first, most) = _epochs(pools), budget or (1, looks_of(policy))
-    looks = most - first + 1
-    return _finer(
-        _holdable(pool, policy, epochs, (looks, most), metric)
-        for pool in pools
-        for metric in Metric
+        warnings=_warnings(passed, inconclusive, holdable, metrics, policy)
+        + few_clusters({pool.task: pool.cluster for pool in pools}),
     )
 
 
@@ -177,20 +136,6 @@ def idle_gpu(manifest: Manifest) -> str:
     return (
         "The baseline ran one process on its GPU. A model of this size is faster with several: "
         f"--profile {kind.shared} runs four."
-    )
-
-
-def _epochs(pools: Sequence[Pool]) -> int:
-    """Epochs of the suite that are stored, on average over the tasks."""
-    return max(round(float(np.mean([pool.count.mean() / pool.repeats for pool in pools]))), 1)
-
-
-def _finer(holdable: Iterable[Holdable]) -> tuple[str, ...]:
-    return tuple(
-        f"{h.task} {h.metric.value}: the margin of {100 * h.margin:.3g} % is finer than this "
-        f"suite can hold; about {100 * h.holds:.2g} % is."
-        for h in holdable
-        if h.margin is not None and h.margin < h.holds
     )
 
 
@@ -220,35 +165,6 @@ def _detectable(detections: Sequence[Detection], metric: Metric) -> float | None
     return None
 
 
-def _means(values: Vector, pool: Pool) -> Vector:
-    return np.asarray(values.sum(1) / pool.count)
-
-
-def _holdable(
-    pool: Pool, policy: GatePolicy, baseline_epochs: int, budget: tuple[int, int], metric: Metric
-) -> Holdable:
-    """The margin from the noise within problems: (z of the level + z of the chance) · error."""
-    values = pool.grids[metric]
-    of, epochs = budget
-    level, _ = look_levels(
-        policy.alpha_pass, policy.alpha_fail, of, of, float(epochs), float(baseline_epochs)
-    )
-    means = _means(values, pool)
-    used = np.arange(values.shape[1])[None, :] < pool.count[:, None]
-    squares = (np.where(used, values - means[:, None], 0.0) ** 2).sum(1)
-    within = squares / np.maximum(pool.count - 1, 1)
-    samples = (1 / epochs + 1 / baseline_epochs) / pool.repeats
-    variance = float(within.sum()) / len(within) ** 2 * samples
-    quantiles = -float(special.ndtri(level)) + float(special.ndtri(_HOLDS))
-    held = quantiles * math.sqrt(variance)
-    if metric.scale is Scale.LENGTH:
-        held = math.expm1(held / max(float(means.mean()), 1e-9))
-    elif effective_count(np.sqrt(within)) < FEW:
-        # With next to no changes the bound is that of the bounded test: (1 − m)^n = level.
-        held = max(held, 1 - level ** (1 / (int(pool.cluster.max()) + 1)))
-    return Holdable(pool.task, metric, margin_of(policy, pool.task, metric), held)
-
-
 def _warnings(
     passed: Share,
     inconclusive: Share,
@@ -268,6 +184,4 @@ def _warnings(
         found.append(
             f"{100 * inconclusive.value:.0f} of 100 runs of an unchanged model end undecided."
         )
-    if policy.gated == "tasks":
-        found += _finer(holdable)
-    return tuple(found)
+    return (*found, *finer(holdable))

@@ -32,6 +32,13 @@ class ProblemMeans:
             {metric: values[problems] for metric, values in self.noise.items()},
         )
 
+    def within(self, metric: Metric) -> Vector:
+        """(problems,) sum of squared deviations of the samples from their problem's mean."""
+        if metric in self.noise:
+            return self.noise[metric] * np.maximum(self.judged - 1, 0)
+        share = self.means[metric]
+        return share * (1 - share) * self.judged
+
     @classmethod
     def concatenate(cls, parts: Sequence[ProblemMeans]) -> ProblemMeans:
         """The problems of all ``parts``, one after the other."""

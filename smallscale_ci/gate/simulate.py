@@ -51,6 +51,10 @@ class Pool:
         """Samples that every problem has."""
         return int(self.count.min())
 
+    def means_of(self, metric: Metric) -> Vector:
+        """(n,) the mean of each problem."""
+        return np.asarray(self.grids[metric].sum(1) / self.count)
+
 
 @dataclass(frozen=True, slots=True)
 class Share:

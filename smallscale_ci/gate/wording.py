@@ -11,6 +11,7 @@ from scipy import special
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.records import Accounting, Check, Difference, Metric, Scale, VerdictKind
+from smallscale_ci.stats.contrast import FEW_CLUSTERS
 
 _POWER = 0.9  # the chance to pass that advice about sizes aims at
 
@@ -39,6 +40,12 @@ def advice(check: Check, look: int, of: int) -> str:
         return (
             f"It would pass if the {_count(check.lost, 'sample')} that ERRORED or are missing were "
             "like the others: find out why they failed, and generate them again."
+        )
+    clusters = check.estimate.clusters
+    if clusters < min(FEW_CLUSTERS, check.estimate.n):
+        return (
+            f"The {check.estimate.n:,} problems are in {_count(clusters, 'cluster')}: more of the "
+            f"same clusters hardly help, {FEW_CLUSTERS} clusters or more do."
         )
     parts = []
     reached = _reach(check)

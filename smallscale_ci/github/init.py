@@ -91,6 +91,8 @@ def write(folder: Path, facts: Facts) -> Result:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
+            if template == "gate.yaml" and facts.suite == "smoke":
+                template = "gate-smoke.yaml"  # noqa: PLW2901 - with margins that it can hold
             file.write(_filled((_TEMPLATES / template).read_text(encoding="utf-8"), facts))
         written.append(name)
     return Result(tuple(written), tuple(skipped), tuple(_advice(folder, facts)))

@@ -13,7 +13,7 @@ from smallscale_ci.config.models import SYSTEM, GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.gate.decide import decide, refuse
-from smallscale_ci.gate.power import too_fine
+from smallscale_ci.gate.holdable import too_fine
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.order import arrange
 from smallscale_ci.generate.planned import Planned

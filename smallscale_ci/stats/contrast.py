@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 FEW = 6.0  # effective informative clusters below which the variance is not trusted
+FEW_CLUSTERS = 10  # below, errors by cluster are hardly known
 SHOWN = 20  # clusters among which the longest length is as good as a bound
 NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5 % by 0.3 points at most: left alone
 
@@ -61,6 +62,7 @@ class Contrast:
     effective: float  # clusters that carry information, at most G
     log: bool = False
     least_se: float = 0.0  # what is known of the standard error from elsewhere
+    known_se: float = 0.0  # the standard error itself, if it is known: then tails are normal
 
     @property
     def clusters(self) -> int:
@@ -116,6 +118,8 @@ class Contrast:
         return min(low, self.value), max(high, self.value)
 
     def _tail(self, null: float, sign: float) -> float:
+        if self.known_se:
+            return float(special.ndtr(sign * (self.value - null) / self.known_se))
         if not self.bounded:
             return self._t_tail(null, sign)
         if not self.log or self.clusters >= SHOWN:

@@ -229,6 +229,35 @@ def test_a_loss_within_what_is_tolerated_is_not_red():
     assert one(decide(candidate, base, lenient), Metric.ACCURACY).kind is INCONCLUSIVE
 
 
+FIVE = [f"c{i % 5}" for i in range(500)]
+
+
+def test_a_suite_of_few_clusters_that_got_worse_has_regressed():
+    base = grid(np.full((500, 8), RIGHT), clusters=FIVE)
+    verdict = decide(grid(np.full((500, 1), WRONG), clusters=FIVE), base, GatePolicy(name="d"))
+    assert one(verdict, Metric.ACCURACY).kind is REGRESSED
+
+
+def test_nor_has_an_unchanged_one_regressed_for_its_few_clusters():
+    kinds = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        p = np.repeat(rng.beta(1, 1, 5), 100)[np.argsort(np.arange(500) % 5, kind="stable")]
+        base, candidate = (simulate(rng, p, epochs, clusters=FIVE) for epochs in (4, 1))
+        strict = GatePolicy(name="d", tolerated=0, alpha_fail=0.05, margins=Margins(accuracy=0.02))
+        kinds.append(one(decide(candidate, base, strict), Metric.ACCURACY).kind)
+    assert kinds.count(REGRESSED) <= 8  # 5 % of 60 is 3
+
+
+def test_advice_for_few_clusters_asks_for_clusters():
+    rng = np.random.default_rng(0)
+    base, candidate = (simulate(rng, rates(n=500), epochs, clusters=FIVE) for epochs in (4, 1))
+    verdict = decide(candidate, base, GatePolicy(name="d"))
+    check = one(verdict, Metric.ACCURACY)
+    assert check.kind is INCONCLUSIVE
+    assert "The 500 problems are in 5 clusters" in check.advice
+
+
 def test_a_small_task_cannot_hide_its_losses_among_errors():
     p = rates(n=2000)
     base = together(run(2, p, 2), run(3, p[:30], 2, task="code"))

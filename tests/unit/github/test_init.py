@@ -87,7 +87,7 @@ def test_the_called_workflow_takes_what_is_passed(folder, package):
 def test_the_written_policy_loads(folder, package):
     init.write(folder, init.find_out(folder, package))
     policy = load(GatePolicy, "ci", (folder / "configs",))
-    assert policy.margins.accuracy == 0.02
+    assert policy.margins.accuracy == 0.10  # for the suite smoke
 
 
 def test_what_the_repository_has_is_found_out(folder, package):

@@ -1,0 +1,149 @@
+"""The margins that a suite can hold, and whether it has clusters enough: no simulation needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.errors import DataError
+from smallscale_ci.gate.checks import MEAN, look_levels
+from smallscale_ci.gate.metric import margin_of
+from smallscale_ci.gate.problem_means import Codes
+from smallscale_ci.gate.simulate import Pool, looks_of, make_pools
+from smallscale_ci.records import Metric, Scale
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS
+from smallscale_ci.stats.paired import effective_count
+
+_HOLDS = 0.95  # the chance to pass that "holds a margin" means
+
+
+@dataclass(frozen=True, slots=True)
+class Holdable:
+    """The margin of one task and metric that an unchanged model holds at the full budget."""
+
+    task: str
+    metric: Metric
+    margin: float | None  # the policy's; None: not gated
+    holds: float  # smallest margin that an unchanged model passes 95 times in 100
+    reach: float = 0.0  # smallest margin that it passes every second time
+
+
+def margins_held(
+    pools: Sequence[Pool], policy: GatePolicy, baseline_epochs: int, budget: tuple[int, int]
+) -> tuple[Holdable, ...]:
+    """What can be held in ``budget``: looks, and epochs at the last of them.
+
+    In the mode ``mean`` the mean over tasks comes first, and the tasks, which need not pass, have
+    no margin.
+    """
+    found = []
+    if policy.gated == "mean":
+        found = [_held(pools, policy, baseline_epochs, budget, metric) for metric in Metric]
+    for pool in pools:
+        for metric in Metric:
+            held = _held([pool], policy, baseline_epochs, budget, metric)
+            guard = policy.gated == "mean"
+            margin = None if guard else margin_of(policy, pool.task, metric)
+            found.append(Holdable(pool.task, metric, margin, held.holds, held.reach))
+    return tuple(found)
+
+
+def too_fine(
+    baseline: Samples,
+    policy: GatePolicy,
+    budget: tuple[int, int] | None = None,
+    repeats: Mapping[str, int] | None = None,
+) -> tuple[str, ...]:
+    """Margins that the suite cannot hold at the full budget, a sentence each; takes no time.
+
+    ``budget`` is the epochs before the first look and at most, the policy's if ``None``;
+    ``repeats`` is as in ``plan``. Empty where the baseline has a single epoch, which says nothing
+    about noise.
+    """
+    try:
+        pools = make_pools([baseline], repeats)
+    except DataError:
+        return ()
+    first, most = budget or (1, looks_of(policy))
+    held = margins_held(pools, policy, stored_epochs(pools), (most - first + 1, most))
+    return finer(held) + few_clusters({pool.task: pool.cluster for pool in pools})
+
+
+def finer(holdable: Iterable[Holdable]) -> tuple[str, ...]:
+    """A sentence for each margin that is finer than an unchanged model can hold."""
+    return tuple(
+        f"{h.task} {h.metric.value}: the margin of {100 * h.margin:.3g}% is finer than this suite "
+        + (
+            "can hold: an unchanged model would rarely PASS; "
+            if h.margin < h.reach
+            else "holds 95 times in 100; "
+        )
+        + f"about {100 * h.holds:.2g}% is."
+        for h in holdable
+        if h.margin is not None and h.margin < h.holds
+    )
+
+
+def few_clusters(clusters: Mapping[str, Codes]) -> tuple[str, ...]:
+    """A sentence for each task whose problems are in too few clusters to PASS; by task, codes."""
+    found = []
+    for task, codes in clusters.items():
+        count = int(codes.max(initial=-1)) + 1
+        if 0 < count < min(FEW_CLUSTERS, len(codes)):
+            found.append(
+                f"{task}: {len(codes):,} problems in only {count} cluster{'s' * (count > 1)}. "
+                f"Errors are counted by cluster, so PASS needs margins far wider than with "
+                f"{FEW_CLUSTERS} clusters or more, and REGRESSED goes by the noise between epochs: "
+                "it says that this suite got worse, not that others like it would."
+            )
+    return tuple(found)
+
+
+def stored_epochs(pools: Sequence[Pool]) -> int:
+    """Epochs of the suite that are stored, on average over the tasks."""
+    return max(round(float(np.mean([pool.count.mean() / pool.repeats for pool in pools]))), 1)
+
+
+def _held(
+    pools: Sequence[Pool],
+    policy: GatePolicy,
+    baseline_epochs: int,
+    budget: tuple[int, int],
+    metric: Metric,
+) -> Holdable:
+    """The margin from the noise within problems: (z of the level + z of the chance) · error.
+
+    Of several ``pools`` it is that of the mean over tasks.
+    """
+    of, epochs = budget
+    level, _ = look_levels(
+        policy.alpha_pass, policy.alpha_fail, of, of, float(epochs), float(baseline_epochs)
+    )
+    variance, mean, sparse = 0.0, 0.0, 0.0
+    for pool in pools:
+        values = pool.grids[metric]
+        means = pool.means_of(metric)
+        used = np.arange(values.shape[1])[None, :] < pool.count[:, None]
+        squares = (np.where(used, values - means[:, None], 0.0) ** 2).sum(1)
+        within = squares / np.maximum(pool.count - 1, 1)
+        samples = (1 / epochs + 1 / baseline_epochs) / pool.repeats
+        variance += float(within.sum()) / len(within) ** 2 * samples
+        mean += float(means.mean())
+        if metric.scale is Scale.RATE and effective_count(np.sqrt(within)) < FEW:
+            # With next to no changes the bound is that of the bounded test: (1 − m)^n = level.
+            sparse = max(sparse, 1 - level ** (1 / (int(pool.cluster.max()) + 1)))
+    error = math.sqrt(variance) / (len(pools) if metric.scale is Scale.RATE else max(mean, 1e-9))
+    quantile = -float(special.ndtri(level))
+    ends = [quantile * error, (quantile + float(special.ndtri(_HOLDS))) * error]
+    if metric.scale is Scale.LENGTH:
+        reach, holds = (math.expm1(min(end, 50.0)) for end in ends)
+    else:
+        reach, holds = (max(end, sparse / len(pools)) for end in ends)
+    task = pools[0].task if len(pools) == 1 and policy.gated != "mean" else MEAN
+    return Holdable(task, metric, margin_of(policy, task, metric), holds, reach)

@@ -1,0 +1,41 @@
+"""Errors from the noise between epochs of the same problem: the problems themselves are fixed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smallscale_ci.stats.contrast import Contrast, Vector
+
+Codes = NDArray[np.int64]
+
+
+def paired_error(
+    candidate: Vector,
+    candidate_within: Vector,
+    candidate_samples: Codes,
+    baseline: Vector,
+    baseline_within: Vector,
+    baseline_samples: Codes,
+    weight: Vector,
+) -> float:
+    """Standard error of Σ weight·(candidate − baseline) if the sides' samples were exchangeable.
+
+    All arguments are (n,) by problem: means, sums of squared deviations from them, numbers of
+    samples; ``weight`` sums to 1. It is the permutation variance within problems: for shares that
+    of the Cochran-Mantel-Haenszel test (Mantel and Haenszel 1959, J. Natl. Cancer Inst. 22), which
+    is McNemar's with one sample on each side.
+    """
+    total = candidate_samples + baseline_samples
+    between = np.square(candidate - baseline) * candidate_samples * baseline_samples / total
+    variance = (candidate_within + baseline_within + between) / np.maximum(total - 1, 1)
+    each = variance * total / (candidate_samples * baseline_samples)
+    return math.sqrt(float(np.square(weight) @ each))
+
+
+def fixed(change: Contrast, error: float) -> Contrast:
+    """``change`` with the standard error ``error`` and normal tails instead of clustered ones."""
+    return replace(change, known_se=max(error, 1e-12))
