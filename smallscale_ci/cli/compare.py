@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
@@ -34,50 +34,72 @@ def register(app: typer.Typer) -> None:
 def compare(
     context: Context,
     candidate: Annotated[
-        Path, typer.Argument(help="A run folder or a samples file.", show_default=False)
+        Path,
+        typer.Argument(
+            help="A run folder, a samples file, or another tool's results (docs/interop.md).",
+            show_default=False,
+        ),
     ],
     baseline: Annotated[
         str,
         typer.Argument(
-            help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
+            help="auto, a model's name, a folder, a run, a samples file, another tool's results, "
+            "or git:REF[:NAME].",
             show_default=False,
         ),
     ],
     gate: options.Gate = None,
+    rejudge: tools.Rejudge = "",
+    columns: tools.Columns = "",
+    metric: tools.Metric = "",
+    kept: tools.Filter = "",
     look: Annotated[int, option("--look", min=1, help="Which look this is.")] = 1,
     of: Annotated[int, option("--of", min=1, help="How many are planned.")] = 1,
     baselines: options.Baselines = None,
 ) -> int:
-    """Compare two stored runs.
+    """Compare two stored runs, or two result files of other tools.
 
-    The gate alone, without an engine: the exit code is the verdict, as with eval.
+    The gate alone, without an engine: the exit code is the verdict, as with eval. Another tool's
+    results count by its own verdicts, unless they are judged again.
     """
+    from smallscale_ci.cli.judge import file_judge
     from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import refuse, show
     from smallscale_ci.errors import BadSamplesError, UsageError
     from smallscale_ci.gate.decide import unusable
     from smallscale_ci.pipeline import compare
-    from smallscale_ci.run.baselines import load, resolve
+    from smallscale_ci.pipeline.sides import gated_by_what_is_known, load, resolve
     from smallscale_ci.run.folder import RunFolder, is_run
 
     if look > of:
         raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
     if not candidate.exists():
-        raise UsageError(f"there is no {candidate}.", "Give a run folder or a samples file.")
+        raise UsageError(
+            f"{candidate} does not exist.",
+            "Give a run folder, a samples file or another tool's results.",
+        )
+    wanted = tools.wanted(columns, metric, kept, verdicts=not rejudge)
+    spec = file_judge(rejudge, "boxed,stated", "", None) if rejudge else None
     settings = context.settings(baselines=baselines)
     run = RunFolder(candidate) if is_run(candidate) else None
     config, suite = _configured(run, settings) if run else (None, None)
     known = config.suite if config else None
     try:
-        loaded = load(candidate)
+        loaded = load(candidate, wanted, spec)
         known = known or own_suite(loaded, settings)
         policy = _policy(gate, config, known, settings)
-        against = resolve(baseline, _place(loaded, known), settings.root_of(baseline))
+        place = _place(loaded, known)
+        against = resolve(baseline, place, settings.root_of(baseline), wanted, spec)
     except BadSamplesError as error:
         policy = _policy(gate, config, known, settings)
         verdict = unusable(policy, [error.message], look=look, of=of)
         return refuse(context, verdict, error)
-    evaluation = compare.compare(loaded, against, policy, look=look, of=of, suite=suite, run=run)
+    notes: tuple[str, ...] = ()
+    if gate is None:
+        policy, notes = gated_by_what_is_known(policy, loaded, against)
+    evaluation = compare.compare(
+        loaded, against, policy, look=look, of=of, suite=suite, run=run, notes=notes
+    )
     return show(context, evaluation, policy)
 
 

@@ -93,7 +93,7 @@ def judge(
 
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
-        spec = _spec(judge_name, extract, model, rule)
+        spec = file_judge(judge_name, extract, model, rule)
         wanted = tools.wanted(columns)
         if explain is not None:
             _explain(context, _foreign_sample(run, explain, spec, wanted))
@@ -112,7 +112,7 @@ def judge(
     show_run(context, run)
 
 
-def _spec(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
+def file_judge(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
     """The options of a file's judge, held to what suites may say."""
     from pydantic import ValidationError
 

@@ -33,6 +33,14 @@ Filter = Annotated[
         show_default="the task's first",
     ),
 ]
+Rejudge = Annotated[
+    str,
+    option(
+        "--rejudge",
+        help="Judge other tools' texts by math or mcq instead of taking the tools' own verdicts.",
+        show_default=False,
+    ),
+]
 
 
 def wanted(

@@ -100,7 +100,7 @@ def _task_checks(
     return [
         _check(pair, metric, policy, pass_level, fail_level, describe=describe)
         for metric in Metric
-        if describe or margin_of(policy, pair.task, metric) is not None
+        if pair.knows(metric) and (describe or margin_of(policy, pair.task, metric) is not None)
     ]
 
 

@@ -182,6 +182,14 @@ def _obstacles(
             found.append(wording.baseline_judged(pair, errored))
         if not len(pair.problem_ids):
             found.append(wording.nothing_paired(pair.task))
+    for metric in sorted(candidate.unknown | baseline.unknown):
+        if any(margin_of(policy, pair.task, metric) is not None for pair in pairs):
+            sides = [
+                s
+                for s, of in (("candidate", candidate), ("baseline", baseline))
+                if metric in of.unknown
+            ]
+            found.append(wording.unknown_metric(metric, sides, policy))
     if pairs and not any(margin_of(policy, p.task, metric) for p in pairs for metric in Metric):
         found.append(wording.nothing_gated(policy))
     return tuple(dict.fromkeys(found))

@@ -23,6 +23,8 @@ def values_of(samples: Samples, metric: Metric) -> Vector:
 
     Of ERRORED samples ``known_of_errored`` says what is known.
     """
+    if metric in samples.unknown:
+        return np.full(len(samples), np.nan)
     match metric:
         case Metric.ACCURACY:
             return samples.correct.astype(np.float64)

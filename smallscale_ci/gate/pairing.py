@@ -43,6 +43,11 @@ class TaskPair:
     absent: int = 0  # problems of the baseline that the candidate has no sample of
     worst: TaskPair | None = None  # with the lost samples as bad as they can be; None: none lost
 
+    def knows(self, metric: Metric) -> bool:
+        """Whether both sides tell ``metric``."""
+        sides = (self.candidate, self.baseline)
+        return not any(np.isnan(side.means[metric]).any() for side in sides)
+
     @property
     def telling(self) -> bool:
         """Whether samples that all agree do so for a reason.
@@ -52,7 +57,7 @@ class TaskPair:
         """
         mine = self.candidate
         lengths = mine.noise.items()
-        if any(np.ptp(mine.means[metric]) > 0 or noise.any() for metric, noise in lengths):
+        if any(np.ptp(mine.means[metric]) > 0 or (noise > 0).any() for metric, noise in lengths):
             return True
         right = mine.means[Metric.ACCURACY]
         again = np.square(right) + np.square(1 - right)
@@ -102,7 +107,7 @@ def agrees(candidate: Samples, baseline: Samples, row: Codes) -> bool:
         np.all(row >= 0)
         and not candidate.errored.any()
         and np.array_equal(candidate.outcome, baseline.outcome[row])
-        and np.array_equal(candidate.tokens, baseline.tokens[row])
+        and np.array_equal(candidate.tokens, baseline.tokens[row], equal_nan=True)
     )
 
 

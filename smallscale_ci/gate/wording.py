@@ -174,6 +174,15 @@ def nothing_paired(task: str) -> str:
     return f"{task} has no problem that was judged on both sides."
 
 
+def unknown_metric(metric: Metric, sides: Sequence[str], policy: GatePolicy) -> str:
+    """A side does not tell what the policy gates."""
+    who = "neither side records it" if len(sides) > 1 else f"the {sides[0]} does not record it"
+    return (
+        f"The policy {policy.name} gates {metric.value}, and {who}: use a policy without that "
+        "margin (accuracy, for one)."
+    )
+
+
 def nothing_gated(policy: GatePolicy) -> str:
     """All margins are off."""
     return f"The policy {policy.name} gates nothing: give at least one metric a margin."

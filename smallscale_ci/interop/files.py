@@ -36,12 +36,13 @@ def read_object(path: Path) -> Row:
 
 def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
     """The number, from 1 on, and the object of each line that is not blank, one at a time."""
-    loads = json.loads
+    from pydantic_core import from_json  # twice as fast as json, and asked a million times
+
     try:
         with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 try:
-                    row = loads(line)
+                    row = from_json(line)
                 except (ValueError, RecursionError) as error:
                     if not line.strip():
                         continue
@@ -54,8 +55,6 @@ def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _bad_line(path: Path, number: int, line: bytes, error: Exception) -> DataError:
-    if isinstance(error, UnicodeDecodeError):
-        return DataError(f"{path} cannot be read: {error}.", WRONG_FILE)
     cut = "" if line.endswith(b"\n") else " The file ends in the middle of a line: copy it again."
     return DataError(f"{path}, line {number} is not JSON: {error}.", f"The file is damaged.{cut}")
 

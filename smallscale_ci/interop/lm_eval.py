@@ -37,6 +37,7 @@ about = "samples_TASK_DATE.jsonl of --log_samples, or the folder that holds them
 
 _NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
 _NEEDED = ("doc_id", "resps", "target")
+_TASK = "samples"  # of files whose name does not say
 _NO_ANSWER = "[invalid]"  # what the regex filter gives where it finds nothing
 _RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
 _SCORES = ("exact_match", "acc", "acc_norm")  # preferred where a row has several
@@ -71,7 +72,7 @@ def read(path: Path, wanted: Wanted) -> Log:
         model=models[0] if models else "",
         created=_date(files[0]),
         settings=_settings(first, tasks[files[0]]),
-        judges={tasks[file]: _scored(results[file], tasks[file], wanted) for file in files},
+        judges={tasks[file]: _scored(file, wanted) for file in files},
         scores={
             tasks[file]: score
             for file in files
@@ -99,7 +100,7 @@ def _refuse_two_runs(files: list[Path]) -> None:
 
 def _task(file: Path) -> str:
     named = _NAMED.fullmatch(file.name)
-    return named["task"] if named else file.stem
+    return named["task"] if named else _TASK
 
 
 def _date(file: Path) -> str:
@@ -176,8 +177,10 @@ def _own_score(results: Row, task: str, wanted: Wanted) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _scored(results: Row, task: str, wanted: Wanted) -> str:
-    return f"lm-eval {_own_key(results, task, wanted) or wanted.metric}".strip()
+def _scored(file: Path, wanted: Wanted) -> str:
+    row = first_object(file)
+    names = [one for one in row.get("metrics") or () if isinstance(one, str)]
+    return f"lm-eval {_metric(names, wanted)},{wanted.filter or row.get('filter', '')}"
 
 
 def _metric(names: list[str], wanted: Wanted) -> str:

@@ -41,6 +41,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "error": ("error",),
     "model": ("model",),
 }
+_TASK = "samples"  # of files that do not say
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
@@ -52,11 +53,11 @@ def claims(path: Path) -> bool:
 
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
-    return read_rows(open_rows(path), wanted, path.stem, Facts(name))
+    return read_rows(open_rows(path), wanted, Facts(name))
 
 
-def read_rows(file: RowFile, wanted: Wanted, task: str, facts: Facts) -> Log:
-    """The rows of ``file``; those without a task are of ``task``."""
+def read_rows(file: RowFile, wanted: Wanted, facts: Facts) -> Log:
+    """The rows of ``file``; those without a task are all of one."""
     if not file.columns:
         raise DataError(f"{file.path} holds no rows.", "Is this the right file?")
     columns = _columns(file, wanted.columns)
@@ -67,11 +68,11 @@ def read_rows(file: RowFile, wanted: Wanted, task: str, facts: Facts) -> Log:
             "Say which is which: --columns text=COLUMN,gold=COLUMN (see docs/interop.md).",
         )
     scores = "outcome" if "outcome" in columns else "score" if "score" in columns else ""
-    judges = {task: f"column {columns[scores]}"} if scores else {}
+    judges = {_TASK: f"column {columns[scores]}"} if scores else {}
     return Log(
         file.path,
         replace(facts, judges=facts.judges or judges),
-        _samples(file, columns if wanted.verdicts else _without_verdicts(columns), task),
+        _samples(file, columns if wanted.verdicts else _without_verdicts(columns)),
         schema=file.schema,
     )
 
@@ -103,7 +104,7 @@ def _without_verdicts(columns: Mapping[str, str]) -> dict[str, str]:
     return {ours: one for ours, one in columns.items() if ours not in ("outcome", "score")}
 
 
-def _samples(file: RowFile, columns: Mapping[str, str], task: str) -> Iterator[Sample]:
+def _samples(file: RowFile, columns: Mapping[str, str]) -> Iterator[Sample]:
     model: str | None = None
     base = _base(file, columns)
     for number, row in file.rows():
@@ -117,7 +118,7 @@ def _samples(file: RowFile, columns: Mapping[str, str], task: str) -> Iterator[S
                 "Split the file by model and give the part that is meant.",
             )
         model = said or model
-        first = _sample(cells, _options(row, columns, where), columns, task, number, base, where)
+        first = _sample(cells, _options(row, columns, where), columns, number, base, where)
         texts = chat.answers(cells["text"], where) if "text" in columns else [None]
         if len(texts) > 1 and (first.epoch is not None or first.outcome is not None):
             raise DataError(
@@ -156,7 +157,6 @@ def _sample(
     cells: Row,
     options: gold.Choices,
     columns: Mapping[str, str],
-    task: str,
     number: int,
     base: int | None,
     where: str,
@@ -177,7 +177,7 @@ def _sample(
         for ours in ("epoch", "tokens", "thinking_tokens")
     }
     return Sample(
-        task=_text(cells.get("task")) or task,
+        task=_text(cells.get("task")) or _TASK,
         problem=name or content[:16] or str(number),
         name=name or str(number),
         epoch=counts["epoch"],

@@ -27,4 +27,4 @@ def claims(path: Path) -> bool:
 
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
-    return tabular.read_rows(open_rows(path), wanted, path.stem, Facts(name))
+    return tabular.read_rows(open_rows(path), wanted, Facts(name))

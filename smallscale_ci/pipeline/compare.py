@@ -47,8 +47,12 @@ def compare(
     of: int,
     suite: Suite | None = None,
     run: RunFolder | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Evaluation:
-    """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given."""
+    """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given.
+
+    ``notes`` are said before the verdict's own.
+    """
     verdict = decide(
         candidate.samples,
         baseline.samples,
@@ -63,10 +67,23 @@ def compare(
         sides = "Neither" if baseline.manifest is candidate.manifest else "Only one"
         note = f"{sides} side has provenance: whether the two are comparable was not checked."
         verdict = replace(verdict, notes=(*verdict.notes, note))
+    verdict = replace(verdict, notes=(*notes, *verdict.notes, *_tool_notes(candidate, baseline)))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
     if run is not None:
         write_verdict(run, verdict, baseline, data)
     return Evaluation(verdict, data, run)
+
+
+def _tool_notes(candidate: Baseline, baseline: Baseline) -> tuple[str, ...]:
+    """What is to be said of other tools' files: what they left out, and what they do not record."""
+    said = []
+    for side, run in (("candidate", candidate), ("baseline", baseline)):
+        if run.manifest is not None and run.manifest.tool is not None:
+            said += [f"{side}: {warning}" for warning in run.manifest.warnings]
+    open_keys = provenance.unknown(baseline.manifest, candidate.manifest)
+    if open_keys:
+        said.append(f"Not recorded on both sides, so not compared: {', '.join(open_keys)}.")
+    return tuple(said)
 
 
 def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -15,7 +15,7 @@ from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.progress import Tracker
 from smallscale_ci.interop import readers
-from smallscale_ci.interop.interface import Sample, Wanted
+from smallscale_ci.interop.interface import Wanted
 from smallscale_ci.interop.judged import JudgedFile, numbered, refuse_target
 from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec
@@ -27,6 +27,7 @@ from smallscale_ci.pipeline.session import (
     judge_versions,
     write_judged,
 )
+from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement
 from smallscale_ci.run import tables
 from smallscale_ci.run.collector import Judged
@@ -84,7 +85,7 @@ def judge_foreign(
         JudgedFile(target, log.schema) as file,
     ):
         while batch := list(islice(samples, _BATCH)):
-            judgements = _judge_batch([sample for _, sample in batch], spec, stream, source)
+            judgements = judge_batch([sample for _, sample in batch], spec, stream, source)
             file.write(batch, judgements)
             counts.update(judgement.outcome.value for judgement in judgements)
             for (_, sample), judgement in zip(batch, judgements, strict=True):
@@ -96,30 +97,6 @@ def judge_foreign(
         if not counts:
             raise DataError(f"{source} holds no generations.", "Is this the right file?")
     return dict(counts), stream.agreement.get(spec.name)
-
-
-def _judge_batch(
-    samples: Sequence[Sample], spec: JudgeSpec, stream: JudgeStream, source: Path
-) -> list[Judgement]:
-    """A judgement for each sample."""
-    for sample in samples:
-        if sample.text is None and not sample.error:
-            raise DataError(
-                f"{source} has no generated text for {sample.name or sample.problem}: its task "
-                "compares log-likelihoods, or texts were not logged.",
-                "Judge files with generated texts (lm-eval: output_type: generate_until).",
-            )
-        if not sample.golds:
-            raise DataError(
-                f"{source} has no gold answer for {sample.name or sample.problem}.",
-                "Say which column holds it: --columns gold=COLUMN",
-            )
-    names = [str(number) for number in range(len(samples))]
-    stream.expect(sample.as_problem(spec.name, n) for n, sample in zip(names, samples, strict=True))
-    for name, sample in zip(names, samples, strict=True):
-        stream.feed(sample.as_generation(name))
-    found = {generation.problem_id: judgement for generation, judgement in stream.drain()}
-    return [found[name] for name in names]
 
 
 def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:

@@ -29,7 +29,7 @@ from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples, from_table, read_samples, to_table
 
 SCHEMA_VERSION = "1"
-_RECORD, _SAMPLES = "baseline.json", "samples.parquet"
+RECORD, _SAMPLES = "baseline.json", "samples.parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ class _Folder:
         return file.read_bytes() if file.is_file() else None
 
     def records(self) -> Iterator[PurePosixPath]:
-        for path in sorted(self.root.glob(f"*/*/*/{_RECORD}")):
+        for path in sorted(self.root.glob(f"*/*/*/{RECORD}")):
             yield PurePosixPath(path.relative_to(self.root).as_posix())
 
 
@@ -121,7 +121,7 @@ class _GitTree:
         listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self.ref, inside)
         for line in (listed or b"").decode().splitlines():
             path = PurePosixPath(line.removeprefix(self._prefix))
-            if path.name == _RECORD and len(path.parts) == 4:
+            if path.name == RECORD and len(path.parts) == 4:
                 yield path
 
     def _git(self, *arguments: str) -> bytes | None:
@@ -143,7 +143,7 @@ def resolve(spec: str, place: Place, root: Path) -> Baseline:
         return _from_store(_GitTree(ref, root), name or "auto", place)
     path = Path(spec)
     # A checkpoint in a folder of the baseline's name must not hide the baseline.
-    is_path = "/" in spec or path.is_file() or is_run(path) or (path / _RECORD).is_file()
+    is_path = "/" in spec or path.is_file() or is_run(path) or (path / RECORD).is_file()
     if spec != "auto" and is_path and path.exists():
         return load(path)
     return _from_store(_Folder(root), spec, place)
@@ -189,7 +189,7 @@ def record(
         new = Path(scratch)
         tables.write_table(new / _SAMPLES, table, "samples", file_hash(run.judgements))
         write_json(
-            new / _RECORD,
+            new / RECORD,
             {
                 "schema_version": SCHEMA_VERSION,
                 "suite": place.suite,
@@ -207,7 +207,7 @@ def record(
             },
         )
         _keep_history(folder, now)
-        for name in (_SAMPLES, _RECORD):
+        for name in (_SAMPLES, RECORD):
             (new / name).replace(folder / name)
     return folder
 
@@ -223,7 +223,7 @@ def show(root: Path, name: str) -> dict[str, Any]:
     Raises ``UsageError`` when there is none, ``DataError`` when it is damaged.
     """
     store = _Folder(root)
-    content = store.read(PurePosixPath(name, _RECORD))
+    content = store.read(PurePosixPath(name, RECORD))
     if content is None:
         raise UsageError(f"there is no baseline '{name}' in {root}.", _known(store))
     history = [path.name for path in sorted((root / name / "history").glob("*"))]
@@ -285,7 +285,7 @@ def _folder(store: _Store, model: str, place: Place) -> PurePosixPath:
 
 
 def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
-    content, samples = store.read(folder / _RECORD), store.read(folder / _SAMPLES)
+    content, samples = store.read(folder / RECORD), store.read(folder / _SAMPLES)
     if content is None or samples is None:
         return None
     where = f"{store.label}{folder}"
@@ -301,7 +301,7 @@ def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
     samples_of = from_table(table, f"{where}/{_SAMPLES}")
-    manifest = provenance.parse(value["manifest"], f"{where}/{_RECORD}")
+    manifest = provenance.parse(value["manifest"], f"{where}/{RECORD}")
     return Baseline(name, samples_of, manifest, value["recorded"], where)
 
 
@@ -326,16 +326,16 @@ def _damaged(where: str, error: Exception) -> DataError:
 
 
 def _keep_history(folder: Path, now: datetime) -> None:
-    if not (folder / _RECORD).exists():
+    if not (folder / RECORD).exists():
         return
     try:
-        recorded = _record((folder / _RECORD).read_bytes(), str(folder))["recorded"]
+        recorded = _record((folder / RECORD).read_bytes(), str(folder))["recorded"]
         name = slug(f"{recorded['at']}-{recorded['run_id']}")
     except DataError:  # kept all the same
         name = slug(f"damaged-until-{now.isoformat(timespec='seconds')}")
     kept = folder / "history" / name
     kept.mkdir(parents=True, exist_ok=True)
-    for file in (_RECORD, _SAMPLES):
+    for file in (RECORD, _SAMPLES):
         if (folder / file).exists():
             (folder / file).replace(kept / file)
 

@@ -200,6 +200,8 @@ class Manifest(Record):
     judge_agreement: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Task → how often its two judges agreed."""
     warnings: tuple[str, ...] = ()
+    tool: Mapping[str, Any] | None = None
+    """What another tool recorded, by the keys that are compared; ``None`` for runs of ours."""
 
 
 def parse(value: Mapping[str, Any], where: str) -> Manifest:
@@ -291,16 +293,36 @@ def differences(
     if baseline is None or candidate is None:
         return ()
     ours, theirs = to_json(candidate), to_json(baseline)
+    is_open = set(unknown(baseline, candidate))
     allowed = tuple(allow)
     found = []
     for key in _keys(ours, theirs):
-        if early and key.startswith(("engine", "prompts")):
+        if key in is_open or (early and key.startswith(("engine", "prompts"))):
             continue
-        before, after = _get(theirs, key), _get(ours, key)
+        before, after = _recorded(theirs, key), _recorded(ours, key)
         if before != after:
             permitted = any(key == name or key.startswith(name + ".") for name in allowed)
             found.append(Difference(key, _told(key, before), _told(key, after), permitted))
     return tuple(found)
+
+
+def unknown(baseline: Manifest | None, candidate: Manifest | None) -> tuple[str, ...]:
+    """The compared keys that another tool's files leave open on either side."""
+    if baseline is None or candidate is None or baseline.tool is candidate.tool is None:
+        return ()
+    ours, theirs = to_json(candidate), to_json(baseline)
+    keys = _keys(ours, theirs)
+    return tuple(
+        key for key in keys if any(_recorded(of, key) in (None, "") for of in (ours, theirs))
+    )
+
+
+def _recorded(value: Any, key: str) -> Any:
+    """A compared key, of a run of ours or of another tool's."""
+    tool = value.get("tool")
+    if tool is None:
+        return _get(value, key)
+    return tool[key] if key in tool else _get(value, key) or None  # defaults are not recorded
 
 
 def _told(key: str, value: Any) -> str:
@@ -320,7 +342,8 @@ def _keys(ours: Any, theirs: Any) -> list[str]:
             found += [f"{key}.{part}" for part in sorted(parts)]
         else:
             found.append(key)
-    return found
+    more = [key for value in (ours, theirs) for key in value.get("tool") or ()]
+    return list(dict.fromkeys((*found, *more)))
 
 
 def flat(value: Any) -> dict[str, str]:

@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smallscale_ci.errors import BadSamplesError, DataError
-from smallscale_ci.records import FinishReason, Outcome
+from smallscale_ci.records import FinishReason, Metric, Outcome
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
-_REQUIRED = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
+REQUIRED = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
 _LARGEST = 2**31 - 1
-_HINT = f"A samples file has the columns {', '.join(_REQUIRED)}."
+_TELLS = {"completion_tokens": Metric.TOKENS, "finish_reason": Metric.TRUNCATION}
+_HINT = f"A samples file has the columns {', '.join(REQUIRED)}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class Samples:
     outcome: NDArray[np.int64]  # (n,) code into ``OUTCOMES``
     tokens: NDArray[np.float64]  # (n,) completion tokens; NaN where unknown (the engine ERRORED)
     truncated: NDArray[np.bool_]  # (n,)
+    unknown: frozenset[Metric] = frozenset()  # what the samples do not tell, as other tools' may
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -89,17 +91,21 @@ class Samples:
             self.outcome[rows],
             self.tokens[rows],
             self.truncated[rows],
+            self.unknown,
         )
 
 
-def from_table(table: pa.Table, name: str) -> Samples:
+def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozenset()) -> Samples:
     """Check ``table`` and turn it into ``Samples``; ``name`` is what errors call it.
+
+    ``unknown`` are metrics that it does not tell; a column of tokens or finish reasons of Arrow's type
+    null says the same.
 
     Raises ``DataError`` for a column that is missing or of another type, an unknown outcome or
     finish reason, and its ``BadSamplesError`` for no samples, a duplicated (task, problem,
     sample_index), a problem in two clusters, and NaN or negative tokens outside ERRORED samples.
     """
-    for column in _REQUIRED:
+    for column in REQUIRED:
         if column not in table.column_names:
             raise DataError(f"{name} has no column '{column}'.", _HINT)
     if table.num_rows == 0:
@@ -112,7 +118,11 @@ def from_table(table: pa.Table, name: str) -> Samples:
     outcome = _outcomes(table, name)
     errored = outcome == OUTCOMES.index(Outcome.ERRORED)
     truncated, finished = _finishes(table, outcome, name)
-    tokens = _tokens(table, errored, finished, name)
+    unknown |= {metric for column, metric in _TELLS.items() if _is_empty(table, column)}
+    if Metric.TOKENS in unknown:
+        tokens = np.full(len(outcome), np.nan)
+    else:
+        tokens = _tokens(table, errored, finished, name)
     _refuse_duplicates(problem, sample_index, ids[pairs % len(ids)], name)
     problem_ids = ids[pairs % len(ids)]
     return Samples(
@@ -125,7 +135,12 @@ def from_table(table: pa.Table, name: str) -> Samples:
         outcome=outcome,
         tokens=tokens,
         truncated=truncated,
+        unknown=unknown,
     )
+
+
+def _is_empty(table: pa.Table, column: str) -> bool:
+    return column in table.column_names and pa.types.is_null(table.column(column).type)
 
 
 def read_samples(path: Path) -> Samples:
@@ -145,14 +160,17 @@ def to_table(samples: Samples) -> pa.Table:
     order = np.lexsort((samples.sample_index, samples.problem))
     problem = samples.problem[order]
     tasks = np.array(samples.tasks, dtype=object)
+    no_tokens, no_ends = (metric in samples.unknown for metric in _TELLS.values())
     tokens = np.where(np.isnan(samples.tokens), 0, samples.tokens)[order].astype(np.int32)
     columns = {
         "task": pa.array(tasks[samples.problem_task[problem]]).dictionary_encode(),
         "problem_id": pa.array(samples.problem_ids[problem]).dictionary_encode(),
         "sample_index": pa.array(samples.sample_index[order].astype(np.int32)),
         "outcome": pa.array([OUTCOMES[code].value for code in samples.outcome[order]]),
-        "completion_tokens": pa.array(tokens),
-        "finish_reason": pa.array(_finish_words(samples)[order]),
+        "completion_tokens": pa.nulls(len(tokens)) if no_tokens else pa.array(tokens),
+        "finish_reason": pa.nulls(len(tokens))
+        if no_ends
+        else pa.array(_finish_words(samples)[order]),
         "cluster": pa.array(samples.clusters[problem]).dictionary_encode(),
     }
     return pa.table(columns)

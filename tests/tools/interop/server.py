@@ -31,7 +31,8 @@ def reply(question: str) -> tuple[str, str, str]:
     picked = [letter for letter, value in letters if int(value) == total]
     if letters:
         return thought, f"It makes {total}.\n\nANSWER: {(picked or ['A'])[-1]}", "stop"
-    return thought, f"{first} + {second} = {total}\n#### {total}", "stop"
+    answer = rf"\boxed{{{total}}}" if "boxed" in question else f"#### {total}"
+    return thought, f"{first} + {second} = {total}\n{answer}", "stop"
 
 
 def _said(body: dict[str, Any]) -> str:

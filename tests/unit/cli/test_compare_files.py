@@ -88,7 +88,7 @@ def test_a_job_on_github_is_told_why_samples_cannot_be_counted(compare, tmp_path
 def test_a_file_of_another_kind_is_a_mistake_of_the_call(compare):
     code, value, _ = compare({"a": [1]}, columns(2))
     assert code == 2
-    assert "no column 'task'" in value["error"]
+    assert "no column with the model's text" in value["error"]
 
 
 def test_rows_in_any_order_give_the_very_same_verdict(compare):

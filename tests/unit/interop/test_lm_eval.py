@@ -84,7 +84,7 @@ def test_what_is_not_a_sample_of_lm_eval_is_reported(tmp_path, text, message):
 
 def test_bytes_that_are_not_text_are_reported(tmp_path):
     (tmp_path / "s.jsonl").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="line 1 is not JSON"):
         list(lm_eval.read(tmp_path / "s.jsonl", Wanted()).samples)
 
 

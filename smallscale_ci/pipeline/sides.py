@@ -1,0 +1,130 @@
+"""A side of a comparison: a run, a baseline, a samples file, or another tool's results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.settings import Service
+from smallscale_ci.errors import DataError
+from smallscale_ci.interop import readers
+from smallscale_ci.interop.gather import gather
+from smallscale_ci.interop.interface import Log, Sample, Wanted
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.judges.stream import JudgeStream
+from smallscale_ci.records import Judgement, Metric
+from smallscale_ci.run import baselines
+from smallscale_ci.run.baselines import Baseline, Place
+from smallscale_ci.run.folder import is_run
+from smallscale_ci.run.samples import REQUIRED
+
+_BATCH = 4096  # samples of a file in memory at a time
+_JUDGES = os.cpu_count() or 1
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether ``path`` is there, and another tool's: not a run, a baseline or a samples file."""
+    if not path.exists() or is_run(path) or (path / baselines.RECORD).is_file():
+        return False
+    return not (path.is_file() and _is_samples(path)) and readers.reader_of(path) is not None
+
+
+def load(
+    path: Path,
+    wanted: Wanted,
+    rejudge: JudgeSpec | None = None,
+    service: Service | None = None,
+) -> Baseline:
+    """The side at ``path``. Raises ``UsageError``, ``DataError`` and ``InvalidError``.
+
+    Another tool's counts by its own verdicts, or by those of ``rejudge``.
+    """
+    if not is_foreign(path):
+        return baselines.load(path)
+    if rejudge is None:
+        return gather(readers.read(path, replace(wanted, texts=False, verdicts=True)))
+    log = readers.read(path, replace(wanted, texts=True, verdicts=False))
+    name = f"{judge_version(rejudge.name)} {'+'.join(rejudge.extract)} {rejudge.model}".strip()
+    return gather(log, _judged(log, rejudge, service), name)
+
+
+def resolve(
+    spec: str,
+    place: Place,
+    root: Path,
+    wanted: Wanted,
+    rejudge: JudgeSpec | None = None,
+    service: Service | None = None,
+) -> Baseline:
+    """The baseline that ``spec`` names, as ``baselines.resolve``, or another tool's results."""
+    path = Path(spec)
+    if is_foreign(path):
+        return load(path, wanted, rejudge, service)
+    return baselines.resolve(spec, place, root)
+
+
+def _is_samples(path: Path) -> bool:
+    try:
+        return path.suffix == ".parquet" and set(REQUIRED) <= set(pq.read_schema(path).names)
+    except (OSError, ValueError):
+        return False
+
+
+def _judged(log: Log, spec: JudgeSpec, service: Service | None) -> Iterator[Sample]:
+    samples = iter(log.samples)
+    with JudgeStream((), {spec.name: spec}, workers=_JUDGES, service=service) as stream:
+        while batch := list(islice(samples, _BATCH)):
+            judgements = judge_batch(batch, spec, stream, log.path)
+            for sample, judgement in zip(batch, judgements, strict=True):
+                yield replace(sample, outcome=judgement.outcome)
+
+
+def judge_batch(
+    samples: list[Sample], spec: JudgeSpec, stream: JudgeStream, source: Path
+) -> list[Judgement]:
+    """A judgement for each sample. Raises ``DataError`` for one without text or gold."""
+    for sample in samples:
+        if sample.text is None and not sample.error:
+            raise DataError(
+                f"{source} has no generated text for {sample.name or sample.problem}: its task "
+                "compares log-likelihoods, or texts were not logged.",
+                "Judge files with generated texts (lm-eval: output_type: generate_until).",
+            )
+        if not sample.golds:
+            raise DataError(
+                f"{source} has no gold answer for {sample.name or sample.problem}.",
+                "Say which column holds it: --columns gold=COLUMN",
+            )
+    names = [str(number) for number in range(len(samples))]
+    stream.expect(sample.as_problem(spec.name, n) for n, sample in zip(names, samples, strict=True))
+    for name, sample in zip(names, samples, strict=True):
+        stream.feed(sample.as_generation(name))
+    found = {generation.problem_id: judgement for generation, judgement in stream.drain()}
+    return [found[name] for name in names]
+
+
+def gated_by_what_is_known(
+    policy: GatePolicy, candidate: Baseline, baseline: Baseline
+) -> tuple[GatePolicy, tuple[str, ...]]:
+    """``policy`` without margins of what a side does not tell, and a sentence for each.
+
+    For policies that nobody named: one that was named and cannot be applied is INVALID.
+    """
+    unknown = candidate.samples.unknown | baseline.samples.unknown
+    off = {metric.value: None for metric in unknown if metric is not Metric.ACCURACY}
+    margins = policy.margins.model_copy(update=off)
+    if not off or margins == Margins.model_construct(**dict.fromkeys(Margins.model_fields)):
+        return policy, ()
+    tasks = {name: one.model_copy(update=off) for name, one in policy.task_margins.items()}
+    notes = tuple(
+        f"{metric.value.capitalize()} is not gated: it is not recorded on both sides."
+        for metric in sorted(unknown)
+    )
+    return policy.model_copy(update={"margins": margins, "task_margins": tasks}), notes
