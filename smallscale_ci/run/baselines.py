@@ -26,7 +26,7 @@ from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder, is_run
 from smallscale_ci.run.manifest import COMPLETE, Manifest
-from smallscale_ci.run.samples import Samples, from_table, read_samples, to_table
+from smallscale_ci.run.samples import Samples, from_table, read_samples, to_table, unknown_in
 
 SCHEMA_VERSION = "1"
 RECORD, _SAMPLES = "baseline.json", "samples.parquet"
@@ -300,7 +300,7 @@ def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
         table = pq.ParquetFile(pa.BufferReader(samples)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(where, error) from error
-    samples_of = from_table(table, f"{where}/{_SAMPLES}")
+    samples_of = from_table(table, f"{where}/{_SAMPLES}", unknown_in(table))
     manifest = provenance.parse(value["manifest"], f"{where}/{RECORD}")
     return Baseline(name, samples_of, manifest, value["recorded"], where)
 

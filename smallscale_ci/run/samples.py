@@ -98,8 +98,7 @@ class Samples:
 def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozenset()) -> Samples:
     """Check ``table`` and turn it into ``Samples``; ``name`` is what errors call it.
 
-    ``unknown`` are metrics that it does not tell; a column of tokens or finish reasons of Arrow's type
-    null says the same.
+    ``unknown`` are metrics that it does not tell.
 
     Raises ``DataError`` for a column that is missing or of another type, an unknown outcome or
     finish reason, and its ``BadSamplesError`` for no samples, a duplicated (task, problem,
@@ -118,7 +117,6 @@ def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozense
     outcome = _outcomes(table, name)
     errored = outcome == OUTCOMES.index(Outcome.ERRORED)
     truncated, finished = _finishes(table, outcome, name)
-    unknown |= {metric for column, metric in _TELLS.items() if _is_empty(table, column)}
     if Metric.TOKENS in unknown:
         tokens = np.full(len(outcome), np.nan)
     else:
@@ -139,8 +137,13 @@ def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozense
     )
 
 
-def _is_empty(table: pa.Table, column: str) -> bool:
-    return column in table.column_names and pa.types.is_null(table.column(column).type)
+def unknown_in(table: pa.Table) -> frozenset[Metric]:
+    """The metrics that a table of ``to_table`` leaves open: their columns are of the type null."""
+    return frozenset(
+        metric
+        for column, metric in _TELLS.items()
+        if column in table.column_names and pa.types.is_null(table.column(column).type)
+    )
 
 
 def read_samples(path: Path) -> Samples:

@@ -64,7 +64,7 @@ def test_unknown_metrics_survive_a_baseline_s_file(tmp_path):
     run = gather(log(sample("a"), sample("b")))
     pq.write_table(stored.to_table(run.samples), tmp_path / "samples.parquet")
     table = pq.read_table(tmp_path / "samples.parquet")
-    assert stored.from_table(table, "x").unknown == run.samples.unknown
+    assert stored.from_table(table, "x", stored.unknown_in(table)).unknown == run.samples.unknown
 
 
 def test_one_id_with_two_contents_is_refused():
