@@ -13,6 +13,7 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from smallscale_ci.judges.mathematics.cjk import in_english
 from smallscale_ci.judges.mathematics.numerals import LARGE
 from smallscale_ci.judges.mathematics.parser import FUNCTIONS
 
@@ -157,6 +158,7 @@ def clean(text: str) -> str:
     text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
     text = _LARGE_WORD.sub(_large, text)
     text = _trim(_without_lead(_trim(re.sub(r"\s+", " ", text))))
+    text = in_english(text)
     cycle = _CYCLE.fullmatch(text)
     return cycle[1] + _recurring(cycle[2], cycle[3], cycle[4]) if cycle else text
 

@@ -28,7 +28,8 @@ _CHINESE_UNITS = {
     "億": 10**8,
     "亿": 10**8,
 }
-_CHINESE = re.compile(f"[{''.join(_CHINESE_DIGITS)}{''.join(_CHINESE_UNITS)}]{{1,20}}")
+CHINESE = "".join([*_CHINESE_DIGITS, *_CHINESE_UNITS])
+_CHINESE = re.compile(f"[{CHINESE}]{{1,20}}")
 
 
 def number_in_words(text: str) -> Fraction | None:
