@@ -11,9 +11,9 @@ from smallscale_ci.judges.deadline import uncharged
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.mathematics.equal import equal
-from smallscale_ci.judges.mathematics.forms import Form
+from smallscale_ci.judges.mathematics.forms import Form, Relation
 from smallscale_ci.judges.mathematics.normal import clean, squeeze
-from smallscale_ci.judges.mathematics.quantity import Opaque
+from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar
 from smallscale_ci.judges.mathematics.reader import read
 from smallscale_ci.judges.mathematics.readings import (
     as_choices,
@@ -92,7 +92,8 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, "same, with a unit")
     if as_choices(gold_text, gold_form, answer_text, answer_form, deep=deep):
         return Decision(True, "same choice")
-    if squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
+    words = len(gold_text) == 1 or not isinstance(gold_form, Scalar | Relation)  # R is not r
+    if words and squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
         return Decision(True, "same normal form up to case")
     if _cut_short(gold) == _cut_short(answer):  # 0.333… for 0.333
         return Decision(True, "same digits")

@@ -140,11 +140,21 @@ def _group_and_other(gold: Form, answer: Form, deep: bool) -> bool:
         found = tuple(Scalar("", part, None) for part in parts)
         left, right = (group.items, found) if group is gold else (found, group.items)
         return group.kind in ("()", "vector", *_LINES) and _ordered(left, right, deep)
+    if isinstance(other, Words) and other is gold and other.words in (("yes",), ("no",)):
+        return _only_says(other, group)
     same = group.kind in ("list", "set")  # 1/2 or 0.5
     if len(group.items) != 1 and (group is gold or not same):
         return False
     both = ((item, other) if group is gold else (other, item) for item in group.items)
     return bool(group.items) and all(equal(*pair, deep=deep) for pair in both)
+
+
+def _only_says(gold: Words, answer: Group) -> bool:
+    """``Yes, it converges`` for ``Yes``, where nothing else in it says no."""
+    first, *others = answer.items
+    other = {"yes": "no", "no": "yes"}[gold.words[0]]
+    words = [item.words for item in others if isinstance(item, Words)]
+    return first == gold and len(words) == len(others) and all(other not in w for w in words)
 
 
 def _rows(form: Form) -> tuple[tuple[Form, ...], ...]:

@@ -62,7 +62,7 @@ _UNWRAP = re.compile(
     r"mathbf|overrightarrow|text|mathrm|textbf|operatorname|widehat)(?![a-zA-Z])"
 )
 _COLOUR = re.compile(
-    r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\label\{[^{}]*\}"
+    r"\\(?:color|textcolor)\s*\{[^{}]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\(?:label|phantom)\{[^{}]*\}"
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])|\bR(?=\s*∖)")
 _UNEQUAL = re.compile(r"(?<=\s)!=|(?<![\dkmn)\s])!=")  # n!=120 is a factorial
@@ -108,12 +108,16 @@ _MODULO = re.compile(
     r"(?:\(\s*)?(?:\\[pb]?mod|(?<![a-z])mod)(?![a-z])\s*(?:\{([^{}]*)\}|(\d+))\s*\)?"
 )
 _REMAINDER = re.compile(r"(?<!\()\\bmod(?![a-zA-Z])")
+_CHOOSE = re.compile(  # written with C
+    r"(?:\{\}\s*)?[_^]\{?(\d{1,4})\}?\s*C_\{?(\d{1,4})\}?|\bC_\{?(\d{1,4})\}?\^\{?(\d{1,4})\}?"
+)
 _MICRO = re.compile(r'(?:"\\mu\s*|\\mu\s*")(?=(?:[msgLlCFAV]|meters?|metres?)\b)')
 _OHM = re.compile(r"(?<=[\d}])\s*\\Omega\s*$")
 _WHERE = re.compile(r'[,;]?"\s*where\b.*$', re.IGNORECASE | re.DOTALL)
 _LEAD = re.compile(
     r'^"?(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*"?\s*(?=[^\s"])'
-    r'|^"(?:about|approximately|roughly)"\s*',
+    r'|^"(?:about|approximately|roughly|exactly|there (?:are|is)|a total of)"\s*(?=[\d\\])'
+    r'|^"?(?:total|sum|result|value|solution|area|volume|probability):"?\s*(?=[-\d\\$])',
     re.IGNORECASE,
 )
 _STARS = re.compile(r"^\s*\*+(?=[^*])|(?<=[^*])\*+\s*$")  # emphasis
@@ -133,6 +137,7 @@ def clean(text: str) -> str:
     text = _MATRIX.sub(_matrix_mark, text)
     if r"\bmod" in text and "equiv" not in text and "≡" not in text:
         text = _REMAINDER.sub(' "rem" ', text)
+    text = _CHOOSE.sub(r"\\binom{\1\3}{\2\4}", text)
     text = _MICRO.sub('"μ', _MODULO.sub(r' "mod" \1\2', _TEXT.sub(_quote, _dollars(text))))
     text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
     text = _THIN_GROUP.sub("", text)

@@ -27,7 +27,7 @@ _CURRENCY = re.compile(
 _DECIMAL = re.compile(
     r"([-+]?)\s*(\d*)(?:\.(\d*))?(?:\s*\*\s*10\s*\^\s*(?:\{\s*([-+]?\d{1,4})\s*\}|([-+]?\d{1,4})))?"
 )
-_COUNTED = re.compile(r"[a-z] \d")  # a second number in what follows the first
+_COUNTED = re.compile(r"[a-z][ ,]+\d")  # a second number in what follows the first
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
 _NTH = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
@@ -141,7 +141,8 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:
     except RecursionError:  # the parser's own limit is lower; this is a second line of defence
         return Opaque(text)
     if not unit and not degrees and not percent and re.fullmatch(r"[A-Za-z]{2,4}", text):
-        word = re.search("[aeiouAEIOU]", text) and node[0] in ("symbol", "*")
+        word = re.search("[aeiou]", text.lower()) or text.isupper()  # AB and CD are names
+        word = word and node[0] in ("symbol", "*")
         return _words(text) if word else Scalar(body, node, None)
     if node[0] == "*" and _PHRASE.fullmatch(text) and _LONG_WORD.search(_NAMES.sub("", text)):
         return _words(text)  # "a kite" is no product

@@ -80,9 +80,14 @@ def is_equation(relation: Relation, *, asked: bool) -> bool:
     are lines and curves.
     """
     left, right = relation.sides[0], value_of(relation)
-    if not isinstance(left, Scalar) or name_of(relation) is not None or right is left:
+    if not isinstance(left, Scalar) or right is left:
         return False
     names = symbols(left.node)
+    if left.node[0] in ("symbol", "apply"):  # y' = 2y
+        name = left.node[1].rstrip("'")
+        return name != left.node[1] and isinstance(right, Scalar) and name in symbols(right.node)
+    if name_of(relation) is not None:
+        return False
     if not names:
         return False
     if isinstance(right, Scalar) and (symbols(right.node) or right.node == ("number", 0)):

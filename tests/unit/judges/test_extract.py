@@ -19,6 +19,12 @@ from smallscale_ci.judges.extract import boxed, candidates, last_number, stated
         (r"$x=\boxed{1}$ or $\boxed{2}$", "1, 2"),
         (r"$x=\boxed{1}$ or $x=\boxed{2}$", "1, 2"),
         (r"$a=\boxed{1}$ and $b=\boxed{2}$", "2"),
+        (r"$x = \boxed{1}$ and $x=\boxed{2}$", "1, 2"),
+        (r"$x = \boxed{1}$ or, the other way round, $x=\boxed{-1}$", "1, -1"),
+        (r"$x = \boxed{1}$. No: or rather $x=\boxed{-1}$", "-1"),
+        (r"\boxed{1} \text{ for (a) and } \boxed{2}", "1, 2"),
+        (r"so \\boxed{7}", "7"),
+        (r"so \\\\boxed{7}", "7"),
         ("\\boxed{7}\n\n\\boxed{7}", "7"),
         (r"\boxed{3}. Again: \boxed{}", "3"),
         (r"\boxed{}", None),
@@ -100,6 +106,28 @@ def test_rules_are_tried_in_the_order_given() -> None:
     finds = [(found.text, found.rule) for found in candidates(text, ("stated", "boxed"))]
     assert finds == [("4", "stated"), ("5", "boxed")]
     assert next(candidates(text, ("last-number",))).text == "6"
+
+
+def test_boxes_with_several_names_are_kept_with_their_names() -> None:
+    found = next(candidates(r"$a=\boxed{1}$ and $b=\boxed{2}$", ("boxed",)))
+    assert (found.text, found.named) == ("2", "a = 1, b = 2")
+    assert next(candidates(r"$b=\boxed{2}$", ("boxed",))).named is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<p><b>Answer:</b> 42</p>", "42"),
+        ("<div>The answer is <strong>4</strong>.</div>", "4"),
+        ("The answer is x<sup>2</sup>.<br>Done.</p>", "x^{2}"),
+        ("答案：42", "42"),
+        ("所以最终答案为 42。", "42"),
+        ("したがって、答えは42です。", "42"),
+        ("정답은 42입니다.", "42"),
+    ],
+)
+def test_statements_in_html_and_other_scripts(text: str, expected: str) -> None:
+    assert next(candidates(text, ("stated",))).text == expected
 
 
 def test_special_tokens_are_no_part_of_an_answer() -> None:
