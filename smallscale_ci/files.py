@@ -5,7 +5,13 @@ JSON files hold records: frozen dataclasses, checked field by field where they a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import hashlib
+import io
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -81,27 +87,110 @@ def _place(item: ErrorDetails) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from ``path``. Raises ``DataError``, also for NaN and half surrogates."""
+    """The JSON object in the file ``path``. Raises ``DataError``."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {path}.", "Run the stage that writes it.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.", "Check the disk.") from error
+    return parse_json(content, str(path), "Run the stage that writes it again.")
+
+
+def parse_json(content: bytes, where: str, hint: str) -> dict[str, Any]:
+    """The JSON object in ``content``; ``where`` is what errors call it.
+
+    Raises ``DataError``, also for NaN, for half surrogates and for what is not UTF-8.
+    """
     import pydantic_core
 
     try:
-        value = pydantic_core.from_json(path.read_bytes(), allow_inf_nan=False)
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}.", "Run the stage that writes it.") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Run that stage again.") from error
+        value = pydantic_core.from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        raise DataError(f"{where} is damaged: {error}.", hint) from error
     if not isinstance(value, dict):
-        raise DataError(f"{path} does not hold a JSON object.", "Run that stage again.")
+        raise DataError(f"{where} is damaged: it does not hold a JSON object.", hint)
     return value
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a record or JSON values for people and machines, as a whole. Raises ``OSError``."""
-    write_text(path, pretty_json(value if isinstance(value, Mapping | list) else to_json(value)))
+def lock(path: Path) -> int | None:
+    """Hold the file or folder ``path`` for this process, which gives it back even when killed.
+
+    Returns a descriptor to close, ``None`` where another process holds it. A file is made where
+    there is none, and no link is followed to it. Raises ``OSError``.
+    """
+    how = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    held = os.open(path, how | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(held)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return held
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text``; whatever happens there is the old file or the new one."""
+def git(folder: Path, *arguments: str) -> bytes | None:
+    """What git prints in ``folder``; ``None`` where it fails or is not installed."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def git_line(folder: Path, *arguments: str) -> str:
+    """What git prints, as one line of text; empty where it fails or is not installed."""
+    return (git(folder, *arguments) or b"").decode("utf-8", "replace").strip()
+
+
+class Hashed(io.BufferedWriter):
+    """A new binary file that is hashed while it is written, from its beginning to its end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "wb"))
+        self._digest = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        """Append ``data``."""
+        self._digest.update(data)
+        return super().write(data)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of what was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Hashed]:
+    """A file that is at ``path`` when the block has ended well; until then is what was there.
+
+    Raises ``OSError``.
+    """
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        with Hashed(part) as stream:
+            yield stream
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> str:
+    """Write a record or JSON values for people and machines; returns the file's SHA-256."""
+    return write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """What ``write_json`` writes."""
+    return pretty_json(value if isinstance(value, Mapping | list) else to_json(value))
+
+
+def write_text(path: Path, text: str) -> str:
+    """Write ``text`` as a whole; returns the file's SHA-256. Raises ``OSError``."""
+    with whole(path) as stream:
+        stream.write(text.encode())
+    return stream.sha256

@@ -19,8 +19,8 @@ from smallscale_ci.files import write_json
 from smallscale_ci.pairs import dataset
 from smallscale_ci.pipeline.compare import Evaluation
 from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.report.records_json import verdict_json
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.records_json import verdict_json
 from smallscale_ci.train.prepare import Wanted, runner_for
 from smallscale_ci.worker.train.export import LINEAGE
 

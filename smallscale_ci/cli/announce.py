@@ -52,8 +52,8 @@ def _lines(plan: Plan) -> dict[str, str]:
         "engine": f"profile {profile.name}: {profile.engine}, {plan.place.name}, {ranks}",
     }
     if plan.baseline is not None:
-        at = str(plan.baseline.recorded.get("at", ""))[:10]
-        recorded = f", recorded {at}" if at else ""
+        known = plan.baseline.recorded
+        recorded = f", recorded {known.at[:10]} by {known.by}" if known else ""
         lines["baseline"] = f"{plan.baseline.name}{recorded} ({plan.baseline.source})"
         lines["policy"] = config.gate.name
     epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"

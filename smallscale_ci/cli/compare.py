@@ -14,8 +14,10 @@ from smallscale_ci.cli.options import option
 if TYPE_CHECKING:
     from smallscale_ci.config.models import GatePolicy, RunConfig, SuiteConfig
     from smallscale_ci.config.settings import Settings
-    from smallscale_ci.run.baselines import Baseline, Place
+    from smallscale_ci.run.baselines import Place
     from smallscale_ci.run.folder import RunFolder
+    from smallscale_ci.run.run import Run
+    from smallscale_ci.run.samples import Samples
     from smallscale_ci.suite.model import Suite
 
 
@@ -137,6 +139,7 @@ def report(
     from smallscale_ci.errors import InvalidError, UsageError
     from smallscale_ci.pipeline import compare
     from smallscale_ci.report import collect, console
+    from smallscale_ci.run import chain
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.manifest import COMPLETE, INTERRUPTED
 
@@ -152,15 +155,19 @@ def report(
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
         evaluation = compare.stored(folder, suite, context.settings(baselines=baselines))
-        values, shown = _metrics(folder, budgets)
+        samples = evaluation.candidate.samples if evaluation.candidate else None
+        values, shown = _metrics(folder, samples, budgets)
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})
         return show(context, replace(evaluation, report=data), config.gate, {"metrics": values})
-    status = folder.read_manifest().status
+    manifest = folder.read_manifest()
+    chain.check(run, manifest)
+    status = manifest.status
     wanted = status == INTERRUPTED or bool(budgets)
     if suite is not None and wanted and folder.summary.exists():
         data = collect.interrupted(folder, suite)
-        values, shown = _metrics(folder, budgets)
+        judged = folder.read_samples() if folder.judgements.exists() else None
+        values, shown = _metrics(folder, judged, budgets)
         data = replace(data, metrics={**data.metrics, **shown})
         if status != INTERRUPTED:
             step = f"smallscale compare {run} auto"
@@ -177,7 +184,9 @@ def report(
     )
 
 
-def _metrics(run: RunFolder, budgets: str) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+def _metrics(
+    run: RunFolder, samples: Samples | None, budgets: str
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """pass@k and the like by task: as numbers, and as lines of the report."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.gate import at_k
@@ -192,10 +201,10 @@ def _metrics(run: RunFolder, budgets: str) -> tuple[dict[str, dict[str, float]],
         raise UsageError(
             f"'{budgets}' is no list of token budgets.", "For example --budgets 1024,2048,4096."
         )
-    if not run.judgements.exists():  # interrupted before anything was judged
+    if samples is None:  # interrupted before anything was judged
         return {}, {}
     answers = tables.read(run.judgements, "judgements", ["extracted"])["extracted"].to_pylist()
-    values = at_k.of_run(run.read_samples(), answers, limits)
+    values = at_k.of_run(samples, answers, limits)
     shown = {
         f"{task} {name}": rate(value) for task, of in values.items() for name, value in of.items()
     }
@@ -207,20 +216,30 @@ def record(
     run: options.RunArgument,
     reason: Annotated[
         str,
-        option("--reason", "-m", help="Why, for the baseline's history."),
+        option("--reason", "-m", help="Why this run is the new reference."),
     ],
+    by: Annotated[
+        str,
+        option(
+            "--by",
+            help="The person who answers for it. Default: git's user.name.",
+            show_default=False,
+        ),
+    ] = "",
     baselines: options.Baselines = None,
 ) -> None:
     """Store a complete run as the baseline of its suite, profile and model.
 
-    The one before it is kept in history/; nothing is overwritten.
+    The one before it is kept in history/; nothing is overwritten. A run of which too few samples
+    could be judged is refused.
     """
     from datetime import UTC, datetime
 
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.files import read_json
-    from smallscale_ci.run import baselines as stored
+    from smallscale_ci.files import git_line
+    from smallscale_ci.run import recording
     from smallscale_ci.run.folder import open_run
+    from smallscale_ci.run.run import read_run
 
     folder = open_run(run)
     if folder.config.exists() and (limit := folder.read_config().limit):
@@ -229,9 +248,14 @@ def record(
             "Record a run of the whole suite: smallscale generate MODEL --epochs 8.",
         )
     # Reading falls back to the baselines that come with smallscale; writing is done right here.
-    root = baselines or Path.cwd() / "baselines"
-    summary = read_json(folder.summary)
-    where = stored.record(folder, summary, root=root, now=datetime.now(UTC), reason=reason)
+    where = recording.record(
+        read_run(run),
+        root=baselines or Path.cwd() / "baselines",
+        now=datetime.now(UTC),
+        by=by or git_line(Path.cwd(), "config", "user.name"),
+        reason=reason,
+        min_judged=folder.read_config().gate.min_judged,
+    )
     if context.json:
         context.out.json({"recorded": str(where)})
         return
@@ -241,8 +265,10 @@ def record(
 
 def list_all(context: Context, baselines: options.Baselines = None) -> None:
     """List the stored baselines."""
+    from datetime import UTC, datetime
+
     from smallscale_ci.records import Metric
-    from smallscale_ci.report.formats import stored_level
+    from smallscale_ci.report.formats import age, task_level
     from smallscale_ci.run import baselines as stored
 
     root = context.settings(baselines=baselines).baselines
@@ -253,12 +279,12 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
     rows = []
     for name, value in records.items():
         levels = " · ".join(
-            f"{task['task']} {stored_level(Metric.ACCURACY, task)}"
-            for task in value["summary"]["tasks"]
+            f"{task.task} {task_level(Metric.ACCURACY, task)}" for task in value.summary.tasks
         )
-        epochs = f"{value['summary']['tasks'][0]['epochs']:g}"
-        rows.append((name, value["recorded"]["at"][:10], epochs, levels))
-    context.out.table(("baseline", "recorded", "epochs", "accuracy"), rows)
+        epochs = f"{value.summary.tasks[0].epochs:g}"
+        at, by = value.recorded.at, value.recorded.by
+        rows.append((name, at[:10], age(at, datetime.now(UTC)), by, epochs, levels))
+    context.out.table(("baseline", "recorded", "age", "by", "epochs", "accuracy"), rows)
 
 
 def show_one(
@@ -267,15 +293,20 @@ def show_one(
     baselines: options.Baselines = None,
 ) -> None:
     """Show one baseline: who recorded it, when, from which run and why, and its provenance."""
+    from datetime import UTC, datetime
+
+    from smallscale_ci.report.formats import age
     from smallscale_ci.run import baselines as stored
     from smallscale_ci.run.manifest import flat
 
-    value = stored.show(context.settings(baselines=baselines).baselines, name)
+    root = context.settings(baselines=baselines).baselines
+    record = stored.show(root, name)
+    value = {**record.to_json(), "history": list(stored.history(root, name))}
     if context.json:
         context.out.json(value)
         return
     shown = {key: item for key, item in value.items() if key not in {"summary", "schema_version"}}
-    context.out.mapping(flat(shown))
+    context.out.mapping({**flat(shown), "age": age(record.recorded.at, datetime.now(UTC))})
 
 
 def verify(context: Context, baselines: options.Baselines = None) -> int:
@@ -320,7 +351,7 @@ def _policy(
     return load(GatePolicy, gate or (suite.gate if suite else "default"), settings.roots)
 
 
-def _place(candidate: Baseline, suite: SuiteConfig | None) -> Place:
+def _place(candidate: Run, suite: SuiteConfig | None) -> Place:
     """Where ``auto`` and names look: the candidate's own suite, profile and model."""
     from smallscale_ci.run.baselines import Place
 

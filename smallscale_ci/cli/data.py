@@ -234,7 +234,7 @@ def schema(
 ) -> None:
     """Print the JSON schema of a file."""
     from smallscale_ci.config.schema import schema as of
-    from smallscale_ci.report.records_json import verdict_schema
+    from smallscale_ci.run.records_json import verdict_schema
 
     context.out.json(verdict_schema() if name is SchemaName.VERDICT else of(name.value))
 

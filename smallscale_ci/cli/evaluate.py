@@ -14,7 +14,7 @@ from smallscale_ci.cli.options import option
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.pipeline.prepare import Plan, Request
-    from smallscale_ci.run.baselines import Baseline
+    from smallscale_ci.run.run import Run
 
 
 _LATEST = "auto"  # --resume auto: the unfinished run with the same configuration, if any
@@ -169,7 +169,7 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
     return prepare.plan(request, settings, say=say)
 
 
-def _baseline(plan: Plan) -> Baseline:
+def _baseline(plan: Plan) -> Run:
     from smallscale_ci.errors import UsageError
     from smallscale_ci.run.folder import is_run
 
@@ -201,10 +201,11 @@ def _tried(context: Context, plan: Plan) -> int:
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
-    from smallscale_ci.files import read_json
     from smallscale_ci.records import Metric
-    from smallscale_ci.report.formats import stored_level
+    from smallscale_ci.report.formats import task_level
     from smallscale_ci.run.folder import open_run
+    from smallscale_ci.run.records_json import summary_json
+    from smallscale_ci.run.run import read_summary
 
     run = open_run(path)
     if not run.summary.exists():
@@ -212,18 +213,18 @@ def show_run(context: Context, path: Path) -> None:
             context.out.json({"run": str(path)})
         context.out.say(f"written: {run.generations}")
         return
-    summary = read_json(run.summary)
+    summary = read_summary(run)
     if context.json:
-        context.out.json({**summary, "run": str(path)})
+        context.out.json({**summary_json(summary), "run": str(path)})
         return
     rows = [
         (
-            task["task"],
-            str(task["problems"]),
-            f"{task['epochs']:g}",
-            *(stored_level(metric, task) for metric in Metric),
+            task.task,
+            str(task.problems),
+            f"{task.epochs:g}",
+            *(task_level(metric, task) for metric in Metric),
         )
-        for task in summary["tasks"]
+        for task in summary.tasks
     ]
     headings = (metric.heading for metric in Metric)
     context.out.table(("task", "problems", "epochs", *headings), rows)

@@ -62,7 +62,7 @@ def history(
     from smallscale_ci.errors import UsageError
     from smallscale_ci.report import history as stored
     from smallscale_ci.report import trends as render
-    from smallscale_ci.report.records_json import plain
+    from smallscale_ci.run.records_json import plain
 
     places = paths or [context.settings(runs=runs).runs]
     for place in places:
@@ -116,7 +116,7 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
     from smallscale_ci.report import history as stored
     from smallscale_ci.report.formats import change, level_interval, signed, unit
     from smallscale_ci.report.interface import TRENDS
-    from smallscale_ci.report.records_json import plain
+    from smallscale_ci.run.records_json import plain
 
     if len(paths) < 2:
         raise UsageError("--compare needs two runs or more.", "smallscale report --compare A B C")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.report.planning import Share
-    from smallscale_ci.run.baselines import Baseline
+    from smallscale_ci.run.run import Run
 
 _Trials = Annotated[
     int,
@@ -183,7 +183,7 @@ def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy
     return policy if max_epochs is None else policy.model_copy(update={"max_epochs": max_epochs})
 
 
-def own_suite(stored: Baseline, settings: Settings) -> SuiteConfig | None:
+def own_suite(stored: Run, settings: Settings) -> SuiteConfig | None:
     """The suite that a run belongs to; ``None`` for a bare file."""
     from smallscale_ci.config.load import load, names
     from smallscale_ci.config.models import SuiteConfig
@@ -201,7 +201,7 @@ def _repeats(suite: SuiteConfig | None) -> dict[str, int]:
 
 def _baseline(
     config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
-) -> Baseline:
+) -> Run:
     from smallscale_ci.checkpoint.find import name_of
     from smallscale_ci.run.baselines import Place, resolve
 
@@ -210,7 +210,7 @@ def _baseline(
     return resolve(spec, Place(config.name, profile, name, reference), settings.root_of(spec))
 
 
-def _seconds_per_token(stored: Baseline) -> float | None:
+def _seconds_per_token(stored: Run) -> float | None:
     """Engine seconds of all GPUs for a token, from the baseline's own run."""
     if stored.manifest is None:
         return None

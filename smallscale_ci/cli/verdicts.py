@@ -14,7 +14,7 @@ from smallscale_ci.errors import (
 )
 from smallscale_ci.records import Verdict, VerdictKind
 from smallscale_ci.report import console
-from smallscale_ci.report.records_json import verdict_json
+from smallscale_ci.run.records_json import verdict_json
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.command import Context

@@ -21,10 +21,10 @@ _COLUMNS = tuple(tables.GENERATIONS.names)
 
 def write_generations(
     work: Path, path: Path, places: Places, numbers: NDArray[np.int64], predecessor: str
-) -> int:
+) -> str:
     """Write the completions of the samples ``numbers``, in that order.
 
-    Returns how many there were. Only their places in the out files are held in memory.
+    Returns the file's SHA-256. Only their places in the out files are held in memory.
     """
     files = sorted((work / "out").glob("*.jsonl"))
     return tables.write(path, tables.GENERATIONS, _read(files, places, numbers), predecessor)

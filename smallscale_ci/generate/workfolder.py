@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import threading
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from smallscale_ci.errors import UsageError
+from smallscale_ci.files import lock
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.records import Prompt
 from smallscale_ci.worker import protocol
@@ -23,6 +23,7 @@ _ERROR = re.compile(r"(?:^|[\])|] )((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exceptio
 _POINTS_ELSEWHERE = re.compile(
     r"root cause|initialization failed|background process", re.IGNORECASE
 )
+_LOCK = "host.lock"
 
 
 class WorkFolder:
@@ -40,16 +41,12 @@ class WorkFolder:
         """Make the folders and take the lock. Raises ``UsageError`` when another host has it."""
         for name in protocol.FOLDERS:
             (self.path / name).mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.path / "host.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lock)
+        self._lock = lock(self.path / _LOCK)
+        if self._lock is None:
             raise UsageError(
                 f"another smallscale process is working in {self.path.parent}.",
                 "Wait for it, or start a run of its own (leave out --resume).",
-            ) from error
-        self._lock = lock
+            )
         return self
 
     def __exit__(
@@ -64,17 +61,15 @@ class WorkFolder:
 
     def is_held(self) -> bool:
         """Whether a host works here now."""
-        try:
-            lock = os.open(self.path / "host.lock", os.O_RDWR)
-        except OSError:
+        if not (self.path / _LOCK).is_file():
             return False
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(lock)
-        return False
+            held = lock(self.path / _LOCK)
+        except OSError:
+            return False
+        if held is not None:
+            os.close(held)
+        return held is None
 
     def prepare(self, job: Job) -> None:
         """Write the job and clear what an earlier host left: claims, signals, pending items.

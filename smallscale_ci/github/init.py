@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -16,6 +15,7 @@ from shlex import quote
 from smallscale_ci.config.load import names
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
 from smallscale_ci.errors import UsageError
+from smallscale_ci.files import git_line
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNKNOWN = "OWNER/smallscale-ci"
@@ -61,13 +61,13 @@ def find_out(folder: Path, package: Path) -> Facts:
     roots = (folder / "configs",)
     suites, profiles = names(SuiteConfig, roots), names(EngineProfile, roots)
     gates = names(GatePolicy, roots)
-    head = _git(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    head = git_line(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
     # With a detached HEAD, and without a remote, there is only the custom to go by.
-    branch = head.removeprefix("origin/") or _git(folder, "symbolic-ref", "--short", "HEAD")
-    top = _git(package, "rev-parse", "--show-toplevel")
+    branch = head.removeprefix("origin/") or git_line(folder, "symbolic-ref", "--short", "HEAD")
+    top = git_line(package, "rev-parse", "--show-toplevel")
     # Installed into an environment of some repository, that repository is not where it is from.
     is_checkout = bool(top) and Path(top).resolve() == package.resolve()
-    source = _github_name(_git(package, "remote", "get-url", "origin")) if is_checkout else ""
+    source = _github_name(git_line(package, "remote", "get-url", "origin")) if is_checkout else ""
     return Facts(
         branch=branch or "main",
         model=_checkpoint(folder) or "smollm2",
@@ -75,7 +75,7 @@ def find_out(folder: Path, package: Path) -> Facts:
         profile=profiles[0] if profiles else "vllm",
         gate=gates[0] if gates and "ci" not in gates else "ci",
         repository=source or _UNKNOWN,
-        ref=(_git(package, "rev-parse", "HEAD") if is_checkout else "") or "v1",
+        ref=(git_line(package, "rev-parse", "HEAD") if is_checkout else "") or "v1",
     )
 
 
@@ -113,7 +113,7 @@ def _filled(template: str, facts: Facts) -> str:
 
 def _advice(folder: Path, facts: Facts) -> list[str]:
     advice = []
-    top = _git(folder, "rev-parse", "--show-toplevel")
+    top = git_line(folder, "rev-parse", "--show-toplevel")
     if not top:
         advice.append(f"{folder} is in no git repository yet: git init")
     elif Path(top).resolve() != folder.resolve():
@@ -150,12 +150,3 @@ def _github_name(url: str) -> str:
     """owner/name of a remote's address, or nothing."""
     found = re.search(r"[:/]([\w.-]+)/([\w.-]+?)(\.git)?/?$", url)
     return f"{found[1]}/{found[2]}" if found and "github" in url else ""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from smallscale_ci.errors import DataError, InvalidError, SmallscaleError
+from smallscale_ci.errors import DataError, SmallscaleError
 from smallscale_ci.files import read_json
 from smallscale_ci.ids import slug
 from smallscale_ci.report import annotations as workflow_commands
@@ -26,9 +26,11 @@ from smallscale_ci.report import text
 from smallscale_ci.report.escape import markdown, one_line
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.report.markdown import COMMENT_LIMIT, SUMMARY_LIMIT
-from smallscale_ci.report.records_json import summary_from_json, verdict_from_json
+from smallscale_ci.run import chain
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import INTERRUPTED
+from smallscale_ci.run.records_json import verdict_from_json
+from smallscale_ci.run.run import read_summary
 
 _PAGE = 100  # comments that GitHub gives at once
 _TIMEOUT_S = 30.0
@@ -92,10 +94,11 @@ def job(environment: Mapping[str, str]) -> Job | None:
 def page(run: RunFolder) -> Page:
     """What a run folder has to tell.
 
-    Raises ``DataError`` when no report was written yet, ``InvalidError`` when the run was judged
-    again after its report.
+    Raises ``DataError`` when no report was written yet, ``InvalidError`` when the folder is not as
+    it was written.
     """
     manifest = run.read_manifest()
+    chain.check(run.path, manifest)
     file = run.report / "report.md"
     again = f"Write it: smallscale compare {run.path} BASELINE"
     if not file.is_file():
@@ -103,12 +106,9 @@ def page(run: RunFolder) -> Page:
     verdict = None
     if run.verdict.exists():
         value = read_json(run.verdict)
-        if value.pop("made_from", {}).get("summary") != run.summary_hash():
-            raise InvalidError(f"{run.path} was judged again after its verdict.", again)
+        value.pop("made_from", None)
         verdict = verdict_from_json(value)
-    value = read_json(run.summary)
-    value.pop("made_from", None)
-    summary = summary_from_json(value)
+    summary = read_summary(run)
     is_interrupted = manifest.status is INTERRUPTED
     if is_interrupted:  # its summary knows only of the samples that are done
         summary = replace(summary, planned=manifest.planned)

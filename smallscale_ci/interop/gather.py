@@ -20,8 +20,8 @@ from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import BadSamplesError, DataError
 from smallscale_ci.interop.interface import Log, Sample
 from smallscale_ci.records import FinishReason, Metric, Outcome
-from smallscale_ci.run.baselines import Baseline
 from smallscale_ci.run.manifest import COMPLETE, Engine, Manifest, PromptsId, SuiteId
+from smallscale_ci.run.run import Run
 from smallscale_ci.run.samples import Samples, from_table
 
 _OUTCOMES = {outcome: code for code, outcome in enumerate(Outcome)}
@@ -66,7 +66,7 @@ class _Columns:
         self._ids, self._groups = [], []
 
 
-def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -> Baseline:
+def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -> Run:
     """The run that ``log`` records, by the tool's own verdicts.
 
     ``samples`` are the log's with the verdicts of ``judge``, if it judged them again. Raises
@@ -93,9 +93,8 @@ def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -
     table, unknown = _table(columns, problem, key, notes, str(log.path))
     held = from_table(table, str(log.path), unknown=unknown)
     _refuse_two_contents(key, np.frombuffer(columns.content, dtype=np.uint64), held, str(log.path))
-    return Baseline(
-        log.path.stem, held, _manifest(log, columns, key, judge, notes), {}, str(log.path)
-    )
+    manifest = _manifest(log, columns, key, judge, notes)
+    return Run(log.path.stem, held, manifest, str(log.path))
 
 
 def _table(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError
-from smallscale_ci.files import read_json, write_json
+from smallscale_ci.files import json_text, read_json, write_json, write_text
 from smallscale_ci.gate.decide import decide
+from smallscale_ci.ids import file_hash
 from smallscale_ci.records import Verdict
-from smallscale_ci.report import collect, files
+from smallscale_ci.report import collect
+from smallscale_ci.report import files as reports
 from smallscale_ci.report.interface import ReportData
-from smallscale_ci.report.records_json import verdict_from_json, verdict_json
-from smallscale_ci.run import baselines
+from smallscale_ci.run import baselines, chain
 from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run.baselines import Baseline, Place
+from smallscale_ci.run.baselines import Place
+from smallscale_ci.run.evidence import Predicate, Side, statement
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import package_state
+from smallscale_ci.run.records_json import verdict_from_json, verdict_json
+from smallscale_ci.run.run import Run, read_run
 from smallscale_ci.suite.model import Suite
 
 
@@ -28,19 +34,20 @@ class Evaluation:
     verdict: Verdict
     report: ReportData
     run: RunFolder | None
+    candidate: Run | None = None  # ``None``: nothing was generated
 
 
-def decide_late(run: RunFolder, baseline: Baseline, suite: Suite) -> Evaluation:
+def decide_late(run: RunFolder, baseline: Run, suite: Suite) -> Evaluation:
     """The verdict of a run that was ended between its last sample and its verdict."""
-    config, epochs = run.read_config(), run.read_manifest().epochs
+    config, candidate = run.read_config(), read_run(run.path)
+    epochs = candidate.manifest.epochs if candidate.manifest else config.epochs
     look, of = epochs - config.epochs + 1, config.max_epochs - config.epochs + 1
-    candidate = baselines.load(run.path)
     return compare(candidate, baseline, config.gate, look=look, of=of, suite=suite, run=run)
 
 
 def compare(
-    candidate: Baseline,
-    baseline: Baseline,
+    candidate: Run,
+    baseline: Run,
     policy: GatePolicy,
     *,
     look: int,
@@ -69,12 +76,12 @@ def compare(
         verdict = replace(verdict, notes=(*verdict.notes, note))
     verdict = replace(verdict, notes=(*notes, *verdict.notes, *_tool_notes(candidate, baseline)))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    if run is not None:
-        write_verdict(run, verdict, baseline, data)
-    return Evaluation(verdict, data, run)
+    if run is not None and candidate.manifest is not None:
+        write_verdict(run, candidate, baseline, policy, verdict, data)
+    return Evaluation(verdict, data, run, candidate)
 
 
-def _tool_notes(candidate: Baseline, baseline: Baseline) -> tuple[str, ...]:
+def _tool_notes(candidate: Run, baseline: Run) -> tuple[str, ...]:
     """What is to be said of other tools' files: what they left out, and what they do not record."""
     said = []
     for side, run in (("candidate", candidate), ("baseline", baseline)):
@@ -92,25 +99,62 @@ def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluatio
     Raises ``InvalidError`` when the run was judged again since, or when the baseline it was
     compared with is no longer there.
     """
+    candidate = read_run(run.path)
     value = read_json(run.verdict)
     made_from = value.pop("made_from", {})
     verdict = verdict_from_json(value)
-    again = f"Compare it anew: smallscale compare {run.path} BASELINE"
-    if made_from.get("summary") != run.summary_hash():
-        raise InvalidError(f"{run.path} was judged again after its verdict.", again)
     source = str(made_from.get("baseline", ""))
     if not (source.startswith("git:") or Path(source).exists()):
-        message = f"the baseline {source} that {run.path} was compared with is not there."
-        raise InvalidError(message, again)
-    candidate = baselines.load(run.path)
+        raise InvalidError(
+            f"the baseline {source} that {run.path} was compared with is not there.",
+            f"Compare it anew: smallscale compare {run.path} BASELINE",
+        )
     baseline = baselines.resolve(source, Place("", "", ""), settings.root_of(source))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    files.write(run.report, data)
-    return Evaluation(verdict, data, run)
+    reports.write(run.report, data)
+    return Evaluation(verdict, data, run, candidate)
 
 
-def write_verdict(run: RunFolder, verdict: Verdict, baseline: Baseline, data: ReportData) -> None:
-    """Write the reports, then ``verdict.json``: a run that has it is whole. Raises ``OSError``."""
-    made_from = {"summary": run.summary_hash(), "baseline": baseline.source}
-    files.write(run.report, data)
-    write_json(run.verdict, {**verdict_json(verdict), "made_from": made_from})  # last: all is there
+def write_verdict(
+    run: RunFolder,
+    candidate: Run,
+    baseline: Run,
+    policy: GatePolicy,
+    verdict: Verdict,
+    data: ReportData,
+) -> None:
+    """Write reports, evidence, then ``verdict.json``: a run that has it is whole.
+
+    The evidence names the verdict before it is there, so that no other one passes for it. Raises
+    ``OSError``.
+    """
+    manifest = candidate.manifest
+    assert manifest is not None  # noqa: S101 - a run folder has one
+    run.take_verdict_back()
+    reports.write(run.report, data)
+    files = {**(manifest.files or chain.hashes(run.path))}
+    made_from = {"summary": files.get(chain.SUMMARY, ""), "baseline": baseline.source}
+    value = verdict_json(verdict)
+    text = json_text({**value, "made_from": made_from})
+    predicate = Predicate(
+        verdict=value,
+        verdict_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        policy=policy.model_dump(mode="json"),
+        candidate=_side(candidate),
+        baseline=_side(baseline),
+        manifest_sha256=file_hash(run.manifest),
+        files=files,
+        package=package_state(run.path),
+    )
+    write_json(run.evidence, statement(manifest.checkpoint, predicate))
+    write_text(run.verdict, text)  # last: all is there
+
+
+def _side(one: Run) -> Side:
+    known = one.manifest
+    return Side(
+        one.source,
+        one.samples.digest(),
+        known.run_id if known else "",
+        known.checkpoint.weights_hash if known else "",
+    )

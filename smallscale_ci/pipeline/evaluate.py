@@ -35,16 +35,15 @@ from smallscale_ci.pipeline.session import (
 )
 from smallscale_ci.records import Prompt, Verdict, VerdictKind
 from smallscale_ci.report import collect, files
-from smallscale_ci.run import baselines
 from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run.baselines import Baseline
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
+from smallscale_ci.run.run import Run
 from smallscale_ci.suite import prompts
 from smallscale_ci.worker.engines.registry import Source
 
 
-def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Observer) -> Evaluation:
+def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) -> Evaluation:
     """Generate, judge and compare in rounds until there is a verdict; write the whole folder.
 
     Raises ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
@@ -65,16 +64,16 @@ def evaluate(plan: Plan, baseline: Baseline, settings: Settings, observer: Obser
             if verdict is None:
                 raise InvalidError("the run ended without a verdict.", "Give it a baseline.")
             current.write(COMPLETE)
-            candidate = baselines.load(plan.run.path)
+            candidate = current.as_run()
             data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
-            write_verdict(plan.run, verdict, baseline, data)
+            write_verdict(plan.run, candidate, baseline, gate, verdict, data)
     except RunInterruptedError:
         files.write(plan.run.report, collect.interrupted(plan.run, plan.suite))
         raise
-    return Evaluation(verdict, data, plan.run)
+    return Evaluation(verdict, data, plan.run, candidate)
 
 
-def _refusal(plan: Plan, baseline: Baseline) -> Verdict | None:
+def _refusal(plan: Plan, baseline: Run) -> Verdict | None:
     """INVALID before any GPU is used, where suite, sampling or judges differ."""
     config = plan.config
     ours, theirs = begin(plan), baseline.manifest
@@ -92,7 +91,7 @@ def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: boo
         _rounds(current, settings, None)
 
 
-def _rounds(current: Session, settings: Settings, baseline: Baseline | None) -> Verdict | None:
+def _rounds(current: Session, settings: Settings, baseline: Run | None) -> Verdict | None:
     """Epoch after epoch while the engines stay loaded, until the verdict is closed.
 
     Returns the last verdict, or ``None`` where there is no baseline to compare with.
@@ -168,14 +167,14 @@ def _planned(current: Session, epochs: range) -> Planned:
     return Planned(places, ordered, build)
 
 
-def _decide(current: Session, baseline: Baseline | None) -> Verdict | None:
+def _decide(current: Session, baseline: Run | None) -> Verdict | None:
     """The verdict of this look, on all epochs so far."""
     current.refresh_manifest(RUNNING)
     if baseline is None:
         return None
     config, suite = current.plan.config, current.plan.suite
     return decide(
-        current.judged.samples(str(current.run.path)),
+        current.look(),
         baseline.samples,
         config.gate,
         look=current.epochs - config.epochs + 1,

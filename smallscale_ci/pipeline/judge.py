@@ -13,6 +13,7 @@ from pathlib import Path
 from smallscale_ci.config.settings import Service, Settings
 from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import write_json
+from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Tracker
 from smallscale_ci.interop import readers
 from smallscale_ci.interop.interface import Wanted
@@ -25,13 +26,14 @@ from smallscale_ci.pipeline.session import (
     Observer,
     judge_specs,
     judge_versions,
-    write_judged,
+    write_summary,
 )
 from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement
-from smallscale_ci.run import tables
+from smallscale_ci.run import chain, tables
 from smallscale_ci.run.collector import Judged
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.suite.model import Suite
 
 _JUDGES = os.cpu_count() or 1
@@ -45,7 +47,9 @@ def judge(
 
     Without ``settings`` there is neither a judge service nor a sandbox for programs.
     """
-    _refuse_other_suite(run, suite)
+    manifest = run.read_manifest()
+    chain.check(run.path, manifest, chain.ASKED)
+    _refuse_other_suite(run, manifest, suite)
     tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
     tracker.phase = "judging"
     judged = Judged(suite.problems, run.path)
@@ -57,9 +61,18 @@ def judge(
             observer.progress(tracker.snapshot())
         take(stream.drain(), judged, tracker)
     tell(stream, observer)
-    write_judged(run, judged, suite)
+    # What was decided on the judgements before is gone first: nothing names what is not there.
+    files = manifest.files or chain.hashes(run.path)
+    files = {name: files[name] for name in chain.ASKED if name in files}
     judges = judge_versions(suite)
-    write_json(run.manifest, replace(run.read_manifest(), judges=judges, **stream.told()))
+    manifest = replace(manifest, judges=judges, files=files, **stream.told())
+    run.take_verdict_back()
+    for path in (run.summary, run.judgements):
+        path.unlink(missing_ok=True)
+    write_json(run.manifest, manifest)
+    made = {chain.JUDGEMENTS: judged.write(run.judgements, files[chain.GENERATIONS])}
+    made |= write_summary(run, summarise(judged.samples(str(run.path))), suite, made)
+    write_json(run.manifest, replace(manifest, files={**files, **made}))
 
 
 def judge_foreign(
@@ -99,8 +112,8 @@ def judge_foreign(
     return dict(counts), stream.agreement.get(spec.name)
 
 
-def _refuse_other_suite(run: RunFolder, suite: Suite) -> None:
-    if run.read_manifest().suite.hash != suite.hash:
+def _refuse_other_suite(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
+    if manifest.suite.hash != suite.hash:
         raise InvalidError(
             f"the data of suite '{suite.name}' changed since {run.path} was generated.",
             "Restore the suite's files, or start a new run.",

@@ -15,7 +15,7 @@ from smallscale_ci.config import load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.errors import EngineError, SmallscaleError, UsageError
+from smallscale_ci.errors import DataError, EngineError, SmallscaleError, UsageError
 from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.interface import Placement, Runtime
 from smallscale_ci.generate.runtimes import Choice
@@ -23,10 +23,11 @@ from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pipeline import variables
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.run import baselines, tables
-from smallscale_ci.run.baselines import Baseline, Place
+from smallscale_ci.run import baselines, chain
+from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
 from smallscale_ci.run.manifest import COMPLETE
+from smallscale_ci.run.run import Run
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.worker.engines.registry import Source
@@ -68,7 +69,7 @@ class Plan:
     config: RunConfig
     suite: Suite
     checkpoint: Checkpoint
-    baseline: Baseline | None
+    baseline: Run | None
     run: RunFolder
     python: Path | None  # of the engine's environment; containers bring their own
     place: Choice  # where the engine processes run
@@ -104,6 +105,7 @@ def resume(
     """
     run = open_run(path)
     before = run.read_manifest()
+    chain.check(path, before)
     if not run.is_undecided():
         run.refuse_complete()
     config = _bounded_anew(run.read_config(), settings)
@@ -111,17 +113,15 @@ def resume(
         _refuse_another(path, config, request, settings)
         config = _placed_anew(config, request)
     resolved = _complete(config, settings, say, run)
-    after = {
-        "checkpoint": resolved.checkpoint.weights_hash,
-        "suite": resolved.suite.hash,
-        "image": resolved.place.digest,
-    }
-    known = {
-        "checkpoint": before.checkpoint.weights_hash,
-        "suite": before.suite.hash,
-        "image": before.runtime.image,
-    }
-    changed = [name for name in after if after[name] != known[name]]
+    changed = [
+        name
+        for name, now, then in (
+            ("checkpoint", resolved.checkpoint.weights_hash, before.checkpoint.weights_hash),
+            ("suite", resolved.suite.hash, before.suite.hash),
+            ("image", resolved.place.digest, before.runtime.image),
+        )
+        if now != then
+    ]
     if changed:
         raise UsageError(
             f"the {' and the '.join(changed)} changed since {path} was begun.",
@@ -348,7 +348,7 @@ def _name(config: RunConfig) -> str:
     """What baselines call the model."""
     match config.profile.engine_kind.source:
         case Source.RUN:
-            return _replayed(config.model).name
+            return open_run(Path(config.model)).read_manifest().checkpoint.name
         case Source.SERVICE:
             return slug(config.model)
         case Source.CHECKPOINT:
@@ -360,9 +360,11 @@ def _name(config: RunConfig) -> str:
 def _replayed(model: str) -> Checkpoint:
     """The checkpoint of the run whose outputs are replayed; ``path`` is that run's folder."""
     run = open_run(Path(model))
-    recorded = run.read_manifest().checkpoint
-    tables.open_file(run.generations, "generations")
-    return replace(recorded, path=Path(model))
+    manifest = run.read_manifest()
+    chain.check(run.path, manifest, chain.ASKED)
+    if not run.generations.is_file():
+        raise DataError(f"there is no {run.generations}.", "Replay a run that has its outputs.")
+    return replace(manifest.checkpoint, path=Path(model))
 
 
 def engine_python(profile: EngineProfile, settings: Settings) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +18,11 @@ from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import write_generations
 from smallscale_ci.generate.usage import sentence, with_usage
 from smallscale_ci.generate.workfolder import WorkFolder
-from smallscale_ci.ids import file_hash
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.report.records_json import summary_json
+from smallscale_ci.records import Summary
+from smallscale_ci.run import chain
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.collector import Judged
 from smallscale_ci.run.folder import RunFolder
@@ -30,6 +30,7 @@ from smallscale_ci.run.manifest import (
     COMPLETE,
     FAILED,
     INTERRUPTED,
+    RUNNING,
     Engine,
     Manifest,
     PromptsId,
@@ -38,6 +39,9 @@ from smallscale_ci.run.manifest import (
     SuiteId,
     Timings,
 )
+from smallscale_ci.run.records_json import summary_json
+from smallscale_ci.run.run import Run
+from smallscale_ci.run.samples import Samples
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.worker.engines.registry import Source
@@ -74,6 +78,9 @@ class Session:
     begun: int = 0  # epochs whose prompts were planned
     scheduler: Scheduler | None = field(default=None, repr=False)
     before: Timings = field(default_factory=Timings)  # of the sessions before
+    summary: Summary | None = None  # once it is written
+    files: dict[str, str] = field(default_factory=dict)  # SHA-256 of what is written
+    _looked: Samples | None = field(default=None, repr=False)
 
     @property
     def run(self) -> RunFolder:
@@ -106,6 +113,7 @@ class Session:
             epochs=self.epochs,
             planned=self.tracker.snapshot().total or manifest.planned,
             updated=self.plan.now().isoformat(timespec="seconds"),
+            files=dict(self.files),
         )
         write_json(self.run.manifest, self.manifest)
 
@@ -116,21 +124,36 @@ class Session:
         cancelled job, and resuming reads the work folder.
         """
         run = self.run
-        if status is not COMPLETE:
-            if not self.tracker.snapshot().done:  # an earlier session may have come further
-                self.refresh_manifest(status)
-                return
-            for path in (run.prompts, run.generations, run.judgements, run.summary):
-                path.unlink(missing_ok=True)  # an earlier session's must not mix with this one's
+        if status is not COMPLETE and not self.tracker.snapshot().done:
+            self.refresh_manifest(status)  # an earlier session may have come further
+            return
+        # An earlier session's tables must not mix with this one's, whenever this process ends.
+        self.files = {chain.CONFIG: self.files[chain.CONFIG]}
+        self.refresh_manifest(RUNNING if status is COMPLETE else status)
+        for path in (run.prompts, run.generations, run.judgements, run.summary):
+            path.unlink(missing_ok=True)
         if status is COMPLETE or self._is_small():
             self._write_tables()
         if self.judging and len(self.judged):
-            write_summary(run, self.judged, self.plan.suite)
+            self.summary = summarise(self.look())
+            self.files |= write_summary(run, self.summary, self.plan.suite, self.files)
         self.refresh_manifest(status)
         if status is COMPLETE:
             for name in ("out", "pending", "claimed", "alive"):
                 shutil.rmtree(run.work / name, ignore_errors=True)
             (run.work / REPLAYED).unlink(missing_ok=True)
+
+    def look(self) -> Samples:
+        """All samples that are judged so far."""
+        if self._looked is None or len(self._looked) != len(self.judged):
+            self._looked = self.judged.samples(str(self.run.path))
+        return self._looked
+
+    def as_run(self) -> Run:
+        """The judged run as a value. Nothing of its folder is read."""
+        return Run(
+            self.manifest.run_id, self.look(), self.manifest, str(self.run.path), self.summary
+        )
 
     def _is_small(self) -> bool:
         size = sum(path.stat().st_size for path in (self.run.work / "out").glob("*.jsonl"))
@@ -139,15 +162,16 @@ class Session:
     def _write_tables(self) -> None:
         run, suite, places = self.run, self.plan.suite, self.judged.places
         planned = prompts.build(suite, range(self.begun), self.plan.sampling.seed)
-        prompts.write(planned, run.prompts, suite.hash)
+        asked = prompts.write(planned, run.prompts, suite.hash)
         if self.judging:
             numbers = self.judged.numbers()
         else:
             plan = suite.plan(range(self.begun))
             numbers = places.numbers((problem.id, index) for problem, index in plan)
-        write_generations(run.work, run.generations, places, numbers, file_hash(run.prompts))
+        given = write_generations(run.work, run.generations, places, numbers, asked)
+        self.files |= {chain.PROMPTS: asked, chain.GENERATIONS: given}
         if self.judging and len(self.judged):
-            self.judged.write(run.judgements, file_hash(run.generations))
+            self.files[chain.JUDGEMENTS] = self.judged.write(run.judgements, given)
 
 
 @contextmanager
@@ -171,8 +195,7 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
             judging,
         )
         try:
-            run.verdict.unlink(missing_ok=True)  # somebody's, on what an earlier session had
-            write_text(run.config, load.dump(plan.config))
+            run.take_verdict_back()  # somebody's, on what an earlier session had
             if run.manifest.is_file():  # a resumed run is as old as its beginning
                 earlier = run.read_manifest()
                 current.before = earlier.timings
@@ -182,6 +205,12 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
                     timings=earlier.timings,
                     planned=earlier.planned,
                 )
+                current.files = {k: v for k, v in earlier.files.items() if k != chain.CONFIG}
+                if not _is_written(run.config, load.dump(plan.config)):
+                    # At no moment does the manifest name another configuration than there is.
+                    write_json(run.manifest, replace(current.manifest, files=current.files))
+            current.files[chain.CONFIG] = write_text(run.config, load.dump(plan.config))
+            current.manifest = replace(current.manifest, files=dict(current.files))
             write_json(run.manifest, current.manifest)
             yield current
             if not current.is_complete:
@@ -205,6 +234,13 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
             raise
 
 
+def _is_written(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def _storage_errors(run: RunFolder) -> Iterator[None]:
     """A full or forbidden disk as a ``StorageError`` that says how to go on."""
@@ -220,19 +256,18 @@ def _storage_errors(run: RunFolder) -> Iterator[None]:
         ) from error
 
 
-def write_judged(run: RunFolder, judged: Judged, suite: Suite) -> None:
-    """Write ``judgements.parquet`` and ``summary.json``."""
-    judged.write(run.judgements, file_hash(run.generations))
-    write_summary(run, judged, suite)
+def write_summary(
+    run: RunFolder, summary: Summary, suite: Suite, files: Mapping[str, str]
+) -> dict[str, str]:
+    """Write ``summary.json``, which names the judgements that it was made from, if any are kept.
 
-
-def write_summary(run: RunFolder, judged: Judged, suite: Suite) -> None:
-    """Write ``summary.json``, which names the judgements that it was made from, if any are kept."""
-    summary = summarise(judged.samples(str(run.path)))
+    ``files`` are the hashes of the files before it; returns its own under its name.
+    """
     made_from = {"suite": suite.hash}
-    if run.judgements.exists():
-        made_from["judgements"] = file_hash(run.judgements)
-    write_json(run.summary, {**summary_json(summary), "made_from": made_from})
+    if chain.JUDGEMENTS in files:
+        made_from["judgements"] = files[chain.JUDGEMENTS]
+    sha256 = write_json(run.summary, {**summary_json(summary), "made_from": made_from})
+    return {chain.SUMMARY: sha256}
 
 
 def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:

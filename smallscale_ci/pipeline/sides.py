@@ -21,9 +21,11 @@ from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import Judgement, Metric
 from smallscale_ci.run import baselines
-from smallscale_ci.run.baselines import Baseline, Place
+from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import is_run
+from smallscale_ci.run.run import Run
 from smallscale_ci.run.samples import REQUIRED
+from smallscale_ci.run.stores import RECORD
 
 _BATCH = 4096  # samples of a file in memory at a time
 _JUDGES = os.cpu_count() or 1
@@ -31,7 +33,7 @@ _JUDGES = os.cpu_count() or 1
 
 def is_foreign(path: Path) -> bool:
     """Whether ``path`` is there, and another tool's: not a run, a baseline or a samples file."""
-    if not path.exists() or is_run(path) or (path / baselines.RECORD).is_file():
+    if not path.exists() or is_run(path) or (path / RECORD).is_file():
         return False
     return not (path.is_file() and _is_samples(path)) and readers.reader_of(path) is not None
 
@@ -41,7 +43,7 @@ def load(
     wanted: Wanted,
     rejudge: JudgeSpec | None = None,
     service: Service | None = None,
-) -> Baseline:
+) -> Run:
     """The side at ``path``. Raises ``UsageError``, ``DataError`` and ``InvalidError``.
 
     Another tool's counts by its own verdicts, or by those of ``rejudge``.
@@ -62,7 +64,7 @@ def resolve(
     wanted: Wanted,
     rejudge: JudgeSpec | None = None,
     service: Service | None = None,
-) -> Baseline:
+) -> Run:
     """The baseline that ``spec`` names, as ``baselines.resolve``, or another tool's results."""
     path = Path(spec)
     if is_foreign(path):
@@ -111,7 +113,7 @@ def judge_batch(
 
 
 def gated_by_what_is_known(
-    policy: GatePolicy, candidate: Baseline, baseline: Baseline
+    policy: GatePolicy, candidate: Run, baseline: Run
 ) -> tuple[GatePolicy, tuple[str, ...]]:
     """``policy`` without margins of what a side does not tell, and a sentence for each.
 

@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from smallscale_ci.config.models import RunConfig
-from smallscale_ci.files import read_json
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Outcome, Problem, Summary, Verdict
 from smallscale_ci.report import history
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
-from smallscale_ci.report.records_json import summary_from_json
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
-from smallscale_ci.run.baselines import Baseline
 from smallscale_ci.run.folder import RunFolder, is_run
 from smallscale_ci.run.manifest import Manifest
+from smallscale_ci.run.run import Run, read_summary
 from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
@@ -30,8 +28,8 @@ _MAX_TEXT = 20_000  # characters of one answer
 
 
 def build(
-    candidate: Baseline,
-    baseline: Baseline,
+    candidate: Run,
+    baseline: Run,
     verdict: Verdict,
     *,
     suite: Suite | None,
@@ -44,9 +42,9 @@ def build(
         model=manifest.checkpoint.name if manifest else candidate.name,
         suite=manifest.suite.name if manifest else "",
         profile=manifest.profile if manifest else "",
-        candidate=summarise(candidate.samples),
+        candidate=candidate.summary or summarise(candidate.samples),
         verdict=verdict,
-        baseline=summarise(baseline.samples),
+        baseline=baseline.summary or summarise(baseline.samples),
         baseline_name=_baseline_name(baseline),
         run_folder=str(run.path) if run else "",
         provenance=provenance.flat(manifest) if manifest else {},
@@ -60,7 +58,7 @@ def build(
 def interrupted(run: RunFolder, suite: Suite) -> ReportData:
     """The report of a run that was ended early: what is done, and how to go on."""
     manifest = run.read_manifest()
-    summary = _summary(run) if run.summary.exists() else Summary((), 0, {})
+    summary = read_summary(run) if run.summary.exists() else Summary((), 0, {})
     return ReportData(
         run_id=manifest.run_id,
         model=manifest.checkpoint.name,
@@ -75,9 +73,7 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
     )
 
 
-def refused(
-    config: RunConfig, model: str, baseline: Baseline | None, verdict: Verdict
-) -> ReportData:
+def refused(config: RunConfig, model: str, baseline: Run | None, verdict: Verdict) -> ReportData:
     """The report of a run that was refused before it began: what differs from the baseline."""
     return ReportData(
         run_id=config.name,
@@ -86,20 +82,14 @@ def refused(
         profile=config.profile.name,
         candidate=Summary((), 0, {}),
         verdict=verdict,
-        baseline=summarise(baseline.samples) if baseline else None,
+        baseline=(baseline.summary or summarise(baseline.samples)) if baseline else None,
         baseline_name=_baseline_name(baseline) if baseline else "",
     )
 
 
-def _summary(run: RunFolder) -> Summary:
-    value = read_json(run.summary)
-    value.pop("made_from", None)
-    return summary_from_json(value)
-
-
-def _baseline_name(baseline: Baseline) -> str:
-    at = str(baseline.recorded.get("at", ""))[:10]
-    return f"{baseline.name} ({at})" if at else baseline.name
+def _baseline_name(baseline: Run) -> str:
+    recorded = baseline.recorded
+    return f"{baseline.name} ({recorded.at[:10]})" if recorded else baseline.name
 
 
 def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
@@ -123,7 +113,7 @@ def _metrics(manifest: Manifest) -> dict[str, float | str]:
 
 def _excerpts(
     candidate: Samples,
-    baseline: Baseline,
+    baseline: Run,
     verdict: Verdict,
     suite: Suite | None,
     run: RunFolder | None,
@@ -160,7 +150,7 @@ def _prompt(suite: Suite, problem: Problem) -> str:
     return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in chat)
 
 
-def _run_of(baseline: Baseline) -> RunFolder | None:
+def _run_of(baseline: Run) -> RunFolder | None:
     """The run that the candidate is compared with, if it is one: it has texts."""
     path = Path(baseline.source)
     return None if baseline.source.startswith("git:") or not is_run(path) else RunFolder(path)

@@ -7,10 +7,11 @@ of means, as relative change. What is not known (NaN) is a dash.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, assert_never
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import assert_never
 
-from smallscale_ci.records import Check, Estimate, Metric, Scale, VerdictKind
+from smallscale_ci.records import Check, Estimate, Metric, Scale, TaskSummary, VerdictKind
 
 UNKNOWN = "–"
 
@@ -54,10 +55,19 @@ def level(metric: Metric, value: float) -> str:
             assert_never(unknown)
 
 
-def stored_level(metric: Metric, task: Mapping[str, Any]) -> str:
-    """A level of a task as ``summary.json`` has it; a dash where it is not known."""
-    estimate = task.get(metric.value)
-    return level(metric, estimate["value"]) if estimate and estimate["n"] else UNKNOWN
+def task_level(metric: Metric, task: TaskSummary) -> str:
+    """The level of a task; a dash where it is not known."""
+    estimate = task.levels.get(metric)
+    return level(metric, estimate.value) if estimate and estimate.n else UNKNOWN
+
+
+def age(at: str, now: datetime) -> str:
+    """How long ago the ISO time ``at`` was: ``today``, ``12 days``; a dash for no time."""
+    try:
+        days = (now - datetime.fromisoformat(at)).days
+    except (ValueError, TypeError):
+        return UNKNOWN
+    return "today" if days < 1 else f"{days} day{'s' if days > 1 else ''}"
 
 
 def level_interval(metric: Metric, estimate: Estimate | None) -> str:

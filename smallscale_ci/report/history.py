@@ -19,15 +19,15 @@ from itertools import groupby
 from pathlib import Path
 
 from smallscale_ci.errors import InvalidError, SmallscaleError
-from smallscale_ci.files import read_json
 from smallscale_ci.gate.metric import contrast
 from smallscale_ci.gate.pairing import TaskPair, match_problems, pair_tasks
 from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
 from smallscale_ci.report.interface import TRENDS, Beside, Change, TrailPoint, Trend, TrendPoint
-from smallscale_ci.report.records_json import summary_from_json
+from smallscale_ci.run import chain
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.folder import RunFolder, is_run, open_run
 from smallscale_ci.run.manifest import COMPLETE, Manifest
+from smallscale_ci.run.run import read_summary
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.multiple import holm
@@ -40,26 +40,35 @@ _Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A complete run: where it is, and what it is found and ordered by."""
+    """A complete run whose samples are not read yet."""
 
     run: RunFolder
-    run_id: str
-    at: str  # when it began, ISO time
-    model: str  # name of the checkpoint
-    series: tuple[str, str]  # (suite, profile): runs of one series are one trend
+    manifest: Manifest
 
-    def manifest(self) -> Manifest:
-        """Its manifest. Raises ``DataError`` and ``InvalidError``."""
-        return self.run.read_manifest()
+    @property
+    def run_id(self) -> str:
+        """The run's own name."""
+        return self.manifest.run_id
+
+    @property
+    def at(self) -> str:
+        """When it began, ISO time."""
+        return self.manifest.created
+
+    @property
+    def model(self) -> str:
+        """Name of the checkpoint."""
+        return self.manifest.checkpoint.name
+
+    @property
+    def series(self) -> tuple[str, str]:
+        """(suite, profile): runs of one series are one trend."""
+        return self.manifest.suite.name, self.manifest.profile
 
     def summary(self) -> Summary:
         """Its levels. Raises ``DataError`` and ``InvalidError``."""
-        value = read_json(self.run.summary)
-        value.pop("made_from", None)
-        try:
-            return summary_from_json(value)
-        except (KeyError, TypeError) as error:
-            raise _lacking(self.run.summary, error) from error
+        chain.check(self.run.path, self.manifest, (chain.SUMMARY,))
+        return read_summary(self.run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +92,9 @@ def read(path: Path) -> StoredRun:
             f"the run {path} is {manifest.status}, not complete.",
             f"Finish it: smallscale eval --resume {path}",
         )
-    stored = StoredRun(
-        run,
-        run_id=manifest.run_id,
-        at=manifest.created,
-        model=manifest.checkpoint.name,
-        series=(manifest.suite.name, manifest.profile),
-    )
+    stored = StoredRun(run, manifest)
     stored.summary()  # that it can be read is known before anything is shown
     return stored
-
-
-def _lacking(path: Path, error: Exception) -> InvalidError:
-    return InvalidError(f"{path} lacks {error}.", "Run the evaluation again.")
 
 
 def find(paths: Iterable[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
@@ -178,9 +177,9 @@ def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
     ``InvalidError`` for samples that cannot be read.
     """
     rows = []
-    reference, first = runs[0].run.read_samples(), runs[0].manifest()
+    reference, first = runs[0].run.read_samples(), runs[0].manifest
     for one in runs:
-        differing = _incomparable(first, one.manifest())
+        differing = _incomparable(first, one.manifest)
         found: dict[tuple[str, Metric], Contrast] = {}
         if one is not runs[0] and not differing:
             found = _differences(one.run.read_samples(), reference)
@@ -231,7 +230,7 @@ def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], lis
     before: Samples | None = None
     manifest: Manifest | None = None
     for place, one in enumerate(runs):
-        manifest, earlier = one.manifest(), manifest
+        manifest, earlier = one.manifest, manifest
         differing = () if earlier is None else _incomparable(earlier, manifest)
         for level in one.summary().tasks:
             point = TrendPoint(one.run_id, one.model, one.at, _levels(level), {}, differing)

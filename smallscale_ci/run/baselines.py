@@ -1,52 +1,72 @@
 """Stored baselines: ``<root>/<suite>/<profile>/<model>/{baseline.json,samples.parquet}``.
 
-Recording never overwrites silently: the one that was there moves to ``history/``.
+Earlier ones are in ``history/``. How one is recorded is in ``recording``.
 """
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import json
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError, InvalidError, UsageError
-from smallscale_ci.files import to_json, write_json
-from smallscale_ci.ids import file_hash, slug
+from smallscale_ci.files import Record, from_json, parse_json, to_json
+from smallscale_ci.ids import slug
+from smallscale_ci.records import Summary
 from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run import tables
-from smallscale_ci.run.folder import RunFolder, is_run
-from smallscale_ci.run.manifest import COMPLETE, Manifest
-from smallscale_ci.run.samples import Samples, from_table, read_samples, to_table, unknown_in
+from smallscale_ci.run.folder import is_run
+from smallscale_ci.run.manifest import Manifest
+from smallscale_ci.run.records_json import summary_from_json, summary_json
+from smallscale_ci.run.run import Recorded, Run, read_file, read_run
+from smallscale_ci.run.samples import from_table, unknown_in
+from smallscale_ci.run.stores import RECORD, FolderStore, GitStore, Store, folders
 
 SCHEMA_VERSION = "1"
-RECORD, _SAMPLES = "baseline.json", "samples.parquet"
+SAMPLES, HISTORY = "samples.parquet", "history"
+_RESTORE = "Restore it from git, or record it again."
 
 
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """A reference run. ``manifest`` is ``None`` for a bare samples file."""
+@dataclass(frozen=True, slots=True)
+class BaselineRecord(Record):
+    """``baseline.json``."""
 
-    name: str
-    samples: Samples
-    manifest: Manifest | None
-    recorded: Mapping[str, Any]
-    source: str
+    suite: str
+    profile: str
+    model: str
+    recorded: Recorded
+    samples_sha256: str
+    """Of the ``samples.parquet`` beside it."""
+    summary: Summary
+    manifest: Manifest
+    schema_version: str = SCHEMA_VERSION
 
     @property
-    def tasks(self) -> tuple[str, ...]:
-        """Its tasks as the run had them; the rows of a bare file are in no particular order."""
-        tasks = self.samples.tasks
-        return tasks if self.manifest is not None else tuple(sorted(tasks))
+    def kept(self) -> PurePosixPath:
+        """Its folder in the history, once it is no longer the newest."""
+        return PurePosixPath(HISTORY, slug(f"{self.recorded.at}-{self.recorded.run_id}"))
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written: without this machine's paths, for baselines go into git."""
+        manifest = to_json(self.manifest)
+        checkpoint = manifest["checkpoint"]
+        del checkpoint["path"]
+        if Path(checkpoint["source"]).is_absolute():
+            checkpoint["source"] = Path(checkpoint["source"]).name
+        return {
+            "schema_version": self.schema_version,
+            "suite": self.suite,
+            "profile": self.profile,
+            "model": self.model,
+            "recorded": to_json(self.recorded),
+            "samples_sha256": self.samples_sha256,
+            "summary": summary_json(self.summary),
+            "manifest": manifest,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,98 +86,29 @@ class Place:
         return PurePosixPath(slug(self.suite), slug(self.profile), slug(model))
 
 
-class _Store(Protocol):
-    """Somewhere with baseline files: a folder, or a folder of a git commit."""
-
-    label: str
-
-    def read(self, path: PurePosixPath) -> bytes | None: ...
-
-    def records(self) -> Iterator[PurePosixPath]: ...
-
-
-class _Folder:
-    def __init__(self, root: Path) -> None:
-        self.root, self.label = root, f"{root}/"
-
-    def read(self, path: PurePosixPath) -> bytes | None:
-        file = self.root / path
-        return file.read_bytes() if file.is_file() else None
-
-    def records(self) -> Iterator[PurePosixPath]:
-        for path in sorted(self.root.glob(f"*/*/*/{RECORD}")):
-            yield PurePosixPath(path.relative_to(self.root).as_posix())
-
-
-class _GitTree:
-    """The same folder as it is in another commit: a pull request cannot loosen its own gate."""
-
-    def __init__(self, ref: str, root: Path) -> None:
-        self.ref, self.label = ref, f"git:{ref}:"  # with a folder after it, a spec for resolve
-        self._folder = root if root.is_dir() else root.parent
-        prefix = self._git("rev-parse", "--show-prefix")
-        if prefix is None:
-            raise UsageError(
-                f"{root} is in no git repository, so there is no baseline 'git:{ref}'.",
-                "Run inside the repository that holds the baselines.",
-            )
-        inside = prefix.decode().strip()
-        self._prefix = inside if root.is_dir() else f"{inside}{root.name}/"
-        if self._git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
-            remote, _, branch = ref.partition("/")
-            # A clone of one branch maps no other: without the right side there is no origin/main.
-            into = f"{branch}:refs/remotes/{ref}"
-            fetch = f"git fetch {remote} {into}" if branch else f"git fetch origin {ref}"
-            raise UsageError(
-                f"git knows no commit '{ref}' here.",
-                f"A shallow clone lacks it: {fetch} (actions/checkout: fetch-depth: 0).",
-            )
-
-    def read(self, path: PurePosixPath) -> bytes | None:
-        return self._git("show", f"{self.ref}:{self._prefix}{path}")
-
-    def records(self) -> Iterator[PurePosixPath]:
-        inside = self._prefix or "."
-        listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self.ref, inside)
-        for line in (listed or b"").decode().splitlines():
-            path = PurePosixPath(line.removeprefix(self._prefix))
-            if path.name == RECORD and len(path.parts) == 4:
-                yield path
-
-    def _git(self, *arguments: str) -> bytes | None:
-        command = ["git", "-C", str(self._folder), *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, check=False)
-        except OSError as error:
-            raise UsageError("git is not installed.", "Install git, or name a folder.") from error
-        return done.stdout if done.returncode == 0 else None
-
-
-def resolve(spec: str, place: Place, root: Path) -> Baseline:
+def resolve(spec: str, place: Place, root: Path) -> Run:
     """The baseline that ``spec`` names: auto, a name, a folder, a run, a file, git:REF[:NAME].
 
     Raises ``InvalidError`` (exit 4) when there is none, with the command that records one.
     """
     if spec.startswith("git:"):
         ref, _, name = spec[len("git:") :].partition(":")
-        return _from_store(_GitTree(ref, root), name or "auto", place)
+        return _from_store(GitStore(ref, root), name or "auto", place)
     path = Path(spec)
     # A checkpoint in a folder of the baseline's name must not hide the baseline.
     is_path = "/" in spec or path.is_file() or is_run(path) or (path / RECORD).is_file()
     if spec != "auto" and is_path and path.exists():
         return load(path)
-    return _from_store(_Folder(root), spec, place)
+    return _from_store(FolderStore(root), spec, place)
 
 
-def load(path: Path) -> Baseline:
+def load(path: Path) -> Run:
     """A baseline folder, a run folder, or a bare samples file. Raises ``DataError``."""
     if path.is_file():
-        return Baseline(path.stem, read_samples(path), None, {}, str(path))
+        return read_file(path)
     if is_run(path):
-        run = RunFolder(path)
-        manifest = run.read_manifest()
-        return Baseline(manifest.run_id, run.read_samples(), manifest, {}, str(path))
-    found = _read(_Folder(path), PurePosixPath("."), path.name)
+        return read_run(path)
+    found = _read(FolderStore(path), PurePosixPath("."), path.name)
     if found is None:
         raise UsageError(
             f"{path} holds neither a baseline nor a run.",
@@ -166,84 +117,82 @@ def load(path: Path) -> Baseline:
     return found
 
 
-def record(
-    run: RunFolder, summary: Mapping[str, Any], *, root: Path, now: datetime, reason: str
-) -> Path:
-    """Store a complete run as the baseline of its suite, profile and model; return its folder.
-
-    An earlier one moves to ``history/``, nothing is lost. Raises ``InvalidError`` for a run that
-    is not complete.
-    """
-    manifest = run.read_manifest()
-    if manifest.status is not COMPLETE:
-        raise InvalidError(
-            f"the run {manifest.run_id} is {manifest.status}, not complete.",
-            f"Finish it first: smallscale eval --resume {run.path}",
-        )
-    place = Place(manifest.suite.name, manifest.profile, manifest.checkpoint.name)
-    folder = root / place.folder(place.model)
-    table = to_table(run.read_samples())
-    folder.mkdir(parents=True, exist_ok=True)
-    # Written beside it first: whatever fails leaves the earlier baseline in its place.
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        new = Path(scratch)
-        tables.write_table(new / _SAMPLES, table, "samples", file_hash(run.judgements))
-        write_json(
-            new / RECORD,
-            {
-                "schema_version": SCHEMA_VERSION,
-                "suite": place.suite,
-                "profile": place.profile,
-                "model": place.model,
-                "recorded": {
-                    "at": now.isoformat(timespec="seconds"),
-                    "by": _user(),
-                    "run_id": manifest.run_id,
-                    "reason": reason,
-                },
-                "samples_sha256": file_hash(new / _SAMPLES),
-                "summary": dict(summary),
-                "manifest": _public(manifest),
-            },
-        )
-        _keep_history(folder, now)
-        for name in (_SAMPLES, RECORD):
-            (new / name).replace(folder / name)
-    return folder
-
-
 def names(root: Path) -> tuple[str, ...]:
     """All stored baselines as suite/profile/model."""
-    return tuple(str(path.parent) for path in _Folder(root).records())
+    return tuple(map(str, folders(FolderStore(root))))
 
 
-def show(root: Path, name: str) -> dict[str, Any]:
-    """The ``baseline.json`` of suite/profile/model, with its history.
+def show(root: Path, name: str) -> BaselineRecord:
+    """The record of suite/profile/model.
 
     Raises ``UsageError`` when there is none, ``DataError`` when it is damaged.
     """
-    store = _Folder(root)
+    store = FolderStore(root)
     content = store.read(PurePosixPath(name, RECORD))
     if content is None:
         raise UsageError(f"there is no baseline '{name}' in {root}.", _known(store))
-    history = [path.name for path in sorted((root / name / "history").glob("*"))]
-    return {**_record(content, f"{root}/{name}"), "history": history}
+    return parse(content, f"{root}/{name}")
+
+
+def history(root: Path, name: str) -> tuple[str, ...]:
+    """The folders of the earlier baselines of suite/profile/model, oldest first."""
+    return tuple(path.name for path in sorted((root / name / HISTORY).glob("*")))
 
 
 def verify(root: Path) -> list[str]:
     """What is wrong with the stored baselines, one sentence each; empty when all is well."""
     problems = []
-    store = _Folder(root)
-    for path in store.records():
+    store = FolderStore(root)
+    known = set(folders(store))
+    for folder in sorted(known):
         try:
-            if _read(store, path.parent, str(path.parent)) is None:
-                problems.append(f"{path.parent}: {_SAMPLES} is missing")
+            if _read(store, folder, str(folder)) is None:
+                problems.append(f"{folder}: {SAMPLES} is missing")
         except (DataError, InvalidError) as error:
-            problems.append(f"{path.parent}: {error.message}")
+            problems.append(f"{folder}: {error.message}")
+    half = {PurePosixPath(*path.parts[:3]) for path in store.files() if _is_part(path)}
+    problems += [f"{folder}: {RECORD} is missing" for folder in sorted(half - known)]
     return problems
 
 
-def _from_store(store: _Store, spec: str, place: Place) -> Baseline:
+def _is_part(path: PurePosixPath) -> bool:
+    """Whether a file belongs to the baseline suite/profile/model that its first parts name."""
+    return path.parts[3:] == (SAMPLES,) or path.parts[3:4] + path.parts[5:] == (HISTORY, RECORD)
+
+
+def parse(content: bytes, where: str) -> BaselineRecord:
+    """A ``baseline.json`` with all its parts. Raises ``DataError`` and ``InvalidError``."""
+    where = f"the baseline {where}"
+    value = parse_json(content, where, _RESTORE)
+    parts: dict[str, Any] = {}
+    if isinstance(value.get("manifest"), Mapping):
+        parts["manifest"] = provenance.parse(value["manifest"], f"{where} (manifest)", _RESTORE)
+    if isinstance(value.get("summary"), Mapping):
+        summary = {key: item for key, item in value["summary"].items() if key != "made_from"}
+        parts["summary"] = summary_from_json(summary)
+    return from_json(BaselineRecord, {**value, **parts}, where, _RESTORE)
+
+
+def samples_of(store: Store, folder: PurePosixPath, record: BaselineRecord) -> bytes | None:
+    """The samples file that ``record`` names, or ``None`` where there is none at all.
+
+    A recording that was killed between its two renames has put the old samples into the history,
+    and not yet the new record in its place. Raises ``DataError`` for a file that was changed.
+    """
+    found = store.read(folder / SAMPLES)
+    for content in (found, store.read(folder / record.kept / SAMPLES)):
+        if content is not None and hashlib.sha256(content).hexdigest() == record.samples_sha256:
+            return content
+    if found is None:
+        return None
+    raise DataError(
+        f"the baseline {store.label}{folder} was changed by hand: {SAMPLES} is not the recorded "
+        "one.",
+        "Restore both files from git, or record it again.",
+    )
+
+
+def _from_store(store: Store, spec: str, place: Place) -> Run:
     wanted = [place.model, place.reference] if spec == "auto" else [spec]
     for model in dict.fromkeys(name for name in wanted if name):
         found = _read(store, _folder(store, model, place), model)
@@ -265,17 +214,17 @@ def _from_store(store: _Store, spec: str, place: Place) -> Baseline:
         f"{_known(store)} Record one:\n"
         f"  smallscale generate {place.model or 'MODEL'} --suite {place.suite} --profile "
         f"{place.profile} --epochs 8\n"
-        "  smallscale baseline record RUN --reason 'first baseline'",
+        "  smallscale baseline record RUN --by NAME --reason 'first baseline'",
     )
 
 
-def _folder(store: _Store, model: str, place: Place) -> PurePosixPath:
+def _folder(store: Store, model: str, place: Place) -> PurePosixPath:
     """The folder of a baseline that is named by its model, or in full."""
     if model.count("/") == 2:
         return PurePosixPath(model)
     if place.suite:
         return place.folder(model)
-    named = [path.parent for path in store.records() if path.parent.name == slug(model)]
+    named = [folder for folder in folders(store) if folder.name == slug(model)]
     if len(named) > 1:
         raise UsageError(
             f"'{model}' names {len(named)} baselines: {', '.join(map(str, named))}.",
@@ -284,79 +233,25 @@ def _folder(store: _Store, model: str, place: Place) -> PurePosixPath:
     return named[0] if named else place.folder(model)
 
 
-def _read(store: _Store, folder: PurePosixPath, name: str) -> Baseline | None:
-    content, samples = store.read(folder / RECORD), store.read(folder / _SAMPLES)
-    if content is None or samples is None:
+def _read(store: Store, folder: PurePosixPath, name: str) -> Run | None:
+    content = store.read(folder / RECORD)
+    if content is None:
         return None
     where = f"{store.label}{folder}"
-    value = _record(content, where)
-    if hashlib.sha256(samples).hexdigest() != value["samples_sha256"]:
-        raise DataError(
-            f"the baseline {where} was changed by hand: {_SAMPLES} is not the recorded one.",
-            "Restore both files from git, or record it again.",
-        )
+    record = parse(content, where)
+    samples = samples_of(store, folder, record)
+    if samples is None:
+        return None
     try:
         # In this thread alone: another that holds Python's bytes at the exit aborts the process.
         table = pq.ParquetFile(pa.BufferReader(samples)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(where, error) from error
-    samples_of = from_table(table, f"{where}/{_SAMPLES}", unknown_in(table))
-    manifest = provenance.parse(value["manifest"], f"{where}/{RECORD}")
-    return Baseline(name, samples_of, manifest, value["recorded"], where)
+        what = str(error).splitlines()[0]
+        raise DataError(f"the baseline {where} is damaged: {what}.", _RESTORE) from error
+    found = from_table(table, f"{where}/{SAMPLES}", unknown_in(table))
+    return Run(name, found, record.manifest, where, record.summary, record.recorded)
 
 
-def _record(content: bytes, where: str) -> dict[str, Any]:
-    """A ``baseline.json`` with all its parts. Raises ``DataError``."""
-    try:
-        value: dict[str, Any] = json.loads(content)
-        parts = [value[key] for key in ("manifest", "recorded", "summary")]
-        if not all(isinstance(part, dict) for part in (value, *parts)):
-            raise TypeError("a part is no JSON object")  # noqa: TRY301 - told as one damage below
-        value["samples_sha256"], value["recorded"]["at"], value["recorded"]["run_id"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(where, error) from error
-    return value
-
-
-def _damaged(where: str, error: Exception) -> DataError:
-    what = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
-    return DataError(
-        f"the baseline {where} is damaged: {what}.", "Restore it from git, or record it again."
-    )
-
-
-def _keep_history(folder: Path, now: datetime) -> None:
-    if not (folder / RECORD).exists():
-        return
-    try:
-        recorded = _record((folder / RECORD).read_bytes(), str(folder))["recorded"]
-        name = slug(f"{recorded['at']}-{recorded['run_id']}")
-    except DataError:  # kept all the same
-        name = slug(f"damaged-until-{now.isoformat(timespec='seconds')}")
-    kept = folder / "history" / name
-    kept.mkdir(parents=True, exist_ok=True)
-    for file in (RECORD, _SAMPLES):
-        if (folder / file).exists():
-            (folder / file).replace(kept / file)
-
-
-def _public(manifest: Manifest) -> dict[str, Any]:
-    """The manifest without this machine's paths: baselines go into git."""
-    value = to_json(manifest)
-    checkpoint = value["checkpoint"]
-    del checkpoint["path"]
-    if Path(checkpoint["source"]).is_absolute():
-        checkpoint["source"] = Path(checkpoint["source"]).name
-    return value
-
-
-def _known(store: _Store) -> str:
-    known = [str(path.parent) for path in store.records()]
+def _known(store: Store) -> str:
+    known = [str(folder) for folder in folders(store)]
     return f"Stored: {', '.join(known)}." if known else "None is stored yet."
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

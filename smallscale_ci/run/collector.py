@@ -75,10 +75,10 @@ class Judged:
         }
         return from_table(pa.table(columns), name)
 
-    def write(self, path: Path, predecessor: str) -> None:
-        """Write ``judgements.parquet``."""
+    def write(self, path: Path, predecessor: str) -> str:
+        """Write ``judgements.parquet``; returns its SHA-256."""
         self._flush()
-        tables.write(path, tables.JUDGEMENTS, self._rows(), predecessor)
+        return tables.write(path, tables.JUDGEMENTS, self._rows(), predecessor)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for at in np.argsort(np.array(self._numbers, dtype=np.int64), kind="stable"):

@@ -11,9 +11,9 @@ from smallscale_ci.config import load
 from smallscale_ci.config.models import RunConfig
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import read_json
-from smallscale_ci.ids import file_hash
+from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run import tables
+from smallscale_ci.run.evidence import EVIDENCE
 from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples, from_table
 
@@ -34,12 +34,12 @@ class RunFolder:
     @property
     def config(self) -> Path:
         """The resolved configuration."""
-        return self.path / "config.yaml"
+        return self.path / chain.CONFIG
 
     @property
     def prompts(self) -> Path:
         """What was asked."""
-        return self.path / "prompts.parquet"
+        return self.path / chain.PROMPTS
 
     @property
     def work(self) -> Path:
@@ -49,22 +49,27 @@ class RunFolder:
     @property
     def generations(self) -> Path:
         """What the engine gave."""
-        return self.path / "generations.parquet"
+        return self.path / chain.GENERATIONS
 
     @property
     def judgements(self) -> Path:
         """What the judges decided."""
-        return self.path / "judgements.parquet"
+        return self.path / chain.JUDGEMENTS
 
     @property
     def summary(self) -> Path:
         """Levels by task."""
-        return self.path / "summary.json"
+        return self.path / chain.SUMMARY
 
     @property
     def verdict(self) -> Path:
         """What the gate said."""
-        return self.path / "verdict.json"
+        return self.path / chain.VERDICT
+
+    @property
+    def evidence(self) -> Path:
+        """The verdict as a statement that can be attested."""
+        return self.path / EVIDENCE
 
     @property
     def report(self) -> Path:
@@ -78,14 +83,10 @@ class RunFolder:
         """
         return provenance.parse(read_json(self.manifest), str(self.manifest))
 
-    def summary_hash(self) -> str:
-        """The content hash by which a verdict names its summary. Raises ``DataError``."""
-        try:
-            return file_hash(self.summary)
-        except FileNotFoundError as error:
-            raise DataError(
-                f"there is no {self.summary}.", f"Judge the run: smallscale judge {self.path}"
-            ) from error
+    def take_verdict_back(self) -> None:
+        """Remove the verdict and its evidence: what they were derived from changes."""
+        for path in (self.verdict, self.evidence):
+            path.unlink(missing_ok=True)
 
     def refuse_complete(self) -> None:
         """Raise ``UsageError`` for a complete run: its samples would be generated again."""
@@ -116,16 +117,10 @@ class RunFolder:
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.
 
-        Raises ``InvalidError`` when generations and judgements are not of one run, ``DataError``
-        when one of them is missing.
+        The whole chain of hashes is checked first. Raises ``InvalidError`` for a folder that is
+        not as it was written, ``DataError`` for a file that is damaged or missing.
         """
-        made_from = tables.predecessor_of(self.judgements, "judgements")
-        tables.open_file(self.generations, "generations")  # that it is there
-        if made_from != file_hash(self.generations):
-            raise InvalidError(
-                f"{self.judgements} was not made from the {self.generations.name} beside it.",
-                f"Judge it again: smallscale judge {self.path}",
-            )
+        chain.check(self.path, self.read_manifest())
         columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
         judged = tables.read(self.judgements, "judgements", columns)
         columns = ["problem_id", "sample_index", "completion_tokens", "finish_reason"]

@@ -7,7 +7,6 @@ default; older schemas are migrated by ``parse``.
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,13 +16,14 @@ from typing import Any
 
 import smallscale_ci
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.errors import InvalidError
-from smallscale_ci.files import Record, from_json, to_json
+from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.files import Record, from_json, git_line, to_json
 from smallscale_ci.ids import combined_hash
 from smallscale_ci.records import Difference, SamplingSpec
 
 SCHEMA_VERSION = "2"  # of the run folder
 _READ = ("1", SCHEMA_VERSION)
+_RESTORE = "Restore the file, or start a new run."
 
 
 class Status(StrEnum):
@@ -202,15 +202,19 @@ class Manifest(Record):
     warnings: tuple[str, ...] = ()
     tool: Mapping[str, Any] | None = None
     """What another tool recorded, by the keys that are compared; ``None`` for runs of ours."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each file of the run folder that is complete; empty in files of schema 1."""
 
 
-def parse(value: Mapping[str, Any], where: str) -> Manifest:
+def parse(value: Mapping[str, Any], where: str, hint: str = _RESTORE) -> Manifest:
     """The manifest in the JSON object ``value``, migrated if it is of an older schema.
 
-    ``where`` is what errors call it. Raises ``InvalidError`` for an unknown schema, and
-    ``DataError`` for missing or wrong fields.
+    ``where`` is what errors call it, ``hint`` what to do about damage. Raises ``InvalidError`` for
+    an unknown schema, and ``DataError`` for missing or wrong fields.
     """
     found = value.get("schema_version")
+    if found is None:
+        raise DataError(f"{where} is damaged: it lacks schema_version.", hint)
     if found not in _READ:
         package = value.get("package")
         version = package.get("version", "") if isinstance(package, dict) else ""
@@ -223,7 +227,7 @@ def parse(value: Mapping[str, Any], where: str) -> Manifest:
     checkpoint = value.get("checkpoint")
     if isinstance(checkpoint, dict):  # a baseline's has no path: it is of another machine
         value["checkpoint"] = {"path": "", **checkpoint}
-    return from_json(Manifest, value, where, "Restore the file, or start a new run.")
+    return from_json(Manifest, value, where, hint)
 
 
 def begin(
@@ -363,19 +367,9 @@ def flat(value: Any) -> dict[str, str]:
 
 def package_state(folder: Path) -> Package:
     """This package, with commit and dirty flag of the repository around ``folder``, if any."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    dirty = bool(commit) and bool(_git(folder, "status", "--porcelain"))
+    commit = git_line(folder, "rev-parse", "HEAD")
+    dirty = bool(commit) and bool(git_line(folder, "status", "--porcelain"))
     return Package(smallscale_ci.__version__, commit, dirty)
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _get(value: Any, key: str) -> Any:

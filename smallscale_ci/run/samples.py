@@ -7,6 +7,7 @@ finish_reason and cluster.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,26 @@ class Samples:
     def are(self, outcome: Outcome) -> NDArray[np.bool_]:
         """(n,) whether each sample's outcome is ``outcome``."""
         return np.asarray(self.outcome == OUTCOMES.index(outcome))
+
+    def digest(self) -> str:
+        """SHA-256 of all samples by task, problem and index, whatever the order of the rows.
+
+        Of each: outcome, tokens, truncation, cluster. A baseline's samples have the digest of the
+        run that they were recorded from.
+        """
+        tasks = np.array(self.tasks, dtype=object)[self.problem_task]
+        names = [
+            f"{t}\0{p}\0{c}" for t, p, c in zip(tasks, self.problem_ids, self.clusters, strict=True)
+        ]
+        place = np.empty(len(names), dtype=np.int64)
+        place[np.argsort(np.array(names, dtype=object))] = np.arange(len(names))
+        order = np.lexsort((self.sample_index, place[self.problem]))
+        digest = hashlib.sha256("\n".join(sorted(names)).encode())
+        tokens = np.where(self.errored, 0, self.tokens)
+        for column in (place[self.problem], self.sample_index, self.outcome, tokens):
+            digest.update(np.ascontiguousarray(column[order], dtype="<f8").tobytes())
+        digest.update(np.packbits(self.truncated[order]).tobytes())
+        return digest.hexdigest()
 
     def outcome_counts(self) -> dict[str, int]:
         """Number of samples by outcome; every outcome is a key."""

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.files import whole
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome
 
 SCHEMA_VERSION = "1"
@@ -53,25 +54,19 @@ JUDGEMENTS = pa.schema(
 
 def write(
     path: Path, schema: pa.Schema, rows: Iterable[Mapping[str, Any]], predecessor: str
-) -> int:
-    """Write ``rows`` as zstd parquet in bounded memory and return their number.
+) -> str:
+    """Write ``rows`` as zstd parquet in bounded memory and return the file's SHA-256.
 
     ``predecessor`` is the hash of the file this one was made from. The file appears complete, by
     rename; what was there before stays until then. Raises ``OSError``.
     """
     metadata = {**schema.metadata, "schema_version": SCHEMA_VERSION, "predecessor": predecessor}
     schema = schema.with_metadata(metadata)
-    part = path.with_name(path.name + ".part")
-    iterator, count = iter(rows), 0
-    try:
-        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            while batch := _batch(iterator):
-                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-                count += len(batch)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    iterator = iter(rows)
+    with whole(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+        while batch := _batch(iterator):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    return stream.sha256
 
 
 def _batch(rows: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -85,15 +80,15 @@ def _batch(rows: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return batch
 
 
-def write_table(path: Path, table: pa.Table, kind: str, predecessor: str) -> None:
-    """Write a whole table at once, with the same metadata as ``write``. Raises ``OSError``."""
+def write_table(path: Path, table: pa.Table, kind: str, predecessor: str) -> str:
+    """Write a whole table at once, with the same metadata as ``write``; returns its SHA-256.
+
+    Raises ``OSError``.
+    """
     metadata = {"kind": kind, "schema_version": SCHEMA_VERSION, "predecessor": predecessor}
-    part = path.with_name(path.name + ".part")
-    try:
-        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as stream:
+        pq.write_table(table.replace_schema_metadata(metadata), stream, compression="zstd")
+    return stream.sha256
 
 
 def open_file(path: Path, kind: str | None = None) -> pq.ParquetFile:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from smallscale_ci import ids
 from smallscale_ci.config.models import PLACEHOLDERS, PromptConfig
 from smallscale_ci.errors import ConfigError, DataError, StorageError
+from smallscale_ci.files import whole
 from smallscale_ci.records import Problem, Prompt
 from smallscale_ci.suite.model import Suite
 
@@ -62,28 +63,23 @@ def options(choices: Iterable[str]) -> str:
     return "\n".join(f"{letter}. {text}" for letter, text in zip(_LETTERS, choices, strict=False))
 
 
-def write(prompts: Iterable[Prompt], path: Path, suite_hash: str = "") -> int:
-    """Stream ``prompts`` into a parquet file and return their number.
+def write(prompts: Iterable[Prompt], path: Path, suite_hash: str = "") -> str:
+    """Stream ``prompts`` into a parquet file and return its SHA-256.
 
     ``suite_hash`` is kept in the file's metadata. The file appears when it is complete. Memory
     is that of a few thousand prompts. Raises ``StorageError`` when it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
     schema = _SCHEMA.with_metadata({_VERSION_KEY: SCHEMA_VERSION, _SUITE_KEY: suite_hash})
-    stream, count = iter(prompts), 0
+    rows = iter(prompts)
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-            while batch := list(islice(stream, _BATCH)):
+        with whole(path) as stream, pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+            while batch := list(islice(rows, _BATCH)):
                 writer.write_table(_table(batch, schema))
-                count += len(batch)
-        partial.replace(path)
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}.", "Is the disk full?"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return count
+    return stream.sha256
 
 
 def read(path: Path) -> Iterator[Prompt]:

@@ -8,7 +8,7 @@ OUT/model/            the candidate
 
 from __future__ import annotations
 
-import fcntl
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
-from smallscale_ci.files import read_json, write_json
+from smallscale_ci.files import lock, read_json, write_json
 from smallscale_ci.ids import pretty_json, run_id
 from smallscale_ci.run.manifest import COMPLETE, FAILED, INTERRUPTED, RUNNING, package_state
 from smallscale_ci.train import checkpoints, follow, llamafactory, plots
@@ -303,12 +303,11 @@ def _write(path: Path, text: str) -> None:
 def _alone(planned: TrainPlan) -> Iterator[None]:
     """Nobody else on this machine trains in the folder; several nodes share it on purpose."""
     planned.out.mkdir(parents=True, exist_ok=True)
-    with (planned.out / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if planned.place.nodes == 1:
-                raise UsageError(
-                    f"another process trains in {planned.out}.", "Wait for it, or end it."
-                ) from error
+    held = lock(planned.out / ".lock")
+    if held is None and planned.place.nodes == 1:
+        raise UsageError(f"another process trains in {planned.out}.", "Wait for it, or end it.")
+    try:
         yield
+    finally:
+        if held is not None:
+            os.close(held)

@@ -29,10 +29,11 @@ from smallscale_ci.ids import file_hash
 from smallscale_ci.pipeline import judge
 from smallscale_ci.pipeline.session import judge_versions
 from smallscale_ci.records import SamplingSpec
+from smallscale_ci.run import chain, recording, tables
 from smallscale_ci.run import manifest as provenance
-from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE, Engine, PromptsId, Runtime, Status, SuiteId
+from smallscale_ci.run.run import read_run
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
@@ -158,8 +159,6 @@ def make_run(
     )
     manifest = provenance.with_engine(manifest, {"version": "0.31.0", "device": "cpu"})
     prompts_id = PromptsId(provenance.prompts_hash(hashes))
-    known = {"prompts": prompts_id, "planned": len(rows), "epochs": epochs}
-    write_json(run.manifest, replace(manifest, status=Status(status), **known))
     resolved = RunConfig(
         name=name,
         model=model,
@@ -172,17 +171,38 @@ def make_run(
         max_epochs=epochs,
     )
     run.config.write_text(load.dump(resolved))
+    known = {"prompts": prompts_id, "planned": len(rows), "epochs": epochs}
+    known["files"] = chain.hashes(run.path)
+    write_json(run.manifest, replace(manifest, status=Status(status), **known))
     judge.judge(run, suite, Nobody())
     return run.path
 
 
+def record(
+    run: Path, root: Path, reason: str = "x", now: datetime = datetime(2026, 1, 31, tzinfo=UTC)
+) -> Path:
+    """Make a run the baseline of its suite, profile and model; returns its folder."""
+    return recording.record(
+        read_run(run), root=root, now=now, by="Ada", reason=reason, min_judged=0.99
+    )
+
+
+def rehash(run: Path) -> None:
+    """Let the manifest name the files as they are now."""
+    file = run / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "files": chain.hashes(run)}))
+
+
 def alter(run: Path, **changes: object) -> None:
-    """Change fields of a run's manifest; a mapping changes only the keys that it names."""
+    """Change fields of a run's manifest; a mapping changes only the keys that it names.
+
+    ``None`` removes a field.
+    """
     file = run / "manifest.json"
     value = json.loads(file.read_text())
     for key, new in changes.items():
         value[key] = {**value[key], **new} if isinstance(new, dict) else new
-    file.write_text(json.dumps(value))
+    file.write_text(json.dumps({key: new for key, new in value.items() if new is not None}))
 
 
 def smallscale(

@@ -33,7 +33,16 @@ def place(tmp_path_factory) -> Path:
     (place / "configs" / "engines" / "slower.yaml").write_text(slower)
     source = replayed.make_run(place, "src", epochs=2)
     done = replayed.smallscale(
-        place, "baseline", "record", source, "-m", "first", "--baselines", "baselines"
+        place,
+        "baseline",
+        "record",
+        source,
+        "-m",
+        "first",
+        "--by",
+        "Ada",
+        "--baselines",
+        "baselines",
     )
     assert done.returncode == 0, done.stderr
     return place

@@ -30,7 +30,16 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if branch != "main":
             git(place, "checkout", "-q", "-b", branch)
         done = replayed.smallscale(
-            place, "baseline", "record", f"stored/{run}", "-m", "why", "--baselines", "baselines"
+            place,
+            "baseline",
+            "record",
+            f"stored/{run}",
+            "-m",
+            "why",
+            "--by",
+            "Ada",
+            "--baselines",
+            "baselines",
         )
         assert done.returncode == 0, done.stderr
         git(place, "add", "-A")

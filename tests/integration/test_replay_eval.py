@@ -32,7 +32,16 @@ def place(tmp_path_factory) -> Path:
     replayed.make_run(place, "other", epochs=2, seed=8)
     replayed.make_run(place, "damaged", wrong=0.6, longer=1.5, seed=3)
     done = replayed.smallscale(
-        place, "baseline", "record", source, "-m", "first", "--baselines", "baselines"
+        place,
+        "baseline",
+        "record",
+        source,
+        "-m",
+        "first",
+        "--by",
+        "Ada",
+        "--baselines",
+        "baselines",
     )
     assert done.returncode == 0, done.stderr
     return place
@@ -86,7 +95,8 @@ def test_the_same_outputs_pass_and_say_so(place, tmp_path):
     (run,) = tmp_path.iterdir()
     assert status(run) == "complete"
     assert sorted(path.name for path in run.iterdir()) == [
-        "config.yaml", "generations.parquet", "judgements.parquet", "manifest.json",
+        "config.yaml", "evidence.intoto.json", "generations.parquet", "judgements.parquet",
+        "manifest.json",
         "prompts.parquet", "report", "summary.json", "verdict.json", "work",
     ]  # fmt: skip
     assert {"report.md", "junit.xml"} <= {path.name for path in (run / "report").iterdir()}
@@ -126,8 +136,8 @@ def test_what_was_judged_again_is_not_reported_with_its_old_verdict(place, calm,
     (run / "summary.json").write_text(json.dumps({**summary, "planned": 1}))
     done = replayed.smallscale(place, "report", run)
     assert done.returncode == 4
-    assert "judged again after its verdict" in done.stderr
-    assert "smallscale compare" in done.stderr
+    assert "summary.json was changed" in done.stderr
+    assert "smallscale judge" in done.stderr
 
 
 # -- what may happen to processes -----------------------------------------------------------------

@@ -23,7 +23,7 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "configs" / "gates" / "tiny.yaml").write_text(ROUNDS)
     replayed.make_run(tmp_path, "base", epochs=8, wrong=0.2, seed=1)
     replayed.make_run(tmp_path, "close", epochs=4, wrong=0.22, seed=2)
-    done = smallscale(tmp_path, "baseline", "record", "stored/base", "-m", "first")
+    done = smallscale(tmp_path, "baseline", "record", "stored/base", "-m", "first", "--by", "Ada")
     assert done.returncode == 0, done.stderr
     return tmp_path
 

@@ -23,7 +23,7 @@ def made(tmp_path_factory) -> Path:
     replayed.make_run(place, "src", epochs=1)
     baselines = place / "baselines"
     baselines.mkdir()
-    arguments = ["baseline", "record", str(place / "stored" / "src"), "-m", "first"]
+    arguments = ["baseline", "record", str(place / "stored" / "src"), "-m", "first", "--by", "Ada"]
     done = CliRunner().invoke(app, [*arguments, "--baselines", str(baselines)])
     assert done.exit_code == 0, done.stderr
     return place
@@ -179,12 +179,14 @@ def test_a_run_whose_suite_moved_on_is_not_judged_again(place):
     config = place / "stored" / "src" / "config.yaml"
     old = next(line for line in config.read_text().splitlines() if "suite_folder" in line)
     config.write_text(config.read_text().replace(old, f"suite_folder: {place}/configs/suites"))
+    replayed.rehash(place / "stored" / "src")
     said = fails(place, 4, "judge", "stored/src")
     assert "changed since" in said
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.json", "config.yaml", "generations.parquet", "judgements.parquet"]
+    "name",
+    ["manifest.json", "config.yaml", "generations.parquet", "judgements.parquet", "summary.json"],
 )
 def test_a_run_with_a_broken_file(place, name):
     path = place / "stored" / "src" / name
@@ -284,7 +286,7 @@ def test_a_baseline_of_another_suite_is_invalid(place):
 def test_an_incomplete_run_is_no_baseline(place):
     path = place / "stored" / "src" / "manifest.json"
     path.write_text(path.read_text().replace('"complete"', '"interrupted"'))
-    said = fails(place, 4, "baseline", "record", "stored/src", "-m", "x")
+    said = fails(place, 4, "baseline", "record", "stored/src", "-m", "x", "--by", "Ada")
     assert "--resume" in said
 
 

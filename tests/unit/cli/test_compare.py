@@ -24,7 +24,17 @@ def made(tmp_path_factory) -> Path:
     replayed.make_configs(place, problems=12)
     replayed.make_run(place, "src", epochs=2)
     source = str(place / "stored" / "src")
-    arguments = ["baseline", "record", source, "-m", "x", "--baselines", str(place / "baselines")]
+    arguments = [
+        "baseline",
+        "record",
+        source,
+        "-m",
+        "x",
+        "--by",
+        "Ada",
+        "--baselines",
+        str(place / "baselines"),
+    ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.stderr
     return place
@@ -103,10 +113,12 @@ def test_a_task_without_a_judged_sample_has_no_level_anywhere(place):
     run = RunFolder(place / "stored" / "src")
     rows = [{**r, "finish_reason": "ERROR", "error": "x"} for r in tables.rows(run.generations)]
     tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
+    replayed.rehash(run.path)
     judged = CliRunner().invoke(app, ["judge", str(run.path)])
     assert judged.stdout.splitlines()[1].split() == ["sums", "12", "2", "–", "–", "–"]
-    CliRunner().invoke(app, ["baseline", "record", str(run.path), "-m", "x"])
-    listed = CliRunner().invoke(app, ["baseline", "list"])
-    assert listed.stdout.splitlines()[1].rstrip().endswith("sums –")
+    record = ["baseline", "record", str(run.path), "-m", "x", "--by", "Ada"]
+    refused = CliRunner().invoke(app, record)
+    assert refused.exit_code == 4
+    assert "only 0 of 24 planned samples of src were judged" in refused.stderr
     compared = CliRunner().invoke(app, ["compare", str(run.path), "auto"])
     assert "sums – – –" in " ".join(compared.stdout.split())

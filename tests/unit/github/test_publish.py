@@ -239,7 +239,7 @@ def test_a_run_without_a_report_and_one_judged_again_are_refused(place):
     run = RunFolder(place / "stored" / "again")
     replayed.smallscale(place, "compare", "stored/again", "stored/base")
     run.summary.write_text(run.summary.read_text() + " ")
-    with pytest.raises(InvalidError, match="judged again"):
+    with pytest.raises(InvalidError, match="was changed"):
         publish.page(run)
 
 

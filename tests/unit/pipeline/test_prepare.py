@@ -17,11 +17,10 @@ from smallscale_ci.errors import (
     SmallscaleError,
     UsageError,
 )
-from smallscale_ci.files import read_json, write_json
+from smallscale_ci.files import write_json
 from smallscale_ci.generate.ray import gpus_of
 from smallscale_ci.pipeline import prepare
 from smallscale_ci.pipeline.prepare import Plan, Request
-from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -30,9 +29,7 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 @pytest.fixture
 def place(tmp_path) -> Path:
     replayed.make_configs(tmp_path, problems=6)
-    run = RunFolder(replayed.make_run(tmp_path, "src", epochs=1))
-    summary = read_json(run.summary)
-    baselines.record(run, summary, root=tmp_path / "baselines", now=NOW, reason="x")
+    replayed.record(replayed.make_run(tmp_path, "src", epochs=1), tmp_path / "baselines")
     return tmp_path
 
 
@@ -124,6 +121,7 @@ def begun(place: Path) -> Plan:
     found.run.config.write_text(load.dump(found.config))
     write_json(found.run.manifest, RunFolder(place / "stored" / "src").read_manifest())
     replayed.alter(found.run.path, suite={"hash": found.suite.hash}, status="interrupted")
+    replayed.rehash(found.run.path)
     return found
 
 
@@ -165,6 +163,7 @@ def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
     found.run.config.write_text(load.dump(found.config))
     write_json(found.run.manifest, RunFolder(place / "stored" / "src").read_manifest())
     replayed.alter(found.run.path, suite={"hash": found.suite.hash}, status="failed")
+    replayed.rehash(found.run.path)
     slow.write_text(slow.read_text() + "container: {memory_gib: 7}\nstall_timeout_s: 9\n")
     assert prepare.unfinished(asked, settings(place)) == found.run.path
     again = prepare.resume(found.run.path, settings(place), say=lambda text: None).config
@@ -205,7 +204,7 @@ def test_what_changed_since_is_not_resumed(place):
 
 def test_a_complete_run_is_not_resumed(place):
     run = begun(place).run
-    replayed.alter(run.path, status="complete")
+    replayed.alter(run.path, status="complete", files=None)  # a folder of schema 1
     write_json(run.verdict, {})
     with pytest.raises(UsageError, match="is complete") as caught:
         prepare.resume(run.path, settings(place), say=lambda text: None)

@@ -10,6 +10,7 @@ from helpers import replayed
 from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import RunInterruptedError, StorageError
+from smallscale_ci.files import Hashed
 from smallscale_ci.pipeline import evaluate, prepare
 from smallscale_ci.pipeline.prepare import Request
 from smallscale_ci.pipeline.session import session
@@ -61,15 +62,15 @@ def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, m
     before = plan.run.read_config()
     more = plan.config.profile.model_copy(update={"ranks": 3})
     again = replace(plan, config=plan.config.model_copy(update={"profile": more}))
-    written = Path.write_text
+    written = Hashed.write
 
-    def half(path: Path, text: str, **options: str) -> int:
-        if "config" not in path.name:
-            return written(path, text, **options)
-        written(path, text[:40], **options)
+    def half(stream: Hashed, data: bytes) -> int:
+        if "config" not in stream.name.name:
+            return written(stream, data)
+        written(stream, data[:40])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(Hashed, "write", half)
     with pytest.raises(StorageError), session(again, replayed.Nobody(), judging=True):
         pass
     assert plan.run.read_config() == before

@@ -1,11 +1,9 @@
 import json
-from datetime import UTC, datetime
 
 import pytest
 from helpers import replayed
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.files import read_json
 from smallscale_ci.pipeline import compare
 from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder
@@ -53,11 +51,7 @@ def test_a_problem_comes_with_its_prompt_as_the_model_saw_it(tmp_path, prompt, t
 def test_a_recorded_baseline_has_outcomes_and_tokens(tmp_path):
     replayed.make_configs(tmp_path, problems=4)
     replayed.make_run(tmp_path, "cand")
-    before = RunFolder(replayed.make_run(tmp_path, "before"))
-    stored = baselines.record(
-        before, read_json(before.summary), root=tmp_path / "baselines",
-        now=datetime(2026, 1, 31, tzinfo=UTC), reason="x",
-    )  # fmt: skip
+    stored = replayed.record(replayed.make_run(tmp_path, "before"), tmp_path / "baselines")
     answers = [answer for excerpt in excerpts(tmp_path, stored) for answer in excerpt.baseline]
     assert len(answers) == 8
     assert all(answer.text is None and answer.tokens for answer in answers)

@@ -13,6 +13,7 @@ from smallscale_ci.records import Metric
 from smallscale_ci.report import formats, history, trends
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import SuiteId
 
 ACCURACY, TOKENS = Metric.ACCURACY, Metric.TOKENS
 
@@ -126,9 +127,12 @@ def test_memory_holds_two_runs_and_of_the_others_their_points(place):
     """Twenty times as many runs need less than a kibibyte more for each, however large they are."""
     one = history.read(place / "stored" / "r1")
 
+    def numbered(one, number):
+        return replace(one, manifest=replace(one.manifest, run_id=f"r{number}"))
+
     def most(count):
         tracemalloc.start()
-        history.history(replace(one, run_id=f"r{number}") for number in range(count))
+        history.history(numbered(one, number) for number in range(count))
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most
@@ -139,7 +143,8 @@ def test_memory_holds_two_runs_and_of_the_others_their_points(place):
 
 def test_only_the_newest_runs_of_each_series(place):
     ones = read(place, "r1", "r2", "r3", "r4")
-    ones[1] = replace(ones[1], series=("other", "replay"))
+    other = replace(ones[1].manifest, suite=SuiteId("other"))
+    ones[1] = replace(ones[1], manifest=other)
     assert [one.run_id for one in history.last(ones, 2)] == ["r2", "r3", "r4"]
     done = replayed.smallscale(place, "history", "stored", "--last", "2", "--json")
     (trend,) = json.loads(done.stdout)["trends"]
@@ -192,6 +197,7 @@ def test_a_report_does_without_a_text_column(place, tmp_path):
     from smallscale_ci.ids import file_hash
 
     tables.write(run.judgements, tables.JUDGEMENTS, judged, file_hash(run.generations))
+    replayed.rehash(folder)
     done = replayed.smallscale(place, "compare", folder, "stored/r1")
     assert done.returncode == 1, done.stderr
     assert (folder / "report" / "report.html").stat().st_size > 10_000
@@ -208,6 +214,7 @@ def test_a_run_that_failed_throughout_has_no_level(tmp_path):
     for metric in ("accuracy", "tokens", "truncation"):
         task[metric] |= unknown  # as summary.py writes where every sample ERRORED
     write_json(run.summary, summary)
+    replayed.rehash(run.path)
     (trend,) = history.history(read(tmp_path, "r1", "r2", "r3")).trends
     assert [np.isfinite(p.levels[ACCURACY].value) for p in trend.points] == [True, False, True]
     assert trends.sparkline([p.levels[TOKENS].value for p in trend.points])[1] == " "

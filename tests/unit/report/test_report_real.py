@@ -13,7 +13,7 @@ from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Difference
 from smallscale_ci.report import annotations, console, html, junit, markdown
 from smallscale_ci.report.interface import ReportData
-from smallscale_ci.report.records_json import (
+from smallscale_ci.run.records_json import (
     summary_from_json,
     summary_json,
     verdict_from_json,

@@ -10,10 +10,11 @@ import pytest
 from helpers import replayed
 
 from smallscale_ci.errors import DataError, InvalidError, UsageError
-from smallscale_ci.files import read_json, write_json
+from smallscale_ci.files import write_json
 from smallscale_ci.run import baselines
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.run import Recorded, read_run
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 PLACE = Place("tiny", "replay", "m")
@@ -35,9 +36,7 @@ def root(tmp_path):
 
 
 def record(stored: Path, run: str, root: Path, reason: str = "why", now: datetime = NOW) -> Path:
-    folder = RunFolder(stored / run)
-    summary = read_json(folder.summary)
-    return baselines.record(folder, summary, root=root, now=now, reason=reason)
+    return replayed.record(stored / run, root, reason, now)
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -54,8 +53,8 @@ def test_what_is_recorded_is_what_the_run_was(stored, root):
     assert len(back.samples) == len(run)
     assert back.samples.outcome_counts() == run.outcome_counts()
     assert np.nansum(back.samples.tokens) == np.nansum(run.tokens)
-    assert back.recorded["reason"] == "why"
-    assert back.recorded["run_id"] == "one"
+    assert back.recorded == Recorded(NOW.isoformat(), "Ada", "one", "why")
+    assert back.summary == read_run(stored / "one").summary
     assert back.manifest is not None
     assert back.manifest.checkpoint.source == "m"  # no path of this machine goes into git
     assert "/models" not in (folder / "baseline.json").read_text()
@@ -66,14 +65,14 @@ def test_an_earlier_baseline_is_kept_in_the_history(stored, root):
     first = (root / NAME / "samples.parquet").read_bytes()
     record(stored, "two", root, "better", NOW + timedelta(days=1))
     record(stored, "two", root, "again", NOW + timedelta(days=2))
-    shown = baselines.show(root, NAME)
-    assert shown["recorded"]["reason"] == "again"
-    assert len(shown["history"]) == 2
-    assert shown["history"][0].startswith("2026-02-01")
-    assert (root / NAME / "history" / shown["history"][0] / "samples.parquet").read_bytes() == first
+    assert baselines.show(root, NAME).recorded.reason == "again"
+    kept = baselines.history(root, NAME)
+    assert len(kept) == 2
+    assert kept[0].startswith("2026-02-01")
+    assert (root / NAME / "history" / kept[0] / "samples.parquet").read_bytes() == first
     assert baselines.names(root) == (NAME,)
     assert baselines.verify(root) == []
-    assert not list((root / NAME).glob(".new-*"))
+    assert not list((root / NAME).glob(".*"))
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "failed"])
@@ -81,7 +80,7 @@ def test_only_complete_runs_are_recorded(stored, root, tmp_path, status):
     run = RunFolder(shutil.copytree(stored / "one", tmp_path / "run"))
     replayed.alter(run.path, status=status)
     with pytest.raises(InvalidError, match=f"is {status}, not complete") as caught:
-        baselines.record(run, {}, root=root, now=NOW, reason="")
+        replayed.record(run.path, root)
     assert "--resume" in caught.value.hint
     assert not root.exists()
 
@@ -92,7 +91,7 @@ def test_a_run_that_cannot_be_read_leaves_the_baseline_alone(stored, root, tmp_p
     run = RunFolder(shutil.copytree(stored / "two", tmp_path / "run"))
     run.judgements.write_bytes(b"no parquet")
     with pytest.raises(DataError):
-        baselines.record(run, {}, root=root, now=NOW, reason="")
+        replayed.record(run.path, root)
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
@@ -167,7 +166,7 @@ def test_a_damaged_baseline_is_told_and_can_be_replaced(stored, root, text):
     assert len(baselines.verify(root)) == 1
     record(stored, "one", root)
     assert baselines.verify(root) == []
-    assert baselines.show(root, NAME)["history"][0].startswith("damaged-until")
+    assert baselines.history(root, NAME)[0].startswith("damaged-until")
 
 
 def test_damaged_samples_with_the_recorded_hash_are_told(stored, root):

@@ -70,7 +70,7 @@ def test_epoch_by_epoch_with_the_seeds_of_ids() -> None:
 def test_written_and_read(tmp_path: Path) -> None:
     prompts = list(build(suite(PROBLEM, prompt=PromptConfig(system="s")), range(3), 0))
     path = tmp_path / "prompts.parquet"
-    assert write(prompts, path, "abc") == 3
+    assert write(prompts, path, "abc") == ids.file_hash(path)
     assert list(read(path)) == prompts
     assert read_suite_hash(path) == "abc"
     assert pq.read_schema(path).metadata[b"schema_version"] == b"1"
@@ -100,7 +100,7 @@ def test_no_room_to_write(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
         write([], tmp_path / "no" / "such" / "folder.parquet")
     full = tmp_path / "full.parquet"
-    (tmp_path / "full.parquet.partial").symlink_to("/dev/full")
+    (tmp_path / ".full.parquet.part").symlink_to("/dev/full")
     with pytest.raises(StorageError, match="No space left on device"):
         write(build(suite(PROBLEM), range(20_000), 0), full)
 

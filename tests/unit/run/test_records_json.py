@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smallscale_ci.errors import DataError
 from smallscale_ci.ids import pretty_json
-from smallscale_ci.report.records_json import (
+from smallscale_ci.run.records_json import (
     summary_from_json,
     summary_json,
     verdict_from_json,

@@ -1,0 +1,102 @@
+"""The chain of hashes: a run folder's files are those that its manifest names.
+
+The manifest of schema 2 holds the SHA-256 of every file, but for the verdict, which may be decided
+again and again: that is named by the evidence beside it. In older run folders each file names its
+predecessor alone; those links are checked then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.files import read_json
+from smallscale_ci.ids import file_hash
+from smallscale_ci.run import evidence, tables
+from smallscale_ci.run.manifest import COMPLETE, Manifest
+
+CONFIG, PROMPTS, GENERATIONS = "config.yaml", "prompts.parquet", "generations.parquet"
+JUDGEMENTS, SUMMARY, VERDICT = "judgements.parquet", "summary.json", "verdict.json"
+ASKED = (CONFIG, PROMPTS, GENERATIONS)
+CHAIN = (*ASKED, JUDGEMENTS, SUMMARY, VERDICT)
+
+
+def hashes(run: Path, names: Sequence[str] = CHAIN) -> dict[str, str]:
+    """SHA-256 of each of the files ``names`` that is in the folder. Raises ``OSError``."""
+    return {name: file_hash(run / name) for name in names if (run / name).is_file()}
+
+
+def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
+    """Refuse a run folder of which one of the files ``names`` is not as it was written.
+
+    Raises ``InvalidError`` for a file that was changed or added, ``DataError`` for one that is
+    damaged or gone.
+    """
+    if not manifest.files:
+        _check_links(run, hashes(run, names))
+        return
+    for name in names:
+        path = run / name
+        if name == VERDICT:
+            named = _named_verdict(run) if path.is_file() else None
+        else:
+            named = manifest.files.get(name)
+        if not path.is_file():
+            if named is not None:
+                raise DataError(f"there is no {path}.", _remedy(run, name))
+        elif named is None and manifest.status is COMPLETE:
+            raise InvalidError(
+                f"{path} is named nowhere: it was added, or whatever wrote it did not end.",
+                _remedy(run, name),
+            )
+        elif named is not None and file_hash(path) != named:
+            _refuse_damaged(path)
+            raise InvalidError(
+                f"{path} was changed: it is not the file that the run wrote.",
+                _remedy(run, name),
+            )
+
+
+def _named_verdict(run: Path) -> str | None:
+    path = run / evidence.EVIDENCE
+    return evidence.read(path).verdict_sha256 if path.is_file() else None
+
+
+def _check_links(run: Path, found: dict[str, str]) -> None:
+    """Each file of schema 1 names the hash of the one before."""
+    if GENERATIONS in found and PROMPTS in found:
+        _link(run, GENERATIONS, PROMPTS, _predecessor(run, GENERATIONS), found)
+    if JUDGEMENTS in found and GENERATIONS in found:
+        _link(run, JUDGEMENTS, GENERATIONS, _predecessor(run, JUDGEMENTS), found)
+    for name, before, key in ((SUMMARY, JUDGEMENTS, "judgements"), (VERDICT, SUMMARY, "summary")):
+        if name in found and before in found:
+            made_from = read_json(run / name).get("made_from")
+            named = made_from.get(key) if isinstance(made_from, dict) else None
+            _link(run, name, before, named, found)
+
+
+def _link(run: Path, name: str, before: str, named: object, found: dict[str, str]) -> None:
+    if named is not None and named != found[before]:
+        message = f"{run / name} was not made from the {before} beside it."
+        raise InvalidError(message, _remedy(run, name))
+
+
+def _predecessor(run: Path, name: str) -> str:
+    return tables.predecessor_of(run / name, Path(name).stem)
+
+
+def _refuse_damaged(path: Path) -> None:
+    """Raise ``DataError`` where the changed file cannot even be read."""
+    if path.suffix == ".json":
+        read_json(path)
+    elif path.suffix == ".parquet":
+        tables.open_file(path)
+
+
+def _remedy(run: Path, name: str) -> str:
+    if name in {JUDGEMENTS, SUMMARY}:
+        return f"Judge it again: smallscale judge {run}"
+    if name == VERDICT:
+        return f"Remove it, then compare again: smallscale compare {run} BASELINE"
+    return "Restore the file, or start a new run."

@@ -1,0 +1,85 @@
+"""What an evaluation hands on is not read again."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from helpers import replayed
+
+from smallscale_ci.config import load
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.gate.summary import summarise
+from smallscale_ci.pipeline import evaluate, prepare, session
+from smallscale_ci.pipeline.prepare import Request
+from smallscale_ci.records import VerdictKind
+from smallscale_ci.report import collect
+from smallscale_ci.run import chain
+from smallscale_ci.run.run import read_run
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> tuple[prepare.Plan, Settings]:
+    replayed.make_configs(tmp_path, problems=20)
+    replayed.record(replayed.make_run(tmp_path, "src"), tmp_path / "baselines")
+    settings = Settings(
+        roots=load.default_roots(tmp_path),
+        cache=tmp_path / "cache",
+        environments=tmp_path / "envs",
+        runs=tmp_path / "runs",
+        baselines=tmp_path / "baselines",
+        environment={},
+        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
+        nonce=lambda: "ab12",
+    )
+    asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay")
+    return prepare.plan(asked, settings, say=lambda _: None), settings
+
+
+@pytest.fixture
+def opened(monkeypatch) -> Counter[Path]:
+    """How often each file is opened to be read, by Python or by Arrow."""
+    found: Counter[Path] = Counter()
+    parquet, python = pq.ParquetFile, Path.open
+
+    def by_arrow(source, *rest, **options):
+        found[Path(source)] += 1
+        return parquet(source, *rest, **options)
+
+    def by_python(path, mode="r", *rest, **options):
+        found[path] += mode.startswith("r")
+        return python(path, mode, *rest, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", by_arrow)
+    monkeypatch.setattr(Path, "open", by_python)
+    return found
+
+
+def test_a_replayed_evaluation_reads_each_table_once_and_summarises_once(plan, opened, monkeypatch):
+    summaries = []
+    for module in (session, collect):
+        monkeypatch.setattr(module, "summarise", lambda s: summaries.append(s) or summarise(s))
+    planned, settings = plan
+    done = evaluate.evaluate(planned, planned.baseline, settings, replayed.Nobody())
+    assert done.verdict.kind is VerdictKind.PASS
+    run = planned.run
+    assert opened[run.generations] == 1  # its texts, for the report
+    assert opened[run.judgements] == 1
+    assert opened[run.prompts] == opened[run.summary] == opened[run.verdict] == 0
+    assert len(summaries) == 1
+    source = planned.checkpoint.path
+    assert opened[source / chain.GENERATIONS] == 1  # what is replayed
+    assert opened[source / chain.JUDGEMENTS] == 0
+
+
+def test_what_is_handed_on_is_what_was_written(plan):
+    planned, settings = plan
+    done = evaluate.evaluate(planned, planned.baseline, settings, replayed.Nobody())
+    assert done.candidate is not None
+    back = read_run(planned.run.path)
+    assert back.summary == done.candidate.summary
+    assert back.samples.outcome.tolist() == done.candidate.samples.outcome.tolist()
+    assert back.samples.tokens.tolist() == done.candidate.samples.tokens.tolist()
+    assert back.manifest == done.candidate.manifest
+    assert back.samples.digest() == done.candidate.samples.digest()

@@ -1,0 +1,148 @@
+"""A run folder is refused as soon as one of its files is not as it was written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from helpers import replayed
+from typer.testing import CliRunner
+
+from smallscale_ci.cli.main import app
+from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.run import chain, evidence
+from smallscale_ci.run.folder import RunFolder
+
+COMMANDS = {
+    "compare": ["compare", "RUN", "auto"],
+    "report": ["report", "RUN"],
+    "record": ["baseline", "record", "RUN", "-m", "x", "--by", "Ada"],
+    "resume": ["eval", "--resume", "RUN"],
+}
+
+
+def edit(path: Path) -> None:
+    """Change the meaning of a file, and leave it readable."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        pq.write_table(table.slice(0, len(table) - 1), path)
+    elif path.suffix == ".json":
+        value = json.loads(path.read_text())
+        value["notes" if "notes" in value else "planned"] = ["all is well"]
+        path.write_text(json.dumps(value))
+    else:
+        path.write_text(path.read_text().replace("accuracy: 0.12", "accuracy: 0.9"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A place with a complete evaluation in ``runs/``."""
+    place = tmp_path_factory.mktemp("chain")
+    replayed.make_configs(place, problems=12)
+    replayed.record(replayed.make_run(place, "src"), place / "baselines")
+    done = replayed.smallscale(
+        place, "eval", "stored/src", "--suite", "tiny", "--profile", "replay"
+    )
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture
+def run(source, tmp_path, monkeypatch):
+    place = shutil.copytree(source, tmp_path / "place")
+    monkeypatch.chdir(place)
+    (run,) = (place / "runs").iterdir()
+    return run
+
+
+def invoke(command: str, run: Path) -> tuple[int, str]:
+    words = [str(run) if word == "RUN" else word for word in COMMANDS[command]]
+    done = CliRunner().invoke(app, words)
+    return done.exit_code, done.stdout + done.stderr
+
+
+def test_a_run_names_every_file_and_all_of_them_hold(run):
+    manifest = RunFolder(run).read_manifest()
+    assert set(manifest.files) == set(chain.CHAIN[:-1])
+    assert dict(manifest.files) == chain.hashes(run, chain.CHAIN[:-1])
+    assert evidence.read(run / evidence.EVIDENCE).files == manifest.files
+    chain.check(run, manifest)
+    assert [invoke(command, run)[0] for command in ("compare", "report", "record")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+@pytest.mark.parametrize("name", chain.CHAIN)
+def test_an_edited_file_is_refused(run, name, command):
+    before = (run / name).read_bytes()
+    edit(run / name)
+    assert (run / name).read_bytes() != before
+    code, said = invoke(command, run)
+    assert code in {2, 4}, said
+    assert name in said
+    assert "changed" in said
+    (run / name).write_bytes(before)
+    assert invoke("report", run)[0] == 0
+
+
+@pytest.mark.parametrize("name", chain.ASKED)
+def test_what_was_asked_and_answered_is_not_judged_again_once_edited(run, name):
+    edit(run / name)
+    done = CliRunner().invoke(app, ["judge", str(run)])
+    assert done.exit_code in {2, 4}
+    assert name in done.stderr
+
+
+@pytest.mark.parametrize("name", [chain.JUDGEMENTS, chain.SUMMARY])
+def test_judging_again_mends_what_judging_writes_and_takes_the_verdict_back(run, name):
+    edit(run / name)
+    assert CliRunner().invoke(app, ["judge", str(run)]).exit_code == 0
+    code, said = invoke("report", run)
+    assert code == 4
+    assert "no verdict to report" in said
+    assert [invoke(command, run)[0] for command in ("compare", "report")] == [0, 0]
+
+
+def test_a_file_that_was_added_is_refused(run):
+    value = json.loads((run / "manifest.json").read_text())
+    del value["files"][chain.SUMMARY]
+    (run / "manifest.json").write_text(json.dumps(value))
+    with pytest.raises(InvalidError, match=r"summary\.json is named nowhere"):
+        RunFolder(run).read_samples()
+
+
+def test_a_file_that_is_gone_or_damaged_is_told_as_such(run):
+    (run / chain.SUMMARY).write_text("{")
+    with pytest.raises(DataError, match="damaged"):
+        RunFolder(run).read_samples()
+    (run / chain.SUMMARY).unlink()
+    with pytest.raises(DataError, match=r"there is no .*summary\.json"):
+        RunFolder(run).read_samples()
+
+
+@pytest.mark.parametrize(
+    "name", [chain.PROMPTS, chain.GENERATIONS, chain.JUDGEMENTS, chain.SUMMARY]
+)
+def test_a_folder_of_before_the_manifest_named_files_is_checked_by_its_links(run, name):
+    replayed.alter(run, schema_version="1")
+    value = json.loads((run / "manifest.json").read_text())
+    del value["files"]
+    (run / "manifest.json").write_text(json.dumps(value))
+    assert len(RunFolder(run).read_samples()) == 12
+    edit(run / name)
+    with pytest.raises(InvalidError, match="was not made from"):
+        RunFolder(run).read_samples()
+
+
+def test_a_verdict_that_was_named_and_not_written_leaves_the_run_undecided(run):
+    (run / chain.VERDICT).unlink()  # a kill between the two
+    assert RunFolder(run).is_undecided()
+    assert invoke("resume", run)[0] == 0
+    assert invoke("report", run)[0] == 0
+
+
+def test_a_verdict_without_its_evidence_is_refused(run):
+    (run / evidence.EVIDENCE).unlink()
+    code, said = invoke("report", run)
+    assert code == 4
+    assert "verdict.json is named nowhere" in said
