@@ -1,23 +1,25 @@
-"""Code: the last complete program of an answer, run against the problem's tests in a sandbox."""
+"""Code: the program of an answer, run against the problem's tests in a sandbox."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
+from smallscale_ci.judges.blocks import program
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.records import CodeTest, Outcome, Problem
 from smallscale_ci.sandbox.interface import Finished, Limits, Sandbox, SandboxUnavailable
 from smallscale_ci.worker.thinking import answer_part
 
-_FENCE = re.compile(r"^([ \t]*)(```+|~~~+)[ \t]*([\w+#.-]*)[^\n`]*$", re.MULTILINE)
-_PYTHON = frozenset({"", "python", "py", "python3"})
 _TEST_SECONDS = 6.0
 _SHARE = 0.8  # of the item's deadline that its tests may take together
 _SHOWN = 80  # characters of expected and given output in a reason
 _TOLERANCE = 1e-6
+_LONG = 4000  # digits
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 
 # What LiveCodeBench's harness imports for a program; the builtins come last, math has a pow, too.
 _PRELUDE = """
@@ -29,6 +31,7 @@ from builtins import *; from typing import *
 import string, re, datetime, collections, heapq, bisect, copy, math, random, statistics
 import itertools, functools, operator, io, sys, json
 sys.setrecursionlimit(50_000)
+getattr(sys, "set_int_max_str_digits", int)(0)  # integers of any size, as tests have them
 """
 _SCRIPT = """
 exec({prelude!r})
@@ -40,6 +43,7 @@ _CALL = """
 import json as _json, os as _os, sys as _sys, types as _types
 _result = _os.dup(1)
 _os.dup2(2, 1)
+getattr(_sys, "set_int_max_str_digits", int)(0)
 _given = [_json.loads(_line) for _line in _sys.stdin.read().split("\\n") if _line.strip()]
 _answer = _sys.modules["answer"] = _types.ModuleType("answer")
 exec({prelude!r}, _answer.__dict__)
@@ -58,7 +62,7 @@ class CodeJudge:
     """CORRECT when every test passes; stops at the first that fails and says which."""
 
     name = "code"
-    version = 2
+    version = 3
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Without a sandbox every program is ERRORED and none is run."""
@@ -67,18 +71,18 @@ class CodeJudge:
             return quick
         if spec.sandbox is None:
             return Ruling(Outcome.ERRORED, None, f"no sandbox on this machine: {spec.unboxed}")
-        program = last_program(answer_part(text) or "") or ""
+        code = program_of(problem, answer_part(text) or "") or ""
         left = spec.timeout_s * _SHARE
         try:
             for number, test in enumerate(problem.tests, 1):
-                failure, seconds = _run_test(program, test, left, spec.sandbox)
+                failure, seconds = _run_test(code, test, left, spec.sandbox)
                 left -= seconds
                 if failure:
                     reason = f"test {number} of {len(problem.tests)}: {failure}"
-                    return Ruling(Outcome.WRONG, program, reason)
+                    return Ruling(Outcome.WRONG, code, reason)
         except SandboxUnavailable as error:
-            return Ruling(Outcome.ERRORED, program, f"the sandbox failed: {error}")
-        return Ruling(Outcome.CORRECT, program, f"{len(problem.tests)} tests passed")
+            return Ruling(Outcome.ERRORED, code, f"the sandbox failed: {error}")
+        return Ruling(Outcome.CORRECT, code, f"{len(problem.tests)} tests passed")
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
         """Only what needs no run: no tests, no program."""
@@ -87,37 +91,22 @@ class CodeJudge:
         answer = answer_part(text)
         if answer is None:
             return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
-        if last_program(answer) is None:
+        if program_of(problem, answer) is None:
             return Ruling(Outcome.UNPARSED, None, "no complete code block found")
         return None
 
 
-def last_program(text: str) -> str | None:
-    """The last closed code block in Python or in no named language that is not empty."""
-    program = None
-    opened: re.Match[str] | None = None
-    for fence in _FENCE.finditer(text):
-        if opened is None:
-            opened = fence
-        elif not fence[3] and fence[2].startswith(opened[2]):
-            block = text[opened.end() + 1 : fence.start()]
-            if opened[3].lower() in _PYTHON and block.strip():
-                # A block in a list is indented as a whole: as in Markdown, by as much as its fence.
-                program = re.sub(rf"^[ \t]{{0,{len(opened[1])}}}", "", block, flags=re.M)
-            opened = None
-        elif fence[3]:  # a block that was never closed before the next begins
-            opened = fence
-    return program
+def program_of(problem: Problem, answer: str) -> str | None:
+    """The code of ``answer``, a generation after its thinking, that is run for ``problem``."""
+    return program(answer, problem.tests[0].function if problem.tests else None)
 
 
-def _run_test(
-    program: str, test: CodeTest, left: float, sandbox: Sandbox
-) -> tuple[str | None, float]:
+def _run_test(code: str, test: CodeTest, left: float, sandbox: Sandbox) -> tuple[str | None, float]:
     """What went wrong, ``None`` where the test passes, and the seconds that the program took."""
     if left <= 0:
         return "the time for all tests together was up", 0.0
     frame = _SCRIPT if test.function is None else _CALL
-    text = frame.format(prelude=_PRELUDE, program=program, name=test.function)
+    text = frame.format(prelude=_PRELUDE, program=code, name=test.function)
     limits = Limits(seconds=min(_TEST_SECONDS, left))
     done = sandbox.run(text, test.input.encode(), limits)
     return _failure(test, done, limits), done.seconds
@@ -143,7 +132,11 @@ def _failure(test: CodeTest, done: Finished, limits: Limits) -> str | None:
 
 
 def same_output(expected: str, given: str) -> bool:
-    """Line by line, token by token; a token that should be a decimal up to 1e-6, relative."""
+    """Line by line, token by token.
+
+    Numbers are compared by value, as LiveCodeBench does (``3.0`` for ``3``); one that should be a
+    decimal may differ by 1e-6, relative.
+    """
     wanted = [line.split() for line in expected.strip().splitlines()]
     found = [line.split() for line in given.strip().splitlines()]
     if len(wanted) != len(found):
@@ -157,12 +150,13 @@ def same_output(expected: str, given: str) -> bool:
 def _same_token(expected: str, given: str) -> bool:
     if expected == given:
         return True
+    if not (_NUMBER.fullmatch(expected) and _NUMBER.fullmatch(given)):
+        return False
+    if Decimal(expected) == Decimal(given):
+        return True
     if not re.fullmatch(r"[-+]?\d{0,400}\.\d{0,400}(?:[eE][-+]?\d{1,3})?", expected):
         return False
-    try:
-        return _close(float(expected), float(given))
-    except ValueError:
-        return False
+    return _close(float(expected), float(given))
 
 
 def _close(expected: float, given: float) -> bool:
@@ -171,9 +165,15 @@ def _close(expected: float, given: float) -> bool:
 
 def _same_json(expected: str, given: str) -> bool:
     try:
-        return _same_value(json.loads(expected), json.loads(given))
+        wanted, found = (json.loads(text, parse_int=_integer) for text in (expected, given))
+        return _same_value(wanted, found)
     except (ValueError, RecursionError):
         return False
+
+
+def _integer(digits: str) -> int | Decimal:
+    """An integer of JSON; a very long one as a decimal, which reads it in linear time."""
+    return int(digits) if len(digits) < _LONG else Decimal(digits)
 
 
 def _same_value(expected: Any, given: Any) -> bool:

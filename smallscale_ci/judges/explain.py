@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from smallscale_ci.config.settings import Service
-from smallscale_ci.judges.code import last_program
+from smallscale_ci.judges.code import program_of
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling
 from smallscale_ci.judges.registry import judge_for
@@ -36,7 +36,7 @@ def explain(
     else:
         steps.append(("after thinking", f"{len(answer)} of {len(text)} characters"))
         if spec.name == "code":
-            steps.append(("program", last_program(answer) or "no complete code block"))
+            steps.append(("program", program_of(problem, answer) or "no complete code block"))
             spec = replace(spec, extract=())
         finds = [(found.rule, found.text) for found in candidates(answer, spec.extract)]
         steps += [(f"found by '{rule}'", found) for rule, found in finds]

@@ -240,7 +240,9 @@ def _prepare_worker(slots: Any, memory_bytes: int) -> None:
     global _slots  # noqa: PLW0603 - set once in each worker process
     _slots = slots
     with contextlib.suppress(ValueError, OSError):  # a lower limit is already in force
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        # The hard limit stays: judged programs get limits of their own, which may be larger.
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -24,6 +24,8 @@ from smallscale_ci.errors import ContainerError, SmallscaleError
 from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
 
 IMAGE = "sandbox"  # in the image lock
+_JAIL = Path(__file__).with_name("jail.py")
+_READ_ONLY = ("program.py", "input")
 _USER = "10001:10001"  # of the image
 _TMP_BYTES = 64 << 20
 _OWN_PROCESSES = 3  # init, timeout, and the shell that becomes the program
@@ -32,7 +34,7 @@ _SPARE_S = 5  # a container whose worker died ends by itself so long after its p
 # The engine knows no limit on address space; the shell does.
 _SCRIPT = (
     'ulimit -v "$1"; exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp OMP_NUM_THREADS=1 '
-    "python3 -I -B /sandbox/program.py </sandbox/input >/sandbox/output 2>/sandbox/error"
+    "python3 -I -S -B /sandbox/jail.py </sandbox/input >/sandbox/output 2>/sandbox/error"
 )
 
 
@@ -96,9 +98,12 @@ class Container:
             name=f"smallscale-{self.token}-{os.getpid()}-{next(_COUNT)}",
             image=self.image,
             command=("sh", "-c", _SCRIPT, "sh", str(limits.memory_bytes >> 10)),
-            mounts=tuple(
-                Mount(folder / file, f"/sandbox/{file}", read_only=file in ("program.py", "input"))
-                for file in ("program.py", "input", "output", "error")
+            mounts=(
+                Mount(_JAIL, "/sandbox/jail.py", read_only=True),
+                *(
+                    Mount(folder / file, f"/sandbox/{file}", read_only=file in _READ_ONLY)
+                    for file in (*_READ_ONLY, "output", "error")
+                ),
             ),
             user=_USER,
             memory=limits.memory_bytes + _TMP_BYTES,

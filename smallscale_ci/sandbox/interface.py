@@ -11,7 +11,7 @@ class Limits:
     """Of one run: seconds of wall clock, bytes of memory for each process, of output, processes."""
 
     seconds: float = 6.0
-    memory_bytes: int = 1 << 30
+    memory_bytes: int = 4 << 30  # what LiveCodeBench's harness says that it gives
     output_bytes: int = 8 << 20
     processes: int = 8
 

@@ -4,14 +4,17 @@
 user, mount, network, pid and ipc namespaces, or that bubblewrap started in a cell of its own. It
 uses the standard library alone and never imports the package. Arguments: descriptor of the
 program's text, descriptor for the byte that says all is ready, user to become (0: stay), whether
-the cell is built, memory in bytes, seconds of processor time, bytes of output, processes.
+the cell is built, memory in bytes, seconds of processor time, bytes of output, processes. Without
+arguments it is in a container, which an engine has built and limited.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
+import struct
 import sys
 from pathlib import Path
 
@@ -20,7 +23,15 @@ _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _MNT_DETACH = 2
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 24, 38, 4
+_PR_SET_SECCOMP, _FILTER = 22, 2
 _CAPABILITIES = 41
+# By machine: the kernel's name for it, and its numbers of clone, unshare, setns and clone3.
+_CALLS = {
+    "x86_64": (0xC000003E, 56, 272, 308, 435),
+    "aarch64": (0xC00000B7, 220, 97, 268, 435),
+}
+_NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW… flag
+_ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -97,25 +108,73 @@ def _drop_rights(uid: int) -> None:
     _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
 
 
+def _forbid_namespaces() -> None:
+    """No namespaces of the program's own: in a user namespace it could mount a larger /tmp.
+
+    A system-call filter, which every later process inherits. Whoever asks for clone3, whose
+    arguments no filter can read, is told that there is none, and takes clone.
+    """
+    machine, clone, unshare, setns, clone3 = _CALLS[os.uname().machine]
+    load, equal, above, anyof, give = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF instructions
+    number, architecture, flags = 0, 4, 16  # offsets in seccomp_data; flags are argument 0
+    program = [
+        (load, 0, 0, architecture),
+        (equal, 0, 11, machine),  # another machine's calls (32 bits): kill
+        (load, 0, 0, number),
+        (above, 9, 0, 0x40000000),  # x32's numbers: kill
+        (equal, 7, 0, unshare),
+        (equal, 6, 0, setns),
+        (equal, 4, 0, clone3),
+        (equal, 0, 2, clone),
+        (load, 0, 0, flags),
+        (anyof, 2, 0, _NEW_NAMESPACES),
+        (give, 0, 0, _ALLOW),
+        (give, 0, 0, _REFUSE | errno.ENOSYS),
+        (give, 0, 0, _REFUSE | errno.EPERM),
+        (give, 0, 0, _KILL),
+    ]
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    text = ctypes.create_string_buffer(code)
+    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(text))
+    filtered = _LIBC.prctl(_PR_SET_SECCOMP, _FILTER, ctypes.create_string_buffer(header))
+    _check(filtered, "forbid namespaces")
+
+
 def main() -> None:
     """Never returns: the process becomes the program, or ends with status 125 and the reason."""
-    descriptor, mark, uid, built, memory, seconds, output, processes = map(int, sys.argv[1:9])
     try:
-        with os.fdopen(descriptor, "rb") as stream:
-            program = stream.read()
-        if not built:
-            _build_cell()
-        os.chdir("/tmp")  # noqa: S108 - the cell's own
-        Path("program.py").write_bytes(program)
-        _limit(memory, seconds, output, processes)
-        _drop_rights(uid)
-        environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "OMP_NUM_THREADS": "1"}  # noqa: S108
-        os.write(mark, b"1")
-        os.closerange(3, 1024)
-        os.execve(sys.executable, [sys.executable, "-I", "-B", "program.py"], environment)  # noqa: S606
+        if len(sys.argv) > 1:
+            _in_cell()
+        else:
+            _in_container()
     except (OSError, KeyError) as error:
         os.write(2, f"smallscale sandbox: {error}\n".encode())
         os._exit(125)
+
+
+def _in_container() -> None:
+    """The engine has built and limited all; some engines allow namespaces, though."""
+    _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
+    _forbid_namespaces()
+    program = ["python3", "-I", "-B", "/sandbox/program.py"]
+    os.execv(sys.executable, program)  # noqa: S606
+
+
+def _in_cell() -> None:
+    descriptor, mark, uid, built, memory, seconds, output, processes = map(int, sys.argv[1:9])
+    with os.fdopen(descriptor, "rb") as stream:
+        program = stream.read()
+    if not built:
+        _build_cell()
+    os.chdir("/tmp")  # noqa: S108 - the cell's own
+    Path("program.py").write_bytes(program)
+    _limit(memory, seconds, output, processes)
+    _drop_rights(uid)
+    _forbid_namespaces()
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "OMP_NUM_THREADS": "1"}  # noqa: S108
+    os.write(mark, b"1")
+    os.closerange(3, 1024)
+    os.execve(sys.executable, [sys.executable, "-I", "-B", "program.py"], environment)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -167,6 +167,30 @@ print(sorted(os.listdir("/proc/self/fd"))[:4])
     assert not (tmp_path / "new").exists()
 
 
+def test_no_program_makes_namespaces_or_a_larger_tmp(sandbox: Sandbox) -> None:
+    program = """
+import ctypes, errno, os, subprocess
+libc = ctypes.CDLL(None, use_errno=True)
+for flags in (0x10000000, 0x10020000, 0x40000000):
+    print(libc.unshare(flags), errno.errorcode.get(ctypes.get_errno()))
+print(libc.syscall(435, None, 0), errno.errorcode.get(ctypes.get_errno()))
+print(libc.syscall(56 if os.uname().machine == "x86_64" else 220, 0x10000011, 0, 0, 0, 0))
+print(libc.mount(b"none", b"/tmp", b"tmpfs", 0, b"size=1g"))
+print(subprocess.run(["true"]).returncode)
+written = 0
+try:
+    for number in range(20):
+        with open(f"/tmp/{number}", "wb", buffering=0) as file:
+            for _ in range(7):
+                written += file.write(bytes(1 << 20))
+except OSError as error:
+    print(errno.errorcode[error.errno], written >> 20 <= 64)
+"""
+    done = sandbox.run(program, b"", Limits(seconds=20))
+    refused = "-1 EPERM\n" * 3 + "-1 ENOSYS\n-1\n-1\n0\nENOSPC True\n"
+    assert (done.output.decode(), done.error) == (refused, "")
+
+
 def test_memory_output_and_processes_are_limited(sandbox: Sandbox) -> None:
     limits = Limits(seconds=20, memory_bytes=256 << 20, output_bytes=1 << 20, processes=4)
     done = sandbox.run("x = bytearray(400 << 20)", b"", limits)

@@ -14,7 +14,7 @@ from helpers import boxes
 from smallscale_ci.config import load
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.gate.decide import decide
-from smallscale_ci.judges.code import last_program
+from smallscale_ci.judges.blocks import program as program_in
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.session import judge_specs
@@ -105,7 +105,7 @@ def test_its_problems_are_judged_by_running_programs():
 
 def test_the_example_turns_are_programs_that_a_judge_would_find():
     for _, answer in SUITE.tasks[0].prompt.examples:
-        program = last_program(answer)
+        program = program_in(answer)
         assert program is not None
         ast.parse(program)
 

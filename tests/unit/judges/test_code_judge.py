@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.judges.code import CodeJudge, last_program, same_output
+from smallscale_ci.judges.code import CodeJudge, same_output
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.stream import within
@@ -37,34 +37,20 @@ def rule(
 
 
 @pytest.mark.parametrize(
-    ("text", "program"),
-    [
-        ("```python\na\n```", "a\n"),
-        ("```\na\n```", "a\n"),
-        ("```py\na\n```\n```python\nb\n```", "b\n"),
-        ("```python\na\n```\n```text\noutput\n```", "a\n"),
-        ("```python\na\n```\n```python\nb", "a\n"),
-        ("```python\na\n```python\nb\n```", "b\n"),
-        ("````python\ns = '''\n```\n'''\n````", "s = '''\n```\n'''\n"),
-        ("1. So:\n   ```python\n   if a:\n       b\n   ```", "if a:\n    b\n"),
-        ('  ```python\n  s = """\nt"""\n  ```', 's = """\nt"""\n'),
-        ("```python\n```", None),
-        ("print(1)", None),
-        ("```python\nprint(1)", None),
-    ],
-)
-def test_last_complete_program(text: str, program: str | None) -> None:
-    assert last_program(text) == program
-
-
-@pytest.mark.parametrize(
     ("expected", "given", "same"),
     [
         ("1 2\n3", "1  2 \n3\n\n", True),
         ("1.5", "1.5000001", True),
         ("0.3333333", "0.333333333333", True),
         ("1.5", "1.51", False),
-        ("3", "3.0", False),
+        ("3", "3.0", True),
+        ("3.0", "3", True),
+        ("3.00 4", "3 4.0", True),
+        ("1000", "1e3", True),
+        ("3", "3.0000001", False),
+        ("50000000000000001", "50000000000000000", False),
+        ("9" * 6000, "9" * 6000 + ".0", True),
+        ("1_000", "1000", False),
         ("3", "4", False),
         ("1 2", "1\n2", False),
         ("YES", "Yes", False),
@@ -177,6 +163,31 @@ def test_programs_find_what_the_published_harness_imports(name: str) -> None:
 )
 def test_functions(program: str, expected: str) -> None:
     assert rule(program, ADD)[1] == expected
+
+
+HUGE = "7" * 20_000
+
+
+@needs_sandbox
+def test_integers_of_any_size() -> None:
+    tests = (CodeTest(f"{HUGE}\n", f"{HUGE[:-1]}8\n"),)
+    assert rule("print(int(input()) + 1)", tests) == ("CORRECT", "1 tests passed")
+    call = (CodeTest(f"{HUGE}\n1", f"{HUGE[:-1]}8", "add"), CodeTest("1\n1", "[2]", "add"))
+    assert rule(ADDING, call)[1] == "test 2 of 2: expected '[2]', got '2'"
+
+
+@needs_sandbox
+def test_the_block_that_answers_is_run() -> None:
+    script = "```python\nprint(int(input()) * 2)\n```\nIt prints:\n```\n6\n```\n"
+    usage = f"```Py3\n{ADDING}\n```\nUsage:\n```python\nprint(add(1, 2))\n```"
+    mark = "```python\nx = int(input())\ns = '</think>'\nprint(x * 2)\n```"
+    for text, test in (
+        (script, CodeTest("3", "6")),
+        (usage, CodeTest("1\n2", "3", "add")),
+        (mark, CodeTest("3", "6")),
+    ):
+        problem = Problem("p", "t", "?", "", tests=(test,))
+        assert CodeJudge().judge(problem, text, PATIENT).outcome is Outcome.CORRECT, text
 
 
 @needs_sandbox
