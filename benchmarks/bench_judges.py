@@ -85,6 +85,24 @@ def ordinary(count: int) -> list[tuple[str, str]]:
     return items
 
 
+def latex_heavy(count: int) -> list[tuple[str, str]]:
+    """(gold, text): roots, polynomials, tuples, intervals; a fifth of the answers is wrong."""
+    items = []
+    for n in range(count):
+        gold, answer = [
+            (f"\\frac{{{n}\\sqrt{{3}}}}{{2}}", f"\\frac{{\\sqrt{{3}}\\cdot {n}}}{{2}}"),
+            (f"x^2+{n}x+1", f"1+{n}x+x^{{2}}"),
+            (
+                f"\\left(\\frac{{{n}}}{{7}}, \\sqrt{{{n}}}\\right)",
+                f"\\left(\\dfrac{{{n}}}{{7}},\\sqrt{{{n}}}\\right)",
+            ),
+            (f"\\left[{n},\\infty\\right)", f"x \\ge {n}"),
+            (f"\\frac{{{n}\\pi}}{{4}}", f"\\frac{{{n + 1}\\pi}}{{4}}"),
+        ][n % 5]
+        items.append((gold, f"Simplifying gives $\\boxed{{{answer}}}$."))
+    return items
+
+
 def speed(judge: Callable[[str, str], object], items: list[tuple[str, str]]) -> float:
     """Items per second."""
     for gold, text in items[:20]:
@@ -182,11 +200,20 @@ def main() -> None:
     tables = {name: agreement(equal) for name, equal in judges.items()}
     items = ordinary(options.items)
     rates = {"this judge": speed(judge_text, items), "math-verify": speed(verify_text, items)}
+    heavy = latex_heavy(options.items // 4)
+    heavy_rates = {"this judge": speed(judge_text, heavy), "math-verify": speed(verify_text, heavy)}
     code = sandboxes(options.images, 40)
     if options.json:
         print(
             json.dumps(
-                {"agreement": tables, "per_second": rates, "pool": pool, "code": code}, indent=2
+                {
+                    "agreement": tables,
+                    "per_second": rates,
+                    "latex_per_second": heavy_rates,
+                    "pool": pool,
+                    "code": code,
+                },
+                indent=2,
             )
         )
         return
@@ -202,6 +229,11 @@ def main() -> None:
     print(
         f"ordinary numeric answers, one core: {rates['this judge']:,.0f} items/s against "
         f"{rates['math-verify']:,.0f} of math-verify: {ratio:.1f} ×"
+    )
+    ratio = heavy_rates["this judge"] / heavy_rates["math-verify"]
+    print(
+        f"LaTeX-heavy answers, one core: {heavy_rates['this judge']:,.0f} items/s against "
+        f"{heavy_rates['math-verify']:,.0f} of math-verify: {ratio:.1f} ×"
     )
     print(
         f"pool of two, algebra: {pool['items']:,.0f} items, {pool['per_second']:,.0f} items/s, "

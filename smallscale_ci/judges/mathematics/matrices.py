@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from smallscale_ci.judges.mathematics.forms import Form, Group, Matrix
@@ -30,6 +31,20 @@ def added(first: Matrix | Group, second: Matrix | Group) -> Matrix | Group | Non
     return _like(first, [[_sum(*pair) for pair in row] for row in pairs])
 
 
+def multiplied(first: Matrix | Group, second: Matrix | Group) -> Matrix | Group | None:
+    """The product of matrices, rows and columns; ``None`` where they do not fit."""
+    left, right = _oriented(first), _oriented(second)
+    if left is None or right is None or {len(row) for row in left} != {len(right)}:
+        return None
+    columns = list(zip(*right, strict=True))
+    rows = [[_inner(row, column) for column in columns] for row in left]
+    if isinstance(first, Matrix) and isinstance(second, Matrix):
+        return Matrix(tuple(tuple(row) for row in rows))
+    if len(columns) == 1:
+        return Group("column", tuple(row[0] for row in rows))
+    return Group("row", tuple(rows[0])) if len(rows) == 1 else None
+
+
 def transposed(form: Form) -> Form | None:
     """Rows as columns; what is written in a line is a row. ``None`` of anything else."""
     if isinstance(form, Matrix) and len({len(row) for row in form.rows}) == 1:
@@ -48,6 +63,19 @@ def _plain(form: Matrix | Group) -> list[list[Scalar]] | None:
     rows = [[entry for entry in row if is_plain(entry)] for row in _rows(form)]
     whole = [len(row) for row in rows] == [len(row) for row in _rows(form)]
     return rows if whole else None  # type: ignore[return-value]
+
+
+def _oriented(form: Matrix | Group) -> list[list[Scalar]] | None:
+    rows = _plain(form)
+    if rows is None or len({len(row) for row in rows}) != 1:
+        return None
+    column = isinstance(form, Group) and form.kind == "column"
+    return [[entry] for entry in rows[0]] if column else rows
+
+
+def _inner(row: Sequence[Scalar], column: Sequence[Scalar]) -> Scalar:
+    products = [_product(*pair) for pair in zip(row, column, strict=True)]
+    return functools.reduce(_sum, products)
 
 
 def is_plain(form: Form) -> bool:

@@ -229,6 +229,8 @@ def _quote(match: re.Match[str]) -> str:
         return match[1]
     if inside.lower() in ("and", "or") or inside in ("e", "i"):
         return f"{before} {inside} {after}"
+    if inside in ("lcm", "gcd"):
+        return rf"{before} \{inside} {after}"
     if inside in FUNCTIONS and match.string[match.end() :].strip(" .,$\\)]"):  # else seconds
         return rf"{before} \{inside} {after}"
     return f'{before} "{inside}" {after}'

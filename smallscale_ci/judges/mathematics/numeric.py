@@ -36,32 +36,32 @@ def same(a: Node, b: Node) -> bool:
     if len(names) > _MAX_SYMBOLS:
         raise Undecided
     counted = points.counts(a) or points.counts(b)
-    agreed = 0
     try:
-        for point in points.near(names):
-            verdict = _agree(side(a, point, real=False), side(b, point, real=False), a, b, point)
-            agreed += verdict is True
-            if verdict is False:
-                break
-        else:
-            verdict = _agreement(a, b, points.wide(names))
-            if verdict is not False and not counted:
-                if not agreed and not verdict:
-                    raise Undecided
-                return True
+        verdict = _everywhere(a, b, names)
     except TooLarge:
         if not counted:
             raise
         verdict = None
-    if not counted:
-        return False
-    steps = {"floor", "ceil"} & (kinds(a) | kinds(b))
-    if verdict is False or steps or not agreed:
+    if verdict and {"floor", "ceil"} & (kinds(a) | kinds(b)):  # at their steps, too
+        where = points.whole(names) if counted else points.steps(names)
+        verdict = _agreement(a, b, where) is not False
+    elif counted and not verdict:
         verdict = _agreement(a, b, points.whole(names))
-        if verdict is None:
-            raise Undecided
-        return verdict
-    return True
+    if verdict is None:
+        raise Undecided
+    return verdict
+
+
+def _everywhere(a: Node, b: Node, names: list[str]) -> bool | None:
+    """Whether both agree near one, and where both are real far from it; ``None`` if unknown."""
+    agreed: bool | None = None
+    for point in points.near(names):
+        verdict = _agree(side(a, point, real=False), side(b, point, real=False), a, b, point)
+        if verdict is False:
+            return False
+        agreed = agreed or verdict
+    wide = _agreement(a, b, points.wide(names))
+    return agreed if wide is None else wide
 
 
 def _agreement(a: Node, b: Node, where: Iterable[Point]) -> bool | None:

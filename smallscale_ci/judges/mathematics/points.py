@@ -63,6 +63,16 @@ def whole(names: list[str]) -> Iterator[Point]:
         yield point
 
 
+def steps(names: list[str]) -> Iterator[Point]:
+    """Whole values of either sign, where floors and ceilings of any names have their steps."""
+    source = random.Random(20_261_130)  # noqa: S311 - points, not secrets
+    for number in range(-6, 7):
+        yield {
+            name: mpmath.mpf(source.randrange(-9, 10) if place else number)
+            for place, name in enumerate(names)
+        }
+
+
 def counts(node: Node) -> bool:
     """Whether ``node`` asks for whole numbers: floors, factorials, ``(-1)^n``, ``cos(nπ)``."""
     if not symbols(node) & COUNTS:

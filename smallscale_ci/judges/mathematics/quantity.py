@@ -238,7 +238,8 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
 def _are_units(text: str, body: str) -> bool:
     """Words behind a value: a unit, or after a plain number any words (apples)."""
     words = re.findall(r"[a-zA-Zμ]+|[€£¥₹¢]", text)
-    if all(is_unit_word(word) or word in ("per", "square", "sq", "cubic") for word in words):
+    known = [word for word in words if word not in ("per", "square", "sq", "cubic")]
+    if known and all(is_unit_word(word) for word in known):
         if any(len(word) > 1 or not word.isalpha() for word in words):
             return True
         return (len(words) > 1 or body.endswith((" ", '"', "°"))) and _is_number(body)

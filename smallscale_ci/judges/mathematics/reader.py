@@ -23,7 +23,7 @@ from smallscale_ci.judges.mathematics.forms import (
     Time,
     Union,
 )
-from smallscale_ci.judges.mathematics.matrices import added, scaled, transposed
+from smallscale_ci.judges.mathematics.matrices import added, multiplied, scaled, transposed
 from smallscale_ci.judges.mathematics.numerals import SMALL
 from smallscale_ci.judges.mathematics.quantity import (
     Opaque,
@@ -285,16 +285,23 @@ def _matrix_sum(text: str, depth: int) -> Form | None:
 
 
 def _scaled(text: str, depth: int) -> Matrix | Group | None:
-    """A matrix or vector, perhaps with a number before it."""
+    """A matrix or vector, or a product of some, perhaps with a number before it."""
     start = text.find("⟪")
-    if start < 0 or not text.endswith("⟫") or text.count("⟪") > 1:
+    if start < 0 or not text.endswith("⟫"):
         return None
-    body = _matrix(text[start + 1 : -1].strip(), depth)
+    body: Matrix | Group | None = None
+    for inside in text[start + 1 : -1].split("⟫"):
+        factor = _matrix(inside.lstrip(" *⟪"), depth)
+        body = factor if body is None else multiplied(body, factor)
+        if body is None:
+            return None
+    if body is None:
+        return None
     before = text[:start].strip().removesuffix("*")
     if not before:
         return body
-    factor = read(before, depth=depth + 1)
-    return scaled(factor, body) if isinstance(factor, Scalar) else None
+    number = read(before, depth=depth + 1)
+    return scaled(number, body) if isinstance(number, Scalar) else None
 
 
 def _transposed(text: str, depth: int) -> Form | None:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from itertools import pairwise
 
-from smallscale_ci.judges.mathematics.expression import Inexact, TooLarge, exact, kinds, symbols
+from smallscale_ci.judges.mathematics.expression import (
+    Inexact,
+    Node,
+    TooLarge,
+    exact,
+    kinds,
+    renamed,
+    symbols,
+)
 from smallscale_ci.judges.mathematics.forms import (
     INFINITE,
     INFINITE_LOW,
@@ -64,6 +73,13 @@ def interchangeable(gold: Relation, answer: Relation) -> bool:
     return len(plain) == 1 and (len(applied) == 1 or inverse)
 
 
+def _subject(side: Form, text: str) -> str:
+    """The unknown of ``|x - 1|``, else the side as it is written."""
+    distance = isinstance(side, Scalar) and side.node[0] == "abs"
+    names = symbols(side.node) if distance else frozenset()  # type: ignore[union-attr]
+    return next(iter(names)) if len(names) == 1 else squeeze(text)
+
+
 def value_of(form: Form) -> Form:
     """The right side of ``x = 5``, of ``5 = x`` the left; other forms are their own value."""
     if not isinstance(form, Relation) or not set(form.operators) <= set("=≈"):
@@ -102,7 +118,7 @@ def subjects(form: Form) -> frozenset[str]:
         sides = zip(form.sides, form.texts, strict=True)
         if form.operators == "∈":
             return frozenset({squeeze(form.texts[0])})
-        found = [squeeze(text).strip("|") for side, text in sides if _unknowns(side)]
+        found = [_subject(side, text) for side, text in sides if _unknowns(side)]
         return frozenset(found[:1])
     parts: tuple[Form, ...] = ()
     if isinstance(form, Union):
@@ -203,18 +219,34 @@ def _without(whole: Group, points: tuple[Form, ...]) -> Union | None:
 
 
 def _distance(sides: tuple[Form, ...], operator: str) -> Form | None:
-    """``|x| < a`` and ``|x| > a``."""
+    """``|x - m| < a`` and ``|x - m| > a``."""
     left, right = sides
     if not isinstance(left, Scalar) or not isinstance(right, Scalar) or _unknowns(right):
         return None
-    if left.node[0] != "abs" or left.node[1][0] != "symbol":
+    middle = _middle(left.node[1]) if left.node[0] == "abs" else None
+    if middle is None:
         return None
     low = Scalar(f"-{right.text}", ("-", right.node), None)
+    if middle:
+        centre = ("number", middle)
+        low = Scalar(low.text, ("+", centre, low.node), None)
+        right = Scalar(right.text, ("+", centre, right.node), None)
     if operator in "<≤":
         return Group("()" if operator == "<" else "[]", (low, right))
     open_ends = operator == ">"
     below = Group("()" if open_ends else "(]", (INFINITE_LOW, low))
     return Union((below, Group("()" if open_ends else "[)", (right, INFINITE))))
+
+
+def _middle(node: Node) -> Fraction | None:
+    """``m`` of ``x - m`` or ``m - x``; ``None`` of anything else."""
+    names = symbols(node)
+    if len(names) != 1 or kinds(node) - {"symbol", "number", "+", "-"}:
+        return None
+    (name,) = names
+    ends = [exact(renamed(node, {name: ("number", Fraction(n))})) for n in (0, 1)]
+    slope = ends[1] - ends[0]
+    return -ends[0] / slope if abs(slope) == 1 else None
 
 
 def _is_unknown(form: Form) -> bool:
