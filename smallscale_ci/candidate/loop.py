@@ -17,10 +17,9 @@ from smallscale_ci.config.seams import STEPS, imported
 from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.files import write_json
 from smallscale_ci.pairs import dataset
-from smallscale_ci.pipeline.compare import Evaluation
+from smallscale_ci.pipeline.compare import Evaluation, verdict_value
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.run.folder import RunFolder
-from smallscale_ci.run.records_json import verdict_json
 from smallscale_ci.train.prepare import Wanted, runner_for
 from smallscale_ci.worker.train.export import LINEAGE
 
@@ -121,7 +120,7 @@ def _write_lineage(loop: Loop, evaluation: Evaluation | None = None) -> None:
         "train": {"weights_hash": steps[TRAIN]["made"], **steps[TRAIN]["training"]},
     }
     if evaluation is not None:
-        told = verdict_json(evaluation.verdict)
+        told = verdict_value(evaluation.verdict)
         lineage["verdict"] = {
             "suite": record["eval_suite"],
             **{key: told[key] for key in ("kind", "policy", "reasons", "checks")},

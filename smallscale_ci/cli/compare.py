@@ -71,6 +71,7 @@ def compare(
     from smallscale_ci.gate.decide import unusable
     from smallscale_ci.pipeline import compare
     from smallscale_ci.pipeline.sides import gated_by_what_is_known, load, resolve
+    from smallscale_ci.records import Reason, ReasonKind
     from smallscale_ci.run.folder import RunFolder, is_run
 
     if look > of:
@@ -94,9 +95,10 @@ def compare(
         against = resolve(baseline, place, settings.root_of(baseline), wanted, spec)
     except BadSamplesError as error:
         policy = _policy(gate, config, known, settings)
-        verdict = unusable(policy, [error.message], look=look, of=of)
+        said = Reason(ReasonKind.STATED, text=error.message)
+        verdict = unusable(policy, [said], look=look, of=of)
         return refuse(context, verdict, error)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
     if gate is None:
         policy, notes = gated_by_what_is_known(policy, loaded, against)
     evaluation = compare.compare(

@@ -12,9 +12,9 @@ from smallscale_ci.errors import (
     EXIT_REGRESSED,
     SmallscaleError,
 )
+from smallscale_ci.pipeline.compare import verdict_value
 from smallscale_ci.records import Verdict, VerdictKind
-from smallscale_ci.report import console
-from smallscale_ci.run.records_json import verdict_json
+from smallscale_ci.report import console, wording
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.command import Context
@@ -38,10 +38,10 @@ def refuse(context: Context, verdict: Verdict, error: SmallscaleError) -> int:
     """Tell why no comparison was made, as a verdict where JSON is wanted."""
     from smallscale_ci.cli.github import tell_failure
 
-    context.out.error(f"INVALID: {' '.join(verdict.reasons)}", error.hint)
+    context.out.error(f"INVALID: {' '.join(wording.reasons(verdict))}", error.hint)
     tell_failure(context, error)
     if context.json:
-        context.out.json({**verdict_json(verdict), "run": None})
+        context.out.json({**verdict_value(verdict), "run": None})
     return EXIT_INVALID
 
 
@@ -55,7 +55,7 @@ def show(
     out = context.out
     if context.json:
         run = evaluation.run
-        verdict = {**verdict_json(evaluation.verdict), "run": str(run.path) if run else None}
+        verdict = {**verdict_value(evaluation.verdict), "run": str(run.path) if run else None}
         out.json({**verdict, **(more or {})})
     else:
         out.result(console.render(evaluation.report, out.width))

@@ -267,6 +267,10 @@ class Margins(Config):
     tokens: Growth | None = 0.05  # relative growth of the mean
     truncation: Margin | None = 0.01
 
+    def any(self) -> bool:
+        """Whether any metric is gated."""
+        return any(self.of(metric) for metric in Metric)
+
     def of(self, metric: Metric) -> float | None:
         """The margin of ``metric``."""
         match metric:
@@ -301,7 +305,7 @@ class GatePolicy(NamedConfig):
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> GatePolicy:
         every = (self.margins, *self.task_margins.values())
-        on = [any(m.of(metric) for metric in Metric) for m in every]
+        on = [margins.any() for margins in every]
         if not any(on):
             raise ValueError("all margins are off, so the policy gates nothing")
         if self.gated == "mean" and not on[0]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.gate import wording
+from smallscale_ci.gate import reasons
 from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_within, p_worse
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import ProblemMeans
@@ -59,7 +59,7 @@ def make_checks(
         )
         done.append(replace(final, kind=_kind(final)))
     if describe:
-        done = [replace(check, advice=wording.advice(check, look, of)) for check in done]
+        done = [replace(check, advice=reasons.advice(check, look, of)) for check in done]
     return tuple(done)
 
 

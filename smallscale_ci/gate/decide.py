@@ -9,7 +9,6 @@ when all its checks do, and has regressed when one has.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,9 +16,8 @@ import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
-from smallscale_ci.gate import wording
+from smallscale_ci.gate import reasons
 from smallscale_ci.gate.checks import make_checks, overall
-from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.pairing import (
     TaskPair,
     agrees,
@@ -32,6 +30,8 @@ from smallscale_ci.records import (
     Difference,
     Flip,
     Metric,
+    Reason,
+    ReasonKind,
     Verdict,
     VerdictKind,
 )
@@ -74,29 +74,30 @@ def decide(
         kind=VerdictKind.INVALID,
         look=look,
         of=of,
-        reasons=_obstacles(candidate, baseline, pairs, accounting, policy, marked),
+        reasons=reasons.obstacles(candidate, baseline, pairs, accounting, policy, marked),
         checks=(),
         accounting=accounting,
         differences=marked,
         policy=policy.name,
         reproduced_exactly=reproduced,
-        notes=wording.notes(pairs, accounting, policy, marked, reproduced),
+        notes=reasons.notes(pairs, accounting, policy, marked, reproduced),
     )
     if verdict.reasons:
         return verdict
     checks = make_checks(pairs, policy, look, of, reproduced=reproduced)
     kind = overall(checks)
     flips, flipped = _flips(pairs)
+    listed, all_of_them = len(flips), sum(flipped)
+    more = [Reason(ReasonKind.MORE_FLIPS, count=all_of_them, of=listed)]
+    seen = [*reasons.check_notes(checks, policy), *(more if all_of_them > listed else ())]
     return replace(
         verdict,
         kind=kind,
-        reasons=wording.reasons(kind, checks),
+        reasons=reasons.deciding(kind, checks),
         checks=checks,
         flips=flips,
         flipped=flipped,
-        notes=verdict.notes
-        + wording.check_notes(checks, policy)
-        + wording.flip_notes(sum(flipped), len(flips)),
+        notes=(*verdict.notes, *seen),
     )
 
 
@@ -105,25 +106,25 @@ def refuse(
 ) -> Verdict | None:
     """INVALID, known before anything is generated, or ``None`` where nothing stands against it."""
     marked = tuple(replace(d, allowed=d.allowed or d.key in policy.allow) for d in differences)
-    reasons = wording.not_comparable(marked)
-    if not reasons:
+    obstacles = reasons.not_comparable(marked)
+    if not obstacles:
         return None
-    refused = unusable(policy, reasons, look=1, of=of)
+    refused = unusable(policy, obstacles, look=1, of=of)
     return replace(
         refused,
         accounting=Accounting(planned, 0, {}),
         differences=marked,
-        notes=("Nothing was generated.",),
+        notes=(Reason(ReasonKind.NOT_GENERATED),),
     )
 
 
-def unusable(policy: GatePolicy, reasons: Sequence[str], *, look: int, of: int) -> Verdict:
-    """INVALID for ``reasons`` that left nothing to count."""
+def unusable(policy: GatePolicy, obstacles: Sequence[Reason], *, look: int, of: int) -> Verdict:
+    """INVALID for ``obstacles`` that left nothing to count."""
     return Verdict(
         kind=VerdictKind.INVALID,
         look=look,
         of=of,
-        reasons=tuple(reasons),
+        reasons=tuple(obstacles),
         checks=(),
         accounting=Accounting(0, 0, {}),
         differences=(),
@@ -153,50 +154,6 @@ def _account(
         outcomes=counts,
         unpaired=one_sided + sum(pair.unpaired for pair in pairs),
     )
-
-
-def _obstacles(
-    candidate: Samples,
-    baseline: Samples,
-    pairs: Sequence[TaskPair],
-    accounting: Accounting,
-    policy: GatePolicy,
-    differences: Sequence[Difference],
-) -> tuple[str, ...]:
-    """Why no verdict is possible, as sentences; empty when one is."""
-    found = wording.not_comparable(differences)
-    found += wording.one_sided_tasks(candidate.tasks, baseline.tasks)
-    lost = 1 - policy.min_judged
-    if accounting.planned - accounting.judged > _allowance(lost, accounting.planned):
-        found.append(wording.too_few_judged(accounting, policy))
-    for pair in pairs:
-        # A small task may lose one sample where the share allows any, or it could never pass.
-        if pair.unpaired > _allowance(lost, pair.problems):
-            found.append(wording.too_many_unpaired(pair))
-        missing = pair.lost - pair.absent * pair.candidate_epochs  # absent ones are unpaired
-        expected = pair.candidate_judged + missing
-        if missing > _allowance(lost, expected):
-            found.append(wording.task_judged(pair, missing, expected))
-        errored = pair.baseline_samples - pair.baseline_judged
-        if errored > _allowance(lost, pair.baseline_samples):
-            found.append(wording.baseline_judged(pair, errored))
-        if not len(pair.problem_ids):
-            found.append(wording.nothing_paired(pair.task))
-    for metric in sorted(candidate.unknown | baseline.unknown):
-        if any(margin_of(policy, pair.task, metric) is not None for pair in pairs):
-            sides = [
-                s
-                for s, of in (("candidate", candidate), ("baseline", baseline))
-                if metric in of.unknown
-            ]
-            found.append(wording.unknown_metric(metric, sides, policy))
-    if pairs and not any(margin_of(policy, p.task, metric) for p in pairs for metric in Metric):
-        found.append(wording.nothing_gated(policy))
-    return tuple(dict.fromkeys(found))
-
-
-def _allowance(share: float, total: int) -> int:
-    return math.ceil(share * total - 1e-9)
 
 
 def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], tuple[int, int]]:

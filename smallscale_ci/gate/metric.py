@@ -1,6 +1,6 @@
 """What each metric is, in numbers: its value of a sample, its contrast of two runs, its tests.
 
-The table of metrics is ``records.Metric``; here is what needs arrays. Code elsewhere in the gate
+The table of metrics is ``records/metric.py``; here is what needs arrays. Code elsewhere in the gate
 goes by a metric's scale and direction, never by its name.
 """
 

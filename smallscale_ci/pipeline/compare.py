@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
@@ -12,8 +13,8 @@ from smallscale_ci.errors import InvalidError
 from smallscale_ci.files import json_text, read_json, write_json, write_text
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.ids import file_hash
-from smallscale_ci.records import Verdict
-from smallscale_ci.report import collect
+from smallscale_ci.records import Reason, ReasonKind, Verdict
+from smallscale_ci.report import collect, wording
 from smallscale_ci.report import files as reports
 from smallscale_ci.report.interface import ReportData
 from smallscale_ci.run import baselines, chain
@@ -54,7 +55,7 @@ def compare(
     of: int,
     suite: Suite | None = None,
     run: RunFolder | None = None,
-    notes: tuple[str, ...] = (),
+    notes: tuple[Reason, ...] = (),
 ) -> Evaluation:
     """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given.
 
@@ -72,7 +73,8 @@ def compare(
     )
     if baseline.manifest is None or candidate.manifest is None:
         sides = "Neither" if baseline.manifest is candidate.manifest else "Only one"
-        note = f"{sides} side has provenance: whether the two are comparable was not checked."
+        said = f"{sides} side has provenance: whether the two are comparable was not checked."
+        note = Reason(ReasonKind.STATED, text=said)
         verdict = replace(verdict, notes=(*verdict.notes, note))
     verdict = replace(verdict, notes=(*notes, *verdict.notes, *_tool_notes(candidate, baseline)))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
@@ -81,16 +83,16 @@ def compare(
     return Evaluation(verdict, data, run, candidate)
 
 
-def _tool_notes(candidate: Run, baseline: Run) -> tuple[str, ...]:
+def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
     """What is to be said of other tools' files: what they left out, and what they do not record."""
-    said = []
+    said: list[str] = []
     for side, run in (("candidate", candidate), ("baseline", baseline)):
         if run.manifest is not None and run.manifest.tool is not None:
             said += [f"{side}: {warning}" for warning in run.manifest.warnings]
     open_keys = provenance.unknown(baseline.manifest, candidate.manifest)
     if open_keys:
         said.append(f"Not recorded on both sides, so not compared: {', '.join(open_keys)}.")
-    return tuple(said)
+    return tuple(Reason(ReasonKind.STATED, text=text) for text in said)
 
 
 def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluation:
@@ -115,6 +117,11 @@ def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluatio
     return Evaluation(verdict, data, run, candidate)
 
 
+def verdict_value(verdict: Verdict) -> dict[str, Any]:
+    """``verdict`` as JSON values, with a sentence beside each reason and advice."""
+    return wording.spoken(verdict_json(verdict), verdict)
+
+
 def write_verdict(
     run: RunFolder,
     candidate: Run,
@@ -134,7 +141,7 @@ def write_verdict(
     reports.write(run.report, data)
     files = {**(manifest.files or chain.hashes(run.path))}
     made_from = {"summary": files.get(chain.SUMMARY, ""), "baseline": baseline.source}
-    value = verdict_json(verdict)
+    value = verdict_value(verdict)
     text = json_text({**value, "made_from": made_from})
     predicate = Predicate(
         verdict=value,

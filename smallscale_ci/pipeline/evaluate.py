@@ -33,7 +33,7 @@ from smallscale_ci.pipeline.session import (
     begin,
     session,
 )
-from smallscale_ci.records import Prompt, Verdict, VerdictKind
+from smallscale_ci.records import Prompt, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.report import collect, files
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.folder import RunFolder
@@ -122,7 +122,9 @@ def _rounds(current: Session, settings: Settings, baseline: Run | None) -> Verdi
                 break
             spent = _spent_budget(current)
             if spent and verdict is not None:
-                return replace(verdict, notes=(*verdict.notes, spent))
+                return replace(
+                    verdict, notes=(*verdict.notes, Reason(ReasonKind.STATED, text=spent))
+                )
             _epochs(current, scheduler, stream, range(epoch, epoch + 1))
             verdict = _decide(current, baseline)
     return verdict

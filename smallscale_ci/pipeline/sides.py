@@ -19,7 +19,7 @@ from smallscale_ci.interop.interface import Log, Sample, Wanted
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
-from smallscale_ci.records import Judgement, Metric
+from smallscale_ci.records import Judgement, Metric, Reason, ReasonKind
 from smallscale_ci.run import baselines
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import is_run
@@ -114,8 +114,8 @@ def judge_batch(
 
 def gated_by_what_is_known(
     policy: GatePolicy, candidate: Run, baseline: Run
-) -> tuple[GatePolicy, tuple[str, ...]]:
-    """``policy`` without margins of what a side does not tell, and a sentence for each.
+) -> tuple[GatePolicy, tuple[Reason, ...]]:
+    """``policy`` without margins of what a side does not tell, and a note for each.
 
     For policies that nobody named: one that was named and cannot be applied is INVALID.
     """
@@ -126,7 +126,10 @@ def gated_by_what_is_known(
         return policy, ()
     tasks = {name: one.model_copy(update=off) for name, one in policy.task_margins.items()}
     notes = tuple(
-        f"{metric.value.capitalize()} is not gated: it is not recorded on both sides."
+        Reason(
+            ReasonKind.STATED,
+            text=f"{metric.value.capitalize()} is not gated: it is not recorded on both sides.",
+        )
         for metric in sorted(unknown)
     )
     return policy.model_copy(update={"margins": margins, "task_margins": tasks}), notes

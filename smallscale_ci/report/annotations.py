@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smallscale_ci.records import Check, VerdictKind
-from smallscale_ci.report import formats, text
+from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import command_data, command_property, one_line
 from smallscale_ci.report.interface import ReportData
 
@@ -37,8 +37,8 @@ def _title(check: Check) -> str:
 
 
 def _message(check: Check) -> str:
-    advice = f" {check.advice}" if check.advice else ""
-    return f"{text.check_sentence(check)}; difference {formats.difference(check)}.{advice}"
+    said = f"{text.check_sentence(check)}; difference {formats.difference(check)}."
+    return f"{said} {wording.advice(check)}".strip()
 
 
 def command(level: str, title: str, message: str) -> str:

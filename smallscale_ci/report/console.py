@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smallscale_ci.records import Difference, Flip, Metric, Summary, Verdict, VerdictKind
-from smallscale_ci.report import formats, text
+from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import one_line, terminal
 from smallscale_ci.report.interface import ReportData
 
@@ -50,7 +50,7 @@ def _parts(data: ReportData, width: int) -> Iterator[RenderableType]:
     if not text.all_fine(data):
         yield _line(text.accounting(data))
     if verdict:
-        yield from _lines(verdict.notes, "Note: ")
+        yield from _lines(wording.notes(verdict), "Note: ")
     yield from _closing(data)
 
 

@@ -37,6 +37,11 @@ def tokens(value: float) -> str:
     return _known(value, lambda v: f"{v:,.1f}" if v < 1000 else f"{v:,.0f}")
 
 
+def count(number: int, noun: str) -> str:
+    """``1 sample``, ``1,234 samples``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def p_value(value: float) -> str:
     """``p = 0.012`` or ``p < 0.001``."""
     if not math.isfinite(value):

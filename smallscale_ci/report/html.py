@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from smallscale_ci.records import Metric, Outcome, TaskSummary
-from smallscale_ci.report import charts, formats, text
+from smallscale_ci.report import charts, formats, text, wording
 from smallscale_ci.report.escape import clean
 from smallscale_ci.report.interface import Answer, ReportData
 from smallscale_ci.report.problems import Packed, pack
@@ -55,6 +55,7 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
         "verdict": data.verdict,
         "formats": formats,
         "text": text,
+        "wording": wording,
         "forest": Markup(charts.forest(data.verdict.checks if data.verdict else ())),  # noqa: S704
         "tasks": tuple(_task_views(data)),
         "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704

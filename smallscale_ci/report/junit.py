@@ -7,7 +7,7 @@ from io import BytesIO
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from smallscale_ci.records import Check, VerdictKind
-from smallscale_ci.report import formats, text
+from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import clean
 from smallscale_ci.report.interface import ReportData
 
@@ -60,7 +60,9 @@ def _explained(result: Error | Failure, check: Check) -> Error | Failure:
         f"level {check.pass_boundary:.3g}"
     )
     # A failure names the test that failed it; one that is undecided failed both.
-    lines = [worse] if check.kind is VerdictKind.REGRESSED else [worse, within, check.advice]
+    lines = (
+        [worse] if check.kind is VerdictKind.REGRESSED else [worse, within, wording.advice(check)]
+    )
     result.text = clean("\n".join(line for line in lines if line))
     return result
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from smallscale_ci.records import Check, Flip, Metric, Summary, Verdict, VerdictKind
-from smallscale_ci.report import formats, text
+from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import markdown, markdown_code
 from smallscale_ci.report.interface import ReportData
 
@@ -153,7 +153,7 @@ def _bullets(data: ReportData) -> Iterator[str]:
     if not text.all_fine(data):
         lines.append(text.accounting(data))
     if data.verdict:
-        lines += data.verdict.notes
+        lines += wording.notes(data.verdict)
     if lines:
         yield "".join(f"- {markdown(line)}\n" for line in lines)
     if data.next_steps:

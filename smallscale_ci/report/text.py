@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from smallscale_ci.records import Check, Flip, Outcome, Scale, Verdict, VerdictKind
+from smallscale_ci.report import wording
 from smallscale_ci.report.escape import one_line
-from smallscale_ci.report.formats import change, counts, level, margin, number, signed
+from smallscale_ci.report.formats import change, count, counts, level, margin, number, signed
 from smallscale_ci.report.interface import Answer, ReportData
 
 WORST_FLIPS = 10
@@ -47,7 +48,7 @@ def headline(data: ReportData) -> str:
         return _without_verdict(data)
     against = data.baseline_name or "the baseline"
     if verdict.kind is VerdictKind.INVALID:
-        why = verdict.reasons[0] if verdict.reasons else "The two runs cannot be compared."
+        why = wording.reasons(verdict)[0] if verdict.reasons else "The two runs cannot be compared."
         return f"INVALID: no conclusion about {data.model} against {against}. {why}"
     counted = [check for check in verdict.checks if counts(check)]
     if verdict.kind is VerdictKind.PASS:
@@ -56,7 +57,7 @@ def headline(data: ReportData) -> str:
         suite = f" on {data.suite}" if data.suite else ""  # files of samples have none
         return (
             f"PASS: {data.model} holds {against}{suite}: "
-            f"{_count(len(counted), 'check')} within the margins."
+            f"{count(len(counted), 'check')} within the margins."
         )
     if verdict.kind is VerdictKind.REGRESSED:
         worse = [check_sentence(c).split(", from")[0] for c in counted if c.kind is verdict.kind]
@@ -64,7 +65,7 @@ def headline(data: ReportData) -> str:
     undecided = [check_name(c) for c in counted if c.kind is verdict.kind]
     return (
         f"INCONCLUSIVE: {data.model} against {against}: {len(undecided)} of "
-        f"{_count(len(counted), 'check')} undecided after look {verdict.look} of {verdict.of}: "
+        f"{count(len(counted), 'check')} undecided after look {verdict.look} of {verdict.of}: "
         f"{_named(undecided, ', ')}."
     )
 
@@ -72,7 +73,7 @@ def headline(data: ReportData) -> str:
 def _without_verdict(data: ReportData) -> str:
     planned, done = data.candidate.planned, sum(data.candidate.outcomes.values())
     if data.status == "interrupted":
-        return f"INTERRUPTED: {done:,} of {_count(planned, 'sample')} done, nothing compared."
+        return f"INTERRUPTED: {done:,} of {count(planned, 'sample')} done, nothing compared."
     return f"NO VERDICT: {data.model} on {data.suite} has no baseline to be compared with."
 
 
@@ -82,11 +83,12 @@ def details(data: ReportData) -> tuple[str, ...]:
     if verdict is None or verdict.kind is VerdictKind.PASS:
         return ()
     if verdict.kind is VerdictKind.INVALID:
-        return verdict.reasons[1:]
+        return wording.reasons(verdict)[1:]
     if verdict.kind is VerdictKind.REGRESSED:
-        return verdict.reasons
-    advice = (f"{check_name(c)}: {c.advice}" for c in verdict.checks if c.advice and counts(c))
-    return (*verdict.reasons, *advice)
+        return wording.reasons(verdict)
+    advised = (check for check in verdict.checks if check.advice and counts(check))
+    advice = (f"{check_name(check)}: {wording.advice(check)}" for check in advised)
+    return (*wording.reasons(verdict), *advice)
 
 
 def look(verdict: Verdict) -> str:
@@ -98,10 +100,10 @@ def accounting(data: ReportData) -> str:
     """Every planned sample of the candidate by outcome; a rest without an outcome is missing."""
     planned, outcomes, unpaired = _accounts(data)
     missing = planned - sum(outcomes.values())
-    counts = [(o.value.lower(), outcomes.get(o.value, 0)) for o in Outcome]
-    shown = ", ".join(f"{n:,} {word}" for word, n in [*counts, ("missing", missing)] if n)
-    line = f"{_count(planned, 'sample')} planned: {shown or 'none judged'}."
-    return f"{line} {_count(unpaired, 'problem')} on one side only." if unpaired else line
+    numbers = [(o.value.lower(), outcomes.get(o.value, 0)) for o in Outcome]
+    shown = ", ".join(f"{n:,} {word}" for word, n in [*numbers, ("missing", missing)] if n)
+    line = f"{count(planned, 'sample')} planned: {shown or 'none judged'}."
+    return f"{line} {count(unpaired, 'problem')} on one side only." if unpaired else line
 
 
 def all_fine(data: ReportData) -> bool:
@@ -158,7 +160,7 @@ def flip_count(verdict: Verdict) -> str:
     gained = len(verdict.flips) - lost
     if verdict.flipped is not None:  # more than are listed
         lost, gained = verdict.flipped
-    return f"{_count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right."
+    return f"{count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right."
 
 
 def shown_answer(answers: Iterable[Answer]) -> Answer | None:
@@ -177,10 +179,6 @@ def answer_words(answer: Answer | None) -> str:
         return given
     reason = f": {answer.reason}" if answer.reason else ""
     return f"{given} ({answer.outcome.value}{reason})"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _named(names: list[str], separator: str) -> str:

@@ -14,41 +14,60 @@ from typing import Any, TypeVar
 from smallscale_ci.errors import DataError
 from smallscale_ci.records import (
     Accounting,
+    Advice,
     Check,
     Difference,
     Estimate,
     Flip,
     Metric,
+    Reason,
+    ReasonKind,
     Summary,
     TaskSummary,
     Verdict,
     VerdictKind,
 )
 
-SCHEMA_VERSION = 1
+SUMMARY_VERSION = 1
+VERDICT_VERSION = 2  # 1 had sentences in the place of reasons and advice
 _METRICS = {metric.value: metric for metric in Metric}
 _T = TypeVar("_T")
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """``verdict`` as JSON values: the fields of the record, and ``schema_version``."""
-    return {"schema_version": SCHEMA_VERSION, **plain(asdict(verdict))}
+    value = plain(asdict(verdict))
+    for key in ("reasons", "notes"):
+        value[key] = [_used(reason) for reason in value[key]]
+    return {"schema_version": VERDICT_VERSION, **value}
+
+
+def _used(reason: dict[str, Any]) -> dict[str, Any]:
+    """``reason`` without the fields that its kind does not use."""
+    return {key: value for key, value in reason.items() if value or key == "kind"}
 
 
 def summary_json(summary: Summary) -> dict[str, Any]:
     """``summary`` as JSON values: the fields of the record, and ``schema_version``."""
     value = plain(asdict(summary))
     value["tasks"] = [{**task.pop("levels"), **task} for task in value["tasks"]]
-    return {"schema_version": SCHEMA_VERSION, **value}
+    return {"schema_version": SUMMARY_VERSION, **value}
 
 
 def verdict_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of what ``verdict_json`` gives."""
+    """JSON Schema (draft 2020-12) of ``verdict.json``, where reasons and advice have sentences."""
     from pydantic import TypeAdapter  # needed for this alone
 
     found = TypeAdapter(Verdict).json_schema(mode="serialization")
-    found["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
+    found["properties"]["schema_version"] = {"const": VERDICT_VERSION}
     found["required"] = [*found["required"], "schema_version"]
+    for name, always in (
+        ("Reason", ("kind",)),
+        ("Advice", ("margin", "problems", "looks", "clusters")),
+    ):
+        record = found["$defs"][name]
+        record["properties"]["sentence"] = {"type": "string"}
+        record["required"] = [*always, "sentence"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **_nullable(found),
@@ -73,7 +92,7 @@ def verdict_from_json(value: Mapping[str, Any]) -> Verdict:
 
     Raises ``DataError`` for another schema version, and for missing, unknown or wrong fields.
     """
-    return _read(value, "verdict", _verdict)
+    return _read(value, "verdict", {1: _verdict_of_1, VERDICT_VERSION: _verdict})
 
 
 def summary_from_json(value: Mapping[str, Any]) -> Summary:
@@ -81,7 +100,7 @@ def summary_from_json(value: Mapping[str, Any]) -> Summary:
 
     Raises ``DataError`` for another schema version, and for missing, unknown or wrong fields.
     """
-    return _read(value, "summary", _summary)
+    return _read(value, "summary", {SUMMARY_VERSION: _summary})
 
 
 def plain(value: Any) -> Any:
@@ -97,35 +116,77 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _read(value: Mapping[str, Any], name: str, build: Callable[[dict[str, Any]], _T]) -> _T:
+def _read(
+    value: Mapping[str, Any], name: str, readers: Mapping[int, Callable[[dict[str, Any]], _T]]
+) -> _T:
     hint = "Run `smallscale compare` again: it writes the file anew."
     if not isinstance(value, Mapping):
         raise DataError(f"The {name} is no JSON object.", hint)
     version = value.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if not isinstance(version, int) or version not in readers:
+        known = " and ".join(map(str, readers))
         raise DataError(
-            f"The {name} has schema version {version!r}; this version reads {SCHEMA_VERSION}.", hint
+            f"The {name} has schema version {version!r}; this version reads {known}.", hint
         )
     try:
-        return build({key: item for key, item in value.items() if key != "schema_version"})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return readers[version](
+            {key: item for key, item in value.items() if key != "schema_version"}
+        )
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"The {name} cannot be read: {error}.", hint) from error
 
 
 def _verdict(value: dict[str, Any]) -> Verdict:
-    return Verdict(
+    found = Verdict(
         **{
             **value,
             "kind": VerdictKind(value["kind"]),
-            "reasons": tuple(value["reasons"]),
+            "reasons": tuple(_reason(reason) for reason in value["reasons"]),
             "checks": tuple(_check(check) for check in value["checks"]),
             "accounting": Accounting(**value["accounting"]),
             "differences": tuple(Difference(**item) for item in value["differences"]),
             "flips": tuple(Flip(**_numbers(Flip, item)) for item in value["flips"]),
             "flipped": tuple(value["flipped"]) if value.get("flipped") else None,
-            "notes": tuple(value["notes"]),
+            "notes": tuple(_reason(note) for note in value["notes"]),
         }
     )
+    _refuse_dangling(found)
+    return found
+
+
+def _refuse_dangling(verdict: Verdict) -> None:
+    """Raise ``LookupError`` where a reason names what the verdict does not hold."""
+    checks = {(check.task, check.metric) for check in verdict.checks}
+    keys = {difference.key for difference in verdict.differences}
+    for reason in (*verdict.reasons, *verdict.notes):
+        of_check = reason.metric is not None and reason.kind is not ReasonKind.UNKNOWN_METRIC
+        if of_check and (reason.task, reason.metric) not in checks:
+            raise LookupError(f"there is no check of {reason.metric} in {reason.task}")
+        if reason.kind is ReasonKind.INCOMPARABLE and not keys.issuperset(reason.names or ("",)):
+            raise LookupError(f"{', '.join(reason.names) or 'nothing'} is not among what differs")
+
+
+def _verdict_of_1(value: dict[str, Any]) -> Verdict:
+    """Its reasons and notes are sentences; what it advised is left out."""
+    stated = {
+        key: [{"kind": ReasonKind.STATED, "text": text} for text in value[key]]
+        for key in ("reasons", "notes")
+    }
+    checks = [{**check, "advice": None} for check in value["checks"]]
+    return _verdict({**value, **stated, "checks": checks})
+
+
+def _reason(value: dict[str, Any]) -> Reason:
+    typed = {
+        "kind": ReasonKind(value["kind"]),
+        "metric": _METRICS[value["metric"]] if value.get("metric") else None,
+        "names": tuple(value.get("names", ())),
+    }
+    return Reason(**{**_without_sentence(value), **typed})
+
+
+def _without_sentence(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: item for key, item in value.items() if key != "sentence"}
 
 
 def _check(value: dict[str, Any]) -> Check:
@@ -133,6 +194,7 @@ def _check(value: dict[str, Any]) -> Check:
         "metric": _METRICS[value["metric"]],
         "kind": VerdictKind(value["kind"]),
         "estimate": _estimate(value["estimate"]),
+        "advice": Advice(**_without_sentence(value["advice"])) if value["advice"] else None,
     }
     return Check(**{**_numbers(Check, value), **typed})
 

@@ -5,12 +5,15 @@ from dataclasses import replace
 
 from smallscale_ci.records import (
     Accounting,
+    Advice,
     Check,
     Difference,
     Estimate,
     Flip,
     Metric,
     Outcome,
+    Reason,
+    ReasonKind,
     Scale,
     Summary,
     TaskSummary,
@@ -28,6 +31,10 @@ HOSTILE = (
     "[y](javascript:alert(1)) <script>alert(1)</script> <img src=x onerror=alert(1)> "
     "www.evil.example | a | `tick` \\| $x$ </details> a%0A::stop-commands::x \ud800 [bold]b[/bold]"
 )
+
+
+def stated(text: str) -> Reason:
+    return Reason(ReasonKind.STATED, text=text)
 
 
 def estimate(value: float, half: float, n: int = 400) -> Estimate:
@@ -55,7 +62,7 @@ def check(
         gated=True,
         discordant=31,
         identical=False,
-        advice="3 more epochs would decide it" if kind is INCONCLUSIVE else "",
+        advice=Advice(looks=3) if kind is INCONCLUSIVE else None,
     )
 
 
@@ -118,7 +125,7 @@ def verdict(kind: VerdictKind = PASS, **changes: object) -> Verdict:
         kind=kind,
         look=1,
         of=4,
-        reasons=("The gate looked at 6 checks.",),
+        reasons=(stated("The gate looked at 6 checks."),),
         checks=checks(PASS if kind is INVALID else kind, lost),
         accounting=Accounting(800, 800, SUMMARY.outcomes),
         differences=(),
@@ -132,7 +139,10 @@ def verdict(kind: VerdictKind = PASS, **changes: object) -> Verdict:
 def invalid_verdict() -> Verdict:
     return verdict(
         INVALID,
-        reasons=("The two runs used different sampling.", "The policy allows no difference."),
+        reasons=(
+            stated("The two runs used different sampling."),
+            stated("The policy allows no difference."),
+        ),
         checks=(),
         flips=(),
         differences=(
@@ -171,7 +181,7 @@ EXAMPLES = {
         verdict(PASS, checks=checks(PASS, 0.0), flips=(), reproduced_exactly=True)
     ),
     "regressed": report(verdict(REGRESSED), next_steps=("smallscale report shows every problem.",)),
-    "inconclusive": report(verdict(INCONCLUSIVE, notes=("The policy only warns.",))),
+    "inconclusive": report(verdict(INCONCLUSIVE, notes=(stated("The policy only warns."),))),
     "invalid": report(invalid_verdict()),
     "interrupted": INTERRUPTED,
     "no-baseline": report(
@@ -184,13 +194,15 @@ def hostile_report() -> ReportData:
     """The same hostile text in every field that a model, a data set or a file name can fill."""
     answer = Answer(0, Outcome.WRONG, 9, HOSTILE, HOSTILE, HOSTILE)
     flips = (Flip(HOSTILE, "evil", 1.0, 0.0, 10.0, 20.0),)
-    bad = tuple(replace(item, task=HOSTILE, advice=HOSTILE) for item in checks(REGRESSED, 0.1))
+    bad = tuple(
+        replace(item, task=HOSTILE, advice=Advice(looks=3)) for item in checks(REGRESSED, 0.1)
+    )
     made = verdict(
         REGRESSED,
         checks=bad,
         flips=flips,
-        reasons=(HOSTILE,),
-        notes=(HOSTILE,),
+        reasons=(stated(HOSTILE),),
+        notes=(stated(HOSTILE),),
         policy=HOSTILE,
         differences=(Difference(HOSTILE, HOSTILE, HOSTILE),),
     )

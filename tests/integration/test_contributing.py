@@ -150,7 +150,7 @@ def test_the_metric_fails_a_model_that_leaves_more_unanswered(extended, tmp_path
     (check,) = (one for one in verdict["checks"] if one["metric"] == "unparsed")
     assert check["kind"] == "REGRESSED"
     assert check["estimate"]["value"] == pytest.approx(0.6)
-    assert any("without an answer" in str(reason) for reason in verdict["reasons"])
+    assert any("without an answer" in reason["sentence"] for reason in verdict["reasons"])
 
 
 def test_types_and_import_rules_hold(extended):

@@ -70,8 +70,8 @@ def test_samples_that_cannot_be_counted_are_invalid_with_the_reason(compare, spo
     assert verdict["kind"] == "INVALID"
     assert (verdict["look"], verdict["of"], verdict["policy"]) == (2, 3, "smoke")
     assert verdict["checks"] == []
-    assert reason in verdict["reasons"][0]
-    assert ("candidate.parquet", "baseline.parquet")[side] in verdict["reasons"][0]
+    assert reason in verdict["reasons"][0]["sentence"]
+    assert ("candidate.parquet", "baseline.parquet")[side] in verdict["reasons"][0]["sentence"]
     assert reason in said
     assert "INVALID" in said
 

@@ -10,11 +10,10 @@ from helpers.runs import CUT, ERRORED, RIGHT, WRONG, grid, simulate, together
 from smallscale_ci.config.load import load
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import UsageError
-from smallscale_ci.gate import wording
 from smallscale_ci.gate.checks import MEAN
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import Difference, Metric, VerdictKind
-from smallscale_ci.report import formats
+from smallscale_ci.report import wording
 
 PASS, REGRESSED = VerdictKind.PASS, VerdictKind.REGRESSED
 INCONCLUSIVE, INVALID = VerdictKind.INCONCLUSIVE, VerdictKind.INVALID
@@ -41,8 +40,8 @@ def test_an_unchanged_model_passes():
     assert verdict.kind is PASS
     assert [c.kind for c in verdict.checks] == [PASS] * 3
     assert all(c.pass_p <= c.pass_boundary == 0.05 for c in verdict.checks)
-    assert len(verdict.reasons) == 3
-    assert "math accuracy" in verdict.reasons[0]
+    assert len(wording.reasons(verdict)) == 3
+    assert "math accuracy" in wording.reasons(verdict)[0]
     assert not verdict.reproduced_exactly
 
 
@@ -51,8 +50,8 @@ def test_a_worse_model_regresses_and_says_so():
     check = one(verdict, Metric.ACCURACY)
     assert verdict.kind is REGRESSED
     lost = 100 * (check.baseline - check.candidate)
-    assert verdict.reasons[0].startswith(f"math lost {lost:.1f} points of accuracy (from ")
-    assert verdict.reasons[0].endswith("; margin 12 points, tolerated 3 points).")
+    assert wording.reasons(verdict)[0].startswith(f"math lost {lost:.1f} points of accuracy (from ")
+    assert wording.reasons(verdict)[0].endswith("; margin 12 points, tolerated 3 points).")
     assert verdict.flips[0].direction == "right → wrong"
     changes = [abs(f.candidate - f.baseline) for f in verdict.flips]
     assert changes == sorted(changes, reverse=True)
@@ -61,7 +60,7 @@ def test_a_worse_model_regresses_and_says_so():
 def test_a_longer_model_regresses_and_says_so():
     verdict = decide(run(1, rates(), 1, lengths=140.0), run(2, rates(), 8), WIDE)
     assert verdict.kind is REGRESSED
-    assert "math thinks 39.1 % longer (from 106.1 to 147.5; margin" in verdict.reasons[0]
+    assert "math thinks 39.1 % longer (from 106.1 to 147.5; margin" in wording.reasons(verdict)[0]
     assert one(verdict, Metric.TOKENS).estimate.value == pytest.approx(np.log(1.4), abs=0.05)
 
 
@@ -69,16 +68,18 @@ def test_more_truncation_regresses():
     cut = np.where(np.arange(300)[:, None] % 5 == 0, CUT, RIGHT)
     verdict = decide(grid(cut), grid(np.full((300, 8), RIGHT)), WIDE)
     assert one(verdict, Metric.TRUNCATION).kind is REGRESSED
-    assert any("token limit 20.0 points more often" in reason for reason in verdict.reasons)
+    assert any(
+        "token limit 20.0 points more often" in reason for reason in wording.reasons(verdict)
+    )
 
 
 def test_too_little_data_is_inconclusive_and_says_what_would_help():
     verdict = decide(run(1, rates(n=40), 1), run(2, rates(n=40), 8), GatePolicy(name="default"))
     assert verdict.kind is INCONCLUSIVE
     check = one(verdict, Metric.ACCURACY)
-    assert "would pass" in check.advice
-    assert "problems" in check.advice
-    assert "too close to call" in verdict.reasons[0]
+    assert "would pass" in wording.advice(check)
+    assert "problems" in wording.advice(check)
+    assert "too close to call" in wording.reasons(verdict)[0]
 
 
 def test_an_interval_that_excludes_the_margin_is_a_pass():
@@ -94,7 +95,7 @@ def test_a_reproduced_baseline_is_said_and_passes_any_margin():
     assert verdict.kind is PASS
     assert verdict.reproduced_exactly
     assert all(c.identical for c in verdict.checks)
-    assert "reproduces the baseline exactly" in verdict.reasons[0]
+    assert "reproduces the baseline exactly" in wording.reasons(verdict)[0]
 
 
 def test_agreement_of_constant_lengths_proves_nothing():
@@ -110,14 +111,14 @@ def test_differences_make_it_invalid_unless_allowed():
     verdict = decide(*args, WIDE.model_copy(update={"allow": ("image",)}), differences=found)
     assert verdict.kind is INVALID
     assert [d.allowed for d in verdict.differences] == [True, False]
-    assert verdict.reasons == (
+    assert wording.reasons(verdict) == (
         "The runs are not comparable: suite is y here and x in the baseline.",
     )
     verdict = decide(
         *args, WIDE.model_copy(update={"allow": ("image", "suite")}), differences=found
     )
     assert verdict.kind is PASS
-    assert any("image, suite" in note for note in verdict.notes)
+    assert any("image, suite" in note for note in wording.notes(verdict))
 
 
 def test_errored_samples_are_left_out_up_to_a_share():
@@ -129,11 +130,11 @@ def test_errored_samples_are_left_out_up_to_a_share():
     assert verdict.accounting.judged == 298
     assert verdict.accounting.outcomes["ERRORED"] == 2
     assert one(verdict, Metric.ACCURACY).estimate.n == 298
-    assert any("2 samples ERRORED" in note for note in verdict.notes)
+    assert any("2 samples ERRORED" in note for note in wording.notes(verdict))
     many = replace(candidate, outcome=np.where(candidate.problem < 9, ERRORED, candidate.outcome))
     verdict = decide(many, base, WIDE)
     assert verdict.kind is INVALID
-    assert "291 of 300" in verdict.reasons[0]
+    assert "291 of 300" in wording.reasons(verdict)[0]
 
 
 def share_of(kind, runs, metric, made):
@@ -186,8 +187,8 @@ def test_lost_samples_that_decide_are_named():
     check = one(verdict, Metric.ACCURACY)
     assert check.kind is INCONCLUSIVE
     assert (check.lost, check.lost_decide) == (12, True)
-    assert "12 samples that ERRORED or are missing" in check.advice
-    assert "12 lost samples at their worst" in verdict.reasons[0]
+    assert "12 samples that ERRORED or are missing" in wording.advice(check)
+    assert "12 lost samples at their worst" in wording.reasons(verdict)[0]
     assert check.estimate.low < -check.margin
 
 
@@ -255,7 +256,7 @@ def test_advice_for_few_clusters_asks_for_clusters():
     verdict = decide(candidate, base, GatePolicy(name="d"))
     check = one(verdict, Metric.ACCURACY)
     assert check.kind is INCONCLUSIVE
-    assert "The 500 problems are in 5 clusters" in check.advice
+    assert "The 500 problems are in 5 clusters" in wording.advice(check)
 
 
 def test_a_small_task_cannot_hide_its_losses_among_errors():
@@ -265,7 +266,7 @@ def test_a_small_task_cannot_hide_its_losses_among_errors():
     code = replace(code, outcome=np.where(code.problem < 15, ERRORED, code.outcome))
     verdict = decide(together(run(1, p, 1), code), base, WIDE)
     assert verdict.kind is INVALID
-    assert "code lacks 15 of 30 samples" in verdict.reasons[0]
+    assert "code lacks 15 of 30 samples" in wording.reasons(verdict)[0]
 
 
 @pytest.mark.parametrize(("mine", "theirs"), [(9, 10), (10, 9)])
@@ -276,7 +277,7 @@ def test_nor_behind_a_problem_on_one_side_only(mine, theirs):
     code = replace(code, outcome=np.where(code.problem < 6, ERRORED, code.outcome))
     verdict = decide(together(run(1, p, 1), code), base, WIDE)
     assert verdict.kind is INVALID
-    assert "code lacks 6 of 9 samples" in verdict.reasons[0]
+    assert "code lacks 6 of 9 samples" in wording.reasons(verdict)[0]
 
 
 def test_missing_samples_count_against_the_plan():
@@ -285,7 +286,7 @@ def test_missing_samples_count_against_the_plan():
     verdict = decide(candidate.select(np.arange(600) >= 5), base, WIDE)
     assert verdict.kind is PASS
     assert (verdict.accounting.planned, verdict.accounting.judged) == (600, 595)
-    assert any("5 planned samples missing" in note for note in verdict.notes)
+    assert any("5 planned samples missing" in note for note in wording.notes(verdict))
     assert decide(candidate.epochs(1), base, WIDE, planned=600).kind is INVALID
     assert decide(candidate.select(np.arange(600) >= 100), base, WIDE).kind is INVALID
 
@@ -295,7 +296,7 @@ def test_errored_baseline_is_invalid():
     broken = replace(base, outcome=np.where(base.sample_index < 1, ERRORED, base.outcome))
     verdict = decide(run(1, rates(), 1), broken, WIDE)
     assert verdict.kind is INVALID
-    assert "record it again" in verdict.reasons[0]
+    assert "record it again" in wording.reasons(verdict)[0]
 
 
 def test_problems_on_one_side_only_are_counted():
@@ -312,13 +313,13 @@ def test_problems_on_one_side_only_are_counted():
 def test_a_task_on_one_side_only_is_invalid():
     p = rates()
     both = together(run(1, p, 1), run(2, p, 1, task="mcq"))
-    assert "no samples of task mcq" in decide(run(3, p, 1), both, WIDE).reasons[0]
+    assert "no samples of task mcq" in wording.reasons(decide(run(3, p, 1), both, WIDE))[0]
     verdict = decide(both, run(3, p, 8), WIDE)
-    assert "The baseline has no samples of task mcq." in verdict.reasons
+    assert "The baseline has no samples of task mcq." in wording.reasons(verdict)
     assert verdict.accounting.unpaired == 300
     apart = decide(run(1, p, 1), run(2, p, 1, task="mcq"), WIDE)
     assert apart.kind is INVALID
-    assert not any("gates nothing" in reason for reason in apart.reasons)
+    assert not any("gates nothing" in reason for reason in wording.reasons(apart))
 
 
 @pytest.mark.parametrize("outcome", [RIGHT, WRONG])
@@ -390,7 +391,7 @@ def test_unequal_epochs_are_averaged_within_the_problem():
     mixed = grid(np.tile([RIGHT, WRONG], (100, 1)))
     some = mixed.select((mixed.sample_index == 0) | (mixed.problem < 50))
     verdict = decide(some, base, WIDE)
-    assert any("lacks 50 of 200" in reason for reason in verdict.reasons)
+    assert any("lacks 50 of 200" in reason for reason in wording.reasons(verdict))
     lenient = WIDE.model_copy(update={"min_judged": 0.5})
     verdict = decide(some, base, lenient)
     assert one(verdict, Metric.ACCURACY).candidate == pytest.approx(0.75)
@@ -411,12 +412,12 @@ def test_margins_by_task_and_metrics_that_are_not_gated():
     assert not one(verdict, Metric.TOKENS).gated
     assert one(verdict, Metric.ACCURACY).margin == 0.2
     assert one(verdict, Metric.TOKENS, "mcq").kind is REGRESSED
-    assert any("math tokens" in n and "does not gate" in n for n in verdict.notes)
+    assert any("math tokens" in n and "does not gate" in n for n in wording.notes(verdict))
     silent = Margins(accuracy=None, tokens=None, truncation=None)
     policy = GatePolicy(name="empty").model_copy(update={"margins": silent})
     verdict = decide(candidate, base, policy)
     assert verdict.kind is INVALID
-    assert "gates nothing" in verdict.reasons[0]
+    assert "gates nothing" in wording.reasons(verdict)[0]
 
 
 def test_task_order_and_unknown_tasks():
@@ -426,7 +427,7 @@ def test_task_order_and_unknown_tasks():
     policy = WIDE.model_copy(update={"task_margins": {"cdoe": Margins()}})
     verdict = decide(candidate, base, policy, task_order=("math", "mcq"))
     assert [c.task for c in verdict.checks[::3]] == ["math", "mcq"]
-    assert any("cdoe" in note for note in verdict.notes)
+    assert any("cdoe" in note for note in wording.notes(verdict))
     assert decide(candidate, base, policy).checks[0].task == "mcq"
 
 
@@ -454,7 +455,7 @@ def test_mean_gates_the_mean_and_tasks_are_guard_rails():
     broken = together(run(5, p, 1), run(6, p * 0.7, 1, task="mcq"), run(7, p, 1, task="code"))
     verdict = decide(broken, base, narrow)
     assert verdict.kind is REGRESSED
-    assert "mcq lost" in verdict.reasons[0]
+    assert "mcq lost" in wording.reasons(verdict)[0]
 
 
 def test_a_band_fails_shorter_thinking_too():
@@ -464,7 +465,7 @@ def test_a_band_fails_shorter_thinking_too():
     band = WIDE.model_copy(update={"tokens_direction": "band"})
     verdict = decide(short, base, band)
     assert verdict.kind is REGRESSED
-    assert "shorter" in verdict.reasons[0]
+    assert "shorter" in wording.reasons(verdict)[0]
     assert decide(run(3, p, 1), base, band).kind is PASS
 
 
@@ -482,15 +483,15 @@ def test_an_open_band_names_the_side_that_is_open():
     assert check.estimate.high < 0
     reached = 100 * np.expm1(-check.estimate.low)
     assert reached > 5
-    (stated,) = re.findall(r"a change of (.*) % cannot be excluded", verdict.reasons[0])
+    (stated,) = re.findall(r"a change of (.*) % cannot be excluded", wording.reasons(verdict)[0])
     assert float(stated) == pytest.approx(reached, abs=0.1)
-    (enough,) = re.findall(r"A margin of (.*) % would pass", check.advice)
+    (enough,) = re.findall(r"A margin of (.*) % would pass", wording.advice(check))
     wider = Margins(accuracy=None, tokens=float(enough) / 100, truncation=None)
     passed = decide(
         run(5, p, 1, lengths=96.5), run(0, p, 8), band.model_copy(update={"margins": wider})
     )
     assert passed.kind is PASS
-    assert not any("better" in note for note in passed.notes)
+    assert not any("better" in note for note in wording.notes(passed))
 
 
 def test_looks_are_paid_for():
@@ -540,10 +541,10 @@ def test_policies_that_contradict_themselves_are_refused():
 def test_flips_are_all_listed_up_to_thousands():
     verdict = decide(grid(np.full((500, 1), WRONG)), grid(np.full((500, 4), RIGHT)), WIDE)
     assert len(verdict.flips) == 500
-    assert not any("flipped" in note for note in verdict.notes)
+    assert not any("flipped" in note for note in wording.notes(verdict))
     verdict = decide(grid(np.full((5003, 1), WRONG)), grid(np.full((5003, 2), RIGHT)), WIDE)
     assert len(verdict.flips) == 5000
-    assert "5,003 problems flipped: the 5,000 largest changes are listed." in verdict.notes
+    assert "5,003 problems flipped: the 5,000 largest changes are listed." in wording.notes(verdict)
     assert verdict.flipped is not None
     assert sum(verdict.flipped) == 5_003
 
@@ -556,8 +557,3 @@ def test_shipped_policies_load_and_decide(name):
     verdict = decide(run(1, p * 0.8, 2), run(2, p, 8), policy, of=policy.max_epochs)
     assert verdict.kind is REGRESSED
     assert verdict.policy == name
-
-
-@pytest.mark.parametrize("value", [0.0, 99.96, 543.6, 999.94, 1000.0, 12_345.6])
-def test_reasons_show_tokens_as_the_tables_do(value):
-    assert wording._tokens(value) == formats.tokens(value)

@@ -5,12 +5,22 @@ import math
 from dataclasses import replace
 
 import pytest
-from helpers.report_examples import EXAMPLES, REGRESSED, SUMMARY, estimate, invalid_verdict, verdict
+from helpers.report_examples import (
+    EXAMPLES,
+    INCONCLUSIVE,
+    REGRESSED,
+    SUMMARY,
+    estimate,
+    invalid_verdict,
+    verdict,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smallscale_ci.errors import DataError
 from smallscale_ci.ids import pretty_json
+from smallscale_ci.records import Metric, Reason, ReasonKind
+from smallscale_ci.report import wording
 from smallscale_ci.run.records_json import (
     summary_from_json,
     summary_json,
@@ -33,10 +43,11 @@ def test_a_summary_survives_the_way_through_json() -> None:
 
 def test_the_promised_keys_are_there() -> None:
     value = verdict_json(verdict(REGRESSED, differences=invalid_verdict().differences))
-    assert value["schema_version"] == 1
+    assert value["schema_version"] == 2
     assert value["kind"] == "REGRESSED"
     assert (value["look"], value["of"]) == (1, 4)
-    assert value["reasons"] == ["The gate looked at 6 checks."]
+    said = "The gate looked at 6 checks."
+    assert value["reasons"] == [{"kind": "stated", "text": said}]
     first = value["checks"][0]
     promised = ["task", "metric", "estimate", "margin", "p_value", "adjusted_p", "boundary", "kind"]
     assert set(promised) <= set(first)
@@ -45,6 +56,33 @@ def test_the_promised_keys_are_there() -> None:
     assert value["accounting"]["planned"] == 800
     assert value["accounting"]["outcomes"]["WRONG"] == 300
     assert value["differences"][0]["key"] == "sampling.temperature"
+
+
+def test_reasons_are_values_with_a_sentence():
+    named = Reason(ReasonKind.CHECK, "gsm8k", Metric.ACCURACY)
+    errored = Reason(ReasonKind.ERRORED, count=2)
+    made = replace(verdict(REGRESSED), reasons=(named,), notes=(errored,))
+    value = wording.spoken(verdict_json(made), made)
+    (reason,), (note,) = value["reasons"], value["notes"]
+    assert reason.pop("sentence").startswith("gsm8k lost 12.3 points of accuracy (from ")
+    assert reason == {"kind": "check", "task": "gsm8k", "metric": "accuracy"}
+    assert (note["kind"], note["count"]) == ("errored", 2)
+    assert verdict_from_json(value) == made
+    undecided = verdict(INCONCLUSIVE)
+    spoken = wording.spoken(verdict_json(undecided), undecided)
+    open_ones = [check for check in spoken["checks"] if check["advice"]]
+    assert open_ones[0]["advice"]["sentence"] == "3 more looks may decide it."
+
+
+def test_a_verdict_of_schema_1_is_still_read():
+    value = verdict_json(verdict(REGRESSED))
+    value |= {"schema_version": 1, "reasons": ["It was worse."], "notes": ["By much."]}
+    for check in value["checks"]:
+        check["advice"] = "Ask again."
+    read = verdict_from_json(json.loads(pretty_json(value)))
+    assert wording.reasons(read) == ("It was worse.",)
+    assert wording.notes(read) == ("By much.",)
+    assert all(check.advice is None for check in read.checks)
 
 
 @given(st.sampled_from([math.nan, math.inf, -math.inf]))
@@ -65,6 +103,8 @@ def test_unknown_numbers_are_null_and_come_back_as_nan(unknown: float) -> None:
         ({"kind": "MAYBE"}, "MAYBE"),
         ({"surprise": 1}, "surprise"),
         ({"checks": None}, "cannot be read"),
+        ({"reasons": [{"kind": "check", "task": "t", "metric": "accuracy"}]}, "cannot be read"),
+        ({"reasons": [{"kind": "incomparable", "names": ["engine"]}]}, "cannot be read"),
     ],
 )
 def test_a_file_that_is_not_ours_is_refused(change: dict[str, object], said: str) -> None:

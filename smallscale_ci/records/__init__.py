@@ -7,11 +7,16 @@ generated token ids without the final end-of-sequence token.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self, assert_never
+from typing import Any
+
+from smallscale_ci.records.metric import Metric as Metric
+from smallscale_ci.records.metric import Scale as Scale
+from smallscale_ci.records.reasons import Advice as Advice
+from smallscale_ci.records.reasons import Reason as Reason
+from smallscale_ci.records.reasons import ReasonKind as ReasonKind
 
 
 class FinishReason(StrEnum):
@@ -40,73 +45,6 @@ class VerdictKind(StrEnum):
     REGRESSED = "REGRESSED"
     INCONCLUSIVE = "INCONCLUSIVE"
     INVALID = "INVALID"
-
-
-class Scale(StrEnum):
-    """What a metric is of one sample, and so how two runs are compared and margins are given."""
-
-    RATE = "rate"  # 0 or 1: shares, compared by their difference; margins are absolute
-    LENGTH = "length"  # a count of tokens: means, compared by their log ratio; margins are relative
-
-
-class Metric(StrEnum):
-    """What the gate looks at: one entry for each metric, and all code goes by what it says.
-
-    An entry is its name in files and margins, its scale, the sign of a change for the worse, the
-    heading of its column, and what happened to a task where it rose and where it fell (``{}`` is
-    the amount). ``gate/metric.py`` says how a sample's value is found.
-    """
-
-    scale: Scale
-    worse: int
-    heading: str
-    risen: str
-    fallen: str
-
-    ACCURACY = (
-        "accuracy",
-        Scale.RATE,
-        -1,
-        "accuracy",
-        "gained {} of accuracy",
-        "lost {} of accuracy",
-    )
-    TOKENS = (
-        "tokens",
-        Scale.LENGTH,
-        +1,
-        "mean tokens",
-        "thinks {} longer",
-        "thinks {} shorter",
-    )
-    TRUNCATION = (
-        "truncation",
-        Scale.RATE,
-        +1,
-        "truncated",
-        "hits the token limit {} more often",
-        "hits the token limit {} less often",
-    )
-
-    def __new__(
-        cls, value: str, scale: Scale, worse: int, heading: str, risen: str, fallen: str
-    ) -> Self:
-        """An entry of the table."""
-        entry = str.__new__(cls, value)
-        entry._value_ = value
-        entry.scale, entry.worse, entry.heading = scale, worse, heading
-        entry.risen, entry.fallen = risen, fallen
-        return entry
-
-    def limit(self, margin: float) -> float:
-        """``margin`` on the scale of differences: as it is, or the log of the growth."""
-        match self.scale:
-            case Scale.RATE:
-                return margin
-            case Scale.LENGTH:
-                return math.log1p(margin)
-            case unknown:
-                assert_never(unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +206,24 @@ class Check:
     gated: bool
     discordant: int  # problems whose mean differs between the two sides
     identical: bool  # every paired sample agrees in outcome and tokens
-    advice: str = ""  # what would have made it conclusive
+    advice: Advice | None = None  # what would have made an open check conclusive
     guard: bool = False  # a guard rail: it can fail the gate, but need not pass
     band: bool = False  # a change for the better by the margin counts as one, too
     tolerated: float = 0.0  # in the unit of the margin: a loss up to this is not a regression
     lost: int = 0  # samples of the candidate, ERRORED or missing
     lost_decide: bool = False  # it would pass if the lost samples were like the others
+
+    @property
+    def moved(self) -> float:
+        """The change for the worse, on the estimate's scale; in a band, any change."""
+        change = self.estimate.value * self.metric.worse
+        return abs(change) if self.band else change
+
+    @property
+    def reach(self) -> float:
+        """The largest loss that is not excluded, in the unit of the margin; in a band, change."""
+        ends = {+1: self.estimate.high, -1: -self.estimate.low}
+        return self.metric.size(max(ends.values()) if self.band else ends[self.metric.worse])
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,15 +262,23 @@ class Accounting:
     outcomes: Mapping[str, int]
     unpaired: int = 0  # problems on one side only
 
+    @property
+    def missing(self) -> int:
+        """Planned samples without an outcome."""
+        return self.planned - sum(self.outcomes.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says. ``reasons`` are plain sentences, the most important first."""
+    """What the gate says, in values: the reports have the words.
+
+    ``reasons`` decide, the most important first; ``notes`` are shown prominently and do not.
+    """
 
     kind: VerdictKind
     look: int
     of: int
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     checks: tuple[Check, ...]
     accounting: Accounting
     differences: tuple[Difference, ...]
@@ -328,4 +286,4 @@ class Verdict:
     reproduced_exactly: bool
     flips: tuple[Flip, ...] = ()
     flipped: tuple[int, int] | None = None  # to wrong and to right, whether listed or not
-    notes: tuple[str, ...] = ()  # said loudly, but not decisive
+    notes: tuple[Reason, ...] = ()

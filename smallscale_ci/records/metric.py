@@ -1,0 +1,84 @@
+"""The metrics: the one table of what the gate looks at."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Self, assert_never
+
+
+class Scale(StrEnum):
+    """What a metric is of one sample, and so how two runs are compared and margins are given."""
+
+    RATE = "rate"  # 0 or 1: shares, compared by their difference; margins are absolute
+    LENGTH = "length"  # a count of tokens: means, compared by their log ratio; margins are relative
+
+
+class Metric(StrEnum):
+    """What the gate looks at: one entry for each metric, and all code goes by what it says.
+
+    An entry is its name in files and margins, its scale, the sign of a change for the worse, the
+    heading of its column, and what happened to a task where it rose and where it fell (``{}`` is
+    the amount). ``gate/metric.py`` says how a sample's value is found.
+    """
+
+    scale: Scale
+    worse: int
+    heading: str
+    risen: str
+    fallen: str
+
+    ACCURACY = (
+        "accuracy",
+        Scale.RATE,
+        -1,
+        "accuracy",
+        "gained {} of accuracy",
+        "lost {} of accuracy",
+    )
+    TOKENS = (
+        "tokens",
+        Scale.LENGTH,
+        +1,
+        "mean tokens",
+        "thinks {} longer",
+        "thinks {} shorter",
+    )
+    TRUNCATION = (
+        "truncation",
+        Scale.RATE,
+        +1,
+        "truncated",
+        "hits the token limit {} more often",
+        "hits the token limit {} less often",
+    )
+
+    def __new__(
+        cls, value: str, scale: Scale, worse: int, heading: str, risen: str, fallen: str
+    ) -> Self:
+        """An entry of the table."""
+        entry = str.__new__(cls, value)
+        entry._value_ = value
+        entry.scale, entry.worse, entry.heading = scale, worse, heading
+        entry.risen, entry.fallen = risen, fallen
+        return entry
+
+    def limit(self, margin: float) -> float:
+        """``margin`` on the scale of differences: as it is, or the log of the growth."""
+        match self.scale:
+            case Scale.RATE:
+                return margin
+            case Scale.LENGTH:
+                return math.log1p(margin)
+            case unknown:
+                assert_never(unknown)
+
+    def size(self, change: float) -> float:
+        """What ``limit`` gives for a margin, turned back: a difference in the margins' unit."""
+        match self.scale:
+            case Scale.RATE:
+                return change
+            case Scale.LENGTH:
+                return math.expm1(change) if change < 100 else math.inf
+            case unknown:
+                assert_never(unknown)
