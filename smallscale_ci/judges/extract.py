@@ -65,6 +65,10 @@ _LAST_NUMBER = re.compile(
 )
 
 
+_BOXES = ("\\boxed", "\\fbox")
+_Span = tuple[int, int, int, int]  # of a box: start, start and end of its content, end
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A possible answer and the rule that found it."""
@@ -81,12 +85,17 @@ def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
     them. ``text`` is what ``thinking.answer_part`` gave.
     """
     text = _without_tags(_SPECIAL_TOKEN.sub(" ", text))
-    finders = {"boxed": boxed, "stated": stated, "last-number": last_number}
+    finders = {"stated": stated, "last-number": last_number}
     for rule in rules:
+        if rule == "boxed":
+            spans = _box_spans(text)
+            if spans:
+                yield Found(_joined(text, spans), rule, _named(text, spans))
+            continue
         finder = finders.get(rule)
         found = finder(text) if finder else None
         if found is not None:
-            yield Found(found, rule, named_boxes(text) if rule == "boxed" else None)
+            yield Found(found, rule)
 
 
 def _without_tags(text: str) -> str:
@@ -111,9 +120,12 @@ def boxed(text: str) -> str | None:
     and does not count.
     """
     spans = _box_spans(text)
-    if not spans:
-        return None
-    parts = [text[spans[-1][1] : spans[-1][2]].strip()]
+    return _joined(text, spans) if spans else None
+
+
+def _joined(text: str, spans: list[_Span]) -> str:
+    """The last box with those that belong to it."""
+    parts = {text[spans[-1][1] : spans[-1][2]].strip(): True}  # from last to first
     start = spans[-1][0]
     for begin, inner, end, after in reversed(spans[:-1]):
         glue = text[after:start]
@@ -124,28 +136,26 @@ def boxed(text: str) -> str | None:
                 break
         elif not _is_glue(glue):
             break
-        part = text[inner:end].strip()
-        if part not in parts:
-            parts.insert(0, part)
+        parts[text[inner:end].strip()] = True
         start = begin
-    return ", ".join(parts)
+    return ", ".join(reversed(parts))
 
 
-def named_boxes(text: str) -> str | None:
+def _named(text: str, spans: list[_Span]) -> str | None:
     """``a = 1, b = 2`` where the last boxes have several names, else ``None``."""
-    parts: list[str] = []
-    names: list[str] = []
+    if len(spans) == 1:
+        return None
+    parts: dict[str, str] = {}  # by name, from last to first
     start = -1
-    for begin, inner, end, after in reversed(_box_spans(text)):
+    for begin, inner, end, after in reversed(spans):
         name = _name_before(text, begin)
-        if name is None or name[1] in names:
+        if name is None or name[1] in parts:
             break
         if start >= 0 and not _is_glue(text[after:start]):
             break
-        names.append(name[1])
-        parts.insert(0, f"{name[1]} = {text[inner:end].strip()}")
+        parts[name[1]] = f"{name[1]} = {text[inner:end].strip()}"
         start = name.start()
-    return ", ".join(parts) if len(parts) > 1 else None
+    return ", ".join(reversed(parts.values())) if len(parts) > 1 else None
 
 
 def _name_before(text: str, begin: int) -> re.Match[str] | None:
@@ -164,13 +174,14 @@ def _is_glue(text: str) -> bool:
     return short and bool(_GLUE.fullmatch(text) and _GLUE_WORD.search(text))
 
 
-def _box_spans(text: str) -> list[tuple[int, int, int, int]]:
-    """(start, start of content, end of content, end) of the outermost non-empty boxes."""
-    if "\\boxed" not in text and "\\fbox" not in text:
+def _box_spans(text: str) -> list[_Span]:
+    """The outermost non-empty boxes."""
+    first = min((at for at in map(text.find, _BOXES) if at >= 0), default=-1)
+    if first < 0:
         return []
-    spans: list[tuple[int, int, int, int]] = []
+    spans: list[_Span] = []
     open_braces: list[tuple[int, int] | None] = []  # a box: (its start, start of content)
-    for token in _BRACES.finditer(text):
+    for token in _BRACES.finditer(text, max(0, first - 3)):  # backslashes may be doubled
         word = token.group()
         if word == "{":
             open_braces.append(None)
@@ -195,9 +206,7 @@ def _box_spans(text: str) -> list[tuple[int, int, int, int]]:
     return spans
 
 
-def _keep(
-    spans: list[tuple[int, int, int, int]], text: str, span: tuple[int, int, int, int]
-) -> None:
+def _keep(spans: list[_Span], text: str, span: _Span) -> None:
     """Add ``span`` unless it is empty; boxes inside it are part of its content."""
     while spans and spans[-1][0] > span[0]:
         spans.pop()

@@ -14,7 +14,7 @@ from smallscale_ci.judges.mathematics.points import Point
 DIGITS = 60
 TOLERANCE = mpmath.mpf(10) ** -45
 _MAX_EXPONENT = 100_000  # of the logarithm of a power
-_MAX_TERMS = 5000  # of all sums at one point
+_MAX_TERMS = 1000  # of all sums at one point
 
 
 def side(node: Node, point: Point, *, real: bool, digits: int = DIGITS) -> tuple[Any, Any] | None:

@@ -120,6 +120,7 @@ _LEAD = re.compile(
     r'|^"?(?:total|sum|result|value|solution|area|volume|probability):"?\s*(?=[-\d\\$])',
     re.IGNORECASE,
 )
+PLAIN_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,90})?")
 _STARS = re.compile(r"^\s*\*+(?=[^*])|(?<=[^*])\*+\s*$")  # emphasis
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _ENDS = re.compile(r"^[\s=:,;≈⇒`]+|[\s=,;:.!`⏎]+$")
@@ -130,6 +131,8 @@ _QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
 
 def clean(text: str) -> str:
     """``text`` in the one spelling described above."""
+    if PLAIN_NUMBER.fullmatch(text):
+        return text
     text = _STARS.sub("", _undoubled(_unicode(text)))
     while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
         text = shorter

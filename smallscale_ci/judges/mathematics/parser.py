@@ -19,7 +19,7 @@ from smallscale_ci.judges.mathematics.expression import (
 MAX_NODES = 600
 MAX_DEPTH = 40
 MAX_DIGITS = 400  # of a number as it is written
-MAX_TERMS = 2000  # of a sum
+MAX_TERMS = 500  # of a sum
 MAX_SERIES = 2  # sums inside each other
 
 FUNCTIONS = frozenset(

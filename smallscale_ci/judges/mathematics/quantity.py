@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from smallscale_ci.judges.mathematics.expression import Node, Unreadable, symbols
+from smallscale_ci.judges.mathematics.normal import PLAIN_NUMBER
 from smallscale_ci.judges.mathematics.numerals import number_in_words
 from smallscale_ci.judges.mathematics.parser import FUNCTIONS, PLAIN_NAMES, parse
 from smallscale_ci.judges.mathematics.units import CURRENCIES, Unit, is_unit_word, read_unit
@@ -124,8 +125,11 @@ class Opaque:
     text: str
 
 
-def read_quantity(text: str) -> Scalar | Words | Opaque:
+def read_quantity(text: str) -> Scalar | Words | Opaque:  # noqa: PLR0911 - rule by rule
     """The quantity or words in cleaned ``text`` without brackets or separators."""
+    if PLAIN_NUMBER.fullmatch(text):
+        node: Node = ("number", Fraction(text.lstrip("-")))
+        return Scalar(text, ("-", node) if text[0] == "-" else node, _decimal(text))
     body, unit, degrees = _without_unit(text)
     percent = body.endswith("%")
     body = body.removesuffix("%").rstrip()

@@ -24,6 +24,7 @@ from smallscale_ci.judges.mathematics.forms import (
     Union,
 )
 from smallscale_ci.judges.mathematics.matrices import added, multiplied, scaled, transposed
+from smallscale_ci.judges.mathematics.normal import PLAIN_NUMBER
 from smallscale_ci.judges.mathematics.numerals import SMALL
 from smallscale_ci.judges.mathematics.quantity import (
     Opaque,
@@ -66,6 +67,8 @@ _MINUS_ONE = Scalar("-1", ("number", Fraction(-1)), None)
 def read(text: str, *, thousands: bool = True, depth: int = 0) -> Form:
     """The form of cleaned ``text``. ``thousands``: commas may separate groups of three digits."""
     text = text.strip()
+    if PLAIN_NUMBER.fullmatch(text):
+        return read_quantity(text)
     if depth > _MAX_DEPTH or not text:
         return Opaque(text)
     if text.startswith('"') and text.endswith('"') and text.count('"') == 2:

@@ -55,7 +55,8 @@ def as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, de
     if left and right:
         return left[1] == right[1]
     if not left and not right:
-        labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(answer)
+        bare = answer.upper() if len(answer) == 1 else answer  # b for (B)
+        labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(bare)
         return bool(labels[0] and labels[1] and labels[0][1] == labels[1][1])
     if left:
         label = _LABEL.fullmatch(answer)

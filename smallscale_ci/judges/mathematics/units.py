@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 _F = Fraction
 _BASES: dict[str, dict[str, Fraction]] = {  # base unit → its spellings and their size
@@ -56,6 +57,11 @@ for _base, _spellings in _BASES.items():
         for _name in _names.split():
             _KNOWN[_name] = (_base, 1, _size)
 
+_DERIVED = {  # in grams, metres and seconds, a thousand of each
+    "newton": {"gram": 1, "metre": 1, "second": -2},
+    "joule": {"gram": 1, "metre": 2, "second": -2},
+    "watt": {"gram": 1, "metre": 2, "second": -3},
+}
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _AFTER_WORDS = {"squared": 2, "cubed": 3}
 _PART = re.compile(r"([a-zA-Zμ$€£¥₹¢]+|/|\*)\.?|\^?\s*\{?\(?(-?\d)\)?\}?")
@@ -75,6 +81,7 @@ def is_unit_word(word: str) -> bool:
     return _lookup(word) is not None
 
 
+@lru_cache(maxsize=1024)
 def read_unit(text: str) -> Unit | None:
     """The unit that ``text`` spells, ``None`` for words that are no known unit."""
     text = " ".join(_EXPANDED.get(word, word) for word in text[:100].split())
@@ -105,6 +112,11 @@ def read_unit(text: str) -> Unit | None:
             next_power = 1
     if last is None:
         return None
+    for name in _DERIVED.keys() & powers.keys():
+        times = powers.pop(name)
+        size *= Fraction(1000) ** times
+        for base, power in _DERIVED[name].items():
+            powers[base] = powers.get(base, 0) + power * times
     return Unit(tuple(sorted((base, power) for base, power in powers.items() if power)), size)
 
 

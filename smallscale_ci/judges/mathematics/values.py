@@ -21,10 +21,12 @@ from smallscale_ci.judges.mathematics.expression import (
 from smallscale_ci.judges.mathematics.parser import parse
 from smallscale_ci.judges.mathematics.quantity import Decimal, Scalar
 from smallscale_ci.judges.mathematics.rounding import rounded
+from smallscale_ci.judges.mathematics.units import read_unit
 
 _HUNDRED: Node = ("number", Fraction(100))
 _DIGITS_RAISED = re.compile(r"\^\d\d")
 _CONSTANTS = ("C", "c", "K")  # of integration
+_STERLING, _POUND = read_unit("£"), read_unit("pound")
 _LOG_BASES: tuple[Node, ...] = (("e",), ("number", Fraction(10)))
 
 
@@ -36,9 +38,10 @@ def scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
     """Whether ``answer`` is ``gold``. Raises ``NeedsAlgebra`` unless ``deep``."""
     left, right = gold.node, answer.node
     if gold.unit and answer.unit:
-        if gold.unit.dimensions != answer.unit.dimensions:
+        pounds = gold.unit == _STERLING and answer.unit == _POUND  # £3 and 3 pounds
+        if gold.unit.dimensions != answer.unit.dimensions and not pounds:
             return False
-        if gold.unit.size != answer.unit.size:
+        if gold.unit.size != answer.unit.size and not pounds:
             left = ("*", left, ("number", gold.unit.size))
             right = ("*", right, ("number", answer.unit.size))
             return nodes(left, right, None, None, deep)
