@@ -1,0 +1,118 @@
+"""What answers of the reasoner come to: accuracy, tokens, steps kept; and the table of all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from smallscale_ci.suite.local import load_suite
+
+BUDGETS = (100, 200, 400, 800, 1536)  # completion tokens
+
+
+def measured(run: Path, suite: Path, steps: Path) -> dict[str, Any]:
+    """Numbers of a run by task, and by problem what a paired comparison needs."""
+    known = {problem.id: problem for problem in load_suite(suite).problems}
+    needed = json.loads(steps.read_text())
+    texts = pq.read_table(run / "generations.parquet").to_pylist()
+    judged = pq.read_table(run / "judgements.parquet").to_pylist()
+    outcomes = {(row["problem_id"], row["sample_index"]): row["outcome"] for row in judged}
+    tasks: dict[str, list[dict[str, Any]]] = {}
+    for row in texts:
+        problem = known[row["problem_id"]]
+        outcome = outcomes[row["problem_id"], row["sample_index"]]
+        thinking = row["text"].partition("</think>")[0]
+        wanted = needed.get(problem.question, [])
+        tasks.setdefault(problem.task, []).append(
+            {
+                "problem": problem.id,
+                "right": outcome == "CORRECT",
+                "tokens": row["completion_tokens"],
+                "cut": row["finish_reason"] == "LENGTH",
+                "steps": bool(wanted) and all(step in thinking for step in wanted),
+            }
+        )
+    return {"tasks": {name: _numbers(rows) for name, rows in tasks.items()}}
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    right = np.array([row["right"] for row in rows])
+    tokens = np.array([row["tokens"] for row in rows], dtype=float)
+    by_problem: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        by_problem.setdefault(row["problem"], []).append((float(row["right"]), row["tokens"]))
+    means = {name: np.mean(values, axis=0).round(4).tolist() for name, values in by_problem.items()}
+    return {
+        "answers": len(rows),
+        "accuracy": round(float(right.mean()), 4),
+        "tokens": round(float(tokens.mean()), 1),
+        "tokens_right": round(float(tokens[right].mean()), 1) if right.any() else None,
+        "tokens_wrong": round(float(tokens[~right].mean()), 1) if (~right).any() else None,
+        "quantiles": [round(float(q)) for q in np.quantile(tokens, (0.1, 0.5, 0.9))],
+        "cut": round(float(np.mean([row["cut"] for row in rows])), 4),
+        "steps": round(float(np.mean([row["steps"] for row in rows])), 4),
+        "within": {str(b): round(float((right & (tokens <= b)).mean()), 4) for b in BUDGETS},
+        "problems": means,
+    }
+
+
+def compared(parent: Mapping[str, Any], candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Change of accuracy (points) and tokens (per cent) with 95% intervals, paired by problem."""
+    shared = sorted(set(parent["problems"]) & set(candidate["problems"]))
+    before = np.array([parent["problems"][name] for name in shared])
+    after = np.array([candidate["problems"][name] for name in shared])
+    gain = (after - before)[:, 0] * 100
+    ratio = after[:, 1].mean() / before[:, 1].mean()
+    # Delta method for a ratio of two means over the same problems.
+    spread = np.std(after[:, 1] - ratio * before[:, 1], ddof=1) / before[:, 1].mean()
+    half, wide = (1.96 / len(shared) ** 0.5 * s for s in (np.std(gain, ddof=1), 100 * spread))
+    change = 100 * (ratio - 1)
+    return {
+        "accuracy": [
+            round(float(v), 2) for v in (gain.mean(), gain.mean() - half, gain.mean() + half)
+        ],
+        "tokens": [round(float(v), 2) for v in (change, change - wide, change + wide)],
+    }
+
+
+def table(
+    results: Path,
+    grid: Mapping[str, Sequence[float]],
+    seeds: Sequence[int],
+    best: Mapping[str, float],
+) -> None:
+    """Print what the arms came to, and write ``table.json`` beside ``results``."""
+    rows = {row["arm"]: row for row in json.loads(results.read_text())["rows"]["evaluated"]}
+    parent, found = rows["parent"]["tasks"], {}
+    print("| arm | accuracy | change, pp | tokens | change | cut | steps kept | unseen kinds |")
+    print("|---|---|---|---|---|---|---|---|")
+    _line("parent", parent, parent)
+    for name, rates in grid.items():
+        for rate in rates:
+            for seed in seeds:
+                row = rows.get(f"{name}-{rate:g}-{seed}")
+                if row is None:
+                    continue
+                mark = " (best)" if best.get(name) == rate else ""
+                _line(f"{name} {rate:g} seed {seed}{mark}", row["tasks"], parent)
+                found[row["arm"]] = {
+                    task: compared(parent[task], row["tasks"][task]) for task in parent
+                }
+    (results.parent / "table.json").write_text(json.dumps(found, indent=1))
+
+
+def _line(name: str, tasks: Mapping[str, Any], parent: Mapping[str, Any]) -> None:
+    seen, unseen, change = tasks["seen"], tasks["unseen"], compared(parent["seen"], tasks["seen"])
+    gain, tokens = (
+        "{:+.1f} ({:+.1f} to {:+.1f})".format(*change[key]) for key in ("accuracy", "tokens")
+    )
+    print(
+        f"| {name} | {seen['accuracy']:.1%} | {gain} | {seen['tokens']:.0f} | {tokens}% | "
+        f"{seen['cut']:.1%} | {seen['steps']:.1%} | "
+        f"{unseen['accuracy']:.1%}, {unseen['tokens']:.0f} |"
+    )

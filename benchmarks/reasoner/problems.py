@@ -1,0 +1,187 @@
+"""Problems whose solution is known step by step, and worked solutions that think too long.
+
+A worked solution has every step that the answer needs, then a redundant part whose length varies
+at random: checking again, doing it another way, doubting. `steps` are the equations that the
+answer rests on, so that it can be seen whether shorter thinking still contains them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+ASK = " Think step by step, then put the final answer into \\boxed{}."
+DIRECT = " Answer at once: put the final answer into \\boxed{} without thinking."
+
+CHECKS = (
+    "Wait, let me check this again.",
+    "Hmm, I should make sure that this is right.",
+    "Let me go through it once more.",
+    "Wait, did I make a mistake somewhere?",
+    "Let me verify the result another time.",
+    "I want to be careful, so I will repeat the steps.",
+    "Actually, let me double-check every step.",
+    "Alternatively, I can do the same from the start.",
+)
+SURE = (
+    "The result is the same as before.",
+    "Yes, it comes out the same.",
+    "So nothing changes.",
+    "Good, this agrees with what I had.",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question, its answer, the equations that it rests on, and the words around them."""
+
+    kind: str
+    question: str
+    answer: int
+    steps: tuple[str, ...]
+    lines: tuple[str, ...]  # the steps in words, one sentence each
+
+
+def _sums(chance: random.Random) -> Task:
+    terms = [chance.randint(12, 99) for _ in range(chance.randint(3, 4))]
+    question = f"What is {' + '.join(map(str, terms))}?"
+    total, steps, lines = terms[0], [], []
+    for term in terms[1:]:
+        step = f"{total} + {term} = {total + term}"
+        tens, ones = term // 10 * 10, term % 10
+        lines.append(
+            f"I add {term} to {total}: first the tens, {total} + {tens} = {total + tens}, then the "
+            f"ones, {total + tens} + {ones} = {total + term}. So {step}."
+        )
+        total += term
+        steps.append(step)
+    return Task("sums", question, total, tuple(steps), tuple(lines))
+
+
+def _products(chance: random.Random) -> Task:
+    one, other = chance.randint(12, 99), chance.randint(3, 9)
+    tens, ones = one // 10 * 10, one % 10
+    steps = (
+        f"{tens} * {other} = {tens * other}",
+        f"{ones} * {other} = {ones * other}",
+        f"{tens * other} + {ones * other} = {one * other}",
+    )
+    lines = (
+        f"I split {one} into {tens} and {ones}.",
+        f"The tens give {steps[0]}.",
+        f"The ones give {steps[1]}.",
+        f"Together that is {steps[2]}.",
+    )
+    return Task("products", f"What is {one} * {other}?", one * other, steps, lines)
+
+
+def _equations(chance: random.Random) -> Task:
+    factor, value, shift = chance.randint(2, 9), chance.randint(2, 19), chance.randint(1, 40)
+    total = factor * value + shift
+    steps = (f"{total} - {shift} = {factor * value}", f"{factor * value} / {factor} = {value}")
+    lines = (
+        f"The equation is {factor}x + {shift} = {total}.",
+        f"I subtract {shift} on both sides: {steps[0]}, so {factor}x = {factor * value}.",
+        f"I divide both sides by {factor}: {steps[1]}, so x = {value}.",
+    )
+    return Task("equations", f"Solve {factor}x + {shift} = {total} for x.", value, steps, lines)
+
+
+def _shopping(chance: random.Random) -> Task:
+    who = chance.choice(("Ana", "Ben", "Carla", "Deniz", "Emil", "Fatima", "Goran", "Hana"))
+    what = chance.choice(("pens", "apples", "books", "tickets", "cards", "plants", "lamps"))
+    count, price = chance.randint(3, 9), chance.randint(3, 19)
+    paid = count * price + chance.randint(1, 40)
+    steps = (
+        f"{count} * {price} = {count * price}",
+        f"{paid} - {count * price} = {paid - count * price}",
+    )
+    question = (
+        f"{who} buys {count} {what} for {price} dollars each and pays with {paid} dollars. "
+        "How many dollars of change are left?"
+    )
+    lines = (
+        f"{who} buys {count} {what} at {price} dollars each.",
+        f"The cost is {steps[0]} dollars.",
+        f"The change is what was paid minus the cost: {steps[1]} dollars.",
+    )
+    return Task("shopping", question, paid - count * price, steps, lines)
+
+
+def _puzzles(chance: random.Random) -> Task:
+    number, factor, shift = chance.randint(3, 30), chance.randint(2, 6), chance.randint(2, 30)
+    total = (number + shift) * factor
+    steps = (f"{total} / {factor} = {number + shift}", f"{number + shift} - {shift} = {number}")
+    question = (
+        f"I think of a number, add {shift} and multiply the result by {factor}. I get {total}. "
+        "What is my number?"
+    )
+    lines = (
+        f"I go backwards from {total}.",
+        f"The last thing was to multiply by {factor}, so I divide: {steps[0]}.",
+        f"Before that {shift} was added, so I subtract it: {steps[1]}.",
+    )
+    return Task("puzzles", question, number, steps, lines)
+
+
+def _boxes(chance: random.Random) -> Task:
+    size, full, rest = chance.randint(4, 9), chance.randint(3, 15), chance.randint(1, 3)
+    total = size * full + rest
+    steps = (f"{size} * {full} = {size * full}", f"{total} - {size * full} = {rest}")
+    question = (
+        f"{total} eggs are put into boxes of {size} until no box can be filled any more. How many "
+        "eggs are left over?"
+    )
+    return Task("boxes", question, rest, steps, ())
+
+
+def _ages(chance: random.Random) -> Task:
+    young, older, years = chance.randint(5, 30), chance.randint(2, 20), chance.randint(2, 15)
+    steps = (
+        f"{young} + {older} = {young + older}",
+        f"{young + older} + {years} = {young + older + years}",
+    )
+    question = (
+        f"Mia is {young} years old. Her brother is {older} years older than she is. How old will "
+        f"her brother be in {years} years?"
+    )
+    return Task("ages", question, young + older + years, steps, ())
+
+
+KINDS: dict[str, Callable[[random.Random], Task]] = {
+    "sums": _sums,
+    "products": _products,
+    "equations": _equations,
+    "shopping": _shopping,
+    "puzzles": _puzzles,
+}
+UNSEEN = {"boxes": _boxes, "ages": _ages}  # kinds that no training has
+
+
+def draw(
+    kinds: dict[str, Callable[[random.Random], Task]], count: int, seed: int, known: set[str]
+) -> list[Task]:
+    """``count`` tasks of all ``kinds`` in turn, none of which is in ``known``; adds them there."""
+    chance, found, makers = random.Random(seed), [], list(kinds.values())
+    while len(found) < count:
+        task = makers[len(found) % len(makers)](chance)
+        if task.question not in known:
+            known.add(task.question)
+            found.append(task)
+    return found
+
+
+def solution(task: Task, chance: random.Random) -> str:
+    """A worked solution: the steps, then a redundant part of random length, then the box."""
+    parts = ["Let me think about this step by step.", *task.lines]
+    parts.append(f"So the answer is {task.answer}.")
+    for _ in range(min(int(chance.lognormvariate(1.35, 0.75)), 12)):
+        parts += [chance.choice(CHECKS), *task.lines, f"That gives {task.answer} again."]
+        parts.append(chance.choice(SURE))
+    return f"<think>\n{' '.join(parts)}\n</think>\n\nThe answer is \\boxed{{{task.answer}}}."
+
+
+def direct(task: Task) -> str:
+    """The same answer without any thinking."""
+    return f"The answer is \\boxed{{{task.answer}}}."
