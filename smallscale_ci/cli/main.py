@@ -21,6 +21,7 @@ from smallscale_ci.cli import (
     pairs,
     power,
     train,
+    verify,
 )
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ for group in (
     train,
     candidate,
     compare,
+    verify,
     power,
     history,
     github,

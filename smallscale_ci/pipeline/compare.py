@@ -17,7 +17,7 @@ from smallscale_ci.records import Reason, ReasonKind, Verdict
 from smallscale_ci.report import collect, wording
 from smallscale_ci.report import files as reports
 from smallscale_ci.report.interface import ReportData
-from smallscale_ci.run import baselines, chain
+from smallscale_ci.run import baselines, chain, evidence
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.evidence import Predicate, Side, statement
@@ -61,6 +61,16 @@ def compare(
 
     ``notes`` are said before the verdict's own.
     """
+    verdict = derive(candidate, baseline, policy, look=look, of=of)
+    verdict = replace(verdict, notes=(*notes, *verdict.notes))
+    data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
+    if run is not None and candidate.manifest is not None:
+        write_verdict(run, candidate, baseline, policy, verdict, data)
+    return Evaluation(verdict, data, run, candidate)
+
+
+def derive(candidate: Run, baseline: Run, policy: GatePolicy, *, look: int, of: int) -> Verdict:
+    """What the gate says of two stored sides: a function of its arguments alone."""
     verdict = decide(
         candidate.samples,
         baseline.samples,
@@ -76,11 +86,7 @@ def compare(
         said = f"{sides} side has provenance: whether the two are comparable was not checked."
         note = Reason(ReasonKind.STATED, text=said)
         verdict = replace(verdict, notes=(*verdict.notes, note))
-    verdict = replace(verdict, notes=(*notes, *verdict.notes, *_tool_notes(candidate, baseline)))
-    data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    if run is not None and candidate.manifest is not None:
-        write_verdict(run, candidate, baseline, policy, verdict, data)
-    return Evaluation(verdict, data, run, candidate)
+    return replace(verdict, notes=(*verdict.notes, *_tool_notes(candidate, baseline)))
 
 
 def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
@@ -98,20 +104,17 @@ def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
 def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluation:
     """The evaluation that a run folder holds, its report files rendered anew.
 
-    Raises ``InvalidError`` when the run was judged again since, or when the baseline it was
+    Raises ``InvalidError`` when the folder is not as it was written, or when the baseline it was
     compared with is no longer there.
     """
     candidate = read_run(run.path)
     value = read_json(run.verdict)
     made_from = value.pop("made_from", {})
     verdict = verdict_from_json(value)
-    source = str(made_from.get("baseline", ""))
-    if not (source.startswith("git:") or Path(source).exists()):
-        raise InvalidError(
-            f"the baseline {source} that {run.path} was compared with is not there.",
-            f"Compare it anew: smallscale compare {run.path} BASELINE",
-        )
-    baseline = baselines.resolve(source, Place("", "", ""), settings.root_of(source))
+    if run.evidence.is_file():
+        baseline = compared_with(evidence.read(run.evidence).baseline, settings)
+    else:  # of a folder of schema 1
+        baseline = compared_with(Side(str(made_from.get("baseline", "")), ""), settings)
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
     reports.write(run.report, data)
     return Evaluation(verdict, data, run, candidate)
@@ -120,6 +123,29 @@ def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluatio
 def verdict_value(verdict: Verdict) -> dict[str, Any]:
     """``verdict`` as JSON values, with a sentence beside each reason and advice."""
     return wording.spoken(verdict_json(verdict), verdict)
+
+
+def compared_with(side: Side, settings: Settings) -> Run:
+    """The baseline of a verdict, also where another one was recorded in its place since.
+
+    It is looked for where it was, then under its name among the stored ones: the verdict may be of
+    another machine. Raises ``InvalidError`` when it is no longer there.
+    """
+    sources = [side.source]
+    if not side.source.startswith("git:"):
+        by_name = settings.baselines.joinpath(*Path(side.source).parts[-3:])
+        sources = [str(path) for path in (Path(side.source), by_name) if path.exists()]
+    for source in dict.fromkeys(sources):
+        root = settings.root_of(source)
+        found = baselines.resolve(source, Place("", "", ""), root)
+        for one in (found, *baselines.earlier(source, root)):
+            if side.samples in {"", one.samples.digest()}:
+                return replace(one, name=found.name)
+    raise InvalidError(
+        f"the baseline {side.source} of the verdict "
+        f"{'changed since' if sources else 'is not there'}.",
+        "Compare the run again: smallscale compare RUN BASELINE",
+    )
 
 
 def write_verdict(
@@ -141,8 +167,8 @@ def write_verdict(
     reports.write(run.report, data)
     files = {**(manifest.files or chain.hashes(run.path))}
     made_from = {"summary": files.get(chain.SUMMARY, ""), "baseline": baseline.source}
-    value = verdict_value(verdict)
-    text = json_text({**value, "made_from": made_from})
+    value = {**verdict_value(verdict), "made_from": made_from}
+    text = json_text(value)
     predicate = Predicate(
         verdict=value,
         verdict_sha256=hashlib.sha256(text.encode()).hexdigest(),

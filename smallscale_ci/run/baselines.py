@@ -6,7 +6,7 @@ Earlier ones are in ``history/``. How one is recorded is in ``recording``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -115,6 +115,23 @@ def load(path: Path) -> Run:
             "A baseline folder has baseline.json and samples.parquet.",
         )
     return found
+
+
+def earlier(source: str, root: Path) -> Iterator[Run]:
+    """The baselines that the one with this ``source`` has replaced, newest first.
+
+    Raises ``DataError`` for a damaged one.
+    """
+    store: Store = FolderStore(Path(source))
+    folder = PurePosixPath(".")
+    if source.startswith("git:"):
+        ref, _, name = source[len("git:") :].partition(":")
+        store, folder = GitStore(ref, root), PurePosixPath(name)
+    for path in sorted(store.files(), reverse=True):
+        if path.name == RECORD and path.parent.parent == folder / HISTORY:
+            found = _read(store, path.parent, path.parent.name)
+            if found is not None:
+                yield found
 
 
 def names(root: Path) -> tuple[str, ...]:

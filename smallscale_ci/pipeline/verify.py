@@ -1,0 +1,166 @@
+"""Evidence: that a run, a baseline or a statement is what was written, and its verdict follows.
+
+Nothing is taken on trust that can be derived: hashes from files, levels and the verdict from the
+samples. What cannot be checked here is who wrote the evidence; that is what an attestation of it is
+for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import InvalidError, SmallscaleError, UsageError
+from smallscale_ci.files import json_text, read_json
+from smallscale_ci.gate.summary import summarise
+from smallscale_ci.ids import file_hash
+from smallscale_ci.pipeline.compare import compared_with, derive
+from smallscale_ci.records import Verdict
+from smallscale_ci.run import baselines, chain, evidence
+from smallscale_ci.run.evidence import Predicate
+from smallscale_ci.run.folder import RunFolder, is_run
+from smallscale_ci.run.records_json import summary_json, verdict_from_json, verdict_json
+from smallscale_ci.run.run import Run, read_run
+from smallscale_ci.run.stores import RECORD
+
+
+@dataclass
+class Findings:
+    """What holds and what does not, one sentence each."""
+
+    holds: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def check(self, what: str, act: Callable[[], object]) -> bool:
+        """Do ``act``, and note ``what`` as true, or the error that it raises as a problem."""
+        try:
+            act()
+        except SmallscaleError as error:
+            self.problems.append(error.message)
+            return False
+        self.holds.append(what)
+        return True
+
+
+def verify(path: Path, settings: Settings) -> Findings:
+    """Check a run folder, a stored baseline (its folder or its name), or an evidence file.
+
+    Raises ``UsageError`` for a path that is none of them.
+    """
+    found = Findings()
+    if path.name == evidence.EVIDENCE or path.suffix == ".json":
+        _statement(path, settings, found)
+    elif is_run(path):
+        _run(RunFolder(path), settings, found)
+    else:
+        places = [one for one in (path, settings.baselines / path) if (one / RECORD).is_file()]
+        if not places:
+            raise UsageError(
+                f"{path} is not a run folder, a stored baseline or an evidence file.",
+                f"Give RUN, SUITE/PROFILE/MODEL, or RUN/{evidence.EVIDENCE}.",
+            )
+        found.check("samples and levels are the recorded ones", lambda: _baseline(places[0]))
+    return found
+
+
+def _baseline(path: Path) -> None:
+    """The hash of its samples is checked on reading; its levels must be those of the samples."""
+    stored = baselines.load(path)
+    derived = summarise(stored.samples)
+    known = stored.summary
+    if known is None or (known.planned, dict(known.outcomes)) != (
+        derived.planned,
+        dict(derived.outcomes),
+    ):
+        raise InvalidError(f"The levels in {path / RECORD} are not those of its samples.")
+
+
+def _statement(path: Path, settings: Settings, found: Findings) -> None:
+    predicate: list[Predicate] = []
+    if not found.check(
+        "the evidence is a statement on a verdict", lambda: predicate.append(evidence.read(path))
+    ):
+        return
+    said = predicate[0]
+    found.check("its hash of the verdict is that of the verdict in it", lambda: _whole(path, said))
+    for folder in (path.parent, Path(said.candidate.source)):
+        if is_run(folder):
+            _run(RunFolder(folder), settings, found, said)
+            return
+    found.problems.append(
+        f"{path} lies beside no run folder, and {said.candidate.source} is not there either: "
+        "nothing could be derived again."
+    )
+
+
+def _whole(path: Path, said: Predicate) -> None:
+    text = json_text(dict(said.verdict))
+    subjects = read_json(path).get("subject")
+    digests = subjects[0].get("digest") if isinstance(subjects, list) and subjects else None
+    if not isinstance(digests, dict) or said.candidate.weights not in digests.values():
+        raise InvalidError(f"The subject of {path} is not the checkpoint of its verdict.")
+    if hashlib.sha256(text.encode()).hexdigest() != said.verdict_sha256:
+        raise InvalidError(f"The verdict in {path} was changed: its hash is another one.")
+
+
+def _run(
+    folder: RunFolder, settings: Settings, found: Findings, said: Predicate | None = None
+) -> None:
+    runs: list[Run] = []
+    if not found.check(
+        "every file is the one that the run wrote", lambda: runs.append(read_run(folder.path))
+    ):
+        return
+    run = runs[0]
+    found.check("the levels are those of the samples", lambda: _levels(folder, run))
+    if said is None and not folder.verdict.is_file():
+        return
+    said = said or evidence.read(folder.evidence)
+    found.check("the evidence names this run's files", lambda: _named(folder, run, said))
+    found.check("the verdict follows from the samples", lambda: _verdict(run, said, settings))
+
+
+def _levels(folder: RunFolder, run: Run) -> None:
+    if run.summary is None or summary_json(summarise(run.samples)) != summary_json(run.summary):
+        raise InvalidError(f"The levels in {folder.summary} are not those of the samples.")
+
+
+def _named(folder: RunFolder, run: Run, said: Predicate) -> None:
+    wrong = [
+        name
+        for name, sha256 in chain.hashes(folder.path, chain.CHAIN[:-1]).items()
+        if said.files.get(name) != sha256
+    ]
+    if file_hash(folder.manifest) != said.manifest_sha256:
+        wrong.append(folder.manifest.name)
+    if not folder.verdict.is_file() or file_hash(folder.verdict) != said.verdict_sha256:
+        wrong.append(folder.verdict.name)
+    if run.samples.digest() != said.candidate.samples:
+        wrong.append("the samples")
+    if wrong:
+        raise InvalidError(f"The evidence names another {', another '.join(wrong)}.")
+
+
+def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
+    stored = _read(said)
+    policy = GatePolicy.model_validate_json(json.dumps(said.policy))
+    baseline = compared_with(said.baseline, settings)
+    derived = derive(run, baseline, policy, look=stored.look, of=stored.of)
+    ours, theirs = verdict_json(derived), verdict_json(stored)
+    # A run adds notes about its own budget, which does not follow from samples.
+    theirs["notes"] = [note for note in theirs["notes"] if note in ours["notes"]]
+    differing = sorted(key for key in ours if ours[key] != theirs.get(key))
+    if differing:
+        raise InvalidError(
+            f"From the samples follows another verdict ({derived.kind}, not {stored.kind}): "
+            f"{', '.join(differing)} differ."
+        )
+
+
+def _read(said: Predicate) -> Verdict:
+    return verdict_from_json({k: v for k, v in said.verdict.items() if k != "made_from"})
