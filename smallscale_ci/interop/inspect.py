@@ -31,7 +31,7 @@ _HEADER, _STARTED, _SAMPLES = "header.json", "_journal/start.json", "samples/"
 _OUTCOMES = {"C": Outcome.CORRECT, "I": Outcome.WRONG, "N": Outcome.UNPARSED}
 _WORDS = {"yes": 1, "true": 1, "no": 0, "false": 0}
 _UNFINISHED = "Only logs of finished evaluations can be judged."
-_GENERATE = ("temperature", "top_p", "top_k", "max_tokens", "seed")
+_GENERATE = ("temperature", "top_p", "top_k", "max_tokens")
 
 
 def claims(path: Path) -> bool:

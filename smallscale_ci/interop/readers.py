@@ -6,11 +6,30 @@ from pathlib import Path
 from typing import cast
 
 from smallscale_ci.errors import DataError, UsageError
-from smallscale_ci.interop import inspect, lm_eval, tabular, toolkit
+from smallscale_ci.interop import (
+    evalscope,
+    inspect,
+    lm_eval,
+    nemo,
+    sgl_eval,
+    tabular,
+    toolkit,
+    verifiers,
+)
 from smallscale_ci.interop.interface import Log, Reader, Wanted
 
 READERS: tuple[Reader, ...] = tuple(
-    cast("Reader", module) for module in (lm_eval, inspect, toolkit, tabular)
+    cast("Reader", module)
+    for module in (
+        lm_eval,
+        inspect,
+        evalscope,
+        sgl_eval,
+        nemo,
+        verifiers,
+        toolkit,
+        tabular,  # any file of rows: last
+    )
 )
 
 

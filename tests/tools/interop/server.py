@@ -75,16 +75,32 @@ class Handler(BaseHTTPRequestHandler):
             "total_tokens": len(asked.split()) + thinking + spoken,
             "completion_tokens_details": {"reasoning_tokens": thinking},
         }
+        if body.get("stream"):
+            self._stream({"role": "assistant", "content": text}, thought, finish, usage)
+            return
         kind = "chat.completion" if chat else "text_completion"
         self._send(
             {"id": "1", "object": kind, "created": 0, "model": body.get("model", "adder"),
              "choices": choices, "usage": usage}
         )  # fmt: skip
 
+    def _stream(self, message: Any, thought: str, finish: str, usage: Any) -> None:
+        common = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "adder"}
+        delta = {**message, **({"reasoning_content": thought} if thought else {})}
+        chunks = [
+            {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+            {**common, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
+            {**common, "choices": [], "usage": usage},
+        ]
+        lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks] + ["data: [DONE]\n\n"]
+        self._send_bytes("".join(lines).encode(), "text/event-stream")
+
     def _send(self, value: Any) -> None:
-        data = json.dumps(value).encode()
+        self._send_bytes(json.dumps(value).encode(), "application/json")
+
+    def _send_bytes(self, data: bytes, kind: str) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
