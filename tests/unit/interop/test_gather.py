@@ -14,6 +14,7 @@ from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.pipeline import compare, sides
 from smallscale_ci.records import FinishReason, Metric, Outcome, VerdictKind
+from smallscale_ci.report import wording
 from smallscale_ci.run import samples as stored
 from smallscale_ci.run.manifest import differences, unknown
 
@@ -133,7 +134,9 @@ def test_a_named_policy_that_gates_what_is_unknown_is_invalid():
     run = side(LM_EVAL)
     verdict = compare.compare(run, run, GatePolicy(name="all"), look=1, of=1).verdict
     assert verdict.kind is VerdictKind.INVALID
-    assert any("gates tokens, and neither side records it" in why for why in verdict.reasons)
+    assert any(
+        "gates tokens, and neither side records it" in why for why in wording.reasons(verdict)
+    )
     policy, notes = sides.gated_by_what_is_known(GatePolicy(name="all"), run, run)
     assert (policy.margins.tokens, policy.margins.truncation) == (None, None)
     assert len(notes) == 2
