@@ -201,8 +201,7 @@ def _tried(context: Context, plan: Plan) -> int:
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
-    from smallscale_ci.records import Metric
-    from smallscale_ci.report.formats import task_level
+    from smallscale_ci.report.formats import columns, task_level
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.records_json import summary_json
     from smallscale_ci.run.run import read_summary
@@ -217,15 +216,16 @@ def show_run(context: Context, path: Path) -> None:
     if context.json:
         context.out.json({**summary_json(summary), "run": str(path)})
         return
+    metrics = columns([task.levels for task in summary.tasks], zeros=False)
     rows = [
         (
             task.task,
             str(task.problems),
             f"{task.epochs:g}",
-            *(task_level(metric, task) for metric in Metric),
+            *(task_level(metric, task) for metric in metrics),
         )
         for task in summary.tasks
     ]
-    headings = (metric.heading for metric in Metric)
+    headings = (metric.heading for metric in metrics)
     context.out.table(("task", "problems", "epochs", *headings), rows)
     context.out.say(f"written: {path}")

@@ -91,19 +91,20 @@ def history(
 def _show(context: Context, trend: Trend) -> None:
     from smallscale_ci.report.formats import level_interval
     from smallscale_ci.report.interface import TRENDS
-    from smallscale_ci.report.trends import changed, ends, sparkline
+    from smallscale_ci.report.trends import changed, columns, ends, sparkline
 
     context.out.result(f"{trend.suite} · {trend.profile} · {trend.task}")
+    metrics = columns(trend)
     rows = [
         (
             point.at[:10],
             point.model,
-            *(level_interval(metric, point.levels[metric]) for metric in TRENDS),
+            *(level_interval(metric, point.levels.get(metric)) for metric in metrics),
             changed(point),
         )
         for point in trend.points
     ]
-    context.out.table(("date", "model", *(metric.heading for metric in TRENDS), "changed"), rows)
+    context.out.table(("date", "model", *(metric.heading for metric in metrics), "changed"), rows)
     for metric in TRENDS if len(trend.points) > 1 else ():
         values = [point.levels[metric].value for point in trend.points]
         context.out.result(f"{metric.value:<9} {sparkline(values)}  {ends(metric, values)}")

@@ -266,12 +266,16 @@ class Margins(Config):
     accuracy: Margin | None = 0.02  # absolute: 0.02 is two points
     tokens: Growth | None = 0.05  # relative growth of the mean
     truncation: Margin | None = 0.01
+    thinking: Growth | None = None  # tokens before the answer
+    answer: Growth | None = None  # tokens of the answer
+    looping: Margin | None = None  # completions that end in a loop
+    missing: Margin | None = None  # completions without an answer: UNPARSED or TRUNCATED
 
     def any(self) -> bool:
         """Whether any metric is gated."""
         return any(self.of(metric) for metric in Metric)
 
-    def of(self, metric: Metric) -> float | None:
+    def of(self, metric: Metric) -> float | None:  # noqa: PLR0911 - a case for each metric
         """The margin of ``metric``."""
         match metric:
             case Metric.ACCURACY:
@@ -280,6 +284,14 @@ class Margins(Config):
                 return self.tokens
             case Metric.TRUNCATION:
                 return self.truncation
+            case Metric.THINKING:
+                return self.thinking
+            case Metric.ANSWER:
+                return self.answer
+            case Metric.LOOPING:
+                return self.looping
+            case Metric.MISSING:
+                return self.missing
             case unknown:
                 assert_never(unknown)
 

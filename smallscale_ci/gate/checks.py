@@ -100,8 +100,17 @@ def _task_checks(
     return [
         _check(pair, metric, policy, pass_level, fail_level, describe=describe)
         for metric in Metric
-        if pair.knows(metric) and (describe or margin_of(policy, pair.task, metric) is not None)
+        if pair.knows(metric)
+        and (
+            margin_of(policy, pair.task, metric) is not None
+            or (describe and (metric.core or _occurs(pair, metric)))
+        )
     ]
+
+
+def _occurs(pair: TaskPair, metric: Metric) -> bool:
+    """Whether there is anything of ``metric`` on either side."""
+    return any(bool(side.means[metric].any()) for side in (pair.candidate, pair.baseline))
 
 
 @lru_cache(maxsize=256)

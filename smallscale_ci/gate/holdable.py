@@ -14,7 +14,7 @@ from smallscale_ci.errors import DataError
 from smallscale_ci.gate.checks import MEAN, look_levels
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.problem_means import Codes
-from smallscale_ci.gate.simulate import Pool, looks_of, make_pools
+from smallscale_ci.gate.simulate import Pool, gated_metrics, looks_of, make_pools
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS
@@ -44,14 +44,21 @@ def margins_held(
     """
     found = []
     if policy.gated == "mean":
-        found = [_held(pools, policy, baseline_epochs, budget, metric) for metric in Metric]
+        metrics = _planned(pools, policy)
+        found = [_held(pools, policy, baseline_epochs, budget, metric) for metric in metrics]
     for pool in pools:
-        for metric in Metric:
+        for metric in _planned([pool], policy):
             held = _held([pool], policy, baseline_epochs, budget, metric)
             guard = policy.gated == "mean"
             margin = None if guard else margin_of(policy, pool.task, metric)
             found.append(Holdable(pool.task, metric, margin, held.holds, held.reach))
     return tuple(found)
+
+
+def _planned(pools: Sequence[Pool], policy: GatePolicy) -> list[Metric]:
+    """The metrics that a plan is about: the core ones, and what else is gated and known."""
+    gated = gated_metrics(pools, policy)
+    return [m for m in Metric if m.core or (m in gated and all(m in p.grids for p in pools))]
 
 
 def too_fine(

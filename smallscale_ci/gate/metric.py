@@ -6,19 +6,22 @@ goes by a metric's scale and direction, never by its name.
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.records import Metric, Scale
-from smallscale_ci.run.samples import Samples
+from smallscale_ci.records import Metric, Outcome, Scale
+from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.stats.contrast import Contrast, Vector
 from smallscale_ci.stats.paired import Codes, paired_difference
 from smallscale_ci.stats.tokens import paired_log_ratio
 
+_MISSING = [OUTCOMES.index(outcome) for outcome in (Outcome.UNPARSED, Outcome.TRUNCATED)]
 
-def values_of(samples: Samples, metric: Metric) -> Vector:
+
+def values_of(samples: Samples, metric: Metric) -> Vector:  # noqa: PLR0911 - a case for each
     """(samples,) the metric of each sample: 0 or 1 for a rate, a count for a length, NaN unknown.
 
     Of ERRORED samples ``known_of_errored`` says what is known.
@@ -32,8 +35,21 @@ def values_of(samples: Samples, metric: Metric) -> Vector:
             return samples.tokens
         case Metric.TRUNCATION:
             return samples.truncated.astype(np.float64)
+        case Metric.THINKING:
+            return _told(samples.thinking)
+        case Metric.ANSWER:
+            return samples.tokens - _told(samples.thinking)
+        case Metric.LOOPING:
+            return _told(samples.looping)
+        case Metric.MISSING:
+            return np.isin(samples.outcome, _MISSING).astype(np.float64)
         case unknown:
             assert_never(unknown)
+
+
+def _told(column: NDArray[Any] | None) -> Vector:
+    assert column is not None  # noqa: S101 - else the metric is among ``samples.unknown``
+    return np.asarray(column, dtype=np.float64)
 
 
 def known_of_errored(samples: Samples, metric: Metric) -> Vector:
@@ -48,6 +64,12 @@ def known_of_errored(samples: Samples, metric: Metric) -> Vector:
             return samples.tokens
         case Metric.TRUNCATION:
             return np.where(np.isnan(samples.tokens), np.nan, samples.truncated)
+        case Metric.THINKING | Metric.ANSWER:
+            return values_of(samples, metric)
+        case Metric.LOOPING:
+            return np.where(np.isnan(samples.tokens), np.nan, values_of(samples, metric))
+        case Metric.MISSING:
+            return np.full(len(samples), np.nan)
         case unknown:
             assert_never(unknown)
 

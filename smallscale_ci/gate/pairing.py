@@ -45,8 +45,8 @@ class TaskPair:
 
     def knows(self, metric: Metric) -> bool:
         """Whether both sides tell ``metric``."""
-        sides = (self.candidate, self.baseline)
-        return not any(np.isnan(side.means[metric]).any() for side in sides)
+        sides = (self.candidate.means, self.baseline.means)
+        return all(metric in means and not np.isnan(means[metric]).any() for means in sides)
 
     @property
     def telling(self) -> bool:

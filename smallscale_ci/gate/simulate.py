@@ -7,8 +7,8 @@ anew, so that nothing is assumed about how hard problems are or how long their a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
@@ -55,6 +55,11 @@ class Pool:
         """(n,) the mean of each problem."""
         return np.asarray(self.grids[metric].sum(1) / self.count)
 
+    def only(self, metrics: Collection[Metric]) -> Pool:
+        """Only ``metrics``, as far as they are known."""
+        grids = {metric: grid for metric, grid in self.grids.items() if metric in metrics}
+        return replace(self, grids=grids)
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -99,7 +104,8 @@ def _pool(runs: Sequence[Samples], task: str, repeats: int) -> Pool | None:
     places: dict[str, int] = {}
     clusters: list[str] = []
     owners: list[Codes] = []
-    parts: dict[Metric, list[Vector]] = {metric: [] for metric in Metric}
+    known = (m for m in Metric if m.core or not any(m in run.unknown for run in runs))
+    parts: dict[Metric, list[Vector]] = {metric: [] for metric in known}
     for run in runs:
         if task not in run.tasks:
             continue
@@ -132,7 +138,10 @@ def gated_metrics(pools: Sequence[Pool], policy: GatePolicy) -> tuple[Metric, ..
     return tuple(
         metric
         for metric in Metric
-        if any(margin_of(policy, pool.task, metric) is not None for pool in pools)
+        if any(
+            metric in pool.grids and margin_of(policy, pool.task, metric) is not None
+            for pool in pools
+        )
     )
 
 
@@ -208,6 +217,8 @@ def run_trial(
                 "Resampling needs at least 2 epochs of every problem: give more runs, or a longer "
                 "baseline.",
             )
+    gated = gated_metrics(pools, policy)
+    pools = [pool.only([m for m in Metric if m.core or m in gated]) for pool in pools]
     drawn = [
         _draw(pool, rng, injection, baseline_epochs, of)
         for pool, injection in zip(pools, injections, strict=True)

@@ -7,9 +7,10 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from smallscale_ci.gate.metric import values_of
 from smallscale_ci.gate.pairing import cluster_codes
 from smallscale_ci.gate.problem_means import ProblemMeans, problem_means
-from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
+from smallscale_ci.records import Estimate, Metric, Outcome, Scale, Summary, TaskSummary
 from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.stats.contrast import Vector
 from smallscale_ci.stats.paired import level
@@ -54,7 +55,24 @@ def _task(samples: Samples, means: ProblemMeans, code: int, rows: NDArray[np.boo
         p90_tokens=float(p90),
         tokens_correct=float(right.mean()) if len(right) else None,
         outcomes={o.value: int(n) for o, n in zip(OUTCOMES, counts, strict=True)},
+        lengths=_lengths(samples, rows),
     )
+
+
+def _lengths(samples: Samples, rows: NDArray[np.bool_]) -> dict[str, dict[str, float | None]]:
+    """Of each length that is known, the mean over right and over wrong answers."""
+    sides = {"right": Outcome.CORRECT, "wrong": Outcome.WRONG}
+    found: dict[str, dict[str, float | None]] = {}
+    for metric in (m for m in Metric if m.scale is Scale.LENGTH and m not in samples.unknown):
+        values = values_of(samples, metric)
+        of = {
+            side: values[rows & (samples.outcome == OUTCOMES.index(outcome))]
+            for side, outcome in sides.items()
+        }
+        found[metric.value] = {
+            side: float(some.mean()) if len(some) else None for side, some in of.items()
+        }
+    return found
 
 
 def _level(metric: Metric, values: Vector, cluster: NDArray[np.int64]) -> Estimate:

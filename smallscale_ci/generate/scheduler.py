@@ -272,4 +272,6 @@ def _generation(value: dict[str, Any]) -> Generation:
         seconds=value["seconds"],
         error=valid_text(value["error"]),
         thinking=bool(value.get("thinking")),
+        thinking_tokens=value.get("thinking_tokens"),
+        looping=value.get("looping"),
     )

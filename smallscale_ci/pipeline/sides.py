@@ -131,5 +131,6 @@ def gated_by_what_is_known(
             text=f"{metric.value.capitalize()} is not gated: it is not recorded on both sides.",
         )
         for metric in sorted(unknown)
+        if any(m.of(metric) is not None for m in (policy.margins, *policy.task_margins.values()))
     )
     return policy.model_copy(update={"margins": margins, "task_margins": tasks}), notes

@@ -118,6 +118,8 @@ class Generation:
     seconds: float
     error: str = ""
     thinking: bool = False  # the prompt ended inside an open block of thinking
+    thinking_tokens: int | None = None  # those before the answer; None: unknown
+    looping: bool | None = None  # it ran into the limit in a loop; None: nobody looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ class TaskSummary:
     p90_tokens: float
     tokens_correct: float | None  # mean tokens of correct answers alone
     outcomes: Mapping[str, int]
+    # Metric of a length → "right" and "wrong": its mean over those samples, where there are any.
+    lengths: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> Estimate:

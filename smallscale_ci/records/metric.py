@@ -18,8 +18,9 @@ class Metric(StrEnum):
     """What the gate looks at: one entry for each metric, and all code goes by what it says.
 
     An entry is its name in files and margins, its scale, the sign of a change for the worse, the
-    heading of its column, and what happened to a task where it rose and where it fell (``{}`` is
-    the amount). ``gate/metric.py`` says how a sample's value is found.
+    heading of its column, what happened to a task where it rose and where it fell (``{}`` is the
+    amount), and whether it is ``core``: known of every run, and shown also where it is zero or
+    not gated. ``gate/metric.py`` says how a sample's value is found.
     """
 
     scale: Scale
@@ -27,6 +28,7 @@ class Metric(StrEnum):
     heading: str
     risen: str
     fallen: str
+    core: bool
 
     ACCURACY = (
         "accuracy",
@@ -53,14 +55,58 @@ class Metric(StrEnum):
         "hits the token limit {} less often",
     )
 
+    THINKING = (
+        "thinking",
+        Scale.LENGTH,
+        +1,
+        "thinking tokens",
+        "has {} more thinking before its answers",
+        "has {} less thinking before its answers",
+        False,
+    )
+    ANSWER = (
+        "answer",
+        Scale.LENGTH,
+        +1,
+        "answer tokens",
+        "gives {} longer answers after its thinking",
+        "gives {} shorter answers after its thinking",
+        False,
+    )
+    LOOPING = (
+        "looping",
+        Scale.RATE,
+        +1,
+        "looping",
+        "ends in a loop {} more often",
+        "ends in a loop {} less often",
+        False,
+    )
+    MISSING = (
+        "missing",
+        Scale.RATE,
+        +1,
+        "no answer",
+        "gives no answer {} more often",
+        "gives no answer {} less often",
+        False,
+    )
+
     def __new__(
-        cls, value: str, scale: Scale, worse: int, heading: str, risen: str, fallen: str
+        cls,
+        value: str,
+        scale: Scale,
+        worse: int,
+        heading: str,
+        risen: str,
+        fallen: str,
+        core: bool = True,
     ) -> Self:
         """An entry of the table."""
         entry = str.__new__(cls, value)
         entry._value_ = value
         entry.scale, entry.worse, entry.heading = scale, worse, heading
-        entry.risen, entry.fallen = risen, fallen
+        entry.risen, entry.fallen, entry.core = risen, fallen, core
         return entry
 
     def limit(self, margin: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from smallscale_ci.config.models import RunConfig
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Outcome, Problem, Summary, Verdict
 from smallscale_ci.report import history
-from smallscale_ci.report.interface import Answer, Excerpt, ReportData
+from smallscale_ci.report.interface import Answer, Excerpt, LoopQuote, ReportData
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder, is_run
@@ -21,10 +21,13 @@ from smallscale_ci.run.run import Run, read_summary
 from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
+from smallscale_ci.worker import loops
 
 _MAX_PROBLEMS = 2_000  # with texts in a report: beyond, ids alone
 _MAX_EPOCHS = 64  # of one problem
 _MAX_TEXT = 20_000  # characters of one answer
+_MAX_LOOPS = 50  # that are quoted
+_MAX_SPAN = 400  # characters of each
 
 
 def build(
@@ -51,6 +54,7 @@ def build(
         excerpts=_excerpts(candidate.samples, baseline, verdict, suite, run),
         metrics=_metrics(manifest) if manifest else {},
         trail=history.trail(run) if run else (),
+        loops=tuple(_loops(candidate.samples, run)) if run else (),
         next_steps=_next_steps(verdict, run),
     )
 
@@ -191,6 +195,25 @@ def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]
         )
         answers.setdefault(row["problem_id"], []).append(answer)
     return answers
+
+
+def _loops(samples: Samples, run: RunFolder) -> Iterator[LoopQuote]:
+    """What the candidate's loops repeat, once each; the first ``_MAX_LOOPS`` of them."""
+    if samples.looping is None:
+        return
+    rows = np.flatnonzero(samples.looping)[:_MAX_LOOPS]
+    tasks = {str(samples.problem_ids[p]): samples.problem_task[p] for p in samples.problem[rows]}
+    wanted = {(str(samples.problem_ids[samples.problem[r]]), samples.sample_index[r]) for r in rows}
+    columns = ["problem_id", "sample_index", "text"]
+    most = int(samples.sample_index[rows].max(initial=0)) + 1
+    for row in tables.read_problems(run.generations, "generations", tasks, most, columns):
+        found = loops.find(row["text"] or "")
+        if found is None or (row["problem_id"], row["sample_index"]) not in wanted:
+            continue
+        span = row["text"][found.start : found.end].strip()
+        cut = span if len(span) <= _MAX_SPAN else f"{span[:_MAX_SPAN]} …"
+        task = samples.tasks[tasks[row["problem_id"]]]
+        yield LoopQuote(task, row["problem_id"], row["sample_index"], cut, found.times)
 
 
 def _both_ends(text: str) -> str:

@@ -86,9 +86,10 @@ def _checks(verdict: Verdict) -> Table:
 
 
 def _levels(summary: Summary) -> Table:
-    table = _table(("", "left"), *((metric.heading, "right") for metric in Metric))
+    metrics = formats.columns([task.levels for task in summary.tasks], zeros=False)
+    table = _table(("", "left"), *((metric.heading, "right") for metric in metrics))
     for task in summary.tasks:
-        levels = (formats.level_interval(metric, task.levels.get(metric)) for metric in Metric)
+        levels = (formats.level_interval(metric, task.levels.get(metric)) for metric in metrics)
         table.add_row(_line(task.task), *levels)
     return table
 

@@ -7,13 +7,14 @@ of means, as relative change. What is not known (NaN) is a dash.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
 from smallscale_ci.records import Check, Estimate, Metric, Scale, TaskSummary, VerdictKind
 
 UNKNOWN = "–"
+CORE = tuple(metric for metric in Metric if metric.core)
 
 
 def number(value: float | str) -> str:
@@ -75,12 +76,42 @@ def age(at: str, now: datetime) -> str:
     return "today" if days < 1 else f"{days} day{'s' if days > 1 else ''}"
 
 
+def columns(
+    sides: Sequence[Mapping[Metric, Estimate]], *, core: Sequence[Metric] = CORE, zeros: bool = True
+) -> tuple[Metric, ...]:
+    """The metrics that a table of levels shows: ``core``, and what else is known.
+
+    Of a model that does not think neither thinking nor the answer has a column; without ``zeros``
+    nor has a rate that is zero throughout.
+    """
+
+    def has(metric: Metric, *, more: bool) -> bool:
+        found = [levels[metric] for levels in sides if metric in levels]
+        return any(one.n and (one.value > 0 or not more) for one in found)
+
+    thinks = has(Metric.THINKING, more=True)
+    shown = [
+        metric
+        for metric in Metric
+        if not metric.core
+        and (thinks if metric.scale is Scale.LENGTH else has(metric, more=not zeros))
+    ]
+    return (*core, *shown)
+
+
 def level_interval(metric: Metric, estimate: Estimate | None) -> str:
     """``52.3 % [49.1, 55.5]``; a dash where it is not known."""
     if estimate is None or not estimate.n:
         return UNKNOWN
     low, high = (level(metric, v).removesuffix(" %") for v in (estimate.low, estimate.high))
     return f"{level(metric, estimate.value)} [{low}, {high}]"
+
+
+def by_outcome(task: TaskSummary, metric: Metric) -> str:
+    """A mean length over right and over wrong answers: ``812 · 1,604``."""
+    sides = task.lengths.get(metric.value, {})
+    found = [sides.get(side) for side in ("right", "wrong")]
+    return " · ".join(UNKNOWN if value is None else tokens(value) for value in found)
 
 
 def unit(metric: Metric) -> str:

@@ -233,7 +233,9 @@ def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], lis
         manifest, earlier = one.manifest, manifest
         differing = () if earlier is None else _incomparable(earlier, manifest)
         for level in one.summary().tasks:
-            point = TrendPoint(one.run_id, one.model, one.at, _levels(level), {}, differing)
+            point = TrendPoint(
+                one.run_id, one.model, one.at, _levels(level), {}, differing, level.lengths
+            )
             points.setdefault(level.task, {})[place] = point
         try:
             samples = one.run.read_samples()
@@ -283,7 +285,8 @@ def _incomparable(before: Manifest, now: Manifest) -> tuple[str, ...]:
 
 def _levels(task: TaskSummary) -> dict[Metric, Estimate]:
     """Levels of one task: not known (NaN), rather than zero, where no sample was judged."""
-    levels = {metric: task.levels[metric] for metric in TRENDS}
+    more = (m for m, one in task.levels.items() if one.n and not m.core)
+    levels = {m: task.levels[m] for m in (*TRENDS, *more)}
     nan = math.nan
     return {
         metric: one if one.n else replace(one, value=nan, low=nan, high=nan)

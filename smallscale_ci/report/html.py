@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from smallscale_ci.records import Metric, Outcome, TaskSummary
+from smallscale_ci.records import Estimate, Metric, Outcome, Scale, TaskSummary
 from smallscale_ci.report import charts, formats, text, wording
 from smallscale_ci.report.escape import clean
 from smallscale_ci.report.interface import Answer, ReportData
@@ -61,7 +61,9 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
         "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         "script": Markup(script),  # noqa: S704 - our own file
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "metrics": tuple(Metric),
+        "metrics": formats.columns(_levels(data)),
+        "loops": data.loops,
+        "lengths": tuple(m for m in formats.columns(_levels(data)) if m.scale is Scale.LENGTH),
         "outcomes": ",".join(Outcome),
     }
     template = environment.get_template("report.html")
@@ -75,6 +77,11 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
 def _finalize(value: object) -> object:
     """Take control characters from every text that the template prints, markup of ours aside."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _levels(data: ReportData) -> list[Mapping[Metric, Estimate]]:
+    sides = (data.baseline, data.candidate)
+    return [task.levels for side in sides if side is not None for task in side.tasks]
 
 
 def _task_views(data: ReportData) -> Iterator[_TaskView]:

@@ -45,6 +45,17 @@ class TrailPoint:
     tokens: float
 
 
+@dataclass(frozen=True, slots=True)
+class LoopQuote:
+    """A completion that ended in a loop, with what it repeated, once."""
+
+    task: str
+    problem_id: str
+    sample_index: int
+    span: str
+    times: int
+
+
 @dataclass(frozen=True)
 class ReportData:
     """All that a report says about one run.
@@ -68,6 +79,7 @@ class ReportData:
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trail: tuple[TrailPoint, ...] = ()
+    loops: tuple[LoopQuote, ...] = ()  # the candidate's, a few of many
     next_steps: tuple[str, ...] = ()
 
 
@@ -90,6 +102,7 @@ class TrendPoint:
     levels: Mapping[Metric, Estimate]
     changes: Mapping[Metric, Change] = field(default_factory=dict)
     incomparable: tuple[str, ...] = ()
+    lengths: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

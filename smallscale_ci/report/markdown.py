@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from smallscale_ci.records import Check, Flip, Metric, Summary, Verdict, VerdictKind
+from smallscale_ci.records import Check, Flip, Summary, Verdict, VerdictKind
 from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import markdown, markdown_code
 from smallscale_ci.report.interface import ReportData
@@ -88,14 +88,15 @@ def _checks(checks: Sequence[Check]) -> str:
 
 
 def _levels(summary: Summary) -> str:
+    metrics = formats.columns([task.levels for task in summary.tasks])
     rows = [
         (
             markdown(task.task),
-            *(markdown(formats.level_interval(m, task.levels.get(m))) for m in Metric),
+            *(markdown(formats.level_interval(m, task.levels.get(m))) for m in metrics),
         )
         for task in summary.tasks
     ]
-    return _table(("task", *(m.heading for m in Metric)), "-" + "r" * len(Metric), rows)
+    return _table(("task", *(m.heading for m in metrics)), "-" + "r" * len(metrics), rows)
 
 
 def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:

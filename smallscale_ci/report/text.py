@@ -163,6 +163,12 @@ def flip_count(verdict: Verdict) -> str:
     return f"{count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right."
 
 
+def loop_count(data: ReportData) -> str:
+    """How many loops are quoted."""
+    quoted = count(len(data.loops), "completion")
+    return f"{quoted} ended in a loop at the token limit. What each repeats is quoted once."
+
+
 def shown_answer(answers: Iterable[Answer]) -> Answer | None:
     """The answer that explains a loss: the first that is not correct, else the first."""
     answers = tuple(answers)

@@ -41,6 +41,11 @@ def ends(metric: Metric, values: Sequence[float]) -> str:
     return f"{formats.level(metric, min(known))} … {formats.level(metric, max(known))}"
 
 
+def columns(trend: Trend) -> tuple[Metric, ...]:
+    """The metrics that a table of ``trend`` shows."""
+    return formats.columns([point.levels for point in trend.points], core=TRENDS, zeros=False)
+
+
 def changed(point: TrendPoint) -> str:
     """What is different from the run before, in a few words; nothing where it is noise."""
     words = [
@@ -68,10 +73,11 @@ def html(trends: Sequence[Trend]) -> str:
             trend,
             # The SVG is made by an XML writer, which escapes every name in it.
             [(m.value, Markup(charts.trend(trend.points, m))) for m in TRENDS],  # noqa: S704
+            columns(trend),
         )
         for trend in trends
     ]
     style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704
     return environment.get_template("history.html").render(
-        trends=drawn, style=style, formats=formats, metrics=TRENDS, changed=changed
+        trends=drawn, style=style, formats=formats, changed=changed
     )

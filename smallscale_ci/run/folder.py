@@ -123,7 +123,10 @@ class RunFolder:
         chain.check(self.path, self.read_manifest())
         columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
         judged = tables.read(self.judgements, "judgements", columns)
-        columns = ["problem_id", "sample_index", "completion_tokens", "finish_reason"]
+        counted = ["completion_tokens", "finish_reason", "thinking_tokens", "looping"]
+        known = tables.open_file(self.generations, "generations").schema_arrow.names
+        counted = [name for name in counted if name in known]  # older files lack some
+        columns = ["problem_id", "sample_index", *counted]
         generated = tables.read(self.generations, "generations", columns)
         keys = ("problem_id", "sample_index")
         if judged.num_rows != generated.num_rows or not all(
@@ -133,7 +136,7 @@ class RunFolder:
                 f"{self.judgements} and {self.generations.name} list different samples.",
                 f"Judge it again: smallscale judge {self.path}",
             )
-        for name in ("completion_tokens", "finish_reason"):
+        for name in counted:
             judged = judged.append_column(name, generated[name])
         return from_table(judged, str(self.path))
 

@@ -44,7 +44,18 @@ class Samples:
     outcome: NDArray[np.int64]  # (n,) code into ``OUTCOMES``
     tokens: NDArray[np.float64]  # (n,) completion tokens; NaN where unknown (the engine ERRORED)
     truncated: NDArray[np.bool_]  # (n,)
-    unknown: frozenset[Metric] = frozenset()  # what the samples do not tell, as other tools' may
+    unknown: frozenset[Metric] = frozenset()  # what the samples do not tell
+    thinking: NDArray[np.float64] | None = None  # (n,) of ``tokens`` those before the answer
+    looping: NDArray[np.bool_] | None = None  # (n,)
+
+    def __post_init__(self) -> None:
+        columns = {
+            Metric.THINKING: self.thinking,
+            Metric.ANSWER: self.thinking,
+            Metric.LOOPING: self.looping,
+        }
+        untold = {metric for metric, column in columns.items() if column is None}
+        object.__setattr__(self, "unknown", self.unknown | untold)
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -113,6 +124,8 @@ class Samples:
             self.tokens[rows],
             self.truncated[rows],
             self.unknown,
+            None if self.thinking is None else self.thinking[rows],
+            None if self.looping is None else self.looping[rows],
         )
 
 
@@ -155,6 +168,8 @@ def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozense
         tokens=tokens,
         truncated=truncated,
         unknown=unknown,
+        thinking=_thinking(table, tokens, name),
+        looping=_looping(table, name),
     )
 
 
@@ -197,6 +212,13 @@ def to_table(samples: Samples) -> pa.Table:
         else pa.array(_finish_words(samples)[order]),
         "cluster": pa.array(samples.clusters[problem]).dictionary_encode(),
     }
+    if samples.thinking is not None:
+        thinking = samples.thinking[order]
+        unknown = np.isnan(thinking)
+        counts = np.where(unknown, 0, thinking).astype(np.int32)
+        columns["thinking_tokens"] = pa.array(counts, mask=unknown)
+    if samples.looping is not None:
+        columns["looping"] = pa.array(samples.looping[order])
     return pa.table(columns)
 
 
@@ -296,6 +318,41 @@ def _tokens(
             "Token counts are numbers of generated token ids; only ERRORED samples may lack one.",
         )
     return tokens
+
+
+def _thinking(
+    table: pa.Table, tokens: NDArray[np.float64], name: str
+) -> NDArray[np.float64] | None:
+    """(n,) NaN where ``tokens`` is; ``None`` where the count of any other sample is not known."""
+    if "thinking_tokens" not in table.column_names:
+        return None
+    try:
+        column = table.column("thinking_tokens").cast(pa.float64())
+        found = np.array(column.to_numpy(), dtype=np.float64)
+    except pa.ArrowException as error:
+        raise DataError(f"{name}: column 'thinking_tokens' must hold numbers.", _HINT) from error
+    counted = ~np.isnan(tokens)
+    if np.isnan(found[counted]).any():
+        return None
+    bad = int(np.sum((found < 0) | (found > tokens)))
+    if bad:
+        raise BadSamplesError(
+            f"{name}: {bad} samples have negative thinking_tokens, or more than their "
+            "completion_tokens.",
+            "Thinking tokens are the completion tokens before the answer.",
+        )
+    return np.where(counted, found, np.nan)
+
+
+def _looping(table: pa.Table, name: str) -> NDArray[np.bool_] | None:
+    """(n,); ``None`` where it is not known of every sample."""
+    if "looping" not in table.column_names or table.column("looping").null_count:
+        return None
+    try:
+        column = table.column("looping").cast(pa.bool_())
+    except pa.ArrowException as error:
+        raise DataError(f"{name}: column 'looping' must hold truth values.", _HINT) from error
+    return np.asarray(column.to_numpy(), dtype=bool)
 
 
 def _clusters(

@@ -34,6 +34,8 @@ GENERATIONS = pa.schema(
         ("error", pa.string()),
         ("thinking", pa.bool_()),  # absent in older files: false
         ("logprobs", pa.list_(pa.float32())),  # of each token id; null where not asked for
+        ("thinking_tokens", pa.int32()),  # absent in older files, null behind most endpoints
+        ("looping", pa.bool_()),  # absent in older files
     ],
     metadata={"kind": "generations"},
 )

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import claims, protocol
 from .engines.interface import (
+    LENGTH,
     Adapter,
     Completion,
     EngineDownError,
@@ -24,6 +25,7 @@ from .engines.interface import (
     failed,
 )
 from .engines.registry import adapter_for
+from .loops import loops
 
 _POLL_S = 0.05  # how often an idle worker looks for items
 _FEW = 32  # requests in flight: with more, an engine has enough to do to wait for _GATHER_S
@@ -227,6 +229,7 @@ def _is_sound(completion: Completion) -> bool:
 
 
 def _line(request: Request, completion: Completion, seconds: float) -> dict[str, Any]:
+    cut = completion.finish_reason == LENGTH
     return {
         "problem_id": request.problem_id,
         "sample_index": request.sample_index,
@@ -238,6 +241,7 @@ def _line(request: Request, completion: Completion, seconds: float) -> dict[str,
         "prompt_hash": completion.prompt_hash,
         "seconds": round(seconds, 4),
         "error": completion.error,
+        "looping": cut and loops(completion.text),
         **completion.extra,
     }
 

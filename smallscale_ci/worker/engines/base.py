@@ -63,7 +63,11 @@ class ChatEngine:
         if output.finish not in self.finishes:
             return failed(f"unknown finish reason '{output.finish}'", len(ids), hashed)
         tokens = without_end(output.token_ids, self.chat.end_ids)
-        extra: dict[str, Any] = {"thinking": self.chat.opens_thinking(ids)}
+        opened = self.chat.opens_thinking(ids)
+        extra: dict[str, Any] = {
+            "thinking": opened,
+            "thinking_tokens": self.chat.thinking_tokens(output.text, tokens, opened=opened),
+        }
         if output.logprobs:
             extra["logprobs"] = [round(value, 5) for value in output.logprobs[: len(tokens)]]
         finish = self.finishes[output.finish]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..thinking import opening
+from ..thinking import OPENED, opening, split
 from . import template
 from .interface import StartError
 
@@ -42,6 +42,9 @@ class Chat:
                 "Save it with its tokenizer: chat_template.jinja, or 'chat_template' in "
                 "tokenizer_config.json. Base models need one of your own.",
             )
+        # The token of each mark that is one, the longest first: "</think>" before ">".
+        added = self._tokenizer.get_added_vocab()
+        self._added = sorted(added.items(), key=lambda item: -len(item[0]))
         self.end_ids = _end_ids(Path(model), self._tokenizer.eos_token_id)
 
     def render(self, messages: list[dict[str, str]]) -> list[int]:
@@ -84,6 +87,29 @@ class Chat:
     def opens_thinking(self, prompt_ids: list[int]) -> bool:
         """Whether a rendered prompt ends inside a block of thinking that its template opened."""
         return opening(self._tokenizer.decode(prompt_ids[-_TAIL:])) is not None
+
+    def thinking_tokens(self, text: str, ids: list[int], *, opened: bool) -> int:
+        """How many of the generated ``ids`` of ``text`` stand before the answer."""
+        parts = split(OPENED + text if opened else text)
+        if not parts.finished:
+            return len(ids)
+        end = parts.start - (len(OPENED) if opened else 0)
+        if end <= 0:
+            return 0
+        for mark, token in self._added:
+            if text.endswith(mark, 0, end):  # as many such tokens stand before the answer
+                places = [place for place, one in enumerate(ids) if one == token]
+                number = text.count(mark, 0, end)
+                if len(places) >= number:
+                    return places[number - 1] + 1
+        low, high = 0, len(ids)  # the mark is made of several tokens: look for its end
+        while high - low > 1:
+            middle = (low + high) // 2
+            if len(self._tokenizer.decode(ids[:middle])) < end:
+                low = middle
+            else:
+                high = middle
+        return high
 
 
 def _end_ids(model: Path, tokenizer_end: int | None) -> frozenset[int]:

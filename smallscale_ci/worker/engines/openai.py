@@ -15,6 +15,7 @@ import json
 import os
 from typing import Any
 
+from ..thinking import split
 from .interface import ABORT, LENGTH, STOP, Completion, Request, StartError, failed, prompt_hash
 
 _FINISH = {"stop": STOP, "length": LENGTH, "content_filter": ABORT}
@@ -176,7 +177,10 @@ class OpenAIAdapter:
         if thoughts:
             closed = "</think>" if text or choice.finish_reason == "stop" else ""
             text = f"<think>{thoughts}{closed}{text}"
-        extra: dict[str, Any] = {"completion_tokens": int(usage.completion_tokens)}
+        extra: dict[str, Any] = {
+            "completion_tokens": int(usage.completion_tokens),
+            "thinking_tokens": _thinking_tokens(usage, text),
+        }
         if self._logprobs and choice.logprobs is not None:
             extra["logprobs"] = [round(each.logprob, 5) for each in choice.logprobs.content or []]
         finish = _FINISH[choice.finish_reason]
@@ -226,6 +230,15 @@ class OpenAIAdapter:
             "Check base_url, the model's name and the key (its variable is named by api_key_env); "
             "what is complete is kept: go on with --resume.",
         )
+
+
+def _thinking_tokens(usage: Any, text: str) -> int | None:
+    """Those that the endpoint counts; none without any thinking; else nobody knows."""
+    details = getattr(usage, "completion_tokens_details", None)
+    counted = getattr(details, "reasoning_tokens", None)
+    if isinstance(counted, int) and (counted or not split(text).name):
+        return min(counted, int(usage.completion_tokens))
+    return None if split(text).name else 0
 
 
 class _RefusedError(Exception):

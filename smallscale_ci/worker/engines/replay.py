@@ -27,7 +27,7 @@ from .interface import (
 )
 
 # Of a stored completion, where it has them: an endpoint's has no token ids to count.
-_KEPT = ("completion_tokens", "thinking", "logprobs")
+_KEPT = ("completion_tokens", "thinking", "thinking_tokens", "logprobs")
 
 
 class ReplayAdapter:

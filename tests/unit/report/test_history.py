@@ -124,7 +124,7 @@ def test_a_run_without_judgements_is_shown_but_not_tested(place, tmp_path):
 
 
 def test_memory_holds_two_runs_and_of_the_others_their_points(place):
-    """Twenty times as many runs need less than a kibibyte more for each, however large they are."""
+    """Twenty times as many runs need less than 3 KiB more for each, however large they are."""
     one = history.read(place / "stored" / "r1")
 
     def numbered(one, number):
@@ -138,7 +138,7 @@ def test_memory_holds_two_runs_and_of_the_others_their_points(place):
         return most
 
     most(200)  # what is imported and kept on first use
-    assert most(200) - most(10) < 190 * 2048
+    assert most(200) - most(10) < 190 * 3072
 
 
 def test_only_the_newest_runs_of_each_series(place):

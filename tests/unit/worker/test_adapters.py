@@ -49,6 +49,9 @@ class Words:
     def render(self, messages: list[dict[str, str]]) -> list[int]:
         return [ord(letter) for message in messages for letter in message["content"]]
 
+    def thinking_tokens(self, text: str, ids: list[int], *, opened: bool) -> int:
+        return len(ids) if opened else 0
+
     def opens_thinking(self, ids: list[int]) -> bool:
         return ids[-1:] == [ord("<")]
 
