@@ -108,8 +108,10 @@ def judge(
         return
     folder, suite = _open(settings, run)
     with context.out.watch() as display:
-        judge.judge(folder, suite, display, settings)
+        refused = judge.judge(folder, suite, display, settings)
     show_run(context, run)
+    if refused is not None:
+        raise refused
 
 
 def file_judge(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import queue
-import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import JudgeError
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
+from smallscale_ci.judges.verdict import verdict
 from smallscale_ci.records import Outcome, Problem
 from smallscale_ci.worker.thinking import answer_part
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from smallscale_ci.judges.service import Client
 
 _LONGEST = 8000  # characters of an answer that are shown: its end, where answers conclude
-_YES_OR_NO = re.compile(r"[\s*_`\"'“”]*(yes|no)[\s*_`\"'“”.!]*", re.IGNORECASE)
-_FAILURES = 32  # one after the other, until the service as a whole is given up
+# Failures one after the other until the service as a whole is given up; of one that has never
+# answered, as many as are asked at once.
+_FAILURES = 32
 _PATIENCE_S = 0.2
 
 _SYSTEM = """\
@@ -47,7 +48,7 @@ class LlmJudge:
     """CORRECT where the model says Yes, WRONG where it says No; anything else is ERRORED."""
 
     name = "llm"
-    version = 2
+    version = 3
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client
@@ -84,7 +85,7 @@ class LlmJudge:
         agrees = verdict(said)
         if agrees is None:
             shown = " ".join(said.split())[:100]
-            reason = f"{spec.model} said neither Yes nor No: {shown!r}"
+            reason = f"{spec.model} did not say Yes or No alone: {shown!r}"
             return Ruling(Outcome.ERRORED, extracted, reason)
         outcome = Outcome.CORRECT if agrees else Outcome.WRONG
         return Ruling(outcome, extracted, f"{spec.model} says {'Yes' if agrees else 'No'}")
@@ -111,12 +112,6 @@ def question(problem: Problem, answer: str) -> list[dict[str, str]]:
     ]
 
 
-def verdict(said: str) -> bool | None:
-    """Whether the judge said Yes, after its own thinking; ``None`` for anything but Yes and No."""
-    match = _YES_OR_NO.fullmatch(answer_part(said) or "")
-    return match[1].lower() == "yes" if match else None
-
-
 def _is_usable(said: str) -> bool:
     return verdict(said) is not None
 
@@ -138,6 +133,7 @@ class LlmPool:
         self._answers: queue.SimpleQueue[tuple[Any, Ruling, Exception | None]] = queue.SimpleQueue()
         self._finished: deque[tuple[Any, Ruling]] = deque()
         self._open, self._failures = 0, 0
+        self._most_failures = min(service.concurrency, _FAILURES)
         self._closing = False
 
     def close(self) -> None:
@@ -215,9 +211,11 @@ class LlmPool:
         """Give up on a service that refuses us, or that fails question after question."""
         whole = failure is not None and failure.whole
         self._failures = self._failures + 1 if whole else 0
-        if whole and (failure.final or self._failures >= _FAILURES):
+        if not whole:
+            self._most_failures = _FAILURES
+        if whole and (failure.final or self._failures >= self._most_failures):
             raise JudgeError(
-                f"the judge service at {self._client.name} does not answer: {failure}.",
+                f"The judge service at {self._client.name} does not answer: {failure}.",
                 "Check SMALLSCALE_JUDGE_URL, SMALLSCALE_JUDGE_KEY and the judge's model. What is "
                 "generated and answered so far is kept.",
             )

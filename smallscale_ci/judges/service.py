@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ import openai
 from smallscale_ci.config.settings import Service
 from smallscale_ci.ids import content_hash
 
-# The package's own back-off: 0.5 s doubling to 8 s, or what the server's Retry-After asks for.
+# Refusals that may pass are met again after 0.5 s doubling to 8 s, or what Retry-After asks for.
 _RETRIES = 6
+_SILENCES = 2  # a server that says nothing for _REQUEST_S so many times is asked no more
 _REQUEST_S = 120.0
+_FIRST_S, _LONGEST_S, _LONGEST_ASKED_S = 0.5, 8.0, 120.0
+_PASSING = (408, 409, 429)  # and all from 500
 _DEFAULTS = {"temperature": 0.0, "seed": 0, "max_completion_tokens": 1024}
 _SHOWN = 200  # characters of an error in a reason
 
@@ -39,7 +43,7 @@ class Client:
         self._openai = openai.OpenAI(
             base_url=service.url,
             api_key=service.key or "none",  # servers of one's own often want none
-            max_retries=_RETRIES,
+            max_retries=0,  # the package's own would meet a silent server six times, too
             timeout=_REQUEST_S,
         )
 
@@ -83,8 +87,9 @@ class Client:
 
     def _request(self, body: Mapping[str, Any]) -> str:
         try:
-            reply = self._openai.chat.completions.create(**body)
-            content = reply.choices[0].message.content
+            reply = self._persistently(body)
+            choice = reply.choices[0]
+            content = _text(choice.message.content)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise self._unanswered(error, whole=True, final=True) from None
         except openai.NotFoundError as error:
@@ -95,7 +100,27 @@ class Client:
             raise self._unanswered(error, whole=True) from None
         except (ValueError, TypeError, AttributeError, IndexError):
             raise UnansweredError("the service gave no chat completion", whole=True) from None
-        return content if isinstance(content, str) else ""
+        if not content and choice.finish_reason == "length":
+            reason = "it reached max_completion_tokens before it answered (see judge.request)"
+            raise UnansweredError(reason, whole=False)
+        return content
+
+    def _persistently(self, body: Mapping[str, Any]) -> Any:
+        """The reply to ``body``, asked again where that may help. Raises what ``openai`` raises."""
+        silences = 0
+        for attempt in range(_RETRIES + 1):
+            try:
+                return self._openai.chat.completions.create(**body)
+            except openai.APITimeoutError:
+                silences += 1
+                if silences == _SILENCES or attempt == _RETRIES:
+                    raise
+            except (openai.APIConnectionError, openai.APIStatusError) as error:
+                status = getattr(error, "status_code", 500)
+                if attempt == _RETRIES or (status < 500 and status not in _PASSING):
+                    raise
+                time.sleep(_pause(error, attempt))
+        raise AssertionError("the last attempt returns or raises")
 
     def _unanswered(self, error: openai.OpenAIError, **how: bool) -> UnansweredError:
         status = getattr(error, "status_code", None)
@@ -104,6 +129,29 @@ class Client:
             text = text.replace(self._service.key, "***")  # some servers give it back
         reason = f"status {status}: {text}" if status and str(status) not in text else text
         return UnansweredError(reason[:_SHOWN], **how)
+
+
+def _text(content: Any) -> str:
+    """The text of a message: as it is, or of its parts, as some servers give it."""
+    if isinstance(content, list):
+        parts = [one if isinstance(one, str) else _part(one) for one in content]
+        return "\n".join(part for part in parts if part)
+    return content if isinstance(content, str) else ""
+
+
+def _part(part: Any) -> str:
+    kind = part.get("type", "text") if isinstance(part, dict) else ""
+    text = part.get("text") if kind in ("text", "output_text") else None
+    return text if isinstance(text, str) else ""
+
+
+def _pause(error: openai.APIError, attempt: int) -> float:
+    """Seconds until the next attempt."""
+    asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
+    try:
+        return min(max(float(asked), 0.0), _LONGEST_ASKED_S)
+    except ValueError:
+        return float(min(_FIRST_S * 2**attempt, _LONGEST_S))
 
 
 def _read(path: Path | None) -> str | None:

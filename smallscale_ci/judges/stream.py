@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.config.settings import Service
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import JudgeError, UsageError
 from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.llm import LlmPool
@@ -57,12 +58,14 @@ class JudgeStream:
         self._finished: list[tuple[Generation, Judgement]] = []
         self._half: dict[tuple[str, int], Outcome] = {}  # of two judges the first one's outcome
         self.agreement = {task: Agreement() for task, spec in specs.items() if spec.rule}
+        self.judged = 0
+        self.errors: Counter[str] = Counter()  # reasons of ERRORED judgements
         self._pool = JudgePool(workers)
         self._llm: LlmPool | None = None
         if any(JUDGES[spec.name].asks for spec in specs.values()):
             if service is None:
                 raise UsageError(
-                    "a language model shall judge, but no judge service is named.",
+                    "The suite or file uses an LLM judge, but no judge endpoint is configured.",
                     "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, as "
                     "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it wants a key.",
                 )
@@ -105,6 +108,17 @@ class JudgeStream:
         """All that has not come out yet."""
         yield from self._out(self._pool.drain(), self._llm.drain() if self._llm else iter(()))
 
+    def refusal(self, what: str) -> JudgeError | None:
+        """The error to end with where all samples of ``what`` are ERRORED: nothing was judged."""
+        if not self.judged or self.errors.total() < self.judged:
+            return None
+        reason, times = self.errors.most_common(1)[0]
+        return JudgeError(
+            f"Nothing of {what} could be judged: all {self.judged:,} samples are ERRORED, "
+            f"{times:,} because: {reason}",
+            "Correct the cause and judge again; --explain ID shows one sample.",
+        )
+
     def told(self) -> dict[str, Any]:
         """What a manifest says about two judges' agreement and the programs' sandbox, if any."""
         found = {task: agreement.record() for task, agreement in self.agreement.items()}
@@ -141,6 +155,9 @@ class JudgeStream:
             decided, reason = ruling.outcome, ruling.reason
         else:
             decided, reason = outcome(ruling, generation.finish_reason)
+        self.judged += 1
+        if decided is Outcome.ERRORED:
+            self.errors[reason] += 1
         return Judgement(
             problem_id=generation.problem_id,
             sample_index=generation.sample_index,

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from smallscale_ci.config.settings import Service, Settings
-from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.errors import DataError, InvalidError, JudgeError
 from smallscale_ci.files import write_json
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Tracker
@@ -37,15 +37,17 @@ from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.suite.model import Suite
 
 _JUDGES = os.cpu_count() or 1
+_REASONS = 3  # of ERRORED samples that are shown, the most frequent first
 _BATCH = 4096  # samples of a file in memory at a time
 
 
 def judge(
     run: RunFolder, suite: Suite, observer: Observer, settings: Settings | None = None
-) -> None:
+) -> JudgeError | None:
     """Judge a run's generations (again), and write its judgements and summary.
 
-    Without ``settings`` there is neither a judge service nor a sandbox for programs.
+    Without ``settings`` there is neither a judge service nor a sandbox for programs. Returns the
+    error to end with where nothing could be judged.
     """
     manifest = run.read_manifest()
     chain.check(run.path, manifest, chain.ASKED)
@@ -54,12 +56,18 @@ def judge(
     tracker.phase = "judging"
     judged = Judged(suite.problems, run.path)
     with judge_stream(suite, settings) as stream:
+
+        def keep(pairs: Iterator[tuple[Generation, Judgement]]) -> None:
+            for generation, judgement in pairs:
+                tracker.generated(generation)
+                tracker.judged(judgement.outcome)
+                judged.add(generation, judgement)
+                observer.progress(tracker.snapshot())
+
         for generation in tables.generations(run.generations):
-            tracker.generated(generation)
             stream.feed(generation)
-            take(stream.ready(), judged, tracker)
-            observer.progress(tracker.snapshot())
-        take(stream.drain(), judged, tracker)
+            keep(stream.ready())
+        keep(stream.drain())
     tell(stream, observer)
     # What was decided on the judgements before is gone first: nothing names what is not there.
     files = manifest.files or chain.hashes(run.path)
@@ -73,6 +81,7 @@ def judge(
     made = {chain.JUDGEMENTS: judged.write(run.judgements, files[chain.GENERATIONS])}
     made |= write_summary(run, summarise(judged.samples(str(run.path))), suite, made)
     write_json(run.manifest, replace(manifest, files={**files, **made}))
+    return stream.refusal(str(run.path))
 
 
 def judge_foreign(
@@ -85,7 +94,8 @@ def judge_foreign(
 ) -> tuple[dict[str, int], Agreement | None]:
     """Judge a generation file of another tool into ``target``, a batch in memory at a time.
 
-    Returns counts by outcome, and the agreement with the judge that ``spec.rule`` names.
+    Raises ``JudgeError``, and writes nothing, where nothing could be judged. Returns counts by
+    outcome, and the agreement with the judge that ``spec.rule`` names.
     """
     refuse_target(source, target)
     log = readers.read(source, wanted)
@@ -93,22 +103,27 @@ def judge_foreign(
     tracker = Tracker(log.facts.planned or 0)
     tracker.phase = "judging"
     samples = numbered(iter(log.samples))
+
+    def seen(generation: Generation, judgement: Judgement) -> None:
+        tracker.generated(generation)
+        tracker.judged(judgement.outcome)
+        observer.progress(tracker.snapshot())
+
     with (
         JudgeStream((), {spec.name: spec}, workers=_JUDGES, service=service) as stream,
         JudgedFile(target, log.schema) as file,
     ):
         while batch := list(islice(samples, _BATCH)):
-            judgements = judge_batch([sample for _, sample in batch], spec, stream, source)
-            file.write(batch, judgements)
-            counts.update(judgement.outcome.value for judgement in judgements)
-            for (_, sample), judgement in zip(batch, judgements, strict=True):
-                tracker.generated(sample.as_generation(judgement.problem_id))
-                tracker.judged(judgement.outcome)
             if not log.facts.planned:
                 tracker.extend(len(batch), 1)
-            observer.progress(tracker.snapshot())
+            judgements = judge_batch([sample for _, sample in batch], spec, stream, source, seen)
+            file.write(batch, judgements)
+            counts.update(judgement.outcome.value for judgement in judgements)
         if not counts:
             raise DataError(f"{source} holds no generations.", "Is this the right file?")
+        if refused := stream.refusal(str(source)):
+            raise refused
+    tell(stream, observer)
     return dict(counts), stream.agreement.get(spec.name)
 
 
@@ -132,10 +147,12 @@ def judge_stream(suite: Suite, settings: Settings | None, *, judging: bool = Tru
 
 
 def tell(stream: JudgeStream, observer: Observer) -> None:
-    """Say where programs were run, and how often two judges agreed."""
+    """Say where programs were run, why samples are ERRORED, and how often two judges agreed."""
     sandbox = stream.told().get("sandbox")
     if sandbox:
-        observer.say(f"programs were run in: {sandbox['name']} ({sandbox['reason']})")
+        observer.say(f"Programs were run in: {sandbox['name']} ({sandbox['reason']})")
+    for reason, times in stream.errors.most_common(_REASONS):
+        observer.say(f"ERRORED, {times:,} samples: {reason}")
     for task, agreement in stream.agreement.items():
         observer.say(f"{task}: {agreement.sentence()}")
 

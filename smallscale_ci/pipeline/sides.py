@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from smallscale_ci.interop.interface import Log, Sample, Wanted
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
-from smallscale_ci.records import Judgement, Metric, Reason, ReasonKind
+from smallscale_ci.records import Generation, Judgement, Metric, Reason, ReasonKind
 from smallscale_ci.run import baselines
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import is_run
@@ -86,12 +86,21 @@ def _judged(log: Log, spec: JudgeSpec, service: Service | None) -> Iterator[Samp
             judgements = judge_batch(batch, spec, stream, log.path)
             for sample, judgement in zip(batch, judgements, strict=True):
                 yield replace(sample, outcome=judgement.outcome)
+        if refused := stream.refusal(str(log.path)):
+            raise refused
 
 
 def judge_batch(
-    samples: list[Sample], spec: JudgeSpec, stream: JudgeStream, source: Path
+    samples: list[Sample],
+    spec: JudgeSpec,
+    stream: JudgeStream,
+    source: Path,
+    seen: Callable[[Generation, Judgement], None] | None = None,
 ) -> list[Judgement]:
-    """A judgement for each sample. Raises ``DataError`` for one without text or gold."""
+    """A judgement for each sample; ``seen`` gets each as it is made.
+
+    Raises ``DataError`` for a sample without text or gold.
+    """
     for sample in samples:
         if sample.text is None and not sample.error:
             raise DataError(
@@ -106,9 +115,18 @@ def judge_batch(
             )
     names = [str(number) for number in range(len(samples))]
     stream.expect(sample.as_problem(spec.name, n) for n, sample in zip(names, samples, strict=True))
+    found: dict[str, Judgement] = {}
+
+    def keep(pairs: Iterator[tuple[Generation, Judgement]]) -> None:
+        for generation, judgement in pairs:
+            found[generation.problem_id] = judgement
+            if seen is not None:
+                seen(generation, judgement)
+
     for name, sample in zip(names, samples, strict=True):
         stream.feed(sample.as_generation(name))
-    found = {generation.problem_id: judgement for generation, judgement in stream.drain()}
+        keep(stream.ready())
+    keep(stream.drain())
     return [found[name] for name in names]
 
 

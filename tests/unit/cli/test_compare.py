@@ -115,6 +115,8 @@ def test_a_task_without_a_judged_sample_has_no_level_anywhere(place):
     tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
     replayed.rehash(run.path)
     judged = CliRunner().invoke(app, ["judge", str(run.path)])
+    assert judged.exit_code == 3
+    assert "all 24 samples are ERRORED, 24 because: x" in judged.stderr
     assert judged.stdout.splitlines()[1].split() == ["sums", "12", "2", "–", "–", "–"]
     record = ["baseline", "record", str(run.path), "-m", "x", "--by", "Ada"]
     refused = CliRunner().invoke(app, record)

@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.foreign import judged, read
 
-from smallscale_ci.errors import DataError, UsageError
+from smallscale_ci.errors import DataError, JudgeError, UsageError
 from smallscale_ci.interop import judged as judged_file
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
@@ -129,3 +129,17 @@ def test_outputs_that_are_chats(tmp_path):
     chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": r"\boxed{3}"}]
     path = write(tmp_path / "f.parquet", answer=["3"], model_output=[chat])
     assert judged(path, tmp_path / "out.parquet")[0] == {"CORRECT": 1}
+
+
+def test_a_file_of_which_nothing_can_be_judged_is_refused_with_the_reason(tmp_path):
+    options = [["x", "y"]] * 3
+    outputs = [r"\boxed{A}"] * 3
+    path = write(
+        tmp_path / "f.parquet", answer=["u", "u", "v"], choices=options, model_output=outputs
+    )
+    with pytest.raises(
+        JudgeError, match="all 3 samples are ERRORED, 2 because: the gold 'u'"
+    ) as caught:
+        judged(path, tmp_path / "out.parquet", JudgeSpec("mcq"))
+    assert caught.value.exit_code == 3
+    assert [each.name for each in tmp_path.iterdir()] == ["f.parquet"]

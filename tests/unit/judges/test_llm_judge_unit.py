@@ -14,7 +14,7 @@ from smallscale_ci.errors import JudgeError, UsageError
 from smallscale_ci.judges import service as service_module
 from smallscale_ci.judges.explain import explain
 from smallscale_ci.judges.interface import JudgeSpec
-from smallscale_ci.judges.llm import LlmPool, question, verdict
+from smallscale_ci.judges.llm import LlmPool, question
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
 
@@ -34,19 +34,6 @@ def judge(url: str, texts: list[str], spec: JudgeSpec = SPEC, **options) -> dict
         return dict(pool.drain())
     finally:
         pool.close()
-
-
-@pytest.mark.parametrize(
-    ("said", "agrees"),
-    [
-        ("Yes", True), ("no", False), (" **Yes.**\n", True), ("'No'", False),
-        ("<think>No, wait: Yes? No.</think>\nYes", True),
-        ("Yes, because", None), ("yes no", None), ("Yesterday", None), ("", None),
-        ("<think>Yes", None), ("The answer is Yes", None),
-    ],
-)  # fmt: skip
-def test_nothing_but_yes_and_no_is_understood(said, agrees):
-    assert verdict(said) is agrees
 
 
 def test_an_answer_cannot_end_its_own_marks_or_hide_in_thinking():
@@ -107,7 +94,7 @@ def test_a_babbling_judge_is_errored_and_not_kept(tmp_path):
     with serving(lambda *_: says("I think it may be")) as server:
         found = judge(server.url, ["4"], cache=tmp_path)
     assert found[0].outcome is Outcome.ERRORED
-    assert "neither Yes nor No" in found[0].reason
+    assert "did not say Yes or No" in found[0].reason
     assert list(tmp_path.rglob("*.json")) == []
 
 
@@ -169,6 +156,54 @@ def test_a_service_that_is_not_there_is_given_up_in_the_end(monkeypatch):
     assert KEY not in str(caught.value)
 
 
+def test_a_silent_server_costs_two_waits_and_is_given_up_when_all_threads_met_it(monkeypatch):
+    monkeypatch.setattr(service_module, "_REQUEST_S", 0.3)
+
+    def answer(*_):
+        time.sleep(2)
+        return says("Yes")
+
+    with serving(answer) as server:
+        begin = time.monotonic()
+        (ruling,) = judge(server.url, ["4"]).values()
+        assert ruling.outcome is Outcome.ERRORED
+        assert len(server.bodies) == 2
+        with pytest.raises(JudgeError, match="does not answer: Request timed out"):
+            judge(server.url, ["4"] * 40, concurrency=4)
+        assert time.monotonic() - begin < 8
+
+
+def test_parts_of_text_are_an_answer():
+    parts = [{"type": "reasoning", "text": "No?"}, {"type": "text", "text": "Yes"}]
+    with serving(lambda *_: says(parts)) as server:
+        assert judge(server.url, ["4"])[0].outcome is Outcome.CORRECT
+
+
+def test_a_judge_that_ran_out_of_tokens_is_told(monkeypatch):
+    status, headers, body = says("")
+    body["choices"][0]["finish_reason"] = "length"
+    with serving(lambda *_: (status, headers, body)) as server:
+        ruling = judge(server.url, ["4"])[0]
+    assert ruling.outcome is Outcome.ERRORED
+    assert "max_completion_tokens" in ruling.reason
+
+
+def test_a_stream_of_which_nothing_could_be_judged_is_refused_with_the_reason():
+    problems = [problem(number) for number in range(3)]
+    with (
+        serving(lambda *_: says("perhaps")) as server,
+        JudgeStream(problems, {"t": SPEC}, workers=1, service=Service(server.url)) as stream,
+    ):
+        assert stream.refusal("f") is None  # nothing was judged yet
+        for number in range(3):
+            stream.feed(generation(number, "4"))
+        assert len(list(stream.drain())) == 3
+        refused = stream.refusal("f")
+    assert refused is not None
+    assert "Nothing of f could be judged: all 3 samples are ERRORED" in refused.message
+    assert "'perhaps'" in refused.message
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_wrong_key_or_model_ends_it_at_once(status):
     with serving(lambda *_: (status, {}, {"error": {"message": f"not with {KEY}"}})) as server:
@@ -219,7 +254,7 @@ def test_agreement_with_the_rule_judge_is_counted():
     assert len(found) == 8
     assert found["p6"].outcome is Outcome.UNPARSED
     assert found["p7"].outcome is Outcome.ERRORED
-    assert found["p0"].judge == "llm/2"
+    assert found["p0"].judge == "llm/3"
     # Asked and decided: 0 to 5. Both right 0 and 1, model alone 3 and 5, rule alone 4, neither 2.
     counts = (agreement.both, agreement.model_alone, agreement.rule_alone, agreement.neither)
     assert counts == (2, 2, 1, 1)
@@ -231,7 +266,7 @@ def test_agreement_with_the_rule_judge_is_counted():
 
 
 def test_without_a_service_nothing_begins():
-    with pytest.raises(UsageError, match="no judge service") as caught:
+    with pytest.raises(UsageError, match="no judge endpoint") as caught:
         JudgeStream([], {"t": SPEC}, workers=1)
     assert "SMALLSCALE_JUDGE_URL" in caught.value.hint
 

@@ -1,0 +1,71 @@
+"""Whether a model that judges said Yes or No."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from smallscale_ci.worker.thinking import answer_part
+
+_WORDS = {"yes": True, "no": False}
+_IN_JSON = {**_WORDS, "true": True, "false": False, "correct": True, "incorrect": False}
+_KEYS = re.compile(
+    r"(?:final_?)?(?:answer|verdict|judge?ment|decision|result|conclusion|correct|is_?correct"
+    r"|equivalent|match(?:es)?|same|agrees?)",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(r"[*_`\"'“”‘’$]|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])")
+_BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
+_TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
+_STATED = re.compile(
+    r"\b(?:answer|verdict|judge?ment|decision|conclusion|result)\b[ \t]*(?:is[ \t]*)?[:=]?\s*"
+    r"(yes|no)\b(?!\s*(?:/|or\b|doubt\b|longer\b|one\b))",
+    re.IGNORECASE,
+)
+# A sentence that begins with it, or is nothing else: "Yes, because …", "No." on a line of its own.
+_SENTENCE = re.compile(
+    r"(?:^|[.!?:\n]\s*|-\s+)(yes|no)\b(?=\s*(?:[,.:;!–—]|-\s|\n|$)"
+    r"|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
+    re.IGNORECASE,
+)
+
+
+def verdict(said: str) -> bool | None:
+    """Whether a judge said Yes, after its own thinking.
+
+    ``None`` where it said neither or both: one that contradicts itself has not decided.
+    """
+    answer = answer_part(said)
+    if answer is None:
+        return None
+    found = set(_in_json(answer)) or set(_in_text(answer))
+    return found.pop() if len(found) == 1 else None
+
+
+def _in_text(answer: str) -> Iterator[bool]:
+    text = _NOISE.sub("", answer).strip()
+    for pattern in (_BOX, _TAG, _STATED, _SENTENCE):
+        yield from (_WORDS[match[1].lower()] for match in pattern.finditer(text))
+
+
+def _in_json(answer: str) -> Iterator[bool]:
+    """The verdict in an object or string of JSON, if the answer is one, in a fence or not."""
+    text = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", answer)
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or end < start:
+        return
+    try:
+        value = json.loads(text[start : end + 1])
+    except (ValueError, RecursionError):
+        return
+    for key, one in value.items() if isinstance(value, dict) else ():
+        if _KEYS.fullmatch(key) and (known := _known(one)) is not None:
+            yield known
+
+
+def _known(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return _IN_JSON.get(value.strip(" .!").lower()) if isinstance(value, str) else None

@@ -1,0 +1,55 @@
+import time
+
+import pytest
+
+from smallscale_ci.judges.verdict import verdict
+
+REASON = "The reference is 4, and the answer is four."
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "§", "§.", " **§.**\n", "'§'", "`§`", "§!", "§, because they agree.",
+        "§ because they agree.", "§: they are equal.", "§ - " + REASON, "§. " + REASON,
+        "Answer: §", "answer: §", "**Answer:** §", "Final answer: §", "Verdict: §.",
+        "My verdict is: §", "The answer is §.", "Judgement: **§**", "## Verdict\n\n§",
+        r"\boxed{§}", r"$\boxed{\text{§}}$", "The verdict: \\boxed{§}",
+        REASON + "\n\n§", REASON + "\n§.", REASON + "\nAnswer: §", REASON + " §.",
+        '{"answer": "§"}', '{"verdict": "§", "reason": "x"}', '```json\n{"answer": "§"}\n```',
+        "<answer>§</answer>", "<think>Yes? No? Yes.</think>\n§", "§\n\n" + REASON,
+        "§, the answer comes to the same result.", "§\n§",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("word", "agrees"), [("Yes", True), ("no", False), ("No", False)])
+def test_forms_of_yes_and_no(form, word, agrees):
+    assert verdict(form.replace("§", word)) is agrees
+
+
+@pytest.mark.parametrize(
+    ("said", "agrees"),
+    [('{"correct": true}', True), ('{"is_correct": false, "why": "No."}', False)],
+)
+def test_truth_values_of_json(said, agrees):
+    assert verdict(said) is agrees
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", "maybe", "yes no", "Yes/No", "Answer: Yes or No", "Yesterday", "No doubt about it",
+        "Nothing", "Yes. No.", "Yes, they agree. No, they do not.", "Answer: Yes\nAnswer: No",
+        "Answer: Yes\n\nNo.", "<think>Yes", "I think it may be", '{"answer": "maybe"}',
+        '{"answer": "yes", "verdict": "no"}', "Reply Yes or No", "There is no difference",
+        r"\boxed{Yes} but no: \boxed{No}", "I would say that the answer might be right", "{}",
+    ],
+)  # fmt: skip
+def test_anything_else_is_no_verdict(said):
+    assert verdict(said) is None
+
+
+def test_long_answers_take_no_time():
+    begin = time.process_time()
+    for unit in ("Answer ", "yes ", "No, ", "{", "\\boxed{", "- "):
+        verdict(unit * 50_000)
+    assert time.process_time() - begin < 5
