@@ -12,8 +12,8 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
-    from smallscale_ci.containers.docker import Engine
     from smallscale_ci.containers.images import ImageLock
+    from smallscale_ci.containers.interface import Engine
     from smallscale_ci.errors import SmallscaleError
 
 _Names = Annotated[
@@ -39,14 +39,14 @@ def list_all(context: Context) -> None:
     from dataclasses import asdict
 
     from smallscale_ci.containers import catalog
-    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.connect import connect
     from smallscale_ci.containers.images import read
     from smallscale_ci.errors import ContainerError
 
     settings = context.settings()
     engine = None
     try:
-        engine = Engine.connect(settings.environment)
+        engine = connect(settings.environment)
     except ContainerError as error:
         context.out.say(error.message)
     rows = catalog.table(read(settings.images), engine)
@@ -207,12 +207,12 @@ def verify(context: Context, names: _Names = None) -> None:
 
 
 def _open(context: Context) -> tuple[Path, ImageLock, Engine]:
-    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.connect import connect
     from smallscale_ci.containers.images import read
 
     settings = context.settings()
     locked = read(settings.images)
-    return settings.images, locked, Engine.connect(settings.environment)
+    return settings.images, locked, connect(settings.environment)
 
 
 def _checkout(lock_file: Path) -> Path:

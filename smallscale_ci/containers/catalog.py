@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 
 from smallscale_ci.containers import images, leftovers, recipe, spec
-from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Change, ImageLock, Pinned
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError, SmallscaleError, UsageError
 from smallscale_ci.worker.engines.registry import ENGINES
 

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import IO, Any
 
 import docker
 import requests
 
 from smallscale_ci.containers import podman
+from smallscale_ci.containers.connect import sockets
+from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
 from smallscale_ci.containers.remedies import remedy
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
-
-# What of the environment says where the engine is, and how it is spoken to.
-VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "XDG_RUNTIME_DIR")
 
 _TIMEOUT_S = 60
 _BUILD_LINES = 12  # that are shown of a build that failed
@@ -34,54 +31,8 @@ _START = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the engine says of itself. ``memory`` in bytes."""
-
-    name: str  # docker or podman
-    version: str
-    api: str
-    memory: int
-    cpus: int
-    rootless: bool
-    nvidia: bool  # can give GPUs, as far as it says
-    socket: str
-    remapped: bool = False  # ids in containers are others outside (userns-remap)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalImage:
-    """An image that is present."""
-
-    id: str
-    digests: tuple[str, ...]  # repository@digest, for what came from or went to a registry
-    tags: tuple[str, ...]
-    labels: Mapping[str, str]
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container of ours, running or not."""
-
-    id: str
-    name: str
-    labels: Mapping[str, str]
-    running: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a container ended: exit code, whether memory ran out, and what the engine says."""
-
-    code: int
-    out_of_memory: bool
-    error: str
-    seconds: float = 0.0  # that it ran
-
-
-class Engine:
-    """A connection to a container engine."""
+class DockerEngine:
+    """See ``interface.Engine``."""
 
     def __init__(self, client: Any, patient: Any, socket: str) -> None:
         """Use ``connect``. ``patient`` waits for ever: for a container that prints nothing, say."""
@@ -91,7 +42,7 @@ class Engine:
         self._about: About | None = None
 
     @classmethod
-    def connect(cls, environment: Mapping[str, str]) -> Engine:
+    def connect(cls, environment: Mapping[str, str]) -> DockerEngine:
         """The engine of DOCKER_HOST, or the first that answers on a usual socket.
 
         Raises ``ContainerError`` when none does, or when it is too old.
@@ -332,17 +283,6 @@ class Engine:
         """Close the connection."""
         for client in self._clients:
             client.close()
-
-
-def sockets(environment: Mapping[str, str]) -> list[str]:
-    """Where an engine may be: DOCKER_HOST alone where it is set, else the usual sockets."""
-    if environment.get("DOCKER_HOST"):
-        return [environment["DOCKER_HOST"]]
-    own = environment.get("XDG_RUNTIME_DIR")
-    paths = ["/var/run/docker.sock"]
-    paths += [f"{own}/docker.sock", f"{own}/podman/podman.sock"] if own else []
-    paths.append("/run/podman/podman.sock")
-    return [f"unix://{path}" for path in paths if Path(path).exists()]
 
 
 def _security(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import Container, Engine
+from smallscale_ci.containers.interface import Container, Engine
 
 
 def owner(now: float, deadline_s: float) -> dict[str, str]:

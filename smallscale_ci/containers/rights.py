@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from smallscale_ci.containers.docker import About
+from smallscale_ci.containers.interface import About
 from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
 

@@ -135,9 +135,9 @@ def clean(settings: Settings) -> list[str]:
     Where no engine was ever installed there is nothing to remove, and that is no error.
     """
     from smallscale_ci.containers import leftovers
-    from smallscale_ci.containers.docker import Engine, sockets
+    from smallscale_ci.containers.connect import connect, sockets
 
     if not sockets(settings.environment):
         return []
-    engine = Engine.connect(settings.environment)
+    engine = connect(settings.environment)
     return [container.name for container in leftovers.clean(engine, settings.now().timestamp())]

@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from smallscale_ci.containers import catalog, leftovers
-from smallscale_ci.containers.docker import About, Engine
+from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.images import ImageLock, read
+from smallscale_ci.containers.interface import About, Engine
 from smallscale_ci.errors import ContainerError, SmallscaleError
 
 _HUB = "https://huggingface.co"
@@ -48,7 +49,7 @@ def containers(lock: Path, environment: Mapping[str, str], now: float) -> Iterat
     """
     engine: Engine | None = None
     try:
-        engine = Engine.connect(environment)
+        engine = connect(environment)
         about = engine.about()
     except ContainerError as error:
         yield Finding("container engine", State.MISSING, error.message, error.hint)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallscale_ci.containers import leftovers, rights, spec
-from smallscale_ci.containers.docker import Ended, Engine
+from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.interface import Ended, Engine
 from smallscale_ci.containers.spec import Mount, Spec
 from smallscale_ci.errors import ContainerError, UsageError
 from smallscale_ci.generate.interface import Placement, assign_gpus
@@ -182,7 +183,7 @@ def build(placement: Placement) -> DockerRuntime:
         gpus = tuple(str(number) for number in range(groups * profile.tensor_parallel))
     bounds = profile.container
     return DockerRuntime(
-        Engine.connect(placement.environment),
+        connect(placement.environment),
         image,
         run_id=placement.run_id,
         model=placement.model,

@@ -17,7 +17,7 @@ from smallscale_ci.generate.interface import Placement, Runtime
 from smallscale_ci.worker.engines.registry import Source
 
 if TYPE_CHECKING:
-    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.interface import Engine
 
 LOCAL, DOCKER = "local", "docker"  # what `auto` chooses from
 Say = Callable[[str], None]
@@ -115,9 +115,9 @@ def _provided(
             f"The profile '{profile.name}' names no image.",
             "Set `image:` in the profile to a name of `smallscale image list`.",
         )
-    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.connect import connect
 
-    engine = Engine.connect(environment)
+    engine = connect(environment)
     image = images.pinned(images.read(lock), profile.image)
     provide(engine, image, say)
     return image

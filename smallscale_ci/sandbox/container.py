@@ -18,7 +18,8 @@ from itertools import count
 from pathlib import Path
 
 from smallscale_ci.containers import images, leftovers, spec
-from smallscale_ci.containers.docker import VARIABLES, Engine
+from smallscale_ci.containers.connect import VARIABLES, connect
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.containers.spec import Mount, Spec
 from smallscale_ci.errors import ContainerError, SmallscaleError
 from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
@@ -150,4 +151,4 @@ def find(
 @cache
 def _engine(environment: tuple[tuple[str, str], ...]) -> Engine:
     """One connection a process."""
-    return Engine.connect(dict(environment))
+    return connect(dict(environment))

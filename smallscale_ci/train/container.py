@@ -12,8 +12,8 @@ from pathlib import Path
 
 from smallscale_ci.config.train import TrainContainer
 from smallscale_ci.containers import leftovers, rights, spec
-from smallscale_ci.containers.docker import Ended, Engine
 from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.interface import Ended, Engine
 from smallscale_ci.containers.spec import Mount, Spec
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.train.launch import WORKER, Printed, quiet

@@ -217,10 +217,10 @@ def _docker(
     gpus: tuple[str, ...],
     say: Callable[[str], None],
 ) -> Runner:
-    from smallscale_ci.containers.docker import Engine
+    from smallscale_ci.containers.connect import connect
     from smallscale_ci.train.container import DockerRunner
 
-    engine = Engine.connect(settings.environment)
+    engine = connect(settings.environment)
     name = recipe.container.image or ("train" if gpus else "train-cpu")
     image = images.pinned(images.read(settings.images), name)
     provide(engine, image, say)

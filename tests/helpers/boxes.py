@@ -21,7 +21,8 @@ import pytest
 
 from helpers import replayed
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.connect import connect
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError
 
 BASE = "smallscale-test/base:bookworm"
@@ -45,7 +46,7 @@ container: {{memory_gib: {memory}, shm_gib: 0.125, pids: 64, deadline_h: {deadli
 def engine() -> Engine:
     """The engine, or a skip with the reason."""
     try:
-        found = Engine.connect(dict(os.environ))
+        found = connect(dict(os.environ))
     except ContainerError as error:
         absent(error.message)
     if found.image(BASE) is None:

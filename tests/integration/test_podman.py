@@ -13,8 +13,9 @@ import pytest
 from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate.docker import Bounds, DockerRuntime
 from smallscale_ci.run.folder import RunFolder
@@ -54,7 +55,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def engine(address: str) -> Iterator[Engine]:
-    found = Engine.connect({"DOCKER_HOST": address})
+    found = connect({"DOCKER_HOST": address})
     yield found
     left = boxes.ours(found)
     for container in found.labelled(**{spec.RUN: None}):
@@ -159,5 +160,5 @@ def test_gpus_that_are_not_there(engine: Engine) -> None:
 
 def test_a_service_that_stopped_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(ContainerError) as caught:
-        Engine.connect({"DOCKER_HOST": f"unix://{tmp_path}/podman.sock"})
+        connect({"DOCKER_HOST": f"unix://{tmp_path}/podman.sock"})
     assert "systemctl --user start podman.socket" in caught.value.hint

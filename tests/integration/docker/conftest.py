@@ -7,7 +7,7 @@ import pytest
 from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.interface import Engine
 
 
 @pytest.fixture(scope="module")

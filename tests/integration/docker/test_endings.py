@@ -11,7 +11,7 @@ import pytest
 from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.run.folder import RunFolder
 

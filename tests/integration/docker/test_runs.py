@@ -11,8 +11,8 @@ import pytest
 from helpers import boxes, replayed
 
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate.docker import Bounds, DockerRuntime
 from smallscale_ci.generate.interface import Job, assign_gpus

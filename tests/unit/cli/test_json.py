@@ -10,9 +10,10 @@ from helpers import replayed
 from typer.testing import CliRunner
 
 from smallscale_ci.cli.main import app
-from smallscale_ci.containers import catalog
-from smallscale_ci.containers.docker import Engine
-from smallscale_ci.errors import ContainerError
+from smallscale_ci.containers import images, memory
+from smallscale_ci.containers.memory import Inside
+
+LOCK = Path(__file__).parents[3] / "docker" / "images.lock.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +60,21 @@ def test_the_problems_of_a_configuration(tmp_path):
 
 
 def test_images_that_are_not_here(monkeypatch):
-    def verify(locked: Any, name: str, engine: Any, **_) -> str:
-        if name != "vllm":
-            raise ContainerError(f"no {name}", "get it")
-        return "0.31.0"
+    monkeypatch.setenv("DOCKER_HOST", "memory:verify")
+    engine = memory.engine("verify")
+    pinned = images.pinned(images.read(LOCK), "vllm")
+    engine.registry[f"{pinned.repository}:{pinned.tag}"] = pinned.digest
 
-    monkeypatch.setattr(catalog, "verify", verify)
-    monkeypatch.setattr(Engine, "connect", lambda environment: None)
-    assert value(0, "image", "verify", "vllm") == {"vllm": "0.31.0"}
-    assert value(3, "image", "verify", "vllm", "sglang")["error"] == "no sglang"
+    def version(inside: Inside) -> int:
+        inside.write(f"{pinned.version}+cu130\n".encode())
+        return 0
+
+    engine.program = version
+    assert "not on this machine" in value(3, "image", "verify", "vllm")["error"]
+    value(0, "image", "pull", "vllm")
+    found = value(0, "image", "verify", "vllm")["vllm"]
+    assert found == f"{pinned.digest} with vllm {pinned.version}"
+    assert "not on this machine" in value(3, "image", "verify", "vllm", "sglang")["error"]
+    engine.program = memory.nothing
+    assert "of no version" in value(3, "image", "verify", "vllm")["error"]
+    assert engine.labelled() == []

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from smallscale_ci.containers import docker
-from smallscale_ci.containers.docker import Engine
+from smallscale_ci.containers.connect import connect
 from smallscale_ci.errors import ContainerError
 
 
@@ -73,14 +73,14 @@ def answering(
 
 def test_no_engine(tmp_path):
     with pytest.raises(ContainerError, match="no container engine answers") as caught:
-        Engine.connect({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+        connect({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert "podman.socket" in caught.value.hint
     assert "--runtime local" in caught.value.hint
 
 
 def test_an_engine_that_is_reached_by_ssh_sees_none_of_our_folders():
     with pytest.raises(ContainerError, match="does not see the folders"):
-        Engine.connect({"DOCKER_HOST": "ssh://somebody@elsewhere"})
+        connect({"DOCKER_HOST": "ssh://somebody@elsewhere"})
 
 
 def test_an_engine_that_is_too_old(tmp_path):
@@ -89,7 +89,7 @@ def test_an_engine_that_is_too_old(tmp_path):
         answering(str(tmp_path / "s"), answers) as environment,
         pytest.raises(ContainerError, match=r"too old|no container engine"),
     ):
-        Engine.connect(environment)
+        connect(environment)
 
 
 def test_podman_s_socket_is_known_for_what_it_is(tmp_path):
@@ -97,7 +97,7 @@ def test_podman_s_socket_is_known_for_what_it_is(tmp_path):
     info = {"MemTotal": 8 << 30, "NCPU": 4, "SecurityOptions": ["name=seccomp", "name=rootless"]}
     answers = {"/version": (200, version), "/_ping": (200, "OK"), "/info": (200, info)}
     with answering(str(tmp_path / "s"), answers) as environment:
-        about = Engine.connect(environment).about()
+        about = connect(environment).about()
     assert (about.name, about.version, about.rootless) == ("podman", "4.3.1", True)
     assert about.memory == 8 << 30
 
@@ -126,7 +126,7 @@ def test_what_the_engine_says_is_passed_on_with_a_remedy(tmp_path, refusal, hint
         answering(str(tmp_path / "s"), answers) as environment,
         pytest.raises(ContainerError, match=re.escape(refusal)) as caught,
     ):
-        Engine.connect(environment).start("abc")
+        connect(environment).start("abc")
     assert hint in caught.value.hint
 
 
@@ -141,7 +141,7 @@ def test_a_registry_that_has_had_enough_of_strangers(tmp_path):
         answering(str(tmp_path / "s"), answers) as environment,
         pytest.raises(ContainerError, match="pull rate limit") as caught,
     ):
-        Engine.connect(environment).resolve("vllm")
+        connect(environment).resolve("vllm")
     assert "docker login" in caught.value.hint
 
 
@@ -154,7 +154,7 @@ def test_a_registry_that_is_silent_for_long_while_it_takes_in_a_large_layer(tmp_
         "/push": (200, pushed),
     }
     with answering(str(tmp_path / "s"), answers, slow="/push") as environment:
-        assert Engine.connect(environment).push("r/i", "1") == pushed["aux"]["Digest"]
+        assert connect(environment).push("r/i", "1") == pushed["aux"]["Digest"]
 
 
 def test_a_container_that_prints_nothing_for_long(tmp_path, monkeypatch):
@@ -173,7 +173,7 @@ def test_a_container_that_prints_nothing_for_long(tmp_path, monkeypatch):
         "/wait": (200, {"StatusCode": 0}),
     }
     with answering(str(tmp_path / "s"), answers, slow="/logs") as environment:
-        ended = Engine.connect(environment).follow("abc", lambda chunk: None)
+        ended = connect(environment).follow("abc", lambda chunk: None)
     assert (ended.code, ended.seconds) == (0, 90.0)
 
 
@@ -196,15 +196,15 @@ def test_an_engine_behind_tls_as_docker_itself_is_told_of_it(tmp_path, monkeypat
     answers["/info"] = (200, {})
     with answering(("127.0.0.1", 0), answers, context=context) as environment:
         told = {**environment, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
-        assert Engine.connect(told).about().version == "9"
+        assert connect(told).about().version == "9"
         with pytest.raises(ContainerError, match="no container engine answers"):
-            Engine.connect({**told, "DOCKER_CERT_PATH": str(tmp_path / "none")})
+            connect({**told, "DOCKER_CERT_PATH": str(tmp_path / "none")})
 
 
 def test_an_engine_that_goes_away(tmp_path):
     answers = {"/version": (200, {"ApiVersion": "1.41"}), "/_ping": (200, "OK")}
     with answering(str(tmp_path / "s"), answers) as environment:
-        engine = Engine.connect(environment)
+        engine = connect(environment)
     (tmp_path / "s").unlink()
     with pytest.raises(ContainerError, match="stopped answering") as caught:
         engine.about()

@@ -6,7 +6,6 @@ from typer.testing import CliRunner
 from smallscale_ci.cli.main import app
 from smallscale_ci.containers import images
 from smallscale_ci.containers.catalog import published
-from smallscale_ci.containers.docker import Engine
 from smallscale_ci.containers.images import Image, ImageLock
 from smallscale_ci.errors import ConfigError, ContainerError, StorageError, UsageError
 
@@ -93,8 +92,8 @@ def test_two_builds_at_once_keep_each_other_s_pins(tmp_path, monkeypatch):
         return locked.replaced(name, id=A)
 
     monkeypatch.setattr("smallscale_ci.containers.catalog.build", build)
-    monkeypatch.setattr(Engine, "connect", lambda environment: None)
-    done = CliRunner().invoke(app, ["image", "build", "one"], env={"SMALLSCALE_IMAGES": str(path)})
+    here = {"SMALLSCALE_IMAGES": str(path), "DOCKER_HOST": "memory:two-builds"}
+    done = CliRunner().invoke(app, ["image", "build", "one"], env=here)
     assert done.exit_code == 0, done.stderr
     assert {name: image.id for name, image in images.read(path).images.items()} == {
         "one": A,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.containers import docker, spec
+from smallscale_ci.containers import connect, spec
 from smallscale_ci.containers.leftovers import is_left, owner
 from smallscale_ci.doctor import examine
 from smallscale_ci.errors import ContainerError
@@ -54,7 +54,7 @@ def test_where_no_engine_was_installed_nothing_is_left(monkeypatch):
         now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
         nonce=lambda: "ab12",
     )
-    monkeypatch.setattr(docker, "Path", lambda path: Path("/none") / Path(path).name)
+    monkeypatch.setattr(connect, "Path", lambda path: Path("/none") / Path(path).name)
     assert examine.clean(here) == []
     stopped = replace(here, environment={"DOCKER_HOST": "unix:///none/docker.sock"})
     with pytest.raises(ContainerError, match="no container engine answers"):

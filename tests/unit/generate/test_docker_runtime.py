@@ -1,12 +1,15 @@
 """What the docker runtime decides without a container engine."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from smallscale_ci.containers import rights
-from smallscale_ci.containers.docker import About, Ended
+from smallscale_ci.containers import rights, spec
+from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.interface import About, Ended
+from smallscale_ci.containers.memory import Inside, MemoryEngine
 from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate import docker
@@ -61,12 +64,90 @@ def test_a_worker_that_only_root_may_read_is_told(tmp_path: Path, monkeypatch):
     worker = tmp_path / "worker"
     worker.mkdir(0o700)
     monkeypatch.setattr(docker, "WORKER_FOLDER", worker)
-    runtime = docker.DockerRuntime.__new__(docker.DockerRuntime)
-    runtime._about, runtime._cache, runtime._model = about(), tmp_path / "cache", None
-    (tmp_path / "work").mkdir()
+    runtime, work = made(MemoryEngine(), tmp_path)
     with pytest.raises(ContainerError, match="worker may not be read") as caught:
-        runtime.describe(tmp_path / "work", 0)
+        runtime.describe(work, 0)
     assert f"chmod -R a+rX {worker}" in caught.value.hint
+
+
+def made(engine: MemoryEngine, place: Path, version: str | None = None):
+    """The runtime of a run in ``place`` and its work folder."""
+    engine.add("r/i:1")
+    image = Pinned("it", "r/i", "1", "sha256:a", "r/i:1", version, False)
+    work = place / "work"
+    for name in protocol.FOLDERS:
+        (work / name).mkdir(parents=True)
+    runtime = docker.DockerRuntime(
+        engine,
+        image,
+        run_id="run-1",
+        model=None,
+        cache=place / "cache",
+        environment={},
+        gpus=(),
+        bounds=docker.Bounds(),
+        clock=time.time,
+    )
+    return runtime, work
+
+
+def working(inside: Inside) -> int:
+    """A worker that says what its engine is, works until it is told to end, and says so."""
+    (mount,) = (mount for mount in inside.spec.mounts if mount.target == spec.WORK)
+    rank = inside.spec.labels[spec.RANK]
+    status = {"beat": 1, "state": "ready", "info": {"engine": "vllm", "version": "0.31.0+cpu"}}
+    protocol.write_atomically(Path(mount.source) / "alive" / f"{rank}.json", status)
+    inside.write(b"ready\n")
+    inside.ended.wait(60)
+    return 0
+
+
+def eventually(condition) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_ranks_are_containers_that_are_started_killed_and_removed(tmp_path):
+    engine = MemoryEngine(program=working)
+    runtime, work = made(engine, tmp_path, "0.31.0")
+    runtime.start(work, 0)
+    runtime.start(work, 1)
+    logs = [work / "log" / f"{rank}.log" for rank in (0, 1)]
+    eventually(lambda: all(log.exists() and log.read_text() == "ready\n" for log in logs))
+    assert runtime.poll() == {0: None, 1: None}
+    runtime.kill(0)
+    assert runtime.poll() == {1: None}
+    assert [found.labels[spec.RANK] for found in engine.labelled(**{spec.RUN: "run-1"})] == ["1"]
+    runtime.stop(grace_s=5)
+    assert engine.labelled(**{spec.RUN: None}) == []
+
+
+def test_an_image_with_another_engine_than_it_promises_is_refused(tmp_path):
+    runtime, work = made(MemoryEngine(program=working), tmp_path, "0.30.0")
+    runtime.start(work, 0)
+    eventually((work / "alive" / "0.json").exists)
+    with pytest.raises(
+        ContainerError, match=r"holds vllm 0\.31\.0, and the lock promises 0\.30\.0"
+    ):
+        runtime.poll()
+    runtime.stop(grace_s=5)
+
+
+def test_a_container_that_ends_has_its_exit_code(tmp_path):
+    runtime, work = made(MemoryEngine(program=lambda inside: 127), tmp_path)
+    runtime.start(work, 0)
+    eventually(lambda: runtime.poll() == {0: 127})
+    assert "cannot be started" in protocol.read_json(work / "alive" / "0.json")["error"]["message"]
+
+
+def test_what_a_killed_host_left_of_this_run_is_removed_at_once(tmp_path):
+    engine = MemoryEngine(program=working)
+    before, work = made(engine, tmp_path / "before")
+    before.start(work, 0)
+    made(engine, tmp_path / "after")
+    assert engine.labelled(**{spec.RUN: "run-1"}) == []
 
 
 def about(**changes: object) -> About:

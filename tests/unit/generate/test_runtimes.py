@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.config.models import ContainerConfig, EngineProfile
-from smallscale_ci.containers import docker
-from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers import images, memory
+from smallscale_ci.containers.images import Image, ImageLock, Pinned
 from smallscale_ci.errors import ContainerError, UsageError
-from smallscale_ci.generate import docker as generate_docker
 from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.interface import Placement
 from smallscale_ci.generate.runtimes import Choice
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.worker import protocol
 
 LOCK = Path("none.yaml")
 
@@ -54,17 +55,63 @@ def test_a_container_without_a_deadline_cannot_be_asked_for(deadline_h):
         ContainerConfig(deadline_h=deadline_h)
 
 
-def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_path, monkeypatch):
-    monkeypatch.setattr(docker.Engine, "connect", lambda environment: None)
-    made = {}
-    monkeypatch.setattr(generate_docker, "DockerRuntime", lambda *_, **named: made.update(named))
+IMAGE = "image"
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def lock_of(tmp_path: Path, **image: object) -> Path:
+    path = tmp_path / "images.lock.yaml"
+    one = Image(repository="r/i", tag="1", **image)
+    images.write(ImageLock(name="images", images={IMAGE: one}), path)
+    return path
+
+
+def test_docker_takes_the_image_that_is_here_or_pulls_it_by_its_digest(tmp_path):
+    here = {"DOCKER_HOST": f"memory:{tmp_path}"}
+    engine, profile = (
+        memory.engine(str(tmp_path)),
+        EngineProfile(name="p", engine="vllm", image=IMAGE),
+    )
+    lock, said = lock_of(tmp_path, digest=DIGEST), []
+    choice = runtimes.choose(profile, lock, here, said.append)
+    assert (choice.name, "cannot be pulled" in choice.reason) == ("local", True)
+    engine.registry["r/i:1"] = DIGEST
+    choice = runtimes.choose(profile, lock, here, said.append)
+    assert (choice.name, choice.digest) == ("docker", DIGEST)
+    assert f"pulling r/i@{DIGEST}" in said
+    asked = profile.model_copy(update={"runtime": "docker"})
+    assert runtimes.choose(asked, lock, here, said.append).image == choice.image
+
+
+def test_a_tag_with_another_content_is_for_a_person_to_decide(tmp_path):
+    here = {"DOCKER_HOST": f"memory:{tmp_path}"}
+    memory.engine(str(tmp_path)).add("r/i:1", b"another")
+    profile = EngineProfile(name="p", engine="vllm", image=IMAGE, runtime="docker")
+    with pytest.raises(ContainerError, match="content") as caught:
+        runtimes.choose(profile, lock_of(tmp_path, digest=DIGEST), here, print)
+    assert "smallscale image lock image" in caught.value.hint
+
+
+def test_an_image_of_ours_that_was_not_built(tmp_path):
+    profile = EngineProfile(name="p", engine="vllm", image=IMAGE, runtime="docker")
+    lock = lock_of(tmp_path, id=DIGEST, dockerfile="own.Dockerfile")
+    with pytest.raises(ContainerError) as caught:
+        runtimes.choose(profile, lock, {"DOCKER_HOST": f"memory:{tmp_path}"}, print)
+    assert "smallscale image build image" in caught.value.hint
+
+
+def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_path):
     profile = EngineProfile(name="p", engine="vllm", container=ContainerConfig(deadline_h=0.0001))
     image = Pinned("it", "r", "1", "sha256:a", "r@sha256:a", None, False)
-    runtimes.build(
+    here = {"DOCKER_HOST": f"memory:{tmp_path}"}
+    runtime = runtimes.build(
         Choice("docker", image=image),
-        Placement("r", profile, None, None, tmp_path, tmp_path, (), {}, image),
+        Placement("r", profile, None, None, tmp_path, tmp_path, (), here, image),
     )
-    assert made["bounds"].deadline_s == 1
+    work = WorkFolder(tmp_path / "work")
+    for name in protocol.FOLDERS:
+        (work.path / name).mkdir(parents=True)
+    assert runtime.describe(work.path, 0).deadline_s == 1
 
 
 def test_what_workers_see(tmp_path):

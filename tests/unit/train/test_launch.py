@@ -9,8 +9,8 @@ import pytest
 
 from smallscale_ci.config.train import TrainContainer
 from smallscale_ci.containers import spec
-from smallscale_ci.containers.docker import About
 from smallscale_ci.containers.images import Pinned
+from smallscale_ci.containers.interface import About
 from smallscale_ci.errors import EngineError, StorageError, UsageError
 from smallscale_ci.train.container import DockerRunner
 from smallscale_ci.train.failure import failure
