@@ -1,6 +1,6 @@
 """The judges in numbers: agreement on the labelled corpus, and speed on ordinary answers.
 
-    python benchmarks/bench_judges.py [--json] [--code] [--images LOCK]
+    python benchmarks/bench_judges.py [--json] [--code] [--images LOCK] [--inspect-python PYTHON]
 
 One core. Three judges see the same items in the same run: this project's, math-verify alone as
 its manual shows it (gold in dollars, answer in a box), and a normalised string match.
@@ -44,6 +44,18 @@ def math_verify_alone(gold: str, answer: str) -> bool:
     from math_verify import parse, verify
 
     return bool(verify(parse(f"${gold}$"), parse(f"\\boxed{{{answer}}}")))
+
+
+def inspect_alone(python: Path) -> Equal:
+    """inspect_ai's scorer, asked about the whole corpus at once in its own environment."""
+    script = Path(__file__).with_name("inspect_math.py")
+    lines = CORPUS.read_text().splitlines()
+    done = subprocess.run(
+        [python, script], input="\n".join(lines), capture_output=True, text=True, check=True
+    )
+    pairs = [(pair["gold"], pair["answer"]) for pair in map(json.loads, lines)]
+    found = dict(zip(pairs, map(json.loads, done.stdout.split()), strict=True))
+    return lambda gold, answer: bool(found[gold, answer])
 
 
 def string_match(gold: str, answer: str) -> bool:
@@ -190,6 +202,7 @@ def main() -> None:
     parser.add_argument("--pooled", type=int, default=100_000)
     parser.add_argument("--code", action="store_true", help="the sandboxes alone")
     parser.add_argument("--images", type=Path, default=LOCK, help="the image lock")
+    parser.add_argument("--inspect-python", type=Path, help="Python of an environment with inspect")
     options = parser.parse_args()
     if options.code:
         print(json.dumps(sandboxes(options.images, 40), indent=2))
@@ -197,6 +210,8 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     pool = pooled(options.pooled)  # first, while this process is small
     judges = {"this judge": ours, "math-verify": math_verify_alone, "string match": string_match}
+    if options.inspect_python:
+        judges["inspect"] = inspect_alone(options.inspect_python)
     tables = {name: agreement(equal) for name, equal in judges.items()}
     items = ordinary(options.items)
     rates = {"this judge": speed(judge_text, items), "math-verify": speed(verify_text, items)}

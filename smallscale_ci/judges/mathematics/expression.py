@@ -69,13 +69,10 @@ def functions(node: Node, inside: str = "") -> frozenset[str]:
     found = [functions(part, node[0]) for part in node[1:] if isinstance(part, tuple)]
     if node[0] == "apply":
         name, argument = node[1], node[2]
-        plain = argument[0] in ("symbol", "number", "apply", "pi") and inside != "^"
-        if (
-            name[0] in DEFINITE
-            or name[-1] in "'_1"
-            or len(node) > 3
-            or (plain and argument[1:] != (name,))
-        ):
+        plain = argument[0] in ("symbol", "apply", "pi") and argument[1:] != (name,)
+        plain = plain or (argument[0] == "number" and inside != "^")
+        marked = name[0] in DEFINITE or name.endswith(("'", "_", "^-1"))
+        if marked or plain or len(node) > 3:
             found.append(frozenset({name}))
     return frozenset().union(*found)
 
