@@ -35,7 +35,11 @@ class Planned:
 
     def prompt(self, position: int) -> Prompt:
         """The prompt at ``position`` of the order."""
-        return self._build(*self._places.key(int(self._numbers[position])))
+        return self._build(*self._places.key(self.number(position)))
+
+    def number(self, position: int) -> int:
+        """The number of the sample at ``position``."""
+        return int(self._numbers[position])
 
     def position(self, problem_id: str, sample_index: int) -> int | None:
         """Where a sample is in the order, or ``None`` when it is not planned."""

@@ -15,6 +15,7 @@ from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job, Runtime
 from smallscale_ci.generate.planned import Planned
 from smallscale_ci.generate.ranks import Limits, Ranks, SteadyClock
+from smallscale_ci.generate.store import Origins
 from smallscale_ci.generate.workfolder import WorkFolder, valid_text
 from smallscale_ci.records import FinishReason, Generation
 
@@ -48,6 +49,7 @@ class Scheduler:
         self._fresh: deque[Generation] = deque()  # complete, not handed on yet
         self._productive: set[int] = set()  # ranks that completed a sample since they died last
         self._more_on_disk = False  # completions of samples that were not asked for yet
+        self.origins = Origins()  # of every completion that was handed on
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
         self.tokens: Counter[int] = Counter()  # completion tokens by rank
         self._ready_at: float | None = None
@@ -157,6 +159,7 @@ class Scheduler:
                 continue
             if not work.complete(position):
                 continue  # a rank held to be dead finished it after all
+            self.origins.note(work.planned.number(position), *self._folder.line)
             self._fresh.append(_generation(value))
             if not value["error"]:
                 self._productive.add(value["rank"])

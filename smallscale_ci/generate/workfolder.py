@@ -33,6 +33,7 @@ class WorkFolder:
         self.path = path
         self._lock: int | None = None
         self._offsets: dict[Path, int] = {}
+        self.line: tuple[Path, int] = (path, 0)  # file and offset of the last completion
         self._beats, self._sharing, self._beating = 0, 1, threading.Lock()
         self._rates: dict[int, float] = {}
         self._order = 0
@@ -136,6 +137,7 @@ class WorkFolder:
                 for line in stream:
                     if not line.endswith(b"\n"):
                         break  # still being written, or torn: its successor starts a new line
+                    self.line = (path, offset)
                     offset += len(line)
                     self._offsets[path] = offset
                     value = protocol.decode_line(line)

@@ -15,7 +15,7 @@ from smallscale_ci.files import write_json, write_text
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
-from smallscale_ci.generate.store import write_generations
+from smallscale_ci.generate.store import Origins, write_generations
 from smallscale_ci.generate.usage import sentence, with_usage
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.judges.interface import JudgeSpec
@@ -161,6 +161,7 @@ class Session:
 
     def _write_tables(self) -> None:
         run, suite, places = self.run, self.plan.suite, self.judged.places
+        origins = self.scheduler.origins if self.scheduler else Origins()
         planned = prompts.build(suite, range(self.begun), self.plan.sampling.seed)
         asked = prompts.write(planned, run.prompts, suite.hash)
         if self.judging:
@@ -168,7 +169,7 @@ class Session:
         else:
             plan = suite.plan(range(self.begun))
             numbers = places.numbers((problem.id, index) for problem, index in plan)
-        given = write_generations(run.work, run.generations, places, numbers, asked)
+        given = write_generations(origins, run.generations, numbers, asked)
         self.files |= {chain.PROMPTS: asked, chain.GENERATIONS: given}
         if self.judging and len(self.judged):
             self.files[chain.JUDGEMENTS] = self.judged.write(run.judgements, given)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smallscale_ci.config.models import GatePolicy
@@ -20,7 +20,7 @@ from smallscale_ci.files import json_text, read_json
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pipeline.compare import compared_with, derive
-from smallscale_ci.records import Verdict
+from smallscale_ci.records import TaskSummary, Verdict
 from smallscale_ci.run import baselines, chain, evidence
 from smallscale_ci.run.evidence import Predicate
 from smallscale_ci.run.folder import RunFolder, is_run
@@ -126,8 +126,20 @@ def _run(
 
 
 def _levels(folder: RunFolder, run: Run) -> None:
-    if run.summary is None or summary_json(summarise(run.samples)) != summary_json(run.summary):
+    """All levels that the stored columns tell; loops in old texts were only looked for once."""
+    derived, stored = summarise(run.samples), run.summary
+    if stored is not None and len(stored.tasks) == len(derived.tasks):
+        tasks = tuple(map(_restricted, stored.tasks, derived.tasks))
+        stored = replace(stored, tasks=tasks)
+        derived = replace(derived, tasks=tuple(map(_restricted, derived.tasks, derived.tasks)))
+    if stored is None or summary_json(stored) != summary_json(derived):
         raise InvalidError(f"The levels in {folder.summary} are not those of the samples.")
+
+
+def _restricted(task: TaskSummary, known: TaskSummary) -> TaskSummary:
+    """``task`` with the levels of the metrics that ``known`` tells."""
+    told = {metric for metric, estimate in known.levels.items() if estimate.n}
+    return replace(task, levels={m: level for m, level in task.levels.items() if m in told})
 
 
 def _named(folder: RunFolder, run: Run, said: Predicate) -> None:

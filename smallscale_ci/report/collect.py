@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,15 @@ _MAX_EPOCHS = 64  # of one problem
 _MAX_TEXT = 20_000  # characters of one answer
 _MAX_LOOPS = 50  # that are quoted
 _MAX_SPAN = 400  # characters of each
+_Key = tuple[str, int]  # problem_id and sample_index
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """What a report takes from ``generations.parquet``, which is read once."""
+
+    rows: Mapping[_Key, Mapping[str, Any]]
+    loops: tuple[LoopQuote, ...]
 
 
 def build(
@@ -40,6 +50,8 @@ def build(
 ) -> ReportData:
     """All that the reports say about ``verdict``. Texts need the ``run`` and its ``suite``."""
     manifest = candidate.manifest
+    chosen = _chosen(candidate.samples, verdict, suite) if suite else set()
+    texts = _read_texts(run, chosen, _looping(candidate.samples)) if run else _Texts({}, ())
     return ReportData(
         run_id=manifest.run_id if manifest else candidate.name,
         model=manifest.checkpoint.name if manifest else candidate.name,
@@ -51,10 +63,10 @@ def build(
         baseline_name=_baseline_name(baseline),
         run_folder=str(run.path) if run else "",
         provenance=provenance.flat(manifest) if manifest else {},
-        excerpts=_excerpts(candidate.samples, baseline, verdict, suite, run),
+        excerpts=_excerpts(texts, baseline, suite, run, chosen) if suite else {},
         metrics=_metrics(manifest) if manifest else {},
         trail=history.trail(run) if run else (),
-        loops=tuple(_loops(candidate.samples, run)) if run else (),
+        loops=texts.loops,
         next_steps=_next_steps(verdict, run),
     )
 
@@ -116,20 +128,13 @@ def _metrics(manifest: Manifest) -> dict[str, float | str]:
 
 
 def _excerpts(
-    candidate: Samples,
-    baseline: Run,
-    verdict: Verdict,
-    suite: Suite | None,
-    run: RunFolder | None,
+    texts: _Texts, baseline: Run, suite: Suite, run: RunFolder | None, chosen: set[str]
 ) -> dict[str, Excerpt]:
     """Question, gold and answers of the problems that a reader may ask about."""
-    if suite is None:
-        return {}
-    chosen = _chosen(candidate, verdict, suite)
-    ours = _stored_answers(run, chosen) if run else {}
+    ours = _stored_answers(run, chosen, texts) if run else {}
     before = _run_of(baseline)
     if before is not None:
-        theirs = _stored_answers(before, chosen)
+        theirs = _stored_answers(before, chosen, _read_texts(before, chosen, {}))
     else:
         theirs = _bare_answers(baseline.samples, chosen)
     return {
@@ -171,19 +176,52 @@ def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
     return set(list(dict.fromkeys(order))[:_MAX_PROBLEMS])
 
 
-def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]:
-    """A run's answers, with their texts where it has kept them."""
+def _looping(samples: Samples) -> dict[_Key, str]:
+    """The first ``_MAX_LOOPS`` samples that end in a loop, and their tasks."""
+    if samples.looping is None:
+        return {}
+    found = {}
+    for row in np.flatnonzero(samples.looping)[:_MAX_LOOPS]:
+        problem = samples.problem[row]
+        key = (str(samples.problem_ids[problem]), int(samples.sample_index[row]))
+        found[key] = samples.tasks[samples.problem_task[problem]]
+    return found
+
+
+def _read_texts(run: RunFolder, chosen: set[str], looping: Mapping[_Key, str]) -> _Texts:
+    """The generations of ``chosen`` problems, and what those that are ``looping`` repeat."""
     wanted = ["problem_id", "sample_index", "completion_tokens", "text"]
-    generated = {}
-    for row in tables.read_problems(run.generations, "generations", chosen, _MAX_EPOCHS, wanted):
-        if row["text"] is not None:
-            row["text"] = _both_ends(row["text"])  # at once: the whole texts may be gigabytes
-        generated[row["problem_id"], row["sample_index"]] = row
+    problems = {*chosen, *(problem for problem, _ in looping)}
+    most = max([_MAX_EPOCHS, *(index + 1 for _, index in looping)])
+    rows, quotes = {}, []
+    for row in tables.read_problems(run.generations, "generations", problems, most, wanted):
+        key = (row["problem_id"], row["sample_index"])
+        if key in looping and (quote := _quote(key, looping[key], row["text"] or "")):
+            quotes.append(quote)
+        if row["problem_id"] in chosen and row["sample_index"] < _MAX_EPOCHS:
+            if row["text"] is not None:
+                row["text"] = _both_ends(row["text"])  # at once: the whole texts may be gigabytes
+            rows[key] = row
+    return _Texts(rows, tuple(quotes))
+
+
+def _quote(key: _Key, task: str, text: str) -> LoopQuote | None:
+    """What a text repeats in the end, once."""
+    found = loops.find(text)
+    if found is None:
+        return None
+    span = text[found.start : found.end].strip()
+    cut = span if len(span) <= _MAX_SPAN else f"{span[:_MAX_SPAN]} …"
+    return LoopQuote(task, *key, cut, found.times)
+
+
+def _stored_answers(run: RunFolder, chosen: set[str], texts: _Texts) -> dict[str, list[Answer]]:
+    """A run's answers, with their texts where it has kept them."""
     wanted = ["problem_id", "sample_index", "outcome", "extracted", "reason"]
     judged = tables.read_problems(run.judgements, "judgements", chosen, _MAX_EPOCHS, wanted)
     answers: dict[str, list[Answer]] = {}
     for row in judged:
-        generation = generated[row["problem_id"], row["sample_index"]]
+        generation = texts.rows[row["problem_id"], row["sample_index"]]
         outcome = Outcome(row["outcome"])
         answer = Answer(
             sample_index=row["sample_index"],
@@ -195,25 +233,6 @@ def _stored_answers(run: RunFolder, chosen: set[str]) -> dict[str, list[Answer]]
         )
         answers.setdefault(row["problem_id"], []).append(answer)
     return answers
-
-
-def _loops(samples: Samples, run: RunFolder) -> Iterator[LoopQuote]:
-    """What the candidate's loops repeat, once each; the first ``_MAX_LOOPS`` of them."""
-    if samples.looping is None:
-        return
-    rows = np.flatnonzero(samples.looping)[:_MAX_LOOPS]
-    tasks = {str(samples.problem_ids[p]): samples.problem_task[p] for p in samples.problem[rows]}
-    wanted = {(str(samples.problem_ids[samples.problem[r]]), samples.sample_index[r]) for r in rows}
-    columns = ["problem_id", "sample_index", "text"]
-    most = int(samples.sample_index[rows].max(initial=0)) + 1
-    for row in tables.read_problems(run.generations, "generations", tasks, most, columns):
-        found = loops.find(row["text"] or "")
-        if found is None or (row["problem_id"], row["sample_index"]) not in wanted:
-            continue
-        span = row["text"][found.start : found.end].strip()
-        cut = span if len(span) <= _MAX_SPAN else f"{span[:_MAX_SPAN]} …"
-        task = samples.tasks[tasks[row["problem_id"]]]
-        yield LoopQuote(task, row["problem_id"], row["sample_index"], cut, found.times)
 
 
 def _both_ends(text: str) -> str:

@@ -77,7 +77,7 @@ class Samples:
     def digest(self) -> str:
         """SHA-256 of all samples by task, problem and index, whatever the order of the rows.
 
-        Of each: outcome, tokens, truncation, cluster. A baseline's samples have the digest of the
+        Of each all that is known of it. A baseline's samples have the digest of the
         run that they were recorded from.
         """
         tasks = np.array(self.tasks, dtype=object)[self.problem_task]
@@ -89,9 +89,10 @@ class Samples:
         order = np.lexsort((self.sample_index, place[self.problem]))
         digest = hashlib.sha256("\n".join(sorted(names)).encode())
         tokens = np.where(self.errored, 0, self.tokens)
-        for column in (place[self.problem], self.sample_index, self.outcome, tokens):
+        known = [place[self.problem], self.sample_index, self.outcome, tokens, self.truncated]
+        known += [column for column in (self.thinking, self.looping) if column is not None]
+        for column in known:
             digest.update(np.ascontiguousarray(column[order], dtype="<f8").tobytes())
-        digest.update(np.packbits(self.truncated[order]).tobytes())
         return digest.hexdigest()
 
     def outcome_counts(self) -> dict[str, int]:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallscale_ci.generate.planned import Places
-from smallscale_ci.generate.store import write_generations, write_replay
+from smallscale_ci.generate.store import Origins, write_generations, write_replay
+from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.run import tables
 from smallscale_ci.worker import protocol
 
@@ -36,10 +37,20 @@ def fill(work: Path, rank: int, lines: list[dict]) -> Path:
     return path
 
 
+def taken(folder: WorkFolder, places: Places, origins: Origins | None = None) -> Origins:
+    """The origins of all completions that are new, as the scheduler notes them."""
+    origins = origins or Origins()
+    for value in folder.completions():
+        number = places.number(value["problem_id"], value["sample_index"])
+        if number is not None:
+            origins.note(number, *folder.line)
+    return origins
+
+
 def stored(work: Path, planned: list[tuple[str, int]]) -> list:
     target = work / "generations.parquet"
     places = Places(dict.fromkeys(problem for problem, _ in planned))
-    write_generations(work, target, places, places.numbers(planned), "before")
+    write_generations(taken(WorkFolder(work), places), target, places.numbers(planned), "before")
     return list(tables.generations(target))
 
 
@@ -60,6 +71,17 @@ def test_torn_and_unplanned_lines_are_left_out(tmp_path):
     found = stored(tmp_path, [("a", 0), ("b", 0), ("c", 0)])
     assert [g.problem_id for g in found] == ["a", "c"]
     assert tables.predecessor_of(tmp_path / "generations.parquet", "generations") == "before"
+
+
+def test_the_completion_that_was_taken_is_stored_whatever_a_late_rank_writes(tmp_path):
+    places, folder = Places(["a", "b"]), WorkFolder(tmp_path)
+    fill(tmp_path, 1, [line("a", 0, "taken", rank=1)])
+    origins = taken(folder, places)
+    fill(tmp_path, 0, [line("a", 0, "late"), line("b", 0, "taken, too")])
+    taken(folder, places, origins)
+    target = tmp_path / "generations.parquet"
+    write_generations(origins, target, places.numbers([("a", 0), ("b", 0)]), "before")
+    assert [g.text for g in tables.generations(target)] == ["taken", "taken, too"]
 
 
 def test_half_a_character_becomes_a_question_mark(tmp_path):

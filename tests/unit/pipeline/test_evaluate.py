@@ -15,8 +15,9 @@ from smallscale_ci.pipeline import evaluate, prepare, session
 from smallscale_ci.pipeline.prepare import Request
 from smallscale_ci.records import VerdictKind
 from smallscale_ci.report import collect
-from smallscale_ci.run import chain
+from smallscale_ci.run import chain, tables
 from smallscale_ci.run.run import read_run
+from smallscale_ci.worker import protocol
 
 
 @pytest.fixture
@@ -71,6 +72,33 @@ def test_a_replayed_evaluation_reads_each_table_once_and_summarises_once(plan, o
     source = planned.checkpoint.path
     assert opened[source / chain.GENERATIONS] == 1  # what is replayed
     assert opened[source / chain.JUDGEMENTS] == 0
+
+
+class LateRank(replayed.Nobody):
+    """Writes another answer to a sample that is judged, in a file that sorts before the rank's."""
+
+    def __init__(self, work: Path) -> None:
+        self.work, self.written = work, ""
+
+    def progress(self, progress) -> None:
+        files = sorted((self.work / "out").glob("[0-9]*.jsonl"))
+        if self.written or not progress.done or not files:
+            return
+        value = protocol.decode_line(files[0].open("rb").readline())
+        self.written = value["problem_id"]
+        out = protocol.Out(self.work / "out" / "-1.jsonl")
+        out.write([{**value, "text": "\\boxed{666}"}])
+        out.close()
+
+
+def test_what_was_judged_is_what_is_stored_whatever_a_late_rank_writes(plan):
+    planned, settings = plan
+    late = LateRank(planned.run.work)
+    evaluate.evaluate(planned, planned.baseline, settings, late)
+    assert late.written
+    texts = [g.text for g in tables.generations(planned.run.generations)]
+    assert len(texts) == 20
+    assert not any("666" in text for text in texts)
 
 
 def test_what_is_handed_on_is_what_was_written(plan):
