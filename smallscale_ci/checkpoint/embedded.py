@@ -52,7 +52,7 @@ def converted(
     if engine_python is None:
         raise UsageError(
             f"the model '{alias}' must be converted once, which needs the engine's environment.",
-            "Run `make engine`, or name the engine's Python with --engine-python.",
+            "Run `smallscale engine install`, or name the engine's Python with --engine-python.",
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,12 +105,13 @@ def _convert(engine_python: Path, gguf: Path, target: Path) -> None:
     except OSError as error:
         raise EngineError(
             f"the engine's Python {engine_python} cannot be started: {error.strerror}.",
-            "Make its environment with `make engine`.",
+            "Make its environment with `smallscale engine install`.",
         ) from error
     if done.returncode:
         shutil.rmtree(target.with_name(target.name + ".part"), ignore_errors=True)
         raise EngineError(
             "the default model could not be converted.",
-            "The engine's environment may be incomplete: remove .envs and run `make engine`.",
+            "The engine's environment may be incomplete: `smallscale engine install "
+            "--force` makes it again.",
             "\n".join(done.stderr.splitlines()[-15:]),
         )

@@ -204,13 +204,14 @@ def _folder(
     """A new folder, or the one that ``out`` names if the same was begun there."""
     from smallscale_ci.candidate.folder import CandidateFolder
     from smallscale_ci.checkpoint.find import name_of
+    from smallscale_ci.cli import places
     from smallscale_ci.errors import UsageError
     from smallscale_ci.ids import run_id
 
     if out is None:
         recipe, model = Path(request.recipe).stem, name_of(request.model)
         name = run_id(settings.now(), recipe, model, settings.nonce())
-        return CandidateFolder(Path.cwd() / "candidates" / name)
+        return CandidateFolder(places.project(Path.cwd()) / "candidates" / name)
     folder = CandidateFolder(out.resolve())
     if folder.exists():
         before, after = folder.request().record(), request.record()

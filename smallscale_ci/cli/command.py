@@ -8,7 +8,6 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -26,9 +25,8 @@ from smallscale_ci.errors import (
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.output import Output
-    from smallscale_ci.config.settings import Service, Settings
+    from smallscale_ci.config.settings import Settings
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a service, a closed terminal
 _VARIABLES = "Each option can also be set in the environment, as SMALLSCALE_<OPTION>."
 
@@ -61,51 +59,11 @@ class Context:
         sandbox: str | None = None,
     ) -> Settings:
         """Places from options, the environment and defaults; nothing below reads either."""
-        import secrets
-        from datetime import UTC, datetime
+        from smallscale_ci.cli import places
 
-        from smallscale_ci.config.load import default_roots
-        from smallscale_ci.config.settings import Settings
-
-        cwd, checkout = Path.cwd(), _PACKAGE.parent
-        configs = os.environ.get("SMALLSCALE_CONFIGS")
-        roots = (Path(configs),) if configs else ()
-        xdg = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        environments = os.environ.get("SMALLSCALE_ENVIRONMENTS")
-        environment = dict(os.environ)
-        key = environment.pop("SMALLSCALE_JUDGE_KEY", "")  # no engine needs to know it
-        stored = cwd / "baselines"
-        cache = Path(os.environ.get("SMALLSCALE_CACHE") or xdg / "smallscale")
-        return Settings(
-            roots=(*roots, *default_roots(cwd)),
-            cache=cache,
-            environments=Path(environments) if environments else checkout / ".envs",
-            runs=runs or cwd / "runs",
-            baselines=baselines or (stored if stored.is_dir() else checkout / "baselines"),
-            environment=environment,
-            now=partial(datetime.now, UTC),
-            nonce=partial(secrets.token_hex, 8),
-            engine_python=engine_python,
-            service=_service(os.environ.get("SMALLSCALE_JUDGE_URL", ""), key, cache),
-            images=_images(cwd),
-            sandbox=str(sandbox or "") or os.environ.get("SMALLSCALE_SANDBOX") or "auto",
-            repository=baselines or stored,
+        return places.find(
+            runs=runs, baselines=baselines, engine_python=engine_python, sandbox=sandbox
         )
-
-
-def _images(cwd: Path) -> Path:
-    """The image lock: the one named, the repository's own, or the one that we ship."""
-    if os.environ.get("SMALLSCALE_IMAGES"):
-        return Path(os.environ["SMALLSCALE_IMAGES"])
-    places = (cwd / "docker", _PACKAGE.parent / "docker", _PACKAGE / "_docker")
-    files = [place / "images.lock.yaml" for place in places]
-    return next((file for file in files if file.is_file()), files[0])
-
-
-def _service(url: str, key: str, cache: Path) -> Service | None:
-    from smallscale_ci.config.settings import Service
-
-    return Service(url, key, cache / "judgements") if url else None
 
 
 def command(
@@ -202,11 +160,14 @@ def interrupt(*_: object) -> None:
 
 
 def _tell(error: SmallscaleError, context: Context) -> None:
+    from smallscale_ci.cli.program import runnable
+
     out = context.out
     if isinstance(error, EngineError) and error.log_tail:
         out.log(error.log_tail)
-    out.error(error.message, error.hint)
-    value = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    hint = runnable(error.hint)
+    out.error(error.message, hint)
+    value = {"error": error.message, "hint": hint, "exit_code": error.exit_code}
     if isinstance(error, ConfigError):
         for problem in error.problems:
             out.plain(f"  {problem}")

@@ -237,6 +237,7 @@ def record(
     """
     from datetime import UTC, datetime
 
+    from smallscale_ci.cli import places
     from smallscale_ci.errors import UsageError
     from smallscale_ci.files import git_line
     from smallscale_ci.run import recording
@@ -252,7 +253,7 @@ def record(
     # Reading falls back to the baselines that come with smallscale; writing is done right here.
     where = recording.record(
         read_run(run),
-        root=baselines or Path.cwd() / "baselines",
+        root=baselines or places.project(Path.cwd()) / "baselines",
         now=datetime.now(UTC),
         by=by or git_line(Path.cwd(), "config", "user.name"),
         reason=reason,

@@ -35,6 +35,7 @@ def doctor(
     import re
     from dataclasses import asdict
 
+    from smallscale_ci.cli.program import runnable
     from smallscale_ci.doctor.examine import clean as remove_left
     from smallscale_ci.doctor.examine import examine
     from smallscale_ci.doctor.machine import State
@@ -57,6 +58,6 @@ def doctor(
             found = re.sub(r"sha256:([0-9a-f]{12})[0-9a-f]{52}", r"\1", finding.found)
             rows.append((finding.state.value, finding.what, found))
             if finding.remedy:
-                rows.append(("", "", f"→ {finding.remedy}"))
+                rows.append(("", "", f"→ {runnable(finding.remedy)}"))
         context.out.table(("", "", "found, and what to do"), rows)
     return EXIT_INFRASTRUCTURE if any(f.state is State.BAD for f in findings) else 0

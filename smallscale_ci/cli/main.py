@@ -13,6 +13,7 @@ from smallscale_ci.cli import (
     compare,
     data,
     doctor,
+    engine,
     evaluate,
     github,
     history,
@@ -64,6 +65,7 @@ for group in (
     github,
     data,
     image,
+    engine,
     doctor,
 ):
     group.register(app)

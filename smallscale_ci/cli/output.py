@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from smallscale_ci.cli.program import runnable
 from smallscale_ci.generate.progress import Progress
 from smallscale_ci.report.escape import json_text, terminal
 
@@ -60,10 +61,12 @@ class Output:
     def say(self, text: str) -> None:
         """Tell what goes on, unless quiet."""
         if not self.quiet:
+            text = runnable(text)
             self._err.print(Text(terminal(text), style="dim"), soft_wrap=True)
 
     def error(self, message: str, hint: str) -> None:
-        """Print an error and what to do about it."""
+        """Print an error and what to do about it: commands as they can be pasted here."""
+        message, hint = runnable(message), runnable(hint)
         self._err.print(Text.assemble(("error: ", "bold red"), terminal(message)), soft_wrap=True)
         if hint:
             self._err.print(Text.assemble(("  → ", "bold"), terminal(hint)), soft_wrap=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from smallscale_ci.cli.program import runnable
 from smallscale_ci.errors import (
     EXIT_INCONCLUSIVE,
     EXIT_INVALID,
@@ -58,7 +60,8 @@ def show(
         verdict = {**verdict_value(evaluation.verdict), "run": str(run.path) if run else None}
         out.json({**verdict, **(more or {})})
     else:
-        out.result(console.render(evaluation.report, out.width))
+        steps = tuple(map(runnable, evaluation.report.next_steps))
+        out.result(console.render(replace(evaluation.report, next_steps=steps), out.width))
     if evaluation.verdict.kind is VerdictKind.INCONCLUSIVE and policy.on_inconclusive == "warn":
         out.error("INCONCLUSIVE, and the policy lets it pass (on_inconclusive: warn).", "")
     return exit_code(evaluation.verdict, policy)

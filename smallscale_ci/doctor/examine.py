@@ -72,7 +72,10 @@ def _environments(settings: Settings) -> Iterator[Finding]:
         yield _engine(f"engine {python.parent.parent.name}", python)
     if not found:
         yield Finding(
-            "engine", State.MISSING, f"none in {settings.environments}", "Run `make engine`."
+            "engine",
+            State.MISSING,
+            f"none in {settings.environments}",
+            "Run `smallscale engine install`.",
         )
 
 
@@ -89,12 +92,15 @@ def _engine(what: str, python: Path) -> Finding:
             [str(python), "-c", code], capture_output=True, text=True, check=False, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding(what, State.BAD, f"{python}: {error}", "Run `make engine`.")
+        return Finding(what, State.BAD, f"{python}: {error}", "Run `smallscale engine install`.")
     versions = done.stdout.replace("\n", " ").strip()
     if versions:
         return Finding(what, State.OK, versions)
     return Finding(
-        what, State.BAD, f"{python} has none of {', '.join(packages)}", "Run `make engine`."
+        what,
+        State.BAD,
+        f"{python} has none of {', '.join(packages)}",
+        "Run `smallscale engine install`.",
     )
 
 

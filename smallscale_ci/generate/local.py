@@ -72,7 +72,8 @@ class LocalRuntime:
             except OSError as error:
                 raise EngineError(
                     f"the engine's Python {self._python} cannot be started: {error.strerror}.",
-                    "Make its environment with `make engine`, or name one with --engine-python.",
+                    "Make its environment with `smallscale engine install`, or name one "
+                    "with --engine-python.",
                 ) from error
 
     def poll(self) -> Mapping[int, int | None]:
@@ -105,7 +106,9 @@ def build(placement: Placement) -> LocalRuntime:
     """The runtime of a placement. Raises ``EngineError`` without a Python."""
     profile = placement.profile
     if placement.python is None:
-        raise EngineError("The local runtime needs the engine's Python.", "Run `make engine`.")
+        raise EngineError(
+            "The local runtime needs the engine's Python.", "Run `smallscale engine install`."
+        )
     return LocalRuntime(
         placement.python,
         {**placement.environment, **profile.env},

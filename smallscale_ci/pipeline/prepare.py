@@ -382,7 +382,7 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
     if not python.exists():
         raise EngineError(
             f"the engine's environment {python.parent.parent} is not there.",
-            "Make it with `make engine`, or name a Python that has the engine with "
+            "Make it with `smallscale engine install`, or name a Python that has the engine with "
             "--engine-python.",
         )
     return python

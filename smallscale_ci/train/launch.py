@@ -146,7 +146,8 @@ class LocalRunner:
         except OSError as error:
             raise EngineError(
                 f"the training Python {command[0]} cannot be started: {error.strerror}.",
-                "Make its environment with `make train-env`, or name one with --train-python.",
+                "Make its environment with `smallscale engine install train-cpu`, or name "
+                "one with --train-python.",
             ) from error
         return LocalStarted(process, log)
 

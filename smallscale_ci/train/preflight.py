@@ -99,7 +99,7 @@ def _failure(told: str, folder: Path, tail: str) -> EngineError:
     """Something is missing in the environment, or it cannot read what it was asked about."""
     if told.startswith(_LACKING):
         what = f"the training environment cannot be used: {told}."
-        hint = "Make it anew: remove .envs/train-cpu and run `make train-env`."
+        hint = "Make it again: `smallscale engine install train-cpu --force`."
     else:
         what = f"checkpoint and pairs cannot be read by the training environment: {told}."
         hint = f"See whether its tokenizer loads; {folder / 'check.log'} has all lines."

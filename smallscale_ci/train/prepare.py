@@ -193,7 +193,8 @@ def runner_for(
     if not python.exists():
         raise EngineError(
             f"the training environment's Python {python} is not there.",
-            "Make it with `make train-env`, or name a Python that has LLaMA-Factory with "
+            "Make it with `smallscale engine install train-cpu`, or name a Python that has "
+            "LLaMA-Factory with "
             "--train-python.",
         )
     return LocalRunner(python, settings.environment, ranks=ranks, nodes=nodes, gpus=gpus)

@@ -129,7 +129,9 @@ class _Session:
 
     def __init__(self, planned: TrainPlan, watcher: Watcher, clock: Callable[[], datetime]) -> None:
         if planned.runner is None:
-            raise EngineError("there is no environment to train in.", "Run `make train-env`.")
+            raise EngineError(
+                "there is no environment to train in.", "Run `smallscale engine install train-cpu`."
+            )
         self._plan, self._watcher, self._runner = planned, watcher, planned.runner
         self._out = planned.out
         self._word = f"{time.time_ns()}"

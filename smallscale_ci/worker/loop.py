@@ -267,7 +267,8 @@ def main(arguments: list[str]) -> int:
         print(f"{sys.executable}: {error}", file=sys.stderr)  # noqa: T201 - into the rank's log
         worker.error = {
             "message": f"the engine cannot be imported in {sys.executable}: {error}",
-            "hint": "Name a Python that has it with --engine-python, or make one: `make engine`.",
+            "hint": "Name a Python that has it with --engine-python, or make one: "
+            "`smallscale engine install`.",
         }
     except Exception as error:  # noqa: BLE001 - whatever the engine raises ends here, and is told
         traceback.print_exc()

@@ -1,0 +1,90 @@
+"""Where things are: found from options, the environment and the project's folder.
+
+The project is the nearest folder above the current one that holds smallscale's files, as git and
+pytest find theirs. What it lacks is taken from what ships with the package.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from smallscale_ci.config.load import default_roots
+from smallscale_ci.config.settings import Service, Settings
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_OURS = ("configs/suites", "configs/engines", "configs/gates", "configs/pairs", "baselines")
+
+
+def project(start: Path) -> Path:
+    """``start`` or the nearest folder above it with our files; ``start`` where there is none.
+
+    A git repository ends the search: what is above it belongs to others.
+    """
+    for folder in (start, *start.parents):
+        if any((folder / name).is_dir() for name in _OURS):
+            return folder
+        if (folder / ".git").exists():
+            break
+    return start
+
+
+def shipped(name: str) -> Path:
+    """A folder that ships with the package: of the checkout, or of an installed wheel."""
+    packed = _PACKAGE / f"_{name}"
+    return packed if packed.is_dir() else _PACKAGE.parent / name
+
+
+def is_checkout() -> bool:
+    """Whether the package runs from a checkout of the repository."""
+    return (_PACKAGE.parent / "requirements").is_dir()
+
+
+def find(
+    *,
+    runs: Path | None = None,
+    baselines: Path | None = None,
+    engine_python: Path | None = None,
+    sandbox: str | None = None,
+) -> Settings:
+    """Places, clock and chance for everything below the command line, which looks for none."""
+    root, environment = project(Path.cwd()), dict(os.environ)
+    key = environment.pop("SMALLSCALE_JUDGE_KEY", "")  # no engine needs to know it
+    url = environment.get("SMALLSCALE_JUDGE_URL", "")
+    configs = environment.get("SMALLSCALE_CONFIGS")
+    xdg = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(environment.get("SMALLSCALE_CACHE") or xdg / "smallscale")
+    own = _PACKAGE.parent / ".envs" if is_checkout() else cache / "envs"
+    stored = root / "baselines"
+    return Settings(
+        roots=(*([Path(configs)] if configs else []), *default_roots(root)),
+        cache=cache,
+        environments=Path(environment.get("SMALLSCALE_ENVIRONMENTS") or own),
+        runs=runs or root / "runs",
+        baselines=baselines or (stored if stored.is_dir() else shipped("baselines")),
+        environment=environment,
+        now=partial(datetime.now, UTC),
+        nonce=partial(secrets.token_hex, 8),
+        engine_python=engine_python,
+        service=Service(url, key, cache / "judgements") if url else None,
+        images=_images(root),
+        sandbox=str(sandbox or "") or environment.get("SMALLSCALE_SANDBOX") or "auto",
+        repository=baselines or stored,
+    )
+
+
+def _images(root: Path) -> Path:
+    """The image lock: the one named, the project's own, or the one that ships."""
+    if os.environ.get("SMALLSCALE_IMAGES"):
+        return Path(os.environ["SMALLSCALE_IMAGES"])
+    files = [place / "images.lock.yaml" for place in _lock_folders(root)]
+    return next((file for file in files if file.is_file()), files[0])
+
+
+def _lock_folders(root: Path) -> Iterator[Path]:
+    yield root / "docker"
+    yield shipped("docker")
