@@ -172,7 +172,7 @@ def report(
         values, shown = _metrics(folder, judged, budgets)
         data = replace(data, metrics={**data.metrics, **shown})
         if status != INTERRUPTED:
-            step = f"smallscale compare {run} auto"
+            step = f"smallscale compare {folder.typed} auto"
             data = replace(data, status="complete", next_steps=(step,))
         if context.json:
             context.out.json({"run": str(run), "metrics": values})
@@ -180,9 +180,9 @@ def report(
         return 0
     raise InvalidError(
         f"{run} has no verdict to report: it is {status}.",
-        f"Compare it first: smallscale compare {run} BASELINE"
+        f"Compare it first: smallscale compare {folder.typed} auto"
         if status == COMPLETE
-        else f"Go on with it: smallscale eval --resume {run}",
+        else f"Resume it: {folder.resume_command()}",
     )
 
 
@@ -366,4 +366,5 @@ def _place(candidate: Run, suite: SuiteConfig | None) -> Place:
         profile=manifest.profile,
         model=manifest.checkpoint.name,
         reference=suite.reference.get(manifest.profile) if suite else None,
+        given=manifest.checkpoint.source,
     )

@@ -181,7 +181,7 @@ def _baseline(plan: Plan) -> Run:
     if plan.baseline is None:
         raise UsageError(
             f"{plan.run.path} was begun without a baseline.",
-            f"Go on with: smallscale generate --resume {plan.run.path}",
+            f"Resume it with: smallscale generate --resume {plan.run.typed}",
         )
     return plan.baseline
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -67,7 +68,7 @@ def publish(
     if job is None:
         raise UsageError(
             "this is no GitHub Actions job: GITHUB_ACTIONS is not 'true'.",
-            f"To read the report here: smallscale report {run}",
+            f"To read the report here: smallscale report {shlex.quote(str(run))}",
         )
     folder = open_run(run)
     page = github.page(folder)

@@ -207,7 +207,8 @@ def _baseline(
 
     reference = config.reference.get(profile)
     name = name_of(model) if model else reference or ""
-    return resolve(spec, Place(config.name, profile, name, reference), settings.root_of(spec))
+    place = Place(config.name, profile, name, reference, given=model or name)
+    return resolve(spec, place, settings.root_of(spec))
 
 
 def _seconds_per_token(stored: Run) -> float | None:

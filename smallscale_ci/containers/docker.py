@@ -27,7 +27,7 @@ _BUILD_LINES = 12  # that are shown of a build that failed
 _OLDEST_API = "1.41"  # engine 20.10
 _START = (
     "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
-    "DOCKER_HOST at it, or use --runtime local."
+    "DOCKER_HOST at it, or run the engine without containers (--runtime local)."
 )
 
 
@@ -68,7 +68,10 @@ class DockerEngine:
                 )
             return engine
         if any("ermission denied" in problem for problem in problems):
-            hint = "Join the group docker (`sudo usermod -aG docker $USER`), or --runtime local."
+            hint = (
+                "Join the group docker (`sudo usermod -aG docker $USER`), or run the engine "
+                "without containers (--runtime local)."
+            )
             raise ContainerError(f"no container engine may be used ({problems[0]}).", hint)
         tried = "; ".join(problems) or "no socket of docker or podman is there"
         raise ContainerError(f"no container engine answers ({tried}).", _START)

@@ -100,7 +100,7 @@ def page(run: RunFolder) -> Page:
     manifest = run.read_manifest()
     chain.check(run.path, manifest)
     file = run.report / "report.md"
-    again = f"Write it: smallscale compare {run.path} BASELINE"
+    again = f"Write it: smallscale compare {run.typed} auto"
     if not file.is_file():
         raise DataError(f"{run.path} has no report to publish.", again)
     verdict = None

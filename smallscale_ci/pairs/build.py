@@ -118,7 +118,7 @@ def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
     if manifest.status is not COMPLETE:
         raise InvalidError(
             f"the run {manifest.run_id} is {manifest.status}, not complete.",
-            f"Finish it first: smallscale generate --resume {run.path}",
+            f"Finish it first: {run.resume_command()}",
         )
     if manifest.suite.hash != suite.hash:
         raise InvalidError(
@@ -128,7 +128,7 @@ def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
     if not run.judgements.is_file():
         raise InvalidError(
             f"{run.path} is not judged, so nobody knows which answers are right.",
-            f"Judge it: smallscale judge {run.path}",
+            f"Judge it: smallscale judge {run.typed}",
         )
 
 

@@ -296,6 +296,7 @@ def _complete(
         config.profile.name,
         _name(config),
         config.suite.reference.get(config.profile.name),
+        given=config.model,
     )
     baseline = None
     if config.baseline != NO_BASELINE:

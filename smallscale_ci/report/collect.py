@@ -85,7 +85,7 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
         run_folder=str(run.path),
         provenance=provenance.flat(manifest),
         metrics=_metrics(manifest),
-        next_steps=(f"smallscale eval --resume {run.path}",),
+        next_steps=(run.resume_command(),),
     )
 
 

@@ -90,7 +90,7 @@ def read(path: Path) -> StoredRun:
     if manifest.status is not COMPLETE:
         raise InvalidError(
             f"the run {path} is {manifest.status}, not complete.",
-            f"Finish it: smallscale eval --resume {path}",
+            f"Finish it: {run.resume_command()}",
         )
     stored = StoredRun(run, manifest)
     stored.summary()  # that it can be read is known before anything is shown

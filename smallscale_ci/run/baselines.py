@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -80,6 +81,7 @@ class Place:
     profile: str
     model: str
     reference: str | None = None
+    given: str = ""  # the model as commands take it: a path, a hub id, an alias
 
     def folder(self, model: str) -> PurePosixPath:
         """The baseline's folder relative to the root of all baselines."""
@@ -229,8 +231,8 @@ def _from_store(store: Store, spec: str, place: Place) -> Run:
         f"there is no baseline {what}for suite '{place.suite}' and profile '{place.profile}' "
         f"in {store.label[:-1]}.",
         f"{_known(store)} Record one:\n"
-        f"  smallscale generate {place.model or 'MODEL'} --suite {place.suite} --profile "
-        f"{place.profile} --epochs 8\n"
+        f"  smallscale generate {quote(place.given or 'MODEL')} --suite {quote(place.suite)} "
+        f"--profile {quote(place.profile)} --epochs 8\n"
         "  smallscale baseline record RUN --by NAME --reason 'first baseline'",
     )
 

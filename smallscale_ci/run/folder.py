@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,13 +89,26 @@ class RunFolder:
         for path in (self.verdict, self.evidence):
             path.unlink(missing_ok=True)
 
+    @property
+    def typed(self) -> str:
+        """The path as it is typed in a shell."""
+        return shlex.quote(str(self.path))
+
+    def resume_command(self) -> str:
+        """The command that finishes this run: that which began it, with ``--resume``."""
+        try:
+            compares = self.read_config().baseline != NO_BASELINE
+        except UsageError:
+            compares = True
+        return f"smallscale {'eval' if compares else 'generate'} --resume {self.typed}"
+
     def refuse_complete(self) -> None:
         """Raise ``UsageError`` for a complete run: its samples would be generated again."""
         if is_run(self.path) and self.read_manifest().status == COMPLETE:
             raise UsageError(
                 f"the run {self.path} is complete: there is nothing to resume.",
-                f"See it with `smallscale report {self.path}`, or decide it anew with "
-                f"`smallscale compare {self.path} auto`.",
+                f"See it with `smallscale report {self.typed}`, or decide it anew with "
+                f"`smallscale compare {self.typed} auto`.",
             )
 
     def is_undecided(self) -> bool:
@@ -134,7 +148,7 @@ class RunFolder:
         ):
             raise InvalidError(
                 f"{self.judgements} and {self.generations.name} list different samples.",
-                f"Judge it again: smallscale judge {self.path}",
+                f"Judge it again: smallscale judge {self.typed}",
             )
         for name in counted:
             judged = judged.append_column(name, generated[name])

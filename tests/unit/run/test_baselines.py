@@ -124,10 +124,10 @@ def test_a_baseline_is_named_by_model_by_path_and_in_full(stored, root, monkeypa
 
 def test_none_names_what_there_is_and_how_to_record_one(stored, root):
     with pytest.raises(InvalidError) as caught:
-        baselines.resolve("auto", Place("tiny", "slow", "new"), root)
+        baselines.resolve("auto", Place("tiny", "slow", "new", given="/m/my new"), root)
     assert "no baseline of 'new' for suite 'tiny' and profile 'slow'" in caught.value.message
     assert "None is stored yet" in caught.value.hint
-    assert "smallscale generate new --suite tiny --profile slow" in caught.value.hint
+    assert "smallscale generate '/m/my new' --suite tiny --profile slow" in caught.value.hint
     record(stored, "one", root)
     with pytest.raises(InvalidError) as caught:
         baselines.resolve("other", PLACE, root)
