@@ -7,6 +7,7 @@ skipped where it is complete, and is a command of its own as well.
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import smallscale_ci
@@ -78,7 +79,7 @@ def run(
             told = error.message if isinstance(error, RunInterruptedError) else "interrupted."
             raise RunInterruptedError(
                 f"step '{step}' was ended: {told}",
-                f"Go on with: smallscale candidate --resume {folder.path}",
+                f"Go on with: smallscale candidate --resume {quote(str(folder.path))}",
             ) from error
         if result is not None and result.run is None:
             return result  # refused before it began: there is nothing to keep

@@ -245,6 +245,7 @@ def record(
     from smallscale_ci.run.run import read_run
 
     folder = open_run(run)
+    folder.refuse_unfinished()
     if folder.config.exists() and (limit := folder.read_config().limit):
         raise UsageError(
             f"{run} tried a part of its suite (--limit {limit}).",

@@ -19,7 +19,7 @@ from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.report import pairs_page
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
-from smallscale_ci.run.manifest import COMPLETE, Manifest
+from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 
@@ -115,11 +115,7 @@ def choose(
 
 
 def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
-    if manifest.status is not COMPLETE:
-        raise InvalidError(
-            f"the run {manifest.run_id} is {manifest.status}, not complete.",
-            f"Finish it first: {run.resume_command()}",
-        )
+    run.refuse_unfinished()
     if manifest.suite.hash != suite.hash:
         raise InvalidError(
             f"the data of suite '{suite.name}' changed since {run.path} was generated.",

@@ -223,10 +223,9 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
                 current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI too long
                 current.write(INTERRUPTED)
             done = current.tracker.snapshot()
-            command = "eval" if plan.baseline else "generate"
             raise RunInterruptedError(
                 f"interrupted with {done.done:,} of {done.total:,} samples complete.",
-                f"Go on with: smallscale {command} --resume {run.path}",
+                f"Go on with: {run.resume_command()}",
             ) from error
         except BaseException:
             if not current.is_complete:

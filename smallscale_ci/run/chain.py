@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import read_json
@@ -96,7 +97,7 @@ def _refuse_damaged(path: Path) -> None:
 
 def _remedy(run: Path, name: str) -> str:
     if name in {JUDGEMENTS, SUMMARY}:
-        return f"Judge it again: smallscale judge {run}"
+        return f"Judge it again: smallscale judge {quote(str(run))}"
     if name == VERDICT:
-        return f"Remove it, then compare again: smallscale compare {run} BASELINE"
+        return f"Remove it, then compare again: smallscale compare {quote(str(run))} auto"
     return "Restore the file, or start a new run."

@@ -102,6 +102,15 @@ class RunFolder:
             compares = True
         return f"smallscale {'eval' if compares else 'generate'} --resume {self.typed}"
 
+    def refuse_unfinished(self) -> None:
+        """Raise ``InvalidError`` for a run that is not complete, with the command to finish it."""
+        manifest = self.read_manifest()
+        if manifest.status is not COMPLETE:
+            raise InvalidError(
+                f"the run {manifest.run_id} is {manifest.status}, not complete.",
+                f"Finish it first: {self.resume_command()}",
+            )
+
     def refuse_complete(self) -> None:
         """Raise ``UsageError`` for a complete run: its samples would be generated again."""
         if is_run(self.path) and self.read_manifest().status == COMPLETE:

@@ -24,6 +24,7 @@ from smallscale_ci.run.baselines import (
     samples_of,
 )
 from smallscale_ci.run.chain import JUDGEMENTS
+from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.run.run import Recorded, Run
 from smallscale_ci.run.samples import to_table
@@ -46,7 +47,7 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
     if manifest.status is not COMPLETE:
         raise InvalidError(
             f"the run {manifest.run_id} is {manifest.status}, not complete.",
-            f"Finish it first: smallscale eval --resume {run.source}",
+            f"Finish it first: {RunFolder(Path(run.source)).resume_command()}",
         )
     _refuse_unjudged(run, manifest.planned, min_judged)
     place = Place(manifest.suite.name, manifest.profile, manifest.checkpoint.name)
@@ -97,7 +98,7 @@ def _refuse_unjudged(run: Run, planned: int, min_judged: float) -> None:
         raise InvalidError(
             f"only {judged:,} of {planned:,} planned samples of {run.name} were judged: the rest "
             "is ERRORED or missing.",
-            f"See why: smallscale report {run.source}. A baseline needs {min_judged:.0%}.",
+            f"See why: smallscale report {RunFolder(Path(run.source)).typed}. A baseline needs {min_judged:.0%}.",
         )
 
 

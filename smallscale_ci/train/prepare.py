@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from smallscale_ci.checkpoint.model import Checkpoint
@@ -309,5 +310,5 @@ def storage_errors(out: Path) -> Iterator[None]:
             raise
         raise StorageError(
             f"the folder {out} cannot be written: {error.strerror or error}.",
-            f"Make room, then go on with: smallscale train --resume {out}",
+            f"Make room, then go on with: smallscale train --resume {quote(str(out))}",
         ) from error

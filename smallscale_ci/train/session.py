@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any, Protocol
 
 from smallscale_ci.checkpoint.model import Checkpoint
@@ -93,7 +94,7 @@ def train(
             session.record(INTERRUPTED)
             raise RunInterruptedError(
                 f"interrupted after step {session.step} of {planned.steps}.",
-                f"Go on with: smallscale train --resume {out}",
+                f"Go on with: smallscale train --resume {quote(str(out))}",
             ) from error
         except BaseException:
             with suppress(OSError):

@@ -47,7 +47,7 @@ def place(tmp_path) -> Path:
     """Configurations and a judged run, in a folder whose name needs quoting."""
     place = tmp_path / "my project"
     replayed.make_configs(place, problems=6)
-    replayed.make_run(place, "src", epochs=2)
+    replayed.make_run(place, "src", epochs=8)
     return place
 
 
