@@ -24,7 +24,8 @@ from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pairs import build, leakage
 from smallscale_ci.pairs.build import Check
-from smallscale_ci.pipeline.prepare import Plan, Request, plan, resume
+from smallscale_ci.pipeline.prepare import Plan, Request, plan
+from smallscale_ci.pipeline.resume import resume
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, is_run, open_run
 from smallscale_ci.run.manifest import COMPLETE

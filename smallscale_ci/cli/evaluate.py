@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from smallscale_ci.run.run import Run
 
 
-_LATEST = "auto"  # --resume auto: the unfinished run with the same configuration, if any
+_LATEST = "auto"  # --resume auto: the unfinished run of the same configuration, or the only one
 
 
 def register(app: typer.Typer) -> None:
@@ -149,19 +149,23 @@ def generate(
 def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import prepare
+    from smallscale_ci.pipeline import resume as resuming
+    from smallscale_ci.run.folder import NO_BASELINE
 
     say = context.out.say
-    if resume is not None and resume.name != _LATEST:
-        return prepare.resume(resume, settings, say=say, request=request)
+    if resume is not None and str(resume) == _LATEST and not request.model:
+        resume = resuming.only_unfinished(settings, compares=request.baseline != NO_BASELINE)
+    if resume is not None and str(resume) != _LATEST:
+        return resuming.resume(resume, settings, say=say, request=request)
     if not request.model:
         raise UsageError(
             "Missing argument MODEL.",
             "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
         )
-    begun = prepare.unfinished(request, settings)
+    begun = resuming.unfinished(request, settings)
     if begun is not None and resume is not None:
         try:
-            return prepare.resume(begun, settings, say=say)
+            return resuming.resume(begun, settings, say=say)
         except UsageError as error:  # the model or the data changed: it cannot be completed
             say(f"not resumed: {error.message}")
     elif begun is not None:

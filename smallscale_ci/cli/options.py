@@ -187,7 +187,8 @@ Resume = Annotated[
     Path | None,
     option(
         "--resume",
-        help="Resume this run folder; auto: the unfinished run of the same configuration.",
+        help="Resume this run folder; auto: the unfinished run of the same configuration, or, "
+        "without MODEL, the only unfinished one.",
         show_default=False,
     ),
 ]

@@ -15,18 +15,16 @@ from smallscale_ci.config import load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.errors import DataError, EngineError, SmallscaleError, UsageError
+from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.interface import Placement, Runtime
 from smallscale_ci.generate.runtimes import Choice
-from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pipeline import variables
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import baselines, chain
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
-from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.run.run import Run
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
 
 _FILES = ("suite", "profile", "gate")  # that --set may change
-_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,46 +85,8 @@ class Plan:
 
 def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) -> Plan:
     """Resolve a new run. Raises the errors of every part, before any GPU is used."""
-    config = _configure(request, settings)
-    return _complete(config, settings, say)
-
-
-def resume(
-    path: Path, settings: Settings, *, say: Callable[[str], None], request: Request | None = None
-) -> Plan:
-    """The plan of a run that was begun.
-
-    Its configuration is that of its beginning, but for what changes no result: the bounds of
-    containers and time (who raised them in the profile, because a run ended by them, means that
-    run), and the GPUs and the number of ranks that ``request`` names.
-    Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
-    ``request`` names another model or policy.
-    """
-    run = open_run(path)
-    before = run.read_manifest()
-    chain.check(path, before)
-    if not run.is_undecided():
-        run.refuse_complete()
-    config = _bounded_anew(run.read_config(), settings)
-    if request is not None:
-        _refuse_another(path, config, request, settings)
-        config = _placed_anew(config, request)
-    resolved = _complete(config, settings, say, run)
-    changed = [
-        name
-        for name, now, then in (
-            ("checkpoint", resolved.checkpoint.weights_hash, before.checkpoint.weights_hash),
-            ("suite", resolved.suite.hash, before.suite.hash),
-            ("image", resolved.place.digest, before.runtime.image),
-        )
-        if now != then
-    ]
-    if changed:
-        raise UsageError(
-            f"the {' and the '.join(changed)} changed since {path} was begun.",
-            "Start a new run: leave out --resume.",
-        )
-    return resolved
+    config = configure(request, settings)
+    return complete(config, settings, say)
 
 
 def runtime(resolved: Plan, settings: Settings) -> Runtime:
@@ -148,74 +107,8 @@ def runtime(resolved: Plan, settings: Settings) -> Runtime:
     return runtimes.build(resolved.place, placement)
 
 
-def unfinished(request: Request, settings: Settings) -> Path | None:
-    """The latest run with this configuration that was begun, not ended, and is left alone."""
-    config = _configure(request, settings)
-    for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
-        run = RunFolder(manifest.parent)
-        try:
-            is_complete = run.read_manifest().status is COMPLETE and not run.is_undecided()
-            if is_complete or WorkFolder(run.work).is_held():
-                continue
-            before = run.read_config()
-        except SmallscaleError:
-            continue  # damaged, or of another version: nothing to go on with
-        if _without_choices(before, request) == _without_choices(config, request):
-            return run.path
-    return None
-
-
-def _without_choices(config: RunConfig, request: Request) -> RunConfig:
-    """``config`` without its name, bounds, and what was chosen where `auto` was asked for."""
-    unset: dict[str, Any] = dict.fromkeys(_BOUNDS)
-    unset["runtime"] = request.runtime or "auto"
-    profile = config.profile.model_copy(update=unset)
-    return config.model_copy(update={"name": "", "profile": profile})
-
-
-def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
-    """A verdict on what was begun must not pass for one on what is named now."""
-    if request.model and config.model not in {request.model, _absolute(request.model)}:
-        raise UsageError(
-            f"{path} was begun with the model {config.model}, not {request.model}.",
-            "Name that model, or start a new run: leave out --resume.",
-        )
-    for option, before, now in (
-        ("--limit", config.limit, request.limit),
-        ("--set", config.overrides, request.overrides),
-    ):
-        if now and now != before:
-            raise UsageError(
-                f"{path} was begun with another {option}.",
-                f"Leave out {option}, or start a new run: leave out --resume.",
-            )
-    if request.gate and load.load(GatePolicy, request.gate, settings.roots) != config.gate:
-        raise UsageError(
-            f"{path} was begun under the policy {config.gate.name}, not {request.gate} as it is "
-            "now.",
-            "Leave out --gate, or start a new run: leave out --resume.",
-        )
-
-
-def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
-    """``config`` with the bounds that its profile has now, if the profile is still there."""
-    try:
-        now = load.load(EngineProfile, config.profile.name, settings.roots)
-    except SmallscaleError:
-        return config
-    profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
-    return config.model_copy(update={"profile": profile})
-
-
-def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
-    """``config`` on the GPUs and the number of ranks that are named now, if any are."""
-    named = _ranks(replace(request, tensor_parallel=None), config.profile)
-    ranks = request.ranks or named or config.profile.ranks
-    profile = config.profile.model_copy(update={"ranks": ranks})
-    return config.model_copy(update={"profile": profile, "gpus": request.gpus or config.gpus})
-
-
-def _configure(request: Request, settings: Settings) -> RunConfig:
+def configure(request: Request, settings: Settings) -> RunConfig:
+    """The complete configuration of a new run. Raises ``UsageError`` for what does not exist."""
     roots = settings.roots
     suite_file = load.find(SuiteConfig, request.suite, roots)
     changes = override.read(request.overrides, _FILES)
@@ -231,7 +124,7 @@ def _configure(request: Request, settings: Settings) -> RunConfig:
         suite = suite.model_copy(update={"sampling": sampling})
     given = variables.merged(suite.template, profile.template, request.template)
     suite = suite.model_copy(update={"template": given})
-    named = _ranks(request, profile)
+    named = ranks_for(request, profile)
     asked = {
         "ranks": request.ranks or named,
         "tensor_parallel": request.tensor_parallel,
@@ -250,7 +143,7 @@ def _configure(request: Request, settings: Settings) -> RunConfig:
         name=run_id(settings.now(), suite.name, find.name_of(request.model), settings.nonce()),
         model=request.model
         if profile.engine_kind.source is Source.SERVICE
-        else _absolute(request.model),
+        else absolute(request.model),
         suite=suite,
         suite_folder=str(suite_file.parent.resolve()),
         profile=profile,
@@ -274,7 +167,7 @@ def _limited(suite: SuiteConfig, limit: int) -> SuiteConfig:
     return suite.model_copy(update={"tasks": tuple(tasks)})
 
 
-def _ranks(request: Request, profile: EngineProfile) -> int | None:
+def ranks_for(request: Request, profile: EngineProfile) -> int | None:
     """The ranks for the GPUs that were named. Raises ``UsageError`` for too few of them."""
     if not request.gpus:
         return None
@@ -287,9 +180,10 @@ def _ranks(request: Request, profile: EngineProfile) -> int | None:
     return len(request.gpus) // size * profile.ranks_per_gpu
 
 
-def _complete(
+def complete(
     config: RunConfig, settings: Settings, say: Callable[[str], None], run: RunFolder | None = None
 ) -> Plan:
+    """The plan of ``config``: data, checkpoint, baseline and runtime found. Raises their errors."""
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     place = Place(
         config.suite.name,
@@ -389,7 +283,8 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
     return python
 
 
-def _absolute(model: str) -> str:
+def absolute(model: str) -> str:
+    """A folder by its full path; a hub id or an alias as it is."""
     path = Path(model).expanduser()
     return str(path.resolve()) if path.exists() else model
 

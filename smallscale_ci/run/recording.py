@@ -98,7 +98,8 @@ def _refuse_unjudged(run: Run, planned: int, min_judged: float) -> None:
         raise InvalidError(
             f"only {judged:,} of {planned:,} planned samples of {run.name} were judged: the rest "
             "is ERRORED or missing.",
-            f"See why: smallscale report {RunFolder(Path(run.source)).typed}. A baseline needs {min_judged:.0%}.",
+            f"See why: smallscale report {RunFolder(Path(run.source)).typed}. A baseline needs "
+            f"{min_judged:.0%}.",
         )
 
 

@@ -19,7 +19,7 @@ from smallscale_ci.errors import (
 )
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.ray import gpus_of
-from smallscale_ci.pipeline import prepare
+from smallscale_ci.pipeline import prepare, resume
 from smallscale_ci.pipeline.prepare import Plan, Request
 from smallscale_ci.run.folder import RunFolder
 
@@ -127,7 +127,7 @@ def begun(place: Path) -> Plan:
 
 def test_a_resumed_plan_is_the_one_that_was_begun(place):
     first = begun(place)
-    again = prepare.resume(first.run.path, settings(place), say=lambda text: None)
+    again = resume.resume(first.run.path, settings(place), say=lambda text: None)
     assert again.config == first.config
     assert again.run == first.run
     assert again.suite == first.suite
@@ -146,7 +146,7 @@ def test_a_run_is_not_resumed_as_another(place, asked, message):
 
     def again(**named: object) -> Plan:
         wanted = Request(**{"model": "", **named})
-        return prepare.resume(path, settings(place), say=lambda text: None, request=wanted)
+        return resume.resume(path, settings(place), say=lambda text: None, request=wanted)
 
     with pytest.raises(UsageError, match=message) as caught:
         again(**asked)
@@ -165,17 +165,20 @@ def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
     replayed.alter(found.run.path, suite={"hash": found.suite.hash}, status="failed")
     replayed.rehash(found.run.path)
     slow.write_text(slow.read_text() + "container: {memory_gib: 7}\nstall_timeout_s: 9\n")
-    assert prepare.unfinished(asked, settings(place)) == found.run.path
-    again = prepare.resume(found.run.path, settings(place), say=lambda text: None).config
+    assert resume.unfinished(asked, settings(place)) == found.run.path
+    assert resume.only_unfinished(settings(place), compares=False) == found.run.path
+    with pytest.raises(UsageError, match="No unfinished run of eval"):
+        resume.only_unfinished(settings(place), compares=True)
+    again = resume.resume(found.run.path, settings(place), say=lambda text: None).config
     assert again.profile.container.memory_gib == 7
     assert again.profile.stall_timeout_s == 9
     # What changes results is as it was; and without the profile, all is.
     slow.write_text(slow.read_text().replace("max_in_flight: 4", "max_in_flight: 5"))
-    assert prepare.unfinished(asked, settings(place)) is None
-    again = prepare.resume(found.run.path, settings(place), say=lambda text: None).config
+    assert resume.unfinished(asked, settings(place)) is None
+    again = resume.resume(found.run.path, settings(place), say=lambda text: None).config
     assert again.profile.max_in_flight == 4
     slow.unlink()
-    again = prepare.resume(found.run.path, settings(place), say=lambda text: None).config
+    again = resume.resume(found.run.path, settings(place), say=lambda text: None).config
     assert again == found.config
 
 
@@ -185,7 +188,7 @@ def test_a_run_goes_on_on_the_gpus_that_are_named_then(place):
 
     def again(**named: object) -> Plan:
         wanted = Request(**{"model": "", **named})
-        return prepare.resume(found.run.path, settings(place), say=lambda _: None, request=wanted)
+        return resume.resume(found.run.path, settings(place), say=lambda _: None, request=wanted)
 
     moved = again(gpus=("2", "3", "4")).config
     assert (moved.gpus, moved.profile.ranks) == (("2", "3", "4"), 3)
@@ -198,7 +201,7 @@ def test_what_changed_since_is_not_resumed(place):
     run = begun(place).run
     replayed.alter(run.path, suite={"hash": "other"}, checkpoint={"weights_hash": "other"})
     with pytest.raises(UsageError, match="the checkpoint and the suite changed since") as caught:
-        prepare.resume(run.path, settings(place), say=lambda text: None)
+        resume.resume(run.path, settings(place), say=lambda text: None)
     assert "leave out --resume" in caught.value.hint
 
 
@@ -207,7 +210,7 @@ def test_a_complete_run_is_not_resumed(place):
     replayed.alter(run.path, status="complete", files=None)  # a folder of schema 1
     write_json(run.verdict, {})
     with pytest.raises(UsageError, match="is complete") as caught:
-        prepare.resume(run.path, settings(place), say=lambda text: None)
+        resume.resume(run.path, settings(place), say=lambda text: None)
     assert "smallscale compare" in caught.value.hint
 
 
@@ -215,7 +218,7 @@ def test_a_run_without_its_configuration_is_not_resumed(place):
     run = begun(place).run
     run.config.unlink()
     with pytest.raises(DataError, match="config"):
-        prepare.resume(run.path, settings(place), say=lambda text: None)
+        resume.resume(run.path, settings(place), say=lambda text: None)
 
 
 def test_the_engine_s_python(place):

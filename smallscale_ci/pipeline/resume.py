@@ -1,0 +1,155 @@
+"""Going on with a run that was begun: found, checked, and placed where it may run now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from smallscale_ci.config import load
+from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import SmallscaleError, UsageError
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.pipeline.prepare import Plan, Request, absolute, complete, configure, ranks_for
+from smallscale_ci.run import chain
+from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
+from smallscale_ci.run.manifest import COMPLETE
+
+_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
+
+
+def resume(
+    path: Path, settings: Settings, *, say: Callable[[str], None], request: Request | None = None
+) -> Plan:
+    """The plan of a run that was begun.
+
+    Its configuration is that of its beginning, but for what changes no result: the bounds of
+    containers and time (who raised them in the profile, because a run ended by them, means that
+    run), and the GPUs and the number of ranks that ``request`` names.
+    Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
+    ``request`` names another model or policy.
+    """
+    run = open_run(path)
+    before = run.read_manifest()
+    chain.check(path, before)
+    if not run.is_undecided():
+        run.refuse_complete()
+    config = _bounded_anew(run.read_config(), settings)
+    if request is not None:
+        _refuse_another(path, config, request, settings)
+        config = _placed_anew(config, request)
+    resolved = complete(config, settings, say, run)
+    changed = [
+        name
+        for name, now, then in (
+            ("checkpoint", resolved.checkpoint.weights_hash, before.checkpoint.weights_hash),
+            ("suite", resolved.suite.hash, before.suite.hash),
+            ("image", resolved.place.digest, before.runtime.image),
+        )
+        if now != then
+    ]
+    if changed:
+        raise UsageError(
+            f"the {' and the '.join(changed)} changed since {path} was begun.",
+            "Start a new run: leave out --resume.",
+        )
+    return resolved
+
+
+def unfinished(request: Request, settings: Settings) -> Path | None:
+    """The latest run with this configuration that was begun, not ended, and is left alone."""
+    config = configure(request, settings)
+    for path, before in _all_unfinished(settings):
+        if _without_choices(before, request) == _without_choices(config, request):
+            return path
+    return None
+
+
+def only_unfinished(settings: Settings, *, compares: bool) -> Path:
+    """The one unfinished run in the folder of the runs, of ``eval`` or else of ``generate``.
+
+    Raises ``UsageError`` where there is none, or more than one.
+    """
+    found = [
+        path
+        for path, config in _all_unfinished(settings)
+        if compares == (config.baseline != NO_BASELINE)
+    ]
+    if len(found) == 1:
+        return found[0]
+    command = "eval" if compares else "generate"
+    if not found:
+        raise UsageError(
+            f"No unfinished run of {command} is in {settings.runs}.",
+            f"Start one: smallscale {command} MODEL",
+        )
+    raise UsageError(
+        f"{len(found)} runs in {settings.runs} are unfinished.",
+        f"Name one of them: {', '.join(f'--resume {quote(str(path))}' for path in found[:3])}",
+    )
+
+
+def _all_unfinished(settings: Settings) -> Iterator[tuple[Path, RunConfig]]:
+    """Runs that were begun, not ended, and that no process works on; the newest first."""
+    for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
+        run = RunFolder(manifest.parent)
+        try:
+            is_complete = run.read_manifest().status is COMPLETE and not run.is_undecided()
+            if is_complete or WorkFolder(run.work).is_held():
+                continue
+            yield run.path, run.read_config()
+        except SmallscaleError:
+            continue  # damaged, or of another version: nothing to go on with
+
+
+def _without_choices(config: RunConfig, request: Request) -> RunConfig:
+    """``config`` without its name, bounds, and what was chosen where `auto` was asked for."""
+    unset: dict[str, Any] = dict.fromkeys(_BOUNDS)
+    unset["runtime"] = request.runtime or "auto"
+    profile = config.profile.model_copy(update=unset)
+    return config.model_copy(update={"name": "", "profile": profile})
+
+
+def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
+    """A verdict on what was begun must not pass for one on what is named now."""
+    if request.model and config.model not in {request.model, absolute(request.model)}:
+        raise UsageError(
+            f"{path} was begun with the model {config.model}, not {request.model}.",
+            "Name that model, or start a new run: leave out --resume.",
+        )
+    for option, before, now in (
+        ("--limit", config.limit, request.limit),
+        ("--set", config.overrides, request.overrides),
+    ):
+        if now and now != before:
+            raise UsageError(
+                f"{path} was begun with another {option}.",
+                f"Leave out {option}, or start a new run: leave out --resume.",
+            )
+    if request.gate and load.load(GatePolicy, request.gate, settings.roots) != config.gate:
+        raise UsageError(
+            f"{path} was begun under the policy {config.gate.name}, not {request.gate} as it is "
+            "now.",
+            "Leave out --gate, or start a new run: leave out --resume.",
+        )
+
+
+def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
+    """``config`` with the bounds that its profile has now, if the profile is still there."""
+    try:
+        now = load.load(EngineProfile, config.profile.name, settings.roots)
+    except SmallscaleError:
+        return config
+    profile = config.profile.model_copy(update={name: getattr(now, name) for name in _BOUNDS})
+    return config.model_copy(update={"profile": profile})
+
+
+def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
+    """``config`` on the GPUs and the number of ranks that are named now, if any are."""
+    named = ranks_for(replace(request, tensor_parallel=None), config.profile)
+    ranks = request.ranks or named or config.profile.ranks
+    profile = config.profile.model_copy(update={"ranks": ranks})
+    return config.model_copy(update={"profile": profile, "gpus": request.gpus or config.gpus})
