@@ -303,7 +303,7 @@ def test_a_missing_training_environment_is_told_before_anything_is_sampled(place
     done = replayed.smallscale(place, *CANDIDATE[:-2], "--train-python", python, "--out", out)
     assert done.returncode == 3
     assert f"the training environment's Python {python} is not there" in done.stderr
-    assert "make train-env" in done.stderr
+    assert "engine install train-cpu" in done.stderr
     assert not out.exists()
 
 

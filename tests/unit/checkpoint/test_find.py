@@ -55,7 +55,7 @@ def test_a_misspelt_alias_gets_its_name(tmp_path):
 def test_an_embedded_model_needs_the_engine_once(tmp_path):
     with pytest.raises(UsageError, match="must be converted once") as caught:
         resolve("smollm2", tmp_path)
-    assert "make engine" in caught.value.hint
+    assert "engine install" in caught.value.hint
 
 
 def test_a_converted_model_is_used_again(tmp_path):

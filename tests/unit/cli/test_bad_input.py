@@ -117,7 +117,7 @@ def test_no_engine_environment(place, monkeypatch):
     monkeypatch.setenv("SMALLSCALE_ENVIRONMENTS", str(place / "none"))
     arguments = ("--profile", "vllm-cpu", "-b", "tiny/replay/m")
     said = fails(place, 3, "eval", "smollm2", "--suite", "tiny", *arguments)
-    assert "make engine" in said
+    assert "engine install" in said
 
 
 # -- files ----------------------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def test_the_engine_s_python(place):
     profile = EngineProfile(name="p", engine="vllm", environment="engine-x")
     with pytest.raises(EngineError, match="engine-x is not there") as caught:
         prepare.engine_python(profile, here)
-    assert "make engine" in caught.value.hint
+    assert "engine install" in caught.value.hint
     python = here.environments / "engine-x" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()

@@ -92,7 +92,7 @@ def test_gpus_are_the_chosen_ones(tmp_path: Path) -> None:
 def test_a_python_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="cannot be started") as caught:
         runner().start(["/nowhere/python"], tmp_path, tmp_path / "log")
-    assert "make train-env" in caught.value.hint
+    assert "engine install train-cpu" in caught.value.hint
 
 
 def test_stop_ends_a_process_that_does_not_listen(tmp_path: Path) -> None:

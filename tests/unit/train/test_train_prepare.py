@@ -157,7 +157,11 @@ def test_an_environment_without_gpus_is_told_as_that_and_not_as_a_faulty_recipe(
 @pytest.mark.parametrize(
     ("failed", "told", "hint"),
     [
-        ("ModuleNotFoundError: No module named 'torch'", "cannot be used", "make train-env"),
+        (
+            "ModuleNotFoundError: No module named 'torch'",
+            "cannot be used",
+            "engine install train-cpu",
+        ),
         ("KeyError: 'added_tokens'", "checkpoint and pairs cannot be read", "check.log"),
     ],
 )
