@@ -19,7 +19,7 @@ def program() -> str:
     """
     python = Path(sys.executable)
     script = python.with_name("smallscale")
-    started_as_module = Path(sys.argv[0]).name == "__main__.py"
+    started_as_module = Path(sys.argv[0]).parts[-2:] == ("smallscale_ci", "__main__.py")
     if not script.is_file() or started_as_module:
         return f"{_typed(python, 'python')} -m smallscale_ci"
     return _typed(script, "smallscale")

@@ -86,7 +86,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         (["judge", "stored"], ["neither a run folder nor"]),
         (["judge", "stored/none.parquet"], ["does not exist"]),
         (["report", "stored/none"], ["is no run folder"]),
-        (["compare", "stored/none", "m"], ["there is no stored/none"]),
+        (["compare", "stored/none", "m"], ["stored/none does not exist"]),
         (["compare", "stored/src", "m", "--look", "2"], ["look 2 of 1 does not exist"]),
         (["baseline", "record", "stored", "-m", "x"], ["is no run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),

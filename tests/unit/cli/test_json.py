@@ -56,7 +56,7 @@ def test_the_problems_of_a_configuration(tmp_path):
         f"{gate}:2: margin: unknown key (did you mean 'margins'?)",
         f'{gate}:3: max_epochs: must be a whole number, not "many"',
     ]
-    assert "`smallscale schema gate`" in found["hint"]
+    assert "smallscale schema gate`" in found["hint"]
 
 
 def test_images_that_are_not_here(monkeypatch):
