@@ -18,13 +18,15 @@ from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
-from smallscale_ci.worker.thinking import OPENED
+from smallscale_ci.worker.thinking import OPENED, unknown
 
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
 
 _FAILED = (FinishReason.ABORT, FinishReason.ERROR)
 _DECIDED = (Outcome.CORRECT, Outcome.WRONG)
+
+LOOKED = 256  # texts in which an unknown format of thinking is looked for
 
 Rulings = Iterator[tuple[tuple[Generation, bool], Ruling]]
 
@@ -57,6 +59,8 @@ class JudgeStream:
         self._versions = {task: judge_version(spec.name) for task, spec in specs.items()}
         self._finished: list[tuple[Generation, Judgement]] = []
         self._half: dict[tuple[str, int], Outcome] = {}  # of two judges the first one's outcome
+        self.unknown_thinking: Counter[str] = Counter()  # marks of no known format
+        self._looked = 0
         self.agreement = {task: Agreement() for task, spec in specs.items() if spec.rule}
         self.judged = 0
         self.errors: Counter[str] = Counter()  # reasons of ERRORED judgements
@@ -94,11 +98,19 @@ class JudgeStream:
             return
         spec = self._specs[problem.task]
         text = judged_text(generation.text, thinking=generation.thinking)
+        self._look(text)
         pool: Any = self._pool if self._llm is None or not JUDGES[spec.name].asks else self._llm
         pool.submit((generation, False), problem, text, spec)
         if spec.rule:
             rule = JudgeSpec(spec.rule, spec.extract, spec.timeout_s)
             self._pool.submit((generation, True), problem, text, rule)
+
+    def _look(self, text: str) -> None:
+        """Note a mark of thinking that no format has; a model's first texts show its format."""
+        if self._looked < LOOKED:
+            self._looked += 1
+            if mark := unknown(text):
+                self.unknown_thinking[mark] += 1
 
     def ready(self) -> Iterator[tuple[Generation, Judgement]]:
         """What is judged so far, without waiting."""
@@ -120,9 +132,10 @@ class JudgeStream:
         )
 
     def told(self) -> dict[str, Any]:
-        """What a manifest says about two judges' agreement and the programs' sandbox, if any."""
+        """What a manifest says about thinking, two judges' agreement and the programs' sandbox."""
         found = {task: agreement.record() for task, agreement in self.agreement.items()}
         told: dict[str, Any] = {"judge_agreement": found} if found else {}
+        told["unknown_thinking"] = dict(self.unknown_thinking)
         if self._choice is not None:
             told["sandbox"] = self._choice.record()
         return told

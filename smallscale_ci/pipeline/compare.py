@@ -86,7 +86,14 @@ def derive(candidate: Run, baseline: Run, policy: GatePolicy, *, look: int, of: 
         said = f"{sides} side has provenance: whether the two are comparable was not checked."
         note = Reason(ReasonKind.STATED, text=said)
         verdict = replace(verdict, notes=(*verdict.notes, note))
-    return replace(verdict, notes=(*verdict.notes, *_tool_notes(candidate, baseline)))
+    notes = (*_format_notes(candidate), *_tool_notes(candidate, baseline))
+    return replace(verdict, notes=(*verdict.notes, *notes))
+
+
+def _format_notes(candidate: Run) -> tuple[Reason, ...]:
+    """That the candidate may think in a format that nobody knows."""
+    marks = candidate.manifest.unknown_thinking if candidate.manifest else {}
+    return (Reason(ReasonKind.UNKNOWN_THINKING, names=tuple(sorted(marks))),) if marks else ()
 
 
 def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:

@@ -30,6 +30,7 @@ from smallscale_ci.pipeline.session import (
 )
 from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement
+from smallscale_ci.report import wording
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run.collector import Judged
 from smallscale_ci.run.folder import RunFolder
@@ -148,6 +149,8 @@ def judge_stream(suite: Suite, settings: Settings | None, *, judging: bool = Tru
 
 def tell(stream: JudgeStream, observer: Observer) -> None:
     """Say where programs were run, why samples are ERRORED, and how often two judges agreed."""
+    if stream.unknown_thinking:
+        observer.say(wording.unknown_thinking(stream.unknown_thinking))
     sandbox = stream.told().get("sandbox")
     if sandbox:
         observer.say(f"Programs were run in: {sandbox['name']} ({sandbox['reason']})")

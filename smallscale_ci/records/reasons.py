@@ -37,6 +37,7 @@ class ReasonKind(StrEnum):
     REAL_BUT_SMALL = "real-but-small"  # task, metric: it changed within the margin
     MORE_FLIPS = "more-flips"  # count flipped, of of them are listed
     NOT_GENERATED = "not-generated"  # refused before anything was generated
+    UNKNOWN_THINKING = "unknown-thinking"  # names: marks of thinking in no known format
     STATED = "stated"  # text: a sentence of another part, or of an older version
 
 

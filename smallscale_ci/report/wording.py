@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from smallscale_ci.records import (
@@ -90,6 +91,8 @@ def sentence(reason: Reason, verdict: Verdict) -> str:  # noqa: PLR0911, PLR0912
             return f"{count(number, 'problem')} ERRORED throughout on one side, left out."
         case ReasonKind.UNKNOWN_TASKS:
             return f"The policy has margins for tasks that are not here: {names}."
+        case ReasonKind.UNKNOWN_THINKING:
+            return unknown_thinking(reason.names)
         case ReasonKind.MORE_FLIPS:
             return (
                 f"{count(number, 'problem')} flipped: the {reason.of:,} largest changes are listed."
@@ -192,6 +195,14 @@ def _worse(check: Check) -> str:
     if check.tolerated:
         margin = f"{margin}, tolerated {_size(check.metric, check.tolerated)}"
     return f"{check.task} {happened} (from {before} to {after}; margin {margin})."
+
+
+def unknown_thinking(marks: Iterable[str]) -> str:
+    """Marks that may end thinking, in a format that is not known."""
+    return (
+        f"Completions hold {', '.join(sorted(marks))}, which looks like the end of thinking in a "
+        "format that is not known: answers inside it count as answers."
+    )
 
 
 def _undecided(check: Check) -> str:

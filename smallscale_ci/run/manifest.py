@@ -197,6 +197,9 @@ class Manifest(Record):
     ranks: Mapping[str, RankUsage] = field(default_factory=dict)
     sandbox: Mapping[str, str] = field(default_factory=dict)
     """Where generated programs were run, and why there."""
+    unknown_thinking: Mapping[str, int] = field(default_factory=dict)
+    """Marks that look like the end of thinking, in no known format → texts that have them, of the
+    first few."""
     judge_agreement: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Task → how often its two judges agreed."""
     warnings: tuple[str, ...] = ()

@@ -1,10 +1,21 @@
 """Generations in, judgements out: what a prompt that opens a block of thinking changes."""
 
-import pytest
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
+from helpers.runs import RIGHT, grid
+
+from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
+from smallscale_ci.pipeline.compare import derive
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
+from smallscale_ci.report import wording
+from smallscale_ci.run.manifest import Manifest, Status, SuiteId
+from smallscale_ci.run.run import Run
 
 
 def outcome(text: str, *, thinking: bool, finish: FinishReason = FinishReason.STOP) -> Outcome:
@@ -43,3 +54,32 @@ def test_what_failed_is_errored_with_its_reason():
         stream.feed(failed)
         ((_, judgement),) = stream.ready()
     assert (judgement.outcome, judgement.reason) == (Outcome.ERRORED, "no room")
+
+
+def test_a_format_of_thinking_that_nobody_knows_is_reported():
+    problem = Problem("p", "t", "What is 2 + 2?", "4")
+    with JudgeStream([problem], {"t": JudgeSpec("math")}, workers=1) as stream:
+        for number in range(300):
+            text = "<deep_thought>5</deep_thought>\\boxed{4}" if number % 2 else "\\boxed{4}"
+            stream.feed(Generation("p", number, text, (), 1, 1, FinishReason.STOP, 0, 0.1))
+        list(stream.drain())
+    assert stream.told()["unknown_thinking"] == {"</deep_thought>": 128}  # of the first 256
+    assert "</deep_thought>, which looks like the end" in wording.unknown_thinking(
+        stream.unknown_thinking
+    )
+
+
+def test_a_verdict_notes_thinking_that_nobody_knows():
+    manifest = Manifest(
+        run_id="r", status=Status.COMPLETE, profile="p", suite=SuiteId("s", "h"),
+        checkpoint=Checkpoint("m", Path("/m"), "m", "a", "b", "c", "d"),
+        unknown_thinking={"</deep_thought>": 3},
+    )  # fmt: skip
+    samples = grid(np.full((20, 2), RIGHT))
+    baseline = Run("m", samples, replace(manifest, unknown_thinking={}), {}, "b")
+    found = derive(
+        Run("m", samples, manifest, {}, "c"), baseline, GatePolicy(name="p"), look=1, of=1
+    )
+    assert any("</deep_thought>" in note for note in wording.notes(found))
+    again = derive(baseline, baseline, GatePolicy(name="p"), look=1, of=1)
+    assert not any("looks like the end" in note for note in wording.notes(again))
