@@ -17,7 +17,6 @@ from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, 
 from smallscale_ci.run import tables
 from smallscale_ci.run.places import Places
 from smallscale_ci.run.samples import Samples, from_table
-from smallscale_ci.worker.loops import loops
 
 _OUTCOMES = [outcome.value for outcome in Outcome]
 _FINISHES = [reason.value for reason in FinishReason]
@@ -52,7 +51,7 @@ class Judged:
         self._finishes.append(_FINISHES.index(generation.finish_reason.value))
         thinking = generation.thinking_tokens
         self._thinking.append(-1 if thinking is None else thinking)
-        self._looping.append(_loops(generation))
+        self._looping.append(-1 if generation.looping is None else generation.looping)
         self._offsets.append(self._end)
         line = json.dumps([judgement.extracted, judgement.judge, judgement.reason]).encode()
         self._end += len(line) + 1
@@ -77,11 +76,10 @@ class Judged:
             "completion_tokens": pa.array(np.array(self._tokens)[order]),
             "finish_reason": _words(np.array(self._finishes)[order], _FINISHES),
             "cluster": _words(place, self._clusters),
-            "looping": pa.array(np.array(self._looping)[order].astype(bool)),
         }
-        thinking = np.array(self._thinking, dtype=np.int64)[order]
-        if len(thinking) and thinking.max() >= 0:
-            columns["thinking_tokens"] = pa.array(thinking, mask=thinking < 0)
+        for name, counted in (("thinking_tokens", self._thinking), ("looping", self._looping)):
+            values = np.array(counted, dtype=np.int64)[order]
+            columns[name] = pa.array(values, mask=values < 0)
         return from_table(pa.table(columns), name)
 
     def write(self, path: Path, predecessor: str) -> str:
@@ -110,13 +108,6 @@ class Judged:
         self._texts.seek(0, 2)
         self._texts.write(self._waiting)
         self._waiting.clear()
-
-
-def _loops(generation: Generation) -> bool:
-    """Whether it ended in a loop; where nobody has looked yet, a look at the text."""
-    if generation.looping is not None or generation.finish_reason is not FinishReason.LENGTH:
-        return bool(generation.looping)
-    return loops(generation.text)
 
 
 def _words(codes: NDArray[Any], words: list[str]) -> pa.DictionaryArray:
