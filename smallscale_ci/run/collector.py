@@ -77,9 +77,9 @@ class Judged:
             "finish_reason": _words(np.array(self._finishes)[order], _FINISHES),
             "cluster": _words(place, self._clusters),
         }
-        for name, counted in (("thinking_tokens", self._thinking), ("looping", self._looping)):
+        for column, counted in (("thinking_tokens", self._thinking), ("looping", self._looping)):
             values = np.array(counted, dtype=np.int64)[order]
-            columns[name] = pa.array(values, mask=values < 0)
+            columns[column] = pa.array(values, mask=values < 0)
         return from_table(pa.table(columns), name)
 
     def write(self, path: Path, predecessor: str) -> str:
