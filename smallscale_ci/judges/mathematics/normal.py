@@ -66,9 +66,11 @@ _COLOUR = re.compile(
 )
 _REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])|\bR(?=\s*∖)")
 _UNEQUAL = re.compile(r"(?<=\s)!=|(?<![\dkmn)\s])!=")  # n!=120 is a factorial
-_DOUBLED = re.compile(r"\\{2,4}(?=[a-zA-Z{}%$])")
+_DOUBLED = re.compile(r"\\{2,4}(?=[a-zA-Z{}%$,!;:])")
 _PRIME = re.compile(r"\^\s*\{?\s*((?:\\prime(?![a-zA-Z])\s*)+)\}?")
-_DEGREES = re.compile(r"\^\s*\{?\s*(?:\\circ|\\degree|°)\s*\}?|(?<=\d)\^(?:o|\{o\})(?![a-zA-Z])")
+_DEGREES = re.compile(
+    r"\^\s*(?:\{\s*(?:\\circ|\\degree|°)\s*\}|\\circ|\\degree|°)|(?<=\d)\^(?:o|\{o\})(?![a-zA-Z])"
+)
 _SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
 _THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
 _SPACE_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d])")
