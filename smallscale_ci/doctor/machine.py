@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import httpx2
 
 from smallscale_ci.containers import catalog, leftovers
 from smallscale_ci.containers.connect import connect
@@ -119,13 +119,10 @@ def hub(environment: Mapping[str, str]) -> Finding:
     address = environment.get("HF_ENDPOINT") or _HUB
     if not address.startswith(("https://", "http://")):
         return Finding("hub", State.BAD, f"HF_ENDPOINT is {address}", "Give an https:// address.")
-    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - checked above
     try:
-        urllib.request.urlopen(request, timeout=_HUB_S).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        pass  # it answers
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "reason", error)
+        httpx2.head(address, timeout=_HUB_S)  # whatever it answers
+    except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        cause = str(error) or type(error).__name__
         return Finding(
             "hub", State.MISSING, f"{address}: {cause}", "Models must be folders on this machine."
         )

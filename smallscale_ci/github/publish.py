@@ -9,17 +9,14 @@ from __future__ import annotations
 import json
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from smallscale_ci.errors import DataError, SmallscaleError
 from smallscale_ci.files import read_json
+from smallscale_ci.github.api import Api
 from smallscale_ci.ids import slug
 from smallscale_ci.report import annotations as workflow_commands
 from smallscale_ci.report import text
@@ -32,16 +29,8 @@ from smallscale_ci.run.manifest import INTERRUPTED
 from smallscale_ci.run.records_json import verdict_from_json
 from smallscale_ci.run.run import read_summary
 
-_PAGE = 100  # comments that GitHub gives at once
-_TIMEOUT_S = 30.0
-_WAITS_S = (1.0, 4.0)  # before another try, where GitHub was busy
-_BUSY = (429, 500, 502, 503, 504)
 _MEMBERS = ("OWNER", "MEMBER", "COLLABORATOR")
 _CUT = "\n*The rest was cut to fit GitHub's limit; the run folder holds the whole report.*\n"
-
-
-class PublishError(SmallscaleError):
-    """GitHub could not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +146,19 @@ def comment(
 
     Returns the comment's address. Raises ``PublishError`` with what GitHub answered.
     """
-    github = _GitHub(where, token, sleep)
     body = f"{shown.mark}\n{_within(shown.markdown, COMMENT_LIMIT, where.run_url)}"
     if where.run_url:
         body += f"\n[The job with its report files]({where.run_url})\n"
     issue = f"issues/{number}/comments"
-    for existing in github.all(issue):
-        if str(existing.get("body", "")).startswith(shown.mark) and _is_of_the_project(existing):
-            answer = github.send("PATCH", f"issues/comments/{existing['id']}", {"body": body})
-            return str(answer.get("html_url", ""))
-    return str(github.send("POST", issue, {"body": body}).get("html_url", ""))
+    with Api(where.api, where.repository, token, sleep) as github:
+        for existing in github.all(issue):
+            if str(existing.get("body", "")).startswith(shown.mark) and _is_ours(existing):
+                answer = github.send("PATCH", f"issues/comments/{existing['id']}", {"body": body})
+                return str(answer.get("html_url", ""))
+        return str(github.send("POST", issue, {"body": body}).get("html_url", ""))
 
 
-def _is_of_the_project(found: Mapping[str, Any]) -> bool:
+def _is_ours(found: Mapping[str, Any]) -> bool:
     """Whether a bot or a member wrote a comment.
 
     Anybody can write our mark, and could later change the verdict in a comment of their own.
@@ -189,88 +178,6 @@ def failure(error: SmallscaleError) -> tuple[str, str]:
 def headline(shown: Page) -> str:
     """The verdict in one sentence."""
     return text.headline(shown.data)
-
-
-class _GitHub:
-    """The few calls of GitHub's REST API that a comment needs."""
-
-    def __init__(self, where: Job, token: str, sleep: Callable[[float], None]) -> None:
-        if urlsplit(where.api).scheme not in {"http", "https"}:
-            raise PublishError(f"{where.api} is no address of an API.", "See GITHUB_API_URL.")
-        self._base = f"{where.api.rstrip('/')}/repos/{quote(where.repository)}/"
-        self._token, self._sleep = token, sleep
-        # A redirection would carry the token to wherever it points.
-        self._opener = urllib.request.build_opener(_NoRedirect)
-
-    def all(self, path: str) -> list[dict[str, Any]]:
-        """Every item of a list, page by page."""
-        found: list[dict[str, Any]] = []
-        while len(found) % _PAGE == 0:
-            number = len(found) // _PAGE + 1
-            page = self.send("GET", f"{path}?per_page={_PAGE}&page={number}")
-            if not page:
-                break
-            found += page
-        return found
-
-    def send(self, method: str, path: str, value: Any = None) -> Any:
-        """One call, tried again while GitHub is busy. Raises ``PublishError``."""
-        for wait in (*_WAITS_S, None):
-            try:
-                return self._once(method, path, value)
-            except urllib.error.HTTPError as error:
-                # Whether a POST that met a server's error was carried out is not known: not twice.
-                if wait is None or error.code not in _BUSY or method == "POST":
-                    raise self._told(method, path, error) from error
-            except (OSError, HTTPException) as error:
-                if wait is None or method == "POST":
-                    reason = getattr(error, "reason", error)
-                    raise PublishError(
-                        f"GitHub's API at {self._base} does not answer: {reason}.",
-                        "The step summary holds the same report. Try `smallscale publish` again.",
-                    ) from error
-            self._sleep(wait)
-        raise AssertionError("unreachable")
-
-    def _once(self, method: str, path: str, value: Any) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-            self._base + path,
-            method=method,
-            data=None if value is None else json.dumps(value).encode(),
-            headers={
-                "Authorization": f"Bearer {self._token}",
-                "Accept": "application/vnd.github+json",
-                "Content-Type": "application/json",
-                "User-Agent": "smallscale-ci",
-                "X-GitHub-Api-Version": "2022-11-28",
-            },
-        )
-        with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
-            try:
-                return json.loads(answer.read())
-            except ValueError as error:
-                raise PublishError(f"{request.full_url} did not answer in JSON.") from error
-
-    def _told(self, method: str, path: str, error: urllib.error.HTTPError) -> PublishError:
-        try:
-            said = str(json.loads(error.read()).get("message", ""))
-        except (ValueError, AttributeError, OSError):
-            said = ""
-        hints = {
-            401: "The token is not valid here: pass GITHUB_TOKEN: ${{ github.token }}.",
-            403: "The token may not comment: the job needs `permissions: pull-requests: write`.",
-            404: "There is no such pull request, or the token may not see it: the job needs "
-            "`permissions: pull-requests: write`.",
-        }
-        return PublishError(
-            f"GitHub refused {method} {path}: {error.code} {said or error.reason}.",
-            hints.get(error.code, "The step summary holds the same report."),
-        )
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 def _within(shown: str, limit: int, link: str) -> str:

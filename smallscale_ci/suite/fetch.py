@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
@@ -15,7 +12,6 @@ from smallscale_ci.suite.source import Hub, Remote
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
-_CHUNK = 1 << 18
 _TIMEOUT_S = 60.0
 _TRIES = 4
 _NOT_FOUND, _RANGE_REFUSED = 404, 416
@@ -98,38 +94,47 @@ def _from_hub(source: Hub, cache: Path) -> Path:
 
 def _download(url: str, part: Path, progress: Progress) -> Path:
     """Complete ``part`` with what is at ``url``. Raises ``UsageError`` where there is nothing."""
+    import httpx2
+
     reason = ""
     for attempt in range(_TRIES):
         time.sleep(0.5 * attempt)
         try:
-            if _append(url, part, progress):
-                return part
-            reason = "the connection ended early"
-        except urllib.error.HTTPError as error:
-            reason = f"HTTP {error.code} {error.reason}"
-            if error.code == _NOT_FOUND:
-                raise UsageError(f"there is nothing at {url}.", _COPY_HINT) from error
-            if error.code == _RANGE_REFUSED:
+            _append(url, part, progress)
+        except httpx2.HTTPStatusError as error:
+            code = error.response.status_code
+            reason = f"HTTP {code} {error.response.reason_phrase}"
+            if code == _NOT_FOUND:
+                raise UsageError(f"There is nothing at {url}.", _COPY_HINT) from error
+            if code == _RANGE_REFUSED:
                 part.unlink(missing_ok=True)  # longer than the file: begin again
-            elif error.code < 500:
+            elif code < 500:
                 break
-        except (OSError, HTTPException) as error:
-            reason = str(getattr(error, "reason", error))
-    raise DownloadError(f"{url} cannot be fetched: {reason}.", _COPY_HINT)
+        except httpx2.RemoteProtocolError:
+            reason = "the connection ended early"
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            reason = str(error) or type(error).__name__
+        else:
+            return part
+    raise DownloadError(f"{url} cannot be downloaded: {reason}.", _COPY_HINT)
 
 
-def _append(url: str, part: Path, progress: Progress) -> bool:
-    """Fetch what ``part`` lacks; false where the server sent less than it announced."""
+def _append(url: str, part: Path, progress: Progress) -> None:
+    """Fetch what ``part`` lacks. Raises what httpx2 raises, also for less than was announced."""
+    import httpx2
+
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http(s) alone gets here
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310
-        have = have if reply.status == 206 else 0  # a server may ignore ranges
+    # As it is stored: the bytes of a range are counted before any compression on the way.
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+    with httpx2.stream(
+        "GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True
+    ) as reply:
+        reply.raise_for_status()
+        have = have if reply.status_code == 206 else 0  # a server may ignore ranges
         length = reply.headers.get("Content-Length")
         total = have + int(length) if length is not None else None
         with part.open("ab" if have else "wb") as stream:
-            while chunk := reply.read(_CHUNK):
+            for chunk in reply.iter_raw():  # as it comes: all that came is kept
                 stream.write(chunk)
                 have += len(chunk)
                 progress(have, total)
-    return total is None or have == total

@@ -267,7 +267,7 @@ def test_no_server_and_a_refusing_one(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(DownloadError, match="HTTP 403") as caught:
             published.pull(own(f"{address}/a.csv"), tmp_path, tmp_path / "cache")
         assert caught.value.exit_code == 3
-    with pytest.raises(DownloadError, match="cannot be fetched") as caught:
+    with pytest.raises(DownloadError, match="cannot be downloaded") as caught:
         published.pull(own(f"{address}/a.csv"), tmp_path, tmp_path / "cache")
     assert "--from" in caught.value.hint
 

@@ -11,6 +11,7 @@ from helpers import replayed, report_examples
 
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.github import publish
+from smallscale_ci.github.api import PublishError
 from smallscale_ci.report import markdown
 from smallscale_ci.report.markdown import SUMMARY_LIMIT
 from smallscale_ci.run.folder import RunFolder
@@ -163,7 +164,7 @@ def test_a_busy_server_is_asked_again_but_nothing_is_posted_twice(place, github,
     assert len(github.comments) == 1
     github.comments.clear()
     github.fail = [(200, []), (502, {"message": "who knows"})]
-    with pytest.raises(publish.PublishError, match="502 who knows"):
+    with pytest.raises(PublishError, match="502 who knows"):
         publish.comment(job_of(github, tmp_path), TOKEN, page_of(place), number=7, sleep=no_sleep)
     assert github.comments == []
 
@@ -173,7 +174,7 @@ def test_a_busy_server_is_asked_again_but_nothing_is_posted_twice(place, github,
 )
 def test_a_refusal_says_which_right_is_missing(place, github, tmp_path, code, hint):
     github.fail = [(code, {"message": "no"})] * 5
-    with pytest.raises(publish.PublishError, match=str(code)) as caught:
+    with pytest.raises(PublishError, match=str(code)) as caught:
         publish.comment(job_of(github, tmp_path), TOKEN, page_of(place), number=7, sleep=no_sleep)
     assert hint in caught.value.hint
     assert TOKEN not in caught.value.message + caught.value.hint
@@ -181,13 +182,13 @@ def test_a_refusal_says_which_right_is_missing(place, github, tmp_path, code, hi
 
 def test_the_token_is_not_carried_along_a_redirection(place, github, tmp_path):
     github.fail = [(302, {})]
-    with pytest.raises(publish.PublishError, match="302"):
+    with pytest.raises(PublishError, match="302"):
         publish.comment(job_of(github, tmp_path), TOKEN, page_of(place), number=7, sleep=no_sleep)
 
 
 def test_nobody_there_is_an_error_with_a_remedy(place, tmp_path):
     job = publish.job(environment(tmp_path))
-    with pytest.raises(publish.PublishError, match="does not answer") as caught:
+    with pytest.raises(PublishError, match="does not answer") as caught:
         publish.comment(job, TOKEN, page_of(place), number=7, sleep=no_sleep)
     assert "step summary" in caught.value.hint
 
