@@ -14,12 +14,11 @@ import numpy as np
 from scipy import stats
 
 from smallscale_ci.config.models import GatePolicy, Margins
-from smallscale_ci.gate.checks import make_checks, overall
-from smallscale_ci.gate.pairing import TaskPair
-from smallscale_ci.gate.problem_means import ProblemMeans
+from smallscale_ci.gate.schedule import Schedule
+from smallscale_ci.gate.trial import Drawn, Pool, judged
 from smallscale_ci.records import Metric, VerdictKind
 
-LOSSES = (0.0, 1.0, 1.5, 2.0)  # in margins
+LOSSES = (0.0, 0.5, 0.75, 1.0, 1.5, 2.0)  # in margins
 RULES = ("8 % relative", "3 points", "unpaired test", "Wilson, baseline exact")
 
 
@@ -31,23 +30,28 @@ class Scenario:
     tasks: int = 1
     tokens: bool = False
     baseline_epochs: int = 8
-    epochs_per_look: int = 1
-    looks: int = 4
+    repeats: int = 1
+    epochs: int = 4
     cluster: int = 1
     runs_factor: float = 1.0
     policy: GatePolicy = field(init=False)
+    pool: Pool = field(init=False)
 
     def __post_init__(self):
         accuracy, tokens = (None, self.margin) if self.tokens else (self.margin, None)
         margins = Margins(accuracy=accuracy, tokens=tokens, truncation=None)
-        object.__setattr__(self, "policy", GatePolicy(name="bench", margins=margins))
+        policy = GatePolicy(name="bench", margins=margins, looks_per_epoch=4)
+        object.__setattr__(self, "policy", policy)
+        cluster = np.arange(self.problems) // self.cluster
+        none = np.zeros(self.problems, dtype=np.int64)
+        object.__setattr__(self, "pool", Pool("task", cluster, none, {}, self.repeats))
 
 
 SCENARIOS = (
     Scenario("1,319 problems, margin 2 points", 1319, 0.02, runs_factor=5),
     Scenario("500 problems, margin 3 points", 500, 0.03),
     Scenario("30 problems, 16 epochs a look, margin 5 points", 30, 0.05,
-             baseline_epochs=128, epochs_per_look=16),
+             repeats=16),
     Scenario("tokens, 1,319 problems, log-normal, margin 5 %", 1319, 0.05, tokens=True),
     Scenario("4 tasks of 1,000, margin 3 points, one loses", 1000, 0.03, tasks=4, runs_factor=0.5),
     Scenario("1,320 problems in clusters of 4, margin 3 points", 1320, 0.03, cluster=4),
@@ -60,12 +64,13 @@ def main(runs: int) -> None:
     with ProcessPoolExecutor() as pool:
         results = list(pool.map(partial(measure), *zip(*jobs, strict=True)))
     print("The gate:\n")
-    print("| runs | loss | PASS % | REGRESSED % | INCONCLUSIVE % | epochs |")
-    print("|---|---|---|---|---|---|")
+    print("| runs | loss | PASS % | REGRESSED % | INCONCLUSIVE % | epochs | tokens % of all |")
+    print("|---|---|---|---|---|---|---|")
     for (scenario, loss, count), result in zip(jobs, results, strict=True):
         shares = [with_error(result[kind], count) for kind in ("PASS", "REGRESSED", "INCONCLUSIVE")]
         epochs = f"{result['epochs']:.2f} ± {result['epochs_error']:.2f}"
-        print(f"| {scenario.name} | {name(loss)} | {' | '.join(shares)} | {epochs} |")
+        spent = f"{100 * result['spent']:.1f} ± {100 * result['spent_error']:.1f}"
+        print(f"| {scenario.name} | {name(loss)} | {' | '.join(shares)} | {epochs} | {spent} |")
     print("\nHow often other rules fail the same runs, in %, at their first epoch:\n")
     print(f"| runs | loss | {' | '.join(RULES)} | this gate |")
     print("|---|---|" + "---|" * (len(RULES) + 1))
@@ -85,32 +90,32 @@ def with_error(share: float, count: int) -> str:
 
 
 def measure(scenario: Scenario, loss: float, runs: int) -> dict[str, float]:
-    rng = np.random.default_rng([SCENARIOS.index(scenario), LOSSES.index(loss)])
+    rng = np.random.default_rng([SCENARIOS.index(scenario), round(100 * loss)])
     simulate = simulate_tokens if scenario.tokens else simulate_accuracy
     counts = dict.fromkeys([kind.value for kind in VerdictKind] + list(RULES), 0)
     if scenario.tokens:
         del counts["3 points"], counts["Wilson, baseline exact"]
-    epochs = []
+    sizes = [scenario.problems] * scenario.tasks
+    schedule = Schedule.of(1, scenario.epochs, scenario.policy, sizes)
+    spent, epochs = [], []
     for _ in range(runs):
         drawn = [
-            simulate(rng, scenario, loss if task == 0 else 0.0) for task in range(scenario.tasks)
-        ]
-        for look in range(1, scenario.looks + 1):
-            pairs = [
-                pair(scenario, base, noise, sides[look - 1], look) for base, noise, sides in drawn
-            ]
-            kind = overall(
-                make_checks(pairs, scenario.policy, look, scenario.looks, describe=False)
-            )
-            if look == 1:
-                for rule, failed in (others_tokens if scenario.tokens else others)(pairs, scenario):
-                    counts[rule] += failed
-            if kind is not VerdictKind.INCONCLUSIVE:
-                break
-        counts[kind.value] += 1
-        epochs.append(look * scenario.epochs_per_look)
+            Drawn(scenario.pool, scenario.policy, rng,
+                  simulate(rng, scenario, loss if task == 0 else 0.0), scenario.baseline_epochs)
+            for task in range(scenario.tasks)
+        ]  # fmt: skip
+        pairs = [one.pair(1.0) for one in drawn]
+        for rule, failed in (others_tokens if scenario.tokens else others)(pairs, scenario):
+            counts[rule] += failed
+        trial = judged(drawn, scenario.policy, schedule, scenario.baseline_epochs)
+        counts[trial.kind.value] += 1
+        epochs.append(trial.epochs)
+        spent.append(trial.tokens / sum(one.all_tokens for one in drawn))
     shares = {key: count / runs for key, count in counts.items()}
-    return {**shares, "epochs": np.mean(epochs), "epochs_error": np.std(epochs) / runs**0.5}
+    return {
+        **shares, "epochs": np.mean(epochs), "epochs_error": np.std(epochs) / runs**0.5,
+        "spent": np.mean(spent), "spent_error": np.std(spent) / runs**0.5,
+    }  # fmt: skip
 
 
 def simulate_accuracy(rng, scenario, loss):
@@ -124,59 +129,27 @@ def simulate_accuracy(rng, scenario, loss):
     if scenario.cluster > 1:
         together = np.repeat(rng.choice([-0.5, 0.5], n // scenario.cluster), scenario.cluster)
         worse = worse + together * np.minimum(worse, 1 - worse)
-    base = rng.binomial(scenario.baseline_epochs, rates) / scenario.baseline_epochs
-    looks = running_means(
-        [rng.binomial(scenario.epochs_per_look, worse) for _ in range(scenario.looks)],
-        scenario.epochs_per_look,
-    )
-    return base, np.zeros(n), [(side, np.zeros(n)) for side in looks]
+    sides = ((rates, scenario.baseline_epochs), (worse, scenario.epochs))
+    parts = [rng.random((n, count * scenario.repeats)) < rate[:, None] for rate, count in sides]
+    right = np.concatenate(parts, axis=1).astype(float)
+    return {Metric.ACCURACY: right, Metric.TOKENS: np.ones_like(right)}
 
 
 def simulate_tokens(rng, scenario, loss):
     """Log-normal lengths, σ 1.0 in all, half of the variance between problems."""
     n, half = scenario.problems, 0.5**0.5
-    scale = 1000 * rng.lognormal(0.0, half, n)
-    base = scale * rng.lognormal(0.0, half, (scenario.baseline_epochs, n))
-    longer = scale * (1 + loss * scenario.margin)
-    drawn = np.array([longer * rng.lognormal(0.0, half, n) for _ in range(scenario.looks)])
-    noise = [np.zeros(n)] + [drawn[: k + 1].var(0, ddof=1) for k in range(1, scenario.looks)]
-    looks = list(zip(running_means(list(drawn), 1), noise, strict=True))
-    return base.mean(0), base.var(0, ddof=1), looks
-
-
-def running_means(sums, per_look):
-    return [sum(sums[: k + 1]) / (per_look * (k + 1)) for k in range(len(sums))]
-
-
-def pair(scenario, base, noise, candidate, look):
-    n = scenario.problems
-    return TaskPair(
-        task="task",
-        problem_ids=np.empty(0, dtype=object),
-        cluster=np.arange(n) // scenario.cluster,
-        candidate=side(*candidate, look * scenario.epochs_per_look, scenario),
-        baseline=side(base, noise, scenario.baseline_epochs, scenario),
-        problems=n, unpaired=0, unjudged=0, candidate_epochs=look,
-        candidate_samples=n, candidate_judged=n, baseline_samples=n, baseline_judged=n,
-    )  # fmt: skip
-
-
-def side(means, noise, epochs, scenario):
-    nothing = np.zeros(len(means))
-    judged = np.full(len(means), epochs)
-    measured = Metric.TOKENS if scenario.tokens else Metric.ACCURACY
-    values = {**dict.fromkeys(Metric, nothing), measured: means}
-    return ProblemMeans(judged, values, {Metric.TOKENS: noise})
+    scale = 1000 * rng.lognormal(0.0, half, (n, 1))
+    lengths = scale * rng.lognormal(0.0, half, (n, scenario.baseline_epochs + scenario.epochs))
+    lengths[:, scenario.baseline_epochs :] *= 1 + loss * scenario.margin
+    return {Metric.TOKENS: lengths, Metric.ACCURACY: np.ones_like(lengths)}
 
 
 def others(pairs, scenario):
     """(rule, fails?) of one epoch against the baseline's mean; any task that fails, fails."""
     failed = dict.fromkeys(RULES, False)
     for task in pairs:
-        n, m = (
-            scenario.problems * scenario.epochs_per_look,
-            scenario.problems * scenario.baseline_epochs,
-        )
+        n = scenario.problems * scenario.repeats
+        m = n * scenario.baseline_epochs
         sides = (task.candidate, task.baseline)
         after, before = (side.means[Metric.ACCURACY].mean() for side in sides)
         failed["8 % relative"] |= after < 0.92 * before

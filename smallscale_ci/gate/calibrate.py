@@ -11,7 +11,6 @@ from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate.simulate import (
     LOSSES,
-    Pool,
     Share,
     can_lose,
     gated_metrics,
@@ -20,6 +19,7 @@ from smallscale_ci.gate.simulate import (
     share,
     simulate,
 )
+from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
@@ -118,7 +118,7 @@ def _scenario(
         passed=passed,
         regressed=regressed,
         inconclusive=inconclusive,
-        epochs=float(np.mean([trial.looks for trial in done])),
+        epochs=float(np.mean([trial.epochs for trial in done])),
         holds=not (false_alarms or misses),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -14,24 +13,20 @@ from smallscale_ci.gate import reasons
 from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_within, p_worse
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import ProblemMeans
+from smallscale_ci.gate.schedule import Schedule, later_order, levels, noise_of, worth_of
 from smallscale_ci.records import Check, Estimate, Metric, Scale, VerdictKind
-from smallscale_ci.stats.contrast import FEW_CLUSTERS, Contrast
+from smallscale_ci.stats.contrast import FEW_CLUSTERS, Contrast, Vector
 from smallscale_ci.stats.epochs import fixed, paired_error
 from smallscale_ci.stats.multiple import holm
-from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 
 MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
-# The share of the looks that is done, to this power, is the clock of the spending. The fail test
-# pays later: a false alarm at look 1 ends a run that would have passed at look 2, while a loss of
-# twice the margin is plain at once.
-_PASS_CLOCK, _FAIL_CLOCK = 1.05, 1.5
 
 
 def make_checks(
     pairs: Sequence[TaskPair],
     policy: GatePolicy,
     look: int,
-    of: int,
+    schedule: Schedule,
     *,
     reproduced: bool = False,
     describe: bool = True,
@@ -42,11 +37,16 @@ def make_checks(
     rails. Without ``describe`` only what decides is computed: no intervals, no advice, and nothing
     that is not gated.
     """
+    if schedule.ends[look - 1] >= 1 and any(end % 1 for end in schedule.ends):
+        pairs = [
+            pair if pair.place is not None else replace(pair, place=_places(pair, policy))
+            for pair in pairs
+        ]
     raw: list[Check] = []
     if policy.gated == "mean":
-        raw += _task_checks(_join(pairs), policy, look, of, describe=describe)
+        raw += _task_checks(_join(pairs), policy, look, schedule, describe=describe)
     for pair in pairs:
-        checks = _task_checks(pair, policy, look, of, describe=describe)
+        checks = _task_checks(pair, policy, look, schedule, describe=describe)
         raw += [replace(c, guard=policy.gated == "mean" and c.gated) for c in checks]
     places = [place for place, check in enumerate(raw) if check.gated]
     adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
@@ -59,7 +59,9 @@ def make_checks(
         )
         done.append(replace(final, kind=_kind(final)))
     if describe:
-        done = [replace(check, advice=reasons.advice(check, look, of)) for check in done]
+        done = [
+            replace(check, advice=reasons.advice(check, look, schedule.looks)) for check in done
+        ]
     return tuple(done)
 
 
@@ -85,20 +87,12 @@ def _task_checks(
     pair: TaskPair,
     policy: GatePolicy,
     look: int,
-    of: int,
+    schedule: Schedule,
     *,
     describe: bool,
 ) -> list[Check]:
-    pass_level, fail_level = look_levels(
-        policy.alpha_pass,
-        policy.alpha_fail,
-        look,
-        of,
-        float(pair.candidate.judged.mean()),
-        float(pair.baseline.judged.mean()),
-    )
     return [
-        _check(pair, metric, policy, pass_level, fail_level, describe=describe)
+        _check(pair, metric, policy, _level(pair, metric, policy, look, schedule), describe)
         for metric in Metric
         if pair.knows(metric)
         and (
@@ -113,37 +107,51 @@ def _occurs(pair: TaskPair, metric: Metric) -> bool:
     return any(bool(side.means[metric].any()) for side in (pair.candidate, pair.baseline))
 
 
-@lru_cache(maxsize=256)
-def look_levels(
-    alpha_pass: float,
-    alpha_fail: float,
-    look: int,
-    of: int,
-    candidate_epochs: float,
-    baseline_epochs: float,
+def _level(
+    pair: TaskPair, metric: Metric, policy: GatePolicy, look: int, schedule: Schedule
 ) -> tuple[float, float]:
-    """The nominal levels of the pass test and of the fail test at ``look`` of ``of``.
+    """The levels of the pass test and of the fail test at this look."""
+    if schedule.looks == 1:
+        return policy.alpha_pass, policy.alpha_fail
+    # samples of a problem in an epoch
+    each = float(pair.candidate.judged.mean()) / max(schedule.ends[look - 1], 1.0)
+    baseline_epochs = round(float(pair.baseline.judged.mean()) / each, 2)
+    covered: tuple[float, ...] = ()
+    if pair.place is not None:
+        noise = noise_of(pair.baseline, metric)
+        noise = noise if pair.weight is None else noise * np.square(pair.weight)
+        total = float(noise.sum())
+        shares = {part: float(noise[pair.place < part].sum()) for part in _parts(schedule)}
+        # To the nearest 5 %, so that levels are computed once for many runs.
+        rounded = {
+            part: round(20 * share / total) / 20 if total else part
+            for part, share in shares.items()
+        }
+        covered = tuple(rounded[end % 1] for end in schedule.ends)
+    alphas = policy.alpha_pass, policy.alpha_fail
+    return levels(*alphas, schedule.ends, baseline_epochs, covered)[look - 1]
 
-    Information is what the noise of both sides' epochs leaves: 1/(1/k + 1/m).
-    """
-    if of == 1:
-        return alpha_pass, alpha_fail
-    looks = range(1, look + 1)
-    information = [1 / (look / (candidate_epochs * k) + 1 / baseline_epochs) for k in looks]
-    passing = [pocock_spending(alpha_pass, (k / of) ** _PASS_CLOCK) for k in looks]
-    failing = [pocock_spending(alpha_fail, (k / of) ** _FAIL_CLOCK) for k in looks]
-    return nominal_levels(passing, information)[-1], nominal_levels(failing, information)[-1]
+
+def _parts(schedule: Schedule) -> set[float]:
+    return {end % 1 for end in schedule.ends}
+
+
+def _places(pair: TaskPair, policy: GatePolicy) -> Vector:
+    """(n,) where each problem is in the order of later epochs, from 0 to 1."""
+    order = later_order(pair.problem_ids.tolist(), worth_of(pair.baseline, policy, pair.task))
+    place = np.empty(len(order))
+    place[order] = np.arange(len(order)) / max(len(order), 1)
+    return place
 
 
 def _check(
     pair: TaskPair,
     metric: Metric,
     policy: GatePolicy,
-    pass_level: float,
-    fail_level: float,
-    *,
+    level: tuple[float, float],
     describe: bool,
 ) -> Check:
+    pass_level, fail_level = level
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
     margin = margin_of(policy, pair.task, metric)
     change = _change(pair, metric)
@@ -232,6 +240,7 @@ def _between_epochs(pair: TaskPair, metric: Metric, change: Contrast) -> Contras
 def _join(pairs: Sequence[TaskPair]) -> TaskPair:
     """All tasks as one; with equal weight for each, their mean is the mean over tasks."""
     offsets = np.cumsum([0] + [int(p.cluster.max()) + 1 for p in pairs])
+    places = [pair.place for pair in pairs if pair.place is not None]
     worst = None
     if any(pair.worst for pair in pairs):
         worst = _join([pair.worst or pair for pair in pairs])
@@ -243,6 +252,7 @@ def _join(pairs: Sequence[TaskPair]) -> TaskPair:
         weight=np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs]),
         candidate=ProblemMeans.concatenate([p.candidate for p in pairs]),
         baseline=ProblemMeans.concatenate([p.baseline for p in pairs]),
+        place=np.concatenate(places) if places else None,
         worst=worst,
         lost=sum(pair.lost for pair in pairs),
     )

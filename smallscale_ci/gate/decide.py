@@ -25,6 +25,7 @@ from smallscale_ci.gate.pairing import (
     match_problems,
     pair_tasks,
 )
+from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.records import (
     Accounting,
     Difference,
@@ -47,16 +48,20 @@ def decide(
     *,
     look: int = 1,
     of: int = 1,
+    schedule: Schedule | None = None,
     differences: Sequence[Difference] = (),
     planned: int | None = None,
     task_order: Sequence[str] = (),
 ) -> Verdict:
     """Judge ``candidate`` against ``baseline`` at look ``look`` of ``of``.
 
+    ``schedule`` says after how many epochs the looks are: after each of ``of``, if ``None``.
     ``candidate`` holds all samples so far; ``planned`` is how many there should be by now (every
     problem of the baseline as often as the most sampled one, if ``None``). ``differences`` are
     the manifest keys that differ. Raises ``UsageError`` for an impossible look.
     """
+    schedule = schedule or Schedule.every_epoch(of)
+    of = schedule.looks
     if not 1 <= look <= of:
         raise UsageError(
             f"There is no look {look} of {of}.", "Looks count from 1 to the number planned."
@@ -68,7 +73,8 @@ def decide(
     if reproduced:  # compare with the very samples that were reproduced, not with all epochs
         baseline = baseline.select(np.isin(np.arange(len(baseline)), rows))
     complete = planned == len(candidate)
-    pairs = pair_tasks(candidate, baseline, match, task_order, complete=complete)
+    partial = complete and schedule.ends[look - 1] < 1
+    pairs = pair_tasks(candidate, baseline, match, task_order, complete=complete, partial=partial)
     accounting = _account(candidate, baseline, pairs, planned)
     verdict = Verdict(
         kind=VerdictKind.INVALID,
@@ -84,7 +90,7 @@ def decide(
     )
     if verdict.reasons:
         return verdict
-    checks = make_checks(pairs, policy, look, of, reproduced=reproduced)
+    checks = make_checks(pairs, policy, look, schedule, reproduced=reproduced)
     kind = overall(checks)
     flips, flipped = _flips(pairs)
     listed, all_of_them = len(flips), sum(flipped)

@@ -11,15 +11,18 @@ from scipy import special
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError
-from smallscale_ci.gate.checks import MEAN, look_levels
+from smallscale_ci.gate.checks import MEAN
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.problem_means import Codes
-from smallscale_ci.gate.simulate import Pool, gated_metrics, looks_of, make_pools
+from smallscale_ci.gate.schedule import Schedule, levels
+from smallscale_ci.gate.simulate import looks_of, make_pools
+from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS
 from smallscale_ci.stats.paired import effective_count
 
+_MOST_LOOKS = 32  # more hardly change the level of the last
 _HOLDS = 0.95  # the chance to pass that "holds a margin" means
 
 
@@ -37,7 +40,7 @@ class Holdable:
 def margins_held(
     pools: Sequence[Pool], policy: GatePolicy, baseline_epochs: int, budget: tuple[int, int]
 ) -> tuple[Holdable, ...]:
-    """What can be held in ``budget``: looks, and epochs at the last of them.
+    """What can be held in ``budget``: epochs at the first look, and at the last.
 
     In the mode ``mean`` the mean over tasks comes first, and the tasks, which need not pass, have
     no margin.
@@ -78,7 +81,7 @@ def too_fine(
     except DataError:
         return ()
     first, most = budget or (1, looks_of(policy))
-    held = margins_held(pools, policy, stored_epochs(pools), (most - first + 1, most))
+    held = margins_held(pools, policy, stored_epochs(pools), (first, most))
     return finer(held) + few_clusters({pool.task: pool.cluster for pool in pools})
 
 
@@ -128,10 +131,10 @@ def _held(
 
     Of several ``pools`` it is that of the mean over tasks.
     """
-    of, epochs = budget
-    level, _ = look_levels(
-        policy.alpha_pass, policy.alpha_fail, of, of, float(epochs), float(baseline_epochs)
-    )
+    first, epochs = budget
+    ends = Schedule.of(first, epochs, policy, (len(pool.count) for pool in pools)).ends
+    ends = ends if len(ends) <= _MOST_LOOKS else (*ends[:: len(ends) // _MOST_LOOKS], float(epochs))
+    level, _ = levels(policy.alpha_pass, policy.alpha_fail, ends, float(baseline_epochs))[-1]
     variance, mean, sparse = 0.0, 0.0, 0.0
     for pool in pools:
         values = pool.grids[metric]
@@ -147,10 +150,10 @@ def _held(
             sparse = max(sparse, 1 - level ** (1 / (int(pool.cluster.max()) + 1)))
     error = math.sqrt(variance) / (len(pools) if metric.scale is Scale.RATE else max(mean, 1e-9))
     quantile = -float(special.ndtri(level))
-    ends = [quantile * error, (quantile + float(special.ndtri(_HOLDS))) * error]
+    limits = [quantile * error, (quantile + float(special.ndtri(_HOLDS))) * error]
     if metric.scale is Scale.LENGTH:
-        reach, holds = (math.expm1(min(end, 50.0)) for end in ends)
+        reach, holds = (math.expm1(min(end, 50.0)) for end in limits)
     else:
-        reach, holds = (max(end, sparse / len(pools)) for end in ends)
+        reach, holds = (max(end, sparse / len(pools)) for end in limits)
     task = pools[0].task if len(pools) == 1 and policy.gated != "mean" else MEAN
     return Holdable(task, metric, margin_of(policy, task, metric), holds, reach)

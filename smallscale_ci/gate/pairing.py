@@ -38,6 +38,7 @@ class TaskPair:
     candidate_judged: int  # of the problems on both sides
     baseline_samples: int
     baseline_judged: int
+    place: Vector | None = None  # (n,) in the order of later epochs, 0 to 1, if that matters
     weight: Vector | None = None  # (n,) of the problems; equal if ``None``
     lost: int = 0  # samples of the candidate that are ERRORED or missing
     absent: int = 0  # problems of the baseline that the candidate has no sample of
@@ -118,23 +119,32 @@ def pair_tasks(
     order: Sequence[str],
     *,
     complete: bool = False,
+    partial: bool = False,
 ) -> tuple[TaskPair, ...]:
     """The tasks that both runs have: those in ``order`` first, then as the candidate has them.
 
     ``complete`` says that no sample of ``candidate`` is missing, though some problems may have
-    more of them than others.
+    more of them than others; ``partial`` that problems without any are not due yet.
     """
     shared = [task for task in candidate.tasks if task in baseline.tasks]
     rank = {task: place for place, task in reversed(list(enumerate(order)))}
     shared.sort(key=lambda task: rank.get(task, len(rank)))
-    sides = _Sides(candidate, baseline, match, complete)
+    sides = _Sides(candidate, baseline, match, complete, partial)
     return tuple(sides.pair(task) for task in shared)
 
 
 class _Sides:
     """Two runs, and what is computed of them once for all tasks."""
 
-    def __init__(self, candidate: Samples, baseline: Samples, match: Codes, complete: bool) -> None:
+    def __init__(
+        self,
+        candidate: Samples,
+        baseline: Samples,
+        match: Codes,
+        complete: bool,
+        partial: bool,
+    ) -> None:
+        self.partial = partial
         self.candidate, self.baseline, self.match = candidate, baseline, match
         self.mine, self.theirs = problem_means(candidate), problem_means(baseline)
         self.sizes = np.bincount(candidate.problem, minlength=len(candidate.problem_ids))
@@ -153,6 +163,9 @@ class _Sides:
         paired = paired[pc.sort_indices(pa.array(self.candidate.problem_ids[paired], pa.string()))]
         measured = paired[self.theirs.judged[self.match[paired]] > 0]
         usable = measured[self.mine.judged[measured] > 0]
+        if self.partial:
+            of_base = np.zeros_like(of_base)
+            of_base[self.match[paired]] = True
         problems = int(of_task.sum() + of_base.sum()) - len(paired)
         epochs = int(self.sizes[of_task].max())
         pair = TaskPair(

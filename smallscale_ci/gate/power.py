@@ -19,13 +19,13 @@ from smallscale_ci.gate.holdable import (
 from smallscale_ci.gate.simulate import (
     LOSSES,
     Share,
-    Trial,
     gated_metrics,
     looks_of,
     make_pools,
     share,
     simulate,
 )
+from smallscale_ci.gate.trial import Trial
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import Samples
@@ -99,10 +99,10 @@ def plan(
         for metric in metrics
         for loss in losses
     )
-    mean_epochs = float(np.mean([trial.looks for trial in unchanged]))
-    tokens = mean_epochs * sum(p.repeats * float(p.means_of(Metric.TOKENS).sum()) for p in pools)
+    mean_epochs = float(np.mean([trial.epochs for trial in unchanged]))
+    tokens = float(np.mean([trial.tokens for trial in unchanged]))
     most = looks_of(policy)
-    holdable = margins_held(pools, policy, epochs, (most, most))
+    holdable = margins_held(pools, policy, epochs, (1, most))
     passed, inconclusive = (
         _share(unchanged, kind) for kind in (VerdictKind.PASS, VerdictKind.INCONCLUSIVE)
     )
@@ -149,7 +149,7 @@ def _detection(trials: Sequence[Trial], metric: Metric, loss: float) -> Detectio
         loss=loss,
         regressed=_share(trials, VerdictKind.REGRESSED),
         passed=_share(trials, VerdictKind.PASS),
-        epochs=float(np.mean([trial.looks for trial in trials])),
+        epochs=float(np.mean([trial.epochs for trial in trials])),
     )
 
 

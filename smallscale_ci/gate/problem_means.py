@@ -14,6 +14,7 @@ from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
 Codes = NDArray[np.int64]
+_Values = dict[Metric, Vector]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,21 @@ class ProblemMeans:
             self.judged[problems],
             {metric: values[problems] for metric, values in self.means.items()},
             {metric: values[problems] for metric, values in self.noise.items()},
+        )
+
+    def put(self, problems: Codes, other: ProblemMeans) -> ProblemMeans:
+        """With ``other`` at the places of ``problems``."""
+
+        def filled(mine: Mapping[Metric, Vector], theirs: Mapping[Metric, Vector]) -> _Values:
+            made = {metric: values.copy() for metric, values in mine.items()}
+            for metric, values in made.items():
+                values[problems] = theirs[metric]
+            return made
+
+        judged = self.judged.copy()
+        judged[problems] = other.judged
+        return ProblemMeans(
+            judged, filled(self.means, other.means), filled(self.noise, other.noise)
         )
 
     def within(self, metric: Metric) -> Vector:

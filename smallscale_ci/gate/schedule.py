@@ -1,0 +1,150 @@
+"""When a run is looked at, and which samples come before which: both fixed before it starts."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.gate.metric import margin_of
+from smallscale_ci.gate.problem_means import Codes, ProblemMeans
+from smallscale_ci.records import Metric, Scale
+from smallscale_ci.stats.contrast import Vector
+from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
+
+# The information at a look, to this power, is the clock of the pass test's spending, and a part of
+# the level is kept for the last look. The share of epochs that is done, to this power, is the clock
+# of the fail test: a false alarm at an early look ends a run that would have passed later, while a
+# loss of twice the margin is plain at once.
+_PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.25, 0.1, 1.5
+_FEWEST = 100  # problems of each task that a part of an epoch must have
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """After how many epochs a run is looked at, in ascending order; parts of an epoch count."""
+
+    ends: tuple[float, ...]
+
+    @classmethod
+    def every_epoch(cls, looks: int) -> Schedule:
+        """A look after each of ``looks`` epochs."""
+        return cls(tuple(float(k) for k in range(1, looks + 1)))
+
+    @classmethod
+    def of(cls, first: int, most: int, policy: GatePolicy, problems: Iterable[int]) -> Schedule:
+        """From ``first`` to ``most`` epochs, with the policy's looks in each.
+
+        ``problems`` are the sizes of the tasks. With ``first`` 1 the looks may start within the
+        first epoch; a task with few problems has fewer looks in an epoch.
+        """
+        parts = min(policy.looks_per_epoch, max(min(problems, default=0) // _FEWEST, 1))
+        if most == first == 1 and parts == 1:
+            return cls((1.0,))
+        start = 1 if first == 1 else first * parts
+        return cls(tuple(k / parts for k in range(start, most * parts + 1)))
+
+    @property
+    def looks(self) -> int:
+        """How many looks there are at most."""
+        return len(self.ends)
+
+    def start(self, look: int) -> float:
+        """Epochs before the samples of ``look``, which counts from 1."""
+        return self.ends[look - 2] if look > 1 else 0.0
+
+    def look_at(self, epochs: float) -> int:
+        """The last look that ``epochs`` epochs are enough for, at least the first."""
+        return max(sum(end <= epochs + 1e-9 for end in self.ends), 1)
+
+
+def part(problems: int, fraction: float) -> int:
+    """How many of ``problems`` the first ``fraction`` of an epoch has."""
+    return math.ceil(problems * fraction - 1e-9)
+
+
+def first_order(problem_ids: Sequence[str]) -> Codes:
+    """The order of the first epoch: by a hash, so that any part of it is like the whole."""
+    keys = [hashlib.sha256(str(name).encode()).digest() for name in problem_ids]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
+
+def later_order(problem_ids: Sequence[str], worth: Vector) -> Codes:
+    """The order of later epochs: most worth first (``worth_of``), ties by hash."""
+    order = first_order(problem_ids)
+    return order[np.argsort(-worth[order], kind="stable")]
+
+
+def worth_of(baseline: ProblemMeans, policy: GatePolicy, task: str) -> Vector:
+    """(problems,) how much noise one more sample of each problem takes from the verdict, by token.
+
+    A second sample of a problem that the baseline solves every time tells little; one of a problem
+    that it solves every second time tells most (Neyman 1934, J. R. Stat. Soc. 97, 558-625). It is
+    the variance between epochs in units of the margins, over the length. Nothing of the candidate
+    is in it.
+    """
+    worth = np.zeros(len(baseline.judged))
+    for metric in Metric:
+        margin = margin_of(policy, task, metric)
+        if margin is not None:
+            unit = metric.limit(margin)
+            if metric.scale is Scale.LENGTH:
+                unit *= max(float(np.nanmean(baseline.means[metric])), 1e-9)
+            worth += noise_of(baseline, metric) / unit**2
+    return np.nan_to_num(worth / (1 + baseline.means[Metric.TOKENS]))
+
+
+def noise_of(means: ProblemMeans, metric: Metric) -> Vector:
+    """(problems,) variance between epochs; a share that is 0 or 1 so far has some, too."""
+    if metric.scale is Scale.LENGTH:
+        return means.noise[metric]
+    share = (means.means[metric] * means.judged + 0.5) / (means.judged + 1)
+    return np.asarray(share * (1 - share))
+
+
+@lru_cache(maxsize=512)
+def levels(
+    alpha_pass: float,
+    alpha_fail: float,
+    ends: tuple[float, ...],
+    baseline_epochs: float,
+    covered: tuple[float, ...] = (),
+) -> tuple[tuple[float, float], ...]:
+    """The nominal levels of the pass test and of the fail test at each look.
+
+    ``covered`` is, for each of ``ends``, the share of the noise that is in the problems which have
+    one sample more than the others by then; without it, the share of the problems.
+    """
+    if len(ends) == 1:
+        return ((alpha_pass, alpha_fail),)
+    extra = covered or tuple(end % 1 for end in ends)
+    pairs = list(zip(ends, extra, strict=True))
+    known = [information(end, share, baseline_epochs) for end, share in pairs]
+    passing = [
+        (1 - _KEPT) * pocock_spending(alpha_pass, (now / known[-1]) ** _PASS_CLOCK)
+        for now in known[:-1]
+    ]
+    failing = [pocock_spending(alpha_fail, (end / ends[-1]) ** _FAIL_CLOCK) for end in ends]
+    return tuple(
+        zip(
+            nominal_levels([*passing, alpha_pass], known),
+            nominal_levels(failing, known),
+            strict=True,
+        )
+    )
+
+
+def information(end: float, extra: float, baseline_epochs: float) -> float:
+    """What the noise of both sides' samples leaves after ``end`` epochs: 1/variance.
+
+    For a noise of 1 in all, of which ``extra`` is in the problems with one sample more than others.
+    """
+    whole = math.floor(end)
+    if whole == 0:  # a part of the problems, on both sides
+        return end / (1 + 1 / baseline_epochs)
+    return 1 / (extra / (whole + 1) + (1 - extra) / whole + 1 / baseline_epochs)
