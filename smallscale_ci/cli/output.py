@@ -167,7 +167,7 @@ def _words(progress: Progress) -> str:
         return progress.phase
     parts = [f"{progress.phase} {progress.done:,}/{progress.total:,}"]
     if progress.epochs > 1:
-        parts[0] += f" ({progress.epochs} epochs)"
+        parts[0] += f" ({progress.epochs:g} epochs)"
     if progress.tokens_per_s:
         parts.append(f"{progress.tokens_per_s:,.0f} tokens/s")
     if progress.accuracy is not None:

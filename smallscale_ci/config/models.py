@@ -310,7 +310,7 @@ class GatePolicy(NamedConfig):
     gated: Literal["tasks", "mean"] = "tasks"
     tokens_direction: Literal["increase", "band"] = "increase"
     max_epochs: Annotated[int, Field(ge=1, le=64)] = 4
-    looks_per_epoch: Annotated[int, Field(ge=1, le=8)] = 1  # fewer in tasks of few problems
+    looks_per_epoch: Literal[1, 2, 4] = 1  # fewer in tasks of few problems
     on_inconclusive: Literal["extend", "fail", "warn"] = "extend"
     min_judged: Fraction = 0.99  # share of planned samples that must not be ERRORED or missing
     allow: tuple[str, ...] = ()  # manifest keys that may differ

@@ -94,11 +94,11 @@ def _task_checks(
     return [
         _check(pair, metric, policy, _level(pair, metric, policy, look, schedule), describe)
         for metric in Metric
-        if pair.knows(metric)
-        and (
+        if (
             margin_of(policy, pair.task, metric) is not None
             or (describe and (metric.core or _occurs(pair, metric)))
         )
+        and pair.knows(metric)
     ]
 
 

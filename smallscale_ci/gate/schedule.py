@@ -21,7 +21,7 @@ from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 # the level is kept for the last look. The share of epochs that is done, to this power, is the clock
 # of the fail test: a false alarm at an early look ends a run that would have passed later, while a
 # loss of twice the margin is plain at once.
-_PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.25, 0.1, 1.5
+_PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.25, 0.1, 1.2
 _FEWEST = 100  # problems of each task that a part of an epoch must have
 
 
@@ -37,16 +37,24 @@ class Schedule:
         return cls(tuple(float(k) for k in range(1, looks + 1)))
 
     @classmethod
-    def of(cls, first: int, most: int, policy: GatePolicy, problems: Iterable[int]) -> Schedule:
+    def of(
+        cls,
+        first: int,
+        most: int,
+        policy: GatePolicy,
+        problems: Iterable[int],
+        *,
+        within_first: bool = True,
+    ) -> Schedule:
         """From ``first`` to ``most`` epochs, with the policy's looks in each.
 
-        ``problems`` are the sizes of the tasks. With ``first`` 1 the looks may start within the
-        first epoch; a task with few problems has fewer looks in an epoch.
+        ``problems`` are the sizes of the tasks: with few there are fewer looks in an epoch. With
+        ``first`` 1 the looks start after half of the first epoch if ``within_first``.
         """
-        parts = min(policy.looks_per_epoch, max(min(problems, default=0) // _FEWEST, 1))
-        if most == first == 1 and parts == 1:
-            return cls((1.0,))
-        start = 1 if first == 1 else first * parts
+        smallest, parts = min(problems, default=0), int(policy.looks_per_epoch)
+        while parts > 1 and smallest < _FEWEST * parts:
+            parts //= 2
+        start = (parts + 1) // 2 if first == 1 and within_first else first * parts
         return cls(tuple(k / parts for k in range(start, most * parts + 1)))
 
     @property
@@ -61,6 +69,9 @@ class Schedule:
     def look_at(self, epochs: float) -> int:
         """The last look that ``epochs`` epochs are enough for, at least the first."""
         return max(sum(end <= epochs + 1e-9 for end in self.ends), 1)
+
+
+PARTS = (0.25, 0.5, 0.75)  # of an epoch, after which there may be a look
 
 
 def part(problems: int, fraction: float) -> int:
@@ -96,7 +107,7 @@ def worth_of(baseline: ProblemMeans, policy: GatePolicy, task: str) -> Vector:
             if metric.scale is Scale.LENGTH:
                 unit *= max(float(np.nanmean(baseline.means[metric])), 1e-9)
             worth += noise_of(baseline, metric) / unit**2
-    return np.nan_to_num(worth / (1 + baseline.means[Metric.TOKENS]))
+    return np.nan_to_num(worth / (1 + np.nan_to_num(baseline.means[Metric.TOKENS])))
 
 
 def noise_of(means: ProblemMeans, metric: Metric) -> Vector:

@@ -17,7 +17,7 @@ class Progress:
     """A snapshot. ``accuracy`` and ``mean_tokens`` are of what is judged or done so far."""
 
     phase: str  # "loading the model", "generating", "judging"
-    epochs: int  # planned so far
+    epochs: float  # planned so far
     done: int
     total: int
     tokens_per_s: float
@@ -30,7 +30,7 @@ class Tracker:
     """Counts generations and outcomes of one run as they come."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._total, self._epochs = clock, total, 0
+        self._clock, self._total, self._epochs = clock, total, 0.0
         self._done = self._tokens = self._judged = self._correct = 0
         self._began: float | None = None
         self._fresh = 0  # generated in this session, not found on disk
@@ -42,7 +42,7 @@ class Tracker:
         if self._began is None:
             self._began, self.phase = self._clock(), "generating"
 
-    def extend(self, more: int, epochs: int) -> None:
+    def extend(self, more: int, epochs: float) -> None:
         """``more`` samples are planned: then it is so many epochs."""
         self._total += more
         self._epochs = epochs

@@ -12,7 +12,9 @@ from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError
 from smallscale_ci.files import json_text, read_json, write_json, write_text
 from smallscale_ci.gate.decide import decide
+from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.ids import file_hash
+from smallscale_ci.pipeline.due import schedule_of
 from smallscale_ci.records import Reason, ReasonKind, Verdict
 from smallscale_ci.report import collect, wording
 from smallscale_ci.report import files as reports
@@ -42,8 +44,16 @@ def decide_late(run: RunFolder, baseline: Run, suite: Suite) -> Evaluation:
     """The verdict of a run that was ended between its last sample and its verdict."""
     config, candidate = run.read_config(), read_run(run.path)
     epochs = candidate.manifest.epochs if candidate.manifest else config.epochs
-    look, of = epochs - config.epochs + 1, config.max_epochs - config.epochs + 1
-    return compare(candidate, baseline, config.gate, look=look, of=of, suite=suite, run=run)
+    schedule = schedule_of(config, suite, baseline)
+    return compare(
+        candidate,
+        baseline,
+        config.gate,
+        look=schedule.look_at(epochs),
+        schedule=schedule,
+        suite=suite,
+        run=run,
+    )
 
 
 def compare(
@@ -52,7 +62,8 @@ def compare(
     policy: GatePolicy,
     *,
     look: int,
-    of: int,
+    of: int = 1,
+    schedule: Schedule | None = None,
     suite: Suite | None = None,
     run: RunFolder | None = None,
     notes: tuple[Reason, ...] = (),
@@ -77,6 +88,7 @@ def derive(candidate: Run, baseline: Run, policy: GatePolicy, *, look: int, of: 
         policy,
         look=look,
         of=of,
+        schedule=schedule,
         differences=provenance.differences(baseline.manifest, candidate.manifest, policy.allow),
         planned=candidate.manifest.planned if candidate.manifest else None,
         task_order=(baseline if candidate.manifest is None else candidate).tasks,

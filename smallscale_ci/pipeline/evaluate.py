@@ -13,7 +13,9 @@ from smallscale_ci.config.models import SYSTEM, GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, RunInterruptedError
 from smallscale_ci.gate.decide import decide, refuse
+from smallscale_ci.gate.futility import out_of_reach, repeats_itself
 from smallscale_ci.gate.holdable import too_fine
+from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.order import arrange
 from smallscale_ci.generate.planned import Planned
@@ -24,6 +26,7 @@ from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline import prepare
 from smallscale_ci.pipeline.compare import Evaluation, decide_late, write_verdict
+from smallscale_ci.pipeline.due import Due, schedule_of
 from smallscale_ci.pipeline.judge import judge_stream, take, tell
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.pipeline.session import (
@@ -81,7 +84,7 @@ def _refusal(plan: Plan, baseline: Run) -> Verdict | None:
         config.gate,
         provenance.differences(theirs, ours, config.gate.allow, early=True),
         planned=config.epochs * plan.suite.samples_per_epoch,
-        of=config.max_epochs - config.epochs + 1,
+        of=schedule_of(config, plan.suite, baseline).looks,
     )
 
 
@@ -113,29 +116,40 @@ def _rounds(current: Session, settings: Settings, baseline: Run | None) -> Verdi
     ):
         current.scheduler = scheduler
         current.observer.say(f"loading {config.model} with {profile.engine}")
-        _epochs(current, scheduler, stream, range(config.epochs))
+        schedule = schedule_of(config, plan.suite, baseline)
+        due = Due(plan.suite, baseline, config)
+        _samples(current, scheduler, stream, due, 0.0, schedule.ends[0])
         if plan.checkpoint.weights_bytes:  # files of this machine, which somebody may write to
             refuse_changed(plan.checkpoint, settings.cache / "hashes")
-        verdict = _decide(current, baseline)
-        for epoch in range(config.epochs, config.max_epochs):
-            if _is_closed(verdict, config.gate):
+        verdict = _decide(current, baseline, schedule, 1)
+        for look in range(2, schedule.looks + 1):
+            if verdict is None or baseline is None or _is_closed(verdict, config.gate):
                 break
-            spent = _spent_budget(current)
-            if spent and verdict is not None:
+            start, end = schedule.start(look), schedule.ends[look - 1]
+            stop = _spent_budget(current, end / start) or _no_use(
+                current, verdict, baseline, schedule
+            )
+            if stop:
                 return replace(
-                    verdict, notes=(*verdict.notes, Reason(ReasonKind.STATED, text=spent))
+                    verdict, notes=(*verdict.notes, Reason(ReasonKind.STATED, text=stop))
                 )
-            _epochs(current, scheduler, stream, range(epoch, epoch + 1))
-            verdict = _decide(current, baseline)
+            _samples(current, scheduler, stream, due, start, end)
+            verdict = _decide(current, baseline, schedule, look)
     return verdict
 
 
-def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs: range) -> None:
-    """One more sample of every problem for each epoch, judged while others are generated."""
+def _samples(
+    current: Session,
+    scheduler: Scheduler,
+    stream: JudgeStream,
+    due: Due,
+    start: float,
+    end: float,
+) -> None:
+    """The samples from ``start`` to ``end`` epochs, judged while others are generated."""
     tracker = current.tracker
-    planned = _planned(current, epochs)
-    current.begun = epochs.stop
-    tracker.extend(len(planned), epochs.stop)
+    planned = _planned(current, due, start, end)
+    tracker.extend(len(planned), end)
     for generations in scheduler.run(planned):
         if scheduler.ready:
             tracker.start()
@@ -148,17 +162,18 @@ def _epochs(current: Session, scheduler: Scheduler, stream: JudgeStream, epochs:
     take(stream.drain(), current.judged, tracker)
     tell(stream, current.observer)
     current.manifest = replace(current.manifest, **stream.told())
-    current.epochs = epochs.stop
+    current.epochs = end
 
 
-def _planned(current: Session, epochs: range) -> Planned:
-    """The samples of ``epochs`` in the profile's order."""
+def _planned(current: Session, due: Due, start: float, end: float) -> Planned:
+    """The samples from ``start`` to ``end`` epochs in the profile's order."""
     plan, places = current.plan, current.judged.places
     suite, seed = plan.suite, plan.sampling.seed
     problems = {problem.id: problem for problem in suite.problems}
-    for problem in suite.problems if epochs.start == 0 else ():
+    for problem in suite.problems if start == 0 else ():
         prompts.one(suite, problem, 0, seed)  # a template that fits no problem is told at once
-    numbers = places.numbers((problem.id, index) for problem, index in suite.plan(epochs))
+    numbers = places.numbers((problem.id, index) for problem, index in due.between(start, end))
+    current.planned.append(numbers)
     expected = plan.baseline.samples.mean_tokens() if plan.baseline else {}
     order = plan.config.profile.order
     ordered = arrange(numbers, order, places=places, seed=seed, expected=expected)
@@ -169,8 +184,10 @@ def _planned(current: Session, epochs: range) -> Planned:
     return Planned(places, ordered, build)
 
 
-def _decide(current: Session, baseline: Run | None) -> Verdict | None:
-    """The verdict of this look, on all epochs so far."""
+def _decide(
+    current: Session, baseline: Run | None, schedule: Schedule, look: int
+) -> Verdict | None:
+    """The verdict of this look, on all samples so far."""
     current.refresh_manifest(RUNNING)
     if baseline is None:
         return None
@@ -179,23 +196,39 @@ def _decide(current: Session, baseline: Run | None) -> Verdict | None:
         current.look(),
         baseline.samples,
         config.gate,
-        look=current.epochs - config.epochs + 1,
-        of=config.max_epochs - config.epochs + 1,
+        look=look,
+        schedule=schedule,
         differences=provenance.differences(baseline.manifest, current.manifest, config.gate.allow),
-        planned=current.epochs * suite.samples_per_epoch,
+        planned=sum(len(numbers) for numbers in current.planned),
         task_order=[task.name for task in suite.tasks],
     )
 
 
-def _spent_budget(current: Session) -> str:
-    """Which budget another epoch like those so far would exceed, as a sentence; empty for none."""
+def _no_use(current: Session, verdict: Verdict, baseline: Run, schedule: Schedule) -> str:
+    """Why more samples would not change the answer, as a sentence; empty if they may."""
+    plan = current.plan
+    if repeats_itself(current.look()):
+        return (
+            "No more samples were generated: each problem's second sample repeats its first one, "
+            "so that further epochs would be the same."
+        )
+    epochs = len(baseline.samples) / plan.suite.samples_per_epoch
+    if out_of_reach(verdict.checks, plan.config.gate, verdict.look, schedule, epochs):
+        return (
+            f"No more samples were generated: neither PASS nor REGRESSED is in reach any more "
+            f"within {schedule.ends[-1]:g} epochs."
+        )
+    return ""
+
+
+def _spent_budget(current: Session, share: float) -> str:
+    """Which budget ``share`` of the present size would exceed, as a sentence; empty for none."""
     config, tracker = current.plan.config, current.tracker
-    share = 1 + 1 / max(current.epochs, 1)
     tokens, minutes = tracker.tokens * share, current.seconds / 60 * share
     if config.token_budget is not None and tokens > config.token_budget:
-        return f"The token budget of {config.token_budget:,} does not allow another epoch."
+        return f"The token budget of {config.token_budget:,} does not allow more samples."
     if config.time_budget_min is not None and minutes > config.time_budget_min:
-        return f"The time budget of {config.time_budget_min:g} min does not allow another epoch."
+        return f"The time budget of {config.time_budget_min:g} min does not allow more samples."
     return ""
 
 

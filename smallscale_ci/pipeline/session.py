@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smallscale_ci.config import load
 from smallscale_ci.errors import NOT_WRITABLE, RunInterruptedError, StorageError
 from smallscale_ci.files import write_json, write_text
@@ -20,6 +23,7 @@ from smallscale_ci.generate.usage import sentence, with_usage
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.pipeline.due import prompts_id
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.records import Summary
 from smallscale_ci.run import chain
@@ -33,7 +37,6 @@ from smallscale_ci.run.manifest import (
     RUNNING,
     Engine,
     Manifest,
-    PromptsId,
     Runtime,
     Status,
     SuiteId,
@@ -74,8 +77,8 @@ class Session:
     tracker: Tracker
     judged: Judged
     judging: bool
-    epochs: int = 0  # complete ones
-    begun: int = 0  # epochs whose prompts were planned
+    epochs: float = 0  # complete ones, and the part of the one after
+    planned: list[NDArray[np.int64]] = field(default_factory=list)  # samples of each look
     scheduler: Scheduler | None = field(default=None, repr=False)
     before: Timings = field(default_factory=Timings)  # of the sessions before
     summary: Summary | None = None  # once it is written
@@ -162,13 +165,11 @@ class Session:
     def _write_tables(self) -> None:
         run, suite, places = self.run, self.plan.suite, self.judged.places
         origins = self.scheduler.origins if self.scheduler else Origins()
-        planned = prompts.build(suite, range(self.begun), self.plan.sampling.seed)
-        asked = prompts.write(planned, run.prompts, suite.hash)
-        if self.judging:
-            numbers = self.judged.numbers()
-        else:
-            plan = suite.plan(range(self.begun))
-            numbers = places.numbers((problem.id, index) for problem, index in plan)
+        planned = np.sort(np.concatenate(self.planned)) if self.planned else np.empty(0, np.int64)
+        keys = (places.key(int(number)) for number in planned)
+        built = prompts.of(suite, keys, self.plan.sampling.seed)
+        asked = prompts.write(built, run.prompts, suite.hash)
+        numbers = self.judged.numbers() if self.judging else planned
         given = write_generations(origins, run.generations, numbers, asked)
         self.files |= {chain.PROMPTS: asked, chain.GENERATIONS: given}
         if self.judging and len(self.judged):
@@ -312,9 +313,8 @@ def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manife
         return replace(
             manifest, engine=source.engine, prompts=source.prompts, machine=source.machine
         )
-    hashed = provenance.prompts_hash(scheduler.prompt_hashes)
     manifest = provenance.with_engine(manifest, scheduler.ranks.info())
-    return replace(manifest, prompts=PromptsId(hashed))
+    return replace(manifest, prompts=prompts_id(scheduler.prompt_hashes, plan.suite))
 
 
 def _replays(plan: Plan) -> bool:

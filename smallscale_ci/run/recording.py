@@ -49,6 +49,11 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
             f"the run {manifest.run_id} is {manifest.status}, not complete.",
             f"Finish it first: {RunFolder(Path(run.source)).resume_command()}",
         )
+    if 0 < manifest.epochs < 1:
+        raise InvalidError(
+            f"the run {manifest.run_id} ended within its first epoch.",
+            "A baseline needs whole epochs: smallscale generate MODEL --epochs 8",
+        )
     _refuse_unjudged(run, manifest.planned, min_judged)
     place = Place(manifest.suite.name, manifest.profile, manifest.checkpoint.name)
     folder = root / place.folder(place.model)

@@ -43,6 +43,13 @@ def build(suite: Suite, epochs: range, base_seed: int) -> Iterator[Prompt]:
         yield one(suite, problem, index, base_seed)
 
 
+def of(suite: Suite, keys: Iterable[tuple[str, int]], base_seed: int) -> Iterator[Prompt]:
+    """The prompts of some (problem_id, sample_index). Raises ``ConfigError`` as ``build`` does."""
+    problems = {problem.id: problem for problem in suite.problems}
+    for problem_id, index in keys:
+        yield one(suite, problems[problem_id], index, base_seed)
+
+
 def one(suite: Suite, problem: Problem, sample_index: int, base_seed: int) -> Prompt:
     """The prompt of one sample. Raises ``ConfigError`` as ``build`` does."""
     seed = ids.sample_seed(base_seed, problem.id, sample_index)

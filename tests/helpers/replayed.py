@@ -27,12 +27,13 @@ from smallscale_ci.files import write_json
 from smallscale_ci.generate.progress import Progress
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pipeline import judge
+from smallscale_ci.pipeline.due import prompts_id
 from smallscale_ci.pipeline.session import judge_versions
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import chain, recording, tables
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.folder import RunFolder
-from smallscale_ci.run.manifest import COMPLETE, Engine, PromptsId, Runtime, Status, SuiteId
+from smallscale_ci.run.manifest import COMPLETE, Engine, Runtime, Status, SuiteId
 from smallscale_ci.run.run import read_run
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
@@ -158,7 +159,7 @@ def make_run(
         repository=place,
     )
     manifest = provenance.with_engine(manifest, {"version": "0.31.0", "device": "cpu"})
-    prompts_id = PromptsId(provenance.prompts_hash(hashes))
+    asked = prompts_id(hashes, suite)
     resolved = RunConfig(
         name=name,
         model=model,
@@ -171,7 +172,7 @@ def make_run(
         max_epochs=epochs,
     )
     run.config.write_text(load.dump(resolved))
-    known = {"prompts": prompts_id, "planned": len(rows), "epochs": epochs}
+    known = {"prompts": asked, "planned": len(rows), "epochs": epochs}
     known["files"] = chain.hashes(run.path)
     write_json(run.manifest, replace(manifest, status=Status(status), **known))
     judge.judge(run, suite, Nobody())

@@ -107,3 +107,32 @@ def test_the_stored_baseline_keeps_its_levels(tmp_path: Path) -> None:
     unchanged = value["scenarios"][0]
     assert unchanged["passed"]["high"] >= 0.99
     assert unchanged["regressed"]["low"] <= 0.01
+
+
+PARTS = """\
+name: tiny
+margins: {accuracy: 0.2, tokens: null, truncation: null}
+max_epochs: 2
+looks_per_epoch: 4
+"""
+
+
+def test_looks_within_an_epoch_end_a_run_early_and_can_be_made_again(tmp_path: Path) -> None:
+    replayed.make_configs(tmp_path, problems=400)
+    (tmp_path / "configs" / "gates" / "tiny.yaml").write_text(PARTS)
+    replayed.make_run(tmp_path, "base", epochs=8, wrong=0.1, seed=1)
+    replayed.make_run(tmp_path, "close", epochs=2, wrong=0.1, seed=2)
+    done = smallscale(tmp_path, "baseline", "record", "stored/base", "-m", "first", "--by", "Ada")
+    assert done.returncode == 0, done.stderr
+    verdict = verdict_of(tmp_path, *EVAL)
+    assert (verdict["kind"], verdict["of"]) == ("PASS", 7)
+    assert verdict["look"] < 3
+    epochs = (verdict["look"] + 1) / 4  # the first look is after half an epoch
+    assert verdict["accounting"]["planned"] == 400 * epochs
+    assert verdict["accounting"]["unpaired"] == 0
+    assert all(check["lost"] == 0 for check in verdict["checks"])
+    (run,) = (tmp_path / "runs").iterdir()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["epochs"] == epochs
+    refused = smallscale(tmp_path, "baseline", "record", str(run), "-m", "a part", "--by", "Ada")
+    assert refused.returncode != 0
