@@ -62,6 +62,7 @@ def decide(
     """
     schedule = schedule or Schedule.every_epoch(of)
     of = schedule.looks
+    usual = schedule == Schedule.every_epoch(of)
     if not 1 <= look <= of:
         raise UsageError(
             f"There is no look {look} of {of}.", "Looks count from 1 to the number planned."
@@ -87,6 +88,7 @@ def decide(
         policy=policy.name,
         reproduced_exactly=reproduced,
         notes=reasons.notes(pairs, accounting, policy, marked, reproduced),
+        ends=() if usual else schedule.ends,
     )
     if verdict.reasons:
         return verdict

@@ -15,7 +15,7 @@ from smallscale_ci.gate.checks import MEAN
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule, levels
-from smallscale_ci.gate.simulate import looks_of, make_pools
+from smallscale_ci.gate.simulate import gated_metrics, looks_of, make_pools
 from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.samples import Samples

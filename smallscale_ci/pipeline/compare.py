@@ -72,7 +72,7 @@ def compare(
 
     ``notes`` are said before the verdict's own.
     """
-    verdict = derive(candidate, baseline, policy, look=look, of=of)
+    verdict = derive(candidate, baseline, policy, look=look, of=of, schedule=schedule)
     verdict = replace(verdict, notes=(*notes, *verdict.notes))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
     if run is not None and candidate.manifest is not None:
@@ -80,7 +80,15 @@ def compare(
     return Evaluation(verdict, data, run, candidate)
 
 
-def derive(candidate: Run, baseline: Run, policy: GatePolicy, *, look: int, of: int) -> Verdict:
+def derive(
+    candidate: Run,
+    baseline: Run,
+    policy: GatePolicy,
+    *,
+    look: int,
+    of: int = 1,
+    schedule: Schedule | None = None,
+) -> Verdict:
     """What the gate says of two stored sides: a function of its arguments alone."""
     verdict = decide(
         candidate.samples,

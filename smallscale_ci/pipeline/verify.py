@@ -17,6 +17,7 @@ from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, SmallscaleError, UsageError
 from smallscale_ci.files import json_text, read_json
+from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pipeline.compare import compared_with, derive
@@ -162,7 +163,8 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
     stored = _read(said)
     policy = GatePolicy.model_validate_json(json.dumps(said.policy))
     baseline = compared_with(said.baseline, settings)
-    derived = derive(run, baseline, policy, look=stored.look, of=stored.of)
+    schedule = Schedule(stored.ends) if stored.ends else Schedule.every_epoch(stored.of)
+    derived = derive(run, baseline, policy, look=stored.look, schedule=schedule)
     ours, theirs = verdict_json(derived), verdict_json(stored)
     # A run adds notes about its own budget, which does not follow from samples.
     theirs["notes"] = [note for note in theirs["notes"] if note in ours["notes"]]

@@ -291,3 +291,4 @@ class Verdict:
     flips: tuple[Flip, ...] = ()
     flipped: tuple[int, int] | None = None  # to wrong and to right, whether listed or not
     notes: tuple[Reason, ...] = ()
+    ends: tuple[float, ...] = ()  # epochs at each look; empty: a look after every epoch

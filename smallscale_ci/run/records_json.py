@@ -148,6 +148,7 @@ def _verdict(value: dict[str, Any]) -> Verdict:
             "flips": tuple(Flip(**_numbers(Flip, item)) for item in value["flips"]),
             "flipped": tuple(value["flipped"]) if value.get("flipped") else None,
             "notes": tuple(_reason(note) for note in value["notes"]),
+            "ends": tuple(value.get("ends", ())),
         }
     )
     _refuse_dangling(found)
