@@ -102,7 +102,7 @@ def worth_of(baseline: ProblemMeans, policy: GatePolicy, task: str) -> Vector:
     worth = np.zeros(len(baseline.judged))
     for metric in Metric:
         margin = margin_of(policy, task, metric)
-        if margin is not None:
+        if margin is not None and metric in baseline.means:
             unit = metric.limit(margin)
             if metric.scale is Scale.LENGTH:
                 unit *= max(float(np.nanmean(baseline.means[metric])), 1e-9)
