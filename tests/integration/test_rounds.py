@@ -70,7 +70,7 @@ def test_budgets_end_a_run_between_epochs(place: Path) -> None:
     verdict = verdict_of(place, *EVAL, "--token-budget", "2000")
     assert verdict["kind"] == "INCONCLUSIVE"
     assert verdict["look"] == 1
-    assert any("token budget" in note for note in verdict["notes"])
+    assert any("token budget" in str(note) for note in verdict["notes"])
     single = verdict_of(place, *EVAL, "--max-epochs", "1")
     assert (single["look"], single["of"]) == (1, 1)
 
@@ -84,7 +84,7 @@ def test_a_resumed_run_has_spent_the_time_of_its_earlier_sessions(place: Path) -
     manifest.write_text(json.dumps(value))
     verdict = verdict_of(place, "eval", "--resume", str(verdict["run"]))
     assert (verdict["kind"], verdict["look"]) == ("INCONCLUSIVE", 1)
-    assert any("time budget of 60 min" in note for note in verdict["notes"])
+    assert any("time budget of 60 min" in str(note) for note in verdict["notes"])
 
 
 def test_plan_says_what_this_suite_holds_and_warns_before_a_hopeless_run(place: Path) -> None:
