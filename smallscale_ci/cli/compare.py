@@ -299,6 +299,7 @@ def show_one(
     """Show one baseline: who recorded it, when, from which run and why, and its provenance."""
     from datetime import UTC, datetime
 
+    from smallscale_ci.cli.evaluate import show_levels
     from smallscale_ci.report.formats import age
     from smallscale_ci.run import baselines as stored
     from smallscale_ci.run.manifest import flat
@@ -309,8 +310,19 @@ def show_one(
     if context.json:
         context.out.json(value)
         return
-    shown = {key: item for key, item in value.items() if key not in {"summary", "schema_version"}}
-    context.out.mapping({**flat(shown), "age": age(record.recorded.at, datetime.now(UTC))})
+    recorded = record.recorded
+    old = age(recorded.at, datetime.now(UTC))
+    context.out.mapping(
+        {
+            "baseline": name,
+            "recorded": f"{recorded.at[:10]} ({old}) by {recorded.by}",
+            "why": recorded.reason,
+            "from run": recorded.run_id,
+        }
+    )
+    show_levels(context, record.summary)
+    known = {"summary", "schema_version", "recorded", "suite", "profile", "model"}
+    context.out.mapping(flat({key: item for key, item in value.items() if key not in known}))
 
 
 def verify(context: Context, baselines: options.Baselines = None) -> int:

@@ -97,12 +97,12 @@ def show(
         }
     )
     for task in config.tasks if suite is None else ():
-        context.out.plain(f"\n[{task.name}] user: {task.prompt.user}")
+        context.out.result(f"\n[{task.name}] user: {task.prompt.user}")
     for task in suite.tasks if suite is not None else ():
         for problem in list(suite.of(task.name))[:problems] if suite else ():
-            context.out.plain(f"\n[{task.name}] {problem.id}, gold: {problem.gold}")
+            context.out.result(f"\n[{task.name}] {problem.id}, gold: {problem.gold}")
             for message in messages(task.prompt, problem):
-                context.out.plain(f"  {message['role']}: {message['content']}")
+                context.out.result(f"  {message['role']}: {message['content']}")
 
 
 def pull(

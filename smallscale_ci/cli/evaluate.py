@@ -14,6 +14,7 @@ from smallscale_ci.cli.options import option
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.pipeline.prepare import Plan, Request
+    from smallscale_ci.records import Summary
     from smallscale_ci.run.run import Run
 
 
@@ -205,7 +206,6 @@ def _tried(context: Context, plan: Plan) -> int:
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
-    from smallscale_ci.report.formats import columns, task_level
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.records_json import summary_json
     from smallscale_ci.run.run import read_summary
@@ -220,6 +220,14 @@ def show_run(context: Context, path: Path) -> None:
     if context.json:
         context.out.json({**summary_json(summary), "run": str(path)})
         return
+    show_levels(context, summary)
+    context.out.say(f"written: {path}")
+
+
+def show_levels(context: Context, summary: Summary) -> None:
+    """The levels of each task as a table."""
+    from smallscale_ci.report.formats import columns, task_level
+
     metrics = columns([task.levels for task in summary.tasks], zeros=False)
     rows = [
         (
@@ -232,4 +240,3 @@ def show_run(context: Context, path: Path) -> None:
     ]
     headings = (metric.heading for metric in metrics)
     context.out.table(("task", "problems", "epochs", *headings), rows)
-    context.out.say(f"written: {path}")

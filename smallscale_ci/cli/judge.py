@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smallscale_ci.interop.interface import Sample, Wanted
     from smallscale_ci.judges.agreement import Agreement
     from smallscale_ci.judges.interface import JudgeSpec
-    from smallscale_ci.records import Problem
+    from smallscale_ci.records import FinishReason, Problem
 
 _FOREIGN = "Foreign files"
 
@@ -89,6 +89,8 @@ def judge(
     """
     from smallscale_ci.cli.evaluate import show_run
     from smallscale_ci.pipeline import judge
+    from smallscale_ci.pipeline.sample import find
+    from smallscale_ci.records import FinishReason
     from smallscale_ci.run.folder import is_run
 
     settings = context.settings(sandbox=sandbox)
@@ -96,7 +98,7 @@ def judge(
         spec = file_judge(judge_name, extract, model, rule)
         wanted = tools.wanted(columns)
         if explain is not None:
-            _explain(context, _foreign_sample(run, explain, spec, wanted))
+            _explain(context, _foreign_sample(run, explain, spec, wanted), FinishReason.STOP)
             return
         target = output or run.with_name(f"{run.stem}.judged.parquet")
         with context.out.watch() as display:
@@ -104,7 +106,8 @@ def judge(
         _show_counts(context, target, *found)
         return
     if explain is not None:
-        _explain(context, _run_sample(settings, run, explain))
+        one = find(run, explain, settings)
+        _explain(context, (one.problem, one.text, one.spec), one.finish)
         return
     folder, suite = _open(settings, run)
     with context.out.watch() as display:
@@ -153,45 +156,6 @@ def _open(settings: Settings, run: Path) -> tuple[Any, Any]:
     return folder, load_suite(config.suite, Path(config.suite_folder), settings.cache)
 
 
-def _run_sample(settings: Settings, run: Path, name: str) -> tuple[Problem, str, JudgeSpec]:
-    """A sample of a run by the problem's id, or its beginning, and the sample's index."""
-    from smallscale_ci.errors import UsageError
-    from smallscale_ci.judges.stream import judged_text, within
-    from smallscale_ci.pipeline.prepare import choose_sandbox
-    from smallscale_ci.pipeline.session import judge_specs
-    from smallscale_ci.run import tables
-
-    folder, suite = _open(settings, run)
-    start, _, index = name.partition(":")
-    problems = [problem for problem in suite.problems if problem.id.startswith(start)]
-    if len(problems) != 1 or not start or not (index or "0").isdigit():
-        raise UsageError(
-            f"'{name}' names {len(problems)} problems of {run}.",
-            f"Ids are as {suite.problems[0].id}, samples as {suite.problems[0].id}:0; "
-            "judgements.parquet lists them.",
-        )
-    (problem,) = problems
-    sample = int(index or 0)
-    rows = tables.read_problems(
-        folder.generations,
-        "generations",
-        [problem.id],
-        sample + 1,
-        ["sample_index", "text", "thinking"],
-    )
-    texts = [
-        judged_text(row["text"], thinking=bool(row["thinking"]))
-        for row in rows
-        if row["sample_index"] == sample
-    ]
-    if not texts:
-        raise UsageError(f"{run} has no sample {sample} of {problem.id}.", "They begin with 0.")
-    spec = judge_specs(suite)[problem.task]
-    if spec.name == "code":
-        spec = within(spec, choose_sandbox(settings))
-    return problem, texts[0], spec
-
-
 def _foreign_sample(
     path: Path, name: str, spec: JudgeSpec, wanted: Wanted
 ) -> tuple[Problem, str, JudgeSpec]:
@@ -218,10 +182,12 @@ def _foreign_sample(
     return by_row.as_problem(spec.name, name), by_row.text or "", spec
 
 
-def _explain(context: Context, sample: tuple[Problem, str, JudgeSpec]) -> None:
+def _explain(
+    context: Context, sample: tuple[Problem, str, JudgeSpec], finish: FinishReason
+) -> None:
     from smallscale_ci.judges.explain import explain
 
-    told = explain(*sample, service=context.settings().service)
+    told = explain(*sample, service=context.settings().service, finish=finish)
     if context.json:
         context.out.json({"steps": [list(step) for step in told.steps]})
         return

@@ -21,6 +21,7 @@ from smallscale_ci.cli import (
     judge,
     pairs,
     power,
+    show,
     train,
     verify,
 )
@@ -60,6 +61,7 @@ for group in (
     candidate,
     compare,
     verify,
+    show,
     power,
     history,
     github,

@@ -46,14 +46,16 @@ def plan(
         option("--plot", help="Write the curves as SVG."),
     ] = None,
     baselines: options.Baselines = None,
-) -> None:
-    """Say what a suite can resolve.
+) -> int:
+    """Estimate what a suite can detect.
 
     Before any GPU is used: the chances of each verdict, the smallest detectable loss, expected
-    epochs, tokens and hours, and the margins that this budget can hold.
+    epochs, tokens and hours, and the margins that this budget can hold. Exits 2 where even an
+    unchanged model would mostly not pass.
     """
     from smallscale_ci.config.load import load
     from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.errors import EXIT_OK, EXIT_USAGE
     from smallscale_ci.gate.power import idle_gpu
     from smallscale_ci.gate.power import plan as work_out
 
@@ -74,9 +76,10 @@ def plan(
 
         curves = [(d.metric.value, d.loss, d.regressed.value) for d in found.detections]
         plot.write_text(charts.power(curves, found.regressed.value), encoding="utf-8")
+    code = EXIT_OK if found.can_pass else EXIT_USAGE
     if context.json:
         context.out.json(asdict(found))
-        return
+        return code
     from smallscale_ci.report import planning
 
     out = context.out
@@ -97,6 +100,7 @@ def plan(
         out.error(warning, "")
     if stored.manifest and (advice := idle_gpu(stored.manifest)):
         out.say(advice)
+    return code
 
 
 def calibrate(

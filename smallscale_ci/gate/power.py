@@ -31,6 +31,7 @@ from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.worker.engines.registry import ENGINES
 
+_OFTEN = 0.5  # runs of an unchanged model that pass, at least
 _POWER = 0.8  # the chance of REGRESSED that "detectable" means
 _SMALL = 2.5e9  # bytes of weights: about a billion parameters
 
@@ -66,6 +67,11 @@ class Plan:
     detectable: dict[str, float | None]  # metric → loss in margins found 8 times in 10
     holdable: tuple[Holdable, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether an unchanged model passes in half of the runs or more."""
+        return self.passed.high >= _OFTEN
 
 
 def plan(
@@ -175,7 +181,7 @@ def _warnings(
     found = []
     if not metrics:
         found.append(f"The policy {policy.name} gates nothing.")
-    if passed.high < 0.5:
+    if passed.high < _OFTEN:
         found.append(
             f"An unchanged model would pass only {100 * passed.value:.0f} times in 100: "
             "widen the margins, add problems or allow more epochs."

@@ -8,8 +8,9 @@ from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.code import program_of
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling
+from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.registry import judge_for
-from smallscale_ci.records import Problem
+from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.worker.thinking import answer_part
 
 
@@ -22,9 +23,15 @@ class Explanation:
 
 
 def explain(
-    problem: Problem, text: str, spec: JudgeSpec, service: Service | None = None
+    problem: Problem,
+    text: str,
+    spec: JudgeSpec,
+    service: Service | None = None,
+    finish: FinishReason = FinishReason.STOP,
 ) -> Explanation:
     """Judge ``text`` in this process and say how: extraction, normal forms, deciding rule.
+
+    ``finish`` is why its generation ended: an answer that was cut off is TRUNCATED.
 
     All values are model text or made from it: escape them before they reach a terminal.
     """
@@ -46,7 +53,8 @@ def explain(
         steps += _math_forms(problem.gold, ruling.extracted)
     if spec.name == "mcq":
         steps += _options(problem)
-    steps += [("decided by", ruling.reason), ("outcome", ruling.outcome.value)]
+    decided, reason = outcome(ruling, finish)
+    steps += [("decided by", reason), ("outcome", decided.value)]
     return Explanation(ruling, tuple(steps))
 
 
@@ -63,16 +71,19 @@ def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:
     from smallscale_ci.judges.math import LONGEST
     from smallscale_ci.judges.mathematics.normal import clean
     from smallscale_ci.judges.mathematics.reader import read
+    from smallscale_ci.judges.mathematics.words import in_words
 
     steps = []
     for side, text in (("gold", gold[:LONGEST]), ("answer", answer)):
         normal = clean(text)
-        steps += [(f"{side}, normal form", normal), (f"{side}, read as", _shown(read(normal)))]
+        steps += [
+            (f"{side}, normal form", normal),
+            (f"{side}, read as", _shown(in_words(read(normal)))),
+        ]
     return steps
 
 
-def _shown(form: object) -> str:
-    text = repr(form).replace("smallscale_ci.judges.", "")
+def _shown(text: str) -> str:
     return text if len(text) <= 500 else text[:500] + "…"
 
 

@@ -1,0 +1,145 @@
+"""One sample of a run, with everything that is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import SmallscaleError, UsageError
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.stream import judged_text, within
+from smallscale_ci.pipeline.prepare import choose_sandbox
+from smallscale_ci.pipeline.session import judge_specs
+from smallscale_ci.records import FinishReason, Problem
+from smallscale_ci.run import baselines, tables
+from smallscale_ci.run.baselines import Place
+from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
+from smallscale_ci.run.samples import OUTCOMES
+from smallscale_ci.suite import prompts
+from smallscale_ci.suite.local import load_suite
+from smallscale_ci.suite.model import Suite
+
+_COLUMNS = [
+    "sample_index",
+    "text",
+    "thinking",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "thinking_tokens",
+    "error",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A problem as it was asked, one answer to it, and how that was judged."""
+
+    problem: Problem
+    index: int
+    messages: tuple[tuple[str, str], ...]  # (role, content)
+    text: str  # as judges see it
+    finish: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    thinking_tokens: int | None
+    spec: JudgeSpec
+    outcome: str  # as stored; empty for a run that is not judged
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the baseline answered to the same problem: (outcome, tokens) of each sample."""
+
+    name: str
+    answers: tuple[tuple[str, float], ...]
+
+
+def find(run: Path, name: str, settings: Settings) -> Sample:
+    """The sample ``name`` of a run: a problem's id or its beginning, ``id:2`` for its third.
+
+    Raises ``UsageError`` where that is none or several, and what reading the run raises.
+    """
+    folder = open_run(run)
+    config = folder.read_config()
+    suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
+    problem, index = _named(suite, run, name)
+    rows = tables.read_problems(
+        folder.generations, "generations", [problem.id], index + 1, _COLUMNS
+    )
+    row = next((row for row in rows if row["sample_index"] == index), None)
+    if row is None:
+        raise UsageError(f"{run} has no sample {index} of {problem.id}.", "They begin with 0.")
+    spec = judge_specs(suite)[problem.task]
+    if spec.name == "code":
+        spec = within(spec, choose_sandbox(settings))
+    prompt = prompts.one(suite, problem, index, config.suite.sampling.seed)
+    outcome, reason = _judged(folder, problem.id, index)
+    return Sample(
+        problem,
+        index,
+        tuple((message["role"], message["content"]) for message in prompt.messages),
+        judged_text(row["text"], thinking=bool(row["thinking"])),
+        FinishReason(row["finish_reason"]),
+        row["prompt_tokens"] or 0,
+        row["completion_tokens"] or 0,
+        row["thinking_tokens"],
+        spec,
+        outcome,
+        reason or row["error"] or "",
+    )
+
+
+def reference(run: Path, problem: Problem, settings: Settings) -> Reference | None:
+    """What the baseline of the run answered to ``problem``; ``None`` without one."""
+    config = open_run(run).read_config()
+    manifest = open_run(run).read_manifest()
+    spec = "auto" if config.baseline == NO_BASELINE else config.baseline
+    place = Place(
+        config.suite.name,
+        config.profile.name,
+        manifest.checkpoint.name,
+        config.suite.reference.get(config.profile.name),
+    )
+    try:
+        found = baselines.resolve(spec, place, settings.root_of(spec))
+    except SmallscaleError:
+        return None
+    samples = found.samples
+    rows = samples.problem_ids[samples.problem] == problem.id
+    part = samples.select(rows)
+    answers = [
+        (OUTCOMES[code].value, float(tokens))
+        for _, code, tokens in sorted(
+            zip(
+                part.sample_index.tolist(), part.outcome.tolist(), part.tokens.tolist(), strict=True
+            )
+        )
+    ]
+    return Reference(found.name, tuple(answers)) if answers else None
+
+
+def _named(suite: Suite, run: Path, name: str) -> tuple[Problem, int]:
+    start, _, index = name.rpartition(":") if ":" in name else (name, "", "")
+    found = [problem for problem in suite.problems if start and problem.id.startswith(start)]
+    if len(found) != 1 or not (index or "0").isdigit():
+        raise UsageError(
+            f"'{name}' names {len(found)} problems of {run}.",
+            f"Ids are as {suite.problems[0].id}, samples as {suite.problems[0].id}:0; "
+            "judgements.parquet lists them.",
+        )
+    return found[0], int(index or 0)
+
+
+def _judged(folder: RunFolder, problem_id: str, index: int) -> tuple[str, str]:
+    """The stored outcome and its reason."""
+    if not folder.judgements.exists():
+        return "", ""
+    columns = ["sample_index", "outcome", "reason"]
+    rows = tables.read_problems(folder.judgements, "judgements", [problem_id], index + 1, columns)
+    for row in rows:
+        if row["sample_index"] == index:
+            return row["outcome"], row["reason"]
+    return "", ""
