@@ -8,18 +8,19 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.markup import escape
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from smallscale_ci.cli.program import runnable
 from smallscale_ci.generate.progress import Progress
 from smallscale_ci.report.escape import json_text, terminal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
 
 _LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
 _WIDTH = 80
@@ -126,13 +127,14 @@ class Display:
 
     def __init__(self, console: Console, out: Output) -> None:
         self._console, self._out = console, out
-        self._live: Live | None = None
+        self._bar: Bars | None = None
         self._last, self._said = 0.0, ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._out.quiet:
-            self._live = Live(console=self._console, transient=True, refresh_per_second=4)
-            self._live.start()
+            self._bar = _bars(self._console)
+            self._bar.add_task("", total=None)
+            self._bar.start()
         return self
 
     def __exit__(
@@ -141,8 +143,8 @@ class Display:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
     def say(self, text: str) -> None:
         """A line above the bar."""
@@ -150,8 +152,12 @@ class Display:
 
     def progress(self, progress: Progress) -> None:
         """Redraw, or print a line now and then."""
-        if self._live is not None:
-            self._live.update(_bar(progress))
+        if self._bar is not None:
+            (task,) = self._bar.task_ids
+            total = None if progress.phase.startswith("loading") else max(progress.total, 1)
+            self._bar.update(
+                task, total=total, completed=progress.done, description=_words(progress)
+            )
             return
         now = time.monotonic()
         finished = progress.done == progress.total and progress.total > 0
@@ -179,13 +185,13 @@ def _words(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def _bar(progress: Progress) -> RenderableType:
-    table = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=24)
-    if progress.phase.startswith("loading"):
-        bar = ProgressBar(total=1, pulse=True, width=24)
-    table.add_row(bar, Text(_words(progress)))
-    return table
+def _bars(console: Console) -> Bars:
+    """A bar, which pulses while there is no total, and a line of words after it."""
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    words = TextColumn("{task.description}", markup=False)
+    return Bars(BarColumn(24), words, console=console, transient=True, refresh_per_second=4)
 
 
 def _time(seconds: float) -> str:

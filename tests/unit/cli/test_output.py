@@ -1,0 +1,48 @@
+"""How far a run is, on a terminal and in a log."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from smallscale_ci.cli.output import Display, Output
+from smallscale_ci.generate.progress import Progress
+
+HALF = Progress(
+    phase="generating",
+    epochs=2,
+    done=60,
+    total=120,
+    tokens_per_s=1234.5,
+    mean_tokens=98.76,
+    accuracy=0.5,
+    seconds_left=61.0,
+)
+
+
+def test_a_terminal_has_a_bar_that_is_gone_at_the_end():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120, height=20)
+    with Display(console, Output(json=False, quiet=False)) as display:
+        display.progress(replace(HALF, phase="loading m", done=0, total=0))
+        display._bar.refresh()
+        assert "loading m" in stream.getvalue()
+        display.progress(HALF)
+        display._bar.refresh()
+        shown = stream.getvalue()
+    assert "generating 60/120 (2 epochs) · 1,234 tokens/s" in shown
+    assert "1:01 left" in shown
+    assert shown.rpartition("loading")[2].count("━") >= 20  # the bar, half of it
+    assert stream.getvalue().endswith("\x1b[2K")  # erased
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_log_has_lines_unless_quiet(quiet, capsys):
+    console = Console(file=io.StringIO())
+    with Display(console, Output(json=False, quiet=quiet)) as display:
+        display.progress(HALF)
+        display.progress(replace(HALF, done=61))  # too soon for another
+        display.progress(replace(HALF, done=120))
+    said = capsys.readouterr().err
+    assert ("60/120" in said, "61/120" in said, "120/120" in said) == (not quiet, False, not quiet)
