@@ -9,13 +9,15 @@ import fcntl
 import hashlib
 import io
 import os
+import platform
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from smallscale_ci.errors import DataError
+from smallscale_ci.errors import NOT_WRITABLE, DataError, StorageError
 from smallscale_ci.ids import pretty_json
 
 if TYPE_CHECKING:
@@ -113,6 +115,17 @@ def parse_json(content: bytes, where: str, hint: str) -> dict[str, Any]:
     return value
 
 
+@contextmanager
+def storage_errors(what: str, hint: str) -> Iterator[None]:
+    """A full or forbidden disk as a ``StorageError``; other errors of the system pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise StorageError(f"{what} cannot be written: {error.strerror or error}.", hint) from error
+
+
 def lock(path: Path) -> int | None:
     """Hold the file or folder ``path`` for this process, which gives it back even when killed.
 
@@ -165,18 +178,24 @@ class Hashed(io.BufferedWriter):
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Hashed]:
+def whole(path: Path, *, shared: bool = False) -> Iterator[Hashed]:
     """A file that is at ``path`` when the block has ended well; until then is what was there.
 
-    Raises ``OSError``.
+    ``shared``: others, on other machines even, may write it at the same time. Raises ``OSError``.
     """
-    part = path.with_name(f".{path.name}.part")
+    name = f".{path.name}.{_writer()}.part" if shared else f".{path.name}.part"
+    part = path.with_name(name)
     try:
         with Hashed(part) as stream:
             yield stream
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    """What no other writer is called, on this machine or another."""
+    return f"{platform.node()}-{os.getpid()}-{threading.get_ident()}"
 
 
 def write_json(path: Path, value: Any) -> str:
@@ -189,8 +208,8 @@ def json_text(value: Any) -> str:
     return pretty_json(value if isinstance(value, Mapping | list) else to_json(value))
 
 
-def write_text(path: Path, text: str) -> str:
-    """Write ``text`` as a whole; returns the file's SHA-256. Raises ``OSError``."""
-    with whole(path) as stream:
+def write_text(path: Path, text: str, *, shared: bool = False) -> str:
+    """Write ``text`` as ``whole`` does; returns the file's SHA-256. Raises ``OSError``."""
+    with whole(path, shared=shared) as stream:
         stream.write(text.encode())
     return stream.sha256

@@ -13,6 +13,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.models import Config, Name, NamedConfig
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.errors import ContainerError, StorageError, UsageError, did_you_mean
+from smallscale_ci.files import write_text
 from smallscale_ci.worker.engines.registry import ENGINES
 
 LOCK = "images.lock.yaml"
@@ -163,10 +164,8 @@ def write(lock: ImageLock, path: Path) -> None:
 
     value = lock.model_dump(mode="json", exclude_defaults=True)
     text = _HEADER + yaml.safe_dump(value, sort_keys=False, width=100)
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_text(path, text)
     except OSError as error:
         raise StorageError(
             f"the image lock {path} cannot be written: {error.strerror}.",

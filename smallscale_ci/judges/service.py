@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from urllib.parse import urlsplit
 import openai
 
 from smallscale_ci.config.settings import Service
+from smallscale_ci.files import write_text
 from smallscale_ci.ids import content_hash
 
 # Refusals that may pass are met again after 0.5 s doubling to 8 s, or what Retry-After asks for.
@@ -166,6 +165,4 @@ def _read(path: Path | None) -> str | None:
 
 def _write(path: Path, value: Mapping[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    part.write_text(json.dumps(value), encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps(value), shared=True)

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from smallscale_ci import ids
 from smallscale_ci.errors import DataError
+from smallscale_ci.files import write_json, write_text
 from smallscale_ci.run import tables
 
 SCHEMA_VERSION = "1"
@@ -78,17 +79,17 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
-    _write_lines(folder / PAIRS, map(_ranking, pairs))
+    sha256 = _write_lines(folder / PAIRS, map(_ranking, pairs))
     _write_lines(folder / SFT, map(_instruction, pairs))
-    _write_text(folder / INFO, ids.pretty_json(_INFO))
+    write_json(folder / INFO, _INFO)
     tables.write(folder / PARQUET, _SCHEMA, map(row, pairs), predecessor)
     record = {
         "schema_version": SCHEMA_VERSION,
         **about,
         "lengths": lengths(pairs),
-        "sha256": ids.file_hash(folder / PAIRS),
+        "sha256": sha256,
     }
-    _write_text(folder / RECORD, ids.pretty_json(record))
+    write_json(folder / RECORD, record)
     return record
 
 
@@ -166,11 +167,5 @@ def _turns(pair: Pair) -> list[dict[str, str]]:
     return [{"from": _ROLES[m["role"]], "value": m["content"]} for m in pair.messages]
 
 
-def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
-    _write_text(path, "".join(json.dumps(v, ensure_ascii=False) + "\n" for v in values))
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> str:
+    return write_text(path, "".join(json.dumps(v, ensure_ascii=False) + "\n" for v in values))

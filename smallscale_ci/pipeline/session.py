@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.config import load
-from smallscale_ci.errors import NOT_WRITABLE, RunInterruptedError, StorageError
-from smallscale_ci.files import write_json, write_text
+from smallscale_ci.errors import RunInterruptedError
+from smallscale_ci.files import storage_errors, write_json, write_text
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
@@ -185,7 +185,7 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
     process works in the folder, which is then left as it is.
     """
     run = plan.run
-    with _storage_errors(run), WorkFolder(run.work) as folder:
+    with _writing(run), WorkFolder(run.work) as folder:
         run.refuse_complete()  # another process may have ended it a moment ago
         current = Session(
             plan,
@@ -242,19 +242,13 @@ def _is_written(path: Path, text: str) -> bool:
         return False
 
 
-@contextmanager
-def _storage_errors(run: RunFolder) -> Iterator[None]:
+def _writing(run: RunFolder) -> AbstractContextManager[None]:
     """A full or forbidden disk as a ``StorageError`` that says how to go on."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in NOT_WRITABLE:
-            raise
-        raise StorageError(
-            f"the run folder {run.path} cannot be written: {error.strerror or error}.",
-            "Make room, or choose another folder with --runs. What is complete is kept: go on "
-            f"with --resume {run.path}",
-        ) from error
+    return storage_errors(
+        f"the run folder {run.path}",
+        "Free disk space, or choose another folder with --runs. Completed samples are kept: "
+        f"continue with --resume {run.path}",
+    )
 
 
 def write_summary(

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from smallscale_ci import ids
 from smallscale_ci.config.models import TaskConfig
 from smallscale_ci.errors import DataError, StorageError
+from smallscale_ci.files import whole, write_json
 from smallscale_ci.records import Problem
 from smallscale_ci.suite import files, source
 from smallscale_ci.suite.fetch import fetch
@@ -188,19 +189,18 @@ def _normalised(
 ) -> Pulled:
     """Write the problems of ``raw`` to ``path``, which appears complete."""
     seen = _Counted(files.rows(raw, PurePosixPath(name).suffix))
-    part, problems = path.with_suffix(".new"), 0
-    try:
-        with pq.ParquetWriter(part, PULLED, compression="zstd", write_page_checksum=True) as writer:
-            for batch in _batches(_stored(normal(seen, task, name), task, name)):
-                writer.write_table(pa.Table.from_pylist(batch, schema=PULLED))
-                problems += len(batch)
-            made = Pulled(**about, rows=seen.count, problems=problems, path=str(path), fresh=True)
-            writer.add_key_value_metadata({_KEPT: ids.canonical_json(asdict(made))})
+    problems = 0
+    with (
+        whole(path) as stream,
+        pq.ParquetWriter(stream, PULLED, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for batch in _batches(_stored(normal(seen, task, name), task, name)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=PULLED))
+            problems += len(batch)
         if not problems:
             raise DataError(f"Task {task.name}: {name} holds no problems.", "Is it the right file?")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        made = Pulled(**about, rows=seen.count, problems=problems, path=str(path), fresh=True)
+        writer.add_key_value_metadata({_KEPT: ids.canonical_json(asdict(made))})
     return made
 
 
@@ -297,10 +297,8 @@ def _record(base: Path, name: str, sha256: str) -> None:
     """Add a pin to the lock; one that is there stays as it is."""
     path = base / LOCK
     pins = {name: sha256, **_lock(base)}
-    part = path.with_name(f".{LOCK}.part")
     try:
-        part.write_text(ids.pretty_json(pins), encoding="utf-8")
-        part.replace(path)
+        write_json(path, pins)
     except OSError as error:
         raise StorageError(
             f"the pin of {name} cannot be recorded in {path}: {error.strerror}.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pygal
 from pygal.style import Style
 
+from smallscale_ci.files import whole
 from smallscale_ci.train.follow import Point
 
 _COLOURS = ("#2563eb", "#059669", "#d97706")
@@ -36,6 +37,5 @@ def write(points: Sequence[Point], path: Path) -> None:
         known = [(step, value) for step, value in values if value is not None]
         if known:
             chart.add(f"reward {name}", known, secondary=name == "accuracy")
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(chart.render())
-    part.replace(path)
+    with whole(path) as stream:
+        stream.write(chart.render())

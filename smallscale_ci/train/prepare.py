@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -15,13 +15,11 @@ from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.containers import images
 from smallscale_ci.errors import (
-    NOT_WRITABLE,
     ContainerError,
     EngineError,
-    StorageError,
     UsageError,
 )
-from smallscale_ci.files import read_json
+from smallscale_ci.files import read_json, storage_errors
 from smallscale_ci.generate.runtimes import DOCKER, provide
 from smallscale_ci.pairs import dataset, screen
 from smallscale_ci.pairs.screen import Screening
@@ -96,7 +94,7 @@ def plan(
         count = sum(1 for line in lines if line.strip())
     answer = None
     if runner is not None:
-        with storage_errors(out):
+        with writing(out):
             answer = ask(runner, place, settings, out)
         if place.gpu and not answer.gpus:
             raise EngineError(
@@ -300,15 +298,7 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
         )
 
 
-@contextmanager
-def storage_errors(out: Path) -> Iterator[None]:
+def writing(out: Path) -> AbstractContextManager[None]:
     """A full or forbidden disk as a ``StorageError`` that says how to go on."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in NOT_WRITABLE:
-            raise
-        raise StorageError(
-            f"the folder {out} cannot be written: {error.strerror or error}.",
-            f"Make room, then go on with: smallscale train --resume {quote(str(out))}",
-        ) from error
+    hint = f"Make room, then go on with: smallscale train --resume {quote(str(out))}"
+    return storage_errors(f"the folder {out}", hint)

@@ -25,7 +25,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
-from smallscale_ci.files import lock, read_json, write_json
+from smallscale_ci.files import lock, read_json, write_json, write_text
 from smallscale_ci.ids import pretty_json, run_id
 from smallscale_ci.run.manifest import COMPLETE, FAILED, INTERRUPTED, RUNNING, package_state
 from smallscale_ci.train import checkpoints, follow, llamafactory, plots
@@ -43,7 +43,7 @@ from smallscale_ci.train.prepare import (
     Wanted,
     plan,
     runner_for,
-    storage_errors,
+    writing,
 )
 
 SCHEMA_VERSION = "1"
@@ -84,7 +84,7 @@ def train(
     and ``plan`` with ``resume`` goes on from the newest.
     """
     out = planned.out
-    with storage_errors(out), _alone(planned):
+    with writing(out), _alone(planned):
         session = _Session(planned, watcher, clock)
         try:
             session.begin()
@@ -157,16 +157,16 @@ class _Session:
     def begin(self) -> None:
         """Write what LLaMA-Factory reads, and say in the manifest that it runs."""
         planned, out = self._plan, self._out
-        _write(out / RECIPE, load.dump(planned.recipe))
+        write_text(out / RECIPE, load.dump(planned.recipe), shared=True)
         self.record(RUNNING)
         (out / "settings").mkdir(exist_ok=True)
         (out / CHECKPOINTS).mkdir(exist_ok=True)
         if planned.place.nodes == 1:
             for name in checkpoints.discard_broken(out / CHECKPOINTS):
                 self._watcher.say(f"{name} was cut off while it was saved, and is removed")
-        _write(out / SETTINGS, llamafactory.to_yaml(planned.settings))
+        write_text(out / SETTINGS, llamafactory.to_yaml(planned.settings), shared=True)
         if planned.deepspeed is not None:
-            _write(out / DEEPSPEED, pretty_json(planned.deepspeed))
+            write_text(out / DEEPSPEED, pretty_json(planned.deepspeed), shared=True)
         if planned.answer is not None:
             self._watcher.say(
                 f"{planned.count:,} pairs, of which {planned.answer.cut} are cut at "
@@ -249,7 +249,7 @@ class _Session:
         """Write ``train.json``."""
         if self._plan.place.nodes > 1 and not self.leads() and status != RUNNING:
             return  # the node with rank 0 writes it
-        _write(self._out / MANIFEST, pretty_json(self._manifest(status)))
+        write_text(self._out / MANIFEST, pretty_json(self._manifest(status)), shared=True)
 
     def _manifest(self, status: str) -> dict[str, Any]:
         planned, now = self._plan, self._clock()
@@ -293,13 +293,6 @@ def _wait(started: Started) -> int:
     finally:
         started.stop(_GRACE_S)
     return code
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: another node may read it at the same time."""
-    part = path.with_name(f".{path.name}.{time.time_ns()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 @contextmanager
