@@ -72,6 +72,7 @@ def judge(
         ),
     ] = None,
     columns: tools.Columns = "",
+    gold_index: tools.GoldIndex = None,
     sandbox: options.Sandbox = None,
     output: Annotated[
         Path | None,
@@ -96,7 +97,7 @@ def judge(
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
         spec = file_judge(judge_name, extract, model, rule)
-        wanted = tools.wanted(columns)
+        wanted = tools.wanted(columns, gold_index=gold_index)
         if explain is not None:
             _explain(context, _foreign_sample(run, explain, spec, wanted), FinishReason.STOP)
             return

@@ -17,6 +17,16 @@ Columns = Annotated[
         show_default=False,
     ),
 ]
+GoldIndex = Annotated[
+    int | None,
+    option(
+        "--gold-index",
+        min=0,
+        max=1,
+        help="Golds of a file are positions of its choices, counted from 0 or from 1.",
+        show_default=False,
+    ),
+]
 Metric = Annotated[
     str,
     option(
@@ -44,7 +54,12 @@ Rejudge = Annotated[
 
 
 def wanted(
-    columns: str = "", metric: str = "", kept: str = "", *, verdicts: bool = False
+    columns: str = "",
+    metric: str = "",
+    kept: str = "",
+    *,
+    verdicts: bool = False,
+    gold_index: int | None = None,
 ) -> Wanted:
     """How a file is to be read; ``kept`` is lm-eval's filter. Raises ``UsageError``.
 
@@ -66,4 +81,11 @@ def wanted(
         if ours in named:
             raise UsageError(f"--columns names '{ours}' twice.", "Name each column once.")
         named[ours] = theirs
-    return Wanted(texts=not verdicts, verdicts=verdicts, columns=named, metric=metric, filter=kept)
+    return Wanted(
+        texts=not verdicts,
+        verdicts=verdicts,
+        columns=named,
+        metric=metric,
+        filter=kept,
+        gold_index=gold_index,
+    )

@@ -101,6 +101,7 @@ class Wanted:
     columns: Mapping[str, str] = field(default_factory=dict)  # our column → the file's name for it
     metric: str = ""  # the tool's score that decides, where it records several
     filter: str = ""  # lm-eval: the filter whose score decides
+    gold_index: int | None = None  # what golds that are positions of choices count from
 
 
 class Reader(Protocol):

@@ -72,7 +72,9 @@ def read_rows(file: RowFile, wanted: Wanted, facts: Facts) -> Log:
     return Log(
         file.path,
         replace(facts, judges=facts.judges or judges),
-        _samples(file, columns if wanted.verdicts else _without_verdicts(columns)),
+        _samples(
+            file, columns if wanted.verdicts else _without_verdicts(columns), wanted.gold_index
+        ),
         schema=file.schema,
     )
 
@@ -104,9 +106,9 @@ def _without_verdicts(columns: Mapping[str, str]) -> dict[str, str]:
     return {ours: one for ours, one in columns.items() if ours not in ("outcome", "score")}
 
 
-def _samples(file: RowFile, columns: Mapping[str, str]) -> Iterator[Sample]:
+def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) -> Iterator[Sample]:
     model: str | None = None
-    base = _base(file, columns)
+    base = _base(file, columns) if gold_index is None else gold_index
     for number, row in file.rows():
         where = f"{file.path}, row {number}"
         cells = {ours: row.get(theirs) for ours, theirs in columns.items()}

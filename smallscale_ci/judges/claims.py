@@ -17,7 +17,7 @@ from html import unescape
 from itertools import pairwise
 from typing import Any
 
-from smallscale_ci.judges.options import Named, Options, named, plain, words
+from smallscale_ci.judges.options import Named, Options, by_text, named, plain, words
 from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
 
 _ENDS = re.compile(
@@ -30,8 +30,11 @@ _ENDS = re.compile(
 _SKIPPED = re.compile(r"[\s*_\"“”'‘’「『«【`:=>、,\-–—]*")
 # What makes the words before a claim no claim: a condition, a question, a negation.
 _DOUBT = re.compile(
-    r"(?:\b(?:if|whether|suppose|supposing|assume|assuming|unless|wenn|falls|ob|si|se|если|not|isn['’]t"
-    r"|nicht|pas|no|non|não|не|(?:not|n['’]t|unclear|doubt)\b[^.\n]{0,30}\b(?:that|if|whether))|如果|假如|若|もし|만약|إذا\sكانت)"
+    r"(?:\b(?:if|whether|suppose|supposing|assume|assuming|unless|wenn|falls|ob|si|se|если|not|nicht"
+    r"|pas|no|non|não|не|possible|(?:might|may|could)\s(?:think|believe|say))"
+    r"|(?:\bnot|n['’]t)(?:\s(?:think|believe|say|conclude))?"
+    r"|(?:\bnot|n['’]t|\bunclear|\bdoubt)\b[^.\n]{0,30}\b(?:that|if|whether)"
+    r"|如果|假如|若|もし|만약|إذا\sكانت)"
     r"(?:\s(?:that|the|die|la|l['’]|a|il|option|choice|answer|correct))*[\s*\"'“(]*$",
     re.IGNORECASE,
 )
@@ -46,6 +49,8 @@ _MARKUP = re.compile(r"</?(?:b|strong|i|em|u|p|br|div|span|font)\b[^<>\n]{0,80}>
 _LINE = re.compile(r"[ \t>]*(?:[^\w\s(\[{$\\\"'“*`_<❌✗✘]{1,4}[ \t]+)?(.*?)[ \t]*")
 _EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,})?\s*")
 _FORWARD = re.compile("|".join(f"(?:{one})" for one in ANSWER), re.IGNORECASE)
+_SAYS = re.compile("|".join(STRONG), re.IGNORECASE)
+_CLAUSE = re.compile(r"[.!?\n:;,]\s*|\b(?:so|thus|hence|therefore|that)\b,?\s*", re.IGNORECASE)
 _LABEL_LENGTH = 4
 _HEAD, _TAIL, _BLOCK = 1_000, 20_000, 400  # characters: of the text that is looked at; at a time
 _MOST = 50  # places of a block that are looked at, from its end
@@ -81,6 +86,7 @@ def claim(text: str, options: Options) -> Claim | None:
     for start, stop in _blocks(text):
         found = [*_forward(text, start, stop, options, listed)]
         found += [*_leads(text, start, stop, options), *_backward(text, start, stop, options)]
+        found += _subjects(text, start, stop, options)
         found += [one for one in alone if start <= one.start < stop]
         strong = [one for one in found if one.strong]
         if strong:
@@ -177,6 +183,16 @@ def _backward(text: str, start: int, stop: int, options: Options) -> Iterator[Cl
             )
 
 
+def _subjects(text: str, start: int, stop: int, options: Options) -> Iterator[Claim]:
+    """Texts of options of which is said that they are the correct answer."""
+    for match in _last(_SAYS, text, start, stop):
+        before = text[max(0, match.start() - _WHERE) : match.start()]
+        subject = _CLAUSE.split(before)[-1].strip(_QUOTES)
+        place = by_text(subject, options) if subject else None
+        if place is not None:
+            yield Claim(match.start(), Named(place, "by its text"), strong=True, text=subject)
+
+
 def _alone(lines: Sequence[_Line], options: Options) -> Iterator[Claim]:
     """The last line where it is a label, an option, or its text; the first, weakly."""
     for number in {0, len(lines) - 1} if lines else ():
@@ -248,7 +264,7 @@ def _label_of(line: str, options: Options) -> int | None:
 def _labelled_line(labels: tuple[str, ...]) -> re.Pattern[str]:
     one = _label(labels, both_cases=True)
     return re.compile(
-        rf"[(\[]?\s*({one})\s*(?:[。、]|[)\].:,](?=\s|\W|$)|[)\]][.:]?|\s[-–—]\s|$)\s*"
+        rf"[(\[]?\s*({one})\s*(?:[。、]|[)\]][.:]|[)\].:,](?=\s|\W|$)|[)\]]|\s[-–—]\s|$)\s*"
     )
 
 
@@ -263,7 +279,7 @@ def _behind(labels: tuple[str, ...]) -> tuple[Any, ...]:
     says = rf"(?i:(?P<strong>{'|'.join(STRONG)})|{'|'.join(WEAK)})"
     clause = (
         r"(?:(?:^|[\n.!?:,;。、–—]|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]|\b(?i:so|that|thus|then|hence"
-        r"|only|therefore|but|and|because|clearly|ist|es|est)\s)[\s*]{0,4}(?:(?:la|die|a|La|Die|A)\s)?)"
+        r"|only|therefore|but|and|because|clearly|believe|think|conclude|say|ist|es|est)\s)[\s*]{0,4}(?:(?:la|die|a|La|Die|A)\s)?)"
     )
     several = re.compile(
         rf"(?i:both|options?|choices?|answers?)\s+{label}(?:\s*(?:,|and|&)\s*{label}){{1,10}}"
@@ -272,7 +288,7 @@ def _behind(labels: tuple[str, ...]) -> tuple[Any, ...]:
     marked = (
         re.compile(rf"(?:(?i:{NOUN})s?\W{{0,4}}|[(\[*\"「『]{{1,3}}){one}"),
         re.compile(
-            rf"[)\]*\"」』]{{0,3}}(?P<text>\s?[(,:.–—-]\s?[^.\n?]{{0,80}}?[),]?)?[)*]{{0,3}}{says}"
+            rf"[)\]*\"」』]{{0,3}}(?P<text>\s?[(,:.\"“–—-]\s?[^.\n?]{{0,80}}?[),\"”]?)?[)*]{{0,3}}{says}"
         ),
     )
     bare = (

@@ -45,7 +45,7 @@ def explain(
         if spec.name == "code":
             steps.append(("program", program_of(problem, answer) or "no complete code block"))
             spec = replace(spec, extract=())
-        finds = [(found.rule, found.text) for found in candidates(answer, spec.extract)]
+        finds = _finds(problem, answer, spec)
         steps += [(f"found by '{rule}'", found) for rule, found in finds]
         if not finds and spec.name != "code":
             steps.append(("found", "nothing"))
@@ -56,6 +56,17 @@ def explain(
     decided, reason = outcome(ruling, finish)
     steps += [("decided by", reason), ("outcome", decided.value)]
     return Explanation(ruling, tuple(steps))
+
+
+def _finds(problem: Problem, answer: str, spec: JudgeSpec) -> list[tuple[str, str]]:
+    """(rule, text) of what each rule finds."""
+    if spec.name != "mcq":
+        return [(found.rule, found.text) for found in candidates(answer, spec.extract)]
+    from smallscale_ci.judges.mcq import find
+    from smallscale_ci.judges.options import options_of
+
+    found = [(rule, find(answer, rule, options_of(problem))[0]) for rule in spec.extract]
+    return [(rule, text) for rule, text in found if text is not None]
 
 
 def _judge(spec: JudgeSpec, service: Service | None) -> Judge:

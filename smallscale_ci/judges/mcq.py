@@ -35,7 +35,7 @@ class McqJudge:
             return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
         seen: str | None = None
         for rule in spec.extract:
-            found, where = _find(answer, rule, options)
+            found, where = find(answer, rule, options)
             seen = seen or found
             if where is not None:
                 return _ruling(where, golds, options, rule, found or "")
@@ -47,7 +47,7 @@ class McqJudge:
         return self.judge(problem, text, spec)
 
 
-def _find(answer: str, rule: str, options: Options) -> tuple[str | None, Named | None]:
+def find(answer: str, rule: str, options: Options) -> tuple[str | None, Named | None]:
     """The text that a rule finds, and the option that it names."""
     if rule in ("stated", "letter"):
         found = claim(answer, options) if rule == "stated" else lone_line(answer, options)

@@ -21,7 +21,8 @@ _ALPHABETS = (
 )
 _LABELS = "A-Za-zА-К" + "".join(_ALPHABETS[2:])
 _OPTION_LINE = re.compile(
-    rf"^[ \t]*(?:[-*•][ \t]+)?(?:\(?([{_LABELS}]|\d{{1,2}})[.):、．][ \t]*|([①-⑳])[ \t]*)(\S.*)$",
+    rf"^[ \t]*(?:[-*•][ \t]+)?\*{{0,2}}(?:[(\[]?([{_LABELS}]|\d{{1,2}})"
+    r"(?:[.):\]、．]\*{0,2}[ \t]*|[ \t]+[-–—][ \t]+)|([①-⑳])[ \t]*)(\S.*)$",
     re.MULTILINE,
 )
 _LOOKALIKES = str.maketrans("АВСЕ", "ABCE")  # Cyrillic letters that look like Latin ones
@@ -154,15 +155,15 @@ def named(text: str, options: Options) -> Named | None:
     they go on with the sentence ("B because …"): the answer "A planet" names no option A.
     """
     short = plain(text)
-    if not short or _NEGATED.match(short):
+    exact = by_text(text, options)
+    if not short or (exact is None and _NEGATED.match(short)):
         return None
     if lone := _LONE.fullmatch(short):
         place = options.index(lone[1])
         if place is not None:
             return Named(place, "by its label")
-    place = by_text(text, options)
-    if place is not None:
-        return Named(place, "by its text")
+    if exact is not None:
+        return Named(exact, "by its text")
     if lone and lone[1].isalpha():
         is_label = lone[1] in LATIN[:_PLAUSIBLE]  # X is a placeholder
         return Named(None, f"{lone[1]} is none of the options") if is_label else None
@@ -231,7 +232,7 @@ def _labelled(short: str, options: Options) -> Named | None:
     else:
         return None
     place = options.index(label)
-    if place is None or _NEGATED.match(rest):
+    if place is None or (_NEGATED.match(rest) and not _begins(rest, options, place)):
         return None
     return Named(place, "by its label")
 

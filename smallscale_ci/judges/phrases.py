@@ -13,12 +13,12 @@ _GAP = r"[^.\n:=?。]{0,60}?"
 ANSWER = (
     # English
     (
-        rf"\b(?:answers?|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement))\b{_GAP}"
+        rf"\b(?:answers?|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement|one))\b{_GAP}"
         r"\s(?:is|are|equals|(?:must|should|would|has\sto)\sbe)\b(?:[\s,]+(?:actually|indeed|simply|just|thus"
-        r"|therefore|then|still|now|clearly|definitely|of\scourse)\b)*[\s,]*[:=]?"
+        r"|therefore|then|still|now|clearly|definitely|of\scourse|that)\b)*[\s,]*[:=]?"
     ),
     (
-        r"\b(?:answers?|ans|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement))\b"
+        r"\b(?:answers?|ans|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement|one))\b"
         r"(?:\*\*|\"|\))?(?:\s*[:=]|\.(?=\s*\(?[A-Z]\b)|\s+[-–—](?=\s))"
     ),
     (
@@ -32,6 +32,7 @@ ANSWER = (
         r"\b(?:I|we)(?:['’](?:d|ll)|\swould|\swill|\stherefore)?\s(?:choose|pick|select|go\swith|opt\sfor"
         r"|vote\sfor|settle\son)\b"
     ),
+    r"\bthe\s(?:option|choice)\s(?:that|which)\b[^.\n:=?]{0,60}\sis\b",
     r"\[\[",
     r"<(?:final_?\s?)?(?:answer|choice|option|letter|selection)>",
     (

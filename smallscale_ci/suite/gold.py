@@ -268,7 +268,8 @@ def _named(gold: str, options: Choices, base: int | None) -> str:
     if number is not None and not options.labels:
         raise GoldError(
             f"has the gold {text!r}, which is the text of none of its choices and may be a "
-            "position: say whether positions count from 0 or from 1 (gold_index)"
+            "position: say whether positions count from 0 or from 1 (gold_index in a suite, "
+            "--gold-index for a file)"
         )
     return gold
 

@@ -131,6 +131,15 @@ def test_outputs_that_are_chats(tmp_path):
     assert judged(path, tmp_path / "out.parquet")[0] == {"CORRECT": 1}
 
 
+def test_positions_count_from_what_is_said(tmp_path):
+    options = [["x", "y", "z"]] * 2
+    outputs = [r"\boxed{A}", r"\boxed{B}"]
+    path = write(tmp_path / "f.parquet", answer=[1, 2], choices=options, model_output=outputs)
+    for base, outcome in ((0, "WRONG"), (1, "CORRECT")):
+        target = tmp_path / "out.parquet"
+        assert judged(path, target, JudgeSpec("mcq"), gold_index=base)[0] == {outcome: 2}
+
+
 def test_a_file_of_which_nothing_can_be_judged_is_refused_with_the_reason(tmp_path):
     options = [["x", "y"]] * 3
     outputs = [r"\boxed{A}"] * 3

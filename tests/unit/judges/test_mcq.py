@@ -185,7 +185,7 @@ def test_no_text_raises(text: str) -> None:
 
 
 def test_the_corpus_is_judged_as_labelled() -> None:
-    """747 answers in eleven languages, labelled before the judge saw them."""
+    """860 answers in eleven languages, labelled before the judge saw them."""
     wrong = []
     for row in map(json.loads, CORPUS.read_text(encoding="utf-8").splitlines()):
         question = "\n".join(["Which?", *row["options"]]) if "options" in row else METALS
@@ -223,3 +223,14 @@ def test_hostile_texts_take_no_time(unit: str) -> None:
     begin = time.process_time()
     rule(unit * (400_000 // len(unit)), "B", METALS, spec)
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{}. {}", "{}) {}", "({}) {}", "{}: {}", "- {}. {}", "**{}.** {}", "[{}] {}", "{} - {}"],
+)
+def test_lines_of_options(line: str) -> None:
+    texts = ("copper", "iron", "gold", "silver")
+    listed = [line.format(label, text) for label, text in zip("ABCD", texts, strict=True)]
+    found = options_of(Problem("p", "t", "\n".join(["Which?", *listed, "Answer:"]), "B"))
+    assert (found.labels, found.texts) == (tuple("ABCD"), texts)
