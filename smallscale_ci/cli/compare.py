@@ -1,4 +1,4 @@
-"""``compare``, ``report`` and ``baseline``: the commands that look at stored runs."""
+"""``compare`` and ``report``: the commands that look at stored runs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
     command(app, "compare", "smallscale compare runs/NEW baselines/smoke/vllm-cpu/smollm2")(compare)
     command(app, "report", "smallscale report runs/20260131-120000-smoke-smollm2-1a2b")(report)
-    group = typer.Typer(help="Stored baselines.", no_args_is_help=True)
-    command(group, "record", "smallscale baseline record runs/NEW --reason 'v2 tokenizer'")(record)
-    command(group, "list", "smallscale baseline list")(list_all)
-    command(group, "show", "smallscale baseline show smoke/vllm-cpu/smollm2")(show_one)
-    command(group, "verify", "smallscale baseline verify")(verify)
-    app.add_typer(group, name="baseline")
 
 
 def compare(
@@ -211,134 +205,6 @@ def _metrics(
         f"{task} {name}": rate(value) for task, of in values.items() for name, value in of.items()
     }
     return values, shown
-
-
-def record(
-    context: Context,
-    run: options.RunArgument,
-    reason: Annotated[
-        str,
-        option("--reason", "-m", help="Why this run is the new reference."),
-    ],
-    by: Annotated[
-        str,
-        option(
-            "--by",
-            help="The person who answers for it. Default: git's user.name.",
-            show_default=False,
-        ),
-    ] = "",
-    baselines: options.Baselines = None,
-) -> None:
-    """Store a complete run as the baseline of its suite, profile and model.
-
-    The one before it is kept in history/; nothing is overwritten. A run of which too few samples
-    could be judged is refused.
-    """
-    from datetime import UTC, datetime
-
-    from smallscale_ci.cli import places
-    from smallscale_ci.errors import UsageError
-    from smallscale_ci.files import git_line
-    from smallscale_ci.run import recording
-    from smallscale_ci.run.folder import open_run
-    from smallscale_ci.run.run import read_run
-
-    folder = open_run(run)
-    folder.refuse_unfinished()
-    if folder.config.exists() and (limit := folder.read_config().limit):
-        raise UsageError(
-            f"{run} tried a part of its suite (--limit {limit}).",
-            "Record a run of the whole suite: smallscale generate MODEL --epochs 8.",
-        )
-    # Reading falls back to the baselines that come with smallscale; writing is done right here.
-    where = recording.record(
-        read_run(run),
-        root=baselines or places.project(Path.cwd()) / "baselines",
-        now=datetime.now(UTC),
-        by=by or git_line(Path.cwd(), "config", "user.name"),
-        reason=reason,
-        min_judged=folder.read_config().gate.min_judged,
-    )
-    if context.json:
-        context.out.json({"recorded": str(where)})
-        return
-    context.out.result(f"recorded: {where}")
-    context.out.say(f"Commit it: git add {where} && git commit")
-
-
-def list_all(context: Context, baselines: options.Baselines = None) -> None:
-    """List the stored baselines."""
-    from datetime import UTC, datetime
-
-    from smallscale_ci.records import Metric
-    from smallscale_ci.report.formats import age, task_level
-    from smallscale_ci.run import baselines as stored
-
-    root = context.settings(baselines=baselines).baselines
-    records = {name: stored.show(root, name) for name in stored.names(root)}
-    if context.json:
-        context.out.json(list(records))
-        return
-    rows = []
-    for name, value in records.items():
-        levels = " · ".join(
-            f"{task.task} {task_level(Metric.ACCURACY, task)}" for task in value.summary.tasks
-        )
-        epochs = f"{value.summary.tasks[0].epochs:g}"
-        at, by = value.recorded.at, value.recorded.by
-        rows.append((name, at[:10], age(at, datetime.now(UTC)), by, epochs, levels))
-    context.out.table(("baseline", "recorded", "age", "by", "epochs", "accuracy"), rows)
-
-
-def show_one(
-    context: Context,
-    name: Annotated[str, typer.Argument(help="suite/profile/model.", show_default=False)],
-    baselines: options.Baselines = None,
-) -> None:
-    """Show one baseline: who recorded it, when, from which run and why, and its provenance."""
-    from datetime import UTC, datetime
-
-    from smallscale_ci.cli.evaluate import show_levels
-    from smallscale_ci.report.formats import age
-    from smallscale_ci.run import baselines as stored
-    from smallscale_ci.run.manifest import flat
-
-    root = context.settings(baselines=baselines).baselines
-    record = stored.show(root, name)
-    value = {**record.to_json(), "history": list(stored.history(root, name))}
-    if context.json:
-        context.out.json(value)
-        return
-    recorded = record.recorded
-    old = age(recorded.at, datetime.now(UTC))
-    context.out.mapping(
-        {
-            "baseline": name,
-            "recorded": f"{recorded.at[:10]} ({old}) by {recorded.by}",
-            "why": recorded.reason,
-            "from run": recorded.run_id,
-        }
-    )
-    show_levels(context, record.summary)
-    known = {"summary", "schema_version", "recorded", "suite", "profile", "model"}
-    context.out.mapping(flat({key: item for key, item in value.items() if key not in known}))
-
-
-def verify(context: Context, baselines: options.Baselines = None) -> int:
-    """Check that every stored baseline can be read and is as it was recorded."""
-    from smallscale_ci.errors import EXIT_INVALID
-    from smallscale_ci.run import baselines as stored
-
-    root = context.settings(baselines=baselines).baselines
-    problems, known = stored.verify(root), stored.names(root)
-    if context.json:
-        context.out.json({"problems": problems, "baselines": list(known)})
-    for problem in problems:
-        context.out.error(problem, "Restore it from git, or record it again.")
-    if not problems and not context.json:
-        context.out.result(f"{len(known)} baselines, all as recorded")
-    return EXIT_INVALID if problems else 0
 
 
 def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, Suite | None]:

@@ -9,6 +9,7 @@ import typer
 
 from smallscale_ci import __version__
 from smallscale_ci.cli import (
+    baseline,
     candidate,
     compare,
     data,
@@ -60,6 +61,7 @@ for group in (
     train,
     candidate,
     compare,
+    baseline,
     verify,
     show,
     power,

@@ -58,11 +58,16 @@ def plan(
     from smallscale_ci.errors import EXIT_OK, EXIT_USAGE
     from smallscale_ci.gate.power import idle_gpu
     from smallscale_ci.gate.power import plan as work_out
+    from smallscale_ci.pipeline.sides import gated_by_what_is_known
 
     settings = context.settings(baselines=baselines)
     config = load(SuiteConfig, suite, settings.roots)
     policy = _policy(gate or config.gate, max_epochs, settings)
     stored = _baseline(config, profile, model, baseline, settings)
+    if gate is None:
+        policy, notes = gated_by_what_is_known(policy, stored, stored)
+        for note in notes:
+            context.out.say(note.text)
     found = work_out(
         stored.samples,
         policy,
@@ -91,8 +96,9 @@ def plan(
     held = f"held in {found.max_epochs} epochs"
     out.table(("task", "metric", "margin", held), planning.margin_rows(found.holdable))
     hours = "" if found.gpu_hours is None else f", {found.gpu_hours:.2g} engine hours"
+    tokens = "an unknown number of" if found.tokens is None else f"{found.tokens:,.0f}"
     out.result(
-        f"\nAn unchanged model takes {found.epochs:.2f} epochs, {found.tokens:,.0f} tokens{hours} "
+        f"\nAn unchanged model takes {found.epochs:.2f} epochs, {tokens} tokens{hours} "
         f"(policy {found.policy}, baseline {stored.name} of {found.baseline_epochs} epochs, "
         f"{found.trials} trials)."
     )
@@ -207,12 +213,14 @@ def _baseline(
     config: SuiteConfig, profile: str, model: str | None, spec: str, settings: Settings
 ) -> Run:
     from smallscale_ci.checkpoint.find import name_of
-    from smallscale_ci.run.baselines import Place, resolve
+    from smallscale_ci.cli import tools
+    from smallscale_ci.pipeline.sides import resolve
+    from smallscale_ci.run.baselines import Place
 
     reference = config.reference.get(profile)
     name = name_of(model) if model else reference or ""
     place = Place(config.name, profile, name, reference, given=model or name)
-    return resolve(spec, place, settings.root_of(spec))
+    return resolve(spec, place, settings.root_of(spec), tools.wanted(verdicts=True))
 
 
 def _seconds_per_token(stored: Run) -> float | None:

@@ -61,7 +61,7 @@ class Plan:
     regressed: Share
     inconclusive: Share
     epochs: float  # expected for an unchanged model
-    tokens: float  # expected for an unchanged model
+    tokens: float | None  # expected for an unchanged model; None where the baseline tells none
     gpu_hours: float | None  # the same; None where the baseline's throughput is unknown
     detections: tuple[Detection, ...]
     detectable: dict[str, float | None]  # metric → loss in margins found 8 times in 10
@@ -106,9 +106,12 @@ def plan(
         for loss in losses
     )
     mean_epochs = float(np.mean([trial.epochs for trial in unchanged]))
-    tokens = float(np.mean([trial.tokens for trial in unchanged]))
+    tokens = None
+    if Metric.TOKENS not in baseline.unknown:
+        tokens = float(np.mean([trial.tokens for trial in unchanged]))
     most = looks_of(policy)
-    holdable = margins_held(pools, policy, epochs, (1, most))
+    held = margins_held(pools, policy, epochs, (1, most))
+    holdable = tuple(one for one in held if one.metric not in baseline.unknown)
     passed, inconclusive = (
         _share(unchanged, kind) for kind in (VerdictKind.PASS, VerdictKind.INCONCLUSIVE)
     )
@@ -124,7 +127,9 @@ def plan(
         inconclusive=inconclusive,
         epochs=mean_epochs,
         tokens=tokens,
-        gpu_hours=gpu_seconds_per_token * tokens / 3600 if gpu_seconds_per_token else None,
+        gpu_hours=gpu_seconds_per_token * tokens / 3600
+        if gpu_seconds_per_token and tokens
+        else None,
         detections=detections,
         detectable={m.value: _detectable(detections, m) for m in metrics},
         holdable=holdable,

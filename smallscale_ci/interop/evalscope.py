@@ -46,6 +46,7 @@ def claims(path: Path) -> bool:
 
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
+    path = path.absolute()  # what lies beside a file is found by the folders above it
     files = sorted((path / _REVIEWS).glob("*/*.jsonl")) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path / _REVIEWS} holds no reviews.", "Was the evaluation finished?")

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import BadSamplesError, DataError
+from smallscale_ci.gate.summary import summarise
+from smallscale_ci.ids import slug
 from smallscale_ci.interop.interface import Log, Sample
 from smallscale_ci.records import FinishReason, Metric, Outcome
 from smallscale_ci.run.manifest import COMPLETE, Engine, Manifest, PromptsId, SuiteId
@@ -37,7 +39,8 @@ class _Columns:
         self.tasks: dict[str, int] = {}
         self.task, self.epoch = array("i"), array("q")
         self.outcome, self.finish = array("b"), array("b")
-        self.tokens, self.content, self.prompt = array("q"), array("Q"), array("Q")
+        self.tokens, self.thinking = array("q"), array("q")
+        self.content, self.prompt = array("Q"), array("Q")
         self.problems: list[pa.Array] = []
         self.clusters: list[pa.Array] = []
         self._ids: list[str] = []
@@ -53,6 +56,7 @@ class _Columns:
         self.outcome.append(_OUTCOMES[sample.outcome])
         self.finish.append(_UNKNOWN if sample.finish is None else _FINISHES[sample.finish])
         self.tokens.append(_UNKNOWN if sample.tokens is None else sample.tokens)
+        self.thinking.append(_UNKNOWN if sample.thinking_tokens is None else sample.thinking_tokens)
         self.content.append(_short(sample.content))
         self.prompt.append(_short(sample.prompt))
         self._ids.append(sample.problem)
@@ -94,7 +98,7 @@ def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -
     held = from_table(table, str(log.path), unknown=unknown)
     _refuse_two_contents(key, np.frombuffer(columns.content, dtype=np.uint64), held, str(log.path))
     manifest = _manifest(log, columns, key, judge, notes)
-    return Run(log.path.stem, held, manifest, str(log.path))
+    return Run(log.path.stem, held, manifest, str(log.path), summarise(held))
 
 
 def _table(
@@ -119,7 +123,7 @@ def _table(
     if np.any(finish[good] < 0):
         unknown.add(Metric.TRUNCATION)
     words = pa.array([reason.value for reason in FinishReason])
-    return pa.table(
+    table = pa.table(
         {
             "task": pa.DictionaryArray.from_arrays(
                 pa.array(np.frombuffer(columns.task, dtype=np.int32)), pa.array(columns.tasks)
@@ -135,7 +139,12 @@ def _table(
             ).dictionary_decode(),
             "cluster": pa.chunked_array(columns.clusters),
         }
-    ), frozenset(unknown)
+    )
+    thinking = np.frombuffer(columns.thinking, dtype=np.int64)
+    # Servers that tell no thinking tokens say 0: where nobody thought, nothing is known.
+    if Metric.TOKENS not in unknown and np.all(thinking[good] >= 0) and np.any(thinking > 0):
+        table = table.append_column("thinking_tokens", pa.array(thinking, mask=thinking < 0))
+    return table, frozenset(unknown)
 
 
 def _epochs(epoch: NDArray[np.int64], key: NDArray[np.int64], name: str) -> NDArray[np.int64]:
@@ -183,10 +192,11 @@ def _manifest(
     skipped = sum(columns.skipped.values())
     planned = max(len(key), (facts.planned or 0) - skipped)
     suite = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
+    model = _named(facts.model) or log.path.stem
     return Manifest(
         run_id=log.path.stem,
         status=COMPLETE,
-        checkpoint=Checkpoint(facts.model or log.path.stem, Path(), facts.model, "", "", "", ""),
+        checkpoint=Checkpoint(model, Path(), facts.model, "", "", "", ""),
         suite=SuiteId(suite, _combined(columns.content)),
         profile=facts.tool,
         created=facts.created,
@@ -197,6 +207,11 @@ def _manifest(
         tool=dict(facts.settings),
         warnings=tuple(notes),
     )
+
+
+def _named(model: str) -> str:
+    """A model's name as baselines have it: with a slash at most, as on the hub."""
+    return model if model.count("/") < 2 else slug(model)
 
 
 def _short(digest: str) -> int:

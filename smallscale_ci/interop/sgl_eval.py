@@ -97,7 +97,7 @@ def _sample(row: Row, task: str, epoch: int, where: str, wanted: Wanted) -> Samp
     finish, text = finish_of(row.get("finish_reason")), str(row["generation"] or "")
     # A server that reports no usage is written as 0 tokens.
     tokens = whole_number(row.get("num_generated_tokens")) or (0 if not text else None)
-    thinking = whole_number(row.get("num_reasoning_tokens")) or None
+    thinking = whole_number(row.get("num_reasoning_tokens"))
     question = str(row.get("problem") or "")
     return Sample(
         task=task,

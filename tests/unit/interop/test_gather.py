@@ -46,7 +46,7 @@ def test_what_a_tool_does_not_record_is_unknown_and_never_zero():
     run = gather(log(sample("a"), sample("b")))
     assert run.samples.unknown >= {Metric.TOKENS, Metric.TRUNCATION}
     assert np.isnan(run.samples.tokens).all()
-    known = {"tokens": 5, "finish": FinishReason.STOP}
+    known = {"tokens": 5, "thinking_tokens": 2, "finish": FinishReason.STOP}
     assert not any(m.core for m in gather(log(sample("a", **known))).samples.unknown)
 
 

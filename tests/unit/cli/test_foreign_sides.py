@@ -1,0 +1,84 @@
+"""Other tools' results in the commands that look at stored runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.foreign import DATA
+from typer.testing import CliRunner
+
+from smallscale_ci.cli.main import app
+
+LM_EVAL = DATA / "lm-eval-0.4.13"
+SUMS = DATA / "inspect-0.3.285" / "sums.eval"
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        done = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+        return done.exit_code, json.loads(done.stdout)
+
+    return run
+
+
+def test_two_files_are_compared(call):
+    code, verdict = call("compare", SUMS, SUMS.with_name("sums.json"))
+    assert code == 4  # two problems are not six
+    assert any(d["key"] == "suite.hash" for d in verdict["differences"])
+    code, verdict = call("compare", SUMS, SUMS)
+    assert (code, verdict["kind"], verdict["reproduced_exactly"]) == (0, "PASS", True)
+
+
+def test_a_policy_that_was_named_and_gates_what_is_unknown_is_invalid(call):
+    code, verdict = call("compare", LM_EVAL, LM_EVAL, "--gate", "default")
+    assert (code, verdict["kind"]) == (4, "INVALID")
+    code, verdict = call("compare", LM_EVAL, LM_EVAL, "--gate", "accuracy")
+    assert (code, verdict["kind"]) == (5, "INCONCLUSIVE")  # eight problems
+    assert {check["metric"] for check in verdict["checks"] if check["gated"]} == {"accuracy"}
+
+
+def test_a_file_becomes_a_baseline_and_is_found_again(call):
+    code, made = call("baseline", "record", SUMS, "-m", "first", "--by", "Ada")
+    assert code == 0
+    assert made["recorded"].endswith("baselines/sums/inspect/openai-api-stub-adder")
+    code, verdict = call("compare", SUMS, "auto")
+    assert (code, verdict["kind"]) == (0, "PASS")
+    code, found = call("baseline", "verify")
+    assert (code, found["problems"]) == (0, [])
+
+
+def test_a_file_without_tokens_becomes_a_baseline_without_tokens(call):
+    assert call("baseline", "record", LM_EVAL, "-m", "first", "--by", "Ada")[0] == 0
+    code, verdict = call("compare", LM_EVAL, "auto")
+    assert code == 5
+    assert {check["metric"] for check in verdict["checks"] if check["gated"]} == {"accuracy"}
+
+
+def test_our_judge_instead_of_the_tool_s(call):
+    code, verdict = call("compare", SUMS, SUMS, "--rejudge", "math")
+    assert (code, verdict["kind"]) == (0, "PASS")
+    code, said = call("compare", SUMS, SUMS, "--rejudge", "maths")
+    assert code == 2
+    assert "maths" in said["error"]
+
+
+def test_a_bad_column_is_named(call, tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    code, said = call("compare", "a.csv", "a.csv", "--columns", "text=z")
+    assert code == 2
+    assert "no column 'z'" in said["error"]
+    code, said = call("judge", "a.csv", "--columns", "text")
+    assert code == 2
+    assert "not of the form NAME=COLUMN" in said["error"]
+
+
+def test_a_plan_from_reviews_that_tell_no_tokens(call):
+    reviews = next((DATA / "evalscope-1.14.1").glob("reviews/*/*.jsonl")).read_text()
+    Path("reviews.jsonl").write_text(reviews)
+    code, plan = call("plan", "--baseline", "reviews.jsonl", "--trials", "5")
+    assert code == 0
+    assert plan["tokens"] is None
+    assert {one["metric"] for one in plan["holdable"]} == {"accuracy"}
