@@ -11,7 +11,8 @@ class Format:
 
     ``begins`` are phrases that open thinking where they begin a text. ``paired`` closing marks end
     other things, too: they count after an opening mark alone. Tags in angle brackets are read in
-    any case. ``source`` names the template or parser that the marks were taken from.
+    any case and with attributes. ``source`` names the template or parser that the marks were taken
+    from.
     """
 
     name: str
@@ -108,6 +109,13 @@ FORMATS = (
         ("<|think:start|>",),
         ("<|think:end|>",),
         "vLLM's solar_open2_reasoning_parser.py",
+    ),
+    Format(
+        "open-webui",
+        ('<details type="reasoning">',),
+        ("</details>",),
+        "chats as Open WebUI stores them (backend, reasoning details)",
+        paired=True,
     ),
     Format("pangu", ("[unused16]",), ("[unused17]",), "vLLM's pangu_reasoning_parser.py"),
     Format(

@@ -20,8 +20,13 @@ _PHRASES = [row for row in FORMATS if row.begins]
 
 
 def _pattern(mark: str) -> str:
-    """``mark`` without its first character as a regular expression; tags in any case."""
+    """``mark`` without its first character as a regular expression.
+
+    Tags are read in any case, and may have attributes (``<think duration="3">``).
+    """
     escaped = re.escape(mark[1:]).replace(r"\*", r"\w{1,16}")
+    if re.fullmatch(r"</?\w.*\w\"?>", mark):
+        escaped = escaped.removesuffix(">") + r"(?:\s[^<>\n]{0,80})?>"
     return f"(?i:{escaped})" if mark[0] == "<" else escaped
 
 
@@ -58,6 +63,12 @@ _SPOKEN = re.compile(
     r"|delimiters?|elements?|symbols?)\b|(?:and|or|\.\.\.|…) ?[\"'`]?[<\[◁])"
 )
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)([^\n`]*)$", re.MULTILINE)
+# After the end of thinking inside thinking: a sentence that goes on is not an answer yet.
+_GOES_ON = re.compile(r"[ \t]*[a-zß-ÿ,;]")
+_LAST = re.compile(  # the tokens that end a turn, where they end a text
+    r"(?:<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
+    r"|<｜[^｜<>\n]{1,40}｜>)\s{0,8}$"
+)
 _SPECIAL = re.compile(
     r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
     r"|<｜[^｜<>\n]{1,40}｜>)*"
@@ -88,6 +99,7 @@ _KIN = re.compile(  # closing marks, or pairs of special tokens, that say what t
 )
 _NAMES = re.compile(r"think|reason|thought", re.IGNORECASE)
 _MOST_NAMES = 5  # that are looked for: each is one more look through the text
+_LONGEST_TOKEN = 48
 _LONG_LINE = 2000  # characters before and after a mark in which a code span may begin and end
 
 
@@ -228,17 +240,24 @@ def _by_marks(text: str, *, opened: bool) -> Parts:
             kept = _kept(text, start, match.start(), kept) if depth == 0 else kept
             inside, within, depth, fresh = True, kind, 1, match.end()
             start = match.end()
-    if not inside:
+    if not inside and not (depth and _GOES_ON.match(text, start)):
         kept = _kept(text, start, len(text), kept)
     if kept is not None:
         return Parts(kept[0], kept[1], True, last.name)
-    return Parts(len(text), len(text), not inside, last.name)
+    return Parts(len(text), len(text), not inside and not depth, last.name)
 
 
 def _kept(text: str, start: int, end: int, kept: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The span from ``start`` to ``end``, unless nothing but special tokens stands there."""
+    """The span from ``start`` to ``end``, unless nothing but special tokens stands there.
+
+    Those that end it are left out: ``42.[|endofturn|]`` is ``42.``
+    """
     blank = _SPECIAL.match(text, start, end)
-    return kept if blank and blank.end() == end else (start, end)
+    if blank and blank.end() == end:
+        return kept
+    while last := _LAST.search(text, max(start, end - _LONGEST_TOKEN), end):
+        end = last.start()
+    return start, end
 
 
 def _is_text(text: str, match: re.Match[str]) -> bool:

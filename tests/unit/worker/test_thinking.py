@@ -68,6 +68,8 @@ class TestEveryFormat:
         # inside one another
         ("<think>a<think>b \\boxed{41}</think>c \\boxed{43}</think>42", "42"),
         ("<think>a<think>b</think>42", "42"),
+        ("<think>a <think>b</think>\n\nso it is 42", "\n\nso it is 42"),
+        ("<think>a <think>b</think> and then \\boxed{42} but", None),
         ("<think>\n<think>\na</think>42</think>", "42"),
         ("<think>a<think>b</think>c \\boxed{42}</think>", ""),
         ("<think>a<reasoning>b</reasoning>c \\boxed{42}", None),
@@ -96,8 +98,12 @@ class TestEveryFormat:
         # special tokens alone are no answer
         ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>", ""),
         ("<|content_thinking|>a<|end_message|><|message_model|><|content_text|>42<|end_message|>",
-         "<|message_model|><|content_text|>42<|end_message|>"),
-        ("<|content_text|>42<|end_message|>", "<|content_text|>42<|end_message|>"),
+         "<|message_model|><|content_text|>42"),
+        ("<|content_text|>42<|end_message|>", "<|content_text|>42"),
+        ("<thought>a</thought>The answer is 42.[|endofturn|]", "The answer is 42."),
+        ("<|channel>thought\na<channel|>42.<turn|><|im_end|>", "42."),
+        ('<think time="3">\\boxed{42} but', None),
+        ("<think>a</think >42", "42"),
     ],
 )  # fmt: skip
 def test_answer_part(text: str, expected: str | None) -> None:
