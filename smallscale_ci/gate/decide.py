@@ -18,6 +18,7 @@ from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate import reasons
 from smallscale_ci.gate.checks import make_checks, overall
+from smallscale_ci.gate.flips import find_flips, grown
 from smallscale_ci.gate.pairing import (
     TaskPair,
     agrees,
@@ -25,20 +26,17 @@ from smallscale_ci.gate.pairing import (
     match_problems,
     pair_tasks,
 )
+from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.records import (
     Accounting,
     Difference,
-    Flip,
-    Metric,
     Reason,
     ReasonKind,
     Verdict,
     VerdictKind,
 )
 from smallscale_ci.run.samples import Samples
-
-_MOST_FLIPS = 5_000  # listed
 
 
 def decide(
@@ -94,8 +92,12 @@ def decide(
         return verdict
     checks = make_checks(pairs, policy, look, schedule, reproduced=reproduced)
     kind = overall(checks)
-    flips, flipped = _flips(pairs)
-    listed, all_of_them = len(flips), sum(flipped)
+    matched = None
+    if len(baseline) > len(candidate):
+        common = baseline.select(np.isin(np.arange(len(baseline)), rows))
+        matched = _matched(candidate, common, match, task_order, pairs)
+    flips = find_flips(pairs, matched)
+    listed, all_of_them = len(flips.listed), sum(flips.number)
     more = [Reason(ReasonKind.MORE_FLIPS, count=all_of_them, of=listed)]
     seen = [*reasons.check_notes(checks, policy), *(more if all_of_them > listed else ())]
     return replace(
@@ -103,10 +105,30 @@ def decide(
         kind=kind,
         reasons=reasons.deciding(kind, checks),
         checks=checks,
-        flips=flips,
-        flipped=flipped,
+        flips=flips.listed,
+        flipped=flips.number,
+        flips_by_chance=flips.by_chance,
+        grown=grown(pairs, checks),
         notes=(*verdict.notes, *seen),
     )
+
+
+def _matched(
+    candidate: Samples,
+    common: Samples,
+    match: Codes,
+    task_order: Sequence[str],
+    pairs: Sequence[TaskPair],
+) -> tuple[TaskPair, ...] | None:
+    """The tasks with the baseline's samples that the candidate has, too; ``None``: there are none.
+
+    Baselines of other tools may count their samples otherwise.
+    """
+    if not len(common):
+        return None
+    made = {p.task: p for p in pair_tasks(candidate, common, match, task_order, partial=True)}
+    empty = any(pair.task not in made or not len(made[pair.task].cluster) for pair in pairs)
+    return None if empty else tuple(made[pair.task] for pair in pairs)
 
 
 def refuse(
@@ -162,32 +184,3 @@ def _account(
         outcomes=counts,
         unpaired=one_sided + sum(pair.unpaired for pair in pairs),
     )
-
-
-def _flips(pairs: Sequence[TaskPair]) -> tuple[tuple[Flip, ...], tuple[int, int]]:
-    """Problems whose majority changed, the largest changes first, losses before gains.
-
-    The second value is how many there are in each direction: not all are listed.
-    """
-    flips: list[Flip] = []
-    lost = gained = 0
-    for pair in pairs:
-        before, after = (side.means[Metric.ACCURACY] for side in (pair.baseline, pair.candidate))
-        lengths = [side.means[Metric.TOKENS] for side in (pair.baseline, pair.candidate)]
-        changed = np.flatnonzero((before - 0.5) * (after - 0.5) < 0)
-        lost += int((after < before)[changed].sum())
-        gained += int((after > before)[changed].sum())
-        order = np.lexsort((after[changed] - before[changed], -np.abs(after - before)[changed]))
-        flips += [
-            Flip(
-                task=pair.task,
-                problem_id=str(pair.problem_ids[i]),
-                baseline=float(before[i]),
-                candidate=float(after[i]),
-                baseline_tokens=float(lengths[0][i]),
-                candidate_tokens=float(lengths[1][i]),
-            )
-            for i in changed[order][:_MOST_FLIPS]
-        ]
-    flips.sort(key=lambda f: (-abs(f.candidate - f.baseline), f.candidate > f.baseline))
-    return tuple(flips[:_MOST_FLIPS]), (lost, gained)

@@ -290,5 +290,7 @@ class Verdict:
     reproduced_exactly: bool
     flips: tuple[Flip, ...] = ()
     flipped: tuple[int, int] | None = None  # to wrong and to right, whether listed or not
+    flips_by_chance: float | None = None  # expected in each direction of an unchanged model
+    grown: tuple[Flip, ...] = ()  # where a length regressed: the problems that grew most
     notes: tuple[Reason, ...] = ()
     ends: tuple[float, ...] = ()  # epochs at each look; empty: a look after every epoch

@@ -169,7 +169,7 @@ def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
     """Flipped problems first, then those not plainly answered, then the rest, up to a limit."""
     odd = candidate.outcome >= OUTCOMES.index(Outcome.UNPARSED)
     order: Iterable[str] = [
-        *(flip.problem_id for flip in verdict.flips),
+        *(flip.problem_id for flip in (*verdict.flips, *verdict.grown)),
         *candidate.problem_ids[candidate.problem[odd]],
         *(problem.id for problem in suite.problems),
     ]

@@ -138,10 +138,14 @@ def facts(data: ReportData) -> dict[str, str]:
 def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
     """The problems that lost most accuracy, then those that grew most; none of a run that passed.
 
-    Sampling alone flips some problems in every run: after a PASS their number says enough.
+    Where only a length regressed, they are those that grew most. Sampling alone flips some problems
+    in every run: after a PASS their number says enough.
     """
     if verdict.kind is VerdictKind.PASS:
         return ()
+    regressed = {c.metric.scale for c in verdict.checks if c.kind is VerdictKind.REGRESSED}
+    if verdict.grown and regressed == {Scale.LENGTH}:
+        return verdict.grown[:WORST_FLIPS]
     lost = [flip for flip in verdict.flips if flip.candidate < flip.baseline]
     lost.sort(
         key=lambda f: (
@@ -160,7 +164,11 @@ def flip_count(verdict: Verdict) -> str:
     gained = len(verdict.flips) - lost
     if verdict.flipped is not None:  # more than are listed
         lost, gained = verdict.flipped
-    return f"{count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right."
+    chance = ""
+    if verdict.flips_by_chance is not None:
+        chance = f" (chance alone gives about {verdict.flips_by_chance:,.0f} each way)"
+    said = f"{count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right"
+    return f"{said}{chance}."
 
 
 def loop_count(data: ReportData) -> str:

@@ -149,6 +149,7 @@ def _verdict(value: dict[str, Any]) -> Verdict:
             "flipped": tuple(value["flipped"]) if value.get("flipped") else None,
             "notes": tuple(_reason(note) for note in value["notes"]),
             "ends": tuple(value.get("ends", ())),
+            "grown": tuple(Flip(**_numbers(Flip, item)) for item in value.get("grown", ())),
         }
     )
     _refuse_dangling(found)
