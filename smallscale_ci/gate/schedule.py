@@ -21,7 +21,7 @@ from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 # the level is kept for the last look. The share of epochs that is done, to this power, is the clock
 # of the fail test: a false alarm at an early look ends a run that would have passed later, while a
 # loss of twice the margin is plain at once.
-_PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.4, 0.06, 1.2
+_PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.4, 0.1, 1.2
 _FEWEST = 100  # problems of each task that a part of an epoch must have
 
 
