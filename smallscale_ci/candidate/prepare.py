@@ -21,6 +21,7 @@ from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.config.seams import STEPS
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
+from smallscale_ci.errors import ContainerError, EngineError
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pairs import build, leakage
 from smallscale_ci.pairs.build import Check
@@ -33,7 +34,7 @@ from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.train.estimate import memory, size, steps
 from smallscale_ci.train.llamafactory import Place, render
-from smallscale_ci.train.prepare import Wanted, visible_gpus
+from smallscale_ci.train.prepare import Wanted, runner_for, visible_gpus
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +163,17 @@ def _training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str,
         "gpu": place.gpu,
         "memory_bytes": {**asdict(needs), "total": needs.total},
         "settings": render(recipe, place),
+        **_missing(loop, wanted),
     }
+
+
+def _missing(loop: Loop, wanted: Wanted) -> dict[str, str]:
+    """What is not here to train with, and the remedy; empty where nothing is."""
+    try:
+        runner_for(loop.recipe, wanted, loop.settings, run_id="dry-run", say=lambda _: None)
+    except (EngineError, ContainerError) as error:
+        return {"missing": error.message, "remedy": error.hint}
+    return {"missing": "", "remedy": ""}
 
 
 def _place(loop: Loop, wanted: Wanted) -> Place:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from smallscale_ci.pipeline.compare import Evaluation as Evaluated
 
 _GIB = 1 << 30
+_OBJECTIVES = {  # of ours, which LLaMA-Factory knows by no name
+    "lcpo": "LCPO (Length Controlled Preference Optimization)",
+    "simper": "SimPER",
+}
 
 
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what a table names
@@ -240,12 +244,19 @@ def _show_plan(context: Context, planned: dict[str, Any]) -> None:
     )
     context.out.mapping(
         {
-            "objective": f"{training['objective']}, beside LLaMA-Factory's settings below",
+            "objective": _OBJECTIVES.get(training["objective"], training["objective"].upper()),
             "ranks": f"{training['ranks']} on {'GPUs' if training['gpu'] else 'CPUs'}",
             "memory of a rank, GiB": memory,
-            **{f"  {key}": str(value) for key, value in training["settings"].items()},
+            # pref_loss is how LLaMA-Factory is made to load the pairs; the loss itself is ours.
+            **{
+                f"  {key}": str(value)
+                for key, value in training["settings"].items()
+                if key != "pref_loss" or training["objective"] not in _OBJECTIVES
+            },
         }
     )
+    if training["missing"]:
+        context.out.error(f"Nothing can be trained here: {training['missing']}", training["remedy"])
 
 
 class _Watcher:

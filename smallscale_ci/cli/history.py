@@ -85,10 +85,19 @@ def history(
     if not result.trends:
         context.out.result("no complete run of that kind")
     for trend in result.trends:
-        _show(context, trend)
+        _show(context, trend, places)
 
 
-def _show(context: Context, trend: Trend) -> None:
+def _typed(places: Sequence[Path], run_id: str) -> str:
+    """The run as commands take it: its folder, where that is one of ``places`` or in one."""
+    here = [place if place.name == run_id else place / run_id for place in places]
+    found = next((path for path in here if path.is_dir()), None)
+    if found is None:
+        return run_id
+    return str(found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found)
+
+
+def _show(context: Context, trend: Trend, places: Sequence[Path]) -> None:
     from smallscale_ci.report.formats import level_interval
     from smallscale_ci.report.interface import TRENDS
     from smallscale_ci.report.trends import changed, columns, ends, sparkline
@@ -97,8 +106,7 @@ def _show(context: Context, trend: Trend) -> None:
     metrics = columns(trend)
     rows = [
         (
-            point.at[:10],
-            point.model,
+            _typed(places, point.run_id),
             *(level_interval(metric, point.levels.get(metric)) for metric in metrics),
             changed(point),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,31 @@ else:
         for title, table in (("RuntimeName", RUNTIMES), ("SandboxName", SANDBOXES))
     )
 
+
+def _known(kind: str) -> Callable[[str], list[str]]:
+    """Completes the names of one kind of configuration: suite, engine, gate, pairs or train."""
+
+    def complete(incomplete: str) -> list[str]:
+        from smallscale_ci.cli import places
+        from smallscale_ci.config.load import names
+        from smallscale_ci.config.schema import MODELS
+
+        found = names(MODELS[kind], places.find().roots)
+        return [name for name in found if name.startswith(incomplete)]
+
+    return complete
+
+
+def _baselines(incomplete: str) -> list[str]:
+    """Completes the stored baselines, and the model names among them."""
+    from smallscale_ci.cli import places
+    from smallscale_ci.run import baselines
+
+    found = baselines.names(places.find().baselines)
+    words = ["auto", *dict.fromkeys(name.rsplit("/", 1)[-1] for name in found), *found]
+    return [word for word in words if word.startswith(incomplete)]
+
+
 Model = Annotated[
     str | None,
     typer.Argument(
@@ -40,17 +66,20 @@ Model = Annotated[
 ]
 Suite = Annotated[
     str,
-    option("--suite", "-s", help="Suite: a name or a YAML file."),
+    option("--suite", "-s", autocompletion=_known("suite"), help="Suite: a name or a YAML file."),
 ]
 Profile = Annotated[
     str,
-    option("--profile", "-p", help="Engine profile: a name or a file."),
+    option(
+        "--profile", "-p", autocompletion=_known("engine"), help="Engine profile: a name or a file."
+    ),
 ]
 Gate = Annotated[
     str | None,
     option(
         "--gate",
         "-g",
+        autocompletion=_known("gate"),
         help="Gate policy: a name or a file. Default: the suite's.",
         show_default=False,
     ),
@@ -60,6 +89,7 @@ BaselineSpec = Annotated[
     option(
         "--baseline",
         "-b",
+        autocompletion=_baselines,
         help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
     ),
 ]

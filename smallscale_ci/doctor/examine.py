@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from smallscale_ci.checkpoint.embedded import ALIASES
@@ -17,6 +17,7 @@ from smallscale_ci.doctor.machine import Finding, State
 from smallscale_ci.worker.engines.registry import ENGINES
 
 _GIB = 1 << 30
+TRAINING = "training environment"
 _LIBRARIES = ("numpy", "scipy", "pyarrow", "sympy", "math-verify", "huggingface-hub")
 
 
@@ -27,6 +28,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_libraries(),
         *_disk(settings),
         *_environments(settings),
+        _training(settings),
         _model_cache(settings),
         _baselines(settings),
         *machine.gpus(settings.images),
@@ -77,6 +79,33 @@ def _environments(settings: Settings) -> Iterator[Finding]:
             f"none in {settings.environments}",
             "Run `smallscale engine install`.",
         )
+
+
+def _training(settings: Settings) -> Finding:
+    python = settings.environments / "train-cpu" / "bin" / "python"
+    if python.exists():
+        return Finding(TRAINING, State.OK, str(python.parent.parent))
+    return Finding(
+        TRAINING, State.MISSING, "no environment", "Run `smallscale engine install train-cpu`."
+    )
+
+
+def ready(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What can be done on this machine as it is: a few words for each."""
+    fine = {finding.what for finding in findings if finding.state is State.OK}
+    if any(finding.state is State.BAD for finding in findings):
+        return ()
+    has_engine = any(name.startswith("engine ") for name in fine)
+    images = sorted(name.removeprefix("image ") for name in fine if name.startswith("image "))
+    served = [name for name in images if name in ENGINES]
+    possible = {
+        "judging, comparing and planning": True,
+        "eval on the CPU (profile vllm-cpu)": has_engine,
+        f"eval on GPUs in containers ({', '.join(served)})": bool(served) and "GPUs" in fine,
+        "code judging": "sandbox for code" in fine,
+        "training": TRAINING in fine,
+    }
+    return tuple(what for what, is_so in possible.items() if is_so)
 
 
 def _engine(what: str, python: Path) -> Finding:

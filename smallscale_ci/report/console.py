@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from smallscale_ci.records import Difference, Flip, Metric, Summary, Verdict, VerdictKind
-from smallscale_ci.report import formats, text, wording
+from smallscale_ci.report import formats, text, text_chart, wording
 from smallscale_ci.report.escape import one_line, terminal
 from smallscale_ci.report.interface import ReportData
 
@@ -34,6 +34,7 @@ def _parts(data: ReportData, width: int) -> Iterator[RenderableType]:
     yield Text()
     if verdict and verdict.checks:
         yield _checks(verdict)
+        yield from _chart(verdict, width)
     else:
         yield _levels(data.candidate)
     yield Text()
@@ -83,6 +84,15 @@ def _checks(verdict: Verdict) -> Table:
             ),
         )
     return table
+
+
+def _chart(verdict: Verdict, width: int) -> Iterator[RenderableType]:
+    """The checks on one axis, where the terminal is wide enough for it."""
+    lines = text_chart.lines(verdict.checks)
+    if lines and max(map(len, lines)) <= width:
+        yield Text()
+        for line in lines:
+            yield Text(terminal(line), no_wrap=True)
 
 
 def _levels(summary: Summary) -> Table:

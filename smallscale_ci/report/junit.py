@@ -11,6 +11,8 @@ from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import clean
 from smallscale_ci.report.interface import ReportData
 
+_SECONDS = ("seconds to load", "seconds to generate")
+
 
 def render(data: ReportData) -> str:
     """JUnit XML with a final newline.
@@ -25,6 +27,11 @@ def render(data: ReportData) -> str:
     kind = data.verdict.kind if data.verdict else VerdictKind.INVALID
     if kind is not VerdictKind.PASS and all(check.kind is not kind for check in checks):
         suite.add_testcase(_verdict_case(data, kind))
+    # The checks come from one run: each took its part of it, and the sum is what the run took.
+    took = sum(float(data.metrics.get(name, 0.0)) for name in _SECONDS)
+    cases = list(suite)
+    for case in cases if took else ():
+        case.time = round(took / len(cases), 3)
     suite.add_property("model", clean(data.model))
     suite.add_property("baseline", clean(data.baseline_name))
     suite.add_property("run", clean(data.run_id))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from smallscale_ci.records import Check, Flip, Summary, Verdict, VerdictKind
-from smallscale_ci.report import formats, text, wording
+from smallscale_ci.report import formats, text, text_chart, wording
 from smallscale_ci.report.escape import markdown, markdown_code
 from smallscale_ci.report.interface import ReportData
 
@@ -20,9 +19,6 @@ _SIGNS = {
 }
 _CUT = "\n*The rest was cut to fit GitHub's limit; the run folder holds the whole report.*\n"
 _CELL = 160  # characters of model text in one cell
-_NAME = 40  # characters of a name in the chart
-_REACHES = (3, 6, 9)  # margins on either side of zero in the chart: the first that is enough
-_HALF = 18  # columns of either side
 
 
 def render(data: ReportData, limit: int = COMMENT_LIMIT) -> str:
@@ -106,47 +102,13 @@ def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> 
 
 
 def _chart(checks: Iterable[Check]) -> str:
-    """Every gated check as an interval on one axis, in margins: ``0`` no change, ``1`` too much."""
-    shown = [check for check in checks if check.gated]
-    # Two names are padded to one width; a fence takes them literally, whatever they hold.
-    names = [_fenced(text.short_name(check, _NAME)) for check in shown]
-    width = max((len(name) for name in names), default=0)
-    if not names:
-        return ""
-    ends = [abs(end) for check in shown for end in formats.used_margin(check)]
-    furthest = max(filter(math.isfinite, ends), default=0.0)
-    reach = next((enough for enough in _REACHES if furthest <= enough), _REACHES[-1])
-    step = _HALF // reach
-    axis = [" "] * (2 * _HALF + 1)
-    for mark in (-1, 0, 1, reach):
-        label = formats.number(mark)
-        start = mark * step + _HALF - (len(label) - 1)
-        axis[start : start + len(label)] = label
-    rows = [f"{name:<{width}}  {_interval(c, reach)}" for name, c in zip(names, shown, strict=True)]
-    ruler = f"{'loss in margins':<{width}}  {''.join(axis).rstrip()}"
-    return "```text\n" + "\n".join([*rows, ruler]) + "\n```\n"
-
-
-def _fenced(name: str) -> str:
-    return "".join(c for c in name if c != "`" and c.isprintable())
-
-
-def _interval(check: Check, reach: int) -> str:
-    step, last = _HALF // reach, 2 * _HALF
-    cells = [" "] * (last + 1)
-    cells[_HALF], cells[_HALF + step] = "│", "┊"
-    ends = formats.used_margin(check)
-    if any(map(math.isnan, ends)):
-        return "".join(cells).rstrip()
-    place = [round(min(max(end, -reach), reach) * step) + _HALF for end in ends]
-    low, value, high = place
-    cells[low : high + 1] = "─" * (high - low + 1)
-    cells[value] = "●"
-    if ends[0] < -reach:
-        cells[0] = "◄"
-    if ends[2] > reach:
-        cells[last] = "►"
-    return "".join(cells).rstrip()
+    """The chart of the checks in a fence, which takes names literally, whatever they hold."""
+    lines = text_chart.lines(checks)
+    return (
+        "```text\n" + "\n".join(line.replace("`", "") for line in lines) + "\n```\n"
+        if lines
+        else ""
+    )
 
 
 def _bullets(data: ReportData) -> Iterator[str]:

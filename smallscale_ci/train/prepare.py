@@ -193,8 +193,7 @@ def runner_for(
         raise EngineError(
             f"the training environment's Python {python} is not there.",
             "Make it with `smallscale engine install train-cpu`, or name a Python that has "
-            "LLaMA-Factory with "
-            "--train-python.",
+            "LLaMA-Factory with --train-python.",
         )
     return LocalRunner(python, settings.environment, ranks=ranks, nodes=nodes, gpus=gpus)
 

@@ -171,6 +171,9 @@
   byId("task").parentElement.hidden = tasks.length < 2;
   byId("task").addEventListener("change", restart);
   byId("search").addEventListener("input", restart);
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll(".provenance")) details.open = true;
+  });
   byId("more").addEventListener("click", () => { shown += PAGE; update(); });
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("controls").hidden = false;

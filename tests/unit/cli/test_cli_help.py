@@ -109,3 +109,16 @@ WRONG = ("evil", "eval --sweet", "eval m --epochs 0", "eval m --seed 2147483648"
 @pytest.mark.parametrize("arguments", WRONG)
 def test_wrong_usage_is_exit_code_2(arguments):
     assert CliRunner().invoke(app, arguments.split()).exit_code == 2
+
+
+def test_names_are_completed():
+    options = {option.name: option for option in commands()["eval"].params}
+
+    def completed(name: str, begun: str) -> list[str]:
+        context = commands()["eval"].make_context("eval", ["m"])
+        return [item.value for item in options[name].shell_complete(context, begun)]
+
+    assert completed("suite", "smo") == ["smoke", "smoke-code", "smoke-train"]
+    assert "vllm-cpu" in completed("profile", "vllm")
+    assert completed("gate", "stri") == ["strict"]
+    assert "smoke/vllm-cpu/smollm2" in completed("baseline", "smoke/")
