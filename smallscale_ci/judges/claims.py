@@ -17,7 +17,7 @@ from html import unescape
 from itertools import pairwise
 from typing import Any
 
-from smallscale_ci.judges.options import Named, Options, by_text, named, plain, words
+from smallscale_ci.judges.options import LONGEST, Named, Options, by_text, named, plain, words
 from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
 
 _ENDS = re.compile(
@@ -27,7 +27,7 @@ _ENDS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_SKIPPED = re.compile(r"[\s*_\"“”'‘’「『«【`:=>、,\-–—]*")
+_SKIPPED = re.compile(r"(?:[\s*_\"“”'‘’「『«【`:=>、,]|[-–—](?=[\s*]))*")  # but no minus
 # What makes the words before a claim no claim: a condition, a question, a negation.
 _DOUBT = re.compile(
     r"(?:\b(?:if|whether|suppose|supposing|assume|assuming|unless|wenn|falls|ob|si|se|если|not|nicht"
@@ -72,7 +72,7 @@ class Claim:
 class _Line:
     start: int
     text: str
-    place: int | None  # of the option that it is labelled with
+    place: int | None  # of the option that it names by its label
     listed: bool  # part of a list of options
 
 
@@ -145,9 +145,16 @@ def _forward(
         phrase = text[place : end.start() if end else place + 3 * _WHERE].strip(_QUOTES)
         if not phrase or (end and end.group() == "?") or _NO_AFTER.match(phrase):
             continue
-        if (found := named(phrase, options)) is not None:
+        found = named(phrase, options) or _rest_of_line(text, place, options)
+        if found is not None:
             yield Claim(place, found, strong=True, text=phrase)
             return
+
+
+def _rest_of_line(text: str, place: int, options: Options) -> Named | None:
+    """An option's text that goes on behind the end of a sentence."""
+    at = by_text(text[place : place + LONGEST].partition("\n")[0], options)
+    return None if at is None else Named(at, "by its text")
 
 
 def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim]:
@@ -173,6 +180,9 @@ def _backward(text: str, start: int, stop: int, options: Options) -> Iterator[Cl
             place = options.index(label["label"])
             if said is None or place is None or text[said.end() : said.end() + 1] == "?":
                 continue
+            says = text[max(said.end("text"), said.start()) : said.end()].strip().casefold()
+            if says in options.texts[place].casefold():
+                continue  # it is the option's own text
             if said["text"] and _any_of(options.labels).search(said["text"]):
                 continue
             if _DOUBT.search(text[max(0, label.start() - _WHERE) : label.start("label")]):
@@ -219,45 +229,50 @@ def _says_no_more(line: str, options: Options, place: int) -> bool:
 def _lines(text: str, options: Options) -> list[_Line]:
     """The lines that hold something.
 
-    A label counts where nothing else is on the line, or the option's own text. A list is a run of
-    at least two lines labelled in order.
+    A list is a run of at least two lines that begin with labels in order, whatever follows.
     """
-    found: list[tuple[int, str, int | None]] = []
+    found: list[tuple[int, str]] = []
     start = 0
     for raw in text.split("\n"):
         if not _EMPTY.fullmatch(raw):
             match = _LINE.fullmatch(raw.rstrip("\r"))
-            line = match[1] if match else raw.strip()
-            found.append((start, line, _label_of(line, options)))
+            found.append((start, match[1] if match else raw.strip()))
         start += len(raw) + 1
-    labelled = [(number, place) for number, (_, _, place) in enumerate(found) if place is not None]
+    begin = [_beginning(line, options) for _, line in found]
+    labelled = [(number, one) for number, one in enumerate(begin) if one is not None]
     in_list = {
         number
-        for (first, one), (second, other) in pairwise(labelled)
-        if other == one + 1
+        for (first, (one, rest)), (second, (other, more)) in pairwise(labelled)
+        if other == one + 1 and bool(rest) == bool(more)
         for number in (first, second)
     }
-    return [_Line(*line, number in in_list) for number, line in enumerate(found)]
+    return [
+        _Line(start, line, _named_by(begin[number], options), number in in_list)
+        for number, (start, line) in enumerate(found)
+    ]
 
 
-def _label_of(line: str, options: Options) -> int | None:
-    if len(line) > 5 * _WHERE:
+def _beginning(line: str, options: Options) -> tuple[int, str] | None:
+    """The option whose label a line begins with, and what follows the label."""
+    if len(line) > LONGEST:
         return None
     short = plain(line)
     match = _labelled_line(options.labels).match(short)
-    if match is None:
+    place = options.index(match[1]) if match else None
+    return (place, short[match.end() :]) if match and place is not None else None
+
+
+def _named_by(beginning: tuple[int, str] | None, options: Options) -> int | None:
+    """The option that a line names: its label alone, or with its own text."""
+    if beginning is None:
         return None
-    place = options.index(match[1])
-    rest = words(short[match.end() :].casefold())
-    own = options.folded[place] if place is not None else ()
-    if place is None or (rest and own and rest[: len(own)] != own and own[: len(rest)] != rest):
-        return None
-    tail = short[match.end() :]
-    if rest and (
-        not own or _NO.search(tail) or (rest != own and _any_of(options.labels).search(tail))
-    ):
-        return None
-    return place
+    place, tail = beginning
+    rest, own = words(tail.casefold()), options.folded[place]
+    if not rest or (own and rest == own):
+        return place
+    begins = bool(own) and (rest[: len(own)] == own or own[: len(rest)] == rest)
+    denied = _NO.search(tail) or _any_of(options.labels).search(tail)
+    return place if begins and not denied else None
 
 
 @lru_cache(maxsize=64)

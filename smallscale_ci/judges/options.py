@@ -203,7 +203,7 @@ def bare(text: str) -> str:
 
 def words(text: str) -> tuple[str, ...]:
     """The words of ``text`` that tell options apart."""
-    tokens = _WORD.findall(bare(text[:LONGEST]))
+    tokens = _WORD.findall(bare(unicodedata.normalize("NFKC", text[:LONGEST])))
     if len(tokens) > 2 and tokens[0] in ("A", "a") and tokens[1] in (".", ","):
         return tuple(tokens)  # a label, not an article
     kept = tuple(token for token in tokens if token.lower() not in _ARTICLES)

@@ -234,3 +234,36 @@ def test_lines_of_options(line: str) -> None:
     listed = [line.format(label, text) for label, text in zip("ABCD", texts, strict=True)]
     found = options_of(Problem("p", "t", "\n".join(["Which?", *listed, "Answer:"]), "B"))
     assert (found.labels, found.texts) == (tuple("ABCD"), texts)
+
+
+def test_negative_numbers_keep_their_sign() -> None:
+    question = "How much?\nA. 12\nB. -12\nC. 1.5\nD. -1.5"
+    for text in ("The answer is -12.", "Answer: -12", r"\boxed{-12}", "= -12\n\n-12"):
+        assert rule(text, "B", question) is Outcome.CORRECT, text
+
+
+def test_every_published_question_that_is_only_repeated_is_not_answered() -> None:
+    if not ARC.exists():
+        assert not os.environ.get("CI"), f"{ARC} is missing"
+        pytest.skip(f"{ARC} is missing")
+    answered = []
+    for row in pq.read_table(ARC).to_pylist():
+        options = options_of(Problem("p", "t", row["problem"], row["answer"]))
+        pairs = list(zip(options.labels, options.texts, strict=True))
+        right = options.texts[options.index(row["answer"]) or 0]
+        repeated = (
+            row["problem"],
+            "\n".join(f"{label}. {text}" for label, text in pairs),
+            "Options: " + " ".join(f"({label}) {text}" for label, text in pairs),
+            "\n\n".join(f"**{label}. {text}** Let us see." for label, text in pairs),
+        )
+        ruled = [(text, rule(text, row["answer"], row["problem"])) for text in repeated]
+        answered += [text for text, outcome in ruled if outcome is not Outcome.UNPARSED]
+        after = "\n".join(f"{label}. {text}: see above." for label, text in pairs)
+        for text in (
+            f"So.\n\n**{row['answer']}. {right}**",
+            f"Answer: {row['answer']}\n\n{after}",
+            f"The correct answer is {row['answer']}: {right}",
+        ):
+            assert rule(text, row["answer"], row["problem"]) is Outcome.CORRECT, text
+    assert answered == []
