@@ -25,6 +25,7 @@ from smallscale_ci.config.seams import SANDBOXES
 from smallscale_ci.errors import JudgeError
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.math import MathJudge, decide
+from smallscale_ci.judges.mcq import McqJudge
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.records import CodeTest, Outcome, Problem
 from smallscale_ci.sandbox.choice import choose
@@ -32,6 +33,7 @@ from smallscale_ci.sandbox.interface import Limits, Sandbox
 
 LOCK = Path(__file__).parents[1] / "docker/images.lock.yaml"
 CORPUS = Path(__file__).parents[1] / "tests/data/math_corpus.jsonl"
+CHOICES = Path(__file__).parents[1] / "tests/data/mcq_corpus.jsonl"
 SPEC = JudgeSpec("math")
 Equal = Callable[[str, str], bool]
 
@@ -135,6 +137,24 @@ def verify_text(gold: str, text: str) -> object:
     return verify(parse(f"${gold}$"), parse(text))
 
 
+def choices() -> dict[str, dict[str, float]]:
+    """Multiple choice, by tier of the corpus: answers, as labelled, false positives, answers/s."""
+    table: dict[str, dict[str, float]] = {}
+    for row in map(json.loads, CHOICES.read_text(encoding="utf-8").splitlines()):
+        options = row.get("options", ["A. copper", "B. iron", "C. gold", "D. silver"])
+        problem = Problem("p", "t", "\n".join(["Which?", *options]), row["gold"])
+        begin = time.perf_counter()
+        outcome = McqJudge().judge(problem, row["text"], JudgeSpec("mcq")).outcome.value
+        seconds = time.perf_counter() - begin
+        for name in (row["tier"], "all"):
+            tier = table.setdefault(name, dict.fromkeys(("answers", "right", "fp", "seconds"), 0))
+            tier["answers"] += 1
+            tier["right"] += outcome == row["expected"]
+            tier["fp"] += outcome == "CORRECT" != row["expected"]
+            tier["seconds"] += seconds
+    return table
+
+
 def pooled(count: int) -> dict[str, float]:
     """Items/s and host memory growth in MiB of ``count`` items that need algebra, two workers."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -158,7 +178,7 @@ def sandboxes(lock: Path, count: int) -> dict[str, dict[str, float]]:
     found = {"bare Python": {"start_ms": begun}}
     for name in SANDBOXES:
         try:
-            sandbox = choose(name, lock, os.environ).sandbox
+            sandbox = choose(name, lock, os.environ, nonce="bench").sandbox
         except JudgeError as error:
             print(error.message, file=sys.stderr)
             continue
@@ -218,6 +238,7 @@ def main() -> None:
     heavy = latex_heavy(options.items // 4)
     heavy_rates = {"this judge": speed(judge_text, heavy), "math-verify": speed(verify_text, heavy)}
     code = sandboxes(options.images, 40)
+    multiple = choices()
     if options.json:
         print(
             json.dumps(
@@ -225,6 +246,7 @@ def main() -> None:
                     "agreement": tables,
                     "per_second": rates,
                     "latex_per_second": heavy_rates,
+                    "multiple_choice": multiple,
                     "pool": pool,
                     "code": code,
                 },
@@ -254,6 +276,11 @@ def main() -> None:
         f"pool of two, algebra: {pool['items']:,.0f} items, {pool['per_second']:,.0f} items/s, "
         f"host memory + {pool['host_growth_mib']:.0f} MiB"
     )
+    for name, row in multiple.items():
+        print(
+            f"multiple choice, {name}: {row['right']:.0f} of {row['answers']:.0f} as labelled, "
+            f"{row['fp']:.0f} false positives, {row['answers'] / row['seconds']:,.0f} answers/s"
+        )
     for name, row in code.items():
         print(f"code, {name}: starts and ends in {row['start_ms']:.0f} ms")
         if "per_second" in row:
