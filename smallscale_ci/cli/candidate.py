@@ -14,7 +14,7 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 from smallscale_ci.cli.pairs import Pairs
 from smallscale_ci.cli.train import Recipe, TrainPython
-from smallscale_ci.config.seams import STEPS
+from smallscale_ci.config.seams import RUNTIMES, STEPS
 
 if TYPE_CHECKING:
     from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
@@ -167,8 +167,9 @@ def candidate(
             **engine.request(),
         )
         folder = _folder(out, request, settings, context)
+    known = RUNTIMES.get(request.runtime or "")
     wanted = Wanted(
-        runtime=None if request.runtime == "ray" else request.runtime,
+        runtime=request.runtime if known is None or known.trains else None,
         ranks=request.train_ranks,
         gpus=request.gpus or None,
         python=training.train_python,

@@ -10,6 +10,7 @@ import typer
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
+from smallscale_ci.config.seams import JUDGES
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from smallscale_ci.records import FinishReason, Problem
 
 _FOREIGN = "Foreign files"
+
+_OF_FILES = [name for name, judge in JUDGES.items() if judge.needs != "tests"]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +49,7 @@ def judge(
     ] = None,
     judge_name: Annotated[
         str,
-        option("--judge", help="Judge of a file: math, mcq, llm."),
+        option("--judge", help=f"Judge of a file: {', '.join(_OF_FILES)}."),
     ] = "math",
     extract: Annotated[
         str,
@@ -126,10 +129,10 @@ def file_judge(name: str, extract: str, model: str, rule: str | None) -> JudgeSp
     from smallscale_ci.errors import UsageError
     from smallscale_ci.judges.interface import JudgeSpec
 
-    if name == "code":
+    if name in JUDGES and name not in _OF_FILES:
         raise UsageError(
-            "--judge code: the files of other tools hold no tests to run programs by.",
-            "Files are judged by math, mcq or llm.",
+            f"--judge {name}: the files of other tools hold no tests to run programs by.",
+            f"Files are judged by {', '.join(_OF_FILES)}.",
         )
     rules = tuple(part.strip() for part in extract.split(",") if part.strip())
     try:

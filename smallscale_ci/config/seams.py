@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_JUDGES = "smallscale_ci.judges"
 AUTO = "auto"  # of runtimes and sandboxes: the first that works here
 
 
@@ -23,6 +24,7 @@ class JudgeKind:
     needs: Literal["gold", "option", "tests"] = "gold"  # what its problems must have
     asks: bool = False  # a model at an endpoint, which the task names
     runs: bool = False  # programs, so that it needs a sandbox and seconds for an item
+    steps: str = ""  # MODULE:FUNCTION, what `judge --explain` shows besides what was found
     rule: bool = False  # may be named as the rule that a model's rulings are compared with
 
 
@@ -50,10 +52,22 @@ class StepKind:
 JUDGES: Mapping[str, JudgeKind] = {
     kind.name: kind
     for kind in (
-        JudgeKind("math", "smallscale_ci.judges.math:MathJudge", rule=True),
-        JudgeKind("mcq", "smallscale_ci.judges.mcq:McqJudge", needs="option", rule=True),
-        JudgeKind("code", "smallscale_ci.judges.code:CodeJudge", needs="tests", runs=True),
-        JudgeKind("llm", "smallscale_ci.judges.llm:LlmJudge", asks=True),
+        JudgeKind("math", f"{_JUDGES}.math:MathJudge", steps=f"{_JUDGES}.explain:forms", rule=True),
+        JudgeKind(
+            "mcq",
+            f"{_JUDGES}.mcq:McqJudge",
+            needs="option",
+            steps=f"{_JUDGES}.explain:options",
+            rule=True,
+        ),
+        JudgeKind(
+            "code",
+            f"{_JUDGES}.code:CodeJudge",
+            needs="tests",
+            runs=True,
+            steps=f"{_JUDGES}.explain:program",
+        ),
+        JudgeKind("llm", f"{_JUDGES}.llm:LlmJudge", asks=True),
     )
 }
 

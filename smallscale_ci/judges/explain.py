@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import cast
 
+from smallscale_ci.config.seams import JUDGES, imported
 from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.code import program_of
 from smallscale_ci.judges.extract import candidates
@@ -12,6 +14,8 @@ from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.registry import judge_for
 from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.worker.thinking import answer_part
+
+Steps = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +46,44 @@ def explain(
         steps.append(("after thinking", "nothing: thinking was not finished"))
     else:
         steps.append(("after thinking", f"{len(answer)} of {len(text)} characters"))
-        if spec.name == "code":
-            steps.append(("program", program_of(problem, answer) or "no complete code block"))
-            spec = replace(spec, extract=())
-        finds = _finds(problem, answer, spec)
-        steps += [(f"found by '{rule}'", found) for rule, found in finds]
-        if not finds and spec.name != "code":
-            steps.append(("found", "nothing"))
-    if spec.name == "math" and ruling.extracted is not None:
-        steps += _math_forms(problem.gold, ruling.extracted)
-    if spec.name == "mcq":
-        steps += _options(problem)
+    shown = imported(JUDGES[spec.name].steps) if JUDGES[spec.name].steps else found
+    steps += shown(problem, answer or "", spec, ruling)
     decided, reason = outcome(ruling, finish)
     steps += [("decided by", reason), ("outcome", decided.value)]
     return Explanation(ruling, tuple(steps))
 
 
-def _finds(problem: Problem, answer: str, spec: JudgeSpec) -> list[tuple[str, str]]:
-    """(rule, text) of what each rule finds."""
-    if spec.name != "mcq":
-        return [(found.rule, found.text) for found in candidates(answer, spec.extract)]
-    from smallscale_ci.judges.mcq import find
-    from smallscale_ci.judges.options import options_of
+def found(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
+    """Of any judge: what each rule finds in the answer, which is empty where there is none."""
+    del problem, ruling
+    return _found(answer, [(one.rule, one.text) for one in candidates(answer, spec.extract)])
 
-    found = [(rule, find(answer, rule, options_of(problem))[0]) for rule in spec.extract]
-    return [(rule, text) for rule, text in found if text is not None]
+
+def _found(answer: str, finds: Steps) -> Steps:
+    steps = [(f"found by '{rule}'", text) for rule, text in finds]
+    return steps if steps or not answer else [("found", "nothing")]
 
 
 def _judge(spec: JudgeSpec, service: Service | None) -> Judge:
-    if spec.name != "llm" or service is None:
+    if not JUDGES[spec.name].asks or service is None:
         return judge_for(spec.name)
-    from smallscale_ci.judges.llm import LlmJudge
     from smallscale_ci.judges.service import Client
 
-    return LlmJudge(Client(service))
+    return cast("Judge", imported(JUDGES[spec.name].judge)(Client(service)))
+
+
+def program(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
+    """Of a judge that runs programs: the one it took."""
+    del spec, ruling
+    return [("program", program_of(problem, answer) or "no complete code block")] if answer else []
+
+
+def forms(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
+    """Of mathematics: the normal forms that were compared, too."""
+    steps = found(problem, answer, spec, ruling)
+    return (
+        steps if ruling.extracted is None else steps + _math_forms(problem.gold, ruling.extracted)
+    )
 
 
 def _math_forms(gold: str, answer: str) -> list[tuple[str, str]]:
@@ -98,9 +106,16 @@ def _shown(text: str) -> str:
     return text if len(text) <= 500 else text[:500] + "…"
 
 
-def _options(problem: Problem) -> list[tuple[str, str]]:
+def options(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
+    """Of multiple choice: what each of its rules finds, and the options with their letters."""
+    del ruling
+    from smallscale_ci.judges.mcq import find
     from smallscale_ci.judges.options import options_of
 
-    options = options_of(problem)
-    pairs = zip(options.labels, options.texts, strict=True)
-    return [("option", f"{label}. {text}") for label, text in pairs if text]
+    offered = options_of(problem)
+    finds = [(rule, find(answer, rule, offered)[0]) for rule in spec.extract] if answer else []
+    pairs = zip(offered.labels, offered.texts, strict=True)
+    return [
+        *_found(answer, [(rule, text) for rule, text in finds if text is not None]),
+        *(("option", f"{label}. {text}") for label, text in pairs if text),
+    ]
