@@ -13,6 +13,7 @@ from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import SmallscaleError, UsageError
 from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.pipeline import variables
 from smallscale_ci.pipeline.prepare import Plan, Request, absolute, complete, configure, ranks_for
 from smallscale_ci.run import chain
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
@@ -30,7 +31,7 @@ def resume(
     containers and time (who raised them in the profile, because a run ended by them, means that
     run), and the GPUs and the number of ranks that ``request`` names.
     Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
-    ``request`` names another model or policy.
+    ``request`` names another model, another policy or other template variables.
     """
     run = open_run(path)
     before = run.read_manifest()
@@ -115,6 +116,12 @@ def _without_choices(config: RunConfig, request: Request) -> RunConfig:
 
 def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
     """A verdict on what was begun must not pass for one on what is named now."""
+    begun = config.suite.template
+    if variables.merged(begun, {}, request.template) != begun:
+        raise UsageError(
+            f"{path} was started with other template variables.",
+            "Leave out --template, or start a new run: leave out --resume.",
+        )
     if request.model and config.model not in {request.model, absolute(request.model)}:
         raise UsageError(
             f"{path} was begun with the model {config.model}, not {request.model}.",

@@ -197,6 +197,20 @@ def test_a_run_goes_on_on_the_gpus_that_are_named_then(place):
     assert again().config == found.config
 
 
+def test_a_run_is_not_resumed_with_other_template_variables(place):
+    found = begun(place)
+    wanted = Request(model="", template=("enable_thinking=false",))
+    with pytest.raises(UsageError, match="other template variables"):
+        resume.resume(found.run.path, settings(place), say=lambda _: None, request=wanted)
+
+
+def test_variables_of_the_command_line_are_in_the_configuration(place):
+    found = plan(place, template=("reasoning_effort=low", "system=Be brief."))
+    assert found.config.suite.template == {"reasoning_effort": "low", "system": "Be brief."}
+    assert {task.prompt.system for task in found.suite.tasks} == {"Be brief."}
+    assert found.variables == found.config.suite.template
+
+
 def test_what_changed_since_is_not_resumed(place):
     run = begun(place).run
     replayed.alter(run.path, suite={"hash": "other"}, checkpoint={"weights_hash": "other"})
