@@ -1,0 +1,81 @@
+"""``export``: a run in the form of another tool."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smallscale_ci.cli import options
+from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.options import option
+
+
+class Form(StrEnum):
+    """What a run is exported as."""
+
+    INSPECT = "inspect"
+    LM_EVAL = "lm-eval"
+    HUB = "hub"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    command(
+        app, "export", "smallscale export runs/20260131-120000-smoke-smollm2-1a2b --to inspect"
+    )(export)
+
+
+def export(
+    context: Context,
+    run: options.RunArgument,
+    to: Annotated[Form, option("--to", help="The form: a log, samples, or .eval_results.")],
+    output: Annotated[
+        Path | None,
+        option("--output", "-o", help="Folder to write to.", show_default="RUN/export/FORM"),
+    ] = None,
+    dataset: Annotated[
+        list[str] | None,
+        option(
+            "--dataset",
+            help="hub: the data set of a task, TASK=ORG/NAME or TASK=ORG/NAME:TASK_ID.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write a run as inspect, lm-eval or the model hub reads it.
+
+    inspect's viewer opens the logs, lm-eval's table code reads the results, and .eval_results goes
+    into the model's repository on the hub.
+    """
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.interop import to_hub, to_inspect, to_lm_eval
+    from smallscale_ci.run.folder import open_run
+    from smallscale_ci.run.run import read_run
+    from smallscale_ci.suite.local import load_suite
+
+    folder = open_run(run)
+    config = folder.read_config()
+    suite = load_suite(config.suite, Path(config.suite_folder), context.settings().cache)
+    held = read_run(run)
+    if held.manifest is None or held.manifest.suite.hash != suite.hash:
+        raise UsageError(
+            f"The data of suite '{suite.name}' changed since {run} was generated.",
+            "Restore the suite's files.",
+        )
+    target = output or run / "export" / to.value
+    target.mkdir(parents=True, exist_ok=True)
+    if to is Form.HUB:
+        named = dict(one.split("=", 1) for one in dataset or () if "=" in one)
+        written = to_hub.write(held, suite, target, named)
+    elif to is Form.INSPECT:
+        written = to_inspect.write(folder, held, suite, target)
+    else:
+        written = to_lm_eval.write(folder, held, suite, target)
+    if context.json:
+        context.out.json({"written": [str(path) for path in written]})
+        return
+    for path in written:
+        context.out.result(f"written: {path}")

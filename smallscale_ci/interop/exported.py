@@ -1,0 +1,55 @@
+"""What a run of ours holds, sample by sample, as the exports write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smallscale_ci.records import Generation, Judgement, Outcome, Problem
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.run import Run
+from smallscale_ci.suite import prompts
+from smallscale_ci.suite.model import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One sample with what was asked and what was decided."""
+
+    problem: Problem
+    messages: tuple[Mapping[str, str], ...]
+    generation: Generation
+    judgement: Judgement
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is CORRECT."""
+        return self.judgement.outcome is Outcome.CORRECT
+
+
+def samples(folder: RunFolder, suite: Suite, task: str) -> Iterator[Exported]:
+    """The samples of one task, in the order of the files, one at a time."""
+    problems = {problem.id: problem for problem in suite.of(task)}
+    template = suite.task(task).prompt
+    generated = tables.generations(folder.generations)
+    judged = tables.judgements(folder.judgements)
+    for generation, judgement in zip(generated, judged, strict=True):
+        if judgement.task == task:
+            problem = problems[judgement.problem_id]
+            asked = prompts.messages(template, problem)
+            yield Exported(problem, tuple(asked), generation, judgement)
+
+
+def sampling(run: Run) -> dict[str, Any]:
+    """The sampling parameters by the names that servers use."""
+    spec = run.manifest.sampling if run.manifest else None
+    if spec is None:
+        return {}
+    return {
+        "temperature": spec.temperature,
+        "top_p": spec.top_p,
+        "max_tokens": spec.max_tokens,
+        **({"top_k": spec.top_k} if spec.top_k else {}),
+    }

@@ -1,0 +1,66 @@
+"""A run in the hub's ``.eval_results/`` form: a YAML file for each task of one of its data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from smallscale_ci.errors import UsageError
+from smallscale_ci.gate.summary import summarise
+from smallscale_ci.run.run import Run
+from smallscale_ci.suite.model import Suite
+
+_HUB = "hf:"
+FOLDER = ".eval_results"
+
+
+def write(run: Run, suite: Suite, target: Path, datasets: Mapping[str, str]) -> list[Path]:
+    """Write the files into ``target/.eval_results``.
+
+    ``datasets`` is the data set, ``ORG/NAME`` or ``ORG/NAME:TASK``, of tasks whose source does not
+    say. Raises ``UsageError`` where no task has one.
+    """
+    assert run.manifest is not None  # noqa: S101 - of a run folder
+    levels = {task.task: task for task in summarise(run.samples).tasks}
+    written = []
+    for config in suite.tasks:
+        named = datasets.get(config.name) or _dataset(config.source)
+        if not named or config.name not in levels:
+            continue
+        dataset, _, task = named.partition(":")
+        repository, _, revision = dataset.partition("@")
+        level = levels[config.name]
+        entry: dict[str, Any] = {
+            "dataset": {
+                "id": repository,
+                "task_id": task or config.name,
+                **({"revision": revision} if revision else {}),
+            },
+            "value": round(100 * level.accuracy.value, 2),
+            "date": run.manifest.created,
+            "notes": (
+                f"accuracy in %, 95% interval {100 * level.accuracy.low:.1f} to "
+                f"{100 * level.accuracy.high:.1f}, {level.problems} problems × {level.epochs:g}"
+            ),
+        }
+        path = target / FOLDER / f"{run.manifest.suite.name}-{config.name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump([entry], sort_keys=False), encoding="utf-8")
+        written.append(path)
+    if not written:
+        raise UsageError(
+            "No task of the run is from a data set of the hub.",
+            "Name it: --dataset TASK=ORG/NAME, or TASK=ORG/NAME:TASK_ID.",
+        )
+    return written
+
+
+def _dataset(source: str) -> str:
+    """``ORG/NAME@REVISION`` of ``hf:ORG/NAME@REVISION/FILE``."""
+    if not source.startswith(_HUB):
+        return ""
+    parts = source.removeprefix(_HUB).split("/")
+    return "/".join(parts[:2]) if len(parts) > 1 else ""

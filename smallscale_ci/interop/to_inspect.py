@@ -1,0 +1,149 @@
+"""A run as logs of inspect, one for each task, which its viewer opens and its reader reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.interop.exported import Exported, samples, sampling
+from smallscale_ci.records import FinishReason, Outcome
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.run import Run
+from smallscale_ci.run.samples import OUTCOMES, Samples
+from smallscale_ci.suite.model import Suite
+
+_SCORER = "smallscale"
+_STOPS = {FinishReason.STOP: "stop", FinishReason.LENGTH: "max_tokens"}
+_VALUES = {Outcome.CORRECT: "C", Outcome.UNPARSED: "N"}  # any other is "I"
+
+
+def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]:
+    """Write the logs into ``target``, sample by sample."""
+    assert run.manifest is not None  # noqa: S101 - of a run folder
+    written = []
+    for config in suite.tasks:
+        if config.name not in run.samples.tasks:
+            continue
+        stamp = run.manifest.created[:19].replace(":", "-") or "1970-01-01T00-00-00"
+        path = target / f"{stamp}_{config.name}_{run.manifest.run_id}.json"
+        head = json.dumps(_head(run, config.name), ensure_ascii=False)
+        with path.open("w", encoding="utf-8") as stream:
+            stream.write(head[:-1] + ', "samples": [')
+            for number, sample in enumerate(samples(folder, suite, config.name)):
+                row = json.dumps(_sample(sample, run.manifest.checkpoint.name), ensure_ascii=False)
+                row = row.encode("utf-8", "replace").decode()
+                stream.write((",\n" if number else "\n") + row)
+            stream.write("\n]}\n")
+        written.append(path)
+    return written
+
+
+def _head(run: Run, task: str) -> dict[str, Any]:
+    """All of a log but its samples."""
+    assert run.manifest is not None  # noqa: S101 - of a run folder
+    manifest = run.manifest
+    mine = _of_task(run.samples, task)
+    names = sorted({str(run.samples.problem_ids[code]) for code in mine.problem})
+    good = int((~mine.errored).sum())
+    metric = {"name": "accuracy", "value": _accuracy(mine), "params": {}}
+    created = manifest.created or "1970-01-01T00:00:00+00:00"
+    return {
+        "version": 2,
+        "status": "success",
+        "eval": {
+            "eval_id": f"{manifest.run_id}-{task}",
+            "run_id": manifest.run_id,
+            "created": created,
+            "task": task,
+            "task_id": f"{manifest.run_id}-{task}",
+            "task_version": manifest.suite.hash[:12],
+            "dataset": {
+                "name": manifest.suite.name,
+                "samples": len(names),
+                "sample_ids": names,
+                "shuffled": False,
+            },
+            "model": f"{manifest.engine.name}/{manifest.checkpoint.name}",
+            "model_generate_config": sampling(run),
+            "model_args": {},
+            "config": {"epochs": int(mine.sample_index.max()) + 1},
+            "packages": {"smallscale_ci": manifest.package.version},
+            "scorers": [
+                {"name": _SCORER, "metrics": [{"name": "accuracy", "options": {}}], "metadata": {}}
+            ],
+            "metadata": {"judge": manifest.judges.get(task, ""), "engine": manifest.engine.version},
+        },
+        "plan": {"name": "plan", "steps": [{"solver": "generate", "params": {}}], "config": {}},
+        "results": {
+            "total_samples": len(mine),
+            "completed_samples": good,
+            "scores": [
+                {
+                    "name": _SCORER,
+                    "scorer": _SCORER,
+                    "scored_samples": len(names),
+                    "unscored_samples": 0,
+                    "params": {},
+                    "metrics": {"accuracy": metric},
+                }
+            ],
+        },
+        "stats": {
+            "started_at": created,
+            "completed_at": manifest.updated or created,
+            "model_usage": {},
+        },
+    }
+
+
+def _of_task(held: Samples, task: str) -> Samples:
+    return held.select(held.problem_task[held.problem] == held.tasks.index(task))
+
+
+def _accuracy(held: Samples) -> float:
+    """The mean over problems of the share of right samples, ERRORED ones left out."""
+    shares: dict[int, list[bool]] = {}
+    for code, outcome in zip(held.problem.tolist(), held.outcome.tolist(), strict=True):
+        if OUTCOMES[outcome] is not Outcome.ERRORED:
+            shares.setdefault(code, []).append(OUTCOMES[outcome] is Outcome.CORRECT)
+    means = [sum(one) / len(one) for one in shares.values()]
+    return sum(means) / len(means) if means else 0.0
+
+
+def _sample(sample: Exported, model: str) -> dict[str, Any]:
+    generation, judgement = sample.generation, sample.judgement
+    usage = {
+        "input_tokens": generation.prompt_tokens,
+        "output_tokens": generation.completion_tokens,
+        "total_tokens": generation.prompt_tokens + generation.completion_tokens,
+    }
+    asked = [_message(turn) for turn in sample.messages]
+    said = {"role": "assistant", "content": generation.text, "source": "generate", "model": model}
+    failed = judgement.outcome is Outcome.ERRORED
+    golds = list(sample.problem.golds)
+    choice = {"message": said, "stop_reason": _STOPS.get(generation.finish_reason, "unknown")}
+    score = {
+        "value": _VALUES.get(judgement.outcome, "I"),
+        "answer": judgement.extracted or "",
+        "explanation": judgement.reason,
+        "metadata": {"outcome": judgement.outcome.value, "judge": judgement.judge},
+    }
+    error = {"message": judgement.reason, "traceback": "", "traceback_ansi": ""}
+    return {
+        "id": judgement.problem_id,
+        "epoch": judgement.sample_index + 1,
+        "input": asked,
+        "choices": list(sample.problem.choices) or None,
+        "target": golds if len(golds) > 1 else golds[0],
+        "messages": [*asked, said],
+        "output": {"model": model, "choices": [choice], "usage": usage},
+        "scores": None if failed else {_SCORER: score},
+        "metadata": {"cluster": sample.problem.cluster} if sample.problem.cluster else {},
+        "error": error if failed else None,
+    }
+
+
+def _message(turn: Mapping[str, str]) -> dict[str, str]:
+    return {"role": turn["role"], "content": turn["content"], "source": "input"}
