@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, TRAIN, VERDICT
 from smallscale_ci.candidate.prepare import Loop, status, verdict_plan
-from smallscale_ci.files import read_json
+from smallscale_ci.files import to_json
 from smallscale_ci.pairs import build
 from smallscale_ci.pipeline import compare, evaluate
 from smallscale_ci.pipeline.compare import Evaluation
@@ -19,7 +19,8 @@ from smallscale_ci.pipeline.session import Observer
 from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE
-from smallscale_ci.train.prepare import MANIFEST, Wanted
+from smallscale_ci.train.prepare import Wanted
+from smallscale_ci.train.record import MANIFEST, read
 from smallscale_ci.train.session import Watcher, train_on
 
 Done = tuple[dict[str, Any], Evaluation | None]
@@ -58,20 +59,20 @@ def pairs(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
 
 def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
     """The candidate, trained on the pairs."""
-    manifest = loop.folder.of(TRAIN) / MANIFEST
-    if not manifest.is_file() or read_json(manifest)["status"] != COMPLETE:
+    out = loop.folder.of(TRAIN)
+    if not (out / MANIFEST).is_file() or read(out).status is not COMPLETE:
         train_on(
             loop.recipe,
             loop.parent.checkpoint,
             loop.folder.of(PAIRS),
-            loop.folder.of(TRAIN),
+            out,
             wanted,
             loop.settings,
             observer,
         )
-    told = read_json(manifest)
+    told = to_json(read(out))
     kept = ("recipe", "runtime", "world", "versions", "steps", "loss", "tokens", "seconds")
-    return {"training": {key: told[key] for key in kept if key in told}}, None
+    return {"training": {key: told[key] for key in kept if told[key] is not None}}, None
 
 
 def parent(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:

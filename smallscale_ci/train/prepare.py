@@ -19,18 +19,19 @@ from smallscale_ci.errors import (
     EngineError,
     UsageError,
 )
-from smallscale_ci.files import read_json, storage_errors
+from smallscale_ci.files import storage_errors
 from smallscale_ci.generate.runtimes import DOCKER, provide
 from smallscale_ci.pairs import dataset, screen
 from smallscale_ci.pairs.screen import Screening
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
-from smallscale_ci.train import checkpoints, estimate, llamafactory
+from smallscale_ci.train import checkpoints, estimate, llamafactory, record
 from smallscale_ci.train.estimate import Memory
 from smallscale_ci.train.launch import LocalRunner, Runner, nodes_of
 from smallscale_ci.train.llamafactory import CHECKPOINTS, Place
 from smallscale_ci.train.preflight import Answer, ask
+from smallscale_ci.train.record import MANIFEST
 
-MANIFEST, RECIPE, LOG, CURVE, MODEL = "train.json", "recipe.yaml", "train.log", "loss.svg", "model"
+RECIPE, LOG, CURVE, MODEL = "recipe.yaml", "train.log", "loss.svg", "model"
 _BEFORE = {"settings", "cache", RECIPE}  # what a training that never began leaves in its folder
 
 
@@ -74,14 +75,14 @@ def plan(
     asked. Raises ``UsageError`` for settings that it refuses, a template that is not the
     checkpoint's, or too many pairs that it would cut; ``DataError`` for pairs that are damaged.
     """
-    record = dataset.read_record(pairs)
+    made = dataset.read_record(pairs)
     if runner is not None:
         place = runner.place(parent.path, pairs, out)
     if place is None:
         place = Place(str(parent.path), str(pairs), str(out), ranks=1)
     resume = resume or (place.nodes > 1 and _runs(out))  # another node has begun
     if resume:
-        parent = _refuse_other(out, recipe, parent, record)
+        parent = _refuse_other(out, recipe, parent, made)
     else:
         _refuse_full(out)
     last = checkpoints.newest_whole(out / CHECKPOINTS) if resume else None
@@ -113,7 +114,7 @@ def plan(
         recipe=recipe,
         parent=parent,
         pairs=pairs,
-        record=record,
+        record=made,
         out=out,
         runner=runner,
         place=place,
@@ -231,28 +232,25 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
 
     Raises ``UsageError`` where there is none or it is complete.
     """
-    manifest = out / MANIFEST
-    if not manifest.is_file():
+    if not (out / MANIFEST).is_file():
         raise UsageError(
             f"{out} holds no training: it has no {MANIFEST}.",
             "Give the folder that `smallscale train` wrote.",
         )
-    value = read_json(manifest)
-    if value["status"] == COMPLETE:
+    known = record.read(out)
+    if known.status is COMPLETE:
         raise UsageError(
             f"the training in {out} is complete: there is nothing to resume.",
             f"Its model is in {out / MODEL}.",
         )
     text = (out / RECIPE).read_text(encoding="utf-8")
     recipe = load.parse(TrainRecipe, text, str(out / RECIPE))
-    ranks = int(value["world"]["ranks"])
-    return recipe, str(value["parent"]["path"]), Path(value["pairs"]["path"]), ranks
+    return recipe, str(known.parent.path), Path(known.pairs.path), known.world.ranks
 
 
 def _runs(out: Path) -> bool:
     """Whether a training in ``out`` was begun and has not ended by itself."""
-    manifest = out / MANIFEST
-    return manifest.is_file() and bool(read_json(manifest)["status"] == RUNNING)
+    return (out / MANIFEST).is_file() and record.read(out).status is RUNNING
 
 
 def _refuse_full(out: Path) -> None:
@@ -263,16 +261,16 @@ def _refuse_full(out: Path) -> None:
 
 
 def _refuse_other(
-    out: Path, recipe: TrainRecipe, parent: Checkpoint, record: Mapping[str, Any]
+    out: Path, recipe: TrainRecipe, parent: Checkpoint, pairs: Mapping[str, Any]
 ) -> Checkpoint:
     """``parent``, called as it was when the training began: a path is all that finds it again."""
-    value = read_json(out / MANIFEST)
+    known = record.read(out)
     changed = [
         name
         for name, before, after in (
-            ("checkpoint", value["parent"]["weights_hash"], parent.weights_hash),
-            ("pairs", value["pairs"].get("sha256"), record.get("sha256")),
-            ("recipe", value["recipe"], recipe.model_dump(mode="json")),
+            ("checkpoint", known.parent.weights_hash, parent.weights_hash),
+            ("pairs", known.pairs.sha256, pairs["sha256"]),
+            ("recipe", known.recipe, recipe.model_dump(mode="json")),
         )
         if before != after
     ]
@@ -281,12 +279,13 @@ def _refuse_other(
             f"the {' and the '.join(changed)} changed since {out} was begun.",
             "Start a new training in another folder, without --resume.",
         )
-    return replace(parent, name=value["parent"]["name"], source=value["parent"]["source"])
+    return replace(parent, name=known.parent.name, source=known.parent.source)
 
 
 def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
     """With DeepSpeed each rank saves its part of the optimiser's state, and nobody else's."""
-    before = Place("", "", "", **read_json(out / MANIFEST)["world"])
+    world = record.read(out).world
+    before = Place("", "", "", world.ranks, world.nodes, world.gpu)
     sharded = any(llamafactory.deepspeed_stage(recipe, where) for where in (before, place))
     if sharded and before.world != place.world:
         raise UsageError(

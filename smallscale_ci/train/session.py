@@ -13,11 +13,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any, Protocol
+from typing import Protocol
 
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.checkpoint.servable import inspect
@@ -25,10 +25,17 @@ from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
-from smallscale_ci.files import lock, read_json, write_json, write_text
+from smallscale_ci.files import json_text, lock, write_json, write_text
 from smallscale_ci.ids import pretty_json, run_id
-from smallscale_ci.run.manifest import COMPLETE, FAILED, INTERRUPTED, RUNNING, package_state
-from smallscale_ci.train import checkpoints, follow, llamafactory, plots
+from smallscale_ci.run.manifest import (
+    COMPLETE,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    Status,
+    package_state,
+)
+from smallscale_ci.train import checkpoints, follow, llamafactory, plots, record
 from smallscale_ci.train.failure import failure
 from smallscale_ci.train.follow import Follower, Point, TrainProgress
 from smallscale_ci.train.launch import LEADER, Started, torchrun
@@ -36,7 +43,6 @@ from smallscale_ci.train.llamafactory import CHECKPOINTS, DEEPSPEED, SETTINGS
 from smallscale_ci.train.prepare import (
     CURVE,
     LOG,
-    MANIFEST,
     MODEL,
     RECIPE,
     TrainPlan,
@@ -45,8 +51,8 @@ from smallscale_ci.train.prepare import (
     runner_for,
     writing,
 )
+from smallscale_ci.train.record import MANIFEST, Losses, PairsUsed, Steps, TrainRecord, World
 
-SCHEMA_VERSION = "1"
 _POLL_S = 0.5
 _GRACE_S = 20.0
 _OF_PAIRS = ("sha256", "run_id", "suite", "suite_sha256", "policy", "counts", "checkpoint")
@@ -138,8 +144,8 @@ class _Session:
         self._word = f"{time.time_ns()}"
         self._log = self._out / CHECKPOINTS / follow.LOG
         self._points: list[Point] = Follower(self._log).read()
-        manifest = self._out / MANIFEST
-        self._before = read_json(manifest) if manifest.is_file() else {}
+        known = (self._out / MANIFEST).is_file()
+        self._before = record.read(self._out) if known else None
         self._clock, self._began = clock, clock()
 
     @property
@@ -245,40 +251,39 @@ class _Session:
             manifest=out / MANIFEST,
         )
 
-    def record(self, status: str) -> None:
+    def record(self, status: Status) -> None:
         """Write ``train.json``."""
         if self._plan.place.nodes > 1 and not self.leads() and status != RUNNING:
             return  # the node with rank 0 writes it
-        write_text(self._out / MANIFEST, pretty_json(self._manifest(status)), shared=True)
+        write_text(self._out / MANIFEST, json_text(self._record(status)), shared=True)
 
-    def _manifest(self, status: str) -> dict[str, Any]:
-        planned, now = self._plan, self._clock()
+    def _record(self, status: Status) -> TrainRecord:
+        planned, now, before = self._plan, self._clock(), self._before
         points, place = self._points, planned.place
-        manifest: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "status": status,
-            "created": self._before.get("created", self._began.isoformat(timespec="seconds")),
-            "updated": now.isoformat(timespec="seconds"),
-            "parent": {**asdict(planned.parent), "path": str(planned.parent.path)},
-            "pairs": {"path": str(planned.pairs.resolve()), "count": planned.count}
-            | {key: planned.record[key] for key in _OF_PAIRS if key in planned.record},
-            "recipe": planned.recipe.model_dump(mode="json"),
-            "runtime": {"name": self._runner.name, "image": self._runner.image},
-            "world": {"ranks": place.ranks, "nodes": place.nodes, "gpu": place.gpu},
-            "versions": dict(planned.answer.versions) if planned.answer else {},
-            "package": asdict(package_state(Path.cwd())),
-            "steps": {"planned": planned.steps, "done": self.step},
-            "seconds": self._before.get("seconds", 0) + round((now - self._began).total_seconds()),
-            "sessions": [*self._before.get("sessions", []), self._session()],
-            "loss_curve": CURVE,
-        }
-        if points:
-            manifest["loss"] = {"first": points[0].loss, "last": points[-1].loss}
-            manifest["tokens"] = points[-1].tokens
-        if status == COMPLETE:
+        known = {key: planned.record[key] for key in _OF_PAIRS if key in planned.record}
+        model = None
+        if status is COMPLETE:
             model = inspect(self._out / MODEL, planned.parent.name, MODEL)
-            manifest["model"] = {**asdict(model), "path": MODEL}
-        return manifest
+            model = replace(model, path=Path(MODEL))
+        return TrainRecord(
+            status=status,
+            created=before.created if before else self._began.isoformat(timespec="seconds"),
+            updated=now.isoformat(timespec="seconds"),
+            parent=planned.parent,
+            pairs=PairsUsed(str(planned.pairs.resolve()), planned.count, **known),
+            recipe=planned.recipe.model_dump(mode="json"),
+            runtime={"name": self._runner.name, "image": self._runner.image},
+            world=World(place.ranks, place.nodes, place.gpu),
+            versions=dict(planned.answer.versions) if planned.answer else {},
+            package=package_state(Path.cwd()),
+            steps=Steps(planned.steps, self.step),
+            seconds=(before.seconds if before else 0) + round((now - self._began).total_seconds()),
+            sessions=(*(before.sessions if before else ()), self._session()),
+            loss_curve=CURVE,
+            loss=Losses(points[0].loss, points[-1].loss) if points else None,
+            tokens=points[-1].tokens if points else None,
+            model=model,
+        )
 
     def _session(self) -> dict[str, str]:
         resumed = self._plan.resumes

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.train import record
+from smallscale_ci.train.record import Steps
 
 pytestmark = pytest.mark.engine
 
@@ -25,15 +27,15 @@ def test_every_step_is_complete_and_made_from_the_one_before(candidate):
 
 
 def test_two_ranks_trained_with_zero3_and_the_loss_fell(candidate):
-    trained = json.loads((candidate.folder / "train" / "train.json").read_text())
+    trained = record.read(candidate.folder / "train")
     assert trained.status == "complete"
     assert trained.world.ranks == 2
-    assert trained.steps == {"planned": 3, "done": 3}
+    assert trained.steps == Steps(planned=3, done=3)
     assert trained.loss.last < trained.loss.first
     deepspeed = json.loads((candidate.folder / "train/settings/deepspeed.json").read_text())
     assert deepspeed["zero_optimization"]["stage"] == 3
     assert (
-        trained.pairs["sha256"]
+        trained.pairs.sha256
         == (json.loads((candidate.folder / "pairs" / "pairs.json").read_text())["sha256"])
     )
 

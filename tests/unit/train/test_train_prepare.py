@@ -14,11 +14,15 @@ from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import DataError, EngineError, UsageError
+from smallscale_ci.files import write_json
 from smallscale_ci.pairs.dataset import read_record
+from smallscale_ci.run.manifest import Status
+from smallscale_ci.train import record
 from smallscale_ci.train.launch import LocalRunner
 from smallscale_ci.train.llamafactory import Place
 from smallscale_ci.train.preflight import Answer
-from smallscale_ci.train.prepare import MANIFEST, RECIPE, TrainPlan, plan, resumed_recipe
+from smallscale_ci.train.prepare import RECIPE, TrainPlan, plan, resumed_recipe
+from smallscale_ci.train.record import MANIFEST, PairsUsed, TrainRecord
 from smallscale_ci.train.session import train
 from smallscale_ci.worker.train.entry import FAILED, mark_whole
 
@@ -41,19 +45,14 @@ class World:
         """What the first node, or an earlier session, leaves in the folder."""
         (self.out / "checkpoints").mkdir(parents=True)
         (self.out / RECIPE).write_text(load.dump(LCPO))
-        manifest = {
-            "status": status,
-            "parent": {
-                "name": "smollm2",
-                "source": "smollm2",
-                "weights_hash": "d",
-                "path": str(self.parent.path),
-            },
-            "pairs": {"sha256": read_record(self.pairs)["sha256"], "path": str(self.pairs)},
-            "recipe": LCPO.model_dump(mode="json"),
-            "world": {"ranks": ranks, "nodes": nodes, "gpu": False},
-        }
-        (self.out / MANIFEST).write_text(json.dumps(manifest))
+        made = TrainRecord(
+            status=Status(status),
+            parent=Checkpoint("smollm2", self.parent.path, "smollm2", *"abcd"),
+            pairs=PairsUsed(str(self.pairs), sha256=read_record(self.pairs)["sha256"]),
+            recipe=LCPO.model_dump(mode="json"),
+            world=record.World(ranks, nodes),
+        )
+        write_json(self.out / MANIFEST, made)
 
     def save(self) -> None:
         """A whole checkpoint."""
