@@ -23,8 +23,11 @@ _GLUED_NAME = re.compile(
 _TOKEN = re.compile(
     r"""\#.* | \"\"\" | ''' | "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' """, re.VERBOSE | re.DOTALL
 )
+# Who puts something in the place of standard input, or names a variable "input", does not read it.
 _READS = re.compile(
-    r"\b(?:raw_)?input\b(?!\s*:)|\bstdin\b|\bopen\(\s*0\b|\bos\.read\(\s*0\b|\bfileinput\b"
+    r"\b(?:raw_)?input\s*\(|[=(,]\s*(?:raw_)?input\s*(?:,|;|$)|\bstdin\b(?!\s*=)"
+    r"|\bopen\(\s*0\b|\bos\.read\(\s*0\b|\bfileinput\b",
+    re.MULTILINE,
 )
 _WRITES = re.compile(r"\bprint\b|\bstdout\b|\bos\.write\(\s*1\b")
 
@@ -187,7 +190,7 @@ def _end_of_string(line: str, quote: str, at: int) -> int:
 
 
 def _reads(block: Block) -> bool:
-    return bool(_READS.search(block.code))
+    return bool(_READS.search(block.code)) and not re.match(r"\s*>>>", block.code)
 
 
 def _writes(block: Block) -> bool:

@@ -217,3 +217,26 @@ def test_published_benchmarks_load_as_they_are(tmp_path: Path) -> None:
         rows = pq.read_table(source).select(["problem", "answer"])
         pq.write_table(rows.rename_columns(["question", "gold"]), tmp_path / "a.parquet")
         assert len(load_suite(suite("a.parquet", kind), tmp_path).problems) == count
+
+
+def test_columns_of_arrow_s_other_types_are_read(tmp_path: Path) -> None:
+    as_json = pa.ExtensionArray.from_storage(pa.json_(), pa.array(["4", '"four"', '["4", "four"]']))
+    golds = [
+        as_json,
+        pa.array(["4", "four", "4"], pa.string_view()),
+        pa.array([4, 4, 4], pa.decimal128(6, 2)),
+        pa.array(["4", "four", "4"]).dictionary_encode(),
+        pa.array([b"4", b"four", b"4"], pa.binary_view()),
+        pa.array([["4"], ["four"], ["4", "four"]], pa.list_view(pa.string())),
+    ]
+    for gold in golds:
+        pq.write_table(
+            pa.table({"question": ["a", "b", "c"], "gold": gold}), tmp_path / "a.parquet"
+        )
+        found = load_suite(suite("a.parquet"), tmp_path).problems
+        assert {answer for problem in found for answer in problem.golds} <= {"4", "four"}
+    durations = pa.array([1, 2, 3], pa.duration("s"))
+    pq.write_table(
+        pa.table({"question": ["a", "b", "c"], "gold": durations}), tmp_path / "a.parquet"
+    )
+    assert "row 1 has a gold that is no text" in refused(suite("a.parquet"), tmp_path).message
