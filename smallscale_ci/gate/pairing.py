@@ -71,6 +71,12 @@ def cluster_codes(names: NDArray[np.object_]) -> Codes:
     return np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
+def clusters_of(samples: Samples, problems: Codes | NDArray[np.bool_]) -> Codes:
+    """Codes 0…G−1 of the clusters of some problems; each is one where none are named."""
+    names = samples.clusters[problems]
+    return np.arange(len(names)) if samples.is_unclustered else cluster_codes(names)
+
+
 def match_problems(candidate: Samples, baseline: Samples) -> Codes:
     """(candidate problems,) code of the same (task, problem) in ``baseline``, −1 if none."""
     match = np.full(len(candidate.problem_ids), -1, dtype=np.int64)
@@ -79,6 +85,9 @@ def match_problems(candidate: Samples, baseline: Samples) -> Codes:
             continue
         mine = np.flatnonzero(candidate.problem_task == code)
         theirs = np.flatnonzero(baseline.problem_task == baseline.tasks.index(task))
+        if np.array_equal(candidate.problem_ids[mine], baseline.problem_ids[theirs]):
+            match[mine] = theirs  # most often, and much faster
+            continue
         place = pc.index_in(
             pa.array(candidate.problem_ids[mine], pa.string()),
             value_set=pa.array(baseline.problem_ids[theirs], pa.string()),
@@ -133,6 +142,14 @@ def pair_tasks(
     return tuple(sides.pair(task) for task in shared)
 
 
+def _by_name(names: NDArray[np.object_], problems: Codes) -> Codes:
+    """``problems`` in the order of their names: sums and verdicts must not depend on the rows'."""
+    found = pa.array(names[problems], pa.string())
+    if pc.all(pc.less_equal(found[:-1], found[1:])).as_py() in (True, None):
+        return problems
+    return np.asarray(problems[pc.sort_indices(found)])
+
+
 class _Sides:
     """Two runs, and what is computed of them once for all tasks."""
 
@@ -160,7 +177,7 @@ class _Sides:
         of_task = self.candidate.problem_task == self.candidate.tasks.index(task)
         of_base = self.baseline.problem_task == self.baseline.tasks.index(task)
         paired = np.flatnonzero(of_task & (self.match >= 0))
-        paired = paired[pc.sort_indices(pa.array(self.candidate.problem_ids[paired], pa.string()))]
+        paired = _by_name(self.candidate.problem_ids, paired)
         measured = paired[self.theirs.judged[self.match[paired]] > 0]
         usable = measured[self.mine.judged[measured] > 0]
         if self.partial:
@@ -171,7 +188,7 @@ class _Sides:
         pair = TaskPair(
             task=task,
             problem_ids=self.candidate.problem_ids[usable],
-            cluster=cluster_codes(self._clusters(usable)),
+            cluster=self._codes(usable),
             candidate=self.mine.take(usable),
             baseline=self.theirs.take(self.match[usable]),
             problems=problems,
@@ -213,10 +230,15 @@ class _Sides:
             baseline=self.theirs.take(theirs),
         )
 
+    def _codes(self, problems: Codes) -> Codes:
+        if self.candidate.is_unclustered and self.baseline.is_unclustered:
+            return np.arange(len(problems))
+        return cluster_codes(self._clusters(problems))
+
     def _clusters(self, problems: Codes) -> NDArray[np.object_]:
         """Clusters as the candidate names them, or the baseline where the candidate names none."""
         candidate, theirs = self.candidate, self.baseline.clusters[self.match[problems]]
-        if candidate.clusters is candidate.problem_ids:
+        if candidate.is_unclustered:
             return theirs
         own = candidate.clusters[problems]
         return np.where(own == candidate.problem_ids[problems], theirs, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ class ProblemMeans:
 
     def take(self, problems: Codes) -> ProblemMeans:
         """Only ``problems``, in that order."""
+        if np.array_equal(problems, np.arange(len(self.judged))):
+            return self
         return ProblemMeans(
             self.judged[problems],
             {metric: values[problems] for metric, values in self.means.items()},
@@ -69,11 +72,14 @@ class ProblemMeans:
         )
 
 
+@lru_cache(maxsize=2)  # summary and gate need those of the same two runs
 def problem_means(samples: Samples) -> ProblemMeans:
     """Average the epochs of each problem of ``samples``."""
     good = np.flatnonzero(~samples.errored)
     # Sums depend on their order in the last digit, and verdicts must not on that of the rows.
-    good = good[np.argsort(samples.sample_index[good], kind="stable")]
+    index = samples.sample_index[good]
+    if np.any(index[1:] < index[:-1]):
+        good = good[np.argsort(index, kind="stable")]
     problem = samples.problem[good]
     count = len(samples.problem_ids)
     judged = np.bincount(problem, minlength=count)

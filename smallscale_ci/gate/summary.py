@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.gate.metric import values_of
-from smallscale_ci.gate.pairing import cluster_codes
+from smallscale_ci.gate.pairing import clusters_of
 from smallscale_ci.gate.problem_means import ProblemMeans, problem_means
 from smallscale_ci.records import Estimate, Metric, Outcome, Scale, Summary, TaskSummary
 from smallscale_ci.run.samples import OUTCOMES, Samples
@@ -41,7 +41,7 @@ def _task(samples: Samples, means: ProblemMeans, code: int, rows: NDArray[np.boo
     right = samples.tokens[rows & samples.correct]
     of_task = samples.problem_task == code
     problems = of_task & (means.judged > 0)
-    cluster = cluster_codes(samples.clusters[problems])
+    cluster = clusters_of(samples, problems)
     median, p90 = np.percentile(known, (50, 90)) if len(known) else (0.0, 0.0)
     return TaskSummary(
         task=samples.tasks[code],
