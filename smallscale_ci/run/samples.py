@@ -152,7 +152,7 @@ def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozense
         raise BadSamplesError(f"{name} holds no samples.", hint)
     task_codes, tasks = _encode(_text(table, "task", name), "task", name)
     id_codes, ids = _encode(_text(table, "problem_id", name), "problem_id", name)
-    pairs, problem = _pairs(task_codes * len(ids) + id_codes, len(ids) * len(tasks))
+    pairs, problem = np.unique(task_codes * len(ids) + id_codes, return_inverse=True)
     sample_index = _integers(table, "sample_index", name)
     outcome = _outcomes(table, name)
     errored = outcome == OUTCOMES.index(Outcome.ERRORED)
@@ -253,15 +253,6 @@ def _encode(
     # Appearance order is kept for tasks, so that reports follow the suite.
     codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes, np.array(coded.dictionary.to_pylist(), dtype=object)
-
-
-def _pairs(keys: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The different ``keys`` below ``most`` in ascending order, and the place of each key there."""
-    if most > 8 * len(keys):
-        return np.unique(keys, return_inverse=True)
-    seen = np.zeros(most, dtype=np.bool_)
-    seen[keys] = True
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[keys]
 
 
 def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:
