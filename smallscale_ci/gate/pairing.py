@@ -74,7 +74,11 @@ def cluster_codes(names: NDArray[np.object_]) -> Codes:
 def clusters_of(samples: Samples, problems: Codes | NDArray[np.bool_]) -> Codes:
     """Codes 0…G−1 of the clusters of some problems; each is one where none are named."""
     names = samples.clusters[problems]
-    return np.arange(len(names)) if samples.is_unclustered else cluster_codes(names)
+    return np.arange(len(names)) if _is_unclustered(samples) else cluster_codes(names)
+
+
+def _is_unclustered(samples: Samples) -> bool:
+    return samples.clusters is samples.problem_ids
 
 
 def match_problems(candidate: Samples, baseline: Samples) -> Codes:
@@ -231,14 +235,14 @@ class _Sides:
         )
 
     def _codes(self, problems: Codes) -> Codes:
-        if self.candidate.is_unclustered and self.baseline.is_unclustered:
+        if _is_unclustered(self.candidate) and _is_unclustered(self.baseline):
             return np.arange(len(problems))
         return cluster_codes(self._clusters(problems))
 
     def _clusters(self, problems: Codes) -> NDArray[np.object_]:
         """Clusters as the candidate names them, or the baseline where the candidate names none."""
         candidate, theirs = self.candidate, self.baseline.clusters[self.match[problems]]
-        if candidate.is_unclustered:
+        if _is_unclustered(candidate):
             return theirs
         own = candidate.clusters[problems]
         return np.where(own == candidate.problem_ids[problems], theirs, own)

@@ -61,11 +61,6 @@ class Samples:
         return len(self.problem)
 
     @property
-    def is_unclustered(self) -> bool:
-        """Whether no problem names a cluster."""
-        return self.clusters is self.problem_ids
-
-    @property
     def correct(self) -> NDArray[np.bool_]:
         """(n,) whether the sample is CORRECT."""
         return self.are(Outcome.CORRECT)
