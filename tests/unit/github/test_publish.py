@@ -299,7 +299,8 @@ def test_an_error_is_an_annotation_and_a_summary(place, tmp_path):
     # Each command of the remedy stands on a line of its own.
     lines = (tmp_path / "summary.md").read_text().splitlines()
     (first,) = (line for line in lines if line.startswith("smallscale generate"))
-    assert first == "smallscale generate m --suite tiny --profile slow --epochs 8"
+    given = (place / "stored" / "bad").resolve()  # what can be pasted: the model as it was given
+    assert first == f"smallscale generate {given} --suite tiny --profile slow --epochs 8"
 
 
 def test_a_deadline_ends_the_run_with_a_report(place, tmp_path):
