@@ -283,15 +283,19 @@ def judge_versions(suite: Suite) -> dict[str, str]:
 def begin(plan: Plan) -> Manifest:
     """The manifest of a run that begins: what is known before the engine is loaded."""
     config = plan.config
+    template, request = plan.variables, config.profile.asked
+    if _replays(plan):  # asked as the run that is replayed
+        source = _replayed(plan)
+        template, request = source.template, source.engine.request
     return provenance.begin(
         run_id=config.name,
         now=plan.now(),
         checkpoint=plan.checkpoint,
         suite=SuiteId(config.suite.name, plan.suite.hash),
         sampling=plan.sampling,
-        template=_replayed(plan).template if _replays(plan) else plan.variables,
+        template=template,
         judges=judge_versions(plan.suite),
-        engine=Engine(config.profile.engine, plan.place.digest, request=config.profile.asked),
+        engine=Engine(config.profile.engine, plan.place.digest, request=request),
         profile=config.profile.name,
         runtime=Runtime(
             plan.place.name, plan.place.reason, plan.place.digest, config.profile.ranks

@@ -306,7 +306,8 @@ def differences(
     allowed = tuple(allow)
     found = []
     for key in _keys(ours, theirs):
-        if key in is_open or (early and key.startswith(("engine", "prompts"))):
+        late = key.startswith(("engine", "prompts")) and not _is_part(key)
+        if key in is_open or (early and late):
             continue
         before, after = _recorded(theirs, key), _recorded(ours, key)
         if key == "prompts.hash" and baseline.prompts.parts.get(f"{candidate.epochs:g}") == after:

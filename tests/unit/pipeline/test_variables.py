@@ -123,7 +123,7 @@ def test_runs_that_were_asked_otherwise_do_not_compare() -> None:
     allowed = provenance.differences(before, after, ("template", "engine.request"))
     assert all(difference.allowed for difference in allowed)
     assert {d.key for d in provenance.differences(before, after, (), early=True)} == {
-        "template.enable_thinking", "template.reasoning_effort"
+        "engine.request.extra_body", "template.enable_thinking", "template.reasoning_effort"
     }  # fmt: skip
 
 
