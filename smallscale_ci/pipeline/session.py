@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,10 +283,11 @@ def judge_versions(suite: Suite) -> dict[str, str]:
 def begin(plan: Plan) -> Manifest:
     """The manifest of a run that begins: what is known before the engine is loaded."""
     config = plan.config
-    template, request = plan.variables, config.profile.asked
-    if _replays(plan):  # asked as the run that is replayed
+    asked: tuple[Mapping[str, Any], ...] = (plan.variables, config.profile.asked)
+    if _replays(plan):  # as the run that is replayed
         source = _replayed(plan)
-        template, request = source.template, source.engine.request
+        asked = (source.template, source.engine.request)
+    template, request = asked
     return provenance.begin(
         run_id=config.name,
         now=plan.now(),
