@@ -12,7 +12,7 @@ from smallscale_ci.judges.stream import judged_text, within
 from smallscale_ci.pipeline.prepare import choose_sandbox
 from smallscale_ci.pipeline.session import judge_specs
 from smallscale_ci.records import FinishReason, Problem
-from smallscale_ci.run import baselines, tables
+from smallscale_ci.run import baselines, chain, tables
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
 from smallscale_ci.run.samples import OUTCOMES
@@ -63,6 +63,7 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
     Raises ``UsageError`` where that is none or several, and what reading the run raises.
     """
     folder = open_run(run)
+    chain.check(run, folder.read_manifest())
     config = folder.read_config()
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     problem, index = _named(suite, run, name)

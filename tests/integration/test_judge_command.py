@@ -143,7 +143,7 @@ def test_a_file_is_judged_by_rule_and_by_model(place, log):
         (("--judge", "code"), "no tests"),
         (("--judge", "llm"), "--judge-model"),
         (("--extract", "guess"), "--extract"),
-        (("--rule", "math"), "llm judge alone"),
+        (("--rule", "math"), "LLM judge alone"),
         (("--judge", "llm", "--judge-model", "m"), "SMALLSCALE_JUDGE_URL"),
         (("--explain", "9"), "rows go from 1 to 6"),
     ],
@@ -175,6 +175,7 @@ def test_a_run_s_ruling_is_explained_and_hostile_text_is_harmless(place, tmp_pat
             row["text"] = "\\boxed{8}" if second else hostile
             row["thinking"] = second  # the prompt had opened the block
     tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
+    replayed.rehash(run.path)
     done = replayed.smallscale(place, "judge", run.path, "--explain", name[:8])
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
