@@ -26,16 +26,18 @@ class SandboxChoice:
         return {"name": self.sandbox.name if self.sandbox else "none", "reason": self.reason}
 
 
-def choose(wanted: str, lock: Path, environment: Mapping[str, str], *, nonce: str) -> SandboxChoice:
+def choose(
+    wanted: str, lock: Path, environment: Mapping[str, str], *, nonce: str = "alone"
+) -> SandboxChoice:
     """The sandbox called ``wanted``, or with ``auto`` the first that works.
 
     ``lock`` is the image lock; ``environment`` says where a container engine is; ``nonce`` is a
-    word that no other judging on this machine has. Raises
+    word that no other judging on this machine has: left out, there must be no other. Raises
     ``UsageError`` for an unknown name and ``JudgeError`` where one that is named does not work.
     """
     if wanted != AUTO and wanted not in SANDBOXES:
         raise UsageError(
-            f"there is no sandbox '{wanted}'{did_you_mean(wanted, SANDBOXES)}.",
+            f"There is no sandbox '{wanted}'{did_you_mean(wanted, SANDBOXES)}.",
             f"Known are: {', '.join((AUTO, *SANDBOXES))}.",
         )
     failures: list[str] = []
@@ -48,7 +50,7 @@ def choose(wanted: str, lock: Path, environment: Mapping[str, str], *, nonce: st
             failures.append(f"{name}: {error}")
     if wanted != AUTO:
         raise JudgeError(
-            f"the sandbox '{wanted}' cannot be used. {failures[0]}",
+            f"The sandbox '{wanted}' cannot be used. {failures[0]}",
             "`--sandbox auto` takes one that works; `smallscale doctor` shows which.",
         )
     return SandboxChoice(None, "; ".join(failures))
