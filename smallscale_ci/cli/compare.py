@@ -58,6 +58,7 @@ def compare(
     The gate alone, without an engine: the exit code is the verdict, as with eval. Another tool's
     results count by its own verdicts, unless they are judged again.
     """
+    from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.cli.judge import file_judge
     from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import refuse, show
@@ -98,6 +99,7 @@ def compare(
     evaluation = compare.compare(
         loaded, against, policy, look=look, of=of, suite=suite, run=run, notes=notes
     )
+    tell_evaluation(context, evaluation)
     return show(context, evaluation, policy)
 
 

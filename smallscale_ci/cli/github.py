@@ -93,6 +93,14 @@ def init(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A repository.", show_default="here")
     ] = Path(),
+    tool: Annotated[
+        str,
+        option(
+            "--from",
+            help="Gate the results of this harness on GitHub's own runners: lm-eval, inspect, …",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Put the gate into another repository.
 
@@ -103,7 +111,7 @@ def init(
 
     checkout = Path(__file__).resolve().parents[2]
     facts = repository.find_out(folder, checkout)
-    result = repository.write(folder, facts)
+    result = repository.write(folder, facts, tool)
     if context.json:
         context.out.json({**asdict(result), "facts": asdict(facts)})
         return

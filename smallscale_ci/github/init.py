@@ -14,7 +14,7 @@ from shlex import quote
 
 from smallscale_ci.config.load import names
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.files import git_line
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -24,6 +24,9 @@ _FILES = {
     "configs/gates/ci.yaml": "gate.yaml",
     "baselines/README.md": "baselines.md",
 }
+_COMPARE = {".github/workflows/smallscale.yml": "compare.yml"}
+TOOLS = ("lm-eval", "inspect", "evalscope", "sgl-eval", "nemo-evaluator", "verifiers", "rows")
+_CHECKOUT = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 _COMMIT = 40  # letters of a commit's name
 _DEEP = 3  # folders down to which a checkpoint is looked for
 _SKIPPED = {"node_modules", "runs"}
@@ -79,10 +82,18 @@ def find_out(folder: Path, package: Path) -> Facts:
     )
 
 
-def write(folder: Path, facts: Facts) -> Result:
-    """Write the files that are not there yet. Raises ``OSError``."""
+def write(folder: Path, facts: Facts, tool: str = "") -> Result:
+    """Write the files that are not there yet: with ``tool``, the gate of its results alone.
+
+    Raises ``OSError``, and ``UsageError`` for a tool whose results cannot be read.
+    """
+    if tool and tool not in TOOLS:
+        raise UsageError(
+            f"--from {tool}: unknown tool{did_you_mean(tool, TOOLS)}.",
+            f"Known: {', '.join(TOOLS)}.",
+        )
     written, skipped = [], []
-    for name, template in _FILES.items():
+    for name, template in (_COMPARE if tool else _FILES).items():
         path = folder / name
         if name.startswith("configs/") and facts.gate != path.stem:
             continue  # the repository has a policy of its own
@@ -93,12 +104,16 @@ def write(folder: Path, facts: Facts) -> Result:
         with path.open("x", encoding="utf-8") as file:
             if template == "gate.yaml" and facts.suite == "smoke":
                 template = "gate-smoke.yaml"  # noqa: PLW2901 - with margins that it can hold
-            file.write(_filled((_TEMPLATES / template).read_text(encoding="utf-8"), facts))
+            text = (_TEMPLATES / template).read_text(encoding="utf-8")
+            file.write(_filled(text, facts, tool))
         written.append(name)
-    return Result(tuple(written), tuple(skipped), tuple(_advice(folder, facts)))
+    advice = _source_advice(folder, facts) if tool else _advice(folder, facts)
+    if tool:
+        advice.append("Name the two results in .github/workflows/smallscale.yml.")
+    return Result(tuple(written), tuple(skipped), tuple(advice))
 
 
-def _filled(template: str, facts: Facts) -> str:
+def _filled(template: str, facts: Facts, tool: str) -> str:
     words = {
         # JSON texts are YAML texts; an expression has texts in single quotes.
         **{key: json.dumps(getattr(facts, key)) for key in ("branch", "model", "suite", "gate")},
@@ -106,12 +121,16 @@ def _filled(template: str, facts: Facts) -> str:
         "model_expression": "'" + facts.model.replace("'", "''") + "'",
         "repository": facts.repository,
         "ref": facts.ref,
+        "tool": tool,
+        "checkout": _CHECKOUT,
+        "candidate": "results/new",
+        "reference": "results/baseline",
         **{f"{key}_word": quote(getattr(facts, key)) for key in ("model", "suite", "profile")},
     }
     return re.sub(r"<<(\w+)>>", lambda found: words[found[1]], template)
 
 
-def _advice(folder: Path, facts: Facts) -> list[str]:
+def _source_advice(folder: Path, facts: Facts) -> list[str]:
     advice = []
     top = git_line(folder, "rev-parse", "--show-toplevel")
     if not top:
@@ -126,6 +145,11 @@ def _advice(folder: Path, facts: Facts) -> list[str]:
             "Where smallscale comes from is not known: in .github/workflows/smallscale.yml replace "
             f"{_UNKNOWN} by its repository{commit}."
         )
+    return advice
+
+
+def _advice(folder: Path, facts: Facts) -> list[str]:
+    advice = _source_advice(folder, facts)
     ignored = folder / ".gitignore"
     text = ignored.read_text(encoding="utf-8", errors="replace") if ignored.is_file() else ""
     if not {"runs", "runs/", "/runs", "/runs/"} & set(text.split()):

@@ -174,3 +174,23 @@ def test_calibrate_fails_when_one_baseline_does(tmp_path: Path) -> None:
             (folder / "baseline.json").write_text("{}")
         assert bash(text, tmp_path, GITHUB_STEP_SUMMARY=str(summary))[0] == code
     assert summary.read_text().count("asked for baselines/smoke/vllm/") == 4
+
+
+def test_the_compare_step_gates_two_files_without_an_engine(tmp_path: Path, checkout: Path) -> None:
+    log = Path(__file__).parents[1] / "data" / "interop" / "inspect-0.3.285" / "sums.eval"
+    summary = tmp_path / "summary.md"
+    found, outputs = bash(
+        script(".github/actions/compare/action.yml", "Compare"),
+        tmp_path,
+        GITHUB_ACTION_PATH=str(checkout),
+        GITHUB_STEP_SUMMARY=str(summary),
+        CANDIDATE=str(log),
+        BASELINE=str(log),
+        SMALLSCALE_GATE="",
+        SMALLSCALE_REJUDGE="",
+        SMALLSCALE_COLUMNS="",
+        SMALLSCALE_METRIC="",
+    )
+    assert found == 0
+    assert (outputs["verdict"], outputs["exit-code"]) == ("PASS", "0")
+    assert "PASS" in summary.read_text()

@@ -166,3 +166,36 @@ def test_the_command(folder):
     assert done.returncode == 0, done.stderr
     assert f"written: {WORKFLOW}" in done.stdout
     assert f"left as it is: {WORKFLOW}" in replayed.smallscale(folder, "init", ".").stdout
+
+
+def test_the_gate_of_another_tool_s_results_needs_no_gpu(folder, package):
+    facts = init.find_out(folder, package)
+    result = init.write(folder, facts, "lm-eval")
+    assert result.written == (str(WORKFLOW),)
+    assert not any("GPU" in line for line in result.advice)
+    text = (folder / WORKFLOW).read_text()
+    assert "<<" not in text
+    value = yaml.safe_load(text)
+    job = value["jobs"]["compare"]
+    assert job["runs-on"] == "ubuntu-latest"
+    assert job["steps"][1]["uses"] == f"octo/smallscale-ci/.github/actions/compare@{facts.ref}"
+    for command in (
+        ["zizmor", "--offline", "--quiet", "--persona", "pedantic"],
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
+    ):
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:], str(folder / WORKFLOW)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_unknown_tool_is_named(folder, package):
+    with pytest.raises(UsageError, match=r"--from lm_eval: unknown tool .did you mean 'lm-eval'"):
+        init.write(folder, init.find_out(folder, package), "lm_eval")
+
+
+def test_every_tool_of_the_readers_can_be_named():
+    from smallscale_ci.interop.readers import READERS
+
+    assert set(init.TOOLS) <= {reader.name for reader in READERS}
