@@ -9,28 +9,28 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-
-from smallscale_ci.suite.local import load_suite
+from problems import ASK, DIRECT
 
 BUDGETS = (100, 200, 400, 800, 1536)  # completion tokens
 
 
-def measured(run: Path, suite: Path, steps: Path) -> dict[str, Any]:
+def measured(run: Path, steps: Path) -> dict[str, Any]:
     """Numbers of a run by task, and by problem what a paired comparison needs."""
-    known = {problem.id: problem for problem in load_suite(suite).problems}
+    prompts = pq.read_table(run / "prompts.parquet").to_pylist()
+    asked = {row["problem_id"]: _asked(row) for row in prompts}
     needed = json.loads(steps.read_text())
     texts = pq.read_table(run / "generations.parquet").to_pylist()
     judged = pq.read_table(run / "judgements.parquet").to_pylist()
     outcomes = {(row["problem_id"], row["sample_index"]): row["outcome"] for row in judged}
     tasks: dict[str, list[dict[str, Any]]] = {}
     for row in texts:
-        problem = known[row["problem_id"]]
+        question, task = asked[row["problem_id"]]
         outcome = outcomes[row["problem_id"], row["sample_index"]]
         thinking = row["text"].partition("</think>")[0]
-        wanted = needed.get(problem.question, [])
-        tasks.setdefault(problem.task, []).append(
+        wanted = needed.get(question, [])
+        tasks.setdefault(task, []).append(
             {
-                "problem": problem.id,
+                "problem": row["problem_id"],
                 "right": outcome == "CORRECT",
                 "tokens": row["completion_tokens"],
                 "cut": row["finish_reason"] == "LENGTH",
@@ -38,6 +38,16 @@ def measured(run: Path, suite: Path, steps: Path) -> dict[str, Any]:
             }
         )
     return {"tasks": {name: _numbers(rows) for name, rows in tasks.items()}}
+
+
+def _asked(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Question and task of a prompt, without what the suite adds to the question."""
+    messages = row["messages"]
+    told = json.loads(messages) if isinstance(messages, str) else messages
+    question = told[-1]["content"]
+    for end in (ASK, DIRECT):
+        question = question.removesuffix(end)
+    return question, row["task"]
 
 
 def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -160,15 +160,21 @@ UNSEEN = {"boxes": _boxes, "ages": _ages}  # kinds that no training has
 
 
 def draw(
-    kinds: dict[str, Callable[[random.Random], Task]], count: int, seed: int, known: set[str]
+    kinds: dict[str, Callable[[random.Random], Task]],
+    count: int,
+    seed: int,
+    known: set[str],
+    *,
+    again: bool = False,
 ) -> list[Task]:
-    """``count`` tasks of all ``kinds`` in turn, none of which is in ``known``; adds them there."""
+    """``count`` tasks of all ``kinds`` in turn, none of ``known``; each once, unless ``again``."""
     chance, found, makers = random.Random(seed), [], list(kinds.values())
     while len(found) < count:
         task = makers[len(found) % len(makers)](chance)
         if task.question not in known:
-            known.add(task.question)
             found.append(task)
+            if not again:
+                known.add(task.question)
     return found
 
 

@@ -2,6 +2,7 @@
 
 ``make``   problems, suites and worked solutions, into OUT/made
 ``sft``    the default model (or any other) learns to think on them: the parent
+``loop``   `parents` and `pairs` side by side, then the grid
 ``pairs``  16 answers to each training problem, and pairs of the shortest and the longest
 ``grid``   every objective at each of its learning rates, evaluated beside the parent
 ``seeds``  the best rate of each objective with two more training seeds, and the verdict of LCPO's
@@ -56,10 +57,10 @@ class Size:
     """How much of everything."""
 
     taught: int = 20_000
-    train: int = 1_000
-    held_out: int = 300
-    unseen: int = 150
-    direct: int = 150
+    train: int = 400
+    held_out: int = 200
+    unseen: int = 100
+    direct: int = 100
     samples: int = 16
     epochs: int = 2
     sft_epochs: float = 2.0
@@ -67,7 +68,7 @@ class Size:
     sft_micro: int = 16
     steps: int = 50
     batch: int = 16
-    side_by_side: int = 6
+    side_by_side: int = 7
 
 
 SMALL = Size(24, 6, 3, 2, 2, 4, 1, 1.0, 4, 2, 2, 2, 1)
@@ -93,7 +94,7 @@ class Reasoner:
         held_out = draw(KINDS, size.held_out, 1, known)
         unseen = draw(UNSEEN, size.unseen, 2, known)
         train = draw(KINDS, size.train, 3, known)
-        taught = draw(KINDS, size.taught, 4, known)
+        taught = draw(KINDS, size.taught, 4, known, again=True)
         self._suite("train", {"seen": (train, ASK, None)})
         self._suite("held-out", {"seen": (held_out, ASK, None), "unseen": (unseen, ASK, None)})
         few = held_out[: size.direct]
@@ -157,6 +158,7 @@ class Reasoner:
             "batch_size": size.sft_batch,
             "micro_batch": size.sft_micro,
             "warmup": 0.05,
+            "cutoff_len": 2304,  # packing needs a multiple of 8
             "save_steps": 100_000,
             "extra": {"packing": True},  # lengths differ tenfold: most of a batch would be padding
         }
@@ -165,6 +167,9 @@ class Reasoner:
             self._train(
                 "sft", self.bench.model, self.made / "lesson", recipe, self.bench.out / "sft"
             )
+
+    def parents(self) -> None:
+        """The parent with and without thinking, and asked to be brief."""
         self._together([
             lambda: self.evaluate("parent", self.parent, "held-out"),
             lambda: self.evaluate("parent-direct", self.parent, "direct"),
@@ -185,7 +190,9 @@ class Reasoner:
             "--train-ranks",
             "1",
         ]
-        given += ["--set", "pairs.max_pairs=800", "--set", "pairs.min_ratio=1.2", *self._pythons()]
+        for value in ("max_pairs=800", "min_ratio=1.2", "per_problem=2"):
+            given += ["--set", f"pairs.{value}"]
+        given += self._pythons()
         if self.options.rehearse:
             given += [
                 "--set",
@@ -205,6 +212,9 @@ class Reasoner:
     def grid(self) -> None:
         """Every objective at every rate."""
         arms = [(name, rate, 42) for name, rates in GRID.items() for rate in rates]
+        if self.options.arms:
+            wanted = {tuple(arm.split("=")) for arm in self.options.arms}
+            arms = [arm for arm in arms if (arm[0], f"{arm[1]:g}") in wanted]
         arms.sort(key=lambda arm: GRID[arm[0]].index(arm[1]) != 1)  # the middle ones first
         self._together([lambda arm=arm: self.arm(*arm) for arm in arms])
 
@@ -271,10 +281,17 @@ class Reasoner:
         given += ["--engine-python", str(self.options.vllm_python)]
         found = self.bench.smallscale(name, "generate", str(model), *given, timeout=self._left(300))
         if found is not None:
-            row = measured(found, self.made / f"{suite}.yaml", self.made / "steps.json")
+            row = measured(found, self.made / "steps.json")
             with self.lock:
                 self.bench.add("evaluated", arm=name, suite=suite, **row)
         self.pack()
+
+    def loop(self) -> None:
+        """Parents and pairs at once, then the grid: for a machine that is lent by the minute."""
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(step) for step in (self.parents, self.pairs)]:
+                done.result()
+        self.grid()
 
     def _train(self, name: str, model: str, pairs: Path, recipe: Path, out: Path) -> bool:
         command = ["train", model, str(pairs), "--out", str(out), "--recipe", str(recipe)]
@@ -363,13 +380,14 @@ class Reasoner:
 
 def main() -> None:
     """Run some of the steps."""
-    steps = ("make", "sft", "pairs", "grid", "seeds", "verdict", "table")
+    steps = ("make", "sft", "parents", "pairs", "grid", "seeds", "verdict", "table")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("steps", nargs="+", choices=[*steps, "all"])
+    parser.add_argument("steps", nargs="+", choices=[*steps, "all", "loop"])
     parser.add_argument("--out", type=Path, default=Path("runs/reasoner"))
     parser.add_argument("--model", default="", help="the checkpoint that learns to think")
     parser.add_argument("--vllm-python", type=Path)
     parser.add_argument("--train-python", type=Path)
+    parser.add_argument("--arms", nargs="+", help="OBJECTIVE=RATE; without it all of the grid")
     parser.add_argument("--packed", type=Path, help="where reasoner.tar.gz goes")
     parser.add_argument("--budget", type=float, default=7200, help="seconds; later steps give way")
     parser.add_argument("--rehearse", action="store_true", help="in miniature, on a CPU")
