@@ -165,7 +165,7 @@ def test_a_file_is_judged_by_the_command_and_refusals_end_in_exit_3(url, tmp_pat
 def test_a_template_that_opens_a_block_of_thinking_is_noticed(model, tmp_path):
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
-        "from worker.chat import Chat\n"
+        "from worker.engines.chat import Chat\n"
         "chat = Chat(sys.argv[2], trust_remote_code=False)\n"
         "template = chat._tokenizer.chat_template\n"
         "ends = ['', '<think>\\n', '<think>\\n\\n</think>\\n\\n', '<|begin_of_thought|>']\n"
