@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +15,11 @@ from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
+_OFTEN = 0.5  # below it, something is wrong with the policy
+
 if TYPE_CHECKING:
     from smallscale_ci.errors import SmallscaleError
+    from smallscale_ci.github.init import Facts
     from smallscale_ci.github.publish import Job, Page
     from smallscale_ci.pipeline.compare import Evaluation
     from smallscale_ci.run.folder import RunFolder
@@ -101,26 +105,88 @@ def init(
             show_default=False,
         ),
     ] = "",
+    source: Annotated[
+        str,
+        option(
+            "--repository",
+            metavar="OWNER/NAME",
+            help="Where workflows get smallscale from.",
+            show_default="where this smallscale came from",
+        ),
+    ] = "",
 ) -> None:
     """Put the gate into another repository.
 
-    Writes a workflow, a gate policy and a folder of baselines; asks nothing and overwrites
-    nothing.
+    Writes a workflow, a gate policy and a folder of baselines, overwrites nothing, and says how
+    often an unchanged model would pass that policy.
     """
+    from smallscale_ci.errors import UsageError
     from smallscale_ci.github import init as repository
 
     checkout = Path(__file__).resolve().parents[2]
     facts = repository.find_out(folder, checkout)
+    source = source or (_installed_from() if facts.repository == repository.UNKNOWN else "")
+    if source and not re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+        raise UsageError(f"'{source}' is not a repository.", "Write OWNER/NAME, as on GitHub.")
+    facts = replace(facts, repository=source or facts.repository)
     result = repository.write(folder, facts, tool)
+    chance = None if tool else _chance(context, folder, facts)
     if context.json:
-        context.out.json({**asdict(result), "facts": asdict(facts)})
+        context.out.json({**asdict(result), "facts": asdict(facts), "unchanged_passes": chance})
         return
     for name in result.written:
         context.out.result(f"written: {name}")
     for name in result.skipped:
         context.out.result(f"left as it is: {name}")
+    if chance is None and not tool:
+        context.out.say(
+            f"No baseline of {facts.suite} is stored yet, so the chance to pass is unknown."
+        )
+    elif chance is not None and chance >= _OFTEN:
+        context.out.result(f"An unchanged model passes {100 * chance:.0f} of 100 times.")
+    elif chance is not None:
+        context.out.error(
+            f"An unchanged model would pass only {100 * chance:.0f} of 100 times.",
+            f"Widen the margins in configs/gates/{facts.gate}.yaml; smallscale plan shows which "
+            "ones hold.",
+        )
     for line in result.advice:
         context.out.say(f"→ {line}")
+
+
+def _installed_from() -> str:
+    """OWNER/NAME of the GitHub repository that pip installed this package from, or nothing."""
+    import importlib.metadata
+
+    try:
+        origin = importlib.metadata.distribution("smallscale-ci").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    found = re.search(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?[\"@#]", origin or "")
+    return found[1] if found else ""
+
+
+def _chance(context: Context, folder: Path, facts: Facts) -> float | None:
+    """How often an unchanged model passes, simulated on a stored baseline of the suite."""
+    from smallscale_ci.cli.places import shipped
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.gate.power import plan
+    from smallscale_ci.run import baselines
+
+    roots = ((folder / "configs").resolve(), *context.settings().roots)
+    policy = load(GatePolicy, facts.gate, roots)
+    suite = load(SuiteConfig, facts.suite, roots)
+    wanted = (f"{facts.suite}/{facts.profile}/", f"{facts.suite}/")
+    for beginning in wanted:
+        for root in (folder / "baselines", shipped("baselines")):
+            for name in baselines.names(root):
+                if name.startswith(beginning):
+                    repeats = {task.name: task.epochs for task in suite.tasks}
+                    samples = baselines.load(root / name).samples
+                    found = plan(samples, policy, trials=100, losses=(), repeats=repeats)
+                    return found.passed.value
+    return None
 
 
 def tell_evaluation(context: Context, evaluation: Evaluation) -> None:

@@ -18,7 +18,7 @@ from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.files import git_line
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_UNKNOWN = "OWNER/smallscale-ci"
+UNKNOWN = "OWNER/smallscale-ci"
 _FILES = {
     ".github/workflows/smallscale.yml": "workflow.yml",
     "configs/gates/ci.yaml": "gate.yaml",
@@ -77,7 +77,7 @@ def find_out(folder: Path, package: Path) -> Facts:
         suite=suites[0] if suites else "smoke",
         profile=profiles[0] if profiles else "vllm",
         gate=gates[0] if gates and "ci" not in gates else "ci",
-        repository=source or _UNKNOWN,
+        repository=source or UNKNOWN,
         ref=(git_line(package, "rev-parse", "HEAD") if is_checkout else "") or "v1",
     )
 
@@ -92,13 +92,14 @@ def write(folder: Path, facts: Facts, tool: str = "") -> Result:
             f"--from {tool}: unknown tool{did_you_mean(tool, TOOLS)}.",
             f"Known: {', '.join(TOOLS)}.",
         )
-    written, skipped = [], []
+    written: list[str] = []
+    skipped: list[str] = []
     for name, template in (_COMPARE if tool else _FILES).items():
         path = folder / name
         if name.startswith("configs/") and facts.gate != path.stem:
             continue  # the repository has a policy of its own
         if path.exists() or path.is_symlink():
-            skipped.append(name)
+            (written if _told_the_source(path, facts) else skipped).append(name)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
@@ -111,6 +112,18 @@ def write(folder: Path, facts: Facts, tool: str = "") -> Result:
     if tool:
         advice.append("Name the two results in .github/workflows/smallscale.yml.")
     return Result(tuple(written), tuple(skipped), tuple(advice))
+
+
+def _told_the_source(path: Path, facts: Facts) -> bool:
+    """Put the repository where an earlier call did not know it; whether there was such a place."""
+    if path.is_symlink() or not path.is_file() or facts.repository == UNKNOWN:
+        return False
+    before = path.read_text(encoding="utf-8", errors="surrogateescape")
+    if UNKNOWN not in before:
+        return False
+    after = before.replace(UNKNOWN, facts.repository)
+    path.write_text(after, encoding="utf-8", errors="surrogateescape")
+    return True
 
 
 def _filled(template: str, facts: Facts, tool: str) -> str:
@@ -139,11 +152,11 @@ def _source_advice(folder: Path, facts: Facts) -> list[str]:
         advice.append(
             f"GitHub reads workflows at the top of a repository only: smallscale init {quote(top)}"
         )
-    if facts.repository == _UNKNOWN:
+    if facts.repository == UNKNOWN:
         commit = "" if len(facts.ref) == _COMMIT else f", and {facts.ref} by a commit of it"
         advice.append(
-            "Where smallscale comes from is not known: in .github/workflows/smallscale.yml replace "
-            f"{_UNKNOWN} by its repository{commit}."
+            "Where smallscale comes from is not known. Name it with --repository OWNER/NAME, or in "
+            f".github/workflows/smallscale.yml replace {UNKNOWN} by its repository{commit}."
         )
     return advice
 
