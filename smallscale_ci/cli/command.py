@@ -9,9 +9,11 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo, OptionInfo
 
 from smallscale_ci.cli.options import option
 from smallscale_ci.errors import (
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a service, a closed terminal
+_VALUES = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 _VARIABLES = "Each option can also be set in the environment, as SMALLSCALE_<OPTION>."
 
 _Json = Annotated[bool, option("--json", help="Print JSON; text goes to stderr.")]
@@ -102,6 +105,8 @@ def command(
 
         run.__doc__ = function.__doc__
         parameters = [*own, *common]
+        for item in parameters:
+            _name_value(item)
         run.__annotations__ = {item.name: item.annotation for item in parameters}
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [item.replace(kind=keyword) for item in parameters]
@@ -110,6 +115,18 @@ def command(
         return run
 
     return register
+
+
+def _name_value(parameter: inspect.Parameter) -> None:
+    """Give a parameter the word that help shows for its value: MODEL, INTEGER, PATH."""
+    kind, *metadata = get_args(parameter.annotation)
+    for info in metadata:
+        if isinstance(info, ArgumentInfo) and info.metavar is None:
+            info.metavar = parameter.name.upper()
+        elif isinstance(info, OptionInfo) and info.metavar is None:
+            inner = next((one for one in get_args(kind) if one is not NoneType), kind)
+            inner = next(iter(get_args(inner)), inner)  # of a list
+            info.metavar = _VALUES.get(inner)
 
 
 def _fields(kind: type) -> list[inspect.Parameter]:
