@@ -127,20 +127,24 @@ def _run(
 
 
 def _levels(folder: RunFolder, run: Run) -> None:
-    """All levels that the stored columns tell; loops in old texts were only looked for once."""
+    """Every level that both tell: an older summary lacks metrics, older samples lack columns."""
     derived, stored = summarise(run.samples), run.summary
     if stored is not None and len(stored.tasks) == len(derived.tasks):
-        tasks = tuple(map(_restricted, stored.tasks, derived.tasks))
-        stored = replace(stored, tasks=tasks)
-        derived = replace(derived, tasks=tuple(map(_restricted, derived.tasks, derived.tasks)))
+        pairs = list(zip(stored.tasks, derived.tasks, strict=True))
+        stored = replace(stored, tasks=tuple(_restricted(one, one, two) for one, two in pairs))
+        derived = replace(derived, tasks=tuple(_restricted(two, one, two) for one, two in pairs))
     if stored is None or summary_json(stored) != summary_json(derived):
         raise InvalidError(f"The levels in {folder.summary} are not those of the samples.")
 
 
-def _restricted(task: TaskSummary, known: TaskSummary) -> TaskSummary:
-    """``task`` with the levels of the metrics that ``known`` tells."""
-    told = {metric for metric, estimate in known.levels.items() if estimate.n}
-    return replace(task, levels={m: level for m, level in task.levels.items() if m in told})
+def _restricted(task: TaskSummary, stored: TaskSummary, derived: TaskSummary) -> TaskSummary:
+    """``task`` with what ``stored`` holds and ``derived`` can tell."""
+    told = {m for m, estimate in derived.levels.items() if estimate.n and m in stored.levels}
+    return replace(
+        task,
+        levels={m: level for m, level in task.levels.items() if m in told},
+        lengths={m: lengths for m, lengths in task.lengths.items() if m in stored.lengths},
+    )
 
 
 def _named(folder: RunFolder, run: Run, said: Predicate) -> None:

@@ -149,6 +149,11 @@ def test_a_verdict_holds_after_its_baseline_was_replaced(run):
     assert any("of the verdict changed since" in problem for problem in problems)
 
 
+def test_a_run_of_before_some_metrics_were_known_holds():
+    older = Path(__file__).parents[2] / "data" / "smoke-train"
+    assert verify(older) == (0, [])
+
+
 def test_what_is_none_of_them_is_told(run):
     done = CliRunner().invoke(app, ["verify", "stored"])
     assert done.exit_code == 2
