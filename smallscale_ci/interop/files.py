@@ -72,6 +72,12 @@ def first_object(path: Path) -> Row:
     return {}
 
 
+def within(folder: Path, pattern: str, depth: int) -> list[Path]:
+    """The files of that name in ``folder`` and its folders, ``depth`` levels down, sorted."""
+    levels = ("*/" * level for level in range(depth + 1))
+    return sorted(file for level in levels for file in folder.glob(level + pattern))
+
+
 def try_object(path: Path) -> Row:
     """The object in ``path``, or an empty one where it cannot be read. Never raises."""
     try:

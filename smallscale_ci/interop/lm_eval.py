@@ -25,6 +25,7 @@ from smallscale_ci.interop.files import (
     json_lines,
     known,
     try_object,
+    within,
 )
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
 from smallscale_ci.interop.values import asked, content_hash, options_of, right
@@ -83,7 +84,7 @@ def read(path: Path, wanted: Wanted) -> Log:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("**/samples_*.jsonl") if _NAMED.fullmatch(file.name))
+    return [file for file in within(folder, "samples_*.jsonl", 2) if _NAMED.fullmatch(file.name)]
 
 
 def _refuse_two_runs(files: list[Path]) -> None:

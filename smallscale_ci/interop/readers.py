@@ -9,6 +9,7 @@ from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.interop import (
     evalscope,
     inspect,
+    lighteval,
     lm_eval,
     nemo,
     sgl_eval,
@@ -24,6 +25,7 @@ READERS: tuple[Reader, ...] = tuple(
         lm_eval,
         inspect,
         evalscope,
+        lighteval,
         sgl_eval,
         nemo,
         verifiers,

@@ -62,6 +62,25 @@ def test_our_judge_agrees_on_plain_sums(path, tmp_path):
     assert len(rows) == sum(counts.values())
 
 
+def test_lighteval_s_counts_and_score(tmp_path):
+    path = DATA / "lighteval-0.13.0"
+    log, samples = read(path)
+    assert (log.facts.model, len(samples)) == ("dummy", 6)
+    assert own_scores(samples) == pytest.approx(log.facts.scores)
+    assert outcomes(samples) == {"CORRECT": 2, "WRONG": 4}
+    assert log.facts.judges == {"sums|0": "lighteval em"}
+    # The rows are shuffled: a document's id is its place in the data set.
+    assert sorted(sample.problem for sample in samples) == list("012345")
+    assert len({sample.content for sample in samples}) == 6
+    run = sides.load(path, Wanted())
+    assert {Metric.TOKENS, Metric.TRUNCATION} <= run.samples.unknown
+    folder = shutil.copytree(path, tmp_path / "run")
+    details = next(folder.glob("details/*/*"))
+    shutil.copytree(details, details.with_name("2026-11-30T00-00-00.000000"))
+    with pytest.raises(DataError, match="two runs of 'sums"):
+        read(folder)
+
+
 def test_a_request_that_failed_is_errored():
     _, samples = read(DATA / "verifiers-0.4.0-errors")
     assert outcomes(samples) == {"ERRORED": 2}
