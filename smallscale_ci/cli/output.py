@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
 _WIDTH = 80
+_BAR = 16  # columns
 
 
 class _Console(Console):
@@ -156,7 +157,10 @@ class Display:
             (task,) = self._bar.task_ids
             total = None if progress.phase.startswith("loading") else max(progress.total, 1)
             self._bar.update(
-                task, total=total, completed=progress.done, description=_words(progress)
+                task,
+                total=total,
+                completed=progress.done,
+                description=_words(progress, self._console.width - _BAR - 1),
             )
             return
         now = time.monotonic()
@@ -167,22 +171,29 @@ class Display:
             self._out.say(line)
 
 
-def _words(progress: Progress) -> str:
-    """One line: done of total, speed, accuracy and mean tokens so far, time left."""
+def _words(progress: Progress, width: int = _WIDTH) -> str:
+    """One line: done of total, speed, accuracy and mean tokens so far, time left.
+
+    Where ``width`` columns are too few, means go first, then the speed.
+    """
     if progress.phase.startswith("loading"):
         return progress.phase
-    parts = [f"{progress.phase} {progress.done:,}/{progress.total:,}"]
+    count = f"{progress.phase} {progress.done:,}/{progress.total:,}"
     if progress.epochs > 1:
-        parts[0] += f" ({progress.epochs:g} epochs)"
+        count += f" ({progress.epochs:g} epochs)"
+    parts = {"count": count}
     if progress.tokens_per_s:
-        parts.append(f"{progress.tokens_per_s:,.0f} tokens/s")
+        parts["speed"] = f"{progress.tokens_per_s:,.0f} tokens/s"
     if progress.accuracy is not None:
-        parts.append(f"accuracy {100 * progress.accuracy:.1f} %")
+        parts["accuracy"] = f"accuracy {100 * progress.accuracy:.1f}%"
     if progress.mean_tokens is not None:
-        parts.append(f"{progress.mean_tokens:,.1f} tokens each")
+        parts["tokens"] = f"{progress.mean_tokens:,.1f} tokens each"
     if progress.seconds_left and progress.done < progress.total:
-        parts.append(f"{_time(progress.seconds_left)} left")
-    return " · ".join(parts)
+        parts["left"] = f"{_time(progress.seconds_left)} left"
+    for dispensable in ("tokens", "speed", "accuracy"):
+        if len(" · ".join(parts.values())) > width:
+            parts.pop(dispensable, None)
+    return " · ".join(parts.values())
 
 
 def _bars(console: Console) -> Bars:
@@ -191,7 +202,7 @@ def _bars(console: Console) -> Bars:
     from rich.progress import Progress as Bars
 
     words = TextColumn("{task.description}", markup=False)
-    return Bars(BarColumn(24), words, console=console, transient=True, refresh_per_second=4)
+    return Bars(BarColumn(_BAR), words, console=console, transient=True, refresh_per_second=4)
 
 
 def _time(seconds: float) -> str:

@@ -68,6 +68,7 @@ def plan(
         policy, notes = gated_by_what_is_known(policy, stored, stored)
         for note in notes:
             context.out.say(note.text)
+    context.out.say(f"simulating {trials} runs of each kind on the baseline {stored.name}")
     found = work_out(
         stored.samples,
         policy,
@@ -147,6 +148,7 @@ def calibrate(
     settings = context.settings()
     suite = own_suite(stored[0], settings)
     policy = _policy(gate or (suite.gate if suite else "default"), None, settings)
+    context.out.say(f"resampling {trials} pairs of runs of each kind")
     found = measure(
         [side.samples for side in stored],
         policy,
