@@ -137,6 +137,7 @@ def calibrate(
     losses. Exits 1 when the false alarms or misses exceed what the policy promises.
     """
     from smallscale_ci.errors import EXIT_REGRESSED, UsageError
+    from smallscale_ci.gate.calibrate import ENOUGH
     from smallscale_ci.gate.calibrate import calibrate as measure
     from smallscale_ci.report import planning
     from smallscale_ci.run.baselines import load
@@ -156,19 +157,23 @@ def calibrate(
         seed=seed,
         baseline_epochs=baseline_epochs,
         repeats=_repeats(suite),
+        say=context.out.say,
     )
     if context.json:
         context.out.json(asdict(found))
     else:
+        few = trials < ENOUGH
         rows = planning.outcome_rows(found.scenarios)
         marked = [
-            (*row, "ok" if scenario.holds else "BROKEN")
+            (*row, "too few trials" if few else "ok" if scenario.holds else "BROKEN")
             for row, scenario in zip(rows, found.scenarios, strict=True)
         ]
         context.out.table((*planning.COLUMNS, "levels"), marked)
         for reason in found.reasons:
             context.out.error(reason, "")
         held = "keeps its levels" if found.holds else "does NOT keep its levels"
+        if few:
+            held = f"was tried too little ({trials} runs; {ENOUGH} or more can tell)"
         context.out.result(
             f"\nThe policy {found.policy} {held} on {found.problems} problems, "
             f"{found.stored_epochs} stored samples each."

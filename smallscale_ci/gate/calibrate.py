@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,9 @@ from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
+ENOUGH = 200  # trials before a level is called broken
+_CONCENTRATED = (1.0, 2.0)  # margins, in few problems
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -40,6 +43,7 @@ class Scenario:
     inconclusive: Share
     epochs: float  # mean number of looks
     holds: bool  # the level that is promised here is kept, as far as these trials can tell
+    concentrated: bool = False  # the loss is in few problems, not spread evenly
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ def calibrate(
     losses: Sequence[float] = LOSSES,
     baseline_epochs: int = 8,
     repeats: Mapping[str, int] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Calibration:
     """Measure false alarms, misses and inconclusive verdicts of ``policy`` on ``runs``.
 
@@ -71,17 +76,25 @@ def calibrate(
     ``repeats`` is how many samples of a problem an epoch of the suite holds, by task.
     Two promises are checked: an unchanged model is REGRESSED in at most ``alpha_fail`` of the
     trials, and one that is worse by exactly a margin PASSes in at most ``alpha_pass``. Neither is
-    called broken before the interval of its share excludes it. Raises ``DataError`` for runs
+    called broken before the interval of its share excludes it, nor with fewer than 200 trials.
+    Losses are spread evenly, and concentrated in few problems, where levels are hardest to keep.
+    ``say`` is told what is being simulated. Raises ``DataError`` for runs
     without enough samples and ``UsageError`` for fewer than one trial.
     """
     if trials < 1 or baseline_epochs < 1:
         raise UsageError("Calibration needs at least one trial and one baseline epoch.")
     pools = make_pools(runs, repeats)
-    scenarios = [_scenario(pools, policy, None, 0.0, trials, seed, baseline_epochs)]
+    kinds: list[tuple[Metric | None, float, bool]] = [(None, 0.0, False)]
     for metric in gated_metrics(pools, policy):
-        scenarios += [
-            _scenario(pools, policy, metric, loss, trials, seed, baseline_epochs) for loss in losses
-        ]
+        kinds += [(metric, loss, False) for loss in losses]
+        kinds += [(metric, loss, True) for loss in losses if loss in _CONCENTRATED]
+    scenarios = []
+    for place, (metric_, loss, concentrated) in enumerate(kinds, 1):
+        what = f"{metric_.value}, {loss:g} x margin" if metric_ else "an unchanged model"
+        say(f"{place} of {len(kinds)}: {trials} runs of {what}{', in few problems' * concentrated}")
+        scenarios.append(
+            _scenario(pools, policy, metric_, loss, trials, seed, baseline_epochs, concentrated)
+        )
     broken = tuple(_complaint(s, policy) for s in scenarios if not s.holds)
     return Calibration(
         policy=policy.name,
@@ -102,8 +115,11 @@ def _scenario(
     trials: int,
     seed: int,
     baseline_epochs: int,
+    concentrated: bool,
 ) -> Scenario:
-    done = simulate(pools, policy, metric, loss, trials, seed, baseline_epochs)
+    done = simulate(
+        pools, policy, metric, loss, trials, seed, baseline_epochs, concentrated=concentrated
+    )
     passed, regressed, inconclusive = (
         share(sum(trial.kind is kind for trial in done), trials)
         for kind in (VerdictKind.PASS, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE)
@@ -119,7 +135,8 @@ def _scenario(
         regressed=regressed,
         inconclusive=inconclusive,
         epochs=float(np.mean([trial.epochs for trial in done])),
-        holds=not (false_alarms or misses),
+        holds=trials < ENOUGH or not (false_alarms or misses),
+        concentrated=concentrated,
     )
 
 
@@ -129,7 +146,10 @@ def _complaint(scenario: Scenario, policy: GatePolicy) -> str:
         what = "An unchanged model is REGRESSED"
     else:
         rate, limit = scenario.passed, policy.alpha_pass
-        what = f"A model worse by {scenario.loss:g} margins of {scenario.metric.value} PASSes"
+        where = " in few problems" if scenario.concentrated else ""
+        what = (
+            f"A model worse by {scenario.loss:g} margins of {scenario.metric.value}{where} PASSes"
+        )
     return (
         f"{what} in {100 * rate.value:.1f} % of {scenario.trials:,} trials (at least "
         f"{100 * rate.low:.1f} %), more than the {100 * limit:.3g} % that the policy promises"

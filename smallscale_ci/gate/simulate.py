@@ -117,6 +117,8 @@ def simulate(
     trials: int,
     seed: int,
     baseline_epochs: int,
+    *,
+    concentrated: bool = False,
 ) -> list[Trial]:
     """``trials`` pseudo-runs with ``loss`` margins injected into ``metric`` of one task each."""
     rng = np.random.default_rng([seed, round(1000 * loss)])
@@ -129,7 +131,17 @@ def simulate(
             _injection(pool, policy, metric, loss) if place in chosen else {}
             for place, pool in enumerate(pools)
         ]
-        done.append(run_trial(pools, policy, rng, injections, baseline_epochs, schedule))
+        done.append(
+            run_trial(
+                pools,
+                policy,
+                rng,
+                injections,
+                baseline_epochs,
+                schedule,
+                concentrated=concentrated,
+            )
+        )
     return done
 
 

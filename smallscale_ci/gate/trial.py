@@ -27,6 +27,9 @@ Grid = NDArray[np.float64]
 Injection = Mapping[Metric, float]
 
 
+_TENFOLD = 10.0  # the growth of a problem whose answers ramble
+
+
 @dataclass(frozen=True, eq=False)
 class Pool:
     """All stored samples of one task; columns beyond a problem's ``count`` are padding."""
@@ -63,11 +66,13 @@ def run_trial(
     injections: Sequence[Injection],
     baseline_epochs: int,
     schedule: Schedule,
+    *,
+    concentrated: bool = False,
 ) -> Trial:
     """Draw a pseudo-baseline and a pseudo-candidate, and judge them look by look.
 
-    ``injections`` are the changes of the candidate by pool. Raises ``DataError`` when there is too
-    little stored to draw from.
+    ``injections`` are the changes of the candidate by pool: spread evenly over the problems, or
+    ``concentrated`` in few. Raises ``DataError`` when there is too little stored to draw from.
     """
     most = round(schedule.ends[-1])
     for pool in pools:
@@ -79,7 +84,7 @@ def run_trial(
             )
     drawn = []
     for pool, injection in zip(pools, injections, strict=True):
-        grids = draw(pool, policy, rng, injection, baseline_epochs, most)
+        grids = draw(pool, policy, rng, injection, baseline_epochs, most, concentrated=concentrated)
         drawn.append(Drawn(pool, policy, rng, grids, baseline_epochs))
     return judged(drawn, policy, schedule, baseline_epochs)
 
@@ -107,6 +112,8 @@ def draw(
     injection: Injection,
     baseline_epochs: int,
     most: int,
+    *,
+    concentrated: bool = False,
 ) -> dict[Metric, Grid]:
     """Samples of a baseline, then those of a candidate with ``most`` epochs; (n, samples) each.
 
@@ -129,7 +136,8 @@ def draw(
     else:
         drawn = {m: _modelled(m, grid, pool.count, need, rng) for m, grid in grids.items()}
     for metric, loss in injection.items():
-        _worsen(metric, drawn[metric], loss, rng, slice(start, need))
+        worsen = _worsen_few if concentrated else _worsen
+        worsen(metric, drawn[metric], loss, rng, slice(start, need))
     return drawn
 
 
@@ -202,6 +210,23 @@ def _worsen(metric: Metric, grid: Grid, loss: float, rng: np.random.Generator, m
             grid[:, mine] = 1 - (1 - grid[:, mine]) * _kept(1 - grid, loss, rng, mine)
         case Scale.LENGTH:
             grid[:, mine] *= 1 + loss
+        case unknown:
+            assert_never(unknown)
+
+
+def _worsen_few(
+    metric: Metric, grid: Grid, loss: float, rng: np.random.Generator, mine: slice
+) -> None:
+    """The same loss on average in few problems: they lose all that they have, or grow tenfold."""
+    mean = float(grid.mean())
+    hit = rng.random(len(grid))
+    match metric.scale:
+        case Scale.RATE if metric.worse < 0:
+            grid[hit < loss / max(mean, 1e-9), mine] = 0.0
+        case Scale.RATE:
+            grid[hit < loss / max(1 - mean, 1e-9), mine] = 1.0
+        case Scale.LENGTH:
+            grid[hit < loss / (_TENFOLD - 1), mine] *= _TENFOLD
         case unknown:
             assert_never(unknown)
 

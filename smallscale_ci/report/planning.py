@@ -49,13 +49,20 @@ def outcome_rows(outcomes: Iterable[Outcomes]) -> Rows:
     """One row for each kind of candidate, under ``COLUMNS``."""
     return [
         (
-            "none" if not o.metric else f"{o.metric.value}, {o.loss:g} × margin",
+            _change(o),
             chance(o.passed),
             chance(o.regressed),
             f"{o.epochs:.2f}",
         )
         for o in outcomes
     ]
+
+
+def _change(outcomes: Outcomes) -> str:
+    if not outcomes.metric:
+        return "none"
+    few = ", in few problems" if getattr(outcomes, "concentrated", False) else ""
+    return f"{outcomes.metric.value}, {outcomes.loss:g} × margin{few}"
 
 
 def margin_rows(holdable: Sequence[Any]) -> Rows:

@@ -112,6 +112,23 @@ def test_parts_of_an_epoch_come_in_the_order_of_their_worth():
     assert np.all(one.pair(1.0).candidate.judged == 1)
 
 
+def test_concentrated_losses_shift_the_mean_as_much_in_few_problems():
+    (pool, _), rng = make_pools([stored(16)]), generator()
+    policy = GatePolicy(name="all")
+    for metric, loss in ((Metric.ACCURACY, 0.2), (Metric.TRUNCATION, 0.1)):
+        moved = []
+        for _ in range(40):
+            grid_ = draw(pool, policy, rng, {metric: loss}, 8, 4, concentrated=True)[metric]
+            moved.append(abs(grid_[:, 8:].mean() - grid_[:, :8].mean()))
+        assert np.mean(moved) == pytest.approx(loss, rel=0.15)
+
+
+def test_few_trials_break_no_promise():
+    policy = POLICY.model_copy(update={"alpha_pass": 1e-6})
+    found = calibrate([stored(16)], policy, trials=20, losses=(1.0,))
+    assert found.holds
+
+
 def test_injections_shift_the_means():
     (pool, _), rng = make_pools([stored(16)]), np.random.default_rng(0)
     worse = {Metric.ACCURACY: 0.2, Metric.TOKENS: 0.5, Metric.TRUNCATION: 0.1}
@@ -192,7 +209,8 @@ def test_long_tailed_lengths_keep_their_level():
     margins = Margins(accuracy=None, tokens=0.16, truncation=None)
     policy = GatePolicy(name="lengths", margins=margins, max_epochs=1)
     found = calibrate([samples], policy, trials=400, losses=(1.0,), baseline_epochs=7)
-    unchanged, at_margin = found.scenarios
+    unchanged, at_margin, in_few = found.scenarios
+    assert in_few.concentrated
     assert at_margin.passed.value <= 0.06
     assert unchanged.regressed.value <= 0.01
     assert found.holds
