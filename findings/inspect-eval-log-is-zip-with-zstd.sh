@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # inspect-ai 0.3.285: an .eval log is a zip archive whose members are packed with zstd (method 93).
-# zipfile of Python before 3.14 lists the members and raises NotImplementedError for reading any;
-# Info-ZIP's unzip skips them. Besides: the members are in the order of completion, not of the data
-# set, and an unfinished log has no header.json, only _journal/start.json.
+# zipfile of Python before 3.14 lists the members and raises NotImplementedError for reading any: what
+# reads logs without inspect brings a zstd of its own, and finds the packed bytes by the local header.
 #
 # Prints the methods and what reading says; exits 1 where that is no longer so.
 set -euo pipefail

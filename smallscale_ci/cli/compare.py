@@ -106,7 +106,12 @@ def compare(
 def report(
     context: Context,
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="A run folder.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, or another tool's results: their levels.",
+            show_default=False,
+        ),
     ],
     compare_runs: Annotated[
         bool,
@@ -135,7 +140,7 @@ def report(
     from smallscale_ci.cli.history import beside
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import InvalidError, UsageError
-    from smallscale_ci.pipeline import compare
+    from smallscale_ci.pipeline import compare, sides
     from smallscale_ci.report import collect, console
     from smallscale_ci.run import chain
     from smallscale_ci.run.folder import open_run
@@ -149,6 +154,8 @@ def report(
             "one run has one report.", "Several beside each other: smallscale report --compare A B"
         )
     run = runs[0]
+    if sides.is_foreign(run):
+        return _levels(context, run)
     folder = open_run(run)
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
@@ -180,6 +187,20 @@ def report(
         if status == COMPLETE
         else f"Resume it: {folder.resume_command()}",
     )
+
+
+def _levels(context: Context, path: Path) -> int:
+    """The levels of another tool's results, which have no verdict."""
+    from smallscale_ci.pipeline import sides
+    from smallscale_ci.report import collect, console
+    from smallscale_ci.run.records_json import summary_json
+
+    data = collect.levels(sides.load(path, tools.wanted(verdicts=True)))
+    if context.json:
+        context.out.json({"run": str(path), **summary_json(data.candidate)})
+    else:
+        context.out.result(console.render(data, context.out.width))
+    return 0
 
 
 def _metrics(

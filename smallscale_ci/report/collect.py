@@ -89,6 +89,21 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
     )
 
 
+def levels(run: Run) -> ReportData:
+    """The report of results without a verdict, as another tool's are."""
+    manifest = run.manifest
+    return ReportData(
+        run_id=run.name,
+        model=manifest.checkpoint.name if manifest else run.name,
+        suite=manifest.suite.name if manifest else "",
+        profile=manifest.profile if manifest else "",
+        candidate=run.summary or summarise(run.samples),
+        status="complete",
+        provenance=provenance.flat(manifest) if manifest else {},
+        next_steps=(f"smallscale compare {run.source} BASELINE",),
+    )
+
+
 def refused(config: RunConfig, model: str, baseline: Run | None, verdict: Verdict) -> ReportData:
     """The report of a run that was refused before it began: what differs from the baseline."""
     return ReportData(

@@ -82,3 +82,11 @@ def test_a_plan_from_reviews_that_tell_no_tokens(call):
     assert code == 0
     assert plan["tokens"] is None
     assert {one["metric"] for one in plan["holdable"]} == {"accuracy"}
+
+
+def test_the_levels_of_a_file_are_reported(call):
+    code, found = call("report", SUMS)
+    assert code == 0
+    (task,) = found["tasks"]
+    assert (task["task"], task["problems"], task["epochs"]) == ("sums", 6, 2)
+    assert task["accuracy"]["value"] == pytest.approx(1 / 3)
