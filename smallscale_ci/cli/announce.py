@@ -40,6 +40,7 @@ def show_plan(context: Context, plan: Plan) -> None:
 
 def _lines(plan: Plan) -> dict[str, str]:
     from smallscale_ci.pipeline.forecast import forecast
+    from smallscale_ci.report.formats import age
 
     config, expected = plan.config, forecast(plan)
     profile, sampling = config.profile, config.suite.sampling
@@ -53,7 +54,9 @@ def _lines(plan: Plan) -> dict[str, str]:
     }
     if plan.baseline is not None:
         known = plan.baseline.recorded
-        recorded = f", recorded {known.at[:10]} by {known.by}" if known else ""
+        recorded = ""
+        if known:
+            recorded = f", recorded {known.at[:10]} by {known.by}, age {age(known.at, plan.now())}"
         lines["baseline"] = f"{plan.baseline.name}{recorded} ({plan.baseline.source})"
         lines["policy"] = config.gate.name
     epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"

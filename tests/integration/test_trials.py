@@ -27,7 +27,16 @@ def place(tmp_path_factory) -> Path:
     replayed.make_configs(place, problems=20)
     source = replayed.make_run(place, "src", epochs=2)
     done = replayed.smallscale(
-        place, "baseline", "record", source, "-m", "first", "--baselines", "baselines"
+        place,
+        "baseline",
+        "record",
+        source,
+        "-m",
+        "first",
+        "--by",
+        "Ada",
+        "--baselines",
+        "baselines",
     )
     assert done.returncode == 0, done.stderr
     return place
@@ -88,5 +97,9 @@ def test_an_override_is_recorded_and_makes_runs_incomparable(place, tmp_path):
 def test_a_run_says_first_what_it_will_do(place, tmp_path):
     done = replayed.smallscale(place, *EVAL, "--runs", tmp_path)
     head = done.stderr.partition("run folder")[0]
-    for told in ("baseline: m, recorded", "policy:   tiny", "expected: 1 epoch: 20 samples"):
+    for told in (
+        "baseline: tiny/replay/m, recorded",
+        "policy:   tiny",
+        "expected: 1 epoch: 20 samples",
+    ):
         assert told in head
