@@ -102,7 +102,7 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
         if getattr(error, "errno", None) in NOT_WRITABLE:
             raise StorageError(
                 f"the model {name} could not be written to {cache / 'hub'}: {error.strerror}.",
-                "Make room, or name another folder in SMALLSCALE_CACHE.",
+                "Free disk space, or name another folder in SMALLSCALE_CACHE.",
             ) from error
         raise SmallscaleError(
             f"there is no folder {name} here, and the hub could not be reached for it.",

@@ -153,7 +153,7 @@ def _guarded(call: Callable[[], int | None], context: Context) -> int:
         message, hint = f"{error.strerror or error}{where}.", "Check the disk and its rights."
         return _end(context, error, message, hint, EXIT_INFRASTRUCTURE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, no traceback
-        message = f"smallscale failed in a way it should not: {type(error).__name__}: {error}"
+        message = f"internal error: {type(error).__name__}: {error}"
         hint = "Please report it, with what -v prints."
         return _end(context, error, message, hint, EXIT_INFRASTRUCTURE)
 

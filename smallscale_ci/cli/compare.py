@@ -49,8 +49,8 @@ def compare(
     columns: tools.Columns = "",
     metric: tools.Metric = "",
     kept: tools.Filter = "",
-    look: Annotated[int, option("--look", min=1, help="Which look this is.")] = 1,
-    of: Annotated[int, option("--of", min=1, help="How many are planned.")] = 1,
+    look: Annotated[int, option("--look", min=1, help="Index of this interim look.")] = 1,
+    of: Annotated[int, option("--of", min=1, help="Number of planned looks.")] = 1,
     baselines: options.Baselines = None,
 ) -> int:
     """Compare two stored runs, or two result files of other tools.

@@ -54,7 +54,7 @@ def history(
     ] = None,
     runs: options.Runs = None,
 ) -> None:
-    """Show how accuracy and tokens went over stored runs.
+    """Show accuracy and tokens over stored runs.
 
     A change to the run before is marked only where it is more than noise: paired by problem, with
     Holm's correction over all runs of a suite and profile at 1 %.

@@ -33,7 +33,7 @@ _WORDS = {
     "int_type": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
-    "string_type": "a text (put it in quotes)",
+    "string_type": "a string (quote it)",
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",

@@ -110,7 +110,7 @@ def build(
     if image.dockerfile is None:
         own = ", ".join(other for other, it in lock.images.items() if it.dockerfile)
         raise UsageError(
-            f"'{name}' is no image of ours: it is used as its makers publish it.",
+            f"'{name}' is an upstream image and is not built here.",
             f"Get it with `smallscale image pull {name}`. Built here are: {own or 'none'}.",
         )
     under = base or (images.pinned(lock, image.base).reference if image.base else None)

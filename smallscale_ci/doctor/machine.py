@@ -20,7 +20,7 @@ _HUB = "https://huggingface.co"
 _HUB_S = 5
 _RANKS = "1; 4 for models below a billion parameters (profile vllm-shared)"  # docs/benchmarks
 _COLUMNS = 3  # that nvidia-smi is asked for
-_MEND = "Mend the NVIDIA driver; without it use the profile vllm-cpu."
+_MEND = "Repair or reinstall the NVIDIA driver; without it use the profile vllm-cpu."
 _OLDEST_DRIVER = {"12": 525, "13": 580}  # CUDA's major version → driver (its compatibility guide)
 
 

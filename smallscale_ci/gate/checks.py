@@ -222,7 +222,7 @@ def _change(pair: TaskPair, metric: Metric) -> Contrast:
 def _between_epochs(pair: TaskPair, metric: Metric, change: Contrast) -> Contrast:
     """``change`` with the error that it has for these very problems, and normal tails.
 
-    Too few clusters do not show how much others would differ; that this suite got worse they can.
+    Too few clusters do not show how much others would differ; that this suite regressed they can.
     """
     candidate, baseline = pair.candidate, pair.baseline
     weight = np.ones(len(pair.cluster)) if pair.weight is None else pair.weight

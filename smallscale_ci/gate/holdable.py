@@ -110,7 +110,7 @@ def few_clusters(clusters: Mapping[str, Codes]) -> tuple[str, ...]:
                 f"{task}: {len(codes):,} problems in only {count} cluster{'s' * (count > 1)}. "
                 f"Errors are counted by cluster, so PASS needs margins far wider than with "
                 f"{FEW_CLUSTERS} clusters or more, and REGRESSED goes by the noise between epochs: "
-                "it says that this suite got worse, not that others like it would."
+                "it says that this suite regressed, not that others like it would."
             )
     return tuple(found)
 

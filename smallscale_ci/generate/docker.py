@@ -249,7 +249,7 @@ class _Rank:
         message, hint = _reason(ended, self.number, self._deadline_s)
         said = protocol.read_json(self.status) or {"beat": 0, "info": {}}
         known = said.get("error") or {}
-        # A worker whose engine was killed for want of memory knows only that it is dead.
+        # A worker whose engine was killed because it ran out of memory knows only that it is dead.
         if not message or (known and not ended.out_of_memory):
             return
         # A deadline that were followed by another container would be none.

@@ -127,7 +127,7 @@ class Ranks:
     def dead(self) -> Iterator[tuple[int, int]]:
         """Ranks that ended or hang, with their exit code (−1: it hung, and was killed).
 
-        Take back what the rank had claimed, then ``bury`` it.
+        Take back what the rank had claimed, then ``record_death`` it.
         """
         now = self._clock()
         codes = self._runtime.poll()
@@ -150,7 +150,7 @@ class Ranks:
                 self._runtime.kill(number)
                 yield number, -1
 
-    def bury(self, number: int, code: int, *, progress: bool) -> None:
+    def record_death(self, number: int, code: int, *, progress: bool) -> None:
         """A rank is dead: start it again if that may help, else do without it.
 
         ``progress``: it completed something, or something was learned from its death. Raises

@@ -83,8 +83,8 @@ def build(choice: Choice, placement: Placement) -> Runtime:
 def provide(engine: Engine, image: Pinned, say: Say) -> None:
     """Have ``image`` on this machine: it is there, or it is pulled by its digest.
 
-    Raises ``ContainerError`` when its tag is there with another content: which of the two is meant
-    is for a person to say.
+    Raises ``ContainerError`` when its tag exists locally with different content: which of the two
+    is meant is for a person to say.
     """
     if engine.image(image.reference) is not None:
         return
@@ -93,7 +93,7 @@ def provide(engine: Engine, image: Pinned, say: Say) -> None:
     if other is not None:
         found = next(iter(other.digests), other.id)
         raise ContainerError(
-            f"{tagged} is on this machine with another content ({found}) than the lock's "
+            f"{tagged} exists locally with different content ({found}) than the lock's "
             f"{image.digest}.",
             f"Get the pinned one with `smallscale image pull {image.name}`, or pin what is here "
             f"with `smallscale image lock {image.name}`.",

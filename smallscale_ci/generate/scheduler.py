@@ -182,7 +182,7 @@ class Scheduler:
         for number, code in self.ranks.dead():
             self._collect(work)  # its last lines count before its claims are handed out again
             learned = self._hand_out_again(number, work)  # before it claims anew
-            self.ranks.bury(number, code, progress=learned or number in self._productive)
+            self.ranks.record_death(number, code, progress=learned or number in self._productive)
             self._productive.discard(number)
         if self.ready and self._ready_at is None:
             self._ready_at, self._progress_at = self._clock(), self._steady()
@@ -190,12 +190,12 @@ class Scheduler:
 
     def _hand_out_again(self, number: int, work: _Work) -> bool:
         """Whether an item was found that kills its workers."""
-        given_up, blameless = False, self.ranks.gave_up_itself(number)
+        given_up, not_at_fault = False, self.ranks.gave_up_itself(number)
         for item in self._folder.take_back(number):
             position = work.planned.position(item["problem_id"], item["sample_index"])
             if position is None or work.done[position]:
                 continue
-            work.attempts[position] = item["attempt"] + (0 if blameless else 1)
+            work.attempts[position] = item["attempt"] + (0 if not_at_fault else 1)
             if work.attempts[position] > _MAX_ATTEMPTS:
                 self._folder.give_up_on(item, _KILLS)
                 continue
@@ -254,7 +254,7 @@ class _Work:
         return None
 
     def complete(self, position: int) -> bool:
-        """Note that a sample is complete; whether that is news."""
+        """Note that a sample is complete; returns False if it was already."""
         if self.done[position]:
             return False
         self.done[position] = 1

@@ -75,7 +75,7 @@ def make(
     except OSError as error:
         raise StorageError(
             f"the pairs cannot be written to {folder}: {error.strerror or error}.",
-            "Make room, or choose another folder with --out.",
+            "Free disk space, or choose another folder with --out.",
         ) from error
     return Made(folder, record)
 

@@ -65,7 +65,7 @@ def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) 
         with session(plan, observer, judging=True) as current:
             verdict = _rounds(current, settings, baseline)
             if verdict is None:
-                raise InvalidError("the run ended without a verdict.", "Give it a baseline.")
+                raise InvalidError("the run ended without a verdict.", "Pass --baseline.")
             current.write(COMPLETE)
             candidate = current.as_run()
             data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)

@@ -59,11 +59,11 @@ def _case(data: ReportData, check: Check) -> TestCase:
 
 def _explained(result: Error | Failure, check: Check) -> Error | Failure:
     worse = (
-        f"Fail test (not worse than tolerated): {formats.p_value(check.adjusted_p)} after Holm, "
+        f"Regression test: {formats.p_value(check.adjusted_p)} after Holm, "
         f"level {check.boundary:.3g}"
     )
     within = (
-        f"Pass test (worse by the margin): {formats.p_value(check.pass_p)}, "
+        f"Non-inferiority test at the margin: {formats.p_value(check.pass_p)}, "
         f"level {check.pass_boundary:.3g}"
     )
     # A failure names the test that failed it; one that is undecided failed both.

@@ -84,12 +84,18 @@ def _from_hub(source: Hub, cache: Path) -> Path:
             )
         )
     except LocalEntryNotFoundError as error:
-        raise DownloadError(f"{name} cannot be had from the hub: {error}", _COPY_HINT) from error
+        raise DownloadError(
+            f"{name} cannot be downloaded from the hub: {error}", _COPY_HINT
+        ) from error
     except HfHubHTTPError as error:
         reason = str(error).strip().splitlines()[0]
-        raise DownloadError(f"{name} cannot be had from the hub: {reason}", _COPY_HINT) from error
+        raise DownloadError(
+            f"{name} cannot be downloaded from the hub: {reason}", _COPY_HINT
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:
-        raise DownloadError(f"{name} cannot be had from the hub: {error}", _COPY_HINT) from error
+        raise DownloadError(
+            f"{name} cannot be downloaded from the hub: {error}", _COPY_HINT
+        ) from error
 
 
 def _download(url: str, part: Path, progress: Progress) -> Path:

@@ -39,7 +39,7 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
         case "disk-full":
             return StorageError(
                 f"a file could not be written to {out}: {message}. {kept}.",
-                f"Make room (an optimiser's state is large). {go_on}",
+                f"Free disk space (an optimiser's state is large). {go_on}",
             )
         case "other" if not killed:  # else it is what the death of that rank did to this one
             return EngineError(f"training failed: {message}; {kept}.", go_on, printed.tail())

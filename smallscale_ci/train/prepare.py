@@ -298,5 +298,5 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
 
 def writing(out: Path) -> AbstractContextManager[None]:
     """A full or forbidden disk as a ``StorageError`` that says how to go on."""
-    hint = f"Make room, then go on with: smallscale train --resume {quote(str(out))}"
+    hint = f"Free disk space, then go on with: smallscale train --resume {quote(str(out))}"
     return storage_errors(f"the folder {out}", hint)

@@ -8,7 +8,7 @@
     out/RANK.jsonl         completions: ``CRC32 JSON`` a line, appended and flushed to disk
     alive/RANK.json        heartbeat, state and engine information of a rank
     alive/host             [pid, beats, ranks, tokens/s by rank]: workers end when the beats do
-    stop                   appears when workers shall end
+    stop                   tells workers to stop
     log/RANK.log           what the engine printed
 
 A rename within one file system is atomic, so of two ranks that want an item one gets it, and the

@@ -320,7 +320,7 @@ def test_a_file_of_the_hub_at_its_revision(tmp_path: Path) -> None:
     (task,) = json.loads(done.stdout)["tasks"]
     assert (task["problems"], task["pinned"], task["sha256"]) == (1, "sha256", pin)
     assert gone.returncode == 3, gone.stderr
-    assert "cannot be had from the hub" in gone.stderr
+    assert "cannot be downloaded from the hub" in gone.stderr
 
 
 def test_a_damaged_cache_is_noticed(bench: Path, tmp_path: Path) -> None:

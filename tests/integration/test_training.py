@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_written_leaves_the_earlier_checkpoint_whole(
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     _, told = begun.communicate(timeout=300)
     assert begun.returncode == 3, told
-    assert "Make room" in told
+    assert "Free disk space" in told
     assert "is whole" in told
     newest = checkpoints.newest_whole(folder)
     assert newest is not None

@@ -228,7 +228,7 @@ class OpenAIAdapter:
         return StartError(
             f"the endpoint {self._shown} cannot be used: {_text(error)}",
             "Check base_url, the model's name and the key (its variable is named by api_key_env); "
-            "what is complete is kept: go on with --resume.",
+            "completed samples are kept: go on with --resume.",
         )
 
 

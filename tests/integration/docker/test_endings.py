@@ -188,7 +188,7 @@ def test_images_that_are_missing_unpinned_or_another(place, engine, tmp_path):
     cases = (
         ({**entry, "id": "sha256:" + "1" * 64, "repository": "none/none"}, "image build tiny"),
         ({**wrong, "repository": "127.0.0.1:1/none"}, "registry"),
-        (wrong, "with another content"),
+        (wrong, "with different content"),
         ({**entry, "id": None}, "is not pinned"),
     )
     for image, said in cases:

@@ -58,7 +58,7 @@ def test_an_engine_that_died_right_after_it_was_loaded_is_started_again(folder):
     beat(folder, 0, 9, state=protocol.FAILED, error={"message": "illegal memory access"})
     runtime.codes[0] = 1
     for number, code in watched.dead():
-        watched.bury(number, code, progress=False)
+        watched.record_death(number, code, progress=False)
     assert runtime.starts == [0, 0]
     assert watched.warnings == ["rank 0 died and was started again: illegal memory access"]
 
@@ -70,7 +70,7 @@ def test_a_guest_that_comes_back_is_watched_again(folder):
     assert list(watched.dead()) == []
     beat(folder, 7, 2, busy_s=3.0, state=protocol.DONE)
     assert list(watched.dead()) == [(7, -1)]
-    watched.bury(7, -1, progress=False)
+    watched.record_death(7, -1, progress=False)
     assert list(watched.dead()) == []
     beat(folder, 7, 1, busy_s=0.5)  # the same command, given once more
     assert list(watched.dead()) == []

@@ -120,7 +120,7 @@ def test_the_first_failure_counts_also_across_chunks(tmp_path: Path) -> None:
     [
         ("not-finite", EngineError, "was stopped: it is nan", "Lower learning_rate"),
         ("out-of-memory", EngineError, "ran out of memory", "zero3"),
-        ("disk-full", StorageError, "could not be written", "Make room"),
+        ("disk-full", StorageError, "could not be written", "Free disk space"),
         ("other", EngineError, "training failed: it is nan", "--resume"),
     ],
 )
