@@ -46,8 +46,8 @@ def claims(path: Path) -> bool:
 
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
-    path = path.absolute()  # what lies beside a file is found by the folders above it
-    files = sorted((path / _REVIEWS).glob("*/*.jsonl")) if path.is_dir() else [path]
+    place = path.absolute()  # what lies beside a file is found by the folders above it
+    files = sorted((place / _REVIEWS).glob("*/*.jsonl")) if path.is_dir() else [place]
     if not files:
         raise DataError(f"{path / _REVIEWS} holds no reviews.", "Was the evaluation finished?")
     models = sorted({file.parent.name for file in files})
