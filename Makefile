@@ -42,6 +42,7 @@ venv: $(CORE_READY) ## Make the core and development environment (.venv)
 	@:
 
 $(CORE_READY):
+	@$(PYTHON) -c 'import sys; sys.exit("smallscale needs Python 3.11 or newer, and $(PYTHON) is %d.%d: make PYTHON=python3.11 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "making $(VENV)" >&2
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)

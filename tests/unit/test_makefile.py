@@ -97,3 +97,19 @@ def test_values_may_hold_spaces_and_quotes(place, tmp_path):
     done = make(place, "baseline", *values)
     options = ["--suite", suite, "--profile", "vllm-cpu", "--epochs", "8"]
     assert json.loads(done.stdout) == ["generate", model, *options]
+
+
+def test_an_older_python_is_told_in_one_line(place, tmp_path):
+    """A stand-in: the real check, run by this Python as if it were 3.10."""
+    old = tmp_path / "python3.10"
+    fake = (
+        'import sys; sys.version_info = (3, 10, 4); exec(sys.argv[2].removeprefix("import sys; "))'
+    )
+    old.write_text(f"#!{sys.executable}\n{fake}\n")
+    old.chmod(0o755)
+    shutil.rmtree(place / ".venv")
+    done = make(place, "venv", f"PYTHON={old}")
+    assert done.returncode == 2
+    first = done.stderr.splitlines()[0]
+    assert "needs Python 3.11 or newer" in first
+    assert "is 3.10: make PYTHON=python3.11" in first
