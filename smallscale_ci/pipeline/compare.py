@@ -89,7 +89,13 @@ def derive(
     of: int = 1,
     schedule: Schedule | None = None,
 ) -> Verdict:
-    """What the gate says of two stored sides: a function of its arguments alone."""
+    """What the gate says of two stored sides: a function of its arguments alone.
+
+    Without a ``schedule`` a run that ended within its first epoch is looked at once, as it is.
+    """
+    epochs = candidate.manifest.epochs if candidate.manifest else 0.0
+    if schedule is None and 0 < epochs < 1:
+        look, schedule = 1, Schedule((epochs,))
     verdict = decide(
         candidate.samples,
         baseline.samples,

@@ -134,5 +134,9 @@ def test_looks_within_an_epoch_end_a_run_early_and_can_be_made_again(tmp_path: P
     (run,) = (tmp_path / "runs").iterdir()
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["epochs"] == epochs
+    alone = verdict_of(tmp_path, "compare", str(run), "m", "--gate", "tiny")
+    assert (alone["kind"], alone["accounting"]["unpaired"]) == ("PASS", 0)
+    checked = smallscale(tmp_path, "verify", str(run))
+    assert checked.returncode == 0, checked.stderr
     refused = smallscale(tmp_path, "baseline", "record", str(run), "-m", "a part", "--by", "Ada")
     assert refused.returncode != 0
