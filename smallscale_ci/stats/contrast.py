@@ -36,8 +36,8 @@ SHOWN = 20  # clusters among which the longest length is as good as a bound
 NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5 % by 0.3 points at most: left alone
 
 Vector = NDArray[np.float64]
-_NODES = np.exp(np.arange(-14.0, 5.0, 0.1))  # of the contour integral, in standard deviations
-_STEP = 0.1
+_NODES = np.exp(np.arange(-14.0, 5.0, 0.05))  # of the contour integral, in standard deviations
+_STEP = 0.05
 _MOST_GROUPS = 256  # different clusters that the bounded test tells apart
 _Function = Callable[[float], float]
 
