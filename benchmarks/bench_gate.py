@@ -20,7 +20,7 @@ from smallscale_ci.gate.trial import Drawn, Pool, judged
 from smallscale_ci.records import Metric, VerdictKind
 
 LOSSES = (0.0, 0.5, 0.75, 1.0, 1.5, 2.0)  # in margins
-RULES = ("8 % relative", "3 points", "unpaired test", "Wilson, baseline exact")
+RULES = ("8% relative", "3 points", "unpaired test", "Wilson, baseline exact")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ SCENARIOS = (
     Scenario("500 problems, margin 3 points", 500, 0.03),
     Scenario("30 problems, 16 epochs a look, margin 5 points", 30, 0.05,
              repeats=16),
-    Scenario("tokens, 1,319 problems, log-normal, margin 5 %", 1319, 0.05, tokens=True),
+    Scenario("tokens, 1,319 problems, log-normal, margin 5%", 1319, 0.05, tokens=True),
     Scenario("4 tasks of 1,000, margin 3 points, one loses", 1000, 0.03, tasks=4, runs_factor=0.5),
     Scenario("1,320 problems in clusters of 4, margin 3 points", 1320, 0.03, cluster=4),
 )  # fmt: skip
@@ -153,7 +153,7 @@ def others(pairs, scenario):
         m = n * scenario.baseline_epochs
         sides = (task.candidate, task.baseline)
         after, before = (side.means[Metric.ACCURACY].mean() for side in sides)
-        failed["8 % relative"] |= after < 0.92 * before
+        failed["8% relative"] |= after < 0.92 * before
         failed["3 points"] |= after < before - 0.03
         pooled = (n * after + m * before) / (n + m)
         error = (pooled * (1 - pooled) * (1 / n + 1 / m)) ** 0.5
@@ -170,7 +170,7 @@ def others_tokens(pairs, scenario):
     (task,) = pairs
     after, before = (side.means[Metric.TOKENS] for side in (task.candidate, task.baseline))
     test = stats.ttest_ind(after, before, equal_var=False, alternative="greater")
-    yield "8 % relative", after.mean() > 1.08 * before.mean()
+    yield "8% relative", after.mean() > 1.08 * before.mean()
     yield "unpaired test", test.pvalue < 0.05
 
 

@@ -83,7 +83,7 @@ def finish(draws: int) -> None:
     for name, tasks, between in (("suite", PAPER, BETWEEN), ("one task", AIME, ALONE)):
         found = [_attainable(draw(tasks, seed, between).tokens) for seed in range(2000)]
         low, middle, high = np.quantile(found, (0.05, 0.5, 0.95))
-        print(f"{name:>14}{middle:>8.2f}x median, 90 % of draws {low:.2f}x to {high:.2f}x")
+        print(f"{name:>14}{middle:>8.2f}x median, 90% of draws {low:.2f}x to {high:.2f}x")
 
 
 def _attainable(tokens: NDArray[np.float64]) -> float:

@@ -96,7 +96,7 @@ def compared(candidate: Answers, parent: Answers, suffix: str = "") -> dict[str,
 
 
 def row(candidate: list[dict[str, float] | None], parent: list[dict[str, float]]) -> Row:
-    """Means, and changes with their intervals (95 %, two-sided); ``worst`` counts what is missing.
+    """Means, and changes with their intervals (95%, two-sided); ``worst`` counts what is missing.
 
     There, each problem without an answer is wrong and as long as the limit allows.
     """
@@ -127,7 +127,7 @@ def changes(pairs: list[tuple[dict[str, float], dict[str, float]]]) -> Row:
 
 
 def ends(contrast: Contrast) -> list[float]:
-    """Value and 95 % interval."""
+    """Value and 95% interval."""
     return [contrast.value, *contrast.interval(0.025)]
 
 

@@ -57,7 +57,7 @@ def history(
     """Show accuracy and tokens over stored runs.
 
     A change to the run before is marked only where it is more than noise: paired by problem, with
-    Holm's correction over all runs of a suite and profile at 1 %.
+    Holm's correction over all runs of a suite and profile at 1%.
     """
     from smallscale_ci.errors import UsageError
     from smallscale_ci.report import history as stored
@@ -134,7 +134,7 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
         context.out.json([plain(asdict(row)) for row in rows])
         return
     for task in dict.fromkeys(row.task for row in rows):
-        context.out.result(f"{task}, differences to {rows[0].run_id} with 95 % intervals")
+        context.out.result(f"{task}, differences to {rows[0].run_id} with 95% intervals")
         lines = []
         for row in (row for row in rows if row.task == task):
             names = (row.run_id, f"({row.model})")

@@ -151,7 +151,7 @@ def _complaint(scenario: Scenario, policy: GatePolicy) -> str:
             f"A model worse by {scenario.loss:g} margins of {scenario.metric.value}{where} PASSes"
         )
     return (
-        f"{what} in {100 * rate.value:.1f} % of {scenario.trials:,} trials (at least "
-        f"{100 * rate.low:.1f} %), more than the {100 * limit:.3g} % that the policy promises"
+        f"{what} in {100 * rate.value:.1f}% of {scenario.trials:,} trials (at least "
+        f"{100 * rate.low:.1f}%), more than the {100 * limit:.3g}% that the policy promises"
         f"{' over up to ' + str(looks_of(policy)) + ' epochs' if looks_of(policy) > 1 else ''}."
     )

@@ -122,7 +122,7 @@ def _level(
         noise = noise if pair.weight is None else noise * np.square(pair.weight)
         total = float(noise.sum())
         shares = {part: float(noise[pair.place < part].sum()) for part in _parts(schedule)}
-        # To the nearest 5 %, so that levels are computed once for many runs.
+        # To the nearest 5%, so that levels are computed once for many runs.
         rounded = {
             part: round(20 * share / total) / 20 if total else part
             for part, share in shares.items()
@@ -178,7 +178,7 @@ def _check(
             high=high,
             n=change.n,
             clusters=change.clusters,
-            method=f"{change.method}, {100 * (1 - 2 * pass_level):.3g} % interval",
+            method=f"{change.method}, {100 * (1 - 2 * pass_level):.3g}% interval",
         ),
         margin=margin or 0.0,
         p_value=p_value,

@@ -30,7 +30,7 @@ _CONFIDENCE = 0.95  # of the intervals of shares
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How often something happened, with its exact (Clopper-Pearson) 95 % interval."""
+    """How often something happened, with its exact (Clopper-Pearson) 95% interval."""
 
     value: float
     low: float

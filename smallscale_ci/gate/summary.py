@@ -15,12 +15,12 @@ from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.stats.contrast import Vector
 from smallscale_ci.stats.paired import level
 
-_EACH_SIDE = 0.025  # of the 95 % intervals
+_EACH_SIDE = 0.025  # of the 95% intervals
 _NOTHING = Estimate(0.0, 0.0, 0.0, 0, 0, "no judged samples")
 
 
 def summarise(samples: Samples) -> Summary:
-    """Levels of every task, in the order of ``samples.tasks``, with clustered 95 % intervals.
+    """Levels of every task, in the order of ``samples.tasks``, with clustered 95% intervals.
 
     Epochs are averaged within their problem first. ERRORED samples count as an outcome and as
     nothing else. A task without any judged sample has levels over n = 0 problems.

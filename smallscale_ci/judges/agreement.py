@@ -54,7 +54,7 @@ class Agreement:
             return "No sample was decided by both judges."
         kappa = "undefined (all alike)" if self.kappa is None else f"{self.kappa:.2f}"
         return (
-            f"The model and the rule judge agree on {100 * self.share:.1f} % of "
+            f"The model and the rule judge agree on {100 * self.share:.1f}% of "
             f"{self.samples:,} samples: Cohen's κ {kappa}."
         )
 

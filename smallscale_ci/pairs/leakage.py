@@ -49,7 +49,7 @@ class Leak:
     def sentence(self) -> str:
         """Both problems by name, with the beginning of their texts."""
         how = {"exact": "is", "contains": "contains"}.get(
-            self.kind, f"is to {100 * self.similarity:.0f} % like"
+            self.kind, f"is to {100 * self.similarity:.0f}% like"
         )
         return (
             f"{self.problem.task}/{self.problem.id} ({_excerpt(self.problem)}) {how} "

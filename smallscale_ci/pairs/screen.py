@@ -88,7 +88,7 @@ def refuse_lost(screening: Screening, limit: float) -> None:
     """Raise ``DataError`` where more than the share ``limit`` of the pairs would be lost."""
     if screening.lost_share > limit:
         raise DataError(
-            f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g} % "
+            f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g}% "
             "may be lost.",
             "Raise cutoff_len in the recipe, leave long answers out with "
             "--set pairs.max_tokens=N, or accept "

@@ -124,8 +124,8 @@ def too_few(selection: Selection, policy: PairPolicy) -> DataError:
     levels = selection.by_difficulty
     asked = " or ".join(policy.difficulty)
     told = (
-        f"easy (solved in at least {100 * policy.easy_from:g} % of the samples) {levels['easy']}, "
-        f"medium (from {100 * policy.medium_from:g} %) {levels['medium']}, hard {levels['hard']}"
+        f"easy (solved in at least {100 * policy.easy_from:g}% of the samples) {levels['easy']}, "
+        f"medium (from {100 * policy.medium_from:g}%) {levels['medium']}, hard {levels['hard']}"
     )
     if selection.problems and selection.dropped.get(_TOO_FEW, 0) == selection.problems:
         return DataError(

@@ -149,7 +149,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class TaskSummary:
-    """One task of a run: levels with 95 % intervals, and the count of every outcome."""
+    """One task of a run: levels with 95% intervals, and the count of every outcome."""
 
     task: str
     problems: int

@@ -158,7 +158,7 @@ def trade_off(
     candidate: TaskSummary,
     trail: Sequence[tuple[float, float, str]] = (),
 ) -> str:
-    """Accuracy in per cent against mean tokens with 95 % intervals, earlier runs as a trail.
+    """Accuracy in per cent against mean tokens with 95% intervals, earlier runs as a trail.
 
     ``trail`` holds (mean tokens, accuracy as a fraction, run id), oldest first.
     """
@@ -180,7 +180,7 @@ def trade_off(
 
 
 def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
-    """Levels of successive runs with 95 % intervals; changes beyond noise in their colour."""
+    """Levels of successive runs with 95% intervals; changes beyond noise in their colour."""
     is_rate = metric.scale is Scale.RATE
     scale = 100 if is_rate else 1
     rows = [(number, point) for number, point in enumerate(points, 1)]
@@ -221,7 +221,7 @@ def power(curves: Sequence[tuple[str, float, float]], unchanged: float) -> str:
         points = [(0.0, 100 * unchanged)]
         points += [(loss, 100 * chance) for name, loss, chance in curves if name == metric]
         chart.line(metric, points)
-        chart.dots(metric, [(x, y, f"{metric}: {y:.0f} % at {x:g}") for x, y in points])
+        chart.dots(metric, [(x, y, f"{metric}: {y:.0f}% at {x:g}") for x, y in points])
     return chart.svg("chance of REGRESSED by true loss")
 
 

@@ -1,7 +1,7 @@
 """How numbers look in all reports: one place for each rule.
 
-Rates are shown in per cent, their differences in points; token differences, stored as log ratios
-of means, as relative change. What is not known (NaN) is a dash.
+Rates are shown in per cent, their differences in percentage points (pp); token differences, stored
+as log ratios of means, as relative change. What is not known (NaN) is a dash.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def number(value: float | str) -> str:
 
 
 def rate(value: float) -> str:
-    """A fraction as ``52.3 %``."""
-    return _known(value, lambda v: f"{100 * v:.1f} %")
+    """A fraction as ``52.3%``."""
+    return _known(value, lambda v: f"{100 * v:.1f}%")
 
 
 def tokens(value: float) -> str:
@@ -100,10 +100,10 @@ def columns(
 
 
 def level_interval(metric: Metric, estimate: Estimate | None) -> str:
-    """``52.3 % [49.1, 55.5]``; a dash where it is not known."""
+    """``52.3% [49.1, 55.5]``; a dash where it is not known."""
     if estimate is None or not estimate.n:
         return UNKNOWN
-    low, high = (level(metric, v).removesuffix(" %") for v in (estimate.low, estimate.high))
+    low, high = (level(metric, v).removesuffix("%") for v in (estimate.low, estimate.high))
     return f"{level(metric, estimate.value)} [{low}, {high}]"
 
 
@@ -115,8 +115,8 @@ def by_outcome(task: TaskSummary, metric: Metric) -> str:
 
 
 def unit(metric: Metric) -> str:
-    """The unit of differences of ``metric``: percentage points, or per cent of the mean."""
-    return "%" if metric.scale is Scale.LENGTH else "pt"
+    """What follows a difference of ``metric``: ``%`` of the mean, or percentage points."""
+    return "%" if metric.scale is Scale.LENGTH else " pp"
 
 
 def change(metric: Metric, value: float) -> float:
@@ -127,25 +127,25 @@ def change(metric: Metric, value: float) -> float:
 
 
 def difference(check: Check) -> str:
-    """``−12.3 pt [−15.1, −9.4]``, ``+34.2 % [+30.1, +38.4]``."""
+    """``−12.3 pp [−15.1, −9.4]``, ``+34.2% [+30.1, +38.4]``."""
     metric, estimate = check.metric, check.estimate
     value, low, high = (
         signed(change(metric, v)) for v in (estimate.value, estimate.low, estimate.high)
     )
-    return f"{value} {unit(metric)} [{low}, {high}]"
+    return f"{value}{unit(metric)} [{low}, {high}]"
 
 
 def difference_title(checks: Iterable[Check]) -> str:
-    """``difference [90 %]``: with the level of the intervals, where they have one."""
-    levels = {f"{100 * (1 - 2 * check.pass_boundary):.3g} %" for check in checks}
+    """``difference [90%]``: with the level of the intervals, where they have one."""
+    levels = {f"{100 * (1 - 2 * check.pass_boundary):.3g}%" for check in checks}
     return f"difference [{levels.pop()}]" if len(levels) == 1 else "difference"
 
 
 def margin(check: Check) -> str:
-    """``2 pt`` or ``5 %``; a dash for a check that is shown but not gated."""
+    """``2 pp`` or ``5%``; a dash for a check that is shown but not gated."""
     if not check.gated:
         return UNKNOWN
-    return _known(100 * check.margin, lambda v: f"{v:.3g} {unit(check.metric)}")
+    return _known(100 * check.margin, lambda v: f"{v:.3g}{unit(check.metric)}")
 
 
 def counts(check: Check) -> bool:

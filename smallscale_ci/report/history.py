@@ -33,7 +33,7 @@ from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.multiple import holm
 
 ALPHA = 0.01
-_EACH_SIDE = 0.025  # of the 95 % intervals
+_EACH_SIDE = 0.025  # of the 95% intervals
 _TRAIL = 20  # earlier runs that a report shows
 _Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
 
@@ -171,7 +171,7 @@ def _is_earlier(one: Manifest, ours: Manifest) -> bool:
 
 
 def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
-    """Every task of every run, in that order, with 95 % intervals of the differences to the first.
+    """Every task of every run, in that order, with 95% intervals of the differences to the first.
 
     Runs that are not comparable with the first have levels alone. Raises ``DataError`` and
     ``InvalidError`` for samples that cannot be read.

@@ -41,7 +41,7 @@ COLUMNS = ("true change", "PASS", "REGRESSED", "epochs")
 
 
 def chance(share: Share) -> str:
-    """``98.0 % [96.1, 99.1]``."""
+    """``98.0% [96.1, 99.1]``."""
     return f"{formats.rate(share.value)} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
@@ -71,8 +71,8 @@ def margin_rows(holdable: Sequence[Any]) -> Rows:
         (
             item.task,
             item.metric.value,
-            "not gated" if item.margin is None else f"{100 * item.margin:.3g} %",
-            f"{100 * item.holds:.2g} %",
+            "not gated" if item.margin is None else f"{100 * item.margin:.3g}%",
+            f"{100 * item.holds:.2g}%",
         )
         for item in holdable
     ]

@@ -36,9 +36,9 @@ def check_sentence(check: Check) -> str:
     if size == "0.0":
         return f"{check_name(check)} is unchanged at {level(metric, check.candidate)}"
     word = "rose" if moved > 0 else "fell"
-    unit = "%" if metric.scale is Scale.LENGTH else "points"
+    unit = "%" if metric.scale is Scale.LENGTH else " points"
     limit = f"; margin {margin(check)}" if check.gated else ""
-    return f"{check_name(check)} {word} by {size} {unit}, {levels}{limit}"
+    return f"{check_name(check)} {word} by {size}{unit}, {levels}{limit}"
 
 
 def headline(data: ReportData) -> str:

@@ -50,7 +50,7 @@ def changed(point: TrendPoint) -> str:
     """What is different from the run before, in a few words; nothing where it is noise."""
     words = [
         f"{'▼' if change.value < 0 else '▲'} {metric.value} "
-        f"{formats.signed(formats.change(metric, change.value))} {formats.unit(metric)}"
+        f"{formats.signed(formats.change(metric, change.value))}{formats.unit(metric)}"
         for metric, change in point.changes.items()
     ]
     if point.incomparable:

@@ -190,7 +190,7 @@ def _too_few(reason: Reason, verdict: Verdict) -> str:
 def _worse(check: Check) -> str:
     margin = _size(check.metric, check.margin)
     phrase = check.metric.risen if check.estimate.value > 0 else check.metric.fallen
-    happened = phrase.format(f"{_amount(check)} {_unit(check.metric)}")
+    happened = phrase.format(f"{_amount(check)}{_unit(check.metric)}")
     before, after = (level(check.metric, v) for v in (check.baseline, check.candidate))
     if check.tolerated:
         margin = f"{margin}, tolerated {_size(check.metric, check.tolerated)}"
@@ -223,14 +223,14 @@ def _held(check: Check) -> str:
 
 
 def _change(check: Check) -> str:
-    """``math accuracy went from 41.3 % to 40.1 % (−1.2 points)``."""
+    """``math accuracy went from 41.3% to 40.1% (−1.2 points)``."""
     before, after = (level(check.metric, v) for v in (check.baseline, check.candidate))
     sign = "+" if check.estimate.value > 0 else "−"
     amount = _amount(check)
     if amount == "0.0":
         return f"{check.task} {check.metric.value} is unchanged at {after}"
     return (
-        f"{check.task} {check.metric.value} went from {before} to {after} ({sign}{amount} "
+        f"{check.task} {check.metric.value} went from {before} to {after} ({sign}{amount}"
         f"{_unit(check.metric)})"
     )
 
@@ -240,13 +240,13 @@ def _amount(check: Check) -> str:
 
 
 def _size(metric: Metric, value: float, *, up: bool = False) -> str:
-    """A margin or a loss: ``2 points``, ``5 %``; ``up`` rounds up, so that it stays a bound."""
+    """A margin or a loss: ``2 points``, ``5%``; ``up`` rounds up, so that it stays a bound."""
     if not math.isfinite(value):
         return "any size"
     shown = math.ceil(1000 * value - 1e-6) / 10 if up else 100 * value
-    unit = "point" if metric.scale is Scale.RATE and shown == 1 else _unit(metric)
-    return f"{shown:.3g} {unit}"
+    unit = " point" if metric.scale is Scale.RATE and shown == 1 else _unit(metric)
+    return f"{shown:.3g}{unit}"
 
 
 def _unit(metric: Metric) -> str:
-    return "points" if metric.scale is Scale.RATE else "%"
+    return " points" if metric.scale is Scale.RATE else "%"

@@ -33,7 +33,7 @@ from scipy import optimize, special
 FEW = 6.0  # effective informative clusters below which the variance is not trusted
 FEW_CLUSTERS = 10  # below, errors by cluster are hardly known
 SHOWN = 20  # clusters among which the longest length is as good as a bound
-NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5 % by 0.3 points at most: left alone
+NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5% by 0.3 points at most: left alone
 
 Vector = NDArray[np.float64]
 _NODES = np.exp(np.arange(-14.0, 5.0, 0.05))  # of the contour integral, in standard deviations

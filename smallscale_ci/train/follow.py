@@ -38,7 +38,7 @@ class TrainProgress:
         point = self.point
         parts = [f"step {point.step}/{point.total}", f"loss {point.loss:.4f}"]
         if point.accuracy is not None:
-            parts.append(f"reward accuracy {100 * point.accuracy:.0f} %")
+            parts.append(f"reward accuracy {100 * point.accuracy:.0f}%")
         if point.margin is not None:
             parts.append(f"margin {point.margin:+.4f}")
         if self.tokens_per_s:

@@ -60,13 +60,13 @@
     return made;
   }
 
-  const percent = (value) => value === null ? "–" : `${Math.round(100 * value)} %`;
+  const percent = (value) => value === null ? "–" : `${Math.round(100 * value)}%`;
   const count = (value) => value === null ? "–" : Math.round(value).toLocaleString("en");
 
   function growth(value) {
     if (value === null) return "";
     const rounded = Math.round(100 * value);
-    return `${rounded < 0 ? "−" : "+"}${Math.abs(rounded).toLocaleString("en")} %`;
+    return `${rounded < 0 ? "−" : "+"}${Math.abs(rounded).toLocaleString("en")}%`;
   }
 
   function head() {

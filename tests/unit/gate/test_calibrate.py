@@ -50,11 +50,11 @@ def test_a_gate_that_does_not_hold_is_told_on():
     often = Share(0.1, 0.06, 0.15)
     alarms = Scenario(None, 0.0, 200, often, often, often, 1.0, holds=False)
     assert _complaint(alarms, POLICY) == (
-        "An unchanged model is REGRESSED in 10.0 % of 200 trials (at least 6.0 %), more than the "
-        "1 % that the policy promises."
+        "An unchanged model is REGRESSED in 10.0% of 200 trials (at least 6.0%), more than the "
+        "1% that the policy promises."
     )
     missed = replace(alarms, metric=Metric.TOKENS, loss=1.0)
-    assert "worse by 1 margins of tokens PASSes in 10.0 %" in _complaint(missed, POLICY)
+    assert "worse by 1 margins of tokens PASSes in 10.0%" in _complaint(missed, POLICY)
 
 
 def test_changes_of_what_never_varies_are_not_lost():
@@ -190,7 +190,7 @@ def test_too_little_to_resample():
 def test_long_tailed_lengths_keep_their_level():
     """A candidate's 300 samples may miss the tail; then neither its mean nor its variance shows.
 
-    With the variance of the sample alone, 12 % of models exactly at the margin passed.
+    With the variance of the sample alone, 12% of models exactly at the margin passed.
     """
     rng = np.random.default_rng(5)
     lengths = np.where(rng.random((300, 8)) < 0.01, 100.0, rng.integers(12, 18, (300, 8)))

@@ -60,7 +60,7 @@ def test_a_worse_model_regresses_and_says_so():
 def test_a_longer_model_regresses_and_says_so():
     verdict = decide(run(1, rates(), 1, lengths=140.0), run(2, rates(), 8), WIDE)
     assert verdict.kind is REGRESSED
-    assert "math thinks 39.1 % longer (from 106.1 to 147.5; margin" in wording.reasons(verdict)[0]
+    assert "math thinks 39.1% longer (from 106.1 to 147.5; margin" in wording.reasons(verdict)[0]
     assert one(verdict, Metric.TOKENS).estimate.value == pytest.approx(np.log(1.4), abs=0.05)
 
 
@@ -247,7 +247,7 @@ def test_nor_has_an_unchanged_one_regressed_for_its_few_clusters():
         base, candidate = (simulate(rng, p, epochs, clusters=FIVE) for epochs in (4, 1))
         strict = GatePolicy(name="d", tolerated=0, alpha_fail=0.05, margins=Margins(accuracy=0.02))
         kinds.append(one(decide(candidate, base, strict), Metric.ACCURACY).kind)
-    assert kinds.count(REGRESSED) <= 8  # 5 % of 60 is 3
+    assert kinds.count(REGRESSED) <= 8  # 5% of 60 is 3
 
 
 def test_advice_for_few_clusters_asks_for_clusters():
@@ -483,9 +483,9 @@ def test_an_open_band_names_the_side_that_is_open():
     assert check.estimate.high < 0
     reached = 100 * np.expm1(-check.estimate.low)
     assert reached > 5
-    (stated,) = re.findall(r"a change of (.*) % cannot be excluded", wording.reasons(verdict)[0])
+    (stated,) = re.findall(r"a change of (.*)% cannot be excluded", wording.reasons(verdict)[0])
     assert float(stated) == pytest.approx(reached, abs=0.1)
-    (enough,) = re.findall(r"A margin of (.*) % would pass", wording.advice(check))
+    (enough,) = re.findall(r"A margin of (.*)% would pass", wording.advice(check))
     wider = Margins(accuracy=None, tokens=float(enough) / 100, truncation=None)
     passed = decide(
         run(5, p, 1, lengths=96.5), run(0, p, 8), band.model_copy(update={"margins": wider})

@@ -261,7 +261,7 @@ def test_agreement_with_the_rule_judge_is_counted():
     assert agreement.share == pytest.approx(0.5)
     chance = (4 * 3 + 2 * 3) / 36
     assert agreement.kappa == pytest.approx((0.5 - chance) / (1 - chance))
-    assert "50.0 % of 6 samples" in agreement.sentence()
+    assert "50.0% of 6 samples" in agreement.sentence()
     assert stream.told()["judge_agreement"]["t"]["samples"] == 6
 
 

@@ -91,8 +91,8 @@ def test_annotations_stay_one_command_a_line() -> None:
 
 
 def test_command_escapes() -> None:
-    assert command_data("50 %\r\na:b,c") == "50 %25%0Aa:b,c"
-    assert command_property("50 %\na:b,c") == "50 %25%0Aa%3Ab%2Cc"
+    assert command_data("50%\r\na:b,c") == "50%25%0Aa:b,c"
+    assert command_property("50%\na:b,c") == "50%25%0Aa%3Ab%2Cc"
 
 
 def test_junit_is_well_formed_and_literal() -> None:

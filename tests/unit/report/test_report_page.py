@@ -136,7 +136,7 @@ def test_the_forest_shows_every_gated_check_on_one_axis() -> None:
     classes = [element.get("class") for element in root.iter("g")]
     assert sum("interval REGRESSED" in str(name) for name in classes) >= 2
     titles = [element.text for element in root.iter("title")]
-    assert any("−12.3 pt" in str(title) for title in titles)
+    assert any("−12.3 pp" in str(title) for title in titles)
     assert charts.forest(()) == ""
 
 
@@ -164,4 +164,4 @@ def test_accuracy_under_a_budget_ends_at_the_accuracy() -> None:
     heights = [float(number) for number in re.findall(r"[\d.]+", paths[0].get("d"))[1::2]]
     assert len(heights) == 41
     assert heights == sorted(heights, reverse=True)  # y grows downwards
-    assert len({*heights}) == 4  # 0, 25, 50 and 75 %: a wrong answer never counts
+    assert len({*heights}) == 4  # 0, 25, 50 and 75%: a wrong answer never counts

@@ -25,45 +25,43 @@ TOKENS = check("t", Metric.TOKENS, REGRESSED, 100.0, 200.0, 0.0)
 
 
 def test_token_log_ratios_are_shown_as_relative_change() -> None:
-    assert formats.difference(TOKENS) == "+100.0 % [+100.0, +100.0]"
-    assert (
-        text.check_sentence(TOKENS) == "t tokens rose by 100.0 %, from 100.0 to 200.0; margin 5 %"
-    )
+    assert formats.difference(TOKENS) == "+100.0% [+100.0, +100.0]"
+    assert text.check_sentence(TOKENS) == "t tokens rose by 100.0%, from 100.0 to 200.0; margin 5%"
 
 
 def test_rates_differ_in_points() -> None:
-    assert formats.difference(ACCURACY) == "−10.0 pt [−11.0, −9.0]"
+    assert formats.difference(ACCURACY) == "−10.0 pp [−11.0, −9.0]"
     assert text.check_sentence(ACCURACY) == (
-        "t accuracy fell by 10.0 points, from 60.0 % to 50.0 %; margin 2 pt"
+        "t accuracy fell by 10.0 points, from 60.0% to 50.0%; margin 2 pp"
     )
 
 
 def test_the_intervals_say_their_level() -> None:
     later = replace(ACCURACY, pass_boundary=0.0169)
-    assert formats.difference_title((ACCURACY, TOKENS)) == "difference [90 %]"
-    assert formats.difference_title((later,)) == "difference [96.6 %]"
+    assert formats.difference_title((ACCURACY, TOKENS)) == "difference [90%]"
+    assert formats.difference_title((later,)) == "difference [96.6%]"
     assert formats.difference_title((ACCURACY, later)) == "difference"
 
 
 def test_no_change_has_no_sign() -> None:
     tiny = replace(ACCURACY, estimate=estimate(-0.0001, 0.01))
-    assert formats.difference(tiny).startswith("0.0 pt")
-    assert text.check_sentence(tiny) == "t accuracy is unchanged at 50.0 %"
+    assert formats.difference(tiny).startswith("0.0 pp")
+    assert text.check_sentence(tiny) == "t accuracy is unchanged at 50.0%"
 
 
 def test_what_is_not_known_is_a_dash() -> None:
     nothing = replace(ACCURACY, estimate=estimate(math.nan, 0.0), baseline=math.nan)
-    assert formats.difference(nothing) == "– pt [–, –]"
+    assert formats.difference(nothing) == "– pp [–, –]"
     assert "could not be compared" in text.check_sentence(nothing)
     assert formats.number(math.inf) == "–"
     # As an open interval comes back from verdict.json.
     read = replace(TOKENS, estimate=replace(TOKENS.estimate, low=math.nan, high=math.nan))
-    assert formats.difference(read) == "+100.0 % [–, –]"
+    assert formats.difference(read) == "+100.0% [–, –]"
 
 
 def test_an_unbounded_interval_says_so() -> None:
     wide = replace(TOKENS, estimate=replace(TOKENS.estimate, low=-math.inf, high=math.inf))
-    assert formats.difference(wide) == "+100.0 % [−100.0, +∞]"
+    assert formats.difference(wide) == "+100.0% [−100.0, +∞]"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_speed_and_time_left_are_of_this_session() -> None:
     assert found.tokens_per_s == 50.0  # 300 tokens in 6 s
     assert found.seconds_left == 4.0  # 2 steps of 2 s
     assert found.words() == (
-        "step 7/9 · loss 0.0714 · reward accuracy 75 % · margin -0.1000 · 50 tokens/s · 0:04 left"
+        "step 7/9 · loss 0.0714 · reward accuracy 75% · margin -0.1000 · 50 tokens/s · 0:04 left"
     )
 
 
