@@ -60,13 +60,28 @@ class Context:
         baselines: Path | None = None,
         engine_python: Path | None = None,
         sandbox: str | None = None,
+        rules: str = "",
     ) -> Settings:
-        """Places from options, the environment and defaults; nothing below reads either."""
+        """Places from options, the environment and defaults; nothing below reads either.
+
+        With ``rules``, what differs in the working tree is listed.
+        """
         from smallscale_ci.cli import places
 
-        return places.find(
-            runs=runs, baselines=baselines, engine_python=engine_python, sandbox=sandbox
+        found = places.find(
+            runs=runs,
+            baselines=baselines,
+            engine_python=engine_python,
+            sandbox=sandbox,
+            rules=rules,
         )
+        if found.rules is not None:
+            for line in found.rules.lines():
+                self.out.say(line)
+            for name in ("SMALLSCALE_CONFIGS", "SMALLSCALE_IMAGES", "SMALLSCALE_BASELINES"):
+                if os.environ.get(name):
+                    self.out.say(f"rules: {name} does not count")
+        return found
 
 
 def command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,7 @@ def compare(
     look: Annotated[int, option("--look", min=1, help="Index of this interim look.")] = 1,
     of: Annotated[int, option("--of", min=1, help="Number of planned looks.")] = 1,
     baselines: options.Baselines = None,
+    rules: options.Rules = "",
 ) -> int:
     """Compare two stored runs, or two result files of other tools.
 
@@ -78,23 +80,25 @@ def compare(
         )
     wanted = tools.wanted(columns, metric, kept, verdicts=not rejudge)
     spec = file_judge(rejudge, "boxed,stated", "", None) if rejudge else None
-    settings = context.settings(baselines=baselines)
+    settings = context.settings(baselines=baselines, rules=rules)
+    if settings.rules is not None:
+        baseline = settings.rules.baseline(baseline)
     run = RunFolder(candidate) if is_run(candidate) else None
     config, suite = _configured(run, settings) if run else (None, None)
     known = config.suite if config else None
     try:
         loaded = load(candidate, wanted, spec)
         known = known or own_suite(loaded, settings)
-        policy = _policy(gate, config, known, settings)
+        policy = _policy(gate, config, known, settings, context.out.say)
         place = _place(loaded, known)
         against = resolve(baseline, place, settings.root_of(baseline), wanted, spec)
     except BadSamplesError as error:
-        policy = _policy(gate, config, known, settings)
+        policy = _policy(gate, config, known, settings, context.out.say)
         said = Reason(ReasonKind.STATED, text=error.message)
         verdict = unusable(policy, [said], look=look, of=of)
         return refuse(context, verdict, error)
     notes: tuple[Reason, ...] = ()
-    if gate is None:
+    if gate is None and settings.rules is None:
         policy, notes = gated_by_what_is_known(policy, loaded, against)
     evaluation = compare.compare(
         loaded, against, policy, look=look, of=of, suite=suite, run=run, notes=notes
@@ -245,12 +249,24 @@ def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, S
 
 
 def _policy(
-    gate: str | None, config: RunConfig | None, suite: SuiteConfig | None, settings: Settings
+    gate: str | None,
+    config: RunConfig | None,
+    suite: SuiteConfig | None,
+    settings: Settings,
+    say: Callable[[str], None],
 ) -> GatePolicy:
-    """The policy that was named, that of the run, or that of the suite where it is known."""
-    from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import GatePolicy
+    """The policy that was named, that of the run, or that of the suite where it is known.
 
+    Under rules, those of the commit alone.
+    """
+    from smallscale_ci.config.load import load, names
+    from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.pipeline.ruled import policy_for
+
+    if settings.rules is not None:
+        stored = suite.name if suite else None
+        known = stored if stored in names(SuiteConfig, settings.roots) else None
+        return load(GatePolicy, policy_for(gate, known, settings, say), settings.fixed)
     if gate is None and config is not None:
         return config.gate
     return load(GatePolicy, gate or (suite.gate if suite else "default"), settings.roots)

@@ -39,6 +39,7 @@ def evaluate(
     overrides: options.Set = None,
     dry_run: options.DryRun = False,
     resume: options.Resume = None,
+    rules: options.Rules = "",
     *,
     budget: options.Budget,
     engine: options.Engine,
@@ -64,6 +65,7 @@ def evaluate(
         baselines=folders.baselines,
         engine_python=engine.engine_python,
         sandbox=engine.sandbox,
+        rules=rules,
     )
     request = Request(
         model=model or "",
@@ -151,9 +153,17 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import prepare
     from smallscale_ci.pipeline import resume as resuming
+    from smallscale_ci.pipeline.ruled import held
     from smallscale_ci.run.folder import NO_BASELINE
 
     say = context.out.say
+    if settings.rules is not None:
+        if resume is not None:
+            raise UsageError(
+                "--resume takes the rules of the run folder, and --rules those of a commit.",
+                "Leave out one of them.",
+            )
+        request = held(request, settings, say)
     if resume is not None and str(resume) == _LATEST and not request.model:
         resume = resuming.only_unfinished(settings, compares=request.baseline != NO_BASELINE)
     if resume is not None and str(resume) != _LATEST:
@@ -163,6 +173,8 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
             "Missing argument MODEL.",
             "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
         )
+    if settings.rules is not None:
+        return prepare.plan(request, settings, say=say)
     begun = resuming.unfinished(request, settings)
     if begun is not None and resume is not None:
         try:

@@ -93,6 +93,16 @@ BaselineSpec = Annotated[
         help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
     ),
 ]
+Rules = Annotated[
+    str,
+    option(
+        "--rules",
+        metavar="git:REF",
+        help="Read policy, suite, profile, image lock and baseline from this commit; what differs "
+        "here is listed and does not count.",
+        show_default=False,
+    ),
+]
 Epochs = Annotated[
     int | None,
     option(

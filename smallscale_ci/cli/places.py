@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from smallscale_ci.config import rules as ruling
 from smallscale_ci.config.load import default_roots
 from smallscale_ci.config.settings import Service, Settings
 
@@ -50,8 +52,12 @@ def find(
     baselines: Path | None = None,
     engine_python: Path | None = None,
     sandbox: str | None = None,
+    rules: str = "",
 ) -> Settings:
-    """Places, clock and chance for everything below the command line, which looks for none."""
+    """Places, clock and chance for everything below the command line, which looks for none.
+
+    ``rules`` is git:REF: raises ``UsageError`` where that commit cannot be read.
+    """
     root, environment = project(Path.cwd()), dict(os.environ)
     key = environment.pop("SMALLSCALE_JUDGE_KEY", "")  # no engine needs to know it
     url = environment.get("SMALLSCALE_JUDGE_URL", "")
@@ -60,7 +66,7 @@ def find(
     cache = Path(environment.get("SMALLSCALE_CACHE") or xdg / "smallscale")
     own = _PACKAGE.parent / ".envs" if is_checkout() else cache / "envs"
     stored = root / "baselines"
-    return Settings(
+    found = Settings(
         roots=(*([Path(configs)] if configs else []), *default_roots(root)),
         cache=cache,
         environments=Path(environment.get("SMALLSCALE_ENVIRONMENTS") or own),
@@ -74,6 +80,25 @@ def find(
         images=_images(root),
         sandbox=str(sandbox or "") or environment.get("SMALLSCALE_SANDBOX") or "auto",
         repository=baselines or stored,
+    )
+    return _ruled(found, ruling.read(rules, Path.cwd(), _OURS, cache)) if rules else found
+
+
+def _ruled(settings: Settings, rules: ruling.Rules) -> Settings:
+    """``settings`` with the commit's files first, and no place that the environment names.
+
+    Of the working tree only configurations are left, and last, so that they replace nothing.
+    """
+    own, files = rules.folder / ruling.CONFIGS, rules.files / ruling.CONFIGS
+    packed = [root for root in default_roots(rules.folder) if root != own.resolve()]
+    lock = rules.files / ruling.IMAGES
+    return replace(
+        settings,
+        roots=(files, *packed, own),
+        added=1,
+        images=lock if lock.is_file() else shipped("docker") / "images.lock.yaml",
+        repository=rules.folder / ruling.BASELINES,
+        rules=rules,
     )
 
 

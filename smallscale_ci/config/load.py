@@ -57,9 +57,14 @@ def names(model: type[NamedConfig], roots: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sorted(_files(model, roots)))
 
 
+def is_path(name_or_path: str) -> bool:
+    """Whether a configuration is given as a file, not by its name."""
+    return name_or_path.endswith(_SUFFIXES) or "/" in name_or_path or "\\" in name_or_path
+
+
 def find(model: type[NamedConfig], name_or_path: str, roots: Sequence[Path]) -> Path:
     """The file of a configuration. Raises ``UsageError`` that names the nearest valid name."""
-    if name_or_path.endswith(_SUFFIXES) or "/" in name_or_path or "\\" in name_or_path:
+    if is_path(name_or_path):
         path = Path(name_or_path)
         if path.is_file():
             return path

@@ -32,6 +32,13 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
 _RULES = [name for name, judge in JUDGES.items() if judge.rule]
+# Arguments of vLLM and SGLang that change which weights, tokenizer or configuration are served.
+_OTHER_WEIGHTS = (
+    *("model", "model_path", "model_weights", "lora_paths"),
+    *("tokenizer", "tokenizer_path", "tokenizer_revision", "revision", "code_revision"),
+    *("load_format", "model_loader_extra_config"),
+    *("hf_overrides", "hf_config_path", "json_model_override_args"),
+)
 PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
 SYSTEM = "system"  # among the template variables: the system message of tasks without their own
 
@@ -248,6 +255,17 @@ class EngineProfile(NamedConfig):
         return {name: self.engine_args[name] for name in asked if name in self.engine_args}
 
     @model_validator(mode="after")
+    def _serves_the_checkpoint_that_is_named(self) -> EngineProfile:
+        body = self.engine_args.get("extra_body")
+        for name in (*self.engine_args, *(body if isinstance(body, dict) else ())):
+            if name.lstrip("-").replace("-", "_") in _OTHER_WEIGHTS:
+                raise ValueError(
+                    f"engine_args cannot have {name}: the engine would serve something else than "
+                    "the checkpoint whose hash is recorded. Name the model on the command line"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _services_take_what_they_know(self) -> EngineProfile:
         kind = self.engine_kind
         known = (*kind.reached, *kind.asked)
@@ -354,3 +372,4 @@ class RunConfig(NamedConfig):
     gpus: tuple[str, ...] = ()
     limit: Annotated[int, Field(ge=1)] | None = None  # problems of each task: a trial, no verdict
     overrides: tuple[str, ...] = ()  # what --set replaced in suite, profile and gate
+    rules: str = ""  # the commit that suite, profile, gate and baseline were read from

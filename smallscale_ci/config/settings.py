@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from smallscale_ci.config.rules import Rules
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -35,6 +37,13 @@ class Settings:
     images: Path = Path("docker/images.lock.yaml")
     sandbox: str = "auto"  # that judged programs run in
     repository: Path | None = None  # its baselines folder, where that differs from ``baselines``
+    rules: Rules | None = None  # the commit that fixes policy, suite, profile and baseline
+    added: int = 0  # the last so many of ``roots`` only add to the rules
+
+    @property
+    def fixed(self) -> tuple[Path, ...]:
+        """The roots that set the rules, and the only ones that policies come from."""
+        return self.roots[: len(self.roots) - self.added]
 
     def root_of(self, spec: str) -> Path:
         """Where the baseline ``spec`` is: another commit has its own, whatever lies here now."""

@@ -115,7 +115,7 @@ def configure(request: Request, settings: Settings) -> RunConfig:
     suite = override.apply(load.load(SuiteConfig, request.suite, roots), changes["suite"])
     profile = load.load(EngineProfile, request.profile, roots)
     profile = override.apply(profile, changes["profile"])
-    gate = load.load(GatePolicy, request.gate or suite.gate, roots)
+    gate = load.load(GatePolicy, request.gate or suite.gate, settings.fixed)
     gate = override.apply(gate, changes["gate"])
     if request.limit is not None:
         suite = _limited(suite, request.limit)
@@ -156,6 +156,7 @@ def configure(request: Request, settings: Settings) -> RunConfig:
         gpus=request.gpus,
         limit=request.limit,
         overrides=request.overrides,
+        rules=settings.rules.commit if settings.rules else "",
     )
 
 

@@ -299,9 +299,14 @@ def begin(plan: Plan) -> Manifest:
         engine=Engine(config.profile.engine, plan.place.digest, request=request),
         profile=config.profile.name,
         runtime=Runtime(
-            plan.place.name, plan.place.reason, plan.place.digest, config.profile.ranks
+            plan.place.name,
+            plan.place.reason,
+            plan.place.digest,
+            config.profile.ranks,
+            config.profile.engine,
         ),
         repository=Path.cwd(),
+        rules=config.rules,
     )
 
 

@@ -131,7 +131,8 @@ def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
 
 def _metrics(manifest: Manifest) -> dict[str, float | str]:
     timings = manifest.timings
-    known = {
+    known: dict[str, float | str | None] = {
+        "engine": manifest.runtime.engine,
         "completion tokens": manifest.tokens.completion,
         "tokens/s": timings.tokens_per_s,
         "seconds to load": timings.start_s,

@@ -104,6 +104,9 @@ class Runtime(Record):
     """Why this runtime was chosen."""
     image: str = ""
     ranks: int = 1
+    engine: str = ""
+    """The engine of the profile. ``replay`` gives another run's completions again, and the
+    manifest's ``engine`` is that run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,8 @@ class Manifest(Record):
     judge_agreement: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Task → how often its two judges agreed."""
     warnings: tuple[str, ...] = ()
+    rules: str = ""
+    """The commit of ``--rules``, which suite, profile, policy and baseline were read from."""
     tool: Mapping[str, Any] | None = None
     """What another tool recorded, by the keys that are compared; ``None`` for runs of ours."""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -248,6 +253,7 @@ def begin(
     runtime: Runtime,
     repository: Path,
     template: Mapping[str, Any] | None = None,
+    rules: str = "",
 ) -> Manifest:
     """The manifest of a run that starts. ``engine`` has name and image; the rest is found later."""
     return Manifest(
@@ -264,6 +270,7 @@ def begin(
         runtime=runtime,
         machine=Machine(platform.python_version(), platform.system(), platform.machine()),
         package=package_state(repository),
+        rules=rules,
     )
 
 

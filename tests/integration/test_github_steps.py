@@ -152,11 +152,11 @@ def test_the_pins_are_handed_on_when_they_changed(tmp_path: Path, changed: bool)
     ("base", "spec"),
     [("", ""), ("main", "git:origin/main"), ("refs/heads/release/1", "git:origin/release/1")],
 )
-def test_the_baseline_is_that_of_the_target_branch(tmp_path: Path, base: str, spec: str) -> None:
-    text = script(".github/workflows/eval.yml", "Choose the baseline")
+def test_the_rules_are_those_of_the_target_branch(tmp_path: Path, base: str, spec: str) -> None:
+    text = script(".github/workflows/eval.yml", "Choose the rules")
     code, outputs = bash(text, tmp_path, BASE=base, RUN="smoke vllm org/model@v1\nx=y")
     assert code == 0
-    assert outputs == {"baseline": spec, "artifact": "smallscale-smoke-vllm-org-model-v1-x-y"}
+    assert outputs == {"rules": spec, "artifact": "smallscale-smoke-vllm-org-model-v1-x-y"}
 
 
 def test_calibrate_fails_when_one_baseline_does(tmp_path: Path) -> None:

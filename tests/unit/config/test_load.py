@@ -253,3 +253,27 @@ def test_shipped_profiles_wait_for_their_longest_answer(name):
 def test_the_shipped_endpoint_profile_waits_for_one_request():
     profile = load(EngineProfile, "openai", (REPOSITORY / "configs",))
     assert profile.stall_timeout_s > profile.engine_args.get("timeout_s", 1800)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "model: other",
+        "tokenizer: other",
+        "load_format: dummy",
+        "--load-format: dummy",
+        "revision: abc",
+        "hf_overrides: {num_hidden_layers: 1}",
+        "model-path: other",
+        "json_model_override_args: '{}'",
+        "extra_body: {model: other}",
+    ],
+)
+def test_engine_args_cannot_name_other_weights(argument):
+    for engine in ("vllm", "sglang", "openai"):
+        text = f"name: p\nengine: {engine}\nengine_args:\n  {argument}\n"
+        with pytest.raises(ConfigError) as caught:
+            parse(EngineProfile, text, "p.yaml")
+        assert "engine_args" in " ".join(caught.value.problems)
+    kept = "name: p\nengine: vllm\nengine_args: {max_model_len: 4096, model_impl: transformers}\n"
+    assert parse(EngineProfile, kept, "p.yaml").engine_args["max_model_len"] == 4096
