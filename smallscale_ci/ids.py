@@ -48,7 +48,7 @@ def combined_hash(parts: Iterable[tuple[str, str]]) -> str:
 
 
 def sample_seed(base: int, problem_id: str, sample_index: int) -> int:
-    """The engine seed of one sample: 31 bits, the same for the same three arguments for ever.
+    """The engine seed of one sample: 31 bits, the same for the same three arguments forever.
 
     It depends on the content of the problem, not on its place in the suite, so that baseline and
     candidate share seeds even after a suite was reordered.

@@ -93,7 +93,7 @@ class CandidateFolder:
         return self.of(TRAIN) / "model"
 
     def exists(self) -> bool:
-        """Whether a candidate was begun here."""
+        """Whether a candidate was started here."""
         return self._file.is_file()
 
     def begin(self, request: CandidateRequest, about: Mapping[str, Any]) -> None:
@@ -113,7 +113,7 @@ class CandidateFolder:
         """The record. Raises ``UsageError`` where there is none, ``DataError`` where damaged."""
         if not self.exists():
             raise UsageError(
-                f"{self.path} is no candidate folder: it has no {_RECORD}.",
+                f"{self.path} is not a candidate folder: it has no {_RECORD}.",
                 "Candidates are folders under candidates/, written by smallscale candidate.",
             )
         record = read_json(self._file)

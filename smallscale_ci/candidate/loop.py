@@ -28,7 +28,7 @@ from smallscale_ci.worker.train.export import LINEAGE
 def begin(loop: Loop) -> None:
     """Write what the candidate is made of into its folder, or compare it with what is there.
 
-    Raises ``InvalidError`` when model, recipe or data have changed since the folder was begun.
+    Raises ``InvalidError`` when model, recipe or data have changed since the folder was started.
     """
     made_of = {
         "parent": _public(loop.parent),
@@ -43,7 +43,7 @@ def begin(loop: Loop) -> None:
         ]
         if changed:
             raise InvalidError(
-                f"the {' and the '.join(changed)} changed since {loop.folder.path} was begun.",
+                f"the {' and the '.join(changed)} changed since {loop.folder.path} was started.",
                 "Restore what it was, or start a new candidate with another --out.",
             )
         return

@@ -114,8 +114,8 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
     ``exact`` is false. Raises what choosing pairs raises.
     """
     folder, request = loop.folder, loop.request
-    is_begun = folder.exists()
-    states = {step: is_begun and folder.is_complete(step) for step in STEPS}
+    is_started = folder.exists()
+    states = {step: is_started and folder.is_complete(step) for step in STEPS}
     source = Path(request.sample) if request.sample else folder.of(SAMPLE)
     exact, longest = status(source) == COMPLETE, loop.recipe.cutoff_len
     if exact:
@@ -226,7 +226,7 @@ def _ask(request: CandidateRequest, **more: Any) -> Request:
 
 
 def _plan(path: Path, asked: Request, settings: Settings, say: Callable[[str], None]) -> Plan:
-    """The plan of a run in ``path``: a new one, or the one that was begun there."""
+    """The plan of a run in ``path``: a new one, or the one that was started there."""
     if is_run(path) and status(path) != COMPLETE:
         return resume(path, settings, say=say)
     new = plan(asked, settings, say=say)

@@ -40,7 +40,7 @@ def show_plan(context: Context, plan: Plan) -> None:
 
 def _lines(plan: Plan) -> dict[str, str]:
     from smallscale_ci.pipeline.forecast import forecast
-    from smallscale_ci.report.formats import age
+    from smallscale_ci.report.formats import age, count
 
     config, expected = plan.config, forecast(plan)
     profile, sampling = config.profile, config.suite.sampling
@@ -59,7 +59,7 @@ def _lines(plan: Plan) -> dict[str, str]:
             recorded = f", recorded {known.at[:10]} by {known.by}, age {age(known.at, plan.now())}"
         lines["baseline"] = f"{plan.baseline.name}{recorded} ({plan.baseline.source})"
         lines["policy"] = config.gate.name
-    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
+    epochs = count(config.epochs, "epoch")
     if config.max_epochs > config.epochs:
         epochs += f", up to {config.max_epochs} while inconclusive"
     lines["expected"] = f"{epochs}: {expected.sentence()}"

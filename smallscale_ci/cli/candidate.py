@@ -206,7 +206,7 @@ def _whole(name: str) -> str:
 def _folder(
     out: Path | None, request: CandidateRequest, settings: Settings, context: Context
 ) -> CandidateFolder:
-    """A new folder, or the one that ``out`` names if the same was begun there."""
+    """A new folder, or the one that ``out`` names if the same was started there."""
     from smallscale_ci.candidate.folder import CandidateFolder
     from smallscale_ci.checkpoint.find import name_of
     from smallscale_ci.cli import places
@@ -223,11 +223,11 @@ def _folder(
         changed = [key for key in after if after[key] != before.get(key)]
         if changed:
             raise UsageError(
-                f"{out} holds a candidate that was begun with another {', '.join(changed)}.",
+                f"{out} holds a candidate that was started with another {', '.join(changed)}.",
                 f"Go on with it: smallscale candidate --resume {out}, or name another folder, "
                 f"where --sample {out / 'sample'} takes the answers that are here.",
             )
-        context.out.say("the same candidate was begun here: going on with it")
+        context.out.say("the same candidate was started here: resuming it")
     return folder
 
 

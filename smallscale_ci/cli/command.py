@@ -162,13 +162,13 @@ def _guarded(call: Callable[[], int | None], context: Context) -> int:
         _tell(error, context)
         return error.exit_code
     except KeyboardInterrupt as error:
-        return _end(context, error, "interrupted.", "", EXIT_INTERRUPTED)
+        return _end(context, error, "Interrupted.", "", EXIT_INTERRUPTED)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         message, hint = f"{error.strerror or error}{where}.", "Check the disk and its rights."
         return _end(context, error, message, hint, EXIT_INFRASTRUCTURE)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, no traceback
-        message = f"internal error: {type(error).__name__}: {error}"
+        message = f"Internal error: {type(error).__name__}: {error}"
         hint = "Please report it, with what -v prints."
         return _end(context, error, message, hint, EXIT_INFRASTRUCTURE)
 
@@ -185,7 +185,7 @@ def _end(context: Context, error: BaseException, message: str, hint: str, code: 
 
 def interrupt(*_: object) -> None:
     """A signal's handler: the run ends in good order, and further signals are ignored."""
-    # Once is enough: cleaning up has begun. CI services send SIGINT first, and SIGTERM soon after.
+    # Once is enough: cleaning up has started. CI services send SIGINT, and SIGTERM soon after.
     for number in _ENDINGS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -136,7 +136,7 @@ def report(
 ) -> int:
     """Show a run's verdict again.
 
-    Its report files are rendered anew, and the exit code is that of the verdict. With several
+    Its report files are rendered again, and the exit code is that of the verdict. With several
     epochs, pass@k, avg@k and maj@k are shown, too.
     """
     from dataclasses import replace
@@ -222,7 +222,7 @@ def _metrics(
         limits = [0]
     if any(limit < 1 for limit in limits):
         raise UsageError(
-            f"'{budgets}' is no list of token budgets.", "For example --budgets 1024,2048,4096."
+            f"'{budgets}' is not a list of token budgets.", "For example --budgets 1024,2048,4096."
         )
     if samples is None:  # interrupted before anything was judged
         return {}, {}

@@ -249,7 +249,10 @@ _PINNED = {
 
 
 def _about(task: TaskConfig, suite: Suite | None) -> str:
-    parts = [task.source, f"judge {task.judge.name}", f"{task.metric}, {task.epochs} epochs"]
+    from smallscale_ci.report.formats import count
+
+    epochs = count(task.epochs, "epoch")
+    parts = [task.source, f"judge {task.judge.name}", f"{task.metric}, {epochs}"]
     if suite is not None:
         parts.insert(0, f"{sum(1 for _ in suite.of(task.name)):,} problems")
     return " · ".join(parts)

@@ -175,14 +175,14 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
         )
     if settings.rules is not None:
         return prepare.plan(request, settings, say=say)
-    begun = resuming.unfinished(request, settings)
-    if begun is not None and resume is not None:
+    started = resuming.unfinished(request, settings)
+    if started is not None and resume is not None:
         try:
-            return resuming.resume(begun, settings, say=say)
+            return resuming.resume(started, settings, say=say)
         except UsageError as error:  # the model or the data changed: it cannot be completed
             say(f"not resumed: {error.message}")
-    elif begun is not None:
-        say(f"a run with the same configuration is unfinished: go on with --resume {begun}")
+    elif started is not None:
+        say(f"a run with the same configuration is unfinished: continue with --resume {started}")
     return prepare.plan(request, settings, say=say)
 
 
@@ -197,7 +197,7 @@ def _baseline(plan: Plan) -> Run:
         )
     if plan.baseline is None:
         raise UsageError(
-            f"{plan.run.path} was begun without a baseline.",
+            f"{plan.run.path} was started without a baseline.",
             f"Resume it with: smallscale generate --resume {plan.run.typed}",
         )
     return plan.baseline

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
 _WIDTH = 80
 _BAR = 16  # columns
+# First words of a sentence; other lower-case ones may be a name, a path or a key.
+_OPENERS = frozenset({"a", "an", "another", "it", "neither", "no", "not", "the", "there", "this"})
 
 
 class _Console(Console):
@@ -68,7 +70,7 @@ class Output:
 
     def error(self, message: str, hint: str) -> None:
         """Print an error and what to do about it: commands as they can be pasted here."""
-        message, hint = runnable(message), runnable(hint)
+        message, hint = _sentence(runnable(message)), runnable(hint)
         self._err.print(Text.assemble(("error: ", "bold red"), terminal(message)), soft_wrap=True)
         if hint:
             self._err.print(Text.assemble(("  → ", "bold"), terminal(hint)), soft_wrap=True)
@@ -169,6 +171,11 @@ class Display:
         if (finished or now - self._last >= _LINE_EVERY_S) and line != self._said:
             self._last, self._said = now, line
             self._out.say(line)
+
+
+def _sentence(text: str) -> str:
+    """``text`` with a capital, where it does not begin with a name."""
+    return text[:1].upper() + text[1:] if text.partition(" ")[0] in _OPENERS else text
 
 
 def _words(progress: Progress, width: int = _WIDTH) -> str:

@@ -64,7 +64,7 @@ def train(
         Path | None,
         option(
             "--resume",
-            help="Go on with the training in this folder, from its newest whole checkpoint.",
+            help="Resume the training in this folder, from its newest whole checkpoint.",
             show_default=False,
         ),
     ] = None,

@@ -74,7 +74,7 @@ class TrainRecipe(NamedConfig):
     def _does_not_contradict_itself(self) -> TrainRecipe:
         if self.batch_size % self.micro_batch:
             raise ValueError(
-                f"batch_size {self.batch_size} is no multiple of micro_batch {self.micro_batch}"
+                f"batch_size {self.batch_size} is not a multiple of micro_batch {self.micro_batch}"
             )
         # A recipe that is written back holds every default: only another value is a contradiction.
         fields = type(self).model_fields

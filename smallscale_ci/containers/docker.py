@@ -35,7 +35,7 @@ class DockerEngine:
     """See ``interface.Engine``."""
 
     def __init__(self, client: Any, patient: Any, socket: str) -> None:
-        """Use ``connect``. ``patient`` waits for ever: for a container that prints nothing, say."""
+        """Use ``connect``. ``patient`` waits forever: for a container that prints nothing, say."""
         self._clients, self._socket = (client, patient), socket
         self._api: Any = client.api
         self._patient: Any = patient.api
@@ -306,7 +306,7 @@ def _told(what: str) -> Iterator[None]:
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise ContainerError(
             f"{what}: the container engine stopped answering ({_cause(error)}).",
-            "Start it again. What is complete is on disk: go on with --resume.",
+            "Start it again. What is complete is on disk: continue with --resume.",
         ) from error
 
 

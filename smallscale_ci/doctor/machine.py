@@ -107,7 +107,7 @@ def gpus(lock: Path) -> Iterator[Finding]:
     try:
         locked = read(lock)
     except SmallscaleError:
-        return  # told above
+        return  # reported above
     for image, entry in locked.images.items():
         needed = _OLDEST_DRIVER.get((entry.cuda or "").partition(".")[0], 0)
         if needed and (entry.engine or entry.dockerfile):  # else it is only a base for others

@@ -29,9 +29,9 @@ _CONCENTRATED = (1.0, 2.0)  # margins, in few problems
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What the gate said about one kind of pseudo-candidate.
+    """What the gate decided about one kind of pseudo-candidate.
 
-    ``metric`` is what was made worse, by ``loss`` margins in one task chosen by lot for each trial
+    ``metric`` is what was made worse, by ``loss`` margins in one random task for each trial
     (in all of them where the mean is gated); ``None`` and 0 for the unchanged model.
     """
 
@@ -147,9 +147,8 @@ def _complaint(scenario: Scenario, policy: GatePolicy) -> str:
     else:
         rate, limit = scenario.passed, policy.alpha_pass
         where = " in few problems" if scenario.concentrated else ""
-        what = (
-            f"A model worse by {scenario.loss:g} margins of {scenario.metric.value}{where} PASSes"
-        )
+        loss = f"{scenario.loss:g} margin{'' if scenario.loss == 1 else 's'}"
+        what = f"A model worse by {loss} of {scenario.metric.value}{where} PASSes"
     return (
         f"{what} in {100 * rate.value:.1f}% of {scenario.trials:,} trials (at least "
         f"{100 * rate.low:.1f}%), more than the {100 * limit:.3g}% that the policy promises"

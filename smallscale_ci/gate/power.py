@@ -38,7 +38,7 @@ _SMALL = 2.5e9  # bytes of weights: about a billion parameters
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What happens to a model worse by ``loss`` margins in ``metric``, in one task by lot."""
+    """What happens to a model worse by ``loss`` margins in ``metric``, in one random task."""
 
     metric: Metric
     loss: float

@@ -1,7 +1,7 @@
 """Pseudo-runs drawn from stored ones, within each problem, and the gate applied to them.
 
 What ``plan`` and ``calibrate`` stand on: problems stay what they are, only their samples are drawn
-anew, so that nothing is assumed about how hard problems are or how long their answers.
+again, so that nothing is assumed about how hard problems are or how long their answers.
 """
 
 from __future__ import annotations

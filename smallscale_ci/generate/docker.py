@@ -22,7 +22,7 @@ from smallscale_ci.generate.local import WORKER_FOLDER
 from smallscale_ci.worker import protocol
 from smallscale_ci.worker.engines.registry import ENGINES
 
-_LOG_BYTES = 64 << 20  # of one rank: an engine that prints for ever does not fill the disk
+_LOG_BYTES = 64 << 20  # of one rank: an engine that prints forever does not fill the disk
 _DEADLINE, _KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
 _MEMORY_SHARE = 0.9  # of the machine's, for all ranks together
 
@@ -270,14 +270,14 @@ def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
         return (
             f"the container of rank {rank} ran out of memory and was killed.",
             (
-                "Raise container.memory_gib in the profile and go on with --resume; or begin anew "
+                "Raise container.memory_gib in the profile and continue with --resume; or restart "
                 "with an engine that takes less (max_model_len, max_num_seqs, its cache)."
             ),
         )
     if _is_late(ended, deadline_s):
         return (
             f"the container of rank {rank} reached its deadline.",
-            "Raise container.deadline_h in the profile, and go on with --resume.",
+            "Raise container.deadline_h in the profile, and continue with --resume.",
         )
     if ended.code in {125, 126, 127}:
         return (
@@ -290,7 +290,7 @@ def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
             # Podman, and an engine whose machine ran out of memory, do not say which of the two.
             (
                 "Look who stopped it, or whether memory ran out (container.memory_gib in the "
-                "profile); go on with --resume."
+                "profile); continue with --resume."
             ),
         )
     return "", ""

@@ -103,7 +103,7 @@ class Ranks:
         }
 
     def info(self) -> dict[str, Any]:
-        """What the engine said of itself (of the lowest rank that is loaded)."""
+        """What the engine reported of itself (of the lowest rank that is loaded)."""
         for _, rank in sorted(self._ranks.items()):
             if rank.status.get("info"):
                 return dict(rank.status["info"])
@@ -210,7 +210,7 @@ class Ranks:
             return
         if status["beat"] != rank.beat:
             rank.beat, rank.beat_at = status["beat"], now
-        # Its engine said what it is once it was loaded, however soon it died after that.
+        # Its engine reported what it is once it was loaded, however soon it died after that.
         rank.ready = rank.ready or bool(status["info"])
         rank.status = status
 

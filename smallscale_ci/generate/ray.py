@@ -86,7 +86,7 @@ class _Rank:
     work: Path
     actor: Any
     group: Any
-    placed: bool = False  # an actor may wait for its place for ever
+    placed: bool = False  # an actor may wait for its place forever
     ready: bool = False  # and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
     took_s: deque[float] = field(default_factory=lambda: deque(maxlen=256))  # by the last items

@@ -82,7 +82,7 @@ class Scheduler:
             pass  # a full or read-only disk: the signals of the runtime do as well
         finally:
             self._runtime.stop(self._limits.grace_s)
-            self.ranks.read_statuses()  # what they said last: how busy they were in the end
+            self.ranks.read_statuses()  # what they reported last: how busy they were in the end
 
     @property
     def ready(self) -> bool:
@@ -118,7 +118,8 @@ class Scheduler:
         while self._collect(work, _CHUNK):
             yield self._take()
         self.found += self.tokens - before
-        self._progress_at = self._steady()  # what the caller did since the last epoch is no stall
+        # What the caller did since the last epoch is not a stall.
+        self._progress_at = self._steady()
         while work.left:
             self._folder.beat(self.ranks.sharing, self.ranks.rates(self.tokens - self.found))
             self._feed(work)
@@ -181,7 +182,7 @@ class Scheduler:
     def _watch(self, work: _Work) -> None:
         for number, code in self.ranks.dead():
             self._collect(work)  # its last lines count before its claims are handed out again
-            learned = self._hand_out_again(number, work)  # before it claims anew
+            learned = self._hand_out_again(number, work)  # before it claims again
             self.ranks.record_death(number, code, progress=learned or number in self._productive)
             self._productive.discard(number)
         if self.ready and self._ready_at is None:

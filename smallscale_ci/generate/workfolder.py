@@ -75,7 +75,7 @@ class WorkFolder:
     def prepare(self, job: Job) -> None:
         """Write the job and clear what an earlier host left: claims, signals, pending items.
 
-        Pending items are made anew from the plan; only completions are kept.
+        Pending items are made again from the plan; only completions are kept.
         """
         (self.path / "stop").unlink(missing_ok=True)
         for stale in (self.path / "alive").iterdir():

@@ -57,10 +57,10 @@ class Result:
 def find_out(folder: Path, package: Path) -> Facts:
     """What a repository in ``folder`` has; ``package`` is the checkout of smallscale, if it is one.
 
-    Raises ``UsageError`` when ``folder`` is no folder.
+    Raises ``UsageError`` when ``folder`` is not a folder.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder.", "Name the folder of a repository.")
+        raise UsageError(f"{folder} is not a folder.", "Name the folder of a repository.")
     roots = (folder / "configs",)
     suites, profiles = names(SuiteConfig, roots), names(EngineProfile, roots)
     gates = names(GatePolicy, roots)

@@ -41,7 +41,7 @@ def answers(output: Any, where: str) -> list[str]:
         return [content(_said(output))]
     if isinstance(output, list):
         return [text for one in output for text in answers(one, where)]
-    raise DataError(f"{where} holds {output!r:.60}, which is no text.", _NEEDS)
+    raise DataError(f"{where} holds {output!r:.60}, which is not a text.", _NEEDS)
 
 
 def content(value: Any) -> str:

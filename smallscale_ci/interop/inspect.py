@@ -229,7 +229,7 @@ def _prompt(row: Row) -> list[list[str]]:
 
 
 def _plain(asked: Any) -> Any:
-    """An input without the ids that messages get anew in every run."""
+    """An input without the ids that differ from run to run."""
     if not isinstance(asked, list):
         return asked
     return [[turn.get("role"), chat.content(turn.get("content"))] for turn in asked]

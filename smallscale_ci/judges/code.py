@@ -37,7 +37,7 @@ _SCRIPT = """
 exec({prelude!r})
 exec(compile({program!r}, "answer.py", "exec"))
 """
-# The function's result leaves on a descriptor of its own: what the program prints is no answer.
+# The function's result leaves on a descriptor of its own: what the program prints is not an answer.
 # The program is a module, not the main one: examples of its use do not run.
 _CALL = """
 import json as _json, os as _os, sys as _sys, types as _types

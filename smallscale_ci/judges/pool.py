@@ -249,7 +249,7 @@ def _prepare_worker(slots: Any, memory_bytes: int) -> None:
 def _judge_chunk(slot: int, spec: JudgeSpec, items: list[tuple[Problem, str]]) -> list[Ruling]:
     """Rulings of a leading part of ``items``, at least of the first.
 
-    No further item is begun after a tenth of the deadline, so that a chunk comes back in time.
+    No further item is started after a tenth of the deadline, so that a chunk comes back in time.
     """
     judge = judge_for(spec.name)
     rulings: list[Ruling] = []

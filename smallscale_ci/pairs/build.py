@@ -24,7 +24,7 @@ from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 
 PAGE = "lengths.html"
-_THINK = "<think>\n"  # what the template had begun for the model, and its answer must begin with
+_THINK = "<think>\n"  # what the template had started for the model, and its answer must begin with
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 ``shortest-correct-vs-longest`` is the choice of LCPO (Small_Scale): of a problem that was solved
 k times of k, the shortest answer is preferred to the longest. ``correct-vs-wrong`` prefers a right
-answer to a wrong one, both drawn by lot.
+answer to a wrong one, both drawn at random.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _by_lot(answers: Sequence[Answer], seed: int) -> list[Answer]:
 def _limited(
     found: Sequence[Sequence[Choice]], policy: PairPolicy, dropped: Counter[str]
 ) -> list[Choice]:
-    """At most ``max_pairs``: the first pairs of problems drawn by lot, then their second ones."""
+    """At most ``max_pairs``: first pairs of problems drawn at random, then their second ones."""
     drawn = sorted(
         found,
         key=lambda pairs: (ids.sample_seed(policy.seed, pairs[0].problem[1], 0), pairs[0].problem),

@@ -70,7 +70,7 @@ def compare(
 ) -> Evaluation:
     """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given.
 
-    ``notes`` are said before the verdict's own.
+    ``notes`` are shown before the verdict's own.
     """
     verdict = derive(candidate, baseline, policy, look=look, of=of, schedule=schedule)
     verdict = replace(verdict, notes=(*notes, *verdict.notes))
@@ -123,7 +123,7 @@ def _format_notes(candidate: Run) -> tuple[Reason, ...]:
 
 
 def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
-    """What is to be said of other tools' files: what they left out, and what they do not record."""
+    """What to report of other tools' files: what they left out, and what they do not record."""
     said: list[str] = []
     for side, run in (("candidate", candidate), ("baseline", baseline)):
         if run.manifest is not None and run.manifest.tool is not None:
@@ -135,7 +135,7 @@ def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
 
 
 def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluation:
-    """The evaluation that a run folder holds, its report files rendered anew.
+    """The evaluation that a run folder holds, its report files rendered again.
 
     Raises ``InvalidError`` when the folder is not as it was written, or when the baseline it was
     compared with is no longer there.

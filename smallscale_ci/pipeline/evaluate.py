@@ -171,7 +171,7 @@ def _planned(current: Session, due: Due, start: float, end: float) -> Planned:
     suite, seed = plan.suite, plan.sampling.seed
     problems = {problem.id: problem for problem in suite.problems}
     for problem in suite.problems if start == 0 else ():
-        prompts.one(suite, problem, 0, seed)  # a template that fits no problem is told at once
+        prompts.one(suite, problem, 0, seed)  # a template that fits no problem is reported at once
     numbers = places.numbers((problem.id, index) for problem, index in due.between(start, end))
     current.planned.append(numbers)
     expected = plan.baseline.samples.mean_tokens() if plan.baseline else {}

@@ -1,4 +1,4 @@
-"""What a run will take, told before it starts: from the stored answers of its baseline."""
+"""What a run will take, shown before it starts: from the stored answers of its baseline."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ def complete(
     if config.baseline != NO_BASELINE:
         baseline = baselines.resolve(config.baseline, place, settings.root_of(config.baseline))
     choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
-    # A resumed run goes on where it was begun, whatever `auto` would find then.
+    # A resumed run goes on where it was started, whatever `auto` would find then.
     profile = config.profile.model_copy(update={"runtime": choice.name})
     kind, python = RUNTIMES[choice.name], settings.engine_python
     if kind.images:

@@ -1,4 +1,4 @@
-"""Going on with a run that was begun: found, checked, and placed where it may run now."""
+"""Resuming a run that was started: found, checked, and placed where it may run now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: t
 def resume(
     path: Path, settings: Settings, *, say: Callable[[str], None], request: Request | None = None
 ) -> Plan:
-    """The plan of a run that was begun.
+    """The plan of a run that was started.
 
     Its configuration is that of its beginning, but for what changes no result: the bounds of
     containers and time (who raised them in the profile, because a run ended by them, means that
@@ -54,14 +54,14 @@ def resume(
     ]
     if changed:
         raise UsageError(
-            f"the {' and the '.join(changed)} changed since {path} was begun.",
+            f"the {' and the '.join(changed)} changed since {path} was started.",
             "Start a new run: leave out --resume.",
         )
     return resolved
 
 
 def unfinished(request: Request, settings: Settings) -> Path | None:
-    """The latest run with this configuration that was begun, not ended, and is left alone."""
+    """The latest run with this configuration that was started, not ended, and is left alone."""
     config = configure(request, settings)
     for path, before in _all_unfinished(settings):
         if _without_choices(before, request) == _without_choices(config, request):
@@ -94,7 +94,7 @@ def only_unfinished(settings: Settings, *, compares: bool) -> Path:
 
 
 def _all_unfinished(settings: Settings) -> Iterator[tuple[Path, RunConfig]]:
-    """Runs that were begun, not ended, and that no process works on; the newest first."""
+    """Runs that were started, not ended, and that no process works on; the newest first."""
     for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
         run = RunFolder(manifest.parent)
         try:
@@ -103,7 +103,7 @@ def _all_unfinished(settings: Settings) -> Iterator[tuple[Path, RunConfig]]:
                 continue
             yield run.path, run.read_config()
         except SmallscaleError:
-            continue  # damaged, or of another version: nothing to go on with
+            continue  # damaged, or of another version: nothing to resume
 
 
 def _without_choices(config: RunConfig, request: Request) -> RunConfig:
@@ -115,16 +115,16 @@ def _without_choices(config: RunConfig, request: Request) -> RunConfig:
 
 
 def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
-    """A verdict on what was begun must not pass for one on what is named now."""
-    begun = config.suite.template
-    if variables.merged(begun, {}, request.template) != begun:
+    """A verdict on what was started must not pass for one on what is named now."""
+    started = config.suite.template
+    if variables.merged(started, {}, request.template) != started:
         raise UsageError(
             f"{path} was started with other template variables.",
             "Leave out --template, or start a new run: leave out --resume.",
         )
     if request.model and config.model not in {request.model, absolute(request.model)}:
         raise UsageError(
-            f"{path} was begun with the model {config.model}, not {request.model}.",
+            f"{path} was started with the model {config.model}, not {request.model}.",
             "Name that model, or start a new run: leave out --resume.",
         )
     for option, before, now in (
@@ -133,12 +133,12 @@ def _refuse_another(path: Path, config: RunConfig, request: Request, settings: S
     ):
         if now and now != before:
             raise UsageError(
-                f"{path} was begun with another {option}.",
+                f"{path} was started with another {option}.",
                 f"Leave out {option}, or start a new run: leave out --resume.",
             )
     if request.gate and load.load(GatePolicy, request.gate, settings.roots) != config.gate:
         raise UsageError(
-            f"{path} was begun under the policy {config.gate.name}, not {request.gate} as it is "
+            f"{path} was started under the policy {config.gate.name}, not {request.gate} as it is "
             "now.",
             "Leave out --gate, or start a new run: leave out --resume.",
         )

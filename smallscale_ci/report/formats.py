@@ -38,9 +38,10 @@ def tokens(value: float) -> str:
     return _known(value, lambda v: f"{v:,.1f}" if v < 1000 else f"{v:,.0f}")
 
 
-def count(number: int, noun: str) -> str:
-    """``1 sample``, ``1,234 samples``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count(number: float, noun: str) -> str:
+    """``1 sample``, ``1,234 samples``, ``1.5 epochs``."""
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {noun}{'' if number == 1 else 's'}"
 
 
 def p_value(value: float) -> str:

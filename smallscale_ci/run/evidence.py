@@ -39,7 +39,7 @@ class Side(Record):
 
 @dataclass(frozen=True, slots=True)
 class Predicate(Record):
-    """What is said of the checkpoint."""
+    """What is recorded of the checkpoint."""
 
     verdict: Mapping[str, Any]
     """As ``verdict.json`` holds it."""

@@ -64,7 +64,7 @@ class RunFolder:
 
     @property
     def verdict(self) -> Path:
-        """What the gate said."""
+        """What the gate decided."""
         return self.path / chain.VERDICT
 
     @property
@@ -116,7 +116,7 @@ class RunFolder:
         if is_run(self.path) and self.read_manifest().status == COMPLETE:
             raise UsageError(
                 f"the run {self.path} is complete: there is nothing to resume.",
-                f"See it with `smallscale report {self.typed}`, or decide it anew with "
+                f"See it with `smallscale report {self.typed}`, or decide it again with "
                 f"`smallscale compare {self.typed} auto`.",
             )
 
@@ -169,7 +169,7 @@ def open_run(path: Path) -> RunFolder:
     run = RunFolder(path)
     if not run.manifest.is_file():
         raise UsageError(
-            f"{path} is no run folder: it has no manifest.json.",
+            f"{path} is not a run folder: it has no manifest.json.",
             "Runs are folders under runs/, written by smallscale eval or generate.",
         )
     return run

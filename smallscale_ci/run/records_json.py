@@ -119,9 +119,9 @@ def plain(value: Any) -> Any:
 def _read(
     value: Mapping[str, Any], name: str, readers: Mapping[int, Callable[[dict[str, Any]], _T]]
 ) -> _T:
-    hint = "Run `smallscale compare` again: it writes the file anew."
+    hint = "Run `smallscale compare` again: it rewrites the file."
     if not isinstance(value, Mapping):
-        raise DataError(f"The {name} is no JSON object.", hint)
+        raise DataError(f"The {name} is not a JSON object.", hint)
     version = value.get("schema_version")
     if not isinstance(version, int) or version not in readers:
         known = " and ".join(map(str, readers))

@@ -101,12 +101,12 @@ def _spawn(
         os.close(mark)
     with os.fdopen(ready, "rb", buffering=0) as stream:
         # On a busy machine the cell takes its time; the program's own begins when it is built.
-        begun = bool(select.select([stream], [], [], _START_SECONDS)[0]) and stream.read(1) != b""
+        started = bool(select.select([stream], [], [], _START_SECONDS)[0]) and stream.read(1) != b""
     begin = time.monotonic()
     status: int | None = None
     with contextlib.suppress(subprocess.TimeoutExpired):
-        status = process.wait(limit if begun else 1.0)
+        status = process.wait(limit if started else 1.0)
     if status is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return status, time.monotonic() - begin if begun else None
+    return status, time.monotonic() - begin if started else None

@@ -113,7 +113,7 @@ def _json_row(line: str, number: int) -> Row:
     except ValueError as error:
         raise ValueError(f"line {number}: {error}") from error
     if not isinstance(row, dict):
-        raise ValueError(f"line {number} is no JSON object")  # noqa: TRY004 - it is about data
+        raise ValueError(f"line {number} is not a JSON object")  # noqa: TRY004 - it is about data
     return row
 
 

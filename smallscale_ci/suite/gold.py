@@ -52,7 +52,7 @@ class Choices:
 def accepted(value: Any) -> tuple[str, ...]:
     """The answers that a gold accepts, in its order; none where it is empty.
 
-    Raises ``GoldError`` for a value that is no answer.
+    Raises ``GoldError`` for a value that is not an answer.
     """
     if isinstance(value, list | tuple):
         if any(isinstance(one, list | tuple | dict) for one in value):
@@ -180,7 +180,7 @@ def scalar(value: Any, what: str) -> str:
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if number.is_finite():
             return f"{number:f}" if number % 1 else str(int(number))
-    raise GoldError(f"has a {what} that is no text: {value!r:.60}")
+    raise GoldError(f"has a {what} that is not a text: {value!r:.60}")
 
 
 def _solved(text: str) -> str:
@@ -224,7 +224,7 @@ def _options_text(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise GoldError(f"has a value of 'choices' that is no valid JSON: {text!r:.60}") from error
+        raise GoldError(f"has a value of 'choices' that is not valid JSON: {text!r:.60}") from error
 
 
 def _options_mapping(value: Mapping[str, Any]) -> list[Any]:

@@ -95,7 +95,7 @@ def _listed(source: Mapping[str, Any], column: str) -> list[Any]:
 def _object(source: Mapping[str, Any], column: str) -> dict[str, Any]:
     value = _parsed(source, column)
     if value is not None and not isinstance(value, dict):
-        raise RowError(f"has a {column} that is no JSON object")
+        raise RowError(f"has a {column} that is not a JSON object")
     return value or {}
 
 
@@ -106,7 +106,7 @@ def _parsed(source: Mapping[str, Any], column: str) -> Any:
     try:
         return json.loads(value) if value.strip() else None
     except ValueError as error:
-        raise RowError(f"has {column} that is no valid JSON: {value!r:.60}") from error
+        raise RowError(f"has {column} that is not valid JSON: {value!r:.60}") from error
 
 
 def _test(case: Any, function: Any) -> dict[str, Any]:

@@ -142,5 +142,5 @@ def _check_our_columns(row: Row, task: TaskConfig, name: str) -> None:
             raise DataError(
                 f"{name} has no column '{column}'{near}.",
                 f"The columns are {', '.join(COLUMNS)}; 'question' and, but for code, 'gold' "
-                "are needed. Other names are told with 'columns' in the suite's YAML.",
+                "are needed. Give other names with 'columns' in the suite's YAML.",
             )

@@ -137,7 +137,7 @@ def _open(path: Path) -> pq.ParquetFile:
     if version != SCHEMA_VERSION or file.schema_arrow.names != _SCHEMA.names:
         file.close()
         raise DataError(
-            f"{path} is no prompts file of version {SCHEMA_VERSION} (its version: {version}).",
+            f"{path} is not a prompts file of version {SCHEMA_VERSION} (its version: {version}).",
             "Make it again with this version of smallscale.",
         )
     return file
@@ -146,5 +146,5 @@ def _open(path: Path) -> pq.ParquetFile:
 def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{path} cannot be read as parquet: {str(error).splitlines()[0]}",
-        "Start the run again: prompts are made anew in seconds.",
+        "Start the run again: prompts are made again in seconds.",
     )

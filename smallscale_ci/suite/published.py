@@ -289,7 +289,7 @@ def _lock(base: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", "Restore it from git.") from error
     if not isinstance(found, dict) or not all(isinstance(pin, str) for pin in found.values()):
-        raise DataError(f"{path} is no mapping of sources to sha256s.", "Restore it from git.")
+        raise DataError(f"{path} is not a mapping of sources to sha256s.", "Restore it from git.")
     return found
 
 

@@ -68,7 +68,7 @@ def _problem(row: Mapping[str, Any], task: str, judge: str, base: int | None) ->
     if meta is None:
         meta = {}
     if not isinstance(meta, dict):
-        raise RowError("has a meta that is no JSON object")
+        raise RowError("has a meta that is not a JSON object")
     first, *also = right or [""]
     try:
         own_id = problem_id(task, question, choices, (first, *also), tests)
@@ -93,7 +93,9 @@ def _json(row: Mapping[str, Any], column: str) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise RowError(f"has a value of '{column}' that is no valid JSON: {value!r:.60}") from error
+        raise RowError(
+            f"has a value of '{column}' that is not valid JSON: {value!r:.60}"
+        ) from error
 
 
 def _checked(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -128,8 +130,8 @@ def _tests(row: Mapping[str, Any]) -> tuple[CodeTest, ...]:
             raise RowError("has a test without 'input' and 'output'")
         given, expected, function = value["input"], value["output"], value.get("function")
         if not (isinstance(given, str) and isinstance(expected, str)):
-            raise RowError("has a test whose input or output is no text")
+            raise RowError("has a test whose input or output is not a text")
         if function is not None and not (isinstance(function, str) and function.isidentifier()):
-            raise RowError(f"has a test of {function!r:.60}, which is no name of a function")
+            raise RowError(f"has a test of {function!r:.60}, which is not a name of a function")
         found.append(CodeTest(given, expected, function))
     return tuple(found)

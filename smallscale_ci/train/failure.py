@@ -31,7 +31,7 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
         case "not-finite":
             return EngineError(
                 f"training was stopped: {message}. {kept}.",
-                "Lower learning_rate or max_grad_norm in a copy of the recipe and train anew"
+                "Lower learning_rate or max_grad_norm in a copy of the recipe and train again"
                 + (f"; the model before it is in {last}." if last else "."),
             )
         case "out-of-memory":

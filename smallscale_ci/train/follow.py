@@ -53,7 +53,7 @@ class Follower:
     """Reads a log as it grows: each call gives the points of the lines that are complete now."""
 
     def __init__(self, path: Path, *, skip: bool = False) -> None:
-        """``skip`` leaves out what is there already: a training that is gone on with."""
+        """``skip`` leaves out what is there already: a training that is resumed."""
         self._path = path
         self._offset = path.stat().st_size if skip and path.exists() else 0
 

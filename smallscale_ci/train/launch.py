@@ -39,7 +39,7 @@ class Printed:
 
     def feed(self, chunk: bytes) -> None:
         """Take in what was printed."""
-        with suppress(OSError), self._log.open("ab") as stream:  # a full disk is told elsewhere
+        with suppress(OSError), self._log.open("ab") as stream:  # a full disk is reported elsewhere
             stream.write(chunk)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:

@@ -80,7 +80,7 @@ def plan(
         place = runner.place(parent.path, pairs, out)
     if place is None:
         place = Place(str(parent.path), str(pairs), str(out), ranks=1)
-    resume = resume or (place.nodes > 1 and _runs(out))  # another node has begun
+    resume = resume or (place.nodes > 1 and _runs(out))  # another node has started
     if resume:
         parent = _refuse_other(out, recipe, parent, made)
     else:
@@ -249,14 +249,14 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
 
 
 def _runs(out: Path) -> bool:
-    """Whether a training in ``out`` was begun and has not ended by itself."""
+    """Whether a training in ``out`` was started and has not ended by itself."""
     return (out / MANIFEST).is_file() and record.read(out).status is RUNNING
 
 
 def _refuse_full(out: Path) -> None:
     found = {path.name for path in out.iterdir()} if out.exists() else set()
     if {name for name in found if not name.startswith(".")} - _BEFORE:
-        hint = f"Choose another --out, or go on with --resume {out}."
+        hint = f"Choose another --out, or continue with --resume {out}."
         raise UsageError(f"the folder {out} is not empty.", hint)
 
 
@@ -276,7 +276,7 @@ def _refuse_other(
     ]
     if changed:
         raise UsageError(
-            f"the {' and the '.join(changed)} changed since {out} was begun.",
+            f"the {' and the '.join(changed)} changed since {out} was started.",
             "Start a new training in another folder, without --resume.",
         )
     return replace(parent, name=known.parent.name, source=known.parent.source)
@@ -298,5 +298,5 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
 
 def writing(out: Path) -> AbstractContextManager[None]:
     """A full or forbidden disk as a ``StorageError`` that says how to go on."""
-    hint = f"Free disk space, then go on with: smallscale train --resume {quote(str(out))}"
+    hint = f"Free disk space, then continue with: smallscale train --resume {quote(str(out))}"
     return storage_errors(f"the folder {out}", hint)

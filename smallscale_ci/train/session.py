@@ -117,7 +117,7 @@ def train_on(
     settings: Settings,
     watcher: Watcher,
 ) -> TrainResult | None:
-    """Plan and train; goes on with what ``out`` holds of the same training.
+    """Plan and train; resumes what ``out`` holds of the same training.
 
     Raises what ``runner_for``, ``plan`` and ``train`` raise.
     """

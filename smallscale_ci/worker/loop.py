@@ -270,7 +270,7 @@ def main(arguments: list[str]) -> int:
             "hint": "Name a Python that has it with --engine-python, or make one: "
             "`smallscale engine install`.",
         }
-    except Exception as error:  # noqa: BLE001 - whatever the engine raises ends here, and is told
+    except Exception as error:  # noqa: BLE001 - whatever the engine raises ends here, and is reported
         traceback.print_exc()
         worker.error = {"message": f"{type(error).__name__}: {error}", "hint": ""}
     if worker.error:

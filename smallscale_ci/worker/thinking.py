@@ -107,7 +107,7 @@ _LONG_LINE = 2000  # characters before and after a mark in which a code span may
 class Parts:
     """A text split in two: ``text[start:end]`` is the answer, what stands before is thinking.
 
-    ``finished`` is false where thinking was begun and not ended: then there is no answer, and
+    ``finished`` is false where thinking was started and not ended: then there is no answer, and
     ``start`` is the length of the text. ``name`` is the format's, empty where there is no thinking.
     """
 
@@ -118,7 +118,7 @@ class Parts:
 
 
 def answer_part(text: str) -> str | None:
-    """What follows the end of thinking; ``None`` when thinking was begun and never ended.
+    """What follows the end of thinking; ``None`` when thinking was started and never ended.
 
     Text without any mark of thinking is all answer.
     """

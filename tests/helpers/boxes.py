@@ -221,7 +221,7 @@ def finish(host: subprocess.Popen[str], seconds: float = 60) -> tuple[int, str]:
 
 
 def resumes(place: Path, run: Path, undisturbed: object, **environment: str) -> None:
-    """A run that ended early can be gone on with, and gives what an undisturbed one does."""
+    """A run that ended early can be resumed, and gives what an undisturbed one does."""
     done = replayed.smallscale(place, "eval", "--resume", run, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert replayed.answers(run) == undisturbed

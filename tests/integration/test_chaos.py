@@ -117,7 +117,7 @@ def test_what_was_begun_is_only_offered_where_nobody_asked(place, tmp_path):
     new = replayed.start(place, *SLOWER, "--runs", tmp_path)
     replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 3, "the third run")
     new.send_signal(signal.SIGTERM)
-    assert f"is unfinished: go on with --resume {tmp_path}" in new.communicate(timeout=20)[1]
+    assert f"is unfinished: continue with --resume {tmp_path}" in new.communicate(timeout=20)[1]
     other = replayed.start(place, *SLOWER, "--runs", tmp_path, "--seed", "5")
     replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 4, "the fourth run")
     other.send_signal(signal.SIGTERM)

@@ -187,7 +187,7 @@ def test_a_run_that_is_not_complete_or_not_judged_is_refused(place, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def begun(place) -> Path:
+def started(place) -> Path:
     """A candidate whose pairs are made."""
     done = replayed.smallscale(place, *CANDIDATE, "--out", "made", "--json")
     assert done.returncode == 0, done.stderr
@@ -195,17 +195,17 @@ def begun(place) -> Path:
     return place / "made"
 
 
-def test_a_candidate_samples_judges_and_pairs(begun):
-    record = json.loads((begun / "candidate.json").read_text())
+def test_a_candidate_samples_judges_and_pairs(started):
+    record = json.loads((started / "candidate.json").read_text())
     assert record["steps"]["pairs"]["made_from"] == {"sample": record["steps"]["sample"]["made"]}
     assert record["parent"]["name"] == "m"
-    assert RunFolder(begun / "sample").read_manifest().status == "complete"
-    assert dataset.read_record(begun / "pairs")["counts"]["pairs"] >= 16
-    assert not (begun / "train").exists()
+    assert RunFolder(started / "sample").read_manifest().status == "complete"
+    assert dataset.read_record(started / "pairs")["counts"]["pairs"] >= 16
+    assert not (started / "train").exists()
 
 
-def test_what_is_complete_is_not_done_again(place, begun):
-    before = {path: path.read_bytes() for path in begun.rglob("*") if path.is_file()}
+def test_what_is_complete_is_not_done_again(place, started):
+    before = {path: path.read_bytes() for path in started.rglob("*") if path.is_file()}
     for again in (
         (*CANDIDATE, "--out", "made"),
         ("candidate", "--resume", "made", *CANDIDATE[-2:]),
@@ -213,10 +213,10 @@ def test_what_is_complete_is_not_done_again(place, begun):
         done = replayed.smallscale(place, *again)
         assert done.returncode == 0, done.stderr
         assert "pairs: complete, skipped" in done.stderr
-    assert {path: path.read_bytes() for path in begun.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in started.rglob("*") if path.is_file()} == before
 
 
-def test_a_killed_candidate_goes_on_where_it_was(place, tmp_path, begun):
+def test_a_killed_candidate_goes_on_where_it_was(place, tmp_path, started):
     out = tmp_path / "killed"
     slow = [word if word != "replay" else "slow" for word in CANDIDATE]
     host = replayed.start(place, *slow, "--out", out)
@@ -225,9 +225,9 @@ def test_a_killed_candidate_goes_on_where_it_was(place, tmp_path, begun):
     host.communicate()
     done = replayed.smallscale(place, "candidate", "--resume", out, "--until", "pairs")
     assert done.returncode == 0, done.stderr
-    assert replayed.answers(out / "sample") == replayed.answers(begun / "sample")
+    assert replayed.answers(out / "sample") == replayed.answers(started / "sample")
     assert (out / "pairs" / dataset.PAIRS).read_bytes() == (
-        begun / "pairs" / dataset.PAIRS
+        started / "pairs" / dataset.PAIRS
     ).read_bytes()
 
 
@@ -244,20 +244,20 @@ def test_an_interrupted_candidate_says_how_to_go_on(place, tmp_path):
     assert "Traceback" not in told
 
 
-def test_stored_answers_may_take_the_place_of_sampling(place, tmp_path, begun):
+def test_stored_answers_may_take_the_place_of_sampling(place, tmp_path, started):
     stored = (*CANDIDATE, "--sample", "stored/src", "--out", tmp_path / "out")
     done = replayed.smallscale(place, *stored)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "out" / "sample").exists()
     assert (tmp_path / "out" / "pairs" / dataset.PAIRS).read_bytes() == (
-        begun / "pairs" / dataset.PAIRS
+        started / "pairs" / dataset.PAIRS
     ).read_bytes()
 
 
-def test_another_request_does_not_go_on_in_the_same_folder(place, begun):
+def test_another_request_does_not_go_on_in_the_same_folder(place, started):
     done = replayed.smallscale(place, *CANDIDATE, "--out", "made", "--samples", "5")
     assert done.returncode == 2
-    assert "begun with another samples" in done.stderr
+    assert "started with another samples" in done.stderr
     assert f"--sample {Path('made', 'sample')}" in done.stderr  # what was paid for is not lost
 
 
@@ -271,19 +271,19 @@ def test_long_rejected_answers_do_not_stop_what_is_not_trained_on_them(place, tm
         assert done.returncode == code, done.stderr
 
 
-def test_a_recipe_that_changed_is_noticed(place, begun):
+def test_a_recipe_that_changed_is_noticed(place, started):
     recipe = place / "configs" / "train" / "tiny.yaml"
     try:
         recipe.write_text(RECIPE.replace("batch_size: 4", "batch_size: 8"))
-        done = replayed.smallscale(place, "candidate", "--resume", begun, "--until", "pairs")
+        done = replayed.smallscale(place, "candidate", "--resume", started, "--until", "pairs")
     finally:
         recipe.write_text(RECIPE)
     assert done.returncode == 4
-    assert "the recipe changed since" in done.stderr
+    assert "The recipe changed since" in done.stderr
 
 
-def test_results_that_changed_are_noticed(place, tmp_path, begun):
-    out = shutil.copytree(begun, tmp_path / "made")
+def test_results_that_changed_are_noticed(place, tmp_path, started):
+    out = shutil.copytree(started, tmp_path / "made")
     record = json.loads((out / "pairs" / "pairs.json").read_text())
     (out / "pairs" / "pairs.json").write_text(json.dumps({**record, "run_id": "other"}))
     done = replayed.smallscale(place, "candidate", "--resume", out, "--until", "pairs")
@@ -302,7 +302,7 @@ def test_a_missing_training_environment_is_told_before_anything_is_sampled(place
     out, python = tmp_path / "out", tmp_path / "python"
     done = replayed.smallscale(place, *CANDIDATE[:-2], "--train-python", python, "--out", out)
     assert done.returncode == 3
-    assert f"the training environment's Python {python} is not there" in done.stderr
+    assert f"The training environment's Python {python} is not there" in done.stderr
     assert "engine install train-cpu" in done.stderr
     assert not out.exists()
 

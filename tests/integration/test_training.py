@@ -60,10 +60,10 @@ def wait_for(what, seconds: float = 480.0):  # DeepSpeed may have to compile, on
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command line beside the test; whatever becomes of it ends with the test."""
-    begun: list[subprocess.Popen[str]] = []
+    started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:
-        begun.append(
+        started.append(
             subprocess.Popen(
                 shared.command(*arguments),
                 cwd=tmp_path,
@@ -72,10 +72,10 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 text=True,
             )
         )
-        return begun[-1]
+        return started[-1]
 
     yield start
-    for process in begun:
+    for process in started:
         if process.poll() is None:
             process.kill()  # its ranks see that, and end
         process.communicate()
@@ -85,14 +85,14 @@ def test_two_ranks_with_zero3_lose_one_and_are_resumed(tiny: Path, tmp_path: Pat
     pairs = shared.write_pairs(tmp_path / "pairs")
     recipe = shared.write_recipe(tmp_path, "two", steps=12, micro_batch=1)
     out = tmp_path / "out"
-    begun = begin("train", tiny, pairs, "--recipe", recipe, "--ranks", 2, "--out", out)
+    started = begin("train", tiny, pairs, "--recipe", recipe, "--ranks", 2, "--out", out)
     first = out / "checkpoints" / "checkpoint-2"
-    wait_for(lambda: checkpoints.is_whole(first) or begun.poll() is not None)
+    wait_for(lambda: checkpoints.is_whole(first) or started.poll() is not None)
     killed = ranks(out)
-    assert len(killed) == 2, begun.communicate()[1]
+    assert len(killed) == 2, started.communicate()[1]
     os.kill(killed[1], signal.SIGKILL)
-    _, told = begun.communicate(timeout=300)
-    assert begun.returncode == 3, told
+    _, told = started.communicate(timeout=300)
+    assert started.returncode == 3, told
     assert "a rank was killed" in told
     assert "signal 9" in told
     assert f"--resume {out}" in told
@@ -152,13 +152,13 @@ def test_a_file_that_cannot_be_written_leaves_the_earlier_checkpoint_whole(
     pairs = shared.write_pairs(tmp_path / "pairs")
     recipe = shared.write_recipe(tmp_path, "full", steps=60)
     out = tmp_path / "out"
-    begun = begin("train", tiny, pairs, "--recipe", recipe, "--out", out)
+    started = begin("train", tiny, pairs, "--recipe", recipe, "--out", out)
     folder = out / "checkpoints"
-    wait_for(lambda: checkpoints.newest_whole(folder) or begun.poll() is not None)
+    wait_for(lambda: checkpoints.newest_whole(folder) or started.poll() is not None)
     for pid in ranks(out):  # no file may grow beyond 1 MB from here on: as if the disk were full
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-    _, told = begun.communicate(timeout=300)
-    assert begun.returncode == 3, told
+    _, told = started.communicate(timeout=300)
+    assert started.returncode == 3, told
     assert "Free disk space" in told
     assert "is whole" in told
     newest = checkpoints.newest_whole(folder)
@@ -171,12 +171,12 @@ def test_ranks_do_not_outlive_smallscale(tiny: Path, tmp_path: Path, begin, numb
     pairs = shared.write_pairs(tmp_path / "pairs")
     recipe = shared.write_recipe(tmp_path, "endless", steps=5000)
     out = tmp_path / "out"
-    begun = begin("train", tiny, pairs, "--recipe", recipe, "--out", out)
-    wait_for(lambda: ranks(out) or begun.poll() is not None)
+    started = begin("train", tiny, pairs, "--recipe", recipe, "--out", out)
+    wait_for(lambda: ranks(out) or started.poll() is not None)
     time.sleep(1)
-    begun.send_signal(number)
-    _, told = begun.communicate(timeout=180)
-    assert begun.returncode == (130 if number == signal.SIGINT else -9), told
+    started.send_signal(number)
+    _, told = started.communicate(timeout=180)
+    assert started.returncode == (130 if number == signal.SIGINT else -9), told
     wait_for(lambda: not ranks(out), 60)
     status = json.loads((out / "train.json").read_text())["status"]
     assert status == ("interrupted" if number == signal.SIGINT else "running")

@@ -23,7 +23,7 @@ SERIES = frozenset({"sum", "prod"})
 
 
 class Unreadable(Exception):  # noqa: N818 - a state of the text, caught nearby
-    """The text is no expression that this parser knows."""
+    """The text is not an expression that this parser knows."""
 
 
 class TooLarge(Exception):  # noqa: N818 - a state of the value, caught nearby
@@ -31,7 +31,7 @@ class TooLarge(Exception):  # noqa: N818 - a state of the value, caught nearby
 
 
 class Inexact(Exception):  # noqa: N818 - a state of the value, caught nearby
-    """The value is no rational number that plain arithmetic finds."""
+    """The value is not a rational number that plain arithmetic finds."""
 
 
 def symbols(node: Node) -> frozenset[str]:

@@ -24,7 +24,7 @@ class Interval:
 
 
 def real_set(form: Form) -> tuple[Interval, ...] | None:
-    """The disjoint intervals, in order, of a set of numbers; ``None`` where it is no such set."""
+    """The disjoint intervals, in order, of a set of numbers; ``None`` where it is none."""
     parts = _parts(form)
     return None if parts is None else _joined(parts)
 

@@ -12,7 +12,7 @@ _VECTORS = ("vector", "()", "[]", "row", "column")
 
 
 def scaled(factor: Scalar, body: Matrix | Group) -> Matrix | Group | None:
-    """``factor`` times ``body``; ``None`` where an entry is no plain number."""
+    """``factor`` times ``body``; ``None`` where an entry is not a plain number."""
     rows = _plain(body)
     if rows is None or not is_plain(factor):
         return None

@@ -60,7 +60,7 @@ def _whole(words: list[str]) -> int | None:
         value = _VALUES.get(word)
         if value is not None:
             if group % 100 and not (group % 10 == 0 and group % 100 >= 20 and 0 < value < 10):
-                return None  # "two five" is no number
+                return None  # "two five" is not a number
             group += value
         elif word in ("hundred", "dozen"):
             group = (group or 1) * LARGE[word]

@@ -149,7 +149,7 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:  # noqa: PLR0911 - rule
         word = word and node[0] in ("symbol", "*")
         return _words(text) if word else Scalar(body, node, None)
     if node[0] == "*" and _PHRASE.fullmatch(text) and _LONG_WORD.search(_NAMES.sub("", text)):
-        return _words(text)  # "a kite" is no product
+        return _words(text)  # "a kite" is not a product
     return Scalar(body, node, _decimal(body), unit, percent, degrees)
 
 
@@ -255,7 +255,7 @@ def _are_units(text: str, body: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    """Whether it is a value without unknowns: behind ``x^2 +`` and ``m g`` a letter is no unit."""
+    """Whether it is a value, no unknowns: behind ``x^2 +`` and ``m g`` a letter is not a unit."""
     try:
         return not symbols(parse(re.sub(r'"[^"]*"', "", text)))
     except Unreadable:

@@ -170,7 +170,7 @@ class OpenAIAdapter:
             return failed(message, prompt_tokens, hashed)
         text = choice.message.content or ""
         if not isinstance(text, str):
-            return failed("the endpoint's answer is no text", prompt_tokens, hashed)
+            return failed("the endpoint's answer is not a text", prompt_tokens, hashed)
         # Servers that parse reasoning give it apart; a judge wants the text as it was written.
         fields = choice.message.model_extra or {}
         thoughts = fields.get("reasoning_content") or fields.get("reasoning")
@@ -228,7 +228,7 @@ class OpenAIAdapter:
         return StartError(
             f"the endpoint {self._shown} cannot be used: {_text(error)}",
             "Check base_url, the model's name and the key (its variable is named by api_key_env); "
-            "completed samples are kept: go on with --resume.",
+            "completed samples are kept: continue with --resume.",
         )
 
 

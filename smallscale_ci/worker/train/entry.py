@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
             from .export import export
 
             export(options.file)
-    except Exception as error:  # noqa: BLE001 - told in one line, with its kind, and shown whole
+    except Exception as error:  # noqa: BLE001 - reported in one line, with its kind, and shown whole
         import traceback
 
         traceback.print_exc()

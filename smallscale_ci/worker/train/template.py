@@ -15,7 +15,7 @@ from ..engines.template import render
 from ..thinking import opening
 
 _TAIL = 32  # tokens: more than any such mark and the white space after it
-_BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had begun
+_BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had started
 _MARK = "smallscale"  # an answer that no template changes
 
 

@@ -22,7 +22,7 @@ REQUEST = CandidateRequest(
 
 @pytest.fixture
 def folder(tmp_path) -> CandidateFolder:
-    """A candidate that was begun."""
+    """A candidate that was started."""
     folder = CandidateFolder(tmp_path / "c")
     folder.begin(REQUEST, {"id": "c"})
     return folder

@@ -77,18 +77,18 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
     [
         (["eval"], ["Missing argument MODEL", "smollm2"]),
         (["eval", "./none", "--profile", "vllm-cpu"], ["no model './none'", "org/name"]),
-        (["eval", "stored/nix", *EVAL[2:]], ["is no run folder"]),
+        (["eval", "stored/nix", *EVAL[2:]], ["is not a run folder"]),
         ([*EVAL, "--suite", "tinyy"], ["no suite 'tinyy' (did you mean 'tiny'?)", "Known:"]),
         ([*EVAL, "--profile", "repaly"], ["profile 'repaly' (did you mean 'replay'?)"]),
         ([*EVAL, "--gate", "tinny"], ["policy 'tinny' (did you mean 'tiny'?)"]),
         ([*EVAL, "--suite", "./none.yaml"], ["no file none.yaml"]),
-        (["eval", "--resume", "stored/none"], ["is no run folder"]),
+        (["eval", "--resume", "stored/none"], ["is not a run folder"]),
         (["judge", "stored"], ["neither a run folder nor"]),
         (["judge", "stored/none.parquet"], ["does not exist"]),
-        (["report", "stored/none"], ["is no run folder"]),
+        (["report", "stored/none"], ["is not a run folder"]),
         (["compare", "stored/none", "m"], ["stored/none does not exist"]),
         (["compare", "stored/src", "m", "--look", "2"], ["look 2 of 1 does not exist"]),
-        (["baseline", "record", "stored", "-m", "x"], ["is no run folder"]),
+        (["baseline", "record", "stored", "-m", "x"], ["is not a run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),
         ([*EVAL, "--baseline", "git:none"], ["no git repository"]),
         ([*EVAL, "--baseline", "none"], ["--baseline none names none", "smallscale generate"]),
@@ -203,7 +203,7 @@ def test_a_run_without_its_summary_says_what_writes_it(place, command, monkeypat
     (place / "stored" / "src" / "summary.json").unlink()
     arguments = runner if command == "compare" else (command, "stored/src")
     said = fails(place, 2, *arguments)
-    assert "there is no stored/src/summary.json" in said
+    assert "There is no stored/src/summary.json" in said
     assert "smallscale judge stored/src" in said
 
 

@@ -114,9 +114,9 @@ def test_wrong_usage_is_exit_code_2(arguments):
 def test_names_are_completed():
     options = {option.name: option for option in commands()["eval"].params}
 
-    def completed(name: str, begun: str) -> list[str]:
+    def completed(name: str, started: str) -> list[str]:
         context = commands()["eval"].make_context("eval", ["m"])
-        return [item.value for item in options[name].shell_complete(context, begun)]
+        return [item.value for item in options[name].shell_complete(context, started)]
 
     assert completed("suite", "smo") == ["smoke", "smoke-code", "smoke-train"]
     assert "vllm-cpu" in completed("profile", "vllm")

@@ -88,8 +88,8 @@ def test_each_family_has_its_exit_code(error, code):
     [
         (InvalidError("what", "do"), "what", 4),
         (OSError(28, "No space left", "f"), "No space left (f).", 3),
-        (KeyError("x"), "internal error: KeyError: 'x'", 3),
-        (KeyboardInterrupt(), "interrupted.", 130),
+        (KeyError("x"), "Internal error: KeyError: 'x'", 3),
+        (KeyboardInterrupt(), "Interrupted.", 130),
     ],
 )
 def test_as_json_the_error_is_on_stdout_too(error, message, code):
@@ -102,7 +102,7 @@ def test_as_json_the_error_is_on_stdout_too(error, message, code):
 def test_a_bug_is_a_sentence_and_a_traceback_only_on_request():
     done = run(KeyError("x"))
     assert done.exit_code == 3
-    assert "internal error: KeyError: 'x'" in done.stderr
+    assert "Internal error: KeyError: 'x'" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Traceback" in run(KeyError("x"), "-v").stderr
 

@@ -54,7 +54,7 @@ def test_a_gate_that_does_not_hold_is_told_on():
         "1% that the policy promises."
     )
     missed = replace(alarms, metric=Metric.TOKENS, loss=1.0)
-    assert "worse by 1 margins of tokens PASSes in 10.0%" in _complaint(missed, POLICY)
+    assert "worse by 1 margin of tokens PASSes in 10.0%" in _complaint(missed, POLICY)
 
 
 def test_changes_of_what_never_varies_are_not_lost():

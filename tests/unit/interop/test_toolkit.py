@@ -118,10 +118,10 @@ def test_positions_without_a_base_are_refused_by_their_row(tmp_path):
 
 def test_columns_that_cannot_be_judged_are_refused_by_name(tmp_path):
     path = write(tmp_path / "f.parquet", answer=[{"a": 1}], model_output=["x"])
-    with pytest.raises(DataError, match="row 1 has a gold that is no text"):
+    with pytest.raises(DataError, match="row 1 has a gold that is not a text"):
         read(path)
     path = write(tmp_path / "f.parquet", answer=["1"], model_output=[3.5])
-    with pytest.raises(DataError, match=r"row 1 holds 3\.5, which is no text"):
+    with pytest.raises(DataError, match=r"row 1 holds 3\.5, which is not a text"):
         read(path)
 
 

@@ -114,7 +114,7 @@ def test_a_run_without_generations_cannot_be_replayed(place):
         plan(place)
 
 
-def begun(place: Path) -> Plan:
+def started(place: Path) -> Plan:
     """A plan whose run folder is there, unfinished."""
     found = plan(place)
     found.run.path.mkdir(parents=True)
@@ -126,7 +126,7 @@ def begun(place: Path) -> Plan:
 
 
 def test_a_resumed_plan_is_the_one_that_was_begun(place):
-    first = begun(place)
+    first = started(place)
     again = resume.resume(first.run.path, settings(place), say=lambda text: None)
     assert again.config == first.config
     assert again.run == first.run
@@ -136,13 +136,13 @@ def test_a_resumed_plan_is_the_one_that_was_begun(place):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"model": "stored/other"}, "was begun with the model"),
-        ({"gate": "default"}, "was begun under the policy tiny"),
+        ({"model": "stored/other"}, "was started with the model"),
+        ({"gate": "default"}, "was started under the policy tiny"),
     ],
 )
 def test_a_run_is_not_resumed_as_another(place, asked, message):
-    """It would go on as it was begun, and its verdict would pass for that of what was named."""
-    path = begun(place).run.path
+    """It would go on as it was started, and its verdict would pass for that of what was named."""
+    path = started(place).run.path
 
     def again(**named: object) -> Plan:
         wanted = Request(**{"model": "", **named})
@@ -184,7 +184,7 @@ def test_bounds_that_were_raised_since_hold_for_a_resumed_run(place):
 
 def test_a_run_goes_on_on_the_gpus_that_are_named_then(place):
     """Others may be busy, or broken: who draws a sample changes nothing of it."""
-    found = begun(place)
+    found = started(place)
 
     def again(**named: object) -> Plan:
         wanted = Request(**{"model": "", **named})
@@ -198,7 +198,7 @@ def test_a_run_goes_on_on_the_gpus_that_are_named_then(place):
 
 
 def test_a_run_is_not_resumed_with_other_template_variables(place):
-    found = begun(place)
+    found = started(place)
     wanted = Request(model="", template=("enable_thinking=false",))
     with pytest.raises(UsageError, match="other template variables"):
         resume.resume(found.run.path, settings(place), say=lambda _: None, request=wanted)
@@ -212,7 +212,7 @@ def test_variables_of_the_command_line_are_in_the_configuration(place):
 
 
 def test_what_changed_since_is_not_resumed(place):
-    run = begun(place).run
+    run = started(place).run
     replayed.alter(run.path, suite={"hash": "other"}, checkpoint={"weights_hash": "other"})
     with pytest.raises(UsageError, match="the checkpoint and the suite changed since") as caught:
         resume.resume(run.path, settings(place), say=lambda text: None)
@@ -220,7 +220,7 @@ def test_what_changed_since_is_not_resumed(place):
 
 
 def test_a_complete_run_is_not_resumed(place):
-    run = begun(place).run
+    run = started(place).run
     replayed.alter(run.path, status="complete", files=None)  # a folder of schema 1
     write_json(run.verdict, {})
     with pytest.raises(UsageError, match="is complete") as caught:
@@ -229,7 +229,7 @@ def test_a_complete_run_is_not_resumed(place):
 
 
 def test_a_run_without_its_configuration_is_not_resumed(place):
-    run = begun(place).run
+    run = started(place).run
     run.config.unlink()
     with pytest.raises(DataError, match="config"):
         resume.resume(run.path, settings(place), say=lambda text: None)

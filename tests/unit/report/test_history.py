@@ -19,7 +19,7 @@ ACCURACY, TOKENS = Metric.ACCURACY, Metric.TOKENS
 
 
 def date(path, day):
-    """Let the run have begun on ``day``."""
+    """Let the run have started on ``day``."""
     replayed.alter(path, created=f"2026-02-{day:02}T00:00:00+00:00")
     return path
 

@@ -1,6 +1,6 @@
 """Every renderer, on every kind of verdict, against files that a person has read.
 
-``UPDATE_GOLDEN=1 pytest tests/unit/report`` writes them anew; read the difference before you
+``UPDATE_GOLDEN=1 pytest tests/unit/report`` writes them again; read the difference before you
 commit it.
 """
 

@@ -17,7 +17,7 @@ STORED = Path(__file__).parents[3] / "baselines"
 
 
 def manifest(tmp_path: Path) -> Manifest:
-    begun = provenance.begin(
+    started = provenance.begin(
         run_id="r",
         now=datetime(2026, 1, 31, tzinfo=UTC),
         checkpoint=Checkpoint("m", Path("/models/m"), "m", "a", "b", "c", "d"),
@@ -35,7 +35,7 @@ def manifest(tmp_path: Path) -> Manifest:
         "device": "cpu",
         "settings": {"dtype": "bfloat16", "max_model_len": 1024, "max_num_seqs": 8},
     }
-    return provenance.with_engine(begun, info)
+    return provenance.with_engine(started, info)
 
 
 def altered(before: Manifest, part: str, **changes: object) -> Manifest:

@@ -113,7 +113,7 @@ def test_bombs_and_torn_files(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"public_test_cases": "{}"}, "public_test_cases that are no list"),
         ({"public_test_cases": '[{"input": "1"}]'}, "without 'input' and 'output'"),
         ({"public_test_cases": json.dumps(CALLS)}, "no func_name"),
-        ({"metadata": "[]"}, "metadata that is no JSON object"),
+        ({"metadata": "[]"}, "metadata that is not a JSON object"),
     ],
 )
 def test_unusable_rows_are_told(changes: dict[str, Any], message: str) -> None:

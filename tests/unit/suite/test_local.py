@@ -112,11 +112,11 @@ def test_pin(tmp_path: Path) -> None:
         ("math", {"question": "q", "gold": ""}, "row 2 has no gold answer"),
         ("math", {"question": "q", "gold": None}, "row 2 has no gold answer"),
         ("math", {"question": "q", "gold": [["1"]]}, "row 2 has a gold that is a list of lists"),
-        ("math", {"question": "q", "gold": {"a": 1}}, "row 2 has a gold that is no text"),
+        ("math", {"question": "q", "gold": {"a": 1}}, "row 2 has a gold that is not a text"),
         ("mcq", {"question": "q", "gold": 1, "choices": ["x", "y"]}, "gold_index"),
-        ("math", {"question": "q", "gold": True}, "row 2 has a gold that is no text"),
+        ("math", {"question": "q", "gold": True}, "row 2 has a gold that is not a text"),
         ("math", {"question": "\ud800", "gold": "1"}, "row 2 holds half a Unicode character"),
-        ("math", {"question": "q", "gold": "1", "meta": "{"}, "'meta' that is no valid JSON"),
+        ("math", {"question": "q", "gold": "1", "meta": "{"}, "'meta' that is not valid JSON"),
         ("math", {"question": "q", "gold": "1", "meta": "[]"}, "row 2 has a meta that is no JSON"),
         ("mcq", {"question": "q", "gold": "C", "choices": ["x", "y"]}, "none of its choices"),
         ("mcq", {"question": "q", "gold": "AB"}, "none of its choices"),
@@ -127,7 +127,7 @@ def test_pin(tmp_path: Path) -> None:
         ("code", {"question": "q"}, "row 2 has no tests"),
         ("code", {"question": "q", "tests": {"input": ""}}, "tests that are no list"),
         ("code", {"question": "q", "tests": [{"input": ""}]}, "without 'input' and 'output'"),
-        ("code", {"question": "q", "tests": [{"input": 1, "output": ""}]}, "output is no text"),
+        ("code", {"question": "q", "tests": [{"input": 1, "output": ""}]}, "output is not a text"),
         (
             "code",
             {"question": "q", "tests": [{"input": "", "output": "", "function": "a b"}]},
@@ -239,4 +239,4 @@ def test_columns_of_arrow_s_other_types_are_read(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"question": ["a", "b", "c"], "gold": durations}), tmp_path / "a.parquet"
     )
-    assert "row 1 has a gold that is no text" in refused(suite("a.parquet"), tmp_path).message
+    assert "row 1 has a gold that is not a text" in refused(suite("a.parquet"), tmp_path).message

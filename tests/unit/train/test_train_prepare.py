@@ -30,7 +30,7 @@ LCPO = TrainRecipe(name="r", objective="lcpo", learning_rate=2e-5, steps=8)
 
 
 class World:
-    """A parent, pairs, and a training that was begun on them, as its folder shows it."""
+    """A parent, pairs, and a training that was started on them, as its folder shows it."""
 
     def __init__(self, place: Path) -> None:
         model = place / "model"

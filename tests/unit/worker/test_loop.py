@@ -45,10 +45,10 @@ class SlowDisk(protocol.Out):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.ready, self.begun = threading.Event(), threading.Event()
+        self.ready, self.started = threading.Event(), threading.Event()
 
     def write(self, values: list[dict[str, Any]]) -> None:
-        self.begun.set()
+        self.started.set()
         assert self.ready.wait(30)
         super().write(values)
 
@@ -60,7 +60,7 @@ def test_the_engine_has_its_next_request_before_the_last_is_on_disk(tmp_path):
         (folder.path / "claimed" / "0").mkdir()
         engine, out = Engine(), SlowDisk(folder.path / "out" / "0.jsonl")
         loop = asyncio.create_task(worker._serve(engine, out))
-        await asyncio.to_thread(out.begun.wait, 30)
+        await asyncio.to_thread(out.started.wait, 30)
         while len(engine.asked) < 2:
             await asyncio.sleep(0.01)
         assert engine.asked == ["p0", "p1"]  # no more than it may, either

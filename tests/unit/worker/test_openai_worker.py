@@ -266,7 +266,7 @@ def test_answers_of_every_kind_have_a_clear_end(endpoint, folder):
 
 def test_the_rate_is_kept(endpoint, folder):
     generate(folder, endpoint, 12, in_flight=12, requests_per_minute=600)
-    # The first may have begun at once. On a busy machine they come late, but never early.
+    # The first may have started at once. On a busy machine they come late, but never early.
     assert endpoint.times[-1] - endpoint.listed >= 11 * 0.1
 
 
