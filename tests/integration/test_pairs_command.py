@@ -156,7 +156,7 @@ def test_a_training_problem_in_the_evaluation_is_refused_by_name(place, tmp_path
         ((*PAIRS, "--set", "gate.max_epochs=5"), 2, "KEY begins with pairs"),
         ((*PAIRS, "--pairs", "lcpo-smok"), 2, "did you mean 'lcpo-smoke'"),
         (("pairs", "stored/src", "--eval-suite", "held-in"), 2, "did you mean 'held-out'"),
-        (("pairs", "stored/nowhere"), 2, "no run folder"),
+        (("pairs", "stored/nowhere"), 2, "is not a run folder"),
     ],
 )
 def test_what_stands_against_pairs_is_said(place, tmp_path, arguments, code, told):

@@ -22,7 +22,7 @@ PATTERNS = {
     r"\bgo(es|ing|ne)? on with (it|--|the (training|run|unfinished))": "resume, continue",
     r"\bin a way it should not\b": "internal error",
     r"\bimage of ours: it\b": "an upstream image",
-    r"(?<!here )\bis no (folder|text|JSON|valid|number|answer|list|run folder|product)\b": "is not a",
+    r"(?<!here )\bis no (folder|text|JSON|valid|number|answer|list)\b": "is not a",
     r"\b[Mm]ake room\b": "free disk space",
     r"\b[Mm]end the\b": "repair",
     r"\bshall (judge|end)\b": "an LLM judge",

@@ -76,7 +76,7 @@ def test_a_step_that_was_done_again_makes_those_after_it_invalid(folder):
 
 
 def test_a_folder_of_something_else(tmp_path, folder):
-    with pytest.raises(UsageError, match="no candidate folder"):
+    with pytest.raises(UsageError, match="not a candidate folder"):
         CandidateFolder(tmp_path).read()
     folder.note(schema_version="9")
     with pytest.raises(InvalidError, match="schema '9'"):

@@ -157,7 +157,7 @@ def test_a_detached_head_falls_back_to_the_remote_or_to_custom(folder, package):
 
 
 def test_no_folder_is_an_error(tmp_path):
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         init.find_out(tmp_path / "missing", tmp_path)
 
 

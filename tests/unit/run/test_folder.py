@@ -31,7 +31,7 @@ def test_a_run_gives_its_samples(run):
 
 def test_a_folder_without_manifest_is_no_run(tmp_path):
     assert not is_run(tmp_path)
-    with pytest.raises(UsageError, match=r"no run folder"):
+    with pytest.raises(UsageError, match=r"not a run folder"):
         open_run(tmp_path)
 
 

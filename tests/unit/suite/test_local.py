@@ -117,12 +117,16 @@ def test_pin(tmp_path: Path) -> None:
         ("math", {"question": "q", "gold": True}, "row 2 has a gold that is not a text"),
         ("math", {"question": "\ud800", "gold": "1"}, "row 2 holds half a Unicode character"),
         ("math", {"question": "q", "gold": "1", "meta": "{"}, "'meta' that is not valid JSON"),
-        ("math", {"question": "q", "gold": "1", "meta": "[]"}, "row 2 has a meta that is no JSON"),
+        (
+            "math",
+            {"question": "q", "gold": "1", "meta": "[]"},
+            "row 2 has a meta that is not a JSON",
+        ),
         ("mcq", {"question": "q", "gold": "C", "choices": ["x", "y"]}, "none of its choices"),
         ("mcq", {"question": "q", "gold": "AB"}, "none of its choices"),
         ("mcq", {"question": "q", "gold": "A", "choices": ["x", "x"]}, "the same choice twice"),
         ("mcq", {"question": "q", "gold": "A", "choices": ["x"]}, "has 1 choices"),
-        ("mcq", {"question": "q", "gold": "A", "choices": "x"}, "no valid JSON"),
+        ("mcq", {"question": "q", "gold": "A", "choices": "x"}, "not valid JSON"),
         ("mcq", {"question": "q", "gold": "A", "choices": [1, [2]]}, "no list of texts"),
         ("code", {"question": "q"}, "row 2 has no tests"),
         ("code", {"question": "q", "tests": {"input": ""}}, "tests that are no list"),
@@ -131,7 +135,7 @@ def test_pin(tmp_path: Path) -> None:
         (
             "code",
             {"question": "q", "tests": [{"input": "", "output": "", "function": "a b"}]},
-            "no name of a function",
+            "not a name of a function",
         ),
     ],
 )

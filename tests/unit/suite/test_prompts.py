@@ -111,7 +111,7 @@ def test_unreadable_prompts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read as parquet"):
         list(read(path))
     pq.write_table(pa.table({"x": [1]}), path)
-    with pytest.raises(DataError, match="no prompts file of version 1"):
+    with pytest.raises(DataError, match="not a prompts file of version 1"):
         list(read(path))
     with pytest.raises(DataError, match="cannot be read"):
         list(read(tmp_path / "none.parquet"))

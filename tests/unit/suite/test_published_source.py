@@ -132,7 +132,7 @@ def pull_again(folder: Path) -> None:
 def test_a_damaged_lock_and_one_that_cannot_be_written(tmp_path: Path) -> None:
     jsonl(tmp_path / "a.jsonl", [{"question": "q", "gold": "1"}])
     (tmp_path / published.LOCK).write_text("[]")
-    with pytest.raises(DataError, match="no mapping of sources"):
+    with pytest.raises(DataError, match="not a mapping of sources"):
         load_task(task("a.jsonl"), tmp_path)
     (tmp_path / published.LOCK).unlink()
     (tmp_path / f".{published.LOCK}.part").mkdir()
