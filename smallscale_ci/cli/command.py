@@ -78,9 +78,11 @@ class Context:
         if found.rules is not None:
             for line in found.rules.lines():
                 self.out.say(line)
-            for name in ("SMALLSCALE_CONFIGS", "SMALLSCALE_IMAGES", "SMALLSCALE_BASELINES"):
+            for name in ("SMALLSCALE_CONFIGS", "SMALLSCALE_IMAGES"):
                 if os.environ.get(name):
                     self.out.say(f"rules: {name} does not count")
+            if baselines is not None:
+                self.out.say(f"rules: --baselines {baselines} does not count")
         return found
 
 

@@ -22,7 +22,7 @@ _REGULAR = ("100644", "100755")
 _WORDS = {
     "M": "changed here, does not count",
     "D": "deleted here, still counts",
-    "A": "added here, judged by the rules' policy",
+    "A": "added here, replaces nothing",
 }
 
 

@@ -69,10 +69,11 @@ def policy_for(
     if suite is None:
         return _DEFAULT
     wanted = load.load(SuiteConfig, suite, settings.roots).gate
+    if not _is_added(SuiteConfig, suite, settings):
+        return wanted
     policy = wanted if wanted in known else _DEFAULT
-    if _is_added(SuiteConfig, suite, settings):
-        why = "" if policy == wanted else f", not by its own '{wanted}', which is not there either"
-        say(f"rules: {ref} has no suite '{suite}'; it is judged by the policy '{policy}'{why}")
+    why = "" if policy == wanted else f", not by its own '{wanted}', which is not there either"
+    say(f"rules: {ref} has no suite '{suite}'; it is judged by the policy '{policy}'{why}")
     return policy
 
 
@@ -83,7 +84,7 @@ def _located(model: type[NamedConfig], name: str, rules: Rules) -> str:
     found = rules.at_commit(name)
     if found is None:
         raise UsageError(
-            f"git:{rules.ref} has no file {name}.",
+            f"git:{rules.ref} has no file {name} in its configs/.",
             f"Put it into configs/{model.folder}/ and give its name, or give a file of that "
             "commit.",
         )
