@@ -46,3 +46,16 @@ def test_a_log_has_lines_unless_quiet(quiet, capsys):
         display.progress(replace(HALF, done=120))
     said = capsys.readouterr().err
     assert ("60/120" in said, "61/120" in said, "120/120" in said) == (not quiet, False, not quiet)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("there is no baseline.", "error: There is no baseline."),
+        ("runs/a is not a run folder.", "error: runs/a is not a run folder."),
+        ("max_tokens is missing.", "error: max_tokens is missing."),
+    ],
+)
+def test_an_error_begins_with_a_capital_unless_with_a_name(message, shown, capsys):
+    Output(json=False, quiet=False).error(message, "")
+    assert capsys.readouterr().err.strip() == shown
