@@ -103,7 +103,12 @@ def _task_checks(
 
 
 def _occurs(pair: TaskPair, metric: Metric) -> bool:
-    """Whether there is anything of ``metric`` on either side."""
+    """Whether there is anything of ``metric`` on either side.
+
+    Where nobody thinks, the answer is the whole completion: ``tokens`` says it already.
+    """
+    if metric is Metric.ANSWER:
+        metric = Metric.THINKING
     return any(bool(side.means[metric].any()) for side in (pair.candidate, pair.baseline))
 
 
