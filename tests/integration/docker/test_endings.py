@@ -167,7 +167,7 @@ def test_no_engine(place, tmp_path):
     away = f"unix://{tmp_path}/none.sock"
     done = replayed.smallscale(place, *boxes.EVAL, "-p", "boxed", DOCKER_HOST=away)
     assert done.returncode == 3
-    assert "no container engine answers" in done.stderr
+    assert "No container engine answers" in done.stderr
     assert "--runtime local" in done.stderr
 
 
