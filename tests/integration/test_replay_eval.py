@@ -235,7 +235,7 @@ def test_two_hosts_on_one_folder(place, tmp_path, undisturbed):
     second = replayed.smallscale(place, "eval", "--resume", run)
     host.send_signal(signal.SIGCONT)
     assert second.returncode == 2
-    assert "another smallscale process is working" in second.stderr
+    assert "Another smallscale process is working" in second.stderr
     assert (run / "manifest.json").read_bytes() == before
     out, err = host.communicate(timeout=60)
     assert host.returncode == 0, out + err
