@@ -15,7 +15,6 @@ from smallscale_ci.ids import combined_hash, file_hash
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 _PARTS = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken", "*.py")
-_POINTER = b"version https://git-lfs.github.com/spec/"  # of git-lfs.com/spec, the first line
 _STEP = re.compile(r"checkpoint-(\d+)$")  # what trainers call their folders
 _HUB = re.compile(r"(models--.+)/snapshots/[^/]+$")  # huggingface_hub's cache
 
@@ -37,7 +36,7 @@ def inspect(
     _refuse_other_kinds(path)
     config = _config(path / "config.json")
     for file in sorted(path.glob("*.json")):
-        _refuse_pointer(file)
+        weights.refuse_pointer(file)
     files = weights.files(path)
     tokenizer = [path / file for file in _TOKENIZERS if (path / file).exists()]
     template = path / "chat_template.jinja"
@@ -154,17 +153,8 @@ def _refuse_other_kinds(path: Path) -> None:
         )
 
 
-def _refuse_pointer(file: Path) -> None:
-    with file.open("rb") as stream:
-        if stream.read(len(_POINTER)) == _POINTER:
-            raise UsageError(
-                f"{file} is a Git LFS pointer, not the file itself.",
-                f"Fetch the files: git -C {file.parent} lfs pull",
-            )
-
-
 def _config(path: Path) -> dict[str, Any]:
-    _refuse_pointer(path)
+    weights.refuse_pointer(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

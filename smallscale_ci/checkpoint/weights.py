@@ -18,7 +18,7 @@ _PIECE = 64 << 20  # bytes hashed at a time: pieces of one file are hashed side 
 _BLOCK = 1 << 22
 _LARGE = 2 << 30  # bytes: hashing less is over before anybody wonders
 _HEADER_LIMIT = 100_000_000  # bytes, as the safetensors library has it
-_POINTER = b"version https://git-lfs.github.com/spec/"
+_POINTER = b"version https://git-lfs.github.com/spec/"  # the first line of one
 _INDEX = "model.safetensors.index.json"
 
 
@@ -64,6 +64,16 @@ def digest(paths: Sequence[Path], cache: Path | None, say: Callable[[str], None]
     if fresh and cache is not None:
         _remember(cache, known)
     return combined_hash((path.name, known[keys[path]]) for path in paths)
+
+
+def refuse_pointer(file: Path) -> None:
+    """Raise ``UsageError`` where ``file`` is a Git LFS pointer in the place of a file."""
+    with file.open("rb") as stream:
+        if stream.read(len(_POINTER)) == _POINTER:
+            raise UsageError(
+                f"{file} is a Git LFS pointer, not the file itself.",
+                f"Fetch the files: git -C {file.parent} lfs pull",
+            )
 
 
 def _piece(path: Path, start: int) -> str:
@@ -121,18 +131,13 @@ def _shards(index: Path) -> set[str]:
 
 def _refuse_damaged(file: Path) -> None:
     """Compare a safetensors file's size with what its header announces."""
+    refuse_pointer(file)
     size = file.stat().st_size
     with file.open("rb") as stream:
-        head = stream.read(len(_POINTER))
-        if head == _POINTER:
-            raise UsageError(
-                f"{file} is a Git LFS pointer, not the weights themselves.",
-                f"Fetch the files: git -C {file.parent} lfs pull",
-            )
+        head = stream.read(8)
         if size == 0:
             raise UsageError(f"{file} is empty.", "Download or save the checkpoint again.")
-        length = int.from_bytes(head[:8], "little")
-        stream.seek(8)
+        length = int.from_bytes(head, "little")
         header: Any = None
         if len(head) >= 8 and 2 <= length <= min(_HEADER_LIMIT, size - 8):
             try:
