@@ -13,6 +13,8 @@ from smallscale_ci.cli.options import option
 from smallscale_ci.config.seams import JUDGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.interop.interface import Sample, Wanted
     from smallscale_ci.judges.agreement import Agreement
@@ -74,6 +76,16 @@ def judge(
             show_default=False,
         ),
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set one value of the judge of a file, as in "
+            "judge.request.max_completion_tokens=256; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     columns: tools.Columns = "",
     gold_index: tools.GoldIndex = None,
     sandbox: options.Sandbox = None,
@@ -99,7 +111,7 @@ def judge(
 
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
-        spec = file_judge(judge_name, extract, model, rule)
+        spec = file_judge(judge_name, extract, model, rule, changes or ())
         wanted = tools.wanted(columns, gold_index=gold_index)
         if explain is not None:
             _explain(context, _foreign_sample(run, explain, spec, wanted), FinishReason.STOP)
@@ -121,10 +133,13 @@ def judge(
         raise refused
 
 
-def file_judge(name: str, extract: str, model: str, rule: str | None) -> JudgeSpec:
+def file_judge(
+    name: str, extract: str, model: str, rule: str | None, changes: Sequence[str] = ()
+) -> JudgeSpec:
     """The options of a file's judge, held to what suites may say."""
     from pydantic import ValidationError
 
+    from smallscale_ci.config import override
     from smallscale_ci.config.models import JudgeConfig
     from smallscale_ci.errors import UsageError
     from smallscale_ci.judges.interface import JudgeSpec
@@ -135,15 +150,16 @@ def file_judge(name: str, extract: str, model: str, rule: str | None) -> JudgeSp
             f"Files are judged by {', '.join(_OF_FILES)}.",
         )
     rules = tuple(part.strip() for part in extract.split(",") if part.strip())
+    data: dict[str, Any] = {"name": name, "extract": rules, "model": model, "rule": rule}
+    for change in override.read(changes, ("judge",))["judge"]:
+        override.place(data, change)
     try:
-        config = JudgeConfig.model_validate(
-            {"name": name, "extract": rules, "model": model, "rule": rule}
-        )
+        config = JudgeConfig.model_validate(data)
     except ValidationError as error:
         problem = error.errors()[0]
         place = str(problem["loc"][0]) if problem["loc"] else ""
         option = {"name": "--judge", "extract": "--extract", "rule": "--rule"}.get(place)
-        asked = f"{option} {problem['input']}: " if option else ""
+        asked = f"{option} {problem['input']}: " if option else f"--set judge.{place}: "
         raise UsageError(
             f"{asked}{problem['msg']}.", "See `smallscale judge --help`; llm needs --judge-model."
         ) from error

@@ -62,6 +62,7 @@ _EXAMPLES = {
     "gate": "gate.max_epochs=2",
     "pairs": "pairs.max_pairs=200",
     "recipe": "recipe.steps=50",
+    "judge": "judge.request.max_completion_tokens=256",
 }
 
 
@@ -72,7 +73,7 @@ def apply(config: C, overrides: Sequence[Override]) -> C:
     # What a file left to its defaults stays unset: some defaults depend on other values.
     data = config.model_dump(mode="json", exclude_unset=True)
     for override in overrides:
-        _place(data, override)
+        place(data, override)
     try:
         return type(config).model_validate_json(json.dumps(data))
     except ValidationError as error:
@@ -83,12 +84,12 @@ def apply(config: C, overrides: Sequence[Override]) -> C:
 
 def _problem(model: type[C], item: ErrorDetails, overrides: Sequence[Override]) -> str:
     """One problem in words, with the override that made it where it is known."""
-    place = ".".join(map(str, item["loc"]))
-    given = [one.text for one in overrides if place.startswith(".".join(one.path))]
-    return f"{f'--set {given[-1]}' if given else place or '--set'}: {sentence(model, item)}"
+    where = ".".join(map(str, item["loc"]))
+    given = [one.text for one in overrides if where.startswith(".".join(one.path))]
+    return f"{f'--set {given[-1]}' if given else where or '--set'}: {sentence(model, item)}"
 
 
-def _place(data: Any, override: Override) -> None:
+def place(data: Any, override: Override) -> None:
     """Put the value where the path says; items of a list are named by number or by ``name``."""
     *way, last = override.path
     here = data

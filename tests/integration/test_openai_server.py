@@ -67,7 +67,7 @@ def url(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [
         str(PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model),
         "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port),
-        "--api-key", KEY, "--dtype", "bfloat16", "--max-model-len", "1024",
+        "--api-key", KEY, "--dtype", "bfloat16", "--max-model-len", "2048",
         "--max-num-seqs", "16", "--max-num-batched-tokens", "2048", "--enforce-eager",
         "--generation-config", "vllm",
     ]  # fmt: skip
@@ -146,6 +146,8 @@ def test_a_file_is_judged_by_the_command_and_refusals_end_in_exit_3(url, tmp_pat
     log = tmp_path / "samples.jsonl"
     log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     ask = ("judge", log, "--judge", "llm", "--judge-model", MODEL, "--json")
+    for key, value in ENFORCED.items():
+        ask += ("--set", f"judge.request.{key}={json.dumps(value)}")
     known = {"SMALLSCALE_JUDGE_URL": url, "SMALLSCALE_CACHE": str(tmp_path / "cache")}
     done = replayed.smallscale(tmp_path, *ask, timeout=120, SMALLSCALE_JUDGE_KEY=KEY, **known)
     assert done.returncode == 0, done.stderr

@@ -217,6 +217,19 @@ def test_a_manifest_that_lacks_half(place, command):
     assert "lacks run_id, status, checkpoint, suite" in fails(place, 2, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("judge.requests.seed=1", "--set judge.requests"),
+        ("judge.rule=poetry", "rule"),
+        ("sampling.seed=1", "KEY begins with judge"),
+    ],
+)
+def test_values_of_a_files_judge_that_do_not_fit(place, change, expected):
+    Path("answers.jsonl").write_text('{"answer": "4", "output": "\\\\boxed{4}"}\n')
+    assert expected in fails(place, 2, "judge", "answers.jsonl", "--set", change)
+
+
 def test_foreign_files_are_checked(place):
     pq.write_table(pa.table({"model_output": ["x"]}), place / "f.parquet")
     assert "has no gold answer" in fails(place, 2, "judge", "f.parquet")
