@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_SPECIAL_TOKEN = re.compile(r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>")
+_SPECIAL_TOKEN = re.compile(
+    r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>"
+    r"|<co>|</co(?::[^<>\n]{0,80})?>"  # citations of Cohere's models
+)
 
 _BRACES = re.compile(r"\\{1,4}(?P<box>boxed|fbox)(?![a-zA-Z])\s*(\{)?|\\.|[{}]", re.DOTALL)
 _BARE_BOX_END = re.compile(r"[\s$]|\\\]|\\\)|$")

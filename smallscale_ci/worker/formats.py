@@ -34,7 +34,10 @@ FORMATS = (
         "<thinking>: Apriel; <think:…>: reasoning/hy_v4_reasoning_parser.py (Hunyuan)",
     ),
     Format(
-        "mistral", ("[THINK]",), ("[/THINK]",), "reasoning/mistral_reasoning_parser.py (Magistral)"
+        "mistral",
+        ("[THINK]", "[think]"),
+        ("[/THINK]", "[/think]"),
+        "reasoning/mistral_reasoning_parser.py (Magistral)",
     ),
     Format(
         "openthinker",
@@ -42,7 +45,12 @@ FORMATS = (
         ("<|end_of_thought|>",),
         "system prompt of OpenThinker and Sky-T1 (model cards)",
     ),
-    Format("kimi-vl", ("◁think▷",), ("◁/think▷",), "model card of Kimi-VL-A3B-Thinking"),
+    Format(
+        "kimi-vl",
+        ("◁think▷", "◁ think ▷"),
+        ("◁/think▷", "◁ /think ▷"),
+        "model card of Kimi-VL-A3B-Thinking",
+    ),
     Format("seed", ("<seed:think>",), ("</seed:think>",), "parser/seed_oss.py (Seed-OSS)"),
     Format(
         "reasoning",
@@ -55,6 +63,13 @@ FORMATS = (
         ("<thought>", "<thoughts>"),
         ("</thought>", "</thoughts>"),
         "chat template of EXAONE Deep; Marco-o1",
+    ),
+    Format(
+        "scratchpad",
+        ("<scratchpad>", "<reflection>", "<analysis>"),
+        ("</scratchpad>", "</reflection>", "</analysis>"),
+        "prompts that ask for a scratchpad before the answer; Reflection Llama (model card)",
+        paired=True,
     ),
     Format(
         "gemma",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape, unescape
 
 from .formats import FORMATS, HARMONY, Format
 
@@ -22,12 +23,28 @@ _PHRASES = [row for row in FORMATS if row.begins]
 def _pattern(mark: str) -> str:
     """``mark`` without its first character as a regular expression.
 
-    Tags are read in any case, and may have attributes (``<think duration="3">``).
+    Tags are read in any case, with attributes (``<think duration="3">``) or with blanks inside
+    (``< think >``), but not with both: ``3 < think and 5 >`` is a formula. "&" begins the form of a
+    mark that was escaped for HTML (``&lt;think&gt;``).
     """
-    escaped = re.escape(mark[1:]).replace(r"\*", r"\w{1,16}")
-    if re.fullmatch(r"</?\w.*\w\"?>", mark):
-        escaped = escaped.removesuffix(">") + r"(?:\s[^<>\n]{0,80})?>"
-    return f"(?i:{escaped})" if mark[0] == "<" else escaped
+    lead, end = ("lt;", "&gt;") if mark[0] == "&" else ("", ">")
+    plain = unescape(mark)
+    tag = re.fullmatch(r'<(/?)(\w[^<>]*\w"?)>', plain)
+    name = re.escape(tag[2] if tag else plain[1:].removesuffix(">")).replace(r"\*", r"\w{1,16}")
+    if tag is None:
+        last = end if plain[-1] == ">" else ""
+        return f"(?i:{lead}{name}{last})" if plain[0] == "<" else name
+    slash = r"\\?/" if tag[1] else ""  # JSON may write it "\/"
+    blanks = rf"[ ]?{slash}[ ]?{name}[ ]?"
+    attributes = rf"{slash}{name}\s[^<>&\n]{{0,80}}"
+    return f"(?i:{lead}(?:{blanks}|{attributes}){end})"
+
+
+def _written(marks: tuple[str, ...], first: str) -> list[str]:
+    """Those of ``marks`` that begin with ``first``; "&" begins those that were escaped for HTML."""
+    if first == "&":
+        return [escape(mark, quote=False) for mark in marks if mark[0] == "<" and mark[-1] == ">"]
+    return [mark for mark in marks if mark[0] == first]
 
 
 def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
@@ -37,12 +54,12 @@ def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
     brackets and few marks.
     """
     branches, meaning = [], [(FORMATS[0], False)]  # groups count from 1
-    for first in "<[◁":
+    for first in "<[◁&":
         groups: list[str] = []
-        seconds: set[str] = set()
+        seconds: set[str] = {" ", "\\"} if first == "<" else set()
         for row in FORMATS:
             for closes, marks in ((False, row.opens), (True, row.closes)):
-                own = [mark for mark in marks if mark[0] == first]
+                own = _written(marks, first)
                 if own:
                     groups.append(f"({'|'.join(map(_pattern, own))})")
                     meaning.append((row, closes))
@@ -60,34 +77,57 @@ _BEFORE_QUOTE = re.compile(r"(?:^|[^\w])(?:[fFrRbBuU]{1,2})?$")
 _AFTER_QUOTE = re.compile(r"(?:\\[nrt]){0,4}")
 _SPOKEN = re.compile(
     r"[ ](?:(?:closing |opening |start |end |special )?(?:tags?|tokens?|markers?|marks?|blocks?"
-    r"|delimiters?|elements?|symbols?)\b|(?:and|or|\.\.\.|…) ?[\"'`]?[<\[◁])"
+    r"|delimiters?|elements?|symbols?)\b|(?:and|or|\.\.\.|…) ?[\"'`]?[<\[◁&])"
 )
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)([^\n`]*)$", re.MULTILINE)
 # After the end of thinking inside thinking: a sentence that goes on is not an answer yet.
 _GOES_ON = re.compile(r"[ \t]*[a-zß-ÿ,;]")
 _LAST = re.compile(  # the tokens that end a turn, where they end a text
-    r"(?:<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
-    r"|<｜[^｜<>\n]{1,40}｜>)\s{0,8}$"
+    r"(?:<\|(?!end_of_box)[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>"
+    r"|<(?:eos|end_of_turn|pad|turn\|)>|<｜[^｜<>\n]{1,40}｜>|\[END FINAL RESPONSE\]"
+    r"|</(?:response|output)>)\s{0,8}$"
 )
+_WRAPPED = re.compile(r"\s{0,8}<(?:response|output)>")  # ERNIE 4.5, Granite 3.3, Reflection
 _SPECIAL = re.compile(
     r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
-    r"|<｜[^｜<>\n]{1,40}｜>)*"
+    r"|<｜[^｜<>\n]{1,40}｜>|</?(?:response|output|answer)>)*"
 )
 # Harmony: a header is "<|start|>role to=… <|channel|>name to=… <|constrain|>json<|message|>"; with
 # its special tokens stripped "assistantname". Muse Glimmer names a recipient in place of a channel.
 _HEADER = re.compile(
-    r"(?:<\|start\|>[^<\n]{0,80}|assistant[ ]?(?:to=[^\s<]{1,80})?)?<\|channel\|>\s?"
-    r"(?P<channel>analysis|commentary|final|\w*)"
-    r"(?:[^<\n]{0,120}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>)?"
-    r"|<\|start\|>(?P<role>[a-z]*)[^<\n]{0,80}<\|message\|>"
-    r"|(?:<\|start\|>assistant\s?)?to=(?P<recipient>[\w.]{1,80})<\|message\|>"
-    r"|(?:<\|start\|>)?assistant(?P<bare>analysis|commentary|final)"
-    r"|<\|(?P<end>start|end|return|call|eom|eot)\|>"
+    (
+        r"(?:<\|start\|>[^<&\n]{0,80}|assistant[ ]?(?:to=[^\s<&]{1,80})?)?<\|channel\|>\s?"
+        r"(?P<channel>(?i:analysis|commentary|final)|\w*)"
+        r"(?:[^<&\n]{0,120}(?:<\|constrain\|>[^<&\n]{0,40})?<\|message\|>)?"
+        r"|<\|start\|>(?P<role>[a-z]*)[^<&\n]{0,80}<\|message\|>"
+        r"|(?:<\|start\|>assistant\s?)?to=(?P<recipient>[\w.]{1,80})<\|message\|>"
+        r"|(?:<\|start\|>)?assistant(?P<bare>analysis|commentary|final)"
+        r"|<\|(?P<end>start|end|return|call|eom|eot)\|>"
+    )
+    .replace(r"<\|", r"(?:<|&lt;)\|")
+    .replace(r"\|>", r"\|(?:>|&gt;)")
+)
+_APART = re.compile(  # the same where blanks took the place of the special tokens
+    r"(?:(?<=\n)|(?<=[.!?})\]]\s))assistant\s{1,2}(?P<bare>analysis|commentary|final)(?=\s)"
+    rf"|{_HEADER.pattern.replace('(?P<bare>', '(?:')}"
 )
 _BARE_START = re.compile(
     r"\s*(?:analysis|commentary)(?=[^\W_]|[\\$(\"*#<]|\s+(?:[A-Z\d\\$(\"]|to=))"
 )
-_CHANNELS = ("<|channel|>", "assistantfinal", "assistantanalysis", "to=self<|message|>")
+_TOOL_MARKS = ("tool_call", "[TOOL_CALLS]", "<|START_ACTION|>", "tool▁calls", "<|tools_prefix|>")
+_TOOL_CALL = re.compile(
+    r"(?s)<(?P<tag>(?:\w{1,20}:)?tool_calls?)>.*?(?:</(?P=tag)>|\Z)|\[TOOL_CALLS\].*"
+    r"|<\|START_ACTION\|>.*?(?:<\|END_ACTION\|>|\Z)|<\|tools_prefix\|>.*?(?:<\|tools_suffix\|>|\Z)"
+    r"|<｜tool▁calls▁begin｜>.*?(?:<｜tool▁calls▁end｜>|\Z)"
+)
+_BOX = "<|begin_of_box|>"
+_CHANNELS = (
+    "<|channel|>",
+    "&lt;|channel|&gt;",
+    "assistantfinal",
+    "assistantanalysis",
+    "to=self<|message|>",
+)
 _OPENS = (mark for row in FORMATS for mark in (*row.opens, *map(str.strip, row.begins)))
 _OPENING = re.compile(
     rf"(?:{'|'.join(re.escape(mark[0]) + _pattern(mark) for mark in _OPENS)}"
@@ -120,10 +160,21 @@ class Parts:
 def answer_part(text: str) -> str | None:
     """What follows the end of thinking; ``None`` when thinking was started and never ended.
 
-    Text without any mark of thinking is all answer.
+    Text without any mark of thinking is all answer. What is given to a tool is no answer and is
+    left out. The box of GLM-4.5V's answers is an ``<answer>`` as any other.
     """
     parts = split(text)
-    return text[parts.start : parts.end] if parts.finished else None
+    if not parts.finished:
+        return None
+    answer = text[parts.start : parts.end]
+    if any(mark in answer for mark in _TOOL_MARKS):
+        blocks = _Blocks(answer)
+        answer = _TOOL_CALL.sub(
+            lambda call: call[0] if _is_text(answer, call) or blocks.hold(call, 0) else "\n", answer
+        )
+    if _BOX not in answer:
+        return answer
+    return answer.replace(_BOX, "<answer>").replace("<|end_of_box|>", "</answer>")
 
 
 def split(text: str) -> Parts:
@@ -133,7 +184,7 @@ def split(text: str) -> Parts:
     with ``OPENED`` begins inside thinking, of whichever format.
     """
     opened = text.startswith(OPENED)
-    if _BARE_START.match(text) or any(mark in text for mark in _CHANNELS):
+    if _BARE_START.match(text) or _apart(text) or any(mark in text for mark in _CHANNELS):
         found = _by_channel(text, opened=opened)
         if found is not None:
             return found
@@ -167,10 +218,11 @@ def unknown(text: str) -> str | None:
 
 def _by_channel(text: str, *, opened: bool) -> Parts | None:
     """The answer of a text in channels: the last "final"; ``None`` where there are no channels."""
-    seen = _BARE_START.match(text) is not None
+    apart = _apart(text)
+    seen = apart or _BARE_START.match(text) is not None
     answers, ended, body = False, False, 0
     kept: tuple[int, int] | None = None
-    for header in _HEADER.finditer(text):
+    for header in (_APART if apart else _HEADER).finditer(text):
         if _is_text(text, header):
             continue
         if answers:
@@ -186,7 +238,8 @@ def _by_channel(text: str, *, opened: bool) -> Parts | None:
         elif header["role"] is not None:
             answers = header["role"] == "assistant" and not to_tool
         else:
-            answers = (header["channel"] or header["bare"]) == "final" and not to_tool
+            name = header["channel"] or header["bare"] or ""
+            answers = name.lower() == "final" and not to_tool
         ended = ended or answers
     if not seen:
         return None
@@ -195,6 +248,12 @@ def _by_channel(text: str, *, opened: bool) -> Parts | None:
     if kept is not None:
         return Parts(kept[0], kept[1], True, HARMONY)
     return Parts(len(text), len(text), ended, HARMONY)
+
+
+def _apart(text: str) -> bool:
+    """Whether ``text`` is of channels whose names are set apart ("assistant final …")."""
+    begins = text[:_LONGEST_TOKEN].lstrip().startswith(("analysis", "commentary"))
+    return begins and any(match["bare"] is not None for match in _APART.finditer(text))
 
 
 def _by_phrase(text: str) -> Parts | None:
@@ -257,7 +316,8 @@ def _kept(text: str, start: int, end: int, kept: tuple[int, int] | None) -> tupl
         return kept
     while last := _LAST.search(text, max(start, end - _LONGEST_TOKEN), end):
         end = last.start()
-    return start, end
+    wrapped = _WRAPPED.match(text, start, end)
+    return (wrapped.end() if wrapped else start), end
 
 
 def _is_text(text: str, match: re.Match[str]) -> bool:

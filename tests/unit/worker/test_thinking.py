@@ -221,6 +221,10 @@ def test_every_row_names_its_source() -> None:
         "</my_think>" * 40_000,
         "".join(f"</think{n}x>" for n in range(30_000)),
         "\n" * 300_000 + "Here is my thought process:",
+        "&lt;/think&gt;" * 50_000,
+        "< " * 200_000,
+        "analysis. " + "assistant " * 50_000,
+        "analysis. " + "assistant final " * 30_000,
     ],
     ids=lambda text: text[:24].strip() or "blank",
 )
@@ -229,3 +233,45 @@ def test_time_is_linear(text: str) -> None:
     thinking.split(text)
     unknown(text)
     assert time.process_time() - begin < 3.0  # quadratic would be minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # blanks within marks, HTML-escaped and JSON-escaped marks
+        ("< think >a</ think >b", "b"),
+        ("<think >a</think >b", "b"),
+        ("< think >a \\boxed{42}", None),
+        ("&lt;think&gt;a&lt;/think&gt;b", "b"),
+        ("&lt;Thinking&gt;a \\boxed{42}", None),
+        ("work \\boxed{42}&lt;/think&gt;\n", ""),
+        ("&lt;|START_THINKING|&gt;a&lt;|END_THINKING|&gt;b", "b"),
+        ("<think>a<\\/think>b", "b"),
+        ("◁ think ▷ a ◁ /think ▷b", "b"),
+        ("[think]a[/think]b", "b"),
+        ("&lt;|channel|&gt;analysis&lt;|message|&gt;a&lt;|end|&gt;", None),
+        (("&lt;|channel|&gt;analysis&lt;|message|&gt;a&lt;|end|&gt;&lt;|start|&gt;assistant"
+         "&lt;|channel|&gt;final&lt;|message|&gt;b"), "b"),
+        ("<|channel|>Analysis<|message|>a<|end|><|channel|>Final<|message|>b", "b"),
+        ("3 < think and 5 > 2", "3 < think and 5 > 2"),
+        # blanks where Harmony's special tokens were
+        ("analysis a? assistant final b", " b"),
+        ("analysis\n\na\n\nassistant\nfinal\n\nb", "\n\nb"),
+        ("analysis by the assistant final", "analysis by the assistant final"),
+        # what an answer is wrapped in
+        ("<think>a</think><response>b</response>", "b"),
+        ("a</think>\n\n<response>\nb\n</response>\n", "\nb\n"),
+        ("<think>a</think><answer></answer>", ""),
+        ("<think>a</think>\n<|begin_of_box|>42<|end_of_box|>", "\n<answer>42</answer>"),
+        ("<scratchpad>a</scratchpad>b", "b"),
+        ("<analysis>a</analysis><answer>b</answer>", "<answer>b</answer>"),
+        # what a tool is given
+        ('<think>a</think><tool_call>{"x": "\\boxed{42}"}</tool_call>', "\n"),
+        ("<think>a</think>b<tool_call>42", "b\n"),
+        ("[THINK]a[/THINK][TOOL_CALLS]f[ARGS]{}", "\n"),
+        ("Write `<tool_call>42</tool_call>` for it.", "Write `<tool_call>42</tool_call>` for it."),
+        ("<|inner_prefix|>a<|inner_suffix|><|tools_prefix|>[42]<|tools_suffix|>b", "\nb"),
+    ],
+)  # fmt: skip
+def test_other_ways_to_write_it(text: str, expected: str | None) -> None:
+    assert answer_part(text) == expected
