@@ -12,12 +12,12 @@ import os
 import platform
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from smallscale_ci.errors import NOT_WRITABLE, DataError, StorageError
+from smallscale_ci.errors import NOT_WRITABLE, DataError, InvalidError, StorageError
 from smallscale_ci.ids import pretty_json
 
 if TYPE_CHECKING:
@@ -48,18 +48,38 @@ def from_json(kind: type[T], value: Any, where: str, hint: str) -> T:
     Raises ``DataError`` that names the missing fields, or the first wrong one.
     """
     from pydantic import ValidationError
+    from pydantic_core import to_json as encoded
 
-    try:
-        found: T = _adapter(kind).validate_python(value)
-    except (ValidationError, RecursionError) as error:
+    try:  # as JSON: configurations among the fields are strict, and have no lists of their own
+        found: T = _adapter(kind).validate_json(encoded(value))
+    except (ValidationError, RecursionError, ValueError) as error:
         raise DataError(f"{where} is damaged: {_fault(error)}.", hint) from error
     return found
 
 
-def to_json(record: Any) -> dict[str, Any]:
-    """``record`` as JSON values: the fields under their names, tuples as lists."""
-    found: dict[str, Any] = _adapter(type(record)).dump_python(record, mode="json")
+def to_json(record: Any, *, exclude_none: bool = False) -> dict[str, Any]:
+    """``record`` as JSON values: the fields under their names, tuples as lists.
+
+    ``exclude_none`` leaves out the fields that are ``None``.
+    """
+    found: dict[str, Any] = _adapter(type(record)).dump_python(
+        record, mode="json", exclude_none=exclude_none
+    )
     return found
+
+
+def refuse_schema(value: Mapping[str, Any], known: Sequence[str], where: str, hint: str) -> None:
+    """Raise ``DataError`` without a schema version, ``InvalidError`` for none of ``known``.
+
+    ``where`` is what errors call the file, ``hint`` what to do about an unknown schema.
+    """
+    found = value.get("schema_version")
+    if found is None:
+        raise DataError(f"{where} is damaged: it lacks schema_version.", "Restore the file.")
+    if found not in known:
+        raise InvalidError(
+            f"{where} is of schema '{found}', and this smallscale reads schema '{known[-1]}'.", hint
+        )
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:

@@ -11,69 +11,26 @@ candidates/<id>/
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from smallscale_ci.candidate.record import (
+    RECORD,
+    CandidateRecord,
+    Done,
+    Lineage,
+    StepRecord,
+    read,
+    values,
+)
 from smallscale_ci.checkpoint.servable import inspect
-from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.config.seams import STEPS
-from smallscale_ci.errors import InvalidError, UsageError
-from smallscale_ci.files import read_json, write_json
+from smallscale_ci.errors import InvalidError
+from smallscale_ci.files import to_json, write_json
 from smallscale_ci.ids import file_hash
+from smallscale_ci.worker.train.export import LINEAGE
 
-SCHEMA_VERSION = "1"
 SAMPLE, PAIRS, TRAIN, PARENT, VERDICT = STEPS
-_RECORD = "candidate.json"
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateRequest:
-    """What a candidate is made of; ``None`` leaves it to the suite, the profile or the policy."""
-
-    model: str
-    recipe: str
-    train_suite: str
-    eval_suite: str
-    gate: str | None
-    profile: str
-    samples: int  # epochs of the training suite
-    eval_epochs: int | None
-    policy: PairPolicy
-    overrides: tuple[str, ...] = ()  # recipe.KEY=VALUE
-    sample: str = ""  # a judged run that is used instead of sampling
-    seed: int | None = None
-    ranks: int | None = None
-    tensor_parallel: int | None = None
-    gpus: tuple[str, ...] = ()
-    train_ranks: int | None = None
-    runtime: str | None = None
-    template: tuple[str, ...] = ()  # KEY=VALUE
-
-    def record(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            **asdict(self),
-            "policy": self.policy.model_dump(mode="json"),
-            "gpus": [*self.gpus],
-            "overrides": [*self.overrides],
-            "template": [*self.template],
-        }
-
-    @staticmethod
-    def read(value: Mapping[str, Any]) -> CandidateRequest:
-        """What ``record`` wrote."""
-        return CandidateRequest(
-            **{
-                **value,
-                "policy": PairPolicy.model_validate_json(json.dumps(value["policy"])),
-                "gpus": (*value["gpus"],),
-                "overrides": (*value["overrides"],),
-                "template": (*value.get("template", ()),),
-            }
-        )
 
 
 class CandidateFolder:
@@ -81,11 +38,14 @@ class CandidateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path / _RECORD
 
     def of(self, step: str) -> Path:
         """Where a step writes."""
         return self.path / step
+
+    def sampled(self, record: CandidateRecord) -> Path:
+        """The run whose answers the pairs are made from: one of this folder, or the one named."""
+        return Path(record.steps[SAMPLE].run or self.of(SAMPLE))
 
     @property
     def model(self) -> Path:
@@ -94,52 +54,28 @@ class CandidateFolder:
 
     def exists(self) -> bool:
         """Whether a candidate was started here."""
-        return self._file.is_file()
+        return (self.path / RECORD).is_file()
 
-    def begin(self, request: CandidateRequest, about: Mapping[str, Any]) -> None:
+    def begin(self, record: CandidateRecord) -> None:
         """Write the record of a new candidate. Raises ``OSError``."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_json(
-            self._file,
-            {
-                "schema_version": SCHEMA_VERSION,
-                **about,
-                "request": request.record(),
-                "steps": {},
-            },
-        )
+        self._write(record)
 
-    def read(self) -> dict[str, Any]:
-        """The record. Raises ``UsageError`` where there is none, ``DataError`` where damaged."""
-        if not self.exists():
-            raise UsageError(
-                f"{self.path} is not a candidate folder: it has no {_RECORD}.",
-                "Candidates are folders under candidates/, written by smallscale candidate.",
-            )
-        record = read_json(self._file)
-        if record.get("schema_version") != SCHEMA_VERSION:
-            raise InvalidError(
-                f"{self.path} is of schema '{record.get('schema_version')}', and this smallscale "
-                f"reads schema '{SCHEMA_VERSION}'.",
-                "Make the candidate again.",
-            )
-        return record
-
-    def request(self) -> CandidateRequest:
-        """What was asked for."""
-        return CandidateRequest.read(self.read()["request"])
+    def read(self) -> CandidateRecord:
+        """The record. Raises what ``record.read`` raises."""
+        return read(self.path)
 
     def is_complete(self, step: str) -> bool:
         """Whether a step is complete.
 
         Raises ``InvalidError`` when what it made, or what it was made from, has changed since.
         """
-        steps = self.read()["steps"]
+        steps = self.read().steps
         if step not in steps:
             return False
-        made, made_from = steps[step]["made"], steps[step]["made_from"]
-        before = {name: steps.get(name, {}).get("made") for name in STEPS[step].needs}
-        if self.fingerprint(step, steps[step]) != made or before != made_from:
+        done = steps[step]
+        before = {name: steps[name].made for name in STEPS[step].needs if name in steps}
+        if self._made(step, done) != done.made or before != done.made_from:
             raise InvalidError(
                 f"the results of step '{step}' in {self.path} are no longer those that the steps "
                 "after it were made from.",
@@ -147,24 +83,29 @@ class CandidateFolder:
             )
         return True
 
-    def complete(self, step: str, **about: Any) -> None:
+    def complete(self, step: str, done: Done, *, ended: str = "", seconds: float = 0.0) -> None:
         """Record that a step is complete, with the hash of what it made."""
         record = self.read()
-        made_from = {name: record["steps"][name]["made"] for name in STEPS[step].needs}
-        record["steps"][step] = {
-            **about,
-            "made": self.fingerprint(step, about),
-            "made_from": made_from,
-        }
-        write_json(self._file, record)
+        complete = StepRecord(
+            **values(done),
+            made=self._made(step, done),
+            made_from={name: record.steps[name].made for name in STEPS[step].needs},
+            ended=ended,
+            seconds=seconds,
+        )
+        self._write(replace(record, steps={**record.steps, step: complete}))
 
-    def note(self, **about: Any) -> None:
-        """Add to the record."""
-        write_json(self._file, {**self.read(), **about})
+    def note(self, lineage: Lineage) -> None:
+        """Add the lineage to the record, and write it beside the weights."""
+        write_json(self.model / LINEAGE, to_json(lineage, exclude_none=True))
+        self._write(replace(self.read(), lineage=lineage))
 
-    def fingerprint(self, step: str, about: Mapping[str, Any]) -> str:
+    def _write(self, record: CandidateRecord) -> None:
+        write_json(self.path / RECORD, to_json(record, exclude_none=True))
+
+    def _made(self, step: str, done: Done) -> str:
         """The hash of what a step made; empty where it is not there."""
-        made = Path(about.get("run", self.of(step))) / STEPS[step].makes
+        made = Path(done.run or self.of(step)) / STEPS[step].makes
         if made.is_dir():
             return inspect(made, "candidate", "").weights_hash
         return file_hash(made) if made.is_file() else ""

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
 
 import smallscale_ci
 from smallscale_ci.candidate.folder import PAIRS, SAMPLE, TRAIN, VERDICT
 from smallscale_ci.candidate.prepare import Loop
+from smallscale_ci.candidate.record import (
+    CandidateRecord,
+    Judged,
+    Lineage,
+    Parent,
+    Preferred,
+    Sampled,
+    Trained,
+    values,
+)
 from smallscale_ci.candidate.steps import LoopObserver, stored_verdict
 from smallscale_ci.config.seams import STEPS, imported
-from smallscale_ci.errors import InvalidError, RunInterruptedError
-from smallscale_ci.files import write_json
-from smallscale_ci.pairs import dataset
+from smallscale_ci.errors import DataError, InvalidError, RunInterruptedError
+from smallscale_ci.pairs.record import read as read_pairs
 from smallscale_ci.pipeline.compare import Evaluation, verdict_value
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.manifest import SuiteId
 from smallscale_ci.train.prepare import Wanted, runner_for
-from smallscale_ci.worker.train.export import LINEAGE
 
 
 def begin(loop: Loop) -> None:
@@ -30,26 +38,30 @@ def begin(loop: Loop) -> None:
 
     Raises ``InvalidError`` when model, recipe or data have changed since the folder was started.
     """
-    made_of = {
-        "parent": _public(loop.parent),
-        "recipe": loop.recipe.model_dump(mode="json"),
-        "train_suite": {"name": loop.suite.name, "hash": loop.suite.hash},
-        "eval_suite": {"name": loop.parent.suite.name, "hash": loop.parent.suite.hash},
-    }
-    if loop.folder.exists():
-        before = loop.folder.read()
-        changed = [
-            key.replace("_", " ") for key, value in made_of.items() if before.get(key) != value
-        ]
-        if changed:
-            raise InvalidError(
-                f"the {' and the '.join(changed)} changed since {loop.folder.path} was started.",
-                "Restore what it was, or start a new candidate with another --out.",
-            )
+    record = CandidateRecord(
+        id=loop.folder.path.name,
+        created=loop.settings.now().isoformat(timespec="seconds"),
+        package=smallscale_ci.__version__,
+        parent=_public(loop.parent),
+        recipe=loop.recipe.model_dump(mode="json"),
+        train_suite=SuiteId(loop.suite.name, loop.suite.hash),
+        eval_suite=SuiteId(loop.parent.suite.name, loop.parent.suite.hash),
+        request=loop.request,
+    )
+    if not loop.folder.exists():
+        loop.folder.begin(record)
         return
-    now, version = loop.settings.now().isoformat(timespec="seconds"), smallscale_ci.__version__
-    about = {"id": loop.folder.path.name, "created": now, "package": version}
-    loop.folder.begin(loop.request, {**about, **made_of})
+    before = loop.folder.read()
+    changed = [
+        name.replace("_", " ")
+        for name in ("parent", "recipe", "train_suite", "eval_suite")
+        if getattr(before, name) != getattr(record, name)
+    ]
+    if changed:
+        raise InvalidError(
+            f"the {' and the '.join(changed)} changed since {loop.folder.path} was started.",
+            "Restore what it was, or start a new candidate with another --out.",
+        )
 
 
 def run(
@@ -74,7 +86,7 @@ def run(
         observer.say(f"{step}: {folder.of(step)}")
         began = now()
         try:
-            about, result = imported(STEPS[step].do)(loop, wanted, observer)
+            done, result = imported(STEPS[step].do)(loop, wanted, observer)
         except (RunInterruptedError, KeyboardInterrupt) as error:
             told = error.message if isinstance(error, RunInterruptedError) else "interrupted."
             raise RunInterruptedError(
@@ -85,14 +97,15 @@ def run(
             return result  # refused before it began: there is nothing to keep
         seconds = round((now() - began).total_seconds(), 1)
         ended = now().isoformat(timespec="seconds")
-        folder.complete(step, ended=ended, seconds=seconds, **about)
+        folder.complete(step, done, ended=ended, seconds=seconds)
         if step == TRAIN:
             _write_lineage(loop)
     if result is not None:
         _write_lineage(loop, result)
     elif until == VERDICT:
         result = stored_verdict(loop)
-        if "verdict" not in folder.read()["lineage"]:  # it was killed at the very end
+        lineage = folder.read().lineage
+        if lineage is None or lineage.verdict is None:  # it was killed at the very end
             _write_lineage(loop, result)
     return result
 
@@ -100,45 +113,45 @@ def run(
 def _write_lineage(loop: Loop, evaluation: Evaluation | None = None) -> None:
     """The whole lineage, in the record and beside the weights: it goes where the model goes."""
     record = loop.folder.read()
-    steps, policy = record["steps"], loop.request.policy
-    lineage: dict[str, Any] = {
-        "schema_version": record["schema_version"],
-        "name": loop.name,
-        "candidate": record["id"],
-        "package": record["package"],
-        "parent": record["parent"],
-        "recipe": loop.recipe.name,
-        "sample": {
-            "run_id": RunFolder(Path(steps[SAMPLE]["run"])).read_manifest().run_id,
-            "judgements": steps[SAMPLE]["made"],
-            "suite": record["train_suite"],
-        },
-        "pairs": {
-            "sha256": dataset.read_record(loop.folder.of(PAIRS))["sha256"],
-            "policy": policy.model_dump(mode="json"),
-            "counts": steps[PAIRS]["counts"],
-        },
-        "train": {"weights_hash": steps[TRAIN]["made"], **steps[TRAIN]["training"]},
-    }
+    sample, trained = record.steps[SAMPLE], record.steps[TRAIN]
+    source = RunFolder(loop.folder.sampled(record))
+    pairs = read_pairs(loop.folder.of(PAIRS))
+    if trained.training is None:
+        hint = "Restore the folder, or start a new candidate."
+        raise DataError(f"{loop.folder.path} is damaged: its step 'train' lacks training.", hint)
+    verdict = None
     if evaluation is not None:
         told = verdict_value(evaluation.verdict)
-        lineage["verdict"] = {
-            "suite": record["eval_suite"],
-            **{key: told[key] for key in ("kind", "policy", "reasons", "checks")},
-        }
-    write_json(loop.folder.model / LINEAGE, lineage)
-    loop.folder.note(lineage=lineage)
+        verdict = Judged(
+            record.eval_suite,
+            evaluation.verdict.kind,
+            told["policy"],
+            tuple(told["reasons"]),
+            tuple(told["checks"]),
+        )
+    lineage = Lineage(
+        name=loop.name,
+        candidate=record.id,
+        package=record.package,
+        parent=record.parent,
+        recipe=loop.recipe.name,
+        sample=Sampled(source.read_manifest().run_id, sample.made, record.train_suite),
+        pairs=Preferred(pairs.sha256, pairs.policy, pairs.counts),
+        train=Trained(**values(trained.training), weights_hash=trained.made),
+        verdict=verdict,
+    )
+    loop.folder.note(lineage)
 
 
-def _public(plan: Plan) -> dict[str, str]:
+def _public(plan: Plan) -> Parent:
     """The parent's identity without this machine's paths."""
     found = plan.checkpoint
     is_path = Path(found.source).is_absolute()
-    return {
-        "name": found.name,
-        "source": Path(found.source).name if is_path else found.source,
-        "config_hash": found.config_hash,
-        "tokenizer_hash": found.tokenizer_hash,
-        "template_hash": found.template_hash,
-        "weights_hash": found.weights_hash,
-    }
+    return Parent(
+        found.name,
+        Path(found.source).name if is_path else found.source,
+        found.config_hash,
+        found.tokenizer_hash,
+        found.template_hash,
+        found.weights_hash,
+    )

@@ -14,8 +14,8 @@ from smallscale_ci.candidate.folder import (
     TRAIN,
     VERDICT,
     CandidateFolder,
-    CandidateRequest,
 )
+from smallscale_ci.candidate.record import CandidateRequest
 from smallscale_ci.config import load, override
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.config.seams import STEPS

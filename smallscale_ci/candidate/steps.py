@@ -6,12 +6,13 @@ about it, and the evaluation of the candidate if it makes one.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, TRAIN, VERDICT
 from smallscale_ci.candidate.prepare import Loop, status, verdict_plan
-from smallscale_ci.files import to_json
+from smallscale_ci.candidate.record import Done, Training
 from smallscale_ci.pairs import build
 from smallscale_ci.pipeline import compare, evaluate
 from smallscale_ci.pipeline.compare import Evaluation
@@ -23,21 +24,21 @@ from smallscale_ci.train.prepare import Wanted
 from smallscale_ci.train.record import MANIFEST, read
 from smallscale_ci.train.session import Watcher, train_on
 
-Done = tuple[dict[str, Any], Evaluation | None]
+Did = tuple[Done, Evaluation | None]
 
 
 class LoopObserver(Observer, Watcher, Protocol):
     """Who watches the loop: its runs and its training."""
 
 
-def sample(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+def sample(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
     """Answers of the parent to the training suite, or those of the run that was named."""
     del wanted
     if loop.sample is not None:
         path = loop.folder.of(SAMPLE)
         if status(path) != COMPLETE:
             evaluate.generate(loop.sample, loop.settings, observer, judging=True)
-        return {"run": str(path)}, None
+        return Done(run=str(path)), None
     path = Path(loop.request.sample).resolve()
     manifest = RunFolder(path).read_manifest()
     if manifest.checkpoint.weights_hash != loop.parent.checkpoint.weights_hash:
@@ -45,19 +46,19 @@ def sample(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
             f"warning: the answers in {path} are not of this checkpoint, but of "
             f"{manifest.checkpoint.name}: preferences work best on a model's own answers."
         )
-    return {"run": str(path), "run_id": manifest.run_id}, None
+    return Done(run=str(path), run_id=manifest.run_id), None
 
 
-def pairs(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+def pairs(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
     """Preference pairs of the sampled answers."""
     del wanted
-    source = RunFolder(Path(loop.folder.read()["steps"][SAMPLE]["run"]))
+    source = RunFolder(loop.folder.sampled(loop.folder.read()))
     target = loop.folder.of(PAIRS)
     made = build.make(source, loop.suite, loop.request.policy, loop.check, target, observer.say)
-    return {"counts": made.record["counts"], "lengths": made.record["lengths"]}, None
+    return Done(counts=made.record.counts, lengths=made.record.lengths), None
 
 
-def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
     """The candidate, trained on the pairs."""
     out = loop.folder.of(TRAIN)
     if not (out / MANIFEST).is_file() or read(out).status is not COMPLETE:
@@ -70,20 +71,20 @@ def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
             loop.settings,
             observer,
         )
-    told = to_json(read(out))
-    kept = ("recipe", "runtime", "world", "versions", "steps", "loss", "tokens", "seconds")
-    return {"training": {key: told[key] for key in kept if told[key] is not None}}, None
+    told = read(out)
+    kept = {item.name: getattr(told, item.name) for item in fields(Training)}
+    return Done(training=Training(**kept)), None
 
 
-def parent(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+def parent(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
     """The parent's run on the evaluation suite: the baseline of the verdict."""
     del wanted
     if status(loop.folder.of(PARENT)) != COMPLETE:
         evaluate.generate(loop.parent, loop.settings, observer, judging=True)
-    return {}, None
+    return Done(), None
 
 
-def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
+def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
     """The candidate against its parent."""
     del wanted
     run = RunFolder(loop.folder.of(VERDICT))
@@ -96,7 +97,7 @@ def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Done:
         plan = verdict_plan(loop, observer.say)
         before = baselines.load(loop.folder.of(PARENT))
         evaluation = evaluate.evaluate(plan, before, loop.settings, observer)
-    return {"kind": evaluation.verdict.kind.value}, evaluation
+    return Done(kind=evaluation.verdict.kind), evaluation
 
 
 def stored_verdict(loop: Loop) -> Evaluation:

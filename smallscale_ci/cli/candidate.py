@@ -17,7 +17,8 @@ from smallscale_ci.cli.train import Recipe, TrainPython
 from smallscale_ci.config.seams import RUNTIMES, STEPS
 
 if TYPE_CHECKING:
-    from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
+    from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.cli.output import Display
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.pipeline.compare import Evaluation as Evaluated
@@ -140,7 +141,8 @@ def candidate(
     held-out problems. The exit code is the verdict's.
     """
     from smallscale_ci.candidate import loop, prepare
-    from smallscale_ci.candidate.folder import CandidateFolder, CandidateRequest
+    from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.cli.pairs import pair_policy
     from smallscale_ci.config import override
     from smallscale_ci.train.prepare import Wanted
@@ -148,7 +150,7 @@ def candidate(
     settings = context.settings(engine_python=engine.engine_python, sandbox=engine.sandbox)
     if resume is not None:
         folder = CandidateFolder(resume.resolve())
-        request = folder.request()
+        request = folder.read().request
     else:
         changes = override.read(overrides or (), ("pairs", "recipe"))
         request = CandidateRequest(
@@ -208,6 +210,7 @@ def _folder(
 ) -> CandidateFolder:
     """A new folder, or the one that ``out`` names if the same was started there."""
     from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.candidate.record import values
     from smallscale_ci.checkpoint.find import name_of
     from smallscale_ci.cli import places
     from smallscale_ci.errors import UsageError
@@ -219,8 +222,8 @@ def _folder(
         return CandidateFolder(places.project(Path.cwd()) / "candidates" / name)
     folder = CandidateFolder(out.resolve())
     if folder.exists():
-        before, after = folder.request().record(), request.record()
-        changed = [key for key in after if after[key] != before.get(key)]
+        before, after = values(folder.read().request), values(request)
+        changed = [key for key in after if after[key] != before[key]]
         if changed:
             raise UsageError(
                 f"{out} holds a candidate that was started with another {', '.join(changed)}.",
@@ -273,15 +276,16 @@ class _Watcher:
 def _show(context: Context, folder: CandidateFolder, evaluation: Evaluated | None) -> int | None:
     from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.cli.verdicts import show
+    from smallscale_ci.files import to_json
 
     if evaluation is None:
         record = folder.read()
         if context.json:
-            context.out.json({**record, "folder": str(folder.path)})
+            context.out.json({**to_json(record, exclude_none=True), "folder": str(folder.path)})
         else:
             context.out.table(
                 ("step", "seconds"),
-                [(name, f"{step['seconds']:g}") for name, step in record["steps"].items()],
+                [(name, f"{step.seconds:g}") for name, step in record.steps.items()],
             )
         return None
     tell_evaluation(context, evaluation)

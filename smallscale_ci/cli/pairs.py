@@ -114,20 +114,20 @@ def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
 
 def show(context: Context, made: Made) -> None:
     """The counts and lengths of the pairs."""
+    from smallscale_ci.files import to_json
     from smallscale_ci.report.formats import number
 
     record = made.record
     if context.json:
-        context.out.json({**record, "folder": str(made.folder)})
+        context.out.json({**to_json(record), "folder": str(made.folder)})
         return
-    lengths = record["lengths"]
+    lengths, counts = record.lengths, record.counts
     rows = [(side, *map(number, values.values())) for side, values in lengths.items()]
     context.out.table(("tokens", *lengths["chosen"]), rows)
-    counts = record["counts"]
     context.out.result(
-        f"{counts['pairs']} pairs from {counts['problems']} problems: {counts['easy']} easy, "
-        f"{counts['medium']} medium, {counts['hard']} hard."
+        f"{counts.pairs} pairs from {counts.problems} problems: {counts.easy} easy, "
+        f"{counts.medium} medium, {counts.hard} hard."
     )
-    for why, count in counts["dropped"].items():
+    for why, count in counts.dropped.items():
         context.out.say(f"without a pair: {why}: {count}")
     context.out.say(f"written: {made.folder}")

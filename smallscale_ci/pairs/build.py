@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from smallscale_ci.files import to_json
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pairs import dataset, leakage, screen
 from smallscale_ci.pairs.dataset import Pair
-from smallscale_ci.pairs.screen import Screening
+from smallscale_ci.pairs.record import Counts, Leakage, PairsRecord, Screening
 from smallscale_ci.pairs.select import Answer, Choice, Selection, select
 from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.report import pairs_page
@@ -44,7 +44,7 @@ class Chosen:
     """Pairs with their texts, what ``pairs.json`` says about them, and what training would lose."""
 
     pairs: tuple[Pair, ...]
-    about: Mapping[str, Any]
+    about: PairsRecord
     screening: Screening | None
 
 
@@ -53,7 +53,7 @@ class Made:
     """The pairs folder and its ``pairs.json``."""
 
     folder: Path
-    record: Mapping[str, Any]
+    record: PairsRecord
 
 
 def make(
@@ -100,17 +100,17 @@ def choose(
         screening = screen.screen_rows(rows, check.cutoff_len, supervised=check.supervised)
         say(screening.sentence())
         screen.refuse_lost(screening, check.max_lost)
-    about = {
-        "run_id": manifest.run_id,
-        "checkpoint": to_json(manifest.checkpoint),
-        "suite": suite.name,
-        "suite_sha256": suite.hash,
-        "sampling": to_json(manifest.sampling),
-        "policy": policy.model_dump(mode="json"),
-        "counts": _counts(selection, len(leaked), len(pairs)),
-        "leakage": {"suites": sorted(check.evaluation), "threshold": check.threshold},
-        "screening": None if screening is None else asdict(screening),
-    }
+    about = PairsRecord(
+        run_id=manifest.run_id,
+        checkpoint=manifest.checkpoint,
+        suite=suite.name,
+        suite_sha256=suite.hash,
+        sampling=manifest.sampling,
+        policy=policy.model_dump(mode="json"),
+        counts=_counts(selection, len(leaked), len(pairs)),
+        leakage=Leakage(tuple(sorted(check.evaluation)), check.threshold),
+        screening=screening,
+    )
     return Chosen(tuple(pairs), about, screening)
 
 
@@ -198,18 +198,18 @@ def _whole(row: Mapping[str, Any]) -> str:
     return f"{_THINK}{text}" if row["thinking"] else text
 
 
-def _counts(selection: Selection, leaked: int, pairs: int) -> dict[str, Any]:
-    return {
-        "problems": selection.problems + leaked,
+def _counts(selection: Selection, leaked: int, pairs: int) -> Counts:
+    return Counts(
+        problems=selection.problems + leaked,
         **selection.by_difficulty,
-        "eligible": selection.eligible,
-        "pairs": pairs,
-        "dropped": {**selection.dropped, **({"in the evaluation": leaked} if leaked else {})},
-    }
+        eligible=selection.eligible,
+        pairs=pairs,
+        dropped={**selection.dropped, **({"in the evaluation": leaked} if leaked else {})},
+    )
 
 
-def _page(record: Mapping[str, Any], pairs: Sequence[Pair]) -> str:
+def _page(record: PairsRecord, pairs: Sequence[Pair]) -> str:
     chosen, rejected = (
         [getattr(p, f"{side}_tokens") for p in pairs] for side in ("chosen", "rejected")
     )
-    return pairs_page.render(record, chosen, rejected)
+    return pairs_page.render(to_json(record), chosen, rejected)

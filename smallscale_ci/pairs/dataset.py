@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from smallscale_ci import ids
-from smallscale_ci.errors import DataError
 from smallscale_ci.files import write_json, write_text
+from smallscale_ci.pairs.record import PAIRS, RECORD, Lengths, PairsRecord
 from smallscale_ci.run import tables
 
-SCHEMA_VERSION = "1"
 KIND = "pairs"  # of the parquet file
-PAIRS, SFT, INFO = "pairs.jsonl", "sft.jsonl", "dataset_info.json"
-PARQUET, RECORD = "pairs.parquet", "pairs.json"
+SFT, INFO, PARQUET = "sft.jsonl", "dataset_info.json", "pairs.parquet"
 _ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
 _TAGS = {
     "role_tag": "from",
@@ -68,14 +65,12 @@ class Pair:
     rejected_index: int
 
 
-def write(
-    folder: Path, pairs: Sequence[Pair], about: Mapping[str, Any], predecessor: str
-) -> dict[str, Any]:
-    """Write the whole folder and return the content of ``pairs.json``.
+def write(folder: Path, pairs: Sequence[Pair], about: PairsRecord, predecessor: str) -> PairsRecord:
+    """Write the whole folder and return what ``pairs.json`` says.
 
-    ``about`` is what only the caller knows: run, checkpoint, suite, policy, counts. ``predecessor``
-    is the hash of the judgements that the pairs were made from. ``pairs.json`` appears last, so a
-    folder with it is complete. Raises ``OSError``.
+    ``about`` is what only the caller knows, without lengths and hash. ``predecessor`` is the hash
+    of the judgements that the pairs were made from. ``pairs.json`` appears last, so a folder with
+    it is complete. Raises ``OSError``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
@@ -83,12 +78,7 @@ def write(
     _write_lines(folder / SFT, map(_instruction, pairs))
     write_json(folder / INFO, _INFO)
     tables.write(folder / PARQUET, _SCHEMA, map(row, pairs), predecessor)
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        **about,
-        "lengths": lengths(pairs),
-        "sha256": sha256,
-    }
+    record = replace(about, lengths=lengths(pairs), sha256=sha256)
     write_json(folder / RECORD, record)
     return record
 
@@ -99,28 +89,7 @@ def row(pair: Pair) -> dict[str, Any]:
     return {**columns, "prompt": json.dumps(list(pair.messages), ensure_ascii=False)}
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """``pairs.json`` of a complete folder whose pairs are the recorded ones.
-
-    Raises ``DataError`` for a missing or changed folder.
-    """
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        found = ids.file_hash(folder / PAIRS)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{folder} holds no complete preference pairs: {error}.",
-            "Make them with `smallscale pairs RUN --out FOLDER`.",
-        ) from error
-    if record.get("schema_version") != SCHEMA_VERSION or record.get("sha256") != found:
-        raise DataError(
-            f"{folder}/{PAIRS} is not the file that {RECORD} describes.",
-            "It was changed by hand or by another version: make the pairs again.",
-        )
-    return record
-
-
-def lengths(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+def lengths(pairs: Sequence[Pair]) -> Lengths:
     """Quantiles of tokens of both answers and of their ratio, rejected / chosen."""
     columns: dict[str, Sequence[float]] = {
         "chosen": [pair.chosen_tokens for pair in pairs],

@@ -8,39 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smallscale_ci.errors import DataError
 from smallscale_ci.pairs.dataset import KIND, PARQUET
+from smallscale_ci.pairs.record import Screening
 from smallscale_ci.run import tables
 
 _TURN_END = 2  # tokens that a template adds after an answer: the end of the turn and a line break
-
-
-@dataclass(frozen=True, slots=True)
-class Screening:
-    """How many of ``pairs`` training would lose; ``first`` names one of them."""
-
-    pairs: int
-    malformed: int
-    cut: int
-    cutoff_len: int
-    longest: int  # tokens that the longest pair needs
-    first: str = ""
-
-    @property
-    def lost_share(self) -> float:
-        """Share of the pairs that are malformed or cut."""
-        return (self.malformed + self.cut) / max(self.pairs, 1)
-
-    def sentence(self) -> str:
-        """The counts in words."""
-        return (
-            f"of {self.pairs} pairs {self.malformed} are malformed and {self.cut} are longer than "
-            f"{self.cutoff_len:,} tokens (the longest needs {self.longest:,})"
-        )
 
 
 def screen(folder: Path, cutoff_len: int, *, supervised: bool = False) -> Screening:

@@ -16,8 +16,7 @@ from typing import Any
 
 import smallscale_ci
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.errors import DataError, InvalidError
-from smallscale_ci.files import Record, from_json, git_line, to_json
+from smallscale_ci.files import Record, from_json, git_line, refuse_schema, to_json
 from smallscale_ci.ids import combined_hash
 from smallscale_ci.records import Difference, SamplingSpec
 
@@ -222,17 +221,15 @@ def parse(value: Mapping[str, Any], where: str, hint: str = _RESTORE) -> Manifes
     ``where`` is what errors call it, ``hint`` what to do about damage. Raises ``InvalidError`` for
     an unknown schema, and ``DataError`` for missing or wrong fields.
     """
-    found = value.get("schema_version")
-    if found is None:
-        raise DataError(f"{where} is damaged: it lacks schema_version.", hint)
-    if found not in _READ:
-        package = value.get("package")
-        version = package.get("version", "") if isinstance(package, dict) else ""
-        raise InvalidError(
-            f"{where} is of schema '{found}', and this smallscale reads schema '{SCHEMA_VERSION}'.",
-            f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
-            "run the evaluation again.",
-        )
+    package = value.get("package")
+    version = package.get("version", "") if isinstance(package, dict) else ""
+    refuse_schema(
+        value,
+        _READ,
+        where,
+        f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or run the "
+        "evaluation again.",
+    )
     value = {**value, "schema_version": SCHEMA_VERSION}
     checkpoint = value.get("checkpoint")
     if isinstance(checkpoint, dict):  # a baseline's has no path: it is of another machine

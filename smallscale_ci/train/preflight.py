@@ -11,7 +11,8 @@ from typing import Any
 
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import DataError, EngineError, UsageError
-from smallscale_ci.pairs.dataset import PAIRS, SFT
+from smallscale_ci.pairs.dataset import SFT
+from smallscale_ci.pairs.record import PAIRS
 from smallscale_ci.train.launch import Runner
 from smallscale_ci.train.llamafactory import Place
 

@@ -21,8 +21,9 @@ from smallscale_ci.errors import (
 )
 from smallscale_ci.files import storage_errors
 from smallscale_ci.generate.runtimes import DOCKER, provide
-from smallscale_ci.pairs import dataset, screen
-from smallscale_ci.pairs.screen import Screening
+from smallscale_ci.pairs import screen
+from smallscale_ci.pairs.record import PAIRS, PairsRecord, Screening
+from smallscale_ci.pairs.record import read as read_pairs
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.train import checkpoints, estimate, llamafactory, record
 from smallscale_ci.train.estimate import Memory
@@ -42,7 +43,7 @@ class TrainPlan:
     recipe: TrainRecipe
     parent: Checkpoint
     pairs: Path
-    record: Mapping[str, Any]  # pairs.json
+    record: PairsRecord
     out: Path
     runner: Runner | None
     place: Place
@@ -75,7 +76,7 @@ def plan(
     asked. Raises ``UsageError`` for settings that it refuses, a template that is not the
     checkpoint's, or too many pairs that it would cut; ``DataError`` for pairs that are damaged.
     """
-    made = dataset.read_record(pairs)
+    made = read_pairs(pairs)
     if runner is not None:
         place = runner.place(parent.path, pairs, out)
     if place is None:
@@ -91,7 +92,7 @@ def plan(
     seen = f"{place.out}/{CHECKPOINTS}/{last.name}" if last else None
     settings = llamafactory.render(recipe, place, seen)
     stage = llamafactory.deepspeed_stage(recipe, place)
-    with (pairs / dataset.PAIRS).open("rb") as lines:
+    with (pairs / PAIRS).open("rb") as lines:
         count = sum(1 for line in lines if line.strip())
     answer = None
     if runner is not None:
@@ -261,7 +262,7 @@ def _refuse_full(out: Path) -> None:
 
 
 def _refuse_other(
-    out: Path, recipe: TrainRecipe, parent: Checkpoint, pairs: Mapping[str, Any]
+    out: Path, recipe: TrainRecipe, parent: Checkpoint, pairs: PairsRecord
 ) -> Checkpoint:
     """``parent``, called as it was when the training began: a path is all that finds it again."""
     known = record.read(out)
@@ -269,7 +270,7 @@ def _refuse_other(
         name
         for name, before, after in (
             ("checkpoint", known.parent.weights_hash, parent.weights_hash),
-            ("pairs", known.pairs.sha256, pairs["sha256"]),
+            ("pairs", known.pairs.sha256, pairs.sha256),
             ("recipe", known.recipe, recipe.model_dump(mode="json")),
         )
         if before != after

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.files import Record, from_json, read_json
+from smallscale_ci.files import Record, from_json, read_json, refuse_schema
+from smallscale_ci.pairs.record import Counts
 from smallscale_ci.run.manifest import Package, Status
 
 MANIFEST = "train.json"
@@ -26,8 +27,8 @@ class PairsUsed(Record):
     suite: str = ""
     suite_sha256: str = ""
     policy: Mapping[str, Any] = field(default_factory=dict)
-    counts: Mapping[str, Any] = field(default_factory=dict)
-    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    counts: Counts | None = None
+    checkpoint: Checkpoint | None = None
     """Whose answers they are."""
 
 
@@ -53,8 +54,8 @@ class Steps(Record):
 class Losses(Record):
     """Of single steps."""
 
-    first: float | None
-    last: float | None
+    first: float | None = None
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ class TrainRecord(Record):
 
 
 def read(out: Path) -> TrainRecord:
-    """The record in the folder ``out``. Raises ``DataError``."""
+    """The record in the folder ``out``. Raises ``DataError`` and ``InvalidError``."""
     path = out / MANIFEST
     hint = "Restore it, or train again in another folder."
-    return from_json(TrainRecord, read_json(path), str(path), hint)
+    value = read_json(path)
+    refuse_schema(value, (SCHEMA_VERSION,), str(path), "Train again in another folder.")
+    return from_json(TrainRecord, value, str(path), hint)

@@ -260,7 +260,7 @@ class _Session:
     def _record(self, status: Status) -> TrainRecord:
         planned, now, before = self._plan, self._clock(), self._before
         points, place = self._points, planned.place
-        known = {key: planned.record[key] for key in _OF_PAIRS if key in planned.record}
+        known = {key: getattr(planned.record, key) for key in _OF_PAIRS}
         model = None
         if status is COMPLETE:
             model = inspect(self._out / MODEL, planned.parent.name, MODEL)

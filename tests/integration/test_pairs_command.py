@@ -9,6 +9,8 @@ import pytest
 from helpers import replayed
 
 from smallscale_ci.pairs import dataset
+from smallscale_ci.pairs.record import PAIRS as LINES
+from smallscale_ci.pairs.record import read as read_pairs
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
 
@@ -88,7 +90,7 @@ def test_the_same_run_gives_the_same_pairs(place, tmp_path):
         assert "pairs from 60 problems" in done.stdout
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
-    assert dataset.read_record(tmp_path / "a")["counts"]["pairs"] == 20
+    assert read_pairs(tmp_path / "a").counts.pairs == 20
 
 
 def test_a_limit_on_pairs_may_be_below_the_usual_least_number(place, tmp_path):
@@ -141,7 +143,7 @@ def test_a_training_problem_in_the_evaluation_is_refused_by_name(place, tmp_path
     assert dropped.returncode == 0, dropped.stderr
     counts = json.loads(dropped.stdout)["counts"]
     assert (counts["problems"], counts["dropped"]["in the evaluation"]) == (60, 1)
-    assert "10 + 11" not in (out / dataset.PAIRS).read_text()
+    assert "10 + 11" not in (out / LINES).read_text()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_a_candidate_samples_judges_and_pairs(started):
     assert record["steps"]["pairs"]["made_from"] == {"sample": record["steps"]["sample"]["made"]}
     assert record["parent"]["name"] == "m"
     assert RunFolder(started / "sample").read_manifest().status == "complete"
-    assert dataset.read_record(started / "pairs")["counts"]["pairs"] >= 16
+    assert read_pairs(started / "pairs").counts.pairs >= 16
     assert not (started / "train").exists()
 
 
@@ -226,9 +228,7 @@ def test_a_killed_candidate_goes_on_where_it_was(place, tmp_path, started):
     done = replayed.smallscale(place, "candidate", "--resume", out, "--until", "pairs")
     assert done.returncode == 0, done.stderr
     assert replayed.answers(out / "sample") == replayed.answers(started / "sample")
-    assert (out / "pairs" / dataset.PAIRS).read_bytes() == (
-        started / "pairs" / dataset.PAIRS
-    ).read_bytes()
+    assert (out / "pairs" / LINES).read_bytes() == (started / "pairs" / LINES).read_bytes()
 
 
 def test_an_interrupted_candidate_says_how_to_go_on(place, tmp_path):
@@ -249,8 +249,8 @@ def test_stored_answers_may_take_the_place_of_sampling(place, tmp_path, started)
     done = replayed.smallscale(place, *stored)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "out" / "sample").exists()
-    assert (tmp_path / "out" / "pairs" / dataset.PAIRS).read_bytes() == (
-        started / "pairs" / dataset.PAIRS
+    assert (tmp_path / "out" / "pairs" / LINES).read_bytes() == (
+        started / "pairs" / LINES
     ).read_bytes()
 
 

@@ -1,11 +1,13 @@
 import json
 
 import pytest
+from helpers.training import ABOUT
 
 from smallscale_ci.errors import DataError
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pairs import dataset, screen
 from smallscale_ci.pairs.dataset import Pair
+from smallscale_ci.pairs.record import PAIRS
 from smallscale_ci.run import tables
 
 ASKED = (
@@ -38,7 +40,7 @@ def lines(path) -> list[dict]:
 
 
 def test_the_folder_is_what_llamafactory_reads(tmp_path):
-    dataset.write(tmp_path, [pair(0), pair(1)], {"run_id": "r"}, "hash")
+    dataset.write(tmp_path, [pair(0), pair(1)], ABOUT, "hash")
     info = json.loads((tmp_path / "dataset_info.json").read_text())
     ranking, first = info["pairs"], lines(tmp_path / info["pairs"]["file_name"])[0]
     assert ranking["ranking"] is True
@@ -57,7 +59,7 @@ def test_the_folder_is_what_llamafactory_reads(tmp_path):
 
 
 def test_the_parquet_file_holds_texts_and_numbers(tmp_path):
-    dataset.write(tmp_path, [pair(0), pair(1, prompt_tokens=None)], {}, "hash")
+    dataset.write(tmp_path, [pair(0), pair(1, prompt_tokens=None)], ABOUT, "hash")
     path = tmp_path / dataset.PARQUET
     first, second = tables.rows(path, dataset.KIND)
     assert json.loads(first["prompt"]) == list(ASKED)
@@ -66,30 +68,23 @@ def test_the_parquet_file_holds_texts_and_numbers(tmp_path):
     assert tables.predecessor_of(path, dataset.KIND) == "hash"
 
 
-def test_the_record_says_what_the_pairs_are_and_notices_changes(tmp_path):
-    record = dataset.write(tmp_path, [pair(n) for n in range(5)], {"run_id": "r"}, "hash")
-    assert record == dataset.read_record(tmp_path)
-    assert record["run_id"] == "r"
-    assert record["sha256"] == file_hash(tmp_path / dataset.PAIRS)
-    assert record["lengths"]["rejected"]["median"] == 32
-    assert record["lengths"]["ratio"]["min"] == 3
-    with (tmp_path / dataset.PAIRS).open("a") as stream:
-        stream.write("{}\n")
-    with pytest.raises(DataError, match="is not the file that"):
-        dataset.read_record(tmp_path)
-    with pytest.raises(DataError, match="no complete preference pairs"):
-        dataset.read_record(tmp_path / "elsewhere")
+def test_the_record_says_how_long_the_answers_are(tmp_path):
+    record = dataset.write(tmp_path, [pair(n) for n in range(5)], ABOUT, "hash")
+    assert record.run_id == "r"
+    assert record.sha256 == file_hash(tmp_path / PAIRS)
+    assert record.lengths["rejected"]["median"] == 32
+    assert record.lengths["ratio"]["min"] == 3
 
 
 def test_the_same_pairs_give_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        dataset.write(tmp_path / name, [pair(0), pair(1)], {}, "hash")
+        dataset.write(tmp_path / name, [pair(0), pair(1)], ABOUT, "hash")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
 def test_pairs_that_training_would_cut_are_counted_and_stopped(tmp_path):
-    dataset.write(tmp_path, [pair(n) for n in range(10)], {}, "hash")
+    dataset.write(tmp_path, [pair(n) for n in range(10)], ABOUT, "hash")
     found = screen.screen(tmp_path, 60)
     assert (found.pairs, found.malformed, found.cut, found.longest) == (10, 0, 1, 61)
     screen.refuse_lost(found, 0.1)

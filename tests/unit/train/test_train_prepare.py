@@ -15,7 +15,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.files import write_json
-from smallscale_ci.pairs.dataset import read_record
+from smallscale_ci.pairs import record as pairs_record
 from smallscale_ci.run.manifest import Status
 from smallscale_ci.train import record
 from smallscale_ci.train.launch import LocalRunner
@@ -48,7 +48,7 @@ class World:
         made = TrainRecord(
             status=Status(status),
             parent=Checkpoint("smollm2", self.parent.path, "smollm2", *"abcd"),
-            pairs=PairsUsed(str(self.pairs), sha256=read_record(self.pairs)["sha256"]),
+            pairs=PairsUsed(str(self.pairs), sha256=pairs_record.read(self.pairs).sha256),
             recipe=LCPO.model_dump(mode="json"),
             world=record.World(ranks, nodes),
         )
