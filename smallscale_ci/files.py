@@ -68,17 +68,21 @@ def to_json(record: Any, *, exclude_none: bool = False) -> dict[str, Any]:
     return found
 
 
-def refuse_schema(value: Mapping[str, Any], known: Sequence[str], where: str, hint: str) -> None:
+def refuse_schema(
+    value: Mapping[str, Any], known: Sequence[object], where: str, hint: str, *, unknown: str = ""
+) -> None:
     """Raise ``DataError`` without a schema version, ``InvalidError`` for none of ``known``.
 
-    ``where`` is what errors call the file, ``hint`` what to do about an unknown schema.
+    ``where`` is what errors call the file, ``hint`` what to do about damage, ``unknown`` about an
+    unknown schema, where that is something else.
     """
     found = value.get("schema_version")
     if found is None:
-        raise DataError(f"{where} is damaged: it lacks schema_version.", "Restore the file.")
+        raise DataError(f"{where} is damaged: it lacks schema_version.", hint)
     if found not in known:
         raise InvalidError(
-            f"{where} is of schema '{found}', and this smallscale reads schema '{known[-1]}'.", hint
+            f"{where} is of schema '{found}', and this smallscale reads schema '{known[-1]}'.",
+            unknown or hint,
         )
 
 

@@ -192,6 +192,6 @@ def read(folder: Path) -> CandidateRecord:
             "Candidates are folders under candidates/, written by smallscale candidate.",
         )
     value = read_json(path)
-    refuse_schema(value, (SCHEMA_VERSION,), str(path), "Make the candidate again.")
     hint = "Restore it, or start a new candidate."
+    refuse_schema(value, (SCHEMA_VERSION,), str(path), hint)
     return from_json(CandidateRecord, value, str(path), hint)

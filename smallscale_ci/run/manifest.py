@@ -227,8 +227,9 @@ def parse(value: Mapping[str, Any], where: str, hint: str = _RESTORE) -> Manifes
         value,
         _READ,
         where,
-        f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or run the "
-        "evaluation again.",
+        hint,
+        unknown=f"Read it with the smallscale that wrote it ({version or 'unknown version'}), or "
+        "run the evaluation again.",
     )
     value = {**value, "schema_version": SCHEMA_VERSION}
     checkpoint = value.get("checkpoint")

@@ -95,5 +95,5 @@ def read(out: Path) -> TrainRecord:
     path = out / MANIFEST
     hint = "Restore it, or train again in another folder."
     value = read_json(path)
-    refuse_schema(value, (SCHEMA_VERSION,), str(path), "Train again in another folder.")
+    refuse_schema(value, (SCHEMA_VERSION,), str(path), hint)
     return from_json(TrainRecord, value, str(path), hint)
