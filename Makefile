@@ -120,9 +120,9 @@ test: test-unit test-integration ## Run all tests that need no GPU, engine and t
 test-unit: venv ## Run the unit tests alone (two minutes)
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
-# One after another: an engine takes the whole machine.
+# Engines and containers go one after another; what needs neither runs beside them.
 test-integration: venv engine train-env ## Run the tests of real engines, training and containers (half an hour)
-	@$(BIN)/python -m pytest tests/integration $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=40 tests/integration $(ARGS)
 
 test-gpu: venv ## Run the tests that need a GPU
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)

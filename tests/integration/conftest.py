@@ -1,4 +1,4 @@
-"""What several integration tests need and is made once: the real candidate."""
+"""Which integration tests run side by side, and what several need and is made once."""
 
 import os
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 SAMPLED = ROOT / "tests" / "data" / "smoke-train"
 NEEDED = {"engine-vllm-cpu": "make engine", "train-cpu": "make train-env"}
 HELD_OUT = """\
@@ -33,6 +34,18 @@ save_steps: 3
 gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
+# They look at the containers of the whole machine.
+CONTAINERS = ("docker", "test_podman.py", "test_sandboxes.py", "test_smoke_code.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the whole machine goes one after another; beside it the rest, file by file."""
+    for item in items:
+        alone = item.get_closest_marker("engine") or any(
+            part in CONTAINERS for part in item.path.relative_to(HERE).parts
+        )
+        group = "machine" if alone else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @dataclass(frozen=True)
