@@ -33,7 +33,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline run-baseline test test-unit test-integration test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
+.PHONY: help venv engine train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -123,6 +123,9 @@ test-unit: venv ## Run the unit tests alone (two minutes)
 # Engines and containers go one after another; what needs neither runs beside them.
 test-integration: venv engine train-env ## Run the tests of real engines, training and containers (half an hour)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=40 tests/integration $(ARGS)
+
+fuzz: venv ## Run 5,000 damaged files through the command line: ARGS="--seed 7 --count 500"
+	@cd tests && ../$(BIN)/python -m helpers.fuzz $(ARGS)
 
 test-gpu: venv ## Run the tests that need a GPU
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)

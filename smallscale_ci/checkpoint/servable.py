@@ -157,7 +157,7 @@ def _config(path: Path) -> dict[str, Any]:
     weights.refuse_pointer(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} is not readable JSON: {error}", "Save the checkpoint again."
         ) from error

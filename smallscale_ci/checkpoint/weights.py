@@ -123,7 +123,7 @@ def _shards(index: Path) -> set[str]:
     try:
         value = json.loads(index.read_text(encoding="utf-8"))
         return {str(name) for name in value["weight_map"].values()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{index} is damaged: it has no readable weight_map.", "Save the checkpoint again."
         ) from error
@@ -147,7 +147,7 @@ def _refuse_damaged(file: Path) -> None:
                     for name, tensor in header.items()
                     if name != "__metadata__"
                 ]
-            except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 header = None
     if header is None:
         raise UsageError(

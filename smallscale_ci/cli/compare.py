@@ -226,7 +226,7 @@ def _metrics(
         )
     if samples is None:  # interrupted before anything was judged
         return {}, {}
-    answers = tables.read(run.judgements, "judgements", ["extracted"])["extracted"].to_pylist()
+    answers = tables.read(run.judgements, tables.JUDGEMENTS, ["extracted"])["extracted"].to_pylist()
     values = at_k.of_run(samples, answers, limits)
     shown = {
         f"{task} {name}": rate(value) for task, of in values.items() for name, value in of.items()

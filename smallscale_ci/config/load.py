@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from smallscale_ci.config.models import Config, NamedConfig, SuiteConfig, TaskConfig
 from smallscale_ci.config.schema import MODELS
-from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
+from smallscale_ci.errors import ConfigError, DataError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
 
@@ -92,7 +92,7 @@ def load(
     ``ConfigError`` with every problem of the file.
     """
     path = find(model, name_or_path, roots)
-    config = parse(model, _read(path), str(path), roots, above=(*above, path.resolve()))
+    config = parse(model, read_text(path), str(path), roots, above=(*above, path.resolve()))
     # A copied file that kept the old name would call its runs and baselines by that name.
     if path.stem == name_or_path != config.name:
         problem = f"{path}: name: is '{config.name}', but the file is called {path.name}"
@@ -125,16 +125,41 @@ def parse(
         try:
             config = model.model_validate_json(json.dumps(data))
         except ValidationError as error:
-            for item in error.errors(include_url=False):
-                # Items with problems of their own are missing from the list that is too short.
-                if item["type"] != "too_short" or not item["input"]:
-                    document.problem(item["loc"], sentence(model, item))
+            for item in _own(error):
+                document.problem(item["loc"], sentence(model, item))
         else:
             if not document.problems:
                 return config
     problems = [text for _, text in sorted(document.problems, key=lambda found: found[0])]
     count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     raise ConfigError(f"{file} has {count}.", problems, schema_hint(model))
+
+
+def checked(model: type[C], value: Any, where: str, hint: str) -> C:
+    """``value`` of a JSON file, of ours, as a configuration; ``where`` is what errors call it.
+
+    Raises ``DataError``.
+    """
+    try:
+        return model.model_validate_json(json.dumps(value))
+    except (ValidationError, ValueError, RecursionError) as error:
+        what = "it cannot be read"
+        if isinstance(error, ValidationError):
+            item = next(iter(_own(error)))
+            what = f"{'.'.join(map(str, item['loc'])) or 'it'} {sentence(model, item)}"
+        raise DataError(f"{where} is damaged: {what}.", hint) from error
+
+
+def _own(error: ValidationError) -> Iterator[ErrorDetails]:
+    """The problems that do not follow from other ones.
+
+    Items with problems of their own are missing from the list that is too short, and from what a
+    default is made of.
+    """
+    for item in error.errors(include_url=False):
+        is_left = item["type"] == "too_short" and bool(item["input"])
+        if not is_left and item["type"] != "default_factory_not_called":
+            yield item
 
 
 def schema_hint(model: type[Config]) -> str:
@@ -314,7 +339,8 @@ def _files(model: type[NamedConfig], roots: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a configuration file. Raises ``ConfigError``."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -366,6 +392,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     text = json.dumps(value, ensure_ascii=False)
+    text = text.encode("utf-8", "backslashreplace").decode()  # of half a surrogate
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -148,14 +148,12 @@ def resolved(lock: ImageLock, found: Mapping[str, str], day: str) -> ImageLock:
 
 def read(path: Path) -> ImageLock:
     """Read the lock. Raises ``UsageError`` when there is none, ``ConfigError`` for its faults."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
+    if not path.is_file():
         raise UsageError(
-            f"the image lock {path} cannot be read: {error.strerror}.",
+            f"There is no image lock {path}.",
             "Run in a checkout, or name the lock in $SMALLSCALE_IMAGES.",
-        ) from error
-    return load.parse(ImageLock, text, str(path))
+        )
+    return load.parse(ImageLock, load.read_text(path), str(path))
 
 
 def write(lock: ImageLock, path: Path) -> None:

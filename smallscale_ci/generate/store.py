@@ -70,5 +70,5 @@ def write_generations(
 def write_replay(generations: Path, path: Path) -> None:
     """Stored generations as the JSON Lines file that the replay engine reads."""
     with path.open("w", encoding="utf-8") as stream:
-        for row in tables.rows(generations, "generations"):
+        for row in tables.rows(generations, tables.GENERATIONS):
             stream.write(json.dumps(row) + "\n")

@@ -195,7 +195,7 @@ def _pull_request(event_file: str, ref: str) -> int | None:
     try:
         event = json.loads(Path(event_file).read_text(encoding="utf-8")) if event_file else {}
         number = event.get("pull_request", {}).get("number")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         number = None
     if isinstance(number, int):
         return number

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +20,8 @@ from smallscale_ci.interop import (
     toolkit,
     verifiers,
 )
-from smallscale_ci.interop.interface import Log, Reader, Wanted
+from smallscale_ci.interop.files import WRONG_FILE
+from smallscale_ci.interop.interface import Log, Reader, Sample, Wanted
 
 READERS: tuple[Reader, ...] = tuple(
     cast("Reader", module)
@@ -50,4 +54,23 @@ def read(path: Path, wanted: Wanted | None = None) -> Log:
         raise DataError(
             f"{path} is neither a run folder nor a file of a known kind.", f"Known: {kinds}."
         )
-    return reader.read(path, wanted or Wanted())
+    # A tool's records are nested, and any part of them may be of another type in a damaged file.
+    with _in_its_form(reader, path):
+        log = reader.read(path, wanted or Wanted())
+    return replace(log, samples=_samples(reader, log))
+
+
+def _samples(reader: Reader, log: Log) -> Iterator[Sample]:
+    with _in_its_form(reader, log.path):
+        yield from log.samples
+
+
+@contextmanager
+def _in_its_form(reader: Reader, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        what = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(
+            f"{path} is not in the form that {reader.name} writes: {what}.", WRONG_FILE
+        ) from error

@@ -13,7 +13,7 @@ from pyarrow import ipc
 
 from smallscale_ci.errors import DataError
 from smallscale_ci.interop.files import WRONG_FILE, Row, json_lines
-from smallscale_ci.run import tables
+from smallscale_ci.run import columns, tables
 from smallscale_ci.suite import files
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
@@ -65,7 +65,9 @@ def open_rows(path: Path) -> RowFile:
         schema = next(_arrow_batches(path, schema_only=True)).schema
         return _columnar(path, schema, {})
     if kind in _CSV:
-        return RowFile(path, tuple(next(_csv_lines(path), [])), None, {})
+        with columns.damage(str(path), WRONG_FILE, "a table"):
+            columns.refuse_doubled(names := next(_csv_lines(path), []))
+        return RowFile(path, tuple(names), None, {})
     if kind == ".json":
         first = next(_json_rows(path), {})
         return RowFile(path, tuple(first), None, {})
@@ -85,34 +87,27 @@ def _cells(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[Row]:
 
 
 def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    batches = tables.open_file(path).iter_batches(_BATCH)
-    try:
-        yield from batches
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "a parquet file", error) from error
+    with columns.damage(str(path), WRONG_FILE):
+        for batch in tables.open_file(path).iter_batches(_BATCH):
+            yield columns.checked(batch)
 
 
 def _arrow_batches(path: Path, *, schema_only: bool = False) -> Iterator[pa.RecordBatch]:
     """Batches of either of Arrow's formats, or one without rows that has the schema."""
-    try:
-        with pa.memory_map(str(path)) as source:
-            is_file = source.read(len(_MAGIC)) == _MAGIC
-            source.seek(0)
-            reader = ipc.open_file(source) if is_file else ipc.open_stream(source)
-            if schema_only:
-                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-                return
-            if not is_file:
-                yield from reader
-                return
-            for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "an Arrow file", error) from error
-
-
-def _damaged(path: Path, kind: str, error: Exception) -> DataError:
-    return DataError(f"{path} is damaged or not {kind}: {str(error).splitlines()[0]}", WRONG_FILE)
+    with (
+        columns.damage(str(path), WRONG_FILE, "an Arrow file"),
+        pa.memory_map(str(path)) as source,
+    ):
+        is_file = source.read(len(_MAGIC)) == _MAGIC
+        source.seek(0)
+        reader = ipc.open_file(source) if is_file else ipc.open_stream(source)
+        columns.refuse_doubled(reader.schema.names)
+        if schema_only:
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            return
+        numbers = range(reader.num_record_batches) if is_file else ()
+        for batch in map(reader.get_batch, numbers) if is_file else reader:
+            yield columns.checked(batch)
 
 
 def _columnar(path: Path, schema: pa.Schema, metadata: dict[str, str]) -> RowFile:

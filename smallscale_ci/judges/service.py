@@ -158,7 +158,7 @@ def _read(path: Path | None) -> str | None:
         return None
     try:
         answer = json.loads(path.read_text(encoding="utf-8"))["answer"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # not asked yet, or a damaged file: ask
     return answer if isinstance(answer, str) else None
 

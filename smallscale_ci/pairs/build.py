@@ -141,8 +141,8 @@ def _leaked(suite: Suite, check: Check, say: Callable[[str], None]) -> set[str]:
 def _answers(run: RunFolder) -> Iterator[Answer]:
     """All samples of the run without their texts: a million are a few megabytes at a time."""
     run.read_samples()  # refuses files that are not of one run
-    columns = ("sample_index", "problem_id", "completion_tokens", "finish_reason")
-    generated = tables.open_file(run.generations, "generations").iter_batches(columns=list(columns))
+    names = ["sample_index", "problem_id", "completion_tokens", "finish_reason"]
+    generated = tables.batches(run.generations, tables.GENERATIONS, names)
     finished = (row for batch in generated for row in batch.to_pylist())
     for judgement, row in zip(tables.judgements(run.judgements), finished, strict=True):
         yield Answer(
@@ -150,7 +150,7 @@ def _answers(run: RunFolder) -> Iterator[Answer]:
             judgement.problem_id,
             judgement.sample_index,
             judgement.outcome,
-            FinishReason(row["finish_reason"]),
+            tables.word_of(FinishReason, row["finish_reason"], run.generations),
             row["completion_tokens"],
         )
 
@@ -166,7 +166,7 @@ def _pairs(run: RunFolder, suite: Suite, choices: Sequence[Choice]) -> Iterator[
     most = max((index for _, index in wanted), default=0) + 1
     problems = {problem.id: problem for problem in suite.problems}
     rows = tables.read_problems(
-        run.generations, "generations", {key for key, _ in wanted}, most, columns
+        run.generations, tables.GENERATIONS, {key for key, _ in wanted}, most, columns
     )
     texts = {
         key: row for row in rows if (key := (row["problem_id"], row["sample_index"])) in wanted

@@ -20,7 +20,6 @@ from smallscale_ci.files import write_json, write_text
 from smallscale_ci.pairs.record import PAIRS, RECORD, Lengths, PairsRecord
 from smallscale_ci.run import tables
 
-KIND = "pairs"  # of the parquet file
 SFT, INFO, PARQUET = "sft.jsonl", "dataset_info.json", "pairs.parquet"
 _ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
 _TAGS = {
@@ -30,21 +29,21 @@ _TAGS = {
     "assistant_tag": "gpt",
     "system_tag": "system",
 }
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
-        ("task", pa.string()),
-        ("problem_id", pa.string()),
-        ("prompt", pa.string()),  # the messages as JSON
-        ("chosen", pa.string()),
-        ("rejected", pa.string()),
-        ("chosen_tokens", pa.int32()),
-        ("rejected_tokens", pa.int32()),
+        tables.required("task", pa.string()),
+        tables.required("problem_id", pa.string()),
+        tables.required("prompt", pa.string()),  # the messages as JSON
+        tables.required("chosen", pa.string()),
+        tables.required("rejected", pa.string()),
+        tables.required("chosen_tokens", pa.int32()),
+        tables.required("rejected_tokens", pa.int32()),
         ("prompt_tokens", pa.int32()),  # null where unknown
-        ("solve_rate", pa.float64()),
-        ("chosen_index", pa.int32()),
-        ("rejected_index", pa.int32()),
+        tables.required("solve_rate", pa.float64()),
+        tables.required("chosen_index", pa.int32()),
+        tables.required("rejected_index", pa.int32()),
     ],
-    metadata={"kind": KIND},
+    metadata={"kind": "pairs"},  # of the parquet file
 )
 
 
@@ -77,7 +76,7 @@ def write(folder: Path, pairs: Sequence[Pair], about: PairsRecord, predecessor: 
     sha256 = _write_lines(folder / PAIRS, map(_ranking, pairs))
     _write_lines(folder / SFT, map(_instruction, pairs))
     write_json(folder / INFO, _INFO)
-    tables.write(folder / PARQUET, _SCHEMA, map(row, pairs), predecessor)
+    tables.write(folder / PARQUET, SCHEMA, map(row, pairs), predecessor)
     record = replace(about, lengths=lengths(pairs), sha256=sha256)
     write_json(folder / RECORD, record)
     return record
@@ -85,7 +84,7 @@ def write(folder: Path, pairs: Sequence[Pair], about: PairsRecord, predecessor: 
 
 def row(pair: Pair) -> dict[str, Any]:
     """A pair as a row of ``pairs.parquet``."""
-    columns = {name: getattr(pair, name) for name in _SCHEMA.names if name != "prompt"}
+    columns = {name: getattr(pair, name) for name in SCHEMA.names if name != "prompt"}
     return {**columns, "prompt": json.dumps(list(pair.messages), ensure_ascii=False)}
 
 

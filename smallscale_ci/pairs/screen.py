@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.errors import DataError
-from smallscale_ci.pairs.dataset import KIND, PARQUET
+from smallscale_ci.pairs.dataset import PARQUET, SCHEMA
 from smallscale_ci.pairs.record import Screening
 from smallscale_ci.run import tables
 
@@ -21,7 +21,7 @@ _TURN_END = 2  # tokens that a template adds after an answer: the end of the tur
 
 def screen(folder: Path, cutoff_len: int, *, supervised: bool = False) -> Screening:
     """Look through the pairs in ``folder``. Raises ``DataError`` for a damaged folder."""
-    return screen_rows(tables.rows(folder / PARQUET, KIND), cutoff_len, supervised=supervised)
+    return screen_rows(tables.rows(folder / PARQUET, SCHEMA), cutoff_len, supervised=supervised)
 
 
 def screen_rows(
@@ -36,12 +36,21 @@ def screen_rows(
         needs = (row["prompt_tokens"] or 0) + _TURN_END
         needs += max(row[side] for side in sides)
         longest = max(longest, needs)
-        is_malformed = bool(fault(json.loads(row["prompt"]), row["chosen"], row["rejected"]))
+        is_malformed = bool(fault(_messages(row["prompt"]), row["chosen"], row["rejected"]))
         malformed += is_malformed
         cut += needs > cutoff_len and not is_malformed
         if not first and (is_malformed or needs > cutoff_len):
             first = f"{row['task']}/{row['problem_id']}"
     return Screening(pairs, malformed, cut, cutoff_len, longest, first)
+
+
+def _messages(prompt: str) -> list[Mapping[str, str]]:
+    """The messages in a row's JSON; none where it is damaged, which is a fault of the pair."""
+    try:
+        found = json.loads(prompt)
+        return [{"role": str(one["role"]), "content": str(one["content"])} for one in found]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return []
 
 
 def fault(messages: Sequence[Mapping[str, str]], chosen: str, rejected: str) -> str:

@@ -53,7 +53,7 @@ def judge(
     manifest = run.read_manifest()
     chain.check(run.path, manifest, chain.ASKED)
     _refuse_other_suite(run, manifest, suite)
-    tracker = Tracker(tables.open_file(run.generations, "generations").metadata.num_rows)
+    tracker = Tracker(tables.open_file(run.generations, tables.GENERATIONS).metadata.num_rows)
     tracker.phase = "judging"
     judged = Judged(suite.problems, run.path)
     with judge_stream(suite, settings) as stream:

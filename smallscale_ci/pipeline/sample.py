@@ -68,7 +68,7 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     problem, index = _named(suite, run, name)
     rows = tables.read_problems(
-        folder.generations, "generations", [problem.id], index + 1, _COLUMNS
+        folder.generations, tables.GENERATIONS, [problem.id], index + 1, _COLUMNS
     )
     row = next((row for row in rows if row["sample_index"] == index), None)
     if row is None:
@@ -138,9 +138,9 @@ def _judged(folder: RunFolder, problem_id: str, index: int) -> tuple[str, str]:
     """The stored outcome and its reason."""
     if not folder.judgements.exists():
         return "", ""
-    columns = ["sample_index", "outcome", "reason"]
-    rows = tables.read_problems(folder.judgements, "judgements", [problem_id], index + 1, columns)
-    for row in rows:
+    names, only = ["sample_index", "outcome", "reason"], [problem_id]
+    judged = folder.judgements
+    for row in tables.read_problems(judged, tables.JUDGEMENTS, only, index + 1, names):
         if row["sample_index"] == index:
             return row["outcome"], row["reason"]
     return "", ""

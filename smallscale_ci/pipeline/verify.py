@@ -8,11 +8,11 @@ for.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from smallscale_ci.config import load
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, SmallscaleError, UsageError
@@ -165,7 +165,7 @@ def _named(folder: RunFolder, run: Run, said: Predicate) -> None:
 
 def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
     stored = _read(said)
-    policy = GatePolicy.model_validate_json(json.dumps(said.policy))
+    policy = load.checked(GatePolicy, said.policy, "the policy in the evidence", "")
     baseline = compared_with(said.baseline, settings)
     schedule = Schedule(stored.ends) if stored.ends else Schedule.every_epoch(stored.of)
     derived = derive(run, baseline, policy, look=stored.look, schedule=schedule)

@@ -210,7 +210,7 @@ def _read_texts(run: RunFolder, chosen: set[str], looping: Mapping[_Key, str]) -
     problems = {*chosen, *(problem for problem, _ in looping)}
     most = max([_MAX_EPOCHS, *(index + 1 for _, index in looping)])
     rows, quotes = {}, []
-    for row in tables.read_problems(run.generations, "generations", problems, most, wanted):
+    for row in tables.read_problems(run.generations, tables.GENERATIONS, problems, most, wanted):
         key = (row["problem_id"], row["sample_index"])
         if key in looping and (quote := _quote(key, looping[key], row["text"] or "")):
             quotes.append(quote)
@@ -234,7 +234,7 @@ def _quote(key: _Key, task: str, text: str) -> LoopQuote | None:
 def _stored_answers(run: RunFolder, chosen: set[str], texts: _Texts) -> dict[str, list[Answer]]:
     """A run's answers, with their texts where it has kept them."""
     wanted = ["problem_id", "sample_index", "outcome", "extracted", "reason"]
-    judged = tables.read_problems(run.judgements, "judgements", chosen, _MAX_EPOCHS, wanted)
+    judged = tables.read_problems(run.judgements, tables.JUDGEMENTS, chosen, _MAX_EPOCHS, wanted)
     answers: dict[str, list[Answer]] = {}
     for row in judged:
         generation = texts.rows[row["problem_id"], row["sample_index"]]

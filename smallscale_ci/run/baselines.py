@@ -12,13 +12,11 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import Record, from_json, parse_json, to_json
 from smallscale_ci.ids import slug
 from smallscale_ci.records import Summary
+from smallscale_ci.run import columns
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.folder import is_run
 from smallscale_ci.run.manifest import Manifest
@@ -261,12 +259,10 @@ def _read(store: Store, folder: PurePosixPath, name: str) -> Run | None:
     samples = samples_of(store, folder, record)
     if samples is None:
         return None
-    try:
+    file = columns.parquet(samples, f"{where}/{SAMPLES}", _RESTORE)
+    with columns.damage(f"{where}/{SAMPLES}", _RESTORE):
         # In this thread alone: another that holds Python's bytes at the exit aborts the process.
-        table = pq.ParquetFile(pa.BufferReader(samples)).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        what = str(error).splitlines()[0]
-        raise DataError(f"the baseline {where} is damaged: {what}.", _RESTORE) from error
+        table = columns.checked(file.read(use_threads=False))
     found = from_table(table, f"{where}/{SAMPLES}", unknown_in(table))
     return Run(name, found, record.manifest, where, record.summary, record.recorded)
 

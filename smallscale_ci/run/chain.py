@@ -21,6 +21,7 @@ CONFIG, PROMPTS, GENERATIONS = "config.yaml", "prompts.parquet", "generations.pa
 JUDGEMENTS, SUMMARY, VERDICT = "judgements.parquet", "summary.json", "verdict.json"
 ASKED = (CONFIG, PROMPTS, GENERATIONS)
 CHAIN = (*ASKED, JUDGEMENTS, SUMMARY, VERDICT)
+_SCHEMAS = {GENERATIONS: tables.GENERATIONS, JUDGEMENTS: tables.JUDGEMENTS}
 
 
 def hashes(run: Path, names: Sequence[str] = CHAIN) -> dict[str, str]:
@@ -84,7 +85,7 @@ def _link(run: Path, name: str, before: str, named: object, found: dict[str, str
 
 
 def _predecessor(run: Path, name: str) -> str:
-    return tables.predecessor_of(run / name, Path(name).stem)
+    return tables.predecessor_of(run / name, _SCHEMAS[name])
 
 
 def _refuse_damaged(path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from smallscale_ci.config import load
 from smallscale_ci.config.models import RunConfig
-from smallscale_ci.errors import DataError, InvalidError, UsageError
+from smallscale_ci.errors import InvalidError, UsageError
 from smallscale_ci.files import read_json
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
@@ -128,14 +128,8 @@ class RunFolder:
         return is_complete and self.read_config().baseline != NO_BASELINE
 
     def read_config(self) -> RunConfig:
-        """The resolved configuration. Raises ``DataError`` and ``ConfigError``."""
-        try:
-            text = self.config.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{self.config} cannot be read: {error}.", "Start a new run, or restore the file."
-            ) from error
-        return load.parse(RunConfig, text, str(self.config))
+        """The resolved configuration. Raises ``ConfigError``."""
+        return load.parse(RunConfig, load.read_text(self.config), str(self.config))
 
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.
@@ -145,12 +139,12 @@ class RunFolder:
         """
         chain.check(self.path, self.read_manifest())
         columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
-        judged = tables.read(self.judgements, "judgements", columns)
+        judged = tables.read(self.judgements, tables.JUDGEMENTS, columns)
         counted = ["completion_tokens", "finish_reason", "thinking_tokens", "looping"]
-        known = tables.open_file(self.generations, "generations").schema_arrow.names
+        known = tables.open_file(self.generations, tables.GENERATIONS).schema_arrow.names
         counted = [name for name in counted if name in known]  # older files lack some
         columns = ["problem_id", "sample_index", *counted]
-        generated = tables.read(self.generations, "generations", columns)
+        generated = tables.read(self.generations, tables.GENERATIONS, columns)
         keys = ("problem_id", "sample_index")
         if judged.num_rows != generated.num_rows or not all(
             pc.all(pc.equal(judged[key], generated[key])).as_py() for key in keys

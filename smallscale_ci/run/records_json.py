@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from smallscale_ci.errors import DataError
+from smallscale_ci.files import from_json
 from smallscale_ci.records import (
     Accounting,
     Advice,
@@ -31,7 +32,7 @@ from smallscale_ci.records import (
 SUMMARY_VERSION = 1
 VERDICT_VERSION = 2  # 1 had sentences in the place of reasons and advice
 _METRICS = {metric.value: metric for metric in Metric}
-_T = TypeVar("_T")
+_T = TypeVar("_T", Summary, Verdict)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
@@ -129,11 +130,13 @@ def _read(
             f"The {name} has schema version {version!r}; this version reads {known}.", hint
         )
     try:
-        return readers[version](
+        found = readers[version](
             {key: item for key, item in value.items() if key != "schema_version"}
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"The {name} cannot be read: {error}.", hint) from error
+    # The parts are in place; each must be of its field's type.
+    return from_json(type(found), asdict(found), f"The {name}", hint)
 
 
 def _verdict(value: dict[str, Any]) -> Verdict:

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from smallscale_ci.errors import BadSamplesError, DataError
 from smallscale_ci.records import FinishReason, Metric, Outcome
+from smallscale_ci.run import columns
 
 OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 REQUIRED = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
@@ -185,13 +185,10 @@ def unknown_in(table: pa.Table) -> frozenset[Metric]:
 
 def read_samples(path: Path) -> Samples:
     """Read a bare samples parquet. Raises ``DataError`` when it cannot be used."""
-    try:
-        table = pq.read_table(path, memory_map=True)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as parquet: {str(error).splitlines()[0]}",
-            "Give a samples.parquet, a run folder or the name of a baseline.",
-        ) from error
+    hint = "Give a samples.parquet, a run folder or the name of a baseline."
+    file = columns.parquet(path, str(path), hint)
+    with columns.damage(str(path), hint):
+        table = columns.checked(file.read())
     return from_table(table, str(path))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import fields
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,23 +16,33 @@ import pyarrow.parquet as pq
 from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import whole
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome
+from smallscale_ci.run import columns
 
 SCHEMA_VERSION = "1"
+_AGAIN = "Run the stage that writes it again."
+_Word = TypeVar("_Word", bound=StrEnum)
+_KEYS = ("problem_id", "sample_index")
 _BATCH = 4096  # rows in memory at a time
 _BATCH_ITEMS = 2_000_000  # and their characters and token ids: a long chain of thought is one row
 
+
+def required(name: str, kind: pa.DataType) -> pa.Field:
+    """A column without empty values."""
+    return pa.field(name, kind, nullable=False)
+
+
 GENERATIONS = pa.schema(
     [
-        ("problem_id", pa.string()),
-        ("sample_index", pa.int32()),
-        ("text", pa.string()),
-        ("token_ids", pa.list_(pa.int32())),
-        ("prompt_tokens", pa.int32()),
-        ("completion_tokens", pa.int32()),
-        ("finish_reason", pa.string()),
-        ("rank", pa.int32()),
-        ("seconds", pa.float64()),
-        ("error", pa.string()),
+        required("problem_id", pa.string()),
+        required("sample_index", pa.int32()),
+        required("text", pa.string()),
+        required("token_ids", pa.list_(pa.int32())),
+        ("prompt_tokens", pa.int32()),  # null behind an endpoint that does not tell
+        required("completion_tokens", pa.int32()),
+        required("finish_reason", pa.string()),
+        required("rank", pa.int32()),
+        required("seconds", pa.float64()),
+        required("error", pa.string()),
         ("thinking", pa.bool_()),  # absent in older files: false
         ("logprobs", pa.list_(pa.float32())),  # of each token id; null where not asked for
         ("thinking_tokens", pa.int32()),  # absent in older files, null behind most endpoints
@@ -41,13 +52,13 @@ GENERATIONS = pa.schema(
 )
 JUDGEMENTS = pa.schema(
     [
-        ("problem_id", pa.string()),
-        ("sample_index", pa.int32()),
-        ("task", pa.string()),
-        ("outcome", pa.string()),
+        required("problem_id", pa.string()),
+        required("sample_index", pa.int32()),
+        required("task", pa.string()),
+        required("outcome", pa.string()),
         ("extracted", pa.string()),
-        ("judge", pa.string()),
-        ("reason", pa.string()),
+        required("judge", pa.string()),
+        required("reason", pa.string()),
         ("cluster", pa.string()),
     ],
     metadata={"kind": "judgements"},
@@ -93,51 +104,52 @@ def write_table(path: Path, table: pa.Table, kind: str, predecessor: str) -> str
     return stream.sha256
 
 
-def open_file(path: Path, kind: str | None = None) -> pq.ParquetFile:
-    """Open a parquet file, checking that it is one of ours of that ``kind``.
+def open_file(
+    path: Path, schema: pa.Schema | None = None, needs: Iterable[str] = ()
+) -> pq.ParquetFile:
+    """Open a parquet file, checking that it is one of ours of ``schema``'s kind.
 
-    Raises ``DataError`` for a missing or damaged file, ``InvalidError`` for another kind or an
-    unknown schema version.
+    Raises ``DataError`` for a missing or damaged file and for one that lacks a column of ``needs``,
+    ``InvalidError`` for another kind or an unknown schema version.
     """
-    with _damage(path):
-        file = pq.ParquetFile(path, memory_map=True)
-    if kind is None:
+    file = columns.parquet(path, str(path), _AGAIN)
+    if schema is None:
         return file
-    found = metadata_of(file)
+    found, kind = metadata_of(file), schema.metadata[b"kind"].decode()
     if found.get("kind") != kind or found.get("schema_version") != SCHEMA_VERSION:
         raise InvalidError(
             f"{path} is not a {kind} file of schema version {SCHEMA_VERSION}.",
             "It was written by another version of smallscale: run that stage again.",
         )
+    for name in needs:
+        if name not in file.schema_arrow.names:
+            raise DataError(f"{path} is damaged: it lacks the column '{name}'.", _AGAIN)
     return file
 
 
-def read(path: Path, kind: str | None = None, columns: list[str] | None = None) -> pa.Table:
-    """A whole file as a table. Raises what ``open_file`` raises."""
-    file = open_file(path, kind)
-    with _damage(path):
-        return file.read(columns=columns)
+def read(path: Path, schema: pa.Schema, names: list[str] | None = None) -> pa.Table:
+    """Columns of a whole file, in the types of ``schema``. Raises what ``open_file`` raises."""
+    file = open_file(path, schema, names or ())
+    with columns.damage(str(path), _AGAIN):
+        return columns.typed(file.read(columns=names), schema)
 
 
 def read_problems(
-    path: Path, kind: str, problems: Iterable[str], epochs: int, columns: list[str]
+    path: Path, schema: pa.Schema, problems: Iterable[str], epochs: int, names: list[str]
 ) -> Iterator[dict[str, Any]]:
     """Rows of the first ``epochs`` samples of some problems, in bounded memory.
 
     A column that the file lacks is ``None``. Raises what ``open_file`` raises.
     """
-    file = open_file(path, kind)
-    keys = {"problem_id", "sample_index"}
-    known = [name for name in file.schema_arrow.names if name in {*columns, *keys}]
     wanted = pa.array(list(problems), pa.string())
-    empty = dict.fromkeys(columns)
-    for batch in _batches(path, file, known):
+    empty = dict.fromkeys(names)
+    for batch in batches(path, schema, [*names, *_KEYS]):
         few = pc.and_(
             pc.is_in(batch["problem_id"], value_set=wanted),
             pc.less(batch["sample_index"], epochs),
         )
         for row in batch.filter(few).to_pylist():
-            yield {**empty, **{name: row[name] for name in columns if name in row}}
+            yield {**empty, **{name: row[name] for name in names if name in row}}
 
 
 def metadata_of(file: pq.ParquetFile) -> dict[str, str]:
@@ -146,55 +158,59 @@ def metadata_of(file: pq.ParquetFile) -> dict[str, str]:
     return {key.decode(): value.decode("utf-8", "replace") for key, value in metadata.items()}
 
 
-def predecessor_of(path: Path, kind: str) -> str:
+def predecessor_of(path: Path, schema: pa.Schema) -> str:
     """The hash of the file that ``path`` was made from."""
-    return metadata_of(open_file(path, kind)).get("predecessor", "")
+    return metadata_of(open_file(path, schema)).get("predecessor", "")
 
 
-def rows(path: Path, kind: str | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of a file, in bounded memory."""
-    for batch in _batches(path, open_file(path, kind)):
+def rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
+    """The rows of a file, in bounded memory. Raises what ``open_file`` raises."""
+    for batch in batches(path, schema):
         yield from batch.to_pylist()
 
 
-def _batches(
-    path: Path, file: pq.ParquetFile, columns: list[str] | None = None
+def batches(
+    path: Path, schema: pa.Schema, names: list[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of about ``_BATCH_ITEMS`` characters and token ids."""
+    """Batches of about ``_BATCH_ITEMS`` characters and token ids, of the columns that are there.
+
+    Raises what ``open_file`` raises.
+    """
+    every = [field.name for field in schema if not field.nullable]
+    file = open_file(path, schema, every if names is None else _KEYS)
+    if names is not None:
+        names = [name for name in file.schema_arrow.names if name in names]
     count = max(file.metadata.num_rows, 1)
     groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
     size = sum(group.total_byte_size for group in groups) / count  # of a row, about
     rows = max(1, min(_BATCH, int(4 * _BATCH_ITEMS / max(size, 1))))
-    batches = file.iter_batches(rows, columns=columns)
+    found = file.iter_batches(rows, columns=names)
     while True:
-        with _damage(path):
-            batch = next(batches, None)
+        with columns.damage(str(path), _AGAIN):
+            batch = next(found, None)
+            batch = batch and columns.typed(batch, schema)
         if batch is None:
             return
         yield batch
 
 
 def generations(path: Path) -> Iterator[Generation]:
-    """The generations in ``generations.parquet``, in its order."""
-    for row in rows(path, "generations"):
-        row["finish_reason"] = FinishReason(row["finish_reason"])
+    """The generations in ``generations.parquet``, in its order. Raises ``DataError``."""
+    known = {item.name for item in fields(Generation)}
+    for row in rows(path, GENERATIONS):
+        row["finish_reason"] = word_of(FinishReason, row["finish_reason"], path)
         row["token_ids"] = tuple(row["token_ids"])
         row["thinking"] = bool(row.get("thinking"))
-        row.pop("logprobs", None)
-        yield Generation(**row)
+        yield Generation(**{name: value for name, value in row.items() if name in known})
 
 
-@contextmanager
-def _damage(path: Path) -> Iterator[None]:
+def word_of(words: type[_Word], value: str, path: Path) -> _Word:
+    """One of ``words`` in the file ``path``. Raises ``DataError``."""
     try:
-        yield
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {path}.", "Run the stage before it first.") from error
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} is damaged or no parquet file: {str(error).splitlines()[0]}",
-            "Run the stage that writes it again.",
-        ) from error
+        return words(value)
+    except ValueError as error:
+        what = f"{path} is damaged: it holds the {words.__name__} '{value}'."
+        raise DataError(what, _AGAIN) from error
 
 
 def judgement_row(judgement: Judgement, cluster: str) -> dict[str, Any]:
@@ -212,7 +228,8 @@ def judgement_row(judgement: Judgement, cluster: str) -> dict[str, Any]:
 
 
 def judgements(path: Path) -> Iterator[Judgement]:
-    """The judgements in ``judgements.parquet``, in its order."""
-    for row in rows(path, "judgements"):
-        row.pop("cluster")
-        yield Judgement(**{**row, "outcome": Outcome(row["outcome"])})
+    """The judgements in ``judgements.parquet``, in its order. Raises ``DataError``."""
+    for row in rows(path, JUDGEMENTS):
+        row["outcome"] = word_of(Outcome, row["outcome"], path)
+        known: dict[str, Any] = {item.name: row.get(item.name) for item in fields(Judgement)}
+        yield Judgement(**known)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from smallscale_ci.errors import DataError
+from smallscale_ci.run import columns
 
 _READABLE = ".parquet, .jsonl or .csv"
+_OTHER = "The file is damaged or of another kind; fetch or write it again."
 _BATCH = 64  # a row of a code benchmark may hold megabytes of tests
 Row = dict[str, Any]
 
@@ -34,24 +35,7 @@ def rows(path: Path, kind: str = "") -> Iterator[Row]:
         reason = (str(error).splitlines() or ["unknown"])[0]
         raise DataError(
             f"{path} cannot be read as {suffix[1:]}: {reason}",
-            "The file is damaged or of another kind; fetch or write it again.",
-        ) from error
-
-
-def table(path: Path) -> pa.Table:
-    """A whole parquet file with every column in a type that can be read, taken and written.
-
-    Raises ``DataError``.
-    """
-    try:
-        with pq.ParquetFile(path, memory_map=True) as file:
-            return plain(file.read())
-    except FileNotFoundError as error:
-        raise DataError(f"There is no {path}.", "Check the path.") from error
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} is damaged or no parquet file: {str(error).splitlines()[0]}",
-            "Run the stage that writes it again.",
+            _OTHER,
         ) from error
 
 
@@ -60,18 +44,16 @@ def cells(data: pa.Table | pa.RecordBatch) -> list[Row]:
 
     Raises ``ValueError`` for a column that cannot be read, by its name.
     """
-    columns: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {}
     for name in data.schema.names:
         column = data.column(name)
         try:
-            columns[name] = column.to_pylist()
+            found[name] = column.to_pylist()
             if isinstance(column.type, pa.JsonType):
-                columns[name] = [None if v is None else json.loads(v) for v in columns[name]]
-        except (pa.ArrowException, ValueError, KeyError) as error:
+                found[name] = [None if v is None else json.loads(v) for v in found[name]]
+        except (pa.ArrowException, ValueError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"column '{name}' of type {column.type}: {error}") from error
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -95,9 +77,9 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with columns.parquet(path, str(path), _OTHER) as file:
         for batch in file.iter_batches(_BATCH):
-            yield from cells(batch)
+            yield from cells(columns.checked(batch))
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
@@ -110,7 +92,7 @@ def _jsonl(path: Path) -> Iterator[Row]:
 def _json_row(line: str, number: int) -> Row:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"line {number}: {error}") from error
     if not isinstance(row, dict):
         raise ValueError(f"line {number} is not a JSON object")  # noqa: TRY004 - it is about data
@@ -120,7 +102,9 @@ def _json_row(line: str, number: int) -> Row:
 def _csv(path: Path) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default refuses texts over 128 kB
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        for number, row in enumerate(csv.DictReader(stream, strict=True), start=1):
+        reader = csv.DictReader(stream, strict=True)
+        columns.refuse_doubled(reader.fieldnames or ())
+        for number, row in enumerate(reader, start=1):
             if None in row:
                 raise ValueError(f"row {number} has more values than there are columns")
             yield row

@@ -179,7 +179,8 @@ def scalar(value: Any, what: str) -> str:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if number.is_finite():
-            return f"{number:f}" if number % 1 else str(int(number))
+            is_whole = number == number.to_integral_value()
+            return str(int(number)) if is_whole else f"{number:f}"
     raise GoldError(f"has a {what} that is not a text: {value!r:.60}")
 
 
@@ -223,7 +224,7 @@ def _options_text(text: str) -> Any:
         return [found[0] for found in with_labels if found]
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise GoldError(f"has a value of 'choices' that is not valid JSON: {text!r:.60}") from error
 
 

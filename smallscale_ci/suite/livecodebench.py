@@ -105,7 +105,7 @@ def _parsed(source: Mapping[str, Any], column: str) -> Any:
         return value
     try:
         return json.loads(value) if value.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RowError(f"has {column} that is not valid JSON: {value!r:.60}") from error
 
 

@@ -15,21 +15,23 @@ from smallscale_ci.config.models import PLACEHOLDERS, PromptConfig
 from smallscale_ci.errors import ConfigError, DataError, StorageError
 from smallscale_ci.files import whole
 from smallscale_ci.records import Problem, Prompt
+from smallscale_ci.run import columns, tables
 from smallscale_ci.suite.model import Suite
 
 SCHEMA_VERSION = "1"
 _VERSION_KEY, _SUITE_KEY = b"schema_version", b"suite_hash"
+_AGAIN = "Start the run again: prompts are made again in seconds."
 _BATCH = 8192  # rows in memory at a time
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 _SCHEMA = pa.schema(
     [
-        ("problem_id", pa.string()),
-        ("sample_index", pa.int32()),
-        ("task", pa.string()),
-        ("messages", pa.list_(_MESSAGE)),
-        ("seed", pa.int64()),
+        tables.required("problem_id", pa.string()),
+        tables.required("sample_index", pa.int32()),
+        tables.required("task", pa.string()),
+        tables.required("messages", pa.list_(_MESSAGE)),
+        tables.required("seed", pa.int64()),
     ]
 )
 
@@ -91,14 +93,11 @@ def write(prompts: Iterable[Prompt], path: Path, suite_hash: str = "") -> str:
 
 def read(path: Path) -> Iterator[Prompt]:
     """Stream the prompts of a file, in its order. Raises ``DataError`` when it is unreadable."""
-    try:
-        with _open(path) as file:
-            for batch in file.iter_batches(_BATCH):
-                for row in batch.to_pylist():
-                    chat = tuple(row.pop("messages"))
-                    yield Prompt(messages=chat, **row)
-    except pa.ArrowException as error:
-        raise _unreadable(path, error) from error
+    with _open(path) as file, columns.damage(str(path), _AGAIN):
+        for batch in file.iter_batches(_BATCH):
+            for row in columns.typed(batch, _SCHEMA).to_pylist():
+                chat = tuple(row.pop("messages"))
+                yield Prompt(messages=chat, **row)
 
 
 def read_suite_hash(path: Path) -> str:
@@ -124,15 +123,12 @@ def _message(role: str, content: str) -> dict[str, str]:
 
 
 def _table(batch: list[Prompt], schema: pa.Schema) -> pa.Table:
-    columns = {name: [getattr(prompt, name) for prompt in batch] for name in schema.names}
-    return pa.table(columns, schema=schema)
+    values = {name: [getattr(prompt, name) for prompt in batch] for name in schema.names}
+    return pa.table(values, schema=schema)
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
+    file = columns.parquet(path, str(path), _AGAIN)
     version = (file.schema_arrow.metadata or {}).get(_VERSION_KEY, b"none").decode()
     if version != SCHEMA_VERSION or file.schema_arrow.names != _SCHEMA.names:
         file.close()
@@ -141,10 +137,3 @@ def _open(path: Path) -> pq.ParquetFile:
             "Make it again with this version of smallscale.",
         )
     return file
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} cannot be read as parquet: {str(error).splitlines()[0]}",
-        "Start the run again: prompts are made again in seconds.",
-    )

@@ -265,7 +265,7 @@ def _is_whole(path: Path) -> bool:
     """Whether a normalised file can be read to its end: its pages have checksums."""
     try:
         return bool(_kept(path)["problems"] == sum(1 for _ in files.rows(path)))
-    except (DataError, pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+    except (DataError, pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError):
         return False
 
 
@@ -286,7 +286,7 @@ def _lock(base: Path) -> dict[str, str]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}", "Restore it from git.") from error
     if not isinstance(found, dict) or not all(isinstance(pin, str) for pin in found.values()):
         raise DataError(f"{path} is not a mapping of sources to sha256s.", "Restore it from git.")

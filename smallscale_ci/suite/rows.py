@@ -92,7 +92,7 @@ def _json(row: Mapping[str, Any], column: str) -> Any:
         return None
     try:
         return json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RowError(
             f"has a value of '{column}' that is not valid JSON: {value!r:.60}"
         ) from error

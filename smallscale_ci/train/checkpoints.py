@@ -20,7 +20,7 @@ def is_whole(checkpoint: Path) -> bool:
     try:
         files = json.loads((checkpoint / WHOLE).read_text(encoding="utf-8"))
         return all((checkpoint / name).stat().st_size == size for name, size in files.items())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return False
 
 

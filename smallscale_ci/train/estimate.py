@@ -18,6 +18,10 @@ _MASTER = 4  # bytes of a weight in fp32, which the optimiser keeps beside bf16
 _ADAM = 8  # bytes of its two moments
 _LAYER = 34  # bytes in bf16 of one layer's activations, for each token and hidden unit
 _VOCABULARY = 12  # bytes for each token and word: logits in fp32, their softmax and gradient
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+    *(MemoryError, struct.error),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def size(model: Path) -> Size:
         text = {**config, **config.get("text_config", {})}
         layers, hidden = int(text["num_hidden_layers"]), int(text["hidden_size"])
         vocabulary = int(text["vocab_size"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except _DAMAGE as error:
         raise DataError(
             f"the size of the checkpoint {model} cannot be read: {error!r}.", "Save it again."
         ) from error

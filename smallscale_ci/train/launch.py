@@ -57,7 +57,7 @@ class Printed:
     def _take(self, line: str) -> None:
         self._lines.append(line)
         if line.startswith(FAILED) and self.failure is None:
-            with suppress(ValueError):
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
                 value = json.loads(line.removeprefix(FAILED))
                 self.failure = {key: str(value[key]) for key in ("kind", "message")}
 

@@ -244,8 +244,7 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
             f"the training in {out} is complete: there is nothing to resume.",
             f"Its model is in {out / MODEL}.",
         )
-    text = (out / RECIPE).read_text(encoding="utf-8")
-    recipe = load.parse(TrainRecipe, text, str(out / RECIPE))
+    recipe = load.parse(TrainRecipe, load.read_text(out / RECIPE), str(out / RECIPE))
     return recipe, str(known.parent.path), Path(known.pairs.path), known.world.ranks
 
 

@@ -45,7 +45,7 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
         if int(head, 16) != zlib.crc32(text):
             return None
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -62,7 +62,7 @@ def read_json(path: Path) -> Any:
     """The JSON in ``path``, or ``None`` when it is missing or not complete yet."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -166,7 +166,7 @@ def test_a_file_s_ruling_is_explained(place, log):
 
 def test_a_run_s_ruling_is_explained_and_hostile_text_is_harmless(place, tmp_path):
     run = RunFolder(replayed.make_run(place, "hostile", epochs=2))
-    rows = list(tables.rows(run.generations))
+    rows = list(tables.rows(run.generations, tables.GENERATIONS))
     name = rows[0]["problem_id"]
     hostile = "\x1b]0;owned\x07\x1b[2J\n::error::gone [red]x[/red] \\boxed{\x1b[31m8}"
     for row in rows:

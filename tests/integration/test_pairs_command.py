@@ -67,9 +67,9 @@ def test_pairs_of_lcpo_by_default(place, tmp_path):
     assert record["leakage"]["suites"] == ["held-out"]
     samples = {
         (row["problem_id"], row["sample_index"]): row
-        for row in tables.rows(place / "stored" / "src" / "generations.parquet")
+        for row in tables.rows(place / "stored" / "src" / "generations.parquet", tables.GENERATIONS)
     }
-    rows = list(tables.rows(tmp_path / dataset.PARQUET, dataset.KIND))
+    rows = list(tables.rows(tmp_path / dataset.PARQUET, dataset.SCHEMA))
     assert len(rows) == counts["pairs"]
     for row in rows:
         of = [
@@ -125,7 +125,7 @@ def test_right_against_wrong(place, tmp_path):
     done = replayed.smallscale(place, *PAIRS, *policy, "--json", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["eligible"] > 5
-    for row in tables.rows(tmp_path / dataset.PARQUET, dataset.KIND):
+    for row in tables.rows(tmp_path / dataset.PARQUET, dataset.SCHEMA):
         assert "-7" in row["rejected"]
         assert "-7" not in row["chosen"]
 

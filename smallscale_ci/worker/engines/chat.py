@@ -118,7 +118,7 @@ def _end_ids(model: Path, tokenizer_end: int | None) -> frozenset[int]:
     for name in ("generation_config.json", "config.json"):
         try:
             value = json.loads((model / name).read_text(encoding="utf-8")).get("eos_token_id")
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             continue
         found.update(value if isinstance(value, list) else [] if value is None else [value])
     return frozenset(found)

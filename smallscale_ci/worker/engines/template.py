@@ -39,7 +39,7 @@ def source(model: Path) -> str | None:
         found = config.get("chat_template")
         if isinstance(found, list):  # several, by name
             found = {item["name"]: item["template"] for item in found}.get("default")
-    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
         return None
     return found if isinstance(found, str) else None
 

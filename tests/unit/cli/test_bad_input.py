@@ -158,8 +158,8 @@ def spoil(place: Path, content: bytes | dict[str, list[str]]) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "cannot be read as parquet"),
-        (b"PAR1 and then nothing PAR1", "cannot be read as parquet"),
+        (b"", "damaged or not a parquet"),
+        (b"PAR1 and then nothing PAR1", "damaged or not a parquet"),
         ({"question": [], "gold": []}, "holds no problems"),
         ({"question": ["a", "b", "a"], "gold": ["1", "2", "1"]}, "rows 1 and 3 are the same"),
         ({"question": ["a", " "], "gold": ["1", "2"]}, "row 2 has no question"),
@@ -234,7 +234,7 @@ def test_foreign_files_are_checked(place):
     pq.write_table(pa.table({"model_output": ["x"]}), place / "f.parquet")
     assert "has no gold answer" in fails(place, 2, "judge", "f.parquet")
     (place / "f.parquet").write_bytes(b"PAR1")
-    assert "damaged or no parquet" in fails(place, 2, "judge", "f.parquet")
+    assert "damaged or not a parquet" in fails(place, 2, "judge", "f.parquet")
     pq.write_table(pa.table({"model_output": ["x"], "answer": ["1"]}), place / "f.parquet")
     said = fails(place, 2, "judge", "f.parquet", "--judge", "maths")
     assert "--judge maths" in said

@@ -111,7 +111,10 @@ def test_no_task_in_common_is_no_fault_of_the_policy(place):
 
 def test_a_task_without_a_judged_sample_has_no_level_anywhere(place):
     run = RunFolder(place / "stored" / "src")
-    rows = [{**r, "finish_reason": "ERROR", "error": "x"} for r in tables.rows(run.generations)]
+    rows = [
+        {**r, "finish_reason": "ERROR", "error": "x"}
+        for r in tables.rows(run.generations, tables.GENERATIONS)
+    ]
     tables.write(run.generations, tables.GENERATIONS, rows, file_hash(run.prompts))
     replayed.rehash(run.path)
     judged = CliRunner().invoke(app, ["judge", str(run.path)])

@@ -70,7 +70,7 @@ def test_torn_and_unplanned_lines_are_left_out(tmp_path):
     fill(tmp_path, 0, [line("c", 0)])
     found = stored(tmp_path, [("a", 0), ("b", 0), ("c", 0)])
     assert [g.problem_id for g in found] == ["a", "c"]
-    assert tables.predecessor_of(tmp_path / "generations.parquet", "generations") == "before"
+    assert tables.predecessor_of(tmp_path / "generations.parquet", tables.GENERATIONS) == "before"
 
 
 def test_the_completion_that_was_taken_is_stored_whatever_a_late_rank_writes(tmp_path):

@@ -68,7 +68,7 @@ def test_an_empty_gold_names_its_row(tmp_path):
 
 def test_what_is_no_parquet_is_told(tmp_path):
     (tmp_path / "f.parquet").write_text("{}")
-    with pytest.raises(DataError, match="damaged or no parquet"):
+    with pytest.raises(DataError, match="damaged or not a parquet"):
         read(tmp_path / "f.parquet")
 
 

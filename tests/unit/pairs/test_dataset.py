@@ -61,11 +61,11 @@ def test_the_folder_is_what_llamafactory_reads(tmp_path):
 def test_the_parquet_file_holds_texts_and_numbers(tmp_path):
     dataset.write(tmp_path, [pair(0), pair(1, prompt_tokens=None)], ABOUT, "hash")
     path = tmp_path / dataset.PARQUET
-    first, second = tables.rows(path, dataset.KIND)
+    first, second = tables.rows(path, dataset.SCHEMA)
     assert json.loads(first["prompt"]) == list(ASKED)
     assert (first["chosen_tokens"], first["rejected_tokens"]) == (10, 30)
     assert second["prompt_tokens"] is None
-    assert tables.predecessor_of(path, dataset.KIND) == "hash"
+    assert tables.predecessor_of(path, dataset.SCHEMA) == "hash"
 
 
 def test_the_record_says_how_long_the_answers_are(tmp_path):

@@ -187,11 +187,11 @@ def test_the_commands(place, tmp_path):
 def test_a_report_does_without_a_text_column(place, tmp_path):
     folder = shutil.copytree(place / "stored" / "r4", tmp_path / "r4")
     run = RunFolder(folder)
-    rows = list(tables.rows(run.generations))
+    rows = list(tables.rows(run.generations, tables.GENERATIONS))
     schema = tables.GENERATIONS.remove(tables.GENERATIONS.get_field_index("text"))
     for row in rows:
         del row["text"]
-    made_from = tables.predecessor_of(run.generations, "generations")
+    made_from = tables.predecessor_of(run.generations, tables.GENERATIONS)
     tables.write(run.generations, schema, rows, made_from)
     judged = [tables.judgement_row(j, "") for j in tables.judgements(run.judgements)]
     from smallscale_ci.ids import file_hash

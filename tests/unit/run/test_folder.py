@@ -44,7 +44,7 @@ def test_generations_of_another_run_are_refused(run, stored):
 
 def test_judgements_of_other_samples_are_refused(run):
     kept = [tables.judgement_row(j, "") for j in list(tables.judgements(run.judgements))[:-1]]
-    made_from = tables.predecessor_of(run.judgements, "judgements")
+    made_from = tables.predecessor_of(run.judgements, tables.JUDGEMENTS)
     tables.write(run.judgements, tables.JUDGEMENTS, kept, made_from)
     replayed.rehash(run.path)
     with pytest.raises(InvalidError, match="list different samples") as caught:
@@ -65,7 +65,7 @@ def test_the_configuration_is_read_or_its_lack_told(run):
         run.read_config()
     assert any("modell: unknown key (did you mean 'model'?)" in p for p in caught.value.problems)
     run.config.unlink()
-    with pytest.raises(DataError, match=r"config.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"config.yaml cannot be read"):
         run.read_config()
 
 

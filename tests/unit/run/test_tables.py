@@ -35,13 +35,13 @@ def test_generations_come_back_as_they_were(tmp_path_factory, texts):
     assert [g.text for g in back] == texts
     if back:
         assert back[0] == Generation("p", 0, texts[0], (1, 2), 3, 2, FinishReason.STOP, 0, 0.5)
-    assert tables.predecessor_of(path, "generations") == "before"
+    assert tables.predecessor_of(path, tables.GENERATIONS) == "before"
 
 
 def test_more_rows_than_a_batch_keep_their_order(tmp_path):
     path = tmp_path / "g.parquet"
     tables.write(path, tables.GENERATIONS, (row(i) for i in range(9000)), "")
-    assert [r["sample_index"] for r in tables.rows(path)] == list(range(9000))
+    assert [r["sample_index"] for r in tables.rows(path, tables.GENERATIONS)] == list(range(9000))
 
 
 def test_judgements_come_back_as_they_were(tmp_path):
@@ -67,8 +67,8 @@ def test_a_writer_that_fails_leaves_the_earlier_file(tmp_path):
 
 def test_a_missing_file_names_the_stage_before(tmp_path):
     with pytest.raises(DataError) as caught:
-        tables.read(tmp_path / "none.parquet")
-    assert "there is no" in caught.value.message
+        tables.read(tmp_path / "none.parquet", tables.GENERATIONS)
+    assert "There is no" in caught.value.message
     assert "stage" in caught.value.hint
 
 
@@ -76,8 +76,8 @@ def test_a_missing_file_names_the_stage_before(tmp_path):
 def test_what_is_no_parquet_is_called_damaged(tmp_path, content):
     path = tmp_path / "g.parquet"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"damaged or no parquet"):
-        tables.open_file(path, "generations")
+    with pytest.raises(DataError, match=r"damaged or not a parquet"):
+        tables.open_file(path, tables.GENERATIONS)
 
 
 def test_damage_behind_an_intact_footer_is_found_when_read(tmp_path):
@@ -87,7 +87,7 @@ def test_damage_behind_an_intact_footer_is_found_when_read(tmp_path):
     content[4:400] = bytes(396)
     path.write_bytes(content)
     with pytest.raises(DataError, match="damaged"):
-        tables.read(path, "generations")
+        tables.read(path, tables.GENERATIONS)
     with pytest.raises(DataError, match="damaged"):
         list(tables.generations(path))
 
@@ -96,16 +96,17 @@ def test_another_kind_and_another_version_are_refused(tmp_path):
     path = tmp_path / "g.parquet"
     tables.write(path, tables.GENERATIONS, [row(0)], "")
     with pytest.raises(InvalidError, match="not a judgements file"):
-        tables.open_file(path, "judgements")
+        tables.open_file(path, tables.JUDGEMENTS)
     table = pq.read_table(path)
     later = {**table.schema.metadata, b"schema_version": b"99"}
     pq.write_table(table.replace_schema_metadata(later), path)
     with pytest.raises(InvalidError, match="schema version 1"):
-        tables.open_file(path, "generations")
+        tables.open_file(path, tables.GENERATIONS)
 
 
 def test_whole_tables_carry_kind_and_predecessor(tmp_path):
     path = tmp_path / "s.parquet"
     tables.write_table(path, pa.table({"a": [1]}), "samples", "made-from")
-    assert tables.predecessor_of(path, "samples") == "made-from"
-    assert tables.read(path, "samples").column_names == ["a"]
+    schema = pa.schema([("a", pa.int64())], {"kind": "samples"})
+    assert tables.predecessor_of(path, schema) == "made-from"
+    assert tables.read(path, schema).column_names == ["a"]

@@ -183,7 +183,7 @@ def test_parquet_without_rows(tmp_path: Path) -> None:
 def test_truncated_parquet(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", MATH)
     path.write_bytes(path.read_bytes()[:-20])
-    assert "cannot be read as parquet" in refused(suite(path), tmp_path).message
+    assert "damaged or not a parquet" in refused(suite(path), tmp_path).message
 
 
 def test_csv_with_too_many_values(tmp_path: Path) -> None:

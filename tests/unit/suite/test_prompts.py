@@ -108,12 +108,12 @@ def test_no_room_to_write(tmp_path: Path) -> None:
 def test_unreadable_prompts(tmp_path: Path) -> None:
     path = tmp_path / "prompts.parquet"
     path.write_bytes(b"PAR1 nonsense")
-    with pytest.raises(DataError, match="cannot be read as parquet"):
+    with pytest.raises(DataError, match="damaged or not a parquet"):
         list(read(path))
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(DataError, match="not a prompts file of version 1"):
         list(read(path))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="There is no"):
         list(read(tmp_path / "none.parquet"))
 
 
