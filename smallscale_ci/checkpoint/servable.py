@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.checkpoint import weights
+from smallscale_ci.checkpoint import endings, weights
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import InvalidError, UsageError
 from smallscale_ci.ids import combined_hash, file_hash
@@ -25,12 +25,13 @@ def inspect(
     source: str,
     *,
     cache: Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] | None = None,
 ) -> Checkpoint:
     """Check the folder ``path`` and hash all that identifies it.
 
-    ``cache`` is a folder that remembers hashes of weight files that have not changed. Raises
-    ``UsageError``, which says what is missing or damaged and what to do.
+    ``cache`` is a folder that remembers hashes of weight files that have not changed. ``say``
+    is given warnings and what takes long. Raises ``UsageError``, which says what is missing or
+    damaged and what to do.
     """
     _refuse_strays(path)
     _refuse_other_kinds(path)
@@ -41,7 +42,11 @@ def inspect(
     tokenizer = [path / file for file in _TOKENIZERS if (path / file).exists()]
     template = path / "chat_template.jinja"
     generation = path / "generation_config.json"
-    _warn_of_code(path, config, say)
+    if say is not None:
+        _warn_of_code(path, config, say)
+        ending = endings.complaint(path)
+        if ending:
+            say(f"warning: {path.name}: {ending}")
     return Checkpoint(
         name=name,
         path=path,
@@ -50,9 +55,13 @@ def inspect(
         generation_hash=file_hash(generation)[:16] if generation.exists() else "",
         tokenizer_hash=combined_hash((file.name, file_hash(file)) for file in tokenizer)[:16],
         template_hash=file_hash(template)[:16] if template.exists() else "in tokenizer_config.json",
-        weights_hash=weights.digest(files, cache, say)[:16],
+        weights_hash=weights.digest(files, cache, say or _silent)[:16],
         weights_bytes=sum(file.stat().st_size for file in files),
     )
+
+
+def _silent(_: str) -> None:
+    """For those who want no words."""
 
 
 def refuse_changed(checkpoint: Checkpoint, cache: Path | None) -> None:

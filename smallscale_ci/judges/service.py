@@ -14,12 +14,14 @@ import openai
 from smallscale_ci.config.settings import Service
 from smallscale_ci.files import write_text
 from smallscale_ci.ids import content_hash
+from smallscale_ci.worker.patience import PATIENCE_S, asked_s
 
-# Refusals that may pass are met again after 0.5 s doubling to 8 s, or what Retry-After asks for.
+# Refusals that may pass are met again after 0.5 s doubling to 8 s, or what Retry-After asks for:
+# longer waits than 8 s do not count as attempts, and end with PATIENCE_S.
 _RETRIES = 6
 _SILENCES = 2  # a server that says nothing for _REQUEST_S so many times is asked no more
 _REQUEST_S = 120.0
-_FIRST_S, _LONGEST_S, _LONGEST_ASKED_S = 0.5, 8.0, 120.0
+_FIRST_S, _LONGEST_S = 0.5, 8.0
 _PASSING = (408, 409, 429)  # and all from 500
 _DEFAULTS = {"temperature": 0.0, "seed": 0, "max_completion_tokens": 1024}
 _SHOWN = 200  # characters of an error in a reason
@@ -106,20 +108,30 @@ class Client:
 
     def _persistently(self, body: Mapping[str, Any]) -> Any:
         """The reply to ``body``, asked again where that may help. Raises what ``openai`` raises."""
-        silences = 0
-        for attempt in range(_RETRIES + 1):
+        silences, attempt, waited_s = 0, 0, 0.0
+        while True:
             try:
                 return self._openai.chat.completions.create(**body)
             except openai.APITimeoutError:
                 silences += 1
-                if silences == _SILENCES or attempt == _RETRIES:
+                attempt += 1
+                if silences == _SILENCES or attempt > _RETRIES:
                     raise
             except (openai.APIConnectionError, openai.APIStatusError) as error:
                 status = getattr(error, "status_code", 500)
-                if attempt == _RETRIES or (status < 500 and status not in _PASSING):
+                pause_s = asked_s(error)
+                if pause_s <= _LONGEST_S:
+                    pause_s = pause_s or min(_FIRST_S * 2**attempt, _LONGEST_S)
+                    attempt += 1
+                else:
+                    waited_s += pause_s
+                if (
+                    attempt > _RETRIES
+                    or waited_s > PATIENCE_S
+                    or (status < 500 and status not in _PASSING)
+                ):
                     raise
-                time.sleep(_pause(error, attempt))
-        raise AssertionError("the last attempt returns or raises")
+                time.sleep(pause_s)
 
     def _unanswered(self, error: openai.OpenAIError, **how: bool) -> UnansweredError:
         status = getattr(error, "status_code", None)
@@ -142,15 +154,6 @@ def _part(part: Any) -> str:
     kind = part.get("type", "text") if isinstance(part, dict) else ""
     text = part.get("text") if kind in ("text", "output_text") else None
     return text if isinstance(text, str) else ""
-
-
-def _pause(error: openai.APIError, attempt: int) -> float:
-    """Seconds until the next attempt."""
-    asked = getattr(getattr(error, "response", None), "headers", {}).get("retry-after", "")
-    try:
-        return min(max(float(asked), 0.0), _LONGEST_ASKED_S)
-    except ValueError:
-        return float(min(_FIRST_S * 2**attempt, _LONGEST_S))
 
 
 def _read(path: Path | None) -> str | None:

@@ -15,6 +15,7 @@ import json
 import os
 from typing import Any
 
+from ..patience import PATIENCE_S, asked_s
 from ..thinking import split
 from .interface import ABORT, LENGTH, STOP, Completion, Request, StartError, failed, prompt_hash
 
@@ -26,7 +27,6 @@ _CLOSED = (401, 403, 404)  # and these about all
 _TORN = 3  # times that half an answer is asked for again
 _CROWD_S = 0.5
 _LIBRARY_S = 60.0  # the library waits that long for a Retry-After by itself, and not for longer
-_PATIENCE_S = 900.0  # of one request with a server that says when to come back
 _PROBE_S = 60.0
 
 
@@ -122,9 +122,9 @@ class OpenAIAdapter:
             try:
                 answer = await client.chat.completions.create(**body)
             except openai.RateLimitError as error:
-                wait_s = _retry_after(error)
+                wait_s = asked_s(error)
                 waited_s += wait_s
-                if wait_s > _LIBRARY_S and waited_s <= _PATIENCE_S:
+                if wait_s > _LIBRARY_S and waited_s <= PATIENCE_S:
                     await asyncio.sleep(wait_s)
                     continue
                 if self._answered_at < asked_at:
@@ -260,14 +260,6 @@ class _Pace:
         turn = max(now, self._next)
         self._next = turn + self._gap
         await asyncio.sleep(turn - now)
-
-
-def _retry_after(error: Any) -> float:
-    """Seconds that a server asks to wait before the next request; 0 where it does not say."""
-    try:
-        return max(0.0, float(error.response.headers.get("retry-after", 0)))
-    except (AttributeError, TypeError, ValueError):
-        return 0.0
 
 
 def _text(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from email.utils import formatdate
 
 import pytest
 from helpers.chat_server import says, serving
@@ -114,6 +115,42 @@ def test_failures_that_pass_are_retried_and_retry_after_is_honoured():
         )  # a back-off of about 0.4 s, and the second asked for
     assert found[0].outcome is Outcome.CORRECT
     assert len(server.bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("asks", "slept", "outcome"),
+    [
+        ("300", [300.0, 300.0], Outcome.CORRECT),
+        ("1000", [], Outcome.ERRORED),  # longer than anybody would wait
+        ("400", [400.0, 400.0], Outcome.CORRECT),
+        ("a date", [300.0, 300.0], Outcome.CORRECT),
+    ],
+)
+def test_a_long_wait_that_the_service_asks_for_is_kept(asks, slept, outcome, monkeypatch):
+    """In no time: what would be slept is noted."""
+    naps: list[float] = []
+    monkeypatch.setattr(service_module.time, "sleep", naps.append)
+
+    def answer(_, number):
+        said = formatdate(time.time() + 300, usegmt=True) if asks == "a date" else asks
+        limited = (429, {"Retry-After": said}, {"error": {"message": "slow down"}})
+        return limited if number < 3 else says("Yes")
+
+    with serving(answer) as server:
+        (ruling,) = judge(server.url, ["4"]).values()
+    assert ruling.outcome is outcome
+    assert [nap for nap in naps if nap > 8] == pytest.approx(slept, abs=3)
+
+
+def test_a_service_that_is_always_busy_is_given_up_after_the_stated_limit(monkeypatch):
+    naps: list[float] = []
+    monkeypatch.setattr(service_module.time, "sleep", naps.append)
+    limited = (429, {"Retry-After": "200"}, {"error": {"message": "slow down"}})
+    with serving(lambda *_: limited) as server:
+        (ruling,) = judge(server.url, ["4"]).values()
+    assert ruling.outcome is Outcome.ERRORED
+    assert "429" in ruling.reason
+    assert [nap for nap in naps if nap > 8] == [200.0] * 4
 
 
 @pytest.mark.parametrize(

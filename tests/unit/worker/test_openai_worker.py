@@ -10,8 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
 from smallscale_ci.worker.engines.interface import Completion, Request, StartError
 from smallscale_ci.worker.engines.openai import OpenAIAdapter
+from smallscale_ci.worker.patience import asked_s
 
 KEY = "sk-a-secret"
 
@@ -302,6 +305,15 @@ def test_a_long_wait_that_the_service_asks_for_is_kept(endpoint, monkeypatch, as
         with pytest.raises(StartError, match="cannot be used"):
             asyncio.run(ask())
     assert slept == waits
+
+
+def test_a_date_to_come_back_at_is_waited_for():
+    at = formatdate(time.time() + 200, usegmt=True)
+    limited = SimpleNamespace(response=SimpleNamespace(headers={"retry-after": at}))
+    assert 195 < asked_s(limited) <= 200
+    for said in ("", "soon", "Mon, 99 Foo"):
+        limited.response.headers["retry-after"] = said
+        assert asked_s(limited) == 0
 
 
 def test_a_service_that_is_away_is_asked_at_longer_and_longer_intervals(endpoint, folder):
