@@ -9,30 +9,31 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
 from smallscale_ci.errors import DataError
-from smallscale_ci.files import from_json
+from smallscale_ci.files import from_json, refuse_schema
 from smallscale_ci.records import (
-    Accounting,
-    Advice,
     Check,
-    Difference,
     Estimate,
     Flip,
     Metric,
-    Reason,
     ReasonKind,
     Summary,
     TaskSummary,
     Verdict,
-    VerdictKind,
 )
 
 SUMMARY_VERSION = 1
 VERDICT_VERSION = 2  # 1 had sentences in the place of reasons and advice
-_METRICS = {metric.value: metric for metric in Metric}
-_T = TypeVar("_T", Summary, Verdict)
+_AGAIN = "Run `smallscale compare` again: it rewrites the file."
+# Annotations are text because the records module postpones them.
+_NUMBERS = {
+    item.name
+    for record in (Check, Estimate, Flip, TaskSummary)
+    for item in fields(record)
+    if item.type == "float"
+}
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
@@ -91,17 +92,31 @@ def _nullable(schema: Any) -> Any:
 def verdict_from_json(value: Mapping[str, Any]) -> Verdict:
     """The verdict that ``verdict_json`` wrote; ``null`` becomes NaN.
 
-    Raises ``DataError`` for another schema version, and for missing, unknown or wrong fields.
+    Raises ``InvalidError`` for another schema version, and ``DataError`` for missing or wrong
+    fields, or for reasons of what the verdict does not hold.
     """
-    return _read(value, "verdict", {1: _verdict_of_1, VERDICT_VERSION: _verdict})
+    refuse_schema(value, (1, VERDICT_VERSION), "The verdict", _AGAIN)
+    if value["schema_version"] == 1:
+        value = _migrated(value)
+    verdict = from_json(Verdict, _known(value), "The verdict", _AGAIN)
+    _refuse_dangling(verdict)
+    return verdict
 
 
 def summary_from_json(value: Mapping[str, Any]) -> Summary:
     """The summary that ``summary_json`` wrote; ``null`` becomes NaN.
 
-    Raises ``DataError`` for another schema version, and for missing, unknown or wrong fields.
+    Raises ``InvalidError`` for another schema version, and ``DataError`` for missing or wrong
+    fields.
     """
-    return _read(value, "summary", {SUMMARY_VERSION: _summary})
+    refuse_schema(value, (SUMMARY_VERSION,), "The summary", _AGAIN)
+    value = {**value, "tasks": _each(value.get("tasks"), _with_levels)}
+    summary = from_json(Summary, _known(value), "The summary", _AGAIN)
+    for task in summary.tasks:
+        if lacking := [metric for metric in Metric if metric.core and metric not in task.levels]:
+            what = f"the task {task.task} lacks {', '.join(lacking)}"
+            raise DataError(f"The summary is damaged: {what}.", _AGAIN)
+    return summary
 
 
 def plain(value: Any) -> Any:
@@ -117,112 +132,50 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _read(
-    value: Mapping[str, Any], name: str, readers: Mapping[int, Callable[[dict[str, Any]], _T]]
-) -> _T:
-    hint = "Run `smallscale compare` again: it rewrites the file."
-    if not isinstance(value, Mapping):
-        raise DataError(f"The {name} is not a JSON object.", hint)
-    version = value.get("schema_version")
-    if not isinstance(version, int) or version not in readers:
-        known = " and ".join(map(str, readers))
-        raise DataError(
-            f"The {name} has schema version {version!r}; this version reads {known}.", hint
-        )
-    try:
-        found = readers[version](
-            {key: item for key, item in value.items() if key != "schema_version"}
-        )
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"The {name} cannot be read: {error}.", hint) from error
-    # The parts are in place; each must be of its field's type.
-    return from_json(type(found), asdict(found), f"The {name}", hint)
-
-
-def _verdict(value: dict[str, Any]) -> Verdict:
-    found = Verdict(
-        **{
-            **value,
-            "kind": VerdictKind(value["kind"]),
-            "reasons": tuple(_reason(reason) for reason in value["reasons"]),
-            "checks": tuple(_check(check) for check in value["checks"]),
-            "accounting": Accounting(**value["accounting"]),
-            "differences": tuple(Difference(**item) for item in value["differences"]),
-            "flips": tuple(Flip(**_numbers(Flip, item)) for item in value["flips"]),
-            "flipped": tuple(value["flipped"]) if value.get("flipped") else None,
-            "notes": tuple(_reason(note) for note in value["notes"]),
-            "ends": tuple(value.get("ends", ())),
-            "grown": tuple(Flip(**_numbers(Flip, item)) for item in value.get("grown", ())),
-        }
-    )
-    _refuse_dangling(found)
-    return found
-
-
 def _refuse_dangling(verdict: Verdict) -> None:
-    """Raise ``LookupError`` where a reason names what the verdict does not hold."""
+    """Raise ``DataError`` where a reason names what the verdict does not hold."""
     checks = {(check.task, check.metric) for check in verdict.checks}
     keys = {difference.key for difference in verdict.differences}
     for reason in (*verdict.reasons, *verdict.notes):
         of_check = reason.metric is not None and reason.kind is not ReasonKind.UNKNOWN_METRIC
         if of_check and (reason.task, reason.metric) not in checks:
-            raise LookupError(f"there is no check of {reason.metric} in {reason.task}")
+            what = f"there is no check of {reason.metric} in {reason.task}"
+            raise DataError(f"The verdict is damaged: {what}.", _AGAIN)
         if reason.kind is ReasonKind.INCOMPARABLE and not keys.issuperset(reason.names or ("",)):
-            raise LookupError(f"{', '.join(reason.names) or 'nothing'} is not among what differs")
+            what = f"{', '.join(reason.names) or 'nothing'} is not among what differs"
+            raise DataError(f"The verdict is damaged: {what}.", _AGAIN)
 
 
-def _verdict_of_1(value: dict[str, Any]) -> Verdict:
-    """Its reasons and notes are sentences; what it advised is left out."""
+def _migrated(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict of schema 1: its reasons and notes are sentences, and its advice is left out."""
     stated = {
-        key: [{"kind": ReasonKind.STATED, "text": text} for text in value[key]]
+        key: _each(value.get(key), lambda text: {"kind": ReasonKind.STATED, "text": text})
         for key in ("reasons", "notes")
     }
-    checks = [{**check, "advice": None} for check in value["checks"]]
-    return _verdict({**value, **stated, "checks": checks})
+    checks = _each(value.get("checks"), lambda check: {**check, "advice": None})
+    return {**value, **stated, "checks": checks}
 
 
-def _reason(value: dict[str, Any]) -> Reason:
-    typed = {
-        "kind": ReasonKind(value["kind"]),
-        "metric": _METRICS[value["metric"]] if value.get("metric") else None,
-        "names": tuple(value.get("names", ())),
-    }
-    return Reason(**{**_without_sentence(value), **typed})
+def _with_levels(task: dict[str, Any]) -> dict[str, Any]:
+    """The levels stand beside the other fields of a task, each under its metric's name."""
+    return {**task, "levels": {metric: task[metric] for metric in Metric if metric in task}}
 
 
-def _without_sentence(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: item for key, item in value.items() if key != "sentence"}
+def _each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """``value`` with all its items changed; what is not a list of them is left to the reader."""
+    try:
+        return [change(item) for item in value] if isinstance(value, list) else value
+    except TypeError:
+        return value
 
 
-def _check(value: dict[str, Any]) -> Check:
-    typed = {
-        "metric": _METRICS[value["metric"]],
-        "kind": VerdictKind(value["kind"]),
-        "estimate": _estimate(value["estimate"]),
-        "advice": Advice(**_without_sentence(value["advice"])) if value["advice"] else None,
-    }
-    return Check(**{**_numbers(Check, value), **typed})
-
-
-def _summary(value: dict[str, Any]) -> Summary:
-    return Summary(**{**value, "tasks": tuple(_task(task) for task in value["tasks"])})
-
-
-def _task(value: dict[str, Any]) -> TaskSummary:
-    """The levels stand beside the other fields, each under its metric's name."""
-    levels = {m: _estimate(value[m.value]) for m in Metric if m.value in value}
-    rest = {key: item for key, item in value.items() if key not in levels}
-    return TaskSummary(**_numbers(TaskSummary, rest), levels=levels)
-
-
-def _estimate(value: dict[str, Any]) -> Estimate:
-    return Estimate(**_numbers(Estimate, value))
-
-
-def _numbers(record: type, value: dict[str, Any]) -> dict[str, Any]:
-    """``value`` with NaN for ``null`` in the fields of ``record`` that are plain floats."""
-    # Annotations are text because the records module postpones them.
-    floats = {item.name for item in fields(record) if item.type == "float"}
+def _known(value: Any) -> Any:
+    """``value`` with NaN for ``null`` wherever a record has a number that may not be missing."""
+    if isinstance(value, list):
+        return [_known(item) for item in value]
+    if not isinstance(value, dict):
+        return value
     return {
-        key: math.nan if item is None and key in floats else item for key, item in value.items()
+        key: math.nan if item is None and key in _NUMBERS else _known(item)
+        for key, item in value.items()
     }

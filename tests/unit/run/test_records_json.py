@@ -17,7 +17,7 @@ from helpers.report_examples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallscale_ci.errors import DataError
+from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.ids import pretty_json
 from smallscale_ci.records import Metric, Reason, ReasonKind
 from smallscale_ci.report import wording
@@ -99,17 +99,53 @@ def test_unknown_numbers_are_null_and_come_back_as_nan(unknown: float) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": 0}, "schema version 0"),
-        ({"kind": "MAYBE"}, "MAYBE"),
-        ({"surprise": 1}, "surprise"),
-        ({"checks": None}, "cannot be read"),
-        ({"reasons": [{"kind": "check", "task": "t", "metric": "accuracy"}]}, "cannot be read"),
-        ({"reasons": [{"kind": "incomparable", "names": ["engine"]}]}, "cannot be read"),
+        ({"kind": "MAYBE"}, "kind must be 'PASS'"),
+        ({"look": "first"}, "look must be a valid integer"),
+        ({"flipped": [1]}, r"it lacks flipped\.1"),
+        ({"checks": None}, "checks must be a list"),
+        ({"checks": [{}]}, r"it lacks checks\.0\.task"),
+        ({"accounting": []}, "accounting must be a JSON object"),
+        ({"schema_version": None}, "it lacks schema_version"),
+        ({"schema_version": 1, "reasons": 3}, "reasons must be a list"),
+        (
+            {"schema_version": 1, "reasons": [], "notes": [], "checks": [3]},
+            r"checks\.0 must be a JSON object",
+        ),
+        ({"reasons": [{"kind": "check", "task": "t", "metric": "accuracy"}]}, "no check of"),
+        ({"reasons": [{"kind": "incomparable", "names": ["engine"]}]}, "engine is not among"),
     ],
 )
 def test_a_file_that_is_not_ours_is_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
         verdict_from_json({**verdict_json(verdict()), **change})
     assert caught.value.hint
-    with pytest.raises(DataError):
-        summary_from_json([])  # type: ignore[arg-type]
+
+
+def test_a_later_schema_is_refused() -> None:
+    with pytest.raises(InvalidError, match="of schema '9'"):
+        verdict_from_json({**verdict_json(verdict()), "schema_version": 9})
+    with pytest.raises(InvalidError, match="of schema '9'"):
+        summary_from_json({**summary_json(SUMMARY), "schema_version": 9})
+
+
+def test_what_a_later_version_adds_is_left_out() -> None:
+    assert verdict_from_json({**verdict_json(verdict()), "surprise": 1}) == verdict()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("problems", "many", r"tasks\.0\.problems must be a valid integer"),
+        ("accuracy", 0.5, r"tasks\.0\.levels\.accuracy must be a JSON object"),
+        ("accuracy", ..., "lacks accuracy"),
+        ("outcomes", ..., r"it lacks tasks\.0\.outcomes"),
+    ],
+)
+def test_a_damaged_summary_is_told_by_its_field(key: str, value: object, said: str) -> None:
+    made = summary_json(SUMMARY)
+    made["tasks"][0][key] = value
+    if value is ...:
+        del made["tasks"][0][key]
+    with pytest.raises(DataError, match=said) as caught:
+        summary_from_json(made)
+    assert caught.value.hint
