@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError
-from smallscale_ci.gate.checks import make_checks, overall
+from smallscale_ci.gate.checks import TENFOLD, make_checks, overall
 from smallscale_ci.gate.futility import out_of_reach
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.pairing import TaskPair
@@ -25,9 +25,6 @@ Grid = NDArray[np.float64]
 # answers wrong until the mean is 2 points lower, 0.05 of tokens makes every answer 5% longer, 0.01
 # of truncation cuts off one answer more in a hundred.
 Injection = Mapping[Metric, float]
-
-
-_TENFOLD = 10.0  # the growth of a problem whose answers ramble
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +223,7 @@ def _worsen_few(
         case Scale.RATE:
             grid[hit < loss / max(1 - mean, 1e-9), mine] = 1.0
         case Scale.LENGTH:
-            grid[hit < loss / (_TENFOLD - 1), mine] *= _TENFOLD
+            grid[hit < loss / (TENFOLD - 1), mine] *= TENFOLD
         case unknown:
             assert_never(unknown)
 

@@ -216,6 +216,7 @@ class Check:
     tolerated: float = 0.0  # in the unit of the margin: a loss up to this is not a regression
     lost: int = 0  # samples of the candidate, ERRORED or missing
     lost_decide: bool = False  # it would pass if the lost samples were like the others
+    jumps: int = 0  # problems whose length grew far beyond all others'
 
     @property
     def moved(self) -> float:

@@ -210,9 +210,11 @@ def _undecided(check: Check) -> str:
     margin = _size(check.metric, check.margin)
     what = "change" if check.band else "loss" if check.metric.worse < 0 else "rise"
     lost = f", {count(check.lost, 'lost sample')} at their worst" if check.lost_decide else ""
+    few = check.jumps
+    grew = f", {count(few, 'problem')} grew far more than all others" if few else ""
     return (
-        f"{_change(check)}: too close to call, a {what} of {reached} cannot be excluded{lost} "
-        f"(margin {margin})."
+        f"{_change(check)}: too close to call, a {what} of {reached} cannot be excluded"
+        f"{lost}{grew} (margin {margin})."
     )
 
 
