@@ -49,17 +49,16 @@ def make_checks(
         raw += _task_checks(_join(pairs), policy, look, schedule, describe=describe)
     for pair in pairs:
         checks = _task_checks(pair, policy, look, schedule, describe=describe)
-        raw += [replace(c, guard=policy.gated == "mean" and c.gated) for c in checks]
+        guards = policy.gated == "mean"
+        raw += [replace(check, guard=check.gated) for check in checks] if guards else checks
     places = [place for place, check in enumerate(raw) if check.gated]
     adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
     done = []
     for place, check in enumerate(raw):
-        final = replace(
-            check,
-            adjusted_p=adjusted.get(place, check.p_value),
-            identical=reproduced and check.identical,
-        )
-        done.append(replace(final, kind=_kind(final)))
+        adjusted_p = adjusted.get(place, check.p_value)
+        identical = reproduced and check.identical
+        kind = _kind(check, adjusted_p, identical=identical)
+        done.append(replace(check, adjusted_p=adjusted_p, identical=identical, kind=kind))
     if describe:
         done = [
             replace(check, advice=reasons.advice(check, look, schedule.looks)) for check in done
@@ -77,10 +76,10 @@ def overall(checks: Sequence[Check]) -> VerdictKind:
     return VerdictKind.INCONCLUSIVE
 
 
-def _kind(check: Check) -> VerdictKind:
-    if check.pass_p <= check.pass_boundary or check.identical:
+def _kind(check: Check, adjusted_p: float, *, identical: bool) -> VerdictKind:
+    if check.pass_p <= check.pass_boundary or identical:
         return VerdictKind.PASS
-    if check.adjusted_p <= check.boundary:
+    if adjusted_p <= check.boundary:
         return VerdictKind.REGRESSED
     return VerdictKind.INCONCLUSIVE
 
@@ -176,16 +175,20 @@ def _check(
     tolerated = policy.tolerated * (margin or 0.0)
     few_clusters = change.clusters < min(FEW_CLUSTERS, change.n)
     told = _between_epochs(pair, metric, change) if few_clusters else change
-    p_value = p_worse(told, metric, tolerated, band=band)
+    moved = change.value * metric.worse
+    exact = describe or band or moved > metric.limit(tolerated)
+    # Beyond 0.5 a p-value decides nothing, neither for its own check nor in Holm's order.
+    p_value = p_worse(told, metric, tolerated, band=band) if exact else 1.0
+    enough = 0.0 if describe else pass_level
     few, jumps = _few_grown(pair, metric, change)
-    usual = pass_p = p_within(change, metric, margin, band=band)
+    usual = pass_p = p_within(change, metric, margin, band=band, enough=enough)
     if few is not change:
-        usual = pass_p = max(usual, p_within(few, metric, margin, band=band))
+        usual = pass_p = max(usual, p_within(few, metric, margin, band=band, enough=enough))
     hides = part and margin is not None and metric.scale is Scale.LENGTH
     if hides:  # more looks must not make it easier to miss that few problems grow
         usual = pass_p = max(usual, unseen(TENFOLD, margin or 0.0, change.clusters))
     if worst is not change:
-        pass_p = max(usual, p_within(worst, metric, margin, band=band))
+        pass_p = max(usual, p_within(worst, metric, margin, band=band, enough=enough))
     low, high = -math.inf, math.inf
     if describe:
         low, high = _interval([change, worst, few], pass_level)

@@ -117,11 +117,15 @@ def p_worse(change: Contrast, metric: Metric, tolerated: float, *, band: bool) -
     return min(1.0, 2 * min(up, down)) if band else up if metric.worse > 0 else down
 
 
-def p_within(change: Contrast, metric: Metric, margin: float | None, *, band: bool) -> float:
-    """P-value of "worse by ``margin``"; 1 where there is none."""
+def p_within(
+    change: Contrast, metric: Metric, margin: float | None, *, band: bool, enough: float = 0.0
+) -> float:
+    """P-value of "worse by ``margin``"; 1 where there is none. ``enough`` is as in ``p_less``."""
     if margin is None:
         return 1.0
     limit = metric.limit(margin)
     if band:
-        return max(change.p_less(limit), change.p_greater(-limit))
-    return change.p_less(limit) if metric.worse > 0 else change.p_greater(-limit)
+        return max(change.p_less(limit, enough), change.p_greater(-limit, enough))
+    if metric.worse > 0:
+        return change.p_less(limit, enough)
+    return change.p_greater(-limit, enough)

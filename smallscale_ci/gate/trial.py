@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import assert_never
 
 import numpy as np
@@ -90,8 +91,9 @@ def judged(
     drawn: Sequence[Drawn], policy: GatePolicy, schedule: Schedule, baseline_epochs: int
 ) -> Trial:
     """Look at ``drawn`` until there is a verdict, or none in reach."""
+    parts = any(end % 1 for end in schedule.ends)
     for look, end in enumerate(schedule.ends, 1):
-        pairs = [one.pair(end) for one in drawn]
+        pairs = [one.pair(end, parts=parts) for one in drawn]
         checks = make_checks(pairs, policy, look, schedule, describe=False)
         kind = overall(checks)
         if kind is not VerdictKind.INCONCLUSIVE or out_of_reach(
@@ -156,18 +158,28 @@ class Drawn:
         everything = np.arange(problems)
         self.baseline = self._means(everything, 0, self.start)
         self.first = rng.permutation(problems)
-        worth = worth_of(self.baseline, policy, pool.task)
-        self.later = self.first[np.argsort(-worth[self.first], kind="stable")]
-        self.place = np.empty(problems)
-        self.place[self.later] = everything / problems
+        self.policy = policy
+
+    @cached_property
+    def later(self) -> Codes:
+        """(n,) the order of later epochs."""
+        worth = worth_of(self.baseline, self.policy, self.pool.task)
+        return np.asarray(self.first[np.argsort(-worth[self.first], kind="stable")])
+
+    @cached_property
+    def place(self) -> Vector:
+        """(n,) where each problem is in that order, from 0 to 1."""
+        found = np.empty(len(self.later))
+        found[self.later] = np.arange(len(found)) / len(found)
+        return found
 
     @property
     def all_tokens(self) -> float:
         """Tokens of the candidate with all of its epochs."""
         return float(self.grids[Metric.TOKENS][:, self.start :].sum())
 
-    def pair(self, end: float) -> TaskPair:
-        """Both sides after ``end`` epochs."""
+    def pair(self, end: float, *, parts: bool = True) -> TaskPair:
+        """Both sides after ``end`` epochs; ``parts`` says that some looks are within an epoch."""
         whole, repeats = int(end), self.pool.repeats
         count = part(len(self.pool.cluster), end - whole)
         if whole == 0:
@@ -181,7 +193,8 @@ class Drawn:
         if count:
             rows = self.later[:count]
             candidate = candidate.put(rows, self._means(rows, self.start, last + repeats))
-        return _pair(self.pool, candidate, self.baseline, self.pool.cluster, self.place)
+        place = self.place if parts else None
+        return _pair(self.pool, candidate, self.baseline, self.pool.cluster, place)
 
     def _means(self, rows: Codes, first: int, last: int) -> ProblemMeans:
         """The means of some samples, as the gate takes them of a run."""

@@ -8,9 +8,11 @@ for.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from smallscale_ci.config import load
 from smallscale_ci.config.models import GatePolicy
@@ -133,7 +135,7 @@ def _levels(folder: RunFolder, run: Run) -> None:
         pairs = list(zip(stored.tasks, derived.tasks, strict=True))
         stored = replace(stored, tasks=tuple(_restricted(one, one, two) for one, two in pairs))
         derived = replace(derived, tasks=tuple(_restricted(two, one, two) for one, two in pairs))
-    if stored is None or summary_json(stored) != summary_json(derived):
+    if stored is None or not _same(summary_json(stored), summary_json(derived)):
         raise InvalidError(f"The levels in {folder.summary} are not those of the samples.")
 
 
@@ -145,6 +147,17 @@ def _restricted(task: TaskSummary, stored: TaskSummary, derived: TaskSummary) ->
         levels={m: level for m, level in task.levels.items() if m in told},
         lengths={m: lengths for m, lengths in task.lengths.items() if m in stored.lengths},
     )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal but for the last digits, which depend on the processor."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
 
 
 def _named(folder: RunFolder, run: Run, said: Predicate) -> None:
@@ -172,7 +185,7 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
     ours, theirs = verdict_json(derived), verdict_json(stored)
     # A run adds notes about its own budget, which does not follow from samples.
     theirs["notes"] = [note for note in theirs["notes"] if note in ours["notes"]]
-    differing = sorted(key for key in ours if ours[key] != theirs.get(key))
+    differing = sorted(key for key in ours if not _same(ours[key], theirs.get(key)))
     if differing:
         raise InvalidError(
             f"From the samples follows another verdict ({derived.kind}, not {stored.kind}): "

@@ -47,11 +47,13 @@ def jumped(
     relative = base_within.sum() / max(float(np.square(theirs) @ freedom), 1e-9)
     noise = np.maximum(base_within / np.maximum(freedom, 1), relative * np.square(theirs))
     spread = np.sqrt(noise * (1 / samples + 1 / base_samples))
+    others = np.where(samples > 1, _without_one(mine, within, samples), mine)
+    far = known & (others - theirs > _FAR * spread)
+    if not far.any():
+        return none
     logs = np.log(mine / theirs)
     low, middle, high = np.quantile(logs[known], (0.25, 0.5, 0.75))
-    nearest = middle + _FAR * (high - low) / _NORMAL
-    others = np.where(samples > 1, _without_one(mine, within, samples), mine)
-    far = known & (np.log(others / theirs) > nearest) & (others - theirs > _FAR * spread)
+    far &= np.log(others / theirs) > middle + _FAR * (high - low) / _NORMAL
     usual = _without_one(theirs, base_within, base_samples)
     single = far & (samples == 1)
     single &= mine / theirs > (1 + base_samples * (theirs / usual - 1))[known].max()
