@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A Hugging Face folder that can be served; hashes as DESIGN section 6 lists them."""
+    """A Hugging Face folder that can be served; hashes as DESIGN section 6 lists them.
+
+    That of the weights is whole: evidence names the checkpoint by it. The others are 16 digits.
+    """
 
     name: str  # what baselines and reports call it
     path: Path

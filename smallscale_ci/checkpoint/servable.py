@@ -55,7 +55,7 @@ def inspect(
         generation_hash=file_hash(generation)[:16] if generation.exists() else "",
         tokenizer_hash=combined_hash((file.name, file_hash(file)) for file in tokenizer)[:16],
         template_hash=file_hash(template)[:16] if template.exists() else "in tokenizer_config.json",
-        weights_hash=weights.digest(files, cache, say or _silent)[:16],
+        weights_hash=weights.digest(files, cache, say or _silent),
         weights_bytes=sum(file.stat().st_size for file in files),
     )
 

@@ -38,6 +38,18 @@ def show_plan(context: Context, plan: Plan) -> None:
     )
 
 
+def _why(plan: Plan) -> str:
+    """Why this baseline was taken where ``auto`` chose it."""
+    from smallscale_ci.run.baselines import is_auto
+
+    if plan.baseline is None or not is_auto(plan.config.baseline):
+        return ""
+    own, suite = plan.checkpoint.name, plan.config.suite.name
+    if plan.baseline.name == own:
+        return f", by the model's name '{own}'"
+    return f", the reference of the suite {suite}: '{own}' has none of its own"
+
+
 def _lines(plan: Plan) -> dict[str, str]:
     from smallscale_ci.pipeline.forecast import forecast
     from smallscale_ci.report.formats import age, count
@@ -57,7 +69,7 @@ def _lines(plan: Plan) -> dict[str, str]:
         recorded = ""
         if known:
             recorded = f", recorded {known.at[:10]} by {known.by}, age {age(known.at, plan.now())}"
-        lines["baseline"] = f"{plan.baseline.name}{recorded} ({plan.baseline.source})"
+        lines["baseline"] = f"{plan.baseline.name}{recorded} ({plan.baseline.source}){_why(plan)}"
         lines["policy"] = config.gate.name
     epochs = count(config.epochs, "epoch")
     if config.max_epochs > config.epochs:

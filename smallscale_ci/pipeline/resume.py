@@ -43,10 +43,16 @@ def resume(
         _refuse_another(path, config, request, settings)
         config = _placed_anew(config, request)
     resolved = complete(config, settings, say, run)
+    found, known = resolved.checkpoint, before.checkpoint
+    whole = found.weights_hash[: len(known.weights_hash) or None]  # it once had 16 digits
     changed = [
         name
         for name, now, then in (
-            ("checkpoint", resolved.checkpoint.weights_hash, before.checkpoint.weights_hash),
+            ("weights", whole, known.weights_hash),
+            ("config.json", found.config_hash, known.config_hash),
+            ("generation_config.json", found.generation_hash, known.generation_hash),
+            ("tokenizer", found.tokenizer_hash, known.tokenizer_hash),
+            ("chat template", found.template_hash, known.template_hash),
             ("suite", resolved.suite.hash, before.suite.hash),
             ("image", resolved.place.digest, before.runtime.image),
         )

@@ -94,12 +94,27 @@ def resolve(spec: str, place: Place, root: Path) -> Run:
     if spec.startswith("git:"):
         ref, _, name = spec[len("git:") :].partition(":")
         return _from_store(GitStore(ref, root), name or "auto", place)
+    store = FolderStore(root)
+    if spec == "auto" or _is_stored(store, spec, place) or not Path(spec).exists():
+        return _from_store(store, spec, place)
     path = Path(spec)
-    # A checkpoint in a folder of the baseline's name must not hide the baseline.
-    is_path = "/" in spec or path.is_file() or is_run(path) or (path / RECORD).is_file()
-    if spec != "auto" and is_path and path.exists():
+    if "/" in spec or path.is_file() or is_run(path) or (path / RECORD).is_file():
         return load(path)
-    return _from_store(FolderStore(root), spec, place)
+    return _from_store(store, spec, place)
+
+
+def is_auto(spec: str) -> bool:
+    """Whether ``spec`` leaves the choice to ``resolve``: ``auto`` and ``git:REF``."""
+    ref, _, name = spec.partition(":")[2].partition(":")
+    return spec == "auto" or (spec.startswith("git:") and bool(ref) and name in {"", "auto"})
+
+
+def _is_stored(store: Store, spec: str, place: Place) -> bool:
+    """Whether ``spec`` is the name of a stored baseline: nothing in the working folder hides it."""
+    is_name = (
+        spec.count("/") in {0, 2} and spec == str(PurePosixPath(spec)) and spec[0] not in "./~"
+    )
+    return is_name and store.read(_folder(store, spec, place) / RECORD) is not None
 
 
 def load(path: Path) -> Run:

@@ -59,8 +59,9 @@ class Predicate(Record):
 def statement(checkpoint: Checkpoint, predicate: Predicate) -> dict[str, Any]:
     """The statement on ``checkpoint`` as JSON values.
 
-    Its digest is called ``sha256`` where it is one; a shortened or combined hash has a name of its
-    own, as the specification asks for.
+    Its digest is called ``sha256`` where it is whole: a SHA-256 over the names and all bytes of the
+    weight files (``checkpoint.weights.digest``). A shortened one, as older manifests have it, gets
+    a name of its own.
     """
     digest = checkpoint.weights_hash
     name = "sha256" if len(digest) == 64 else "smallscaleWeights"

@@ -40,7 +40,7 @@ def test_a_workflow_has_least_rights(path):
     for job in value["jobs"].values():
         assert job["timeout-minutes"] <= (1440 if path.stem == "candidate" else 360)
         written = {key for key, right in job["permissions"].items() if right == "write"}
-        assert written <= {"pull-requests", "contents"}
+        assert written <= {"pull-requests", "contents", "id-token", "attestations"}
         if written:
             # Who may write installs nothing and runs no code of the repository.
             said = yaml.safe_dump(job["steps"])

@@ -211,10 +211,20 @@ def test_variables_of_the_command_line_are_in_the_configuration(place):
     assert found.variables == found.config.suite.template
 
 
-def test_what_changed_since_is_not_resumed(place):
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        ("weights_hash", "weights"),
+        ("config_hash", "config.json"),
+        ("generation_hash", "generation_config.json"),
+        ("tokenizer_hash", "tokenizer"),
+        ("template_hash", "chat template"),
+    ],
+)
+def test_what_changed_since_is_not_resumed(place, part, name):
     run = started(place).run
-    replayed.alter(run.path, suite={"hash": "other"}, checkpoint={"weights_hash": "other"})
-    with pytest.raises(UsageError, match="the checkpoint and the suite changed since") as caught:
+    replayed.alter(run.path, suite={"hash": "other"}, checkpoint={part: "other"})
+    with pytest.raises(UsageError, match=f"the {name} and the suite changed since") as caught:
         resume.resume(run.path, settings(place), say=lambda text: None)
     assert "leave out --resume" in caught.value.hint
 

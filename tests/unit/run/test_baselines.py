@@ -105,6 +105,30 @@ def test_a_disk_error_leaves_the_baseline_alone(stored, root):
     assert baselines.verify(root) == []
 
 
+@pytest.mark.parametrize("shape", ["run", "baseline", "file"])
+@pytest.mark.parametrize("name", ["m", NAME])
+def test_nothing_in_the_working_folder_hides_a_stored_baseline(
+    stored, root, tmp_path, monkeypatch, shape, name
+):
+    record(stored, "one", root)
+    place = tmp_path / "work"
+    hiding = place / name
+    hiding.parent.mkdir(parents=True)
+    if shape == "run":
+        shutil.copytree(stored / "two", hiding)
+    elif shape == "baseline":
+        other = record(stored, "two", tmp_path / "other")
+        shutil.copytree(other, hiding)
+    else:
+        shutil.copy(root / NAME / "samples.parquet", hiding)
+    monkeypatch.chdir(place)
+    found = baselines.resolve(name, PLACE, root)
+    assert found.recorded is not None
+    assert found.recorded.run_id == "one"
+    meant = baselines.resolve(f"./{name}", PLACE, root)  # as a path
+    assert Path(meant.source) == Path(name)
+
+
 def test_auto_falls_back_to_the_reference(stored, root):
     record(stored, "one", root)
     found = baselines.resolve("auto", Place("tiny", "replay", "candidate", "m"), root)
