@@ -80,7 +80,7 @@ def blocks(text: str) -> list[Block]:
     A fence inside a string of three quotes closes nothing. Where such a string never ends, the
     first fence closes the block.
     """
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     found: list[Block] = []
     at, strings = 0, True
     while at < len(lines):

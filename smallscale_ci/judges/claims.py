@@ -38,6 +38,7 @@ _DOUBT = re.compile(
     r"(?:\s(?:that|the|die|la|l['’]|a|il|option|choice|answer|correct))*[\s*\"'“(]*$",
     re.IGNORECASE,
 )
+_RELATIVE = re.compile(r"\s(?:qui|que|che|that|which)\s", re.IGNORECASE)  # C qui convient
 _NO = re.compile(
     r"\b(?:not|never|cannot|nicht|pas|no|non|não|не|depends)\b|n['’]t\b|不|未必", re.IGNORECASE
 )
@@ -159,9 +160,12 @@ def _rest_of_line(text: str, place: int, options: Options) -> Named | None:
 
 def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim]:
     for mark in _last(LEADS, text, start, stop):
+        before = text[max(0, mark.start() - _WHERE) : mark.start()]
+        if mark.group()[0].isalpha() and _DOUBT.search(before):  # no es la opción C
+            continue
         end = _ENDS.search(text, mark.end(), mark.end() + _WHERE)
         phrase = text[mark.end() : end.start() if end else mark.end() + _WHERE]
-        lone = plain(phrase)
+        lone = plain(_RELATIVE.split(phrase, maxsplit=1)[0])
         if len(lone) <= _LABEL_LENGTH and not (end and end.group() == "?"):
             found = named(lone, options)
             if found is not None and found.place is not None:

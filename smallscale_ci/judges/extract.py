@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from smallscale_ci.judges.mathematics.normal import without_entities
+
 _SPECIAL_TOKEN = re.compile(
     r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>"
     r"|<co>|</co(?::[^<>\n]{0,80})?>"  # citations of Cohere's models
@@ -87,7 +89,7 @@ def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
     ``rules`` are "boxed", "stated" and "last-number"; others are left to the judge that knows
     them. ``text`` is what ``thinking.answer_part`` gave.
     """
-    text = _without_tags(_SPECIAL_TOKEN.sub(" ", text))
+    text = without_entities(_without_tags(_SPECIAL_TOKEN.sub(" ", text)))
     finders = {"stated": stated, "last-number": last_number}
     for rule in rules:
         if rule == "boxed":
@@ -154,7 +156,8 @@ def _named(text: str, spans: list[_Span]) -> str | None:
         name = _name_before(text, begin)
         if name is None or name[1] in parts:
             break
-        if start >= 0 and not _is_glue(text[after:start]):
+        glue = text[after:start] if start >= 0 else ","
+        if not _is_glue(glue) and not _goes_on_to_name(glue):
             break
         parts[name[1]] = f"{name[1]} = {text[inner:end].strip()}"
         start = name.start()
@@ -170,6 +173,12 @@ def _goes_on(glue: str) -> bool:
     """Whether the sentence goes on to another value of the same name."""
     short = len(glue) <= 200 and "\n\n" not in glue
     return short and bool(_BETWEEN.search(glue)) and not _TAKEN_BACK.search(glue)
+
+
+def _goes_on_to_name(glue: str) -> bool:
+    """Whether no more than a word or two names the next: ``and intercept b =``."""
+    short = len(glue) <= 40 and "\n\n" not in glue
+    return short and bool(_GLUE_WORD.search(glue)) and not _TAKEN_BACK.search(glue)
 
 
 def _is_glue(text: str) -> bool:

@@ -19,6 +19,7 @@ from smallscale_ci.judges.mathematics.readings import (
     as_choices,
     with_glued_unit,
     with_other_commas,
+    with_spelt_number,
 )
 from smallscale_ci.judges.mathematics.values import NeedsAlgebra, left_standing
 from smallscale_ci.records import Outcome, Problem
@@ -88,7 +89,9 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, f"same {_kind(gold_form)}")
     if with_other_commas(gold, gold_form, answer_text, deep=deep):
         return Decision(True, "same, commas read another way")
-    if with_glued_unit(gold_form, answer_text, deep=deep):
+    if with_glued_unit(gold_form, answer_text, deep=deep) or with_spelt_number(
+        gold_form, answer_text, deep=deep
+    ):
         return Decision(True, "same, with a unit")
     if as_choices(gold_text, gold_form, answer_text, answer_form, deep=deep):
         return Decision(True, "same choice")

@@ -58,7 +58,7 @@ _GLUED = re.compile(r"([A-Z])(?=[^\W\dA-Za-z_])(.*)", re.DOTALL)  # B입니다, 
 _SPACED = re.compile(r"([A-Z]|\d{1,2})\s+(\S.*)", re.DOTALL)
 _GOES_ON = re.compile(
     r"(?:because|since|as|and|which|is|was|given|due|for|with|so|weil|da|denn|car|parce|porque"
-    r"|perché|poiché|pois|так|потому)\b",
+    r"|perché|poiché|pois|так|потому|qui|que|che|die|richtig|korrekt|zutreffend|correct)\b",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(
@@ -191,7 +191,7 @@ def by_text(text: str, options: Options) -> int | None:
 
 def plain(text: str) -> str:
     """``text`` without LaTeX wrappers, emphasis, a leading "option" and a trailing "is it"."""
-    text = bare(unicodedata.normalize("NFKC", text[:LONGEST])).strip().strip("'‘’")  # Ｂ
+    text = bare(unicodedata.normalize("NFKC", text[:LONGEST])).strip().strip("'‘’_")  # Ｂ
     text = _ARTICLE.sub("", _LEAD.sub("", _COPULA.sub("", text)))
     return _INSTEAD.sub("", text).strip().strip("'‘’").strip()
 

@@ -44,7 +44,15 @@ ANSWER = (
         rf"\b(?:antwort|lösung|(?:richtige|korrekte|beste)\s(?:option|wahl))\b{_GAP}"
         r"(?:\b(?:ist|lautet|wäre)\b|[:=]|\s[-–—](?=\s))(?:\s(?:also|daher|somit|damit))*"
     ),
-    r"\bist\s(?:also\s|daher\s|somit\s)?die\s(?:richtige|korrekte)\s(?:antwort|option)\b|\b(?:richtig|korrekt)\sist\b(?:\s(?:also|daher|somit))*|\bich\swähle\b",
+    r"\bist\s(?:also\s|daher\s|somit\s)?die\s(?:richtige|korrekte)\s(?:antwort|option)\b|(?<!nicht\s)\b(?:richtig|korrekt)\sist\b(?:\s(?:also|daher|somit))*|\bich\swähle\b",
+    (
+        r"\bist\s(?:also\s|daher\s|somit\s|nur\s)?(?:die\s)?(?=(?:option|antwort|aussage|möglichkeit)\s\(?\w\)?\s"
+        r"(?:die\s)?(?:richtig|korrekt|zutreffend))"
+    ),
+    (
+        r"\b(?:es|è|é|está|est)\s(?:correcta|corretta|esatta|correta|certa|correcte)\s"
+        r"(?=(?:la\s|l['’]|a\s)?(?:opción|respuesta|alternativa|opzione|risposta|opção|resposta|option|réponse)\s)"
+    ),
     (
         rf"\b(?:réponse|reponse|(?:bonne|meilleure)\soption)\b{_GAP}(?:\best\b|[:=]|\s[-–—](?=\s))"
         r"(?:\s(?:donc|alors))*|\bje\schoisis\b"
@@ -114,7 +122,9 @@ WEAK = (
 LEADS = re.compile(
     r"""\b(?:correspond(?:s|ing)?\sto|match(?:es|ing)?|(?:this|that|which|it)\sis|i\.e\.,?|namely)\s+
         (?=(?:option|choice|answer|letter)\s)
-      | \b(?:c['’]est|es|è|é|ist)\s(?:la\s|l['’]|a\s|die\s)?
+      | \b(?:c['’]est|es|è|é|(?<!richtig\s)(?<!korrekt\s)ist)\s
+        (?:(?:donc|alors|bien|por\stanto|pues|quindi|dunque|portanto|então|also|daher|somit|demnach)\s)?
+        (?:la\s|l['’]|a\s|die\s)?
         (?=(?:réponse|option|opción|respuesta|opzione|risposta|alternativa|letra|opção|antwort)\s)
       | \b(?:left\swith|leaves|going\swith|I(?:['’]d|\swould)\ssay)\b
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))

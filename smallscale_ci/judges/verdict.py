@@ -16,7 +16,9 @@ _KEYS = re.compile(
     r"|equivalent|match(?:es)?|same|agrees?)",
     re.IGNORECASE,
 )
-_NOISE = re.compile(r"[*_`\"'“”‘’$]|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])")
+_NOISE = re.compile(
+    r"[*_`\"'“”‘’$\[\]]|(?<![^\n])#{1,6}(?=\s)|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])"
+)
 _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
 _STATED = re.compile(

@@ -263,6 +263,12 @@ def _named(gold: str, options: Choices, base: int | None) -> str:
         return _letter(number - base, text, options)
     if _by_text(text, options.texts) is not None:
         return gold
+    labelled = _LABELLED.fullmatch(text)  # "B. blue" where B is blue
+    labels = options.labels or tuple(LETTERS[: len(options.texts)])
+    if labelled and labelled[1].upper() in labels:
+        place = labels.index(labelled[1].upper())
+        if _by_text(labelled[2], options.texts) == place:
+            return _letter(place, text, options)
     label = text.strip("().").upper()
     if label in options.labels:
         return _letter(options.labels.index(label), text, options)

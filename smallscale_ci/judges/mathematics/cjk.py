@@ -31,12 +31,17 @@ _BEFORE = re.compile(
     rf"^(?:约|約|共|大约|一共|总共|合计|約)?[{_SCRIPT}]{{0,6}}[:：为為は]?\s*(?=[-+\d$\\¥￥])"
 )
 
+_SAID = re.compile(
+    rf"^[{_SCRIPT}]{{1,10}}(?:[:为為是は]|等于|等於|[은는])\s*(?=[a-zA-Z\\(\[{{⦃|√])"
+)
+_COPULA = re.compile(r"(?<=[\w)\]}}⦄])\s*(?:です|である|となる|になる|입니다|이다|이에요|예요|。)$")
+
 
 def in_english(text: str) -> str:
     """``12元`` as ``12 "yuan"``; counters, as in ``5个``, are left out."""
     if text.isascii():
         return text
-    text = _BEFORE.sub("", text)
+    text = _COPULA.sub("", _SAID.sub("", _BEFORE.sub("", text)))
     if counted := _COUNTED.match(text):
         text = f"{number_in_words(counted[1])}{text[counted.end() :]}"
     match = _BEHIND.search(text)

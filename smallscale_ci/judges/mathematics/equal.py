@@ -92,6 +92,8 @@ def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
     left, right = products
     if left and right and (isinstance(gold, Words) or isinstance(answer, Words)):
         return nodes(left, right, None, None, deep)
+    if isinstance(gold, Words) and gold.words == ("infinitely", "many"):
+        return isinstance(answer, Scalar) and answer.node == ("infinity",)
     if isinstance(gold, Words) and isinstance(answer, Scalar):  # a letter, a name of one letter
         return gold.words == (squeeze(answer.text).lower(),)
     if isinstance(gold, Opaque) and isinstance(answer, Opaque):
@@ -153,7 +155,11 @@ def _only_says(gold: Words, answer: Group) -> bool:
     """``Yes, it converges`` for ``Yes``, where nothing else in it says no."""
     first, *others = answer.items
     other = {"yes": "no", "no": "yes"}[gold.words[0]]
-    words = [item.words for item in others if isinstance(item, Words)]
+    words = [
+        item.words if isinstance(item, Words) else tuple(item.text.split())  # "it is" looks so
+        for item in others
+        if isinstance(item, Words) or (isinstance(item, Scalar) and symbols(item.node))
+    ]
     return first == gold and len(words) == len(others) and all(other not in w for w in words)
 
 

@@ -8,6 +8,7 @@ are regular expressions without nested repetition, linear in the length of the t
 
 from __future__ import annotations
 
+import html
 import math
 import re
 import unicodedata
@@ -124,6 +125,7 @@ _LEAD = re.compile(
 )
 PLAIN_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,90})?")
 _STARS = re.compile(r"^\s*\*+(?=[^*])|(?<=[^*])\*+\s*$")  # emphasis
+_ENTITY = re.compile(r"&(?:#\d{1,6}|#x[\da-fA-F]{1,5}|[a-zA-Z]{2,8}\d{0,2});")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _ENDS = re.compile(r"^[\s=:,;≈⇒`]+|[\s=,;:.!`⏎]+$")
 _SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])|(?<=\d)\s+(?!\d)|(?<!\d)(?<![a-zA-Z])\s+(?=\d)")
@@ -135,7 +137,9 @@ def clean(text: str) -> str:
     """``text`` in the one spelling described above."""
     if PLAIN_NUMBER.fullmatch(text):
         return text
-    text = _STARS.sub("", _undoubled(_unicode(text)))
+    text = _STARS.sub("", _undoubled(_unicode(without_entities(text))))
+    if 0 < (missing := text.count("{") - text.count("}") - text.count(r"\{")) < 3:
+        text += "}" * missing if r"\}" not in text else ""  # the end was forgotten
     while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
         text = shorter
     text = _LINES.sub(_lines, _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text)))
@@ -179,6 +183,11 @@ def _without_lead(text: str) -> str:
         return text
     rest = text[lead.end() :]
     return rest.replace('"', "", 1) if lead[0].count('"') == 1 else rest
+
+
+def without_entities(text: str) -> str:
+    """``x &lt; 5`` as ``x < 5``."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
 
 
 def squeeze(text: str) -> str:

@@ -41,6 +41,8 @@ def number_in_words(text: str) -> Fraction | None:
         return None
     sign = -1 if words[0] in ("minus", "negative") and len(words) > 1 else 1
     words = words[1:] if sign < 0 else words
+    if "and" in words[1:-1] and (mixed := _mixed(words)) is not None:
+        return sign * mixed
     part = _PARTS.get(words[-1]) or _PARTS.get(words[-1].removesuffix("s"))
     if part is None:
         whole = _whole(words)
@@ -49,6 +51,15 @@ def number_in_words(text: str) -> Fraction | None:
         return Fraction(sign, 2) if part == 2 else None  # "third" is a place, too
     top = _whole(words[:-1])
     return None if top is None else Fraction(sign * top, part)
+
+
+def _mixed(words: list[str]) -> Fraction | None:
+    """``three and a half``; ``None`` of anything else."""
+    at = len(words) - 1 - words[::-1].index("and")
+    whole, part = _whole(words[:at]), number_in_words(" ".join(words[at + 1 :]))
+    article = words[at + 1 :] == ["a", "half"]
+    part = Fraction(1, 2) if article else part
+    return whole + part if whole and part is not None and 0 < part < 1 else None
 
 
 def _whole(words: list[str]) -> int | None:

@@ -60,7 +60,7 @@ def _everywhere(a: Node, b: Node, names: list[str]) -> bool | None:
         if verdict is False:
             return False
         agreed = agreed or verdict
-    wide = _agreement(a, b, points.wide(names))
+    wide = _agreement(a, b, chain(points.wide(names), points.beside(names, a, b)))
     return agreed if wide is None else wide
 
 

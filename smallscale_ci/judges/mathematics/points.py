@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]
 
-from smallscale_ci.judges.mathematics.expression import Node, kinds, symbols
+from smallscale_ci.judges.mathematics.expression import (
+    Inexact,
+    Node,
+    TooLarge,
+    exact,
+    kinds,
+    symbols,
+)
 
 Point = Mapping[str, Any]
 COUNTS = frozenset("jklmnpqrKMN")  # names of whole numbers, where an expression asks for some
 _COUNTING = frozenset({"floor", "ceil", "!", "binom", "sum", "prod", "gcd", "lcm"})
+_BENT = frozenset({"abs", "max", "min"})
 _CIRCULAR = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
 _NEAR, _SIGNED, _WIDE, _WHOLE = 4, 3, 6, 18
 _SIZES = (("37", "1250"), ("0.00001", "0.09"), ("90", "400"))  # of the wide points, in turn
+_MOST_BENDS = 4
 _WHOLE_NUMBERS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 25, 27, 30, 31, 64, 81, 100)
 
 
@@ -47,6 +57,33 @@ def wide(names: list[str]) -> Iterator[Point]:
             size = _between(source, *_SIZES[(number + place) % len(_SIZES)])
             point[name] = -size if number >= _WIDE // 2 and (number + place) % 2 else size
         yield point
+
+
+def beside(names: list[str], *nodes: Node) -> Iterator[Point]:
+    """Values on both sides of the numbers in ``nodes``, where distances and maxima have bends."""
+    if not names or not any(_BENT & kinds(node) for node in nodes):
+        return
+    found = dict.fromkeys(size for node in nodes for size in _sizes(node))
+    source = random.Random(20_261_201)  # noqa: S311 - points, not secrets
+    for size in list(found)[:_MOST_BENDS]:
+        unit = mpmath.mpf(size.numerator) / size.denominator
+        for low, high in (("0.1", "0.9"), ("1.1", "3"), ("-3", "-0.1")):
+            yield {name: unit * _between(source, low, high) for name in names}
+
+
+def _sizes(node: Node) -> Iterator[Fraction]:
+    """The sizes of the numbers in ``node``, powers worked out, but of zero and one."""
+    if not symbols(node):
+        try:
+            size = abs(exact(node))
+        except (Inexact, TooLarge):
+            return
+        if size not in (0, 1):
+            yield size
+        return
+    for part in node[1:]:
+        if isinstance(part, tuple):
+            yield from _sizes(part)
 
 
 def whole(names: list[str]) -> Iterator[Point]:

@@ -205,8 +205,8 @@ def read_compound(text: str) -> Scalar | None:
 
 def _words(text: str) -> Words | Opaque:
     found = _WORD.findall(_NTH.sub("", text.lower()))
-    words = tuple(word for word in found if word not in _ARTICLES)
-    plain = not re.search(r'[\\^=+*/<>]|"mod"|_\{?\d', text)
+    words = tuple(word for word in found if word not in _ARTICLES) or tuple(found)
+    plain = not re.search(r'[\\^=+*/<>|∩∪]|"mod"|_\{?\d', text)  # P(A|B) is a name
     words = _ALIKE.get(words, words)
     if len(words) == 1:
         words = (_LONG_NAMES.get(words[0], words[0]),)

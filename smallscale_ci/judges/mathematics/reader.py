@@ -12,7 +12,6 @@ from fractions import Fraction
 from smallscale_ci.judges.mathematics.forms import (
     INFINITE,
     INFINITE_LOW,
-    Based,
     Congruence,
     Difference,
     Form,
@@ -20,12 +19,12 @@ from smallscale_ci.judges.mathematics.forms import (
     Matrix,
     Ratio,
     Relation,
-    Time,
     Union,
 )
+from smallscale_ci.judges.mathematics.literals import read_based, read_time
 from smallscale_ci.judges.mathematics.matrices import added, multiplied, scaled, transposed
 from smallscale_ci.judges.mathematics.normal import PLAIN_NUMBER
-from smallscale_ci.judges.mathematics.numerals import SMALL
+from smallscale_ci.judges.mathematics.numerals import number_in_words
 from smallscale_ci.judges.mathematics.quantity import (
     Opaque,
     Scalar,
@@ -33,8 +32,8 @@ from smallscale_ci.judges.mathematics.quantity import (
     read_date,
     read_quantity,
 )
+from smallscale_ci.judges.mathematics.series import MAX_PARTS, filled
 
-MAX_PARTS = 100
 _MAX_DEPTH = 8
 
 _OPENERS = "([{⦃⟨⟪⌊⌈"
@@ -44,20 +43,17 @@ _THOUSANDS = re.compile(
     r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d,.])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])"
 )
 _WORD_SEPARATOR = re.compile(r"(?<![\w\"])(and|or)(?![\w\"])")
-_TIME = re.compile(
-    r'"?\s*(\d{1,2})\s*(?::\s*(\d\d)\s*)?(?::\s*(\d\d)\s*)?["\s]*((?:[aApP]\.?\s?[mM])?)\.?\s*(o\'clock)?\s*"?'
-)
-_BASED = re.compile(
-    r"\(?\s*\"?([0-9][0-9A-Fa-f]{0,200}|[A-F][0-9A-F]{0,200}(?=\"?\s*\)?\s*_))\"?\s*\)?"
-    r"\s*(?:_\s*\{?\s*\"?\s*|\s\"?\s*\(?base[- ]?\"?\s*)\(?(\d{1,2}|[a-z]{3,8})\)?\s*\"?\s*\}?"
-)
 _RATIO = re.compile(r"\s*:\s*|(?<=\d)\s*\"?\bto\b\"?\s*(?=\d)")
 _INTERVAL = re.compile(r"([\[\]])([^\[\],;]+)[,;]([^\[\],;]+)([\[\]])")  # ]0, 1] as in French
 _REALS = frozenset({"all real numbers", "all reals", "real numbers", "all real numbers x"})
-_POSITIVE = re.compile(r"ℝ\s*\^\s*\{?\s*\+\s*\}?")
+_EXCEPT = re.compile(
+    r'"?(?:all )?real(?: number)?s?(?: x)?,? (?:except|other than|but)(?: for)?\s*"?\s*([^"]+?)"?'
+)
+_HALF_LINE = re.compile(r"ℝ\s*[\^_]\s*\{?\s*([<>≥≤]\s*0|[-+])\s*\}?")
+_HALF_LINES = {"+": "()", "-": "()", ">": "()", "<": "()", "≥": "[)", "≤": "(]"}
+_SPELT = re.compile(r'(-?\d[\d,.]*)\s*"?\s*\(\s*"?([a-z][a-z -]*)"?\s*\)"?')
 _TRANSPOSED = re.compile(r"(.*[)⟫\]])\s*\^\s*\{?\s*\"?(?:T|\\top)\"?\s*\}?", re.DOTALL)
 _CONGRUENCE = re.compile(r'(?:([^≡]+?)\s*≡)?([^≡",]+)"(mod|rem)"([^≡",]+)')
-_HOURS = {"noon": (12, "pm"), "12 noon": (12, "pm"), "midnight": (0, "am")}
 _EMPTY = frozenset(
     {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
 )
@@ -114,23 +110,10 @@ def _join_thousands(text: str) -> str:
 
 
 def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for each kind
-    match = _TIME.fullmatch(text)
-    if (
-        match
-        and (match[4] or match[2] or match[5])
-        and int(match[1]) < 24
-        and int(match[2] or 0) < 60
-    ):
-        half = match[4].lower().replace(".", "").replace(" ", "")
-        hour = int(match[1]) % 12 + 12 * (half == "pm") if half else int(match[1])
-        return Time(hour * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0), half)
+    if (literal := read_time(text) or read_based(text)) is not None:
+        return literal
     if (compound := read_compound(text)) is not None:
         return compound
-    match = _BASED.fullmatch(text)
-    if match:
-        name = match[2]
-        base = str(SMALL.index(name)) if name in SMALL else name
-        return Based(match[1].lstrip("0").upper() or "0", base) if base.isdigit() else None
     if ":" in text or " to " in text or '"to"' in text:
         parts = _RATIO.split(text)
         if 2 <= len(parts) <= 6 and all(parts) and not any(c in text for c in _RELATIONS + ","):
@@ -140,16 +123,42 @@ def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for e
     word = text.strip('"').lower()
     if text in ("∅", "⦃⦄", "⦃ ⦄") or word in _EMPTY:
         return Group("set", ())
-    if word in _HOURS:
-        return Time(_HOURS[word][0] * 3600, _HOURS[word][1])
-    if _POSITIVE.fullmatch(text):
-        return Group("()", (Scalar("0", ("number", Fraction(0)), None), INFINITE))
     if (date := read_date(word)) is not None:
         return date
     if '"mod"' in text or '"rem"' in text:
         return _congruence(text, depth)
-    is_line = text == "ℝ" or word in _REALS
+    return None
+
+
+def _real_line(text: str, depth: int) -> Form | None:
+    """All real numbers, the positive ones, all but some."""
+    if match := _HALF_LINE.fullmatch(text):
+        return _half_line(match[1][0])
+    if match := _EXCEPT.fullmatch(text):
+        removed = read(match[1], depth=depth + 1)
+        points = removed.items if isinstance(removed, Group) else (removed,)
+        return Difference(Group("()", (INFINITE_LOW, INFINITE)), Group("set", points))
+    is_line = text == "ℝ" or text.strip('"').lower() in _REALS
     return Group("()", (INFINITE_LOW, INFINITE)) if is_line else None
+
+
+def _spelt(text: str, depth: int) -> Form | None:
+    """``one hundred and twenty``, which is no list, and ``8 (eight)``."""
+    word = text.strip('"').lower()
+    if " and " in word and (value := number_in_words(word)) is not None:
+        return Scalar(str(value), ("number", value), None)
+    if (match := _SPELT.fullmatch(text)) and number_in_words(match[2]) is not None:
+        number = read(match[1], depth=depth + 1)
+        said = read(match[2], depth=depth + 1)
+        same = isinstance(number, Scalar) and isinstance(said, Scalar) and number.node == said.node
+        return number if same else Opaque(text)
+    return None
+
+
+def _half_line(sign: str) -> Group:
+    zero = Scalar("0", ("number", Fraction(0)), None)
+    ends = (zero, INFINITE) if sign in "+>≥" else (INFINITE_LOW, zero)
+    return Group(_HALF_LINES[sign], ends)
 
 
 def _congruence(text: str, depth: int) -> Form | None:
@@ -168,6 +177,7 @@ def _sequence(text: str, depth: int) -> Form | None:
     either = False
     if len(pieces) == 1:
         marked = _WORD_SEPARATOR.sub(lambda match: "," if match[1] == "and" else "⋁", text)
+        marked = marked.replace("&", ",") if "⟪" not in text else marked  # 2 & 3
         pieces = split(marked, ",⋁")
         either = "⋁" in marked and len(split(marked, "⋁")) > 1
     pieces = [piece.strip() for piece in pieces if piece.strip()]
@@ -201,7 +211,7 @@ def _spread(items: object) -> tuple[Form, ...]:
     spread: list[Form] = []
     for item in items:  # type: ignore[attr-defined]
         spread.extend(item.items if isinstance(item, Group) and item.kind == "list" else [item])
-    return tuple(spread)
+    return filled(tuple(spread))
 
 
 def _set_operation(text: str, depth: int) -> Form | None:
@@ -348,6 +358,8 @@ def _plus_minus(text: str, depth: int) -> Form | None:
 
 _READERS = (
     _special,
+    _real_line,
+    _spelt,
     _sequence,
     _set_operation,
     _relation,

@@ -8,6 +8,7 @@ from smallscale_ci.judges.mathematics.equal import equal
 from smallscale_ci.judges.mathematics.expression import symbols
 from smallscale_ci.judges.mathematics.forms import Form
 from smallscale_ci.judges.mathematics.normal import clean
+from smallscale_ci.judges.mathematics.numerals import number_in_words
 from smallscale_ci.judges.mathematics.quantity import Scalar
 from smallscale_ci.judges.mathematics.reader import read
 
@@ -64,6 +65,21 @@ def as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, de
     if right:
         label = _LABEL.fullmatch(gold)
         return label[1] == right[1] if label else equal(gold_form, read(right[2]), deep=deep)
+    return False
+
+
+def with_spelt_number(gold_form: Form, answer: str, *, deep: bool) -> bool:
+    """``thirteen students`` and ``fifty percent`` where the gold is a number."""
+    words = answer.strip('"').split()
+    if not isinstance(gold_form, Scalar) or symbols(gold_form.node) or not 2 <= len(words) <= 8:
+        return False
+    if not all(word.isalpha() for word in words[-2:]):
+        return False
+    for behind in (1, 2):
+        number = number_in_words(" ".join(words[:-behind]))
+        longer = number_in_words(" ".join(words[: len(words) - behind + 1]))
+        if number is not None and longer is None:  # "two thirds" is not two of something
+            return equal(gold_form, read(f'{number} "{" ".join(words[-behind:])}"'), deep=deep)
     return False
 
 

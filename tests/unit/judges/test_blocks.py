@@ -25,6 +25,7 @@ def fence(code: str, language: str = "python") -> str:
         ("1. So:\n   ```python\n   if a:\n       b\n   ```", "if a:\n    b\n"),
         ('  ```python\n  s = """\nt"""\n  ```', 's = """\nt"""\n'),
         ("~~~python\na\n~~~", "a\n"),
+        ("```python\r\na\r\nb\r\n```\r\n", "a\nb\n"),
         ("```python\n```", None),
         ("print(1)", None),
         ("```python\nprint(1)", None),

@@ -18,6 +18,7 @@ REASON = "The reference is 4, and the answer is four."
         REASON + "\n\n§", REASON + "\n§.", REASON + "\nAnswer: §", REASON + " §.",
         '{"answer": "§"}', '{"verdict": "§", "reason": "x"}', '```json\n{"answer": "§"}\n```',
         "<answer>§</answer>", "<think>Yes? No? Yes.</think>\n§", "§\n\n" + REASON,
+        "[[§]]", "[§]", "# §", "### §\n\n" + REASON, "Verdict: [[§]]",
         "§, the answer comes to the same result.", "§\n§",
     ],
 )  # fmt: skip

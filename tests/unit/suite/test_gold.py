@@ -103,6 +103,12 @@ def test_text_goes_before_position():
     assert named(["y", "B", "(C)"], WORDS) == ("y", "B", "(C)")
 
 
+def test_a_label_with_the_text_it_labels_is_that_option():
+    assert named(["B. y", "(C) z", "A: x"], WORDS) == ("B", "C", "A")
+    assert named(["B. z"], WORDS) == ("B. z",)  # they contradict each other
+    assert named(["2) y"], Choices(("x", "y"), ("1", "2"))) == ("B",)
+
+
 def test_positions_need_a_base():
     assert named(["0", "2"], WORDS, 0) == ("A", "C")
     assert named(["1", "3"], WORDS, 1) == ("A", "C")
