@@ -7,6 +7,7 @@ pytest find theirs. What it lacks is taken from what ships with the package.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pathlib import Path
 from smallscale_ci.config import rules as ruling
 from smallscale_ci.config.load import default_roots
 from smallscale_ci.config.settings import Service, Settings
+from smallscale_ci.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _OURS = ("configs/suites", "configs/engines", "configs/gates", "configs/pairs", "baselines")
@@ -61,6 +63,10 @@ def find(
     root, environment = project(Path.cwd()), dict(os.environ)
     key = environment.pop("SMALLSCALE_JUDGE_KEY", "")  # no engine needs to know it
     url = environment.get("SMALLSCALE_JUDGE_URL", "")
+    if url and not re.match(r"https?://[^/]", url):
+        raise UsageError(
+            "SMALLSCALE_JUDGE_URL has no scheme.", "Write http://HOST:PORT/v1 or https://HOST/v1."
+        )
     configs = environment.get("SMALLSCALE_CONFIGS")
     xdg = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = Path(environment.get("SMALLSCALE_CACHE") or xdg / "smallscale")

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from smallscale_ci.config import engine_args as passed
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.config.seams import AUTO, JUDGES, RUNTIMES
 from smallscale_ci.records import Metric
@@ -32,13 +33,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
 _RULES = [name for name, judge in JUDGES.items() if judge.rule]
-# Arguments of vLLM and SGLang that change which weights, tokenizer or configuration are served.
-_OTHER_WEIGHTS = (
-    *("model", "model_path", "model_weights", "lora_paths"),
-    *("tokenizer", "tokenizer_path", "tokenizer_revision", "revision", "code_revision"),
-    *("load_format", "model_loader_extra_config"),
-    *("hf_overrides", "hf_config_path", "json_model_override_args"),
-)
 PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
 SYSTEM = "system"  # among the template variables: the system message of tasks without their own
 
@@ -118,6 +112,7 @@ class JudgeConfig(Config):
             raise ValueError(f"the judge '{self.name}' needs the name of its model")
         if not asks and (self.model or self.request or self.rule):
             raise ValueError("model, request and rule are options of an LLM judge alone")
+        passed.refuse_secrets("request", self.request)
         return self
 
 
@@ -255,26 +250,11 @@ class EngineProfile(NamedConfig):
         return {name: self.engine_args[name] for name in asked if name in self.engine_args}
 
     @model_validator(mode="after")
-    def _serves_the_checkpoint_that_is_named(self) -> EngineProfile:
-        body = self.engine_args.get("extra_body")
-        for name in (*self.engine_args, *(body if isinstance(body, dict) else ())):
-            if name.lstrip("-").replace("-", "_") in _OTHER_WEIGHTS:
-                raise ValueError(
-                    f"engine_args cannot have {name}: the engine would serve something else than "
-                    "the checkpoint whose hash is recorded. Name the model on the command line"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _services_take_what_they_know(self) -> EngineProfile:
-        kind = self.engine_kind
-        known = (*kind.reached, *kind.asked)
-        odd = [name for name in self.engine_args if known and name not in known]
-        if odd:
-            raise ValueError(
-                f"engine_args of {kind.name} has no {odd[0]}; known are {', '.join(known)}. Other "
-                "fields of a request go into engine_args.extra_body, reasoning_effort into template"
-            )
+    def _passes_only_what_may_be_passed(self) -> EngineProfile:
+        passed.refuse_other_weights(self.engine_args)
+        passed.refuse_unknown(self.engine_kind, self.engine_args)
+        for name in ("engine_args", "env", "template"):
+            passed.refuse_secrets(name, getattr(self, name))
         return self
 
 

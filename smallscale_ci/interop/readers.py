@@ -23,6 +23,8 @@ from smallscale_ci.interop import (
 from smallscale_ci.interop.files import WRONG_FILE
 from smallscale_ci.interop.interface import Log, Reader, Sample, Wanted
 
+_MANY = 1 << 31  # no number of epochs or tokens is as large
+
 READERS: tuple[Reader, ...] = tuple(
     cast("Reader", module)
     for module in (
@@ -62,7 +64,14 @@ def read(path: Path, wanted: Wanted | None = None) -> Log:
 
 def _samples(reader: Reader, log: Log) -> Iterator[Sample]:
     with _in_its_form(reader, log.path):
-        yield from log.samples
+        for sample in log.samples:
+            if not (
+                0 <= (sample.epoch or 0) < _MANY
+                and 0 <= (sample.tokens or 0) < _MANY
+                and 0 <= (sample.thinking_tokens or 0) < _MANY
+            ):
+                raise ValueError(f"row {sample.row} has a number below zero or over {_MANY - 1:,}")
+            yield sample
 
 
 @contextmanager

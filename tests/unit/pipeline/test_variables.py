@@ -98,7 +98,8 @@ def test_a_suite_with_a_wrong_variable_is_told_by_line(more: str) -> None:
 
 
 def test_an_endpoint_takes_no_argument_that_it_does_not_know() -> None:
-    text = "name: e\nengine: openai\nengine_args: {base_url: x, reasoning_effort: low}\n"
+    args = "{base_url: http://x, reasoning_effort: low}"
+    text = f"name: e\nengine: openai\nengine_args: {args}\n"
     with pytest.raises(ConfigError) as found:
         load.parse(EngineProfile, text, "e.yaml")
     assert "reasoning_effort into template" in found.value.problems[0]
@@ -136,7 +137,12 @@ def test_a_manifest_without_variables_compares_as_before() -> None:
 
 
 def test_what_is_asked_of_an_endpoint_is_told_from_how_it_is_reached() -> None:
-    arguments = {"base_url": "x", "timeout_s": 3, "extra_body": {"a": 1}, "standard_only": True}
+    arguments = {
+        "base_url": "http://x",
+        "timeout_s": 3,
+        "extra_body": {"a": 1},
+        "standard_only": True,
+    }
     profile = EngineProfile(name="e", engine="openai", engine_args=arguments)
     assert profile.asked == {"extra_body": {"a": 1}, "standard_only": True}
     assert EngineProfile(name="v", engine="vllm", engine_args={"dtype": "half"}).asked == {}
