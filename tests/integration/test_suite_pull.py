@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.published import data_file
 
 from smallscale_ci.config.load import default_roots, load
 from smallscale_ci.config.models import JudgeConfig, SuiteConfig, TaskConfig
@@ -23,7 +24,6 @@ from smallscale_ci.suite import fetch, published, source
 from smallscale_ci.suite.local import load_suite
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCH = ROOT.parent / "shared" / "data" / "bench"
 # name → rows of the file, problems
 FILES = {
     "gsm8k": (1319, 1319),
@@ -102,12 +102,7 @@ def serving(files: dict[str, bytes]) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def bench() -> Path:
-    if not BENCH.is_dir():
-        why = f"the benchmark data are not at {BENCH}"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
-    return BENCH
+    return data_file("data/bench")
 
 
 def smallscale(

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.published import data_file
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +20,6 @@ SPEC = JudgeSpec("math")
 EVERYWHERE = JudgeSpec("math", ("boxed", "stated", "last-number"))
 CORPUS = Path(__file__).parents[2] / "data/math_corpus.jsonl"
 KINDS = CORPUS.with_name("math_kinds.jsonl")  # written against math/4
-BENCH = Path(__file__).parents[4] / "shared/data/bench/math"
 ROWS = {"aime25": 480, "amc23": 640, "gsm8k": 1319, "limr": 1389, "math-500": 500}
 
 
@@ -67,10 +66,7 @@ def test_kinds_that_were_misjudged_are_judged_as_labelled() -> None:
 
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_every_published_gold_is_equal_to_itself(name: str) -> None:
-    path = BENCH / name / f"test_{name}.parquet"
-    if not path.exists():
-        assert not os.environ.get("CI"), f"{path} is missing"
-        pytest.skip(f"{path} is missing")
+    path = data_file(f"data/bench/math/{name}/test_{name}.parquet")
     golds = [str(row["answer"]) for row in pq.read_table(path).to_pylist()]
     assert len(golds) == ROWS[name]
     for spelling in ("\\boxed{%s}", "so $\\boxed{ %s }$.", "<think>no</think>\n\\[\\boxed{%s.}\\]"):

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.published import data_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ D. Planetary gravity will become stronger.
 """
 METALS = "Which one is attracted by magnets?\nA. copper\nB. iron\nC. gold\nD. silver"
 CORPUS = Path(__file__).parents[2] / "data/mcq_corpus.jsonl"
-ARC = Path(__file__).parents[4] / "shared/data/bench/mcq/arc-c/test_arc-c.parquet"
+ARC = "data/bench/mcq/arc-c/test_arc-c.parquet"
 
 
 def rule(text: str, gold: str = "C", question: str = QUESTION, spec: JudgeSpec = SPEC) -> Outcome:
@@ -156,10 +156,7 @@ def test_a_gold_that_is_no_option_is_an_error_not_a_wrong_answer() -> None:
 
 
 def test_every_published_gold_is_equal_to_itself() -> None:
-    if not ARC.exists():
-        assert not os.environ.get("CI"), f"{ARC} is missing"
-        pytest.skip(f"{ARC} is missing")
-    rows = pq.read_table(ARC).to_pylist()
+    rows = pq.read_table(data_file(ARC)).to_pylist()
     wrong = [
         row
         for row in rows
@@ -260,11 +257,8 @@ def test_negative_numbers_keep_their_sign() -> None:
 
 
 def test_every_published_question_that_is_only_repeated_is_not_answered() -> None:
-    if not ARC.exists():
-        assert not os.environ.get("CI"), f"{ARC} is missing"
-        pytest.skip(f"{ARC} is missing")
     answered = []
-    for row in pq.read_table(ARC).to_pylist():
+    for row in pq.read_table(data_file(ARC)).to_pylist():
         options = options_of(Problem("p", "t", row["problem"], row["answer"]))
         pairs = list(zip(options.labels, options.texts, strict=True))
         right = options.texts[options.index(row["answer"]) or 0]

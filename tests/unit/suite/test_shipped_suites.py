@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.published import data_file
 
 from smallscale_ci.config.load import default_roots, dump, load, parse
 from smallscale_ci.config.models import SamplingConfig, SuiteConfig
@@ -32,7 +33,6 @@ GROUPS = {
     "full": [*MATH, *MCQ, "lcb"],
     "quick": ["gsm8k", "math-500", "arc-c"],
 }
-NOTES = Path(__file__).parents[4] / "shared" / "data" / "README.md"
 
 
 def asked(name: str) -> str:
@@ -81,10 +81,9 @@ def test_prompt_of_code() -> None:
 
 @pytest.mark.parametrize("name", [*MATH, *MCQ])
 def test_pins_are_those_of_the_data_notes(name: str) -> None:
-    if not NOTES.is_file():
-        pytest.skip("needs the shared data notes")
+    notes = data_file("data/README.md").read_text()
     (task,) = load(SuiteConfig, name, ROOTS).tasks
-    (line,) = [line for line in NOTES.read_text().splitlines() if f"/test_{name}.parquet`" in line]
+    (line,) = [line for line in notes.splitlines() if f"/test_{name}.parquet`" in line]
     sha256, blob = (cell.strip(" `") for cell in line.split("|")[3:5])
     assert (task.sha256 or "-", task.blob or blob) == (sha256, blob)
     assert task.sha256 or task.blob
