@@ -7,18 +7,23 @@ Usage: bench_gate.py [RUNS], RUNS simulated runs for each line (default 2000; mi
 import sys
 import time
 import zlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy import stats
 
 from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.gate.trial import Drawn, Pool, judged
 from smallscale_ci.records import Metric, VerdictKind
 
+Values = dict[Metric, NDArray[np.float64]]  # of each sample: problem × epoch
 LOSSES = (0.0, 0.5, 0.75, 1.0, 1.5, 2.0)  # in margins
 RULES = ("8% relative", "3 points", "unpaired test", "Wilson, baseline exact")
 
@@ -38,7 +43,7 @@ class Scenario:
     policy: GatePolicy = field(init=False)
     pool: Pool = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         accuracy, tokens = (None, self.margin) if self.tokens else (self.margin, None)
         margins = Margins(accuracy=accuracy, tokens=tokens, truncation=None)
         policy = GatePolicy(name="bench", margins=margins, looks_per_epoch=4)
@@ -119,7 +124,7 @@ def measure(scenario: Scenario, loss: float, runs: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def simulate_accuracy(rng, scenario, loss):
+def simulate_accuracy(rng: Generator, scenario: Scenario, loss: float) -> Values:
     """Solve rates from Beta(1.6, 0.4); a loss takes the same share of every problem's rate.
 
     Problems of one cluster get better or worse together, by nothing on average.
@@ -136,7 +141,7 @@ def simulate_accuracy(rng, scenario, loss):
     return {Metric.ACCURACY: right, Metric.TOKENS: np.ones_like(right)}
 
 
-def simulate_tokens(rng, scenario, loss):
+def simulate_tokens(rng: Generator, scenario: Scenario, loss: float) -> Values:
     """Log-normal lengths, σ 1.0 in all, half of the variance between problems."""
     n, half = scenario.problems, 0.5**0.5
     scale = 1000 * rng.lognormal(0.0, half, (n, 1))
@@ -145,7 +150,7 @@ def simulate_tokens(rng, scenario, loss):
     return {Metric.TOKENS: lengths, Metric.ACCURACY: np.ones_like(lengths)}
 
 
-def others(pairs, scenario):
+def others(pairs: Sequence[TaskPair], scenario: Scenario) -> Iterator[tuple[str, bool]]:
     """(rule, fails?) of one epoch against the baseline's mean; any task that fails, fails."""
     failed = dict.fromkeys(RULES, False)
     for task in pairs:
@@ -163,10 +168,10 @@ def others(pairs, scenario):
         failed["Wilson, baseline exact"] |= (after + z * z / (2 * n) + spread) / (
             1 + z * z / n
         ) < before
-    return failed.items()
+    yield from failed.items()
 
 
-def others_tokens(pairs, scenario):
+def others_tokens(pairs: Sequence[TaskPair], _scenario: Scenario) -> Iterator[tuple[str, bool]]:
     (task,) = pairs
     after, before = (side.means[Metric.TOKENS] for side in (task.candidate, task.baseline))
     test = stats.ttest_ind(after, before, equal_var=False, alternative="greater")

@@ -139,6 +139,7 @@ def _refuse_damaged(file: Path) -> None:
             raise UsageError(f"{file} is empty.", "Download or save the checkpoint again.")
         length = int.from_bytes(head, "little")
         header: Any = None
+        ends: list[int] = []
         if len(head) >= 8 and 2 <= length <= min(_HEADER_LIMIT, size - 8):
             try:
                 header = json.loads(stream.read(length))

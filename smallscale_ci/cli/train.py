@@ -127,7 +127,8 @@ def train(
         say=context.out.say,
     )
     name = run_id(settings.now(), chosen.name, parent.name, settings.nonce())
-    out, fresh = out or settings.runs / name, out is None or not out.exists()
+    fresh = out is None or not out.exists()
+    out = out or settings.runs / name
     wanted = Wanted(
         runtime=str(runtime) if runtime else None,
         ranks=ranks,

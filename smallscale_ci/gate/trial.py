@@ -92,6 +92,7 @@ def judged(
 ) -> Trial:
     """Look at ``drawn`` until there is a verdict, or none in reach."""
     parts = any(end % 1 for end in schedule.ends)
+    pairs, kind, end = [], VerdictKind.INCONCLUSIVE, 0.0
     for look, end in enumerate(schedule.ends, 1):
         pairs = [one.pair(end, parts=parts) for one in drawn]
         checks = make_checks(pairs, policy, look, schedule, describe=False)

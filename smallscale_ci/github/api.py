@@ -88,7 +88,7 @@ class Api:
                 if wait is None or method == "POST":
                     raise PublishError(
                         f"GitHub's API at {self._base} does not answer: "
-                        f"{error or type(error).__name__}.",
+                        f"{str(error) or type(error).__name__}.",
                         f"{_SUMMARY} Try `smallscale publish` again.",
                     ) from error
             else:

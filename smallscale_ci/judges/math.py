@@ -64,6 +64,7 @@ def _rule(problem: Problem, text: str, spec: JudgeSpec, *, deep: bool) -> Ruling
     if found is None:
         return Ruling(Outcome.UNPARSED, None, "no answer found")
     texts = (found.text, found.named) if found.named else (found.text,)
+    decision = Decision(False, "no gold")
     for gold, said in product(problem.golds, texts):  # any gold is right
         decision = decide(gold, said, deep=deep)
         if decision.same:

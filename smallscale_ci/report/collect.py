@@ -67,7 +67,7 @@ def build(
         metrics=_metrics(manifest) if manifest else {},
         trail=history.trail(run) if run else (),
         loops=texts.loops,
-        next_steps=_next_steps(verdict, run),
+        next_steps=_next_steps(run),
     )
 
 
@@ -123,7 +123,7 @@ def _baseline_name(baseline: Run) -> str:
     return f"{baseline.name} ({recorded.at[:10]})" if recorded else baseline.name
 
 
-def _next_steps(verdict: Verdict, run: RunFolder | None) -> tuple[str, ...]:
+def _next_steps(run: RunFolder | None) -> tuple[str, ...]:
     if run is None:
         return ()
     return (f"open {run.report}/report.html",)

@@ -230,7 +230,7 @@ def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], lis
     before: Samples | None = None
     manifest: Manifest | None = None
     for place, one in enumerate(runs):
-        manifest, earlier = one.manifest, manifest
+        earlier, manifest = manifest, one.manifest
         differing = () if earlier is None else _incomparable(earlier, manifest)
         for level in one.summary().tasks:
             point = TrendPoint(

@@ -48,6 +48,7 @@ def pack(data: ReportData, budget: int) -> Packed:
     # Sorting is stable: within the two classes problems keep the suite's order.
     ranked = sorted(data.excerpts, key=lambda name: name not in eventful)[:MAX_PROBLEMS]
     ratio = _BEST_RATIO
+    limits: dict[str, int] = {}
     for limit in _LIMITS:
         limits = {name: limit * (_FAVOUR if name in eventful else 1) for name in ranked}
         size = _size(data, limits)

@@ -185,7 +185,7 @@ def split(text: str) -> Parts:
     """
     opened = text.startswith(OPENED)
     if _BARE_START.match(text) or _apart(text) or any(mark in text for mark in _CHANNELS):
-        found = _by_channel(text, opened=opened)
+        found = _by_channel(text)
         if found is not None:
             return found
     phrase = _by_phrase(text)
@@ -216,7 +216,7 @@ def unknown(text: str) -> str | None:
     return None
 
 
-def _by_channel(text: str, *, opened: bool) -> Parts | None:
+def _by_channel(text: str) -> Parts | None:
     """The answer of a text in channels: the last "final"; ``None`` where there are no channels."""
     apart = _apart(text)
     seen = apart or _BARE_START.match(text) is not None

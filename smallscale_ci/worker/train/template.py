@@ -46,7 +46,7 @@ class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
 def install() -> None:
     """Have LLaMA-Factory use the checkpoint's template where none is named."""
 
-    def own(tokenizer: Any) -> CheckpointTemplate:
+    def own(_tokenizer: Any) -> CheckpointTemplate:
         # The class wants fields that it does not use here; this end of turn is our own.
         empty = upstream.TEMPLATES["empty"]
         fields = {name: getattr(empty, name) for name in empty.__dataclass_fields__}
