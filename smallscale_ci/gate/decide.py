@@ -28,6 +28,7 @@ from smallscale_ci.gate.pairing import (
 )
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule
+from smallscale_ci.gate.shared import ENOUGH, shared_draws, with_shared
 from smallscale_ci.records import (
     Accounting,
     Difference,
@@ -69,11 +70,14 @@ def decide(
     match = match_problems(candidate, baseline)
     rows = common_samples(candidate, baseline, match)
     reproduced = agrees(candidate, baseline, rows)
-    if reproduced:  # compare with the very samples that were reproduced, not with all epochs
+    share = shared_draws(candidate, baseline, rows)
+    twins = not reproduced and share >= ENOUGH
+    if reproduced or twins:  # compare with the very samples that were drawn again
         baseline = baseline.select(np.isin(np.arange(len(baseline)), rows))
     complete = planned == len(candidate)
     partial = complete and schedule.ends[look - 1] < 1
     pairs = pair_tasks(candidate, baseline, match, task_order, complete=complete, partial=partial)
+    pairs = with_shared(pairs, share) if twins else pairs
     accounting = _account(candidate, baseline, pairs, planned)
     verdict = Verdict(
         kind=VerdictKind.INVALID,
@@ -85,7 +89,7 @@ def decide(
         differences=marked,
         policy=policy.name,
         reproduced_exactly=reproduced,
-        notes=reasons.notes(pairs, accounting, policy, marked, reproduced),
+        notes=reasons.notes(pairs, accounting, policy, marked, reproduced, share if twins else 0.0),
         ends=() if usual else schedule.ends,
     )
     if verdict.reasons:

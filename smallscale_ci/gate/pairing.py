@@ -42,6 +42,7 @@ class TaskPair:
     weight: Vector | None = None  # (n,) of the problems; equal if ``None``
     lost: int = 0  # samples of the candidate that are ERRORED or missing
     absent: int = 0  # problems of the baseline that the candidate has no sample of
+    shared: float = 0.0  # of the samples, where only twins are compared (gate/shared.py)
     worst: TaskPair | None = None  # with the lost samples as bad as they can be; None: none lost
 
     def knows(self, metric: Metric) -> bool:

@@ -81,9 +81,11 @@ def notes(
     policy: GatePolicy,
     differences: Sequence[Difference],
     reproduced: bool,
+    shared: float,
 ) -> tuple[Reason, ...]:
     """What is shown about the comparison as a whole, whatever the verdict."""
     found = [Reason(ReasonKind.REPRODUCED)] if reproduced else []
+    found += [Reason(ReasonKind.SHARED_DRAWS, share=shared)] if shared else []
     allowed = tuple(difference.key for difference in differences if difference.allowed)
     unknown = tuple(sorted(set(policy.task_margins) - {pair.task for pair in pairs}))
     counts = {

@@ -13,6 +13,7 @@ class ReasonKind(StrEnum):
 
     # Why it passed, regressed or stayed open.
     CHECK = "check"  # task, metric: the check says how it ended
+    SHARED_DRAWS = "shared-draws"  # share of the samples; each is compared with its twin alone
     REPRODUCED = "reproduced"  # every sample agrees with the baseline's
     # Why there can be no verdict.
     INCOMPARABLE = "incomparable"  # names: the manifest key that differs

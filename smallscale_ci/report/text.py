@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from smallscale_ci.records import Check, Flip, Outcome, Scale, Verdict, VerdictKind
 from smallscale_ci.report import wording
 from smallscale_ci.report.escape import one_line
-from smallscale_ci.report.formats import change, count, counts, level, margin, number, signed
+from smallscale_ci.report.formats import change, count, counts, level, margin, number, signed, unit
 from smallscale_ci.report.interface import Answer, ReportData
 
 WORST_FLIPS = 10
@@ -36,9 +36,8 @@ def check_sentence(check: Check) -> str:
     if size == "0.0":
         return f"{check_name(check)} is unchanged at {level(metric, check.candidate)}"
     word = "rose" if moved > 0 else "fell"
-    unit = "%" if metric.scale is Scale.LENGTH else " points"
     limit = f"; margin {margin(check)}" if check.gated else ""
-    return f"{check_name(check)} {word} by {size}{unit}, {levels}{limit}"
+    return f"{check_name(check)} {word} by {size}{unit(metric)}, {levels}{limit}"
 
 
 def headline(data: ReportData) -> str:

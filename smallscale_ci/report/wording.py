@@ -12,11 +12,10 @@ from smallscale_ci.records import (
     Outcome,
     Reason,
     ReasonKind,
-    Scale,
     Verdict,
     VerdictKind,
 )
-from smallscale_ci.report.formats import change, count, level, rate
+from smallscale_ci.report.formats import change, count, level, rate, unit
 
 
 def reasons(verdict: Verdict) -> tuple[str, ...]:
@@ -41,6 +40,12 @@ def sentence(reason: Reason, verdict: Verdict) -> str:  # noqa: PLR0911, PLR0912
             return f"{_change(_named(reason, verdict))}: better than the baseline."
         case ReasonKind.REAL_BUT_SMALL:
             return f"{_change(_named(reason, verdict))}: a real change, but within the margin."
+        case ReasonKind.SHARED_DRAWS:
+            return (
+                f"{rate(reason.share)} of the samples repeat the baseline's draws (same outcome, "
+                "same length): each sample is compared with its twin, so the baseline's levels are "
+                "those of these epochs alone."
+            )
         case ReasonKind.REPRODUCED:
             return "Every sample reproduces the baseline exactly, in outcome and in tokens."
         case ReasonKind.INCOMPARABLE:
@@ -190,7 +195,7 @@ def _too_few(reason: Reason, verdict: Verdict) -> str:
 def _worse(check: Check) -> str:
     margin = _size(check.metric, check.margin)
     phrase = check.metric.risen if check.estimate.value > 0 else check.metric.fallen
-    happened = phrase.format(f"{_amount(check)}{_unit(check.metric)}")
+    happened = phrase.format(f"{_amount(check)}{unit(check.metric)}")
     before, after = (level(check.metric, v) for v in (check.baseline, check.candidate))
     if check.tolerated:
         margin = f"{margin}, tolerated {_size(check.metric, check.tolerated)}"
@@ -206,8 +211,10 @@ def unknown_thinking(marks: Iterable[str]) -> str:
 
 
 def _undecided(check: Check) -> str:
-    reached = _size(check.metric, check.reach, up=True)
+    reached = _size(check.metric, round(check.reach, 3))
     margin = _size(check.metric, check.margin)
+    if reached == margin:  # as in the table, where both are rounded to the same
+        reached = f"just over {margin}"
     what = "change" if check.band else "loss" if check.metric.worse < 0 else "rise"
     lost = f", {count(check.lost, 'lost sample')} at their worst" if check.lost_decide else ""
     few = check.jumps
@@ -225,7 +232,7 @@ def _held(check: Check) -> str:
 
 
 def _change(check: Check) -> str:
-    """``math accuracy went from 41.3% to 40.1% (−1.2 points)``."""
+    """``math accuracy went from 41.3% to 40.1% (−1.2 pp)``."""
     before, after = (level(check.metric, v) for v in (check.baseline, check.candidate))
     sign = "+" if check.estimate.value > 0 else "−"
     amount = _amount(check)
@@ -233,7 +240,7 @@ def _change(check: Check) -> str:
         return f"{check.task} {check.metric.value} is unchanged at {after}"
     return (
         f"{check.task} {check.metric.value} went from {before} to {after} ({sign}{amount}"
-        f"{_unit(check.metric)})"
+        f"{unit(check.metric)})"
     )
 
 
@@ -242,13 +249,8 @@ def _amount(check: Check) -> str:
 
 
 def _size(metric: Metric, value: float, *, up: bool = False) -> str:
-    """A margin or a loss: ``2 points``, ``5%``; ``up`` rounds up, so that it stays a bound."""
+    """A margin or a loss: ``2 pp``, ``5%``; ``up`` rounds up, so that it stays a bound."""
     if not math.isfinite(value):
         return "any size"
     shown = math.ceil(1000 * value - 1e-6) / 10 if up else 100 * value
-    unit = " point" if metric.scale is Scale.RATE and shown == 1 else _unit(metric)
-    return f"{shown:.3g}{unit}"
-
-
-def _unit(metric: Metric) -> str:
-    return " points" if metric.scale is Scale.RATE else "%"
+    return f"{shown:.3g}{unit(metric)}"

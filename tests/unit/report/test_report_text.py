@@ -32,7 +32,7 @@ def test_token_log_ratios_are_shown_as_relative_change() -> None:
 def test_rates_differ_in_points() -> None:
     assert formats.difference(ACCURACY) == "−10.0 pp [−11.0, −9.0]"
     assert text.check_sentence(ACCURACY) == (
-        "t accuracy fell by 10.0 points, from 60.0% to 50.0%; margin 2 pp"
+        "t accuracy fell by 10.0 pp, from 60.0% to 50.0%; margin 2 pp"
     )
 
 
@@ -82,10 +82,8 @@ def test_all_metrics_share_one_axis_on_which_right_is_worse() -> None:
 def test_headline_names_three_failed_checks_and_counts_the_rest() -> None:
     many = tuple(replace(ACCURACY, task=f"t{i}") for i in range(5))
     sentence = text.headline(report(verdict(REGRESSED, checks=many)))
-    assert sentence.startswith(
-        "REGRESSED: tiny is worse than smollm2: t0 accuracy fell by 10.0 poi"
-    )
-    assert sentence.endswith("t2 accuracy fell by 10.0 points; and 2 more.")
+    assert sentence.startswith("REGRESSED: tiny is worse than smollm2: t0 accuracy fell by 10.0 pp")
+    assert sentence.endswith("t2 accuracy fell by 10.0 pp; and 2 more.")
 
 
 def test_ungated_checks_do_not_count() -> None:
@@ -101,7 +99,7 @@ def test_a_guard_rail_counts_only_when_it_has_regressed() -> None:
     assert "1 check within" in text.headline(passed)
     assert 'failures="0"' in junit.render(passed)
     broken = report(verdict(REGRESSED, checks=(replace(ACCURACY, guard=True), held)))
-    assert "t accuracy fell by 10.0 points." in text.headline(broken)
+    assert "t accuracy fell by 10.0 pp." in text.headline(broken)
     assert annotations.render(broken).count("::error") == 1
 
 

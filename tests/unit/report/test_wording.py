@@ -41,7 +41,7 @@ def test_a_reason_about_a_check_that_is_not_there_is_an_error():
     [
         (None, ""),
         (Advice(), "More epochs may decide it."),
-        (Advice(margin=0.0301), "A margin of 3.1 points would pass."),
+        (Advice(margin=0.0301), "A margin of 3.1 pp would pass."),
         (Advice(looks=1), "1 more look may decide it."),
         (Advice(problems=5_000), "about 5,000 problems like these (now 400)"),
         (Advice(clusters=30), "are in 400 clusters"),

@@ -64,7 +64,7 @@ def test_reasons_are_values_with_a_sentence():
     made = replace(verdict(REGRESSED), reasons=(named,), notes=(errored,))
     value = wording.spoken(verdict_json(made), made)
     (reason,), (note,) = value["reasons"], value["notes"]
-    assert reason.pop("sentence").startswith("gsm8k lost 12.3 points of accuracy (from ")
+    assert reason.pop("sentence").startswith("gsm8k lost 12.3 pp of accuracy (from ")
     assert reason == {"kind": "check", "task": "gsm8k", "metric": "accuracy"}
     assert (note["kind"], note["count"]) == ("errored", 2)
     assert verdict_from_json(value) == made

@@ -1,0 +1,50 @@
+"""Problems that are not independent of each other."""
+
+import numpy as np
+from helpers.runs import RIGHT, WRONG, grid, simulate
+from helpers.verdicts import WIDE, one, rates, run
+
+from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.gate.decide import decide
+from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.report import wording
+
+REGRESSED = VerdictKind.REGRESSED
+INCONCLUSIVE = VerdictKind.INCONCLUSIVE
+
+
+FIVE = [f"c{i % 5}" for i in range(500)]
+
+
+def test_a_suite_of_few_clusters_that_got_worse_has_regressed():
+    base = grid(np.full((500, 8), RIGHT), clusters=FIVE)
+    verdict = decide(grid(np.full((500, 1), WRONG), clusters=FIVE), base, GatePolicy(name="d"))
+    assert one(verdict, Metric.ACCURACY).kind is REGRESSED
+
+
+def test_nor_has_an_unchanged_one_regressed_for_its_few_clusters():
+    kinds = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        p = np.repeat(rng.beta(1, 1, 5), 100)[np.argsort(np.arange(500) % 5, kind="stable")]
+        base, candidate = (simulate(rng, p, epochs, clusters=FIVE) for epochs in (4, 1))
+        strict = GatePolicy(name="d", tolerated=0, alpha_fail=0.05, margins=Margins(accuracy=0.02))
+        kinds.append(one(decide(candidate, base, strict), Metric.ACCURACY).kind)
+    assert kinds.count(REGRESSED) <= 8  # 5% of 60 is 3
+
+
+def test_advice_for_few_clusters_asks_for_clusters():
+    rng = np.random.default_rng(0)
+    base, candidate = (simulate(rng, rates(n=500), epochs, clusters=FIVE) for epochs in (4, 1))
+    verdict = decide(candidate, base, GatePolicy(name="d"))
+    check = one(verdict, Metric.ACCURACY)
+    assert check.kind is INCONCLUSIVE
+    assert "The 500 problems are in 5 clusters" in wording.advice(check)
+
+
+def test_clusters_come_from_either_side():
+    groups = [f"g{i // 4}" for i in range(300)]
+    p = rates()
+    for mine, theirs in ((groups, None), (None, groups), (groups, groups)):
+        verdict = decide(run(1, p, 1, clusters=mine), run(2, p, 8, clusters=theirs), WIDE)
+        assert one(verdict, Metric.ACCURACY).estimate.clusters == 75
