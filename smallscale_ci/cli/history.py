@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
@@ -28,7 +28,9 @@ def history(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="RUNS", help="Runs, or folders of runs.", show_default="the folder of --runs"
+            metavar="RUNS",
+            help="Runs, folders of runs, or other tools' results (docs/interop.md).",
+            show_default="the folder of --runs",
         ),
     ] = None,
     suite: Annotated[
@@ -52,6 +54,9 @@ def history(
             show_default="all",
         ),
     ] = None,
+    columns: tools.Columns = "",
+    metric: tools.Metric = "",
+    kept: tools.Filter = "",
     runs: options.Runs = None,
 ) -> None:
     """Show accuracy and tokens over stored runs.
@@ -60,6 +65,7 @@ def history(
     Holm's correction over all runs of a suite and profile at 1%.
     """
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.pipeline import sides
     from smallscale_ci.report import history as stored
     from smallscale_ci.report import trends as render
     from smallscale_ci.run.records_json import plain
@@ -68,9 +74,10 @@ def history(
     for place in places:
         if not place.exists():
             raise UsageError(
-                f"there is no {place}.", "Give run folders, or the folder they are in."
+                f"{place} does not exist.", "Give run folders, or the folder they are in."
             )
-    found, left_out = stored.find(places)
+    wanted = tools.wanted(columns, metric, kept, verdicts=True)
+    found, left_out = stored.find(places, sides.stored(wanted) if paths else None)
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
     result = stored.history(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:
@@ -83,7 +90,7 @@ def history(
         context.out.json({"trends": trends, "left_out": list(result.left_out)})
         return
     if not result.trends:
-        context.out.result("no complete run of that kind")
+        context.out.result("No complete run of that kind.")
     for trend in result.trends:
         _show(context, trend, places)
 
@@ -91,7 +98,7 @@ def history(
 def _typed(places: Sequence[Path], run_id: str) -> str:
     """The run as commands take it: its folder, where that is one of ``places`` or in one."""
     here = [place if place.name == run_id else place / run_id for place in places]
-    found = next((path for path in here if path.is_dir()), None)
+    found = next((path for path in here if path.exists()), None)
     if found is None:
         return run_id
     return str(found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found)
@@ -112,7 +119,7 @@ def _show(context: Context, trend: Trend, places: Sequence[Path]) -> None:
         )
         for point in trend.points
     ]
-    context.out.table(("date", "model", *(metric.heading for metric in metrics), "changed"), rows)
+    context.out.table(("run", *(metric.heading for metric in metrics), "changed"), rows)
     for metric in TRENDS if len(trend.points) > 1 else ():
         values = [point.levels[metric].value for point in trend.points]
         context.out.result(f"{metric.value:<9} {sparkline(values)}  {ends(metric, values)}")
@@ -122,6 +129,7 @@ def _show(context: Context, trend: Trend, places: Sequence[Path]) -> None:
 def beside(context: Context, paths: Sequence[Path]) -> None:
     """Several runs side by side, each compared with the first."""
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.pipeline import sides
     from smallscale_ci.report import history as stored
     from smallscale_ci.report.formats import change, level_interval, signed, unit
     from smallscale_ci.report.interface import TRENDS
@@ -129,7 +137,8 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
 
     if len(paths) < 2:
         raise UsageError("--compare needs two runs or more.", "smallscale report --compare A B C")
-    rows = stored.side_by_side([stored.read(path) for path in paths])
+    others = sides.stored(tools.wanted(verdicts=True))
+    rows = stored.side_by_side([stored.read(path, others) for path in paths])
     if context.json:
         context.out.json([plain(asdict(row)) for row in rows])
         return

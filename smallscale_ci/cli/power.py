@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
@@ -139,13 +139,13 @@ def calibrate(
     from smallscale_ci.errors import EXIT_REGRESSED, UsageError
     from smallscale_ci.gate.calibrate import ENOUGH
     from smallscale_ci.gate.calibrate import calibrate as measure
+    from smallscale_ci.pipeline.sides import load
     from smallscale_ci.report import planning
-    from smallscale_ci.run.baselines import load
 
     missing = [str(path) for path in runs if not path.exists()]
     if missing:
-        raise UsageError(f"there is no {', '.join(missing)}.", "Give runs, baselines or files.")
-    stored = [load(path) for path in runs]
+        raise UsageError(f"{', '.join(missing)} does not exist.", "Give runs, baselines or files.")
+    stored = [load(path, tools.wanted(verdicts=True)) for path in runs]
     settings = context.settings()
     suite = own_suite(stored[0], settings)
     policy = _policy(gate or (suite.gate if suite else "default"), None, settings)

@@ -80,7 +80,7 @@ class Tracker:
             done=self._done,
             total=self._total,
             tokens_per_s=self._fresh_tokens / elapsed if elapsed > 0 else 0.0,
-            mean_tokens=self._tokens / self._done if self._done else None,
+            mean_tokens=self._tokens / self._done if self._tokens else None,
             accuracy=self._correct / self._judged if self._judged else None,
             seconds_left=elapsed / self._fresh * left if self._fresh >= _FEW else None,
         )

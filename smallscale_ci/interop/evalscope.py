@@ -19,6 +19,7 @@ from smallscale_ci.interop.files import (
     first_object,
     fraction,
     json_lines,
+    kind_of,
     known,
     try_object,
     whole_number,
@@ -41,7 +42,14 @@ def claims(path: Path) -> bool:
     """See ``Reader``."""
     if path.is_dir():
         return (path / _REVIEWS).is_dir()
-    return path.suffix == ".jsonl" and isinstance(at(first_object(path), "sample_score"), dict)
+    row = first_object(path) if kind_of(path) == ".jsonl" else {}
+    return isinstance(row.get("sample_score"), dict) or _is_old(row)
+
+
+def _is_old(row: Row) -> bool:
+    """A review as evalscope before 1.0 wrote it: beside each choice."""
+    choice = next(iter(row.get("choices") or ()), None) if "index" in row else None
+    return isinstance(choice, dict) and "review" in choice
 
 
 def read(path: Path, wanted: Wanted) -> Log:
@@ -50,7 +58,7 @@ def read(path: Path, wanted: Wanted) -> Log:
     files = sorted((place / _REVIEWS).glob("*/*.jsonl")) if path.is_dir() else [place]
     if not files:
         raise DataError(f"{path / _REVIEWS} holds no reviews.", "Was the evaluation finished?")
-    models = sorted({file.parent.name for file in files})
+    models = sorted({_model(file) for file in files})
     if len(models) > 1:
         raise DataError(
             f"{path} holds reviews of {len(models)} models: {', '.join(models)}.",
@@ -85,6 +93,11 @@ def read(path: Path, wanted: Wanted) -> Log:
         planned=_planned(reports, tasks) if path.is_dir() else None,
     )
     return Log(path, facts, _all(files, wanted))
+
+
+def _model(reviews: Path) -> str:
+    """Reviews lie in a folder of the model's name; of a file elsewhere it is unknown."""
+    return reviews.parent.name if reviews.parents[1].name == _REVIEWS else ""
 
 
 def _config(path: Path) -> Row:

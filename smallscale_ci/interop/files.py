@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from smallscale_ci.errors import DataError
 
@@ -14,6 +17,30 @@ Row = dict[str, Any]
 WRONG_FILE = "Is this the right file?"
 _SNIFFED = 1 << 22  # bytes of a first line that are looked at
 _MANY = 1 << 31  # no number of tokens or epochs is as large
+_PACKED = ".gz"
+UNREADABLE = (OSError, EOFError, zlib.error)  # of plain and of packed files
+
+
+def kind_of(path: Path) -> str:
+    """The suffix that says what ``path`` holds, in lower case: ``.jsonl`` of ``x.jsonl.gz``."""
+    return Path(bare_name(path)).suffix.lower()
+
+
+def bare_name(path: Path) -> str:
+    """The name of ``path`` without ``.gz``."""
+    return path.name.removesuffix(_PACKED)
+
+
+def opened(path: Path) -> BinaryIO:
+    """The bytes of ``path``, unpacked as they are read where it is packed with gzip."""
+    return cast("BinaryIO", gzip.open(path)) if path.suffix == _PACKED else path.open("rb")
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """The error for a file whose bytes cannot be had."""
+    if isinstance(error, EOFError | zlib.error):
+        return DataError(f"{path} is damaged or was cut off: {error}.", "Copy the file again.")
+    return DataError(f"{path} cannot be read: {error}.", WRONG_FILE)
 
 
 def json_object(text: str | bytes, where: str) -> Row:
@@ -30,9 +57,11 @@ def json_object(text: str | bytes, where: str) -> Row:
 def read_object(path: Path) -> Row:
     """The JSON object in ``path``. Raises ``DataError``."""
     try:
-        return json_object(path.read_bytes(), str(path))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}.", WRONG_FILE) from error
+        with opened(path) as stream:
+            content = stream.read()
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+    return json_object(content, str(path))
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
@@ -40,35 +69,65 @@ def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
     from pydantic_core import from_json  # twice as fast as json, and asked a million times
 
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             for number, line in enumerate(stream, 1):
                 try:
                     row = from_json(line)
                 except (ValueError, RecursionError) as error:
                     if not line.strip():
                         continue
-                    raise _bad_line(path, number, line, error) from error
+                    if number == 1 and line.strip() == b"[":  # as lm-eval 0.4.2 and older write
+                        yield from enumerate(_array(path, line + stream.read()), 1)
+                        return
+                    row = _odd_line(path, number, line, error)
                 if row.__class__ is not dict:
                     raise DataError(f"{path}, line {number} is not a JSON object.", WRONG_FILE)
                 yield number, row
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}.", WRONG_FILE) from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+
+
+def _array(path: Path, content: bytes) -> list[Row]:
+    """The objects of a file that is one JSON array, whatever it is called."""
+    try:
+        rows = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON: {error}.", "The file is damaged.") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path} is not a JSON array of objects.", WRONG_FILE)
+    return rows
+
+
+def _odd_line(path: Path, number: int, line: bytes, error: Exception) -> Any:
+    """What the strict parser refuses and JSON allows: a byte order mark, halves of characters."""
+    if number == 1:
+        line = line.removeprefix(codecs.BOM_UTF8)
+    try:
+        return json.loads(json.dumps(json.loads(line), ensure_ascii=False).encode(errors="replace"))
+    except (ValueError, RecursionError):
+        raise _bad_line(path, number, line, error) from error
 
 
 def _bad_line(path: Path, number: int, line: bytes, error: Exception) -> DataError:
-    cut = "" if line.endswith(b"\n") else " The file ends in the middle of a line: copy it again."
-    return DataError(f"{path}, line {number} is not JSON: {error}.", f"The file is damaged.{cut}")
+    remedy = "The file is damaged."
+    if not line.endswith(b"\n"):
+        remedy += " The file ends in the middle of a line: copy it again."
+    elif number == 1 and line.strip() == b"{":
+        remedy = "JSON Lines has one object a line: write each row on a line of its own."
+    return DataError(f"{path}, line {number} is not JSON: {error}.", remedy)
 
 
 def first_object(path: Path) -> Row:
     """The first JSON line of ``path``, or an empty object where there is none. Never raises."""
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             for line in stream:
+                if line.strip() == b"[":
+                    return next(iter(_array(path, line + stream.read())), {})
                 if line.strip():
-                    value = json.loads(line[:_SNIFFED])
+                    value = json.loads(line[:_SNIFFED].removeprefix(codecs.BOM_UTF8))
                     return value if isinstance(value, dict) else {}
-    except (OSError, ValueError, RecursionError):
+    except (*UNREADABLE, DataError, ValueError, RecursionError):
         pass
     return {}
 

@@ -20,7 +20,9 @@ from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import BadSamplesError, DataError
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import slug
+from smallscale_ci.interop.files import bare_name, known
 from smallscale_ci.interop.interface import Log, Sample
+from smallscale_ci.interop.judged import two_contents
 from smallscale_ci.records import FinishReason, Metric, Outcome
 from smallscale_ci.run.manifest import COMPLETE, Engine, Manifest, PromptsId, SuiteId
 from smallscale_ci.run.run import Run
@@ -40,7 +42,7 @@ class _Columns:
         self.task, self.epoch = array("i"), array("q")
         self.outcome, self.finish = array("b"), array("b")
         self.tokens, self.thinking = array("q"), array("q")
-        self.content, self.prompt = array("Q"), array("Q")
+        self.content, self.prompt, self.golds = array("Q"), array("Q"), array("Q")
         self.problems: list[pa.Array] = []
         self.clusters: list[pa.Array] = []
         self._ids: list[str] = []
@@ -59,6 +61,9 @@ class _Columns:
         self.thinking.append(_UNKNOWN if sample.thinking_tokens is None else sample.thinking_tokens)
         self.content.append(_short(sample.content))
         self.prompt.append(_short(sample.prompt))
+        # Without a hash of the content the golds alone tell one question from another.
+        bare = sample.golds and not sample.content
+        self.golds.append(_short(repr((sample.problem, sample.golds))) if bare else 0)
         self._ids.append(sample.problem)
         self._groups.append(sample.cluster)
         if len(self._ids) >= _CHUNK:
@@ -98,7 +103,7 @@ def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -
     held = from_table(table, str(log.path), unknown=unknown)
     _refuse_two_contents(key, np.frombuffer(columns.content, dtype=np.uint64), held, str(log.path))
     manifest = _manifest(log, columns, key, judge, notes)
-    return Run(log.path.stem, held, manifest, str(log.path), summarise(held))
+    return Run(_name_of(log.path), held, manifest, str(log.path), summarise(held))
 
 
 def _table(
@@ -170,11 +175,7 @@ def _refuse_two_contents(
     torn = np.flatnonzero(same & (content[order][1:] != content[order][:-1]))
     if len(torn):
         row = int(order[torn[0]])
-        raise BadSamplesError(
-            f"{name}: the id {held.problem_ids[held.problem[row]]} stands for two questions of one "
-            "task.",
-            "Two tasks were joined: give them apart, or add a column that names the task.",
-        )
+        raise two_contents(name, held.problem_ids[held.problem[row]])
 
 
 def _notes(log: Log, columns: _Columns) -> list[str]:
@@ -192,9 +193,9 @@ def _manifest(
     skipped = sum(columns.skipped.values())
     planned = max(len(key), (facts.planned or 0) - skipped)
     suite = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
-    model = _named(facts.model) or log.path.stem
+    model = _named(facts.model) or _name_of(log.path)
     return Manifest(
-        run_id=log.path.stem,
+        run_id=_name_of(log.path),
         status=COMPLETE,
         checkpoint=Checkpoint(model, Path(), facts.model, "", "", "", ""),
         suite=SuiteId(suite, _combined(columns.content)),
@@ -204,9 +205,14 @@ def _manifest(
         judges=judges,
         engine=Engine(name=facts.tool, version=facts.version),
         planned=planned,
-        tool=dict(facts.settings),
+        tool={**facts.settings, **known(suite__golds=_combined(columns.golds))},
         warnings=tuple(notes),
     )
+
+
+def _name_of(path: Path) -> str:
+    """A folder's name, or a file's without its suffix."""
+    return path.resolve().name if path.is_dir() else Path(bare_name(path)).stem
 
 
 def _named(model: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def read(path: Path, wanted: Wanted) -> Log:
         logs = sorted(path.glob("*.eval"))
         if len(logs) > 1:
             raise DataError(
-                f"{path} holds {len(logs)} logs: {', '.join(log.name for log in logs[:4])} ….",
+                f"{path} holds {len(logs)} logs: "
+                f"{', '.join(log.name for log in logs[:4])}{' …' if len(logs) > 4 else ''}.",
                 "Give one of them.",
             )
         path = logs[0]
@@ -208,6 +210,8 @@ def _outcome(
     if isinstance(value, str) and value in _OUTCOMES:
         return scored(_OUTCOMES[value], finish)
     value = _WORDS.get(value.lower(), value) if isinstance(value, str) else value
+    if isinstance(value, float) and math.isnan(value):
+        return None  # the scorer gave no score
     right = fraction(value, scorer, where)
     return scored(Outcome.CORRECT if right else Outcome.WRONG, finish)
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import BadSamplesError, UsageError
 from smallscale_ci.interop.interface import Sample
 from smallscale_ci.records import Judgement
 
@@ -48,12 +48,36 @@ def refuse_target(source: Path, target: Path) -> None:
 
 
 def numbered(samples: Iterator[Sample]) -> Iterator[tuple[int, Sample]]:
-    """Each sample with its epoch: the tool's own, else its place among those of its problem."""
+    """Each sample with its epoch: the tool's own, else its place among those of its problem.
+
+    Raises ``BadSamplesError`` for a sample that is there twice, and for one id of two questions.
+    """
     seen: Counter[tuple[str, str]] = Counter()
+    contents: dict[tuple[str, str], str] = {}
+    numbers: set[int] = set()  # hashes of what has a number of its own
     for sample in samples:
         key = (sample.task, sample.problem)
+        if sample.content and contents.setdefault(key, sample.content) != sample.content:
+            raise two_contents(f"Row {sample.row or sum(seen.values()) + 1}", sample.problem)
+        if sample.epoch is not None:
+            number = hash((*key, sample.epoch))
+            if number in numbers:
+                raise BadSamplesError(
+                    f"Problem {sample.problem} of {sample.task} has the sample {sample.epoch} "
+                    "twice.",
+                    "Two runs were joined into one file: give them apart.",
+                )
+            numbers.add(number)
         yield (seen[key] if sample.epoch is None else sample.epoch), sample
         seen[key] += 1
+
+
+def two_contents(where: str, problem: str) -> BadSamplesError:
+    """The error for one id with two contents, which is two tasks joined without a word."""
+    return BadSamplesError(
+        f"{where}: the id {problem} stands for two questions of one task.",
+        "Two tasks were joined: give them apart, or add a column that names the task.",
+    )
 
 
 class JudgedFile:

@@ -3,6 +3,9 @@
 A document is what its hash says: the same document twice is two epochs, and documents of two
 tasks in one file stay apart although their numbers are the same. Beside the samples lies
 ``results_DATE.json``, with what holds for all of them.
+
+Up to 0.4.2 files are called ``MODEL_TASK.jsonl`` beside ``results.json``; up to 0.4.7 rows name
+neither their filter nor their scores: all rows of the first filter come before those of the next.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from smallscale_ci.interop.files import (
     first_object,
     fraction,
     json_lines,
+    kind_of,
     known,
     try_object,
     within,
@@ -36,8 +40,13 @@ from smallscale_ci.suite import gold
 name = "lm-eval"
 about = "samples_TASK_DATE.jsonl of --log_samples, or the folder that holds them"
 
-_NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl")
+_NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl(\.gz)?")
 _NEEDED = ("doc_id", "resps", "target")
+_RESULTS = "results.json"  # up to 0.4.2
+_NO_SCORES = (  # what else rows hold
+    *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
+    *("doc_hash", "prompt_hash", "target_hash"),
+)
 _TASK = "samples"  # of files whose name does not say
 _NO_ANSWER = "[invalid]"  # what the regex filter gives where it finds nothing
 _RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
@@ -48,7 +57,7 @@ def claims(path: Path) -> bool:
     """See ``Reader``."""
     if path.is_dir():
         return bool(_files(path))
-    if path.suffix != ".jsonl":
+    if kind_of(path) != ".jsonl":
         return False
     row = first_object(path)
     return "doc_id" in row and ("resps" in row or "filtered_resps" in row)
@@ -60,7 +69,7 @@ def read(path: Path, wanted: Wanted) -> Log:
     _refuse_two_runs(files)
     tasks = {file: _task(file) for file in files}
     results = {file: try_object(file.with_name(_results_name(file))) for file in files}
-    models = sorted({str(r["model_name"]) for r in results.values() if r.get("model_name")})
+    models = sorted(set(filter(None, map(_model, results.values()))))
     if len(models) > 1:
         raise DataError(
             f"{path} holds results of {len(models)} models: {', '.join(models)}.",
@@ -84,7 +93,12 @@ def read(path: Path, wanted: Wanted) -> Log:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file for file in within(folder, "samples_*.jsonl", 2) if _NAMED.fullmatch(file.name)]
+    found = within(folder, "samples_*.jsonl*", 2)
+    return [file for file in found if _NAMED.fullmatch(file.name)] or [
+        file
+        for file in within(folder, "*.jsonl", 1)
+        if file.with_name(_RESULTS).is_file() and _task(file) != _TASK
+    ]
 
 
 def _refuse_two_runs(files: list[Path]) -> None:
@@ -101,7 +115,11 @@ def _refuse_two_runs(files: list[Path]) -> None:
 
 def _task(file: Path) -> str:
     named = _NAMED.fullmatch(file.name)
-    return named["task"] if named else _TASK
+    if named:
+        return named["task"]
+    tasks = at(try_object(file.with_name(_RESULTS)), "results") or {}
+    ends = [task for task in tasks if file.stem.endswith(f"_{task}")]
+    return max(ends, key=len, default=_TASK)
 
 
 def _date(file: Path) -> str:
@@ -110,7 +128,7 @@ def _date(file: Path) -> str:
 
 
 def _results_name(file: Path) -> str:
-    return f"results_{_date(file)}.json"
+    return f"results_{_date(file)}.json" if _date(file) else _RESULTS
 
 
 # -- what holds for all samples -------------------------------------------------------------------
@@ -141,6 +159,12 @@ def _settings(results: Row, task: str) -> Row:
         sampling__max_tokens=generation.get("max_gen_toks") or generation.get("max_tokens"),
         sampling__stop=generation.get("until"),
     )
+
+
+def _model(results: Row) -> str:
+    """The model's name; older versions have it among the arguments alone."""
+    arguments = _pairs(at(results, "config", "model_args"))
+    return str(results.get("model_name") or arguments.get("pretrained") or "")
 
 
 def _pairs(text: Any) -> dict[str, str]:
@@ -180,8 +204,13 @@ def _own_score(results: Row, task: str, wanted: Wanted) -> float | None:
 
 def _scored(file: Path, wanted: Wanted) -> str:
     row = first_object(file)
-    names = [one for one in row.get("metrics") or () if isinstance(one, str)]
-    return f"lm-eval {_metric(names, wanted)},{wanted.filter or row.get('filter', '')}"
+    return f"lm-eval {_metric(_names(row), wanted)},{wanted.filter or row.get('filter', '')}"
+
+
+def _names(row: Row) -> list[str]:
+    """The scores of a row; older versions do not list them."""
+    listed = row.get("metrics") or [key for key in row if key not in _NO_SCORES]
+    return [name for name in listed if isinstance(name, str) and name in row and name != "bypass"]
 
 
 def _metric(names: list[str], wanted: Wanted) -> str:
@@ -203,6 +232,9 @@ def _all(
 def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sample]:
     """Each document once, by its first filter, or by the one that is wanted."""
     first: dict[int, str] = {}  # document → the filter that it was read by
+    unnamed: dict[int, int] = {}  # document → hash of its responses, where rows name no filter
+    passes: dict[int, int] = {}
+    named = [str(one.get("name")) for one in at(results, "configs", task, "filter_list") or ()]
     digest = hashlib.sha256()
     filters = set()
     for number, row in json_lines(path):
@@ -213,12 +245,19 @@ def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sa
                 "Give the samples_….jsonl that lm-eval writes with --log_samples.",
             )
         document = row.get("doc_hash") or _hash_of(row["doc"] if "doc" in row else row["doc_id"])
-        used = str(row.get("filter", ""))
+        key = hash((str(row["doc_id"]), document))
+        if "filter" in row:
+            used = str(row["filter"])
+        else:
+            # The same responses again are another filter's; others are another run's.
+            again = unnamed.setdefault(key, said := hash(repr(row["resps"]))) == said
+            count = passes[key] = passes.get(key, -1) + 1
+            used = named[count] if count < len(named) else f"filter {count + 1}"
+            used = used if again else first.get(key, used)
         filters.add(used)
         digest.update(f"{document}{row.get('prompt_hash')}{row.get('target_hash')}".encode())
         if wanted.filter and used != wanted.filter:
             continue
-        key = hash((str(row["doc_id"]), document))
         before = first.get(key)
         if before is None:
             first[key] = used
@@ -287,7 +326,7 @@ def _responses(resps: Any) -> list[str]:
 def _outcome(row: Row, where: str, wanted: Wanted) -> Outcome | None:
     if not wanted.verdicts:
         return None
-    names = [score for score in row.get("metrics") or () if score in row and score != "bypass"]
+    names = _names(row)
     metric = _metric(names, wanted)
     if wanted.metric and not metric:
         raise DataError(

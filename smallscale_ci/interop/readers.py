@@ -39,6 +39,7 @@ READERS: tuple[Reader, ...] = tuple(
         tabular,  # any file of rows: last
     )
 )
+_LOOKED_AT = 50  # entries of a folder that is no tool's
 
 
 def reader_of(path: Path) -> Reader | None:
@@ -52,10 +53,7 @@ def read(path: Path, wanted: Wanted | None = None) -> Log:
         raise UsageError(f"{path} does not exist.", "Give a file, or the folder of a tool's run.")
     reader = reader_of(path)
     if reader is None:
-        kinds = "; ".join(f"{known.name}: {known.about}" for known in READERS)
-        raise DataError(
-            f"{path} is neither a run folder nor a file of a known kind.", f"Known: {kinds}."
-        )
+        raise unknown(path)
     # A tool's records are nested, and any part of them may be of another type in a damaged file.
     with _in_its_form(reader, path):
         log = reader.read(path, wanted or Wanted())
@@ -83,3 +81,15 @@ def _in_its_form(reader: Reader, path: Path) -> Iterator[None]:
         raise DataError(
             f"{path} is not in the form that {reader.name} writes: {what}.", WRONG_FILE
         ) from error
+
+
+def unknown(path: Path) -> DataError:
+    """The error for a ``path`` that is no reader's."""
+    said = f"{path} is not a run, a baseline or a result of a known tool."
+    entries = sorted(path.iterdir())[:_LOOKED_AT] if path.is_dir() else []
+    inside = [one.name for one in entries if reader_of(one) is not None]
+    if inside:
+        more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
+        return DataError(said, f"Give what is in it: {', '.join(inside[:3])}{more}.")
+    kinds = "".join(f"\n  {known.name}: {known.about}" for known in READERS)
+    return DataError(said, f"Known are:{kinds}")

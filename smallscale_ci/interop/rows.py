@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import ipc
 
 from smallscale_ci.errors import DataError
-from smallscale_ci.interop.files import WRONG_FILE, Row, json_lines
+from smallscale_ci.interop.files import (
+    UNREADABLE,
+    WRONG_FILE,
+    Row,
+    first_object,
+    json_lines,
+    kind_of,
+    opened,
+    unreadable,
+)
 from smallscale_ci.run import columns, tables
 from smallscale_ci.suite import files
 
@@ -22,6 +34,9 @@ _MAGIC = (
     b"ARROW1"  # of Arrow's file format; its stream format, as data sets are cached in, has none
 )
 _DIALECTS = ",;\t|"
+_SEPARATOR = "sep="  # a first line in which Excel says what separates values
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LOOKED_AT = 100  # rows without types whose keys are columns
 _BATCH = 1024  # rows in memory at a time
 
 
@@ -41,7 +56,7 @@ class RowFile:
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Each row with its number, from 1 on. Raises ``DataError`` for what is damaged."""
-        kind = self.path.suffix.lower()
+        kind = kind_of(self.path)
         if kind in _PARQUET:
             yield from enumerate(_cells(self.path, _parquet_batches(self.path)), 1)
         elif kind in _ARROW:
@@ -49,16 +64,21 @@ class RowFile:
         elif kind in _CSV:
             yield from _csv_rows(self.path)
         elif kind == ".json":
-            yield from enumerate(_json_rows(self.path), 1)
+            yield from _json_rows(self.path)
         else:
             yield from json_lines(self.path)
 
 
 def open_rows(path: Path) -> RowFile:
     """``path`` by its suffix. Raises ``DataError`` for what cannot be read."""
-    kind = path.suffix.lower()
+    kind = kind_of(path)
+    if kind in (*_PARQUET, *_ARROW) and kind != path.suffix.lower():
+        raise DataError(f"{path} is packed.", f"Unpack it: gunzip {path.name}")
     if kind in _PARQUET:
-        file = tables.open_file(path)
+        try:
+            file = tables.open_file(path)
+        except DataError as error:
+            raise DataError(error.message, "Copy the file again.") from error
         schema = file.schema_arrow
         return _columnar(path, schema, tables.metadata_of(file))
     if kind in _ARROW:
@@ -66,13 +86,12 @@ def open_rows(path: Path) -> RowFile:
         return _columnar(path, schema, {})
     if kind in _CSV:
         with columns.damage(str(path), WRONG_FILE, "a table"):
-            columns.refuse_doubled(names := next(_csv_lines(path), []))
+            columns.refuse_doubled(names := _header(_csv_lines(path)))
         return RowFile(path, tuple(names), None, {})
-    if kind == ".json":
-        first = next(_json_rows(path), {})
-        return RowFile(path, tuple(first), None, {})
     if kind in SUFFIXES:
-        return RowFile(path, tuple(next(json_lines(path), (0, {}))[1]), None, {})
+        lines = _json_rows(path) if kind == ".json" else json_lines(path)
+        keys = dict.fromkeys(key for _, row in islice(lines, _LOOKED_AT) for key in row)
+        return RowFile(path, tuple(keys), None, {})
     raise DataError(
         f"{path} is not of a known kind.", f"Files of rows end in {', '.join(SUFFIXES)}."
     )
@@ -120,7 +139,7 @@ def _columnar(path: Path, schema: pa.Schema, metadata: dict[str, str]) -> RowFil
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
     lines = _csv_lines(path)
-    header = next(lines, [])
+    header = _header(lines)
     for number, line in enumerate(lines, 1):
         if len(line) != len(header):
             raise DataError(
@@ -130,25 +149,59 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
         yield number, dict(zip(header, line, strict=True))
 
 
+def _header(lines: Iterator[list[str]]) -> list[str]:
+    """The names of the columns, without outer blanks."""
+    return [name.strip() for name in next(lines, [])]
+
+
 def _csv_lines(path: Path) -> Iterator[list[str]]:
     """Lines as text: numbers stay as they are written, as 007 and 0,5."""
     csv.field_size_limit(1 << 30)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with opened(path) as packed:
+            coding = "utf-16" if packed.read(2) in _UTF16 else "utf-8-sig"
+            packed.seek(0)
+            stream = io.TextIOWrapper(packed, encoding=coding, newline="")
             header = stream.readline()
-            stream.seek(0)
             delimiter = max(_DIALECTS, key=header.count)
+            if header.lower().startswith(_SEPARATOR):
+                delimiter = header[len(_SEPARATOR) :].rstrip("\r\n")[:1] or delimiter
+            else:
+                stream.seek(0)
             yield from (line for line in csv.reader(stream, delimiter=delimiter) if line)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8: {error}.", f"Convert it: iconv -f LATIN1 -t UTF-8 {path.name}"
+        ) from error
+    except csv.Error as error:
         raise DataError(f"{path} cannot be read: {error}.", WRONG_FILE) from error
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
-    """The objects of a JSON array."""
+def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """The objects of a JSON array, of an object that holds just one, or of JSON Lines."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        with opened(path) as stream:
+            content = stream.read()
+        value = json.loads(content)
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
+        if first_object(path):  # a whole object on the first line, and more behind it
+            yield from json_lines(path)
+            return
         raise DataError(f"{path} is not JSON: {error}.", "The file is damaged.") from error
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise DataError(f"{path} is not a JSON array of objects.", WRONG_FILE)
-    yield from value
+    if isinstance(value, dict):
+        lists = [part for part in value.values() if _are_rows(part) and part]
+        value = lists[0] if len(lists) == 1 else None
+    if not _are_rows(value):
+        raise DataError(
+            f"{path} is not a JSON array of objects, and does not hold just one.",
+            "Write the rows as a JSON array, or as JSON Lines.",
+        )
+    yield from enumerate(value, 1)
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)

@@ -6,6 +6,7 @@ which column is what.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from smallscale_ci.errors import DataError, UsageError, did_you_mean
 from smallscale_ci.interop import chat
-from smallscale_ci.interop.files import Row, fraction
+from smallscale_ci.interop.files import Row
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
 from smallscale_ci.interop.rows import SUFFIXES, RowFile, open_rows
 from smallscale_ci.interop.values import content_hash, finish_of, options_of, right, scored
@@ -26,14 +27,19 @@ about = "JSON Lines, JSON, CSV, Parquet or Arrow with the columns that --columns
 # Our name of a column → the names that files give it, the first that is there counts.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "task": ("task",),
-    "problem": ("problem_id", "question_id", "id"),
+    "problem": ("problem_id", "question_id", "example_id", "id"),
     "epoch": ("sample_index", "epoch"),
-    "question": ("question", "problem", "prompt", "query", "input"),
+    "question": ("question", "problem", "prompt", "query", "input", "messages"),
     "gold": ("gold", "ground_truth", "target", "expected_answer", "answer"),
     "choices": (),  # by the one rule for options: choices, options, or columns A, B, …
-    "text": ("text", "model_output", "output", "response", "completion", "generation"),
+    "text": (
+        *("text", "model_output", "output", "response", "completion", "generation"),
+        *("generated_text", "prediction"),
+        *("outputs", "responses", "completions", "generations", "predictions"),
+        "messages",  # a chat with its answer
+    ),
     "outcome": ("outcome",),
-    "score": ("score", "correct", "is_correct"),
+    "score": ("score", "correct", "is_correct", "reward"),
     "tokens": ("completion_tokens", "output_tokens"),
     "thinking_tokens": ("thinking_tokens", "reasoning_tokens"),
     "finish": ("finish_reason", "stop_reason"),
@@ -43,12 +49,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 _TASK = "samples"  # of files that do not say
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+_YES = frozenset({"true", "yes", "1", "correct", "right", "pass", "passed", "c"})
+_NO = frozenset({"false", "no", "0", "incorrect", "wrong", "fail", "failed", "i"})
+_KINDS = (*SUFFIXES, *(f"{suffix}.gz" for suffix in SUFFIXES))
 
 
 def claims(path: Path) -> bool:
     """See ``Reader``: any file of rows, so it comes last."""
-    return path.is_file() and path.suffix.lower() in SUFFIXES
+    return path.is_file() and path.name.lower().endswith(_KINDS)
 
 
 def read(path: Path, wanted: Wanted) -> Log:
@@ -92,13 +100,13 @@ def _columns(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
                 f"--columns: unknown column '{ours}'{did_you_mean(ours, COLUMNS)}.",
                 f"Known: {', '.join(COLUMNS)}.",
             )
-        if theirs not in file.columns:
+        if theirs not in file.columns and theirs.partition(".")[0] not in file.columns:
             raise UsageError(
                 f"--columns {ours}={theirs}: {file.path} has no column '{theirs}'"
                 f"{did_you_mean(theirs, file.columns)}.",
                 f"It has {', '.join(file.columns)}.",
             )
-    taken = set(named.values())
+    taken = {theirs.partition(".")[0] for theirs in named.values()}
     return {**{ours: one for ours, one in found.items() if one not in taken}, **named}
 
 
@@ -111,7 +119,7 @@ def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) 
     base = _base(file, columns) if gold_index is None else gold_index
     for number, row in file.rows():
         where = f"{file.path}, row {number}"
-        cells = {ours: row.get(theirs) for ours, theirs in columns.items()}
+        cells = {ours: _cell(row, theirs) for ours, theirs in columns.items()}
         said = _text(cells.get("model"))
         if said and model not in (None, said):
             raise DataError(
@@ -121,7 +129,7 @@ def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) 
             )
         model = said or model
         first = _sample(cells, _options(row, columns, where), columns, number, base, where)
-        texts = chat.answers(cells["text"], where) if "text" in columns else [None]
+        texts = _texts(row, cells, columns, where)
         if len(texts) > 1 and (first.epoch is not None or first.outcome is not None):
             raise DataError(
                 f"{where} has {len(texts)} texts, and the number or the outcome of one sample.",
@@ -130,6 +138,31 @@ def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) 
         kept = file.kept(row)
         for text in texts:
             yield replace(first, text=text, kept=kept)
+
+
+def _texts(row: Row, cells: Row, columns: Mapping[str, str], where: str) -> list[str | None]:
+    """The texts of a row: none where the file has no such column."""
+    if "text" not in columns:
+        return [None]
+    if columns["text"].partition(".")[0] not in row:  # a lost text is not an answer that is empty
+        raise DataError(
+            f"{where} has no '{columns['text']}'.",
+            "Every row needs the model's text: complete the row, or write null for an empty one.",
+        )
+    return [*chat.answers(cells["text"], where)]
+
+
+def _cell(row: Row, column: str) -> Any:
+    """The value of a column; ``response.choices.0.text`` is inside one."""
+    if column in row or "." not in column:
+        return row.get(column)
+    value: Any = row
+    for key in column.split("."):
+        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
@@ -141,7 +174,7 @@ def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
         for number, row in file.rows():
             where = f"{file.path}, row {number}"
             options = _options(row, columns, where)
-            yield right(row[columns["gold"]], gold.Choices(), None, where), options
+            yield right(_cell(row, columns["gold"]), gold.Choices(), None, where), options
 
     return gold.base_of(pairs())
 
@@ -152,7 +185,7 @@ def _probe(file: RowFile) -> Row:
 
 def _options(row: Row, columns: Mapping[str, str], where: str) -> gold.Choices:
     named = columns.get("choices")
-    return options_of(row.get(named) if named else gold.columns(row), where)
+    return options_of(_cell(row, named) if named else gold.columns(row), where)
 
 
 def _sample(
@@ -208,13 +241,18 @@ def _outcome(
             )
         return _OUTCOMES[word]
     value = cells.get("score")
-    if value is None or value == "":
+    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is an empty cell
         return None
     if isinstance(value, str):
         word = value.strip().lower()
         value = word in _YES if word in _YES | _NO else _number(word)
-    right = fraction(value, columns["score"], where)
-    return scored(Outcome.CORRECT if right else Outcome.WRONG, finish)
+    if value not in (0, 1):
+        raise DataError(
+            f"{where}: '{columns['score']}' is {cells['score']!r}, which is neither right (1) nor "
+            "wrong (0).",
+            "Say which column is: --columns score=COLUMN, or judge the texts: --rejudge math.",
+        )
+    return scored(Outcome.CORRECT if value else Outcome.WRONG, finish)
 
 
 def _number(word: str) -> Any:
@@ -238,4 +276,7 @@ def _count(value: Any, column: str, where: str) -> int | None:
 
 
 def _text(value: Any) -> str:
+    """A cell as text: numbers as they are written without a type, so that 7.0 is 7."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
     return "" if value is None else str(value)

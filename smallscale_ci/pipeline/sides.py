@@ -20,6 +20,7 @@ from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import Generation, Judgement, Metric, Reason, ReasonKind
+from smallscale_ci.report import history
 from smallscale_ci.run import baselines
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import is_run
@@ -49,12 +50,27 @@ def load(
     Another tool's counts by its own verdicts, or by those of ``rejudge``.
     """
     if not is_foreign(path):
+        _refuse_unknown(path)
         return baselines.load(path)
     if rejudge is None:
         return gather(readers.read(path, replace(wanted, texts=False, verdicts=True)))
     log = readers.read(path, replace(wanted, texts=True, verdicts=False))
     name = f"{judge_version(rejudge.name)} {'+'.join(rejudge.extract)} {rejudge.model}".strip()
     return gather(log, _judged(log, rejudge, service), name)
+
+
+def stored(wanted: Wanted) -> history.Others:
+    """Another tool's results as stored runs of a history; samples are read again when needed."""
+
+    def read(path: Path) -> history.StoredRun:
+        run = load(path, wanted)
+        manifest, summary = run.manifest, run.summary
+        assert manifest is not None and summary is not None  # noqa: S101, PT018 - gather has both
+        return history.StoredRun(
+            path.name, path, manifest, lambda: summary, lambda: load(path, wanted).samples
+        )
+
+    return history.Others(is_foreign, read)
 
 
 def resolve(
@@ -69,7 +85,17 @@ def resolve(
     path = Path(spec)
     if is_foreign(path):
         return load(path, wanted, rejudge, service)
+    if path.is_file() or ("/" in spec and path.is_dir()):
+        _refuse_unknown(path)
     return baselines.resolve(spec, place, root)
+
+
+def _refuse_unknown(path: Path) -> None:
+    """Raise ``DataError`` for what is there and nobody's."""
+    if is_run(path) or (path / RECORD).is_file() or not path.exists():
+        return
+    if not (path.is_file() and path.suffix == ".parquet"):
+        raise readers.unknown(path)
 
 
 def _is_samples(path: Path) -> bool:

@@ -36,7 +36,7 @@ def _parts(data: ReportData, width: int) -> Iterator[RenderableType]:
         yield _checks(verdict)
         yield from _chart(verdict, width)
     else:
-        yield _levels(data.candidate)
+        yield _levels(data.candidate, width)
     yield Text()
     details = text.details(data)
     yield from _lines(details)
@@ -95,12 +95,28 @@ def _chart(verdict: Verdict, width: int) -> Iterator[RenderableType]:
             yield Text(terminal(line), no_wrap=True)
 
 
-def _levels(summary: Summary) -> Table:
+def _levels(summary: Summary, width: int) -> Table:
+    """A row a task, or, where ``width`` is too small for all the metrics, a row a metric."""
     metrics = formats.columns([task.levels for task in summary.tasks], zeros=False)
-    table = _table(("", "left"), *((metric.heading, "right") for metric in metrics))
-    for task in summary.tasks:
-        levels = (formats.level_interval(metric, task.levels.get(metric)) for metric in metrics)
-        table.add_row(_line(task.task), *levels)
+    rows = [
+        (
+            task.task,
+            [formats.level_interval(metric, task.levels.get(metric)) for metric in metrics],
+        )
+        for task in summary.tasks
+    ]
+    grid = [("", [metric.heading for metric in metrics]), *rows]
+    columns = zip(*([name, *cells] for name, cells in grid), strict=True)
+    if sum(1 + max(map(len, column)) for column in columns) <= width + 1:
+        table = _table(("", "left"), *((metric.heading, "right") for metric in metrics))
+        for name, levels in rows:
+            table.add_row(_line(name), *levels)
+        return table
+    table = _table(("", "left"), ("level [95%]", "right"))
+    for name, levels in rows:
+        table.add_row(_line(name, style="bold"))
+        for metric, level in zip(metrics, levels, strict=True):
+            table.add_row(f"  {metric.heading}", level)
     return table
 
 

@@ -6,17 +6,19 @@ profile Holm's correction (stats/multiple.py) keeps the chance of any false mark
 slow drift, each step within the noise, is not marked: compare the first run with the last.
 
 Runs are read one after another: at most two are in memory at a time, and of the others only the
-points that are shown.
+points that are shown. Another tool's results are runs, too: who calls says how they are opened.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+
+import numpy as np
 
 from smallscale_ci.errors import InvalidError, SmallscaleError
 from smallscale_ci.gate.metric import contrast
@@ -42,17 +44,15 @@ _Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
 class StoredRun:
     """A complete run whose samples are not read yet."""
 
-    run: RunFolder
+    run_id: str
+    path: Path
     manifest: Manifest
-
-    @property
-    def run_id(self) -> str:
-        """The run's own name."""
-        return self.manifest.run_id
+    summary: Callable[[], Summary]  # raises DataError and InvalidError
+    samples: Callable[[], Samples]  # raises DataError and InvalidError
 
     @property
     def at(self) -> str:
-        """When it began, ISO time."""
+        """When it began, ISO time; empty where another tool does not record it."""
         return self.manifest.created
 
     @property
@@ -65,10 +65,13 @@ class StoredRun:
         """(suite, profile): runs of one series are one trend."""
         return self.manifest.suite.name, self.manifest.profile
 
-    def summary(self) -> Summary:
-        """Its levels. Raises ``DataError`` and ``InvalidError``."""
-        chain.check(self.run.path, self.manifest, (chain.SUMMARY,))
-        return read_summary(self.run)
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """How another tool's results become runs: whether a path holds some, and how it is read."""
+
+    claims: Callable[[Path], bool]
+    read: Callable[[Path], StoredRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,14 @@ class History:
     left_out: tuple[str, ...]
 
 
-def read(path: Path) -> StoredRun:
-    """The run in ``path``.
+def read(path: Path, others: Others | None = None) -> StoredRun:
+    """The run in ``path``, or another tool's results.
 
     Raises ``InvalidError`` for one that is not complete or of another schema, ``UsageError`` and
     ``DataError`` for one that cannot be read.
     """
+    if others is not None and others.claims(path):
+        return others.read(path)
     run = open_run(path)
     manifest = run.read_manifest()
     if manifest.status is not COMPLETE:
@@ -92,27 +97,42 @@ def read(path: Path) -> StoredRun:
             f"the run {path} is {manifest.status}, not complete.",
             f"Finish it: {run.resume_command()}",
         )
-    stored = StoredRun(run, manifest)
-    stored.summary()  # that it can be read is known before anything is shown
-    return stored
+
+    def summary() -> Summary:
+        chain.check(run.path, manifest, (chain.SUMMARY,))
+        return read_summary(run)
+
+    summary()  # that it can be read is known before anything is shown
+    return StoredRun(manifest.run_id, path, manifest, summary, run.read_samples)
 
 
-def find(paths: Iterable[Path]) -> tuple[list[StoredRun], tuple[str, ...]]:
+def find(
+    paths: Iterable[Path], others: Others | None = None
+) -> tuple[list[StoredRun], tuple[str, ...]]:
     """All complete runs in ``paths``, which are runs or folders of runs, oldest first.
 
-    Also says of every run that is left out why.
+    Another tool's results without a date keep their order, before all runs. Also says of every run
+    that is left out why.
     """
-    folders: list[Path] = []
-    for path in paths:
-        inside = [] if is_run(path) or not path.is_dir() else sorted(path.iterdir())
-        folders += [one for one in inside if is_run(one)] if inside else [path]
     found, left_out = [], []
-    for folder in dict.fromkeys(folders):
+    for path in dict.fromkeys(run for place in paths for run in _inside(place, others)):
         try:
-            found.append(read(folder))
+            found.append(read(path, others))
         except SmallscaleError as error:
             left_out.append(error.message)
-    return sorted(found, key=lambda one: (one.at, one.run.path.name)), tuple(left_out)
+    ordered = sorted(found, key=lambda one: (one.at, one.path.name if one.at else ""))
+    return ordered, tuple(left_out)
+
+
+def _inside(path: Path, others: Others | None) -> list[Path]:
+    """``path``, or the runs in it where it is a folder of them."""
+    if is_run(path) or not path.is_dir() or (others is not None and others.claims(path)):
+        return [path]
+    inside = sorted(path.iterdir())
+    runs = [one for one in inside if is_run(one)]
+    if not runs and others is not None:
+        runs = [one for one in inside if others.claims(one)]
+    return runs if inside else [path]
 
 
 def last(runs: Sequence[StoredRun], count: int) -> list[StoredRun]:
@@ -177,12 +197,12 @@ def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
     ``InvalidError`` for samples that cannot be read.
     """
     rows = []
-    reference, first = runs[0].run.read_samples(), runs[0].manifest
+    reference, first = runs[0].samples(), runs[0].manifest
     for one in runs:
         differing = _incomparable(first, one.manifest)
         found: dict[tuple[str, Metric], Contrast] = {}
         if one is not runs[0] and not differing:
-            found = _differences(one.run.read_samples(), reference)
+            found = _differences(one.samples(), reference)
         rows += [
             Beside(
                 run_id=one.run_id,
@@ -217,6 +237,8 @@ def _contrast(pair: TaskPair, metric: Metric) -> Contrast | None:
     if not len(pair.problem_ids):
         return None
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
+    if np.isnan(candidate).any() or np.isnan(baseline).any():
+        return None  # a side does not tell it
     if metric.scale is Scale.LENGTH and not (candidate.any() and baseline.any()):
         return None  # a ratio of means needs tokens on both sides
     return contrast(metric, candidate, baseline, pair.cluster)
@@ -238,7 +260,7 @@ def _series(runs: Iterable[StoredRun]) -> tuple[dict[str, list[TrendPoint]], lis
             )
             points.setdefault(level.task, {})[place] = point
         try:
-            samples = one.run.read_samples()
+            samples = one.samples()
         except SmallscaleError as error:
             problems.append(f"{error.message} Changes around this run are not marked.")
             before = None

@@ -47,7 +47,9 @@ def sentence(reason: Reason, verdict: Verdict) -> str:  # noqa: PLR0911, PLR0912
                 "those of these epochs alone."
             )
         case ReasonKind.REPRODUCED:
-            return "Every sample reproduces the baseline exactly, in outcome and in tokens."
+            counted = any(check.metric is Metric.TOKENS for check in verdict.checks)
+            same = "in outcome and in tokens" if counted else "in outcome"
+            return f"Every sample reproduces the baseline exactly, {same}."
         case ReasonKind.INCOMPARABLE:
             differing = {d.key: d for d in verdict.differences}[reason.names[0]]
             return (

@@ -90,3 +90,36 @@ def test_the_levels_of_a_file_are_reported(call):
     (task,) = found["tasks"]
     assert (task["task"], task["problems"], task["epochs"]) == ("sums", 6, 2)
     assert task["accuracy"]["value"] == pytest.approx(1 / 3)
+
+
+def test_the_history_of_files(call, tmp_path):
+    rows = [{"id": n, "correct": 1, "completion_tokens": 10} for n in range(40)]
+    for name, of in (("old", rows), ("new", [{**row, "correct": 0} for row in rows])):
+        lines = "".join(json.dumps(row) + "\n" for row in of)
+        (tmp_path / f"{name}.jsonl").write_text(lines)
+    code, found = call("history", "old.jsonl", "new.jsonl", SUMS)
+    assert (code, found["left_out"]) == (0, [])
+    ours = next(trend for trend in found["trends"] if trend["profile"] == "rows")
+    assert [point["run_id"] for point in ours["points"]] == ["old.jsonl", "new.jsonl"]
+    assert ours["points"][1]["changes"]["accuracy"]["worse"]
+    assert {trend["suite"] for trend in found["trends"]} == {"samples", "sums"}
+
+
+def test_files_beside_each_other_where_one_has_no_tokens(call, tmp_path):
+    for name, more in (("a", {"completion_tokens": 9}), ("b", {})):
+        rows = [{"id": n, "correct": n % 2, **more} for n in range(8)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, rows = call("report", "--compare", "a.jsonl", "b.jsonl")
+    assert code == 0
+    assert set(rows[1]["differences"]) == {"accuracy"}
+    code, verdict = call("compare", "b.jsonl", "b.jsonl")
+    said = [note["sentence"] for note in verdict["notes"]]
+    assert "Every sample reproduces the baseline exactly, in outcome." in said
+
+
+def test_levels_keep_the_task_s_name_in_80_columns(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = CliRunner().invoke(app, ["report", str(SUMS)]).stdout.splitlines()
+    assert "sums" in [line.strip() for line in lines]
+    assert not any("…" in line for line in lines)
+    assert max(map(len, lines)) <= 80

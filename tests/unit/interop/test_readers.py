@@ -167,7 +167,7 @@ def test_a_trace_of_another_version_is_refused(tmp_path):
 
 def test_what_is_no_tool_s_is_reported_with_what_is_known(tmp_path):
     (tmp_path / "x.bin").write_bytes(b"\0")
-    with pytest.raises(DataError, match="neither a run folder nor a file") as caught:
+    with pytest.raises(DataError, match="not a run, a baseline or a result") as caught:
         readers.read(tmp_path / "x.bin")
     assert all(reader.name in caught.value.hint for reader in readers.READERS)
     with pytest.raises(UsageError, match="does not exist"):

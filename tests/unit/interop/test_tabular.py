@@ -107,7 +107,7 @@ def test_finish_reasons_tokens_and_clusters(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"correct": 0.4}, r"the score 'correct' is 0\.4, neither right"),
+        ({"correct": 0.4}, r"'correct' is 0\.4, which is neither right"),
         ({"completion_tokens": "many"}, "'completion_tokens' is 'many', not a whole number"),
         ({"completion_tokens": -1}, "'completion_tokens' is -1"),
         ({"answer": ""}, "row 1: 'answer' is empty"),

@@ -59,20 +59,18 @@ def test_changes_are_marked_where_they_happened_and_nowhere_else(place):
 
 def test_noise_is_rarely_marked(place):
     """Sixty runs of one model, 118 tests: the chance of any mark is one in a hundred."""
-    source = place / "stored" / "r1"
-    one = history.read(source)
+    one = history.read(place / "stored" / "r1")
     rng = np.random.default_rng(7)
-    samples = one.run.read_samples()
+    samples = one.samples()
     marks = 0
 
-    class Drawn(RunFolder):
-        def read_samples(self):
-            again = samples.select(np.ones(len(samples), dtype=bool))
-            again.outcome[:] = rng.random(len(samples)) < 0.3
-            again.tokens[:] = rng.integers(10, 40, len(samples))
-            return again
+    def drawn():
+        again = samples.select(np.ones(len(samples), dtype=bool))
+        again.outcome[:] = rng.random(len(samples)) < 0.3
+        again.tokens[:] = rng.integers(10, 40, len(samples))
+        return again
 
-    runs = [replace(one, run=Drawn(source)) for _ in range(60)]
+    runs = [replace(one, samples=drawn) for _ in range(60)]
     for trend in history.history(runs).trends:
         marks += sum(len(point.changes) for point in trend.points)
     assert marks == 0

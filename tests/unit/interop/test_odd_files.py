@@ -1,0 +1,262 @@
+"""Result files as people have them: packed, in other codings, of older versions, incomplete."""
+
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.foreign import DATA, judged, outcomes, read
+
+from smallscale_ci.errors import BadSamplesError, DataError
+from smallscale_ci.interop import readers
+from smallscale_ci.interop.gather import gather
+from smallscale_ci.interop.interface import Wanted
+from smallscale_ci.pipeline import sides
+
+HEADER = ("id", "question", "answer", "output", "correct")
+ROWS = [
+    (number, f"{number}+1?", str(number + 1), rf"\boxed{{{number + number % 2}}}", number % 2)
+    for number in range(4)
+]
+RIGHT = {"CORRECT": 2, "WRONG": 2}
+
+
+def objects():
+    return [dict(zip(HEADER, row, strict=True)) for row in ROWS]
+
+
+def lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def table(mark=",", head=HEADER):
+    return "\r\n".join(mark.join(map(str, row)) for row in [head, *ROWS]) + "\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b"\xef\xbb\xbf" + lines(objects()).encode()),
+        ("a.jsonl", lines(objects()).replace("\n", "\r\n\r\n").encode()),
+        ("a.jsonl", json.dumps(objects(), indent=2).encode()),
+        ("a.jsonl.gz", gzip.compress(lines(objects()).encode())),
+        ("a.json", lines(objects()).encode()),
+        ("a.json", json.dumps({"model": "m", "results": objects()}).encode()),
+        ("a.json.gz", gzip.compress(json.dumps(objects()).encode())),
+        ("a.csv", b"\xef\xbb\xbf" + table().encode()),
+        ("a.csv", table(";").encode("utf-16")),
+        ("a.csv", ("sep=;\r\n" + table(";")).encode()),
+        ("a.csv", table(head=[f" {name} " for name in HEADER]).encode()),
+        ("a.csv.gz", gzip.compress(table().encode())),
+    ],
+)
+def test_what_spreadsheets_and_scripts_write_is_read(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert judged(tmp_path / name, tmp_path / "out.parquet")[0] == RIGHT
+    assert outcomes(read(tmp_path / name)[1]) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl.gz", gzip.compress(lines(objects()).encode())[:-9], "cut off"),
+        ("a.csv", table().replace("+1?", "+é?").encode("latin-1"), "not UTF-8"),
+        ("a.csv", table(head=("id", "output", "answer", "output", "x")).encode(), "more than once"),
+        ("a.json", json.dumps({"a": objects(), "b": objects()}).encode(), "does not hold just one"),
+        ("a.jsonl", json.dumps(objects()[0], indent=1).encode(), "line 1 is not JSON"),
+        ("a.parquet", b"PAR1 cut", "damaged"),
+        ("a.parquet.gz", gzip.compress(b"PAR1"), "packed"),
+        ("a.xlsx", b"PK", "not a run, a baseline or a result of a known tool"),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        sides.load(tmp_path / name, Wanted())
+
+
+@pytest.mark.parametrize("words", [("incorrect", "correct"), ("FAIL", "pass"), ("0,0", "1,0")])
+def test_scores_are_words_in_many_files(tmp_path, words):
+    rows = [{**row, "correct": words[row["correct"]]} for row in objects()]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    assert outcomes(read(tmp_path / "a.jsonl")[1]) == RIGHT
+
+
+def test_ids_are_the_same_whatever_their_type(tmp_path):
+    found = []
+    for number, kind in enumerate((pa.int16(), pa.float64(), pa.string())):
+        ids = [row[0] for row in ROWS]
+        values = pa.array(map(str, ids), kind) if kind == pa.string() else pa.array(ids, kind)
+        path = tmp_path / f"{number}.parquet"
+        pq.write_table(pa.table({"id": values, "correct": [1] * len(ids)}), path)
+        found.append([sample.problem for sample in read(path)[1]])
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_chat_with_its_answer_is_question_and_text(tmp_path):
+    rows = [
+        {
+            "gold": row["answer"],
+            "messages": [
+                {"role": "user", "content": row["question"]},
+                {"role": "assistant", "content": row["output"]},
+            ],
+        }
+        for row in objects()
+    ]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    assert judged(tmp_path / "a.jsonl", tmp_path / "out.parquet")[0] == RIGHT
+    assert read(tmp_path / "a.jsonl")[1][0].question == "0+1?"
+
+
+def test_a_column_may_be_inside_another(tmp_path):
+    rows = [
+        {
+            "task_row": {"gold": row["answer"]},
+            "response": {"body": {"choices": [{"message": {"content": row["output"]}}]}},
+        }
+        for row in objects()
+    ]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    columns = {"text": "response.body.choices.0.message.content", "gold": "task_row.gold"}
+    _, samples = read(tmp_path / "a.jsonl", columns=columns)
+    assert [(s.text, s.golds) for s in samples] == [
+        (r["output"], (r["answer"],)) for r in objects()
+    ]
+
+
+def test_a_lost_text_is_not_an_empty_answer(tmp_path):
+    rows = objects()
+    del rows[2]["output"]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    with pytest.raises(DataError, match="row 3 has no 'output'"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_a_column_may_begin_in_a_later_row(tmp_path):
+    rows = objects()
+    del rows[0]["correct"]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    found = gather(readers.read(tmp_path / "a.jsonl"))
+    assert len(found.samples) == 3
+    assert found.manifest.warnings == (
+        "samples: 1 samples have no verdict of rows and are left out.",
+    )
+
+
+def test_rows_without_ids_in_another_order_are_other_problems(tmp_path):
+    rows = [{"gold": row["answer"], "correct": row["correct"]} for row in objects()]
+    for name, of in (("a.jsonl", rows), ("b.jsonl", rows[::-1]), ("c.jsonl", rows)):
+        (tmp_path / name).write_text(lines(of))
+    first, shuffled, same = (
+        gather(readers.read(tmp_path / name)).manifest.tool["suite.golds"]
+        for name in ("a.jsonl", "b.jsonl", "c.jsonl")
+    )
+    assert first == same
+    assert first != shuffled
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{**row, "epoch": 0} for row in objects() * 2], "the sample 0 twice"),
+        (objects() + [{**row, "question": "other"} for row in objects()], "two questions"),
+    ],
+)
+def test_joined_files_are_not_judged(tmp_path, rows, message):
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    with pytest.raises(BadSamplesError, match=message):
+        judged(tmp_path / "a.jsonl", tmp_path / "out.parquet")
+
+
+def test_halves_of_characters_are_replaced(tmp_path):
+    rows = [{**row, "output": row["output"] + "\ud800"} for row in objects()]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    assert judged(tmp_path / "a.jsonl", tmp_path / "out.parquet")[0] == RIGHT
+
+
+def test_a_sample_that_inspect_did_not_score_is_left_out(tmp_path):
+    log = json.loads((DATA / "inspect-0.3.285" / "sums.json").read_text())
+    for score in log["samples"][0]["scores"].values():
+        score["value"] = float("nan")
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    found = gather(readers.read(tmp_path / "log.json"))
+    assert len(found.samples) == len(log["samples"]) - 1
+
+
+# -- lm-eval up to 0.4.7 --------------------------------------------------------------------------
+
+
+def old_row(number, score, **more):
+    text = f"The answer is {number}"
+    return {
+        "doc_id": number,
+        "doc": {"question": f"{number}?"},
+        "target": str(number),
+        "arguments": [[f"{number}?", {"until": ["\n"]}]],
+        "resps": [[text]],
+        "filtered_resps": [str(number)],
+        "exact_match": score,
+        **more,
+    }
+
+
+@pytest.fixture
+def old_run(tmp_path):
+    """As 0.4.2 writes it: an array that is called .jsonl, filter after filter, without names."""
+    rows = [old_row(n, 1.0) for n in range(4)] + [old_row(n, float(n > 0)) for n in range(4)]
+    (tmp_path / "pretrained__org__m_gsm8k.jsonl").write_text(json.dumps(rows, indent=2))
+    results = {
+        "results": {"gsm8k": {"exact_match,strict": 1.0, "exact_match,flexible": 0.75}},
+        "configs": {"gsm8k": {"filter_list": [{"name": "strict"}, {"name": "flexible"}]}},
+        "config": {"model": "hf", "model_args": "pretrained=org/m,dtype=float16"},
+    }
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    return tmp_path
+
+
+def test_an_old_run_is_read_filter_by_filter(old_run):
+    for wanted, right in (("", 4), ("strict", 4), ("flexible", 3)):
+        log, samples = read(old_run, filter=wanted)
+        assert (log.facts.model, len(samples)) == ("org/m", 4)
+        assert {sample.task for sample in samples} == {"gsm8k"}
+        assert outcomes(samples)["CORRECT"] == right
+        assert log.facts.scores["gsm8k"] == right / 4
+
+
+def test_an_old_file_alone_is_read_and_two_joined_runs_are_refused(tmp_path):
+    path = tmp_path / "samples_gsm8k_2024-07-02T10-11-12.123456.jsonl"
+    path.write_text(lines(old_row(n, 1.0) for _ in range(2) for n in range(4)))
+    assert outcomes(read(path)[1]) == {"CORRECT": 4}
+    other = [old_row(n, 1.0, resps=[["another run's text"]]) for n in range(4)]
+    path.write_text(lines([*(old_row(n, 1.0) for n in range(4)), *other]))
+    with pytest.raises(DataError, match="there twice"):
+        read(path)
+
+
+def test_old_log_likelihoods_have_their_scores(tmp_path):
+    path = tmp_path / "samples_arc_2024-07-02T10-11-12.123456.jsonl"
+    more = {"resps": [[[-1.0, False]]], "acc": 1.0, "acc_norm": 0.0}
+    rows = [old_row(n, 0.0, **more) for n in range(4)]
+    for row in rows:
+        del row["exact_match"]
+    path.write_text(lines(rows))
+    assert outcomes(read(path)[1]) == {"CORRECT": 4}
+    assert outcomes(read(path, metric="acc_norm")[1]) == {"WRONG": 4}
+
+
+def test_old_reviews_of_evalscope_are_refused_by_name(tmp_path):
+    (tmp_path / "a.jsonl").write_text(
+        lines([{"index": 0, "model": "m", "choices": [{"review": {"result": 1.0}}]}])
+    )
+    with pytest.raises(DataError, match=r"evalscope 1\.x"):
+        read(tmp_path / "a.jsonl")
+
+
+def test_a_folder_above_names_what_is_in_it(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "mine.csv").write_text(table())
+    with pytest.raises(DataError) as caught:
+        sides.load(tmp_path / "deep", Wanted())
+    assert caught.value.hint == "Give what is in it: mine.csv."
