@@ -135,7 +135,7 @@ def candidate(
     engine: options.Engine,
     training: Training,
 ) -> int | None:
-    """Train a checkpoint to think shorter, and judge it against its parent.
+    """Train a checkpoint to think shorter, and judge the candidate.
 
     Samples answers, judges them, makes preference pairs, trains, evaluates parent and candidate on
     held-out problems. The exit code is the verdict's.

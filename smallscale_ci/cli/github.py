@@ -58,7 +58,9 @@ def publish(
         ),
     ] = True,
 ) -> None:
-    """Show a run's report on GitHub: step summary, annotations, one comment.
+    """Show a run's report on GitHub.
+
+    As step summary, annotations and one comment.
 
     The comment is updated in place. Its token is GITHUB_TOKEN or GH_TOKEN of the environment;
     without one, or outside of a pull request, the summary is still written. The verdict does not

@@ -36,7 +36,10 @@ def show(
     ],
     thinking: Annotated[bool, option("--thinking", help="Show all of the thinking.")] = False,
 ) -> None:
-    """Show one sample: question, prompt, answer, how it was judged, and the baseline's answers."""
+    """Show one sample: its prompt, its answer, and how it was judged.
+
+    The baseline's answers to the same problem follow.
+    """
     from smallscale_ci.judges.explain import explain
     from smallscale_ci.pipeline import sample as samples
 

@@ -28,7 +28,7 @@ def verify(
     ],
     baselines: options.Baselines = None,
 ) -> int:
-    """Check the hashes of a run, a baseline or its evidence, and derive the verdict again.
+    """Check all hashes of a run or baseline, and its verdict.
 
     Needs no engine and no network. Exits 4 when anything does not hold.
     """
