@@ -160,7 +160,7 @@ class Parts:
 def answer_part(text: str) -> str | None:
     """What follows the end of thinking; ``None`` when thinking was started and never ended.
 
-    Text without any mark of thinking is all answer. What is given to a tool is no answer and is
+    Text without any mark of thinking is all answer. What is given to a tool is not an answer and is
     left out. The box of GLM-4.5V's answers is an ``<answer>`` as any other.
     """
     parts = split(text)

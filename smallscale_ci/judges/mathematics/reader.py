@@ -143,7 +143,7 @@ def _real_line(text: str, depth: int) -> Form | None:
 
 
 def _spelt(text: str, depth: int) -> Form | None:
-    """``one hundred and twenty``, which is no list, and ``8 (eight)``."""
+    """``one hundred and twenty``, which is not a list, and ``8 (eight)``."""
     word = text.strip('"').lower()
     if " and " in word and (value := number_in_words(word)) is not None:
         return Scalar(str(value), ("number", value), None)
