@@ -37,7 +37,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 def unreadable(path: Path, error: Exception) -> DataError:
-    """The error for a file whose bytes cannot be had."""
+    """The error for a file whose bytes cannot be read."""
     if isinstance(error, EOFError | zlib.error):
         return DataError(f"{path} is damaged or was cut off: {error}.", "Copy the file again.")
     return DataError(f"{path} cannot be read: {error}.", WRONG_FILE)
