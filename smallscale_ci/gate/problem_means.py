@@ -85,11 +85,24 @@ def problem_means(samples: Samples) -> ProblemMeans:
     judged = np.bincount(problem, minlength=count)
 
     means, noise = {}, {}
+    single = bool(judged.max(initial=0) <= 1)
+    unknown = np.broadcast_to(np.nan, count)  # takes no memory
+    nothing = np.broadcast_to(0.0, count)
     for metric in Metric:
+        if metric in samples.unknown:
+            means[metric] = unknown
+            if metric.scale is Scale.LENGTH:
+                noise[metric] = nothing if single else unknown
+            continue
         values = values_of(samples, metric)[good]
         with np.errstate(invalid="ignore"):
             means[metric] = np.asarray(np.bincount(problem, values, count) / judged)
         if metric.scale is Scale.LENGTH:
-            deviations = np.square(values - means[metric][problem])
-            noise[metric] = np.bincount(problem, deviations, count) / np.maximum(judged - 1, 1)
+            noise[metric] = nothing if single else _variance(values, means[metric], problem, judged)
     return ProblemMeans(judged, means, noise)
+
+
+def _variance(values: Vector, mean: Vector, problem: Codes, judged: Codes) -> Vector:
+    """(problems,) variance between the samples of each problem; 0 where there is one."""
+    squares = np.bincount(problem, np.square(values - mean[problem]), len(judged))
+    return np.asarray(squares / np.maximum(judged - 1, 1))

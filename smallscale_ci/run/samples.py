@@ -244,7 +244,7 @@ def _encode(
     coded = pc.dictionary_encode(values).combine_chunks()
     # Appearance order is kept for tasks, so that reports follow the suite.
     codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, np.array(coded.dictionary.to_pylist(), dtype=object)
+    return codes, np.asarray(coded.dictionary.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int64]:

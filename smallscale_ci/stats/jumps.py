@@ -13,11 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from smallscale_ci.stats.contrast import SHOWN, Contrast, Vector
 from smallscale_ci.stats.paired import Codes, cluster_sums
 
-_FAR = 3.0  # standard deviations of an unchanged problem's growth
+_FAR = 3.0  # standard deviations of an unchanged problem's growth, at least,
+_BY_CHANCE = 0.25  # and as many as leave so many problems outside if growths were normal
+_FEW = 30  # jumps: of more the mean is near normal
 _NORMAL = 1.349  # quartiles of the normal distribution are so many standard deviations apart
 
 
@@ -48,17 +51,20 @@ def jumped(
     noise = np.maximum(base_within / np.maximum(freedom, 1), relative * np.square(theirs))
     spread = np.sqrt(noise * (1 / samples + 1 / base_samples))
     others = np.where(samples > 1, _without_one(mine, within, samples), mine)
-    far = known & (others - theirs > _FAR * spread)
+    bound = max(_FAR, -float(special.ndtri(_BY_CHANCE / len(known))))
+    far = known & (others - theirs > bound * spread)
     if not far.any():
         return none
     logs = np.log(mine / theirs)
     low, middle, high = np.quantile(logs[known], (0.25, 0.5, 0.75))
-    far &= np.log(others / theirs) > middle + _FAR * (high - low) / _NORMAL
+    far &= np.log(others / theirs) > middle + bound * (high - low) / _NORMAL
     usual = _without_one(theirs, base_within, base_samples)
     single = far & (samples == 1)
     single &= mine / theirs > (1 + base_samples * (theirs / usual - 1))[known].max()
     several = far & (samples > 1)
-    return np.asarray(several | single) if (several | single).sum() > 1 or several.any() else none
+    found = np.asarray(several | single)
+    number = int(found.sum())
+    return found if number <= _FEW and (number > 1 or several.any()) else none
 
 
 def _without_one(mean: Vector, within: Vector, samples: Codes) -> Vector:
