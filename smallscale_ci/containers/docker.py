@@ -15,7 +15,7 @@ from typing import IO, Any
 import docker
 import requests
 
-from smallscale_ci.containers import podman
+from smallscale_ci.containers import podman, registry
 from smallscale_ci.containers.connect import sockets
 from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
 from smallscale_ci.containers.remedies import remedy
@@ -114,9 +114,22 @@ class DockerEngine:
 
     def resolve(self, reference: str) -> str:
         """The digest that ``reference`` has in its registry now."""
+        try:
+            return registry.digest(reference, self._login)
+        except registry.UnreachableError:
+            if self._podman_version() is not None:
+                raise  # it has no such question
         with _told(f"{reference} cannot be resolved in its registry"):
             value = self._api.inspect_distribution(reference)
         return str(value["Descriptor"]["digest"])
+
+    def _login(self, host: str) -> registry.Login | None:
+        """User name and password for the registry ``host``, as `docker login` stored them."""
+        with suppress(docker.errors.DockerException):
+            found = docker.auth.resolve_authconfig(docker.auth.load_config(), registry=host)
+            if found and found.get("username"):
+                return str(found["username"]), str(found.get("password") or "")
+        return None
 
     def pull(self, reference: str, say: Callable[[str], None]) -> None:
         """Pull an image by digest, layer by layer."""
@@ -132,14 +145,21 @@ class DockerEngine:
     def push(self, repository: str, tag: str) -> str:
         """Push ``repository:tag``; its digest in the registry."""
         what = f"{repository}:{tag} cannot be pushed"
-        digest = ""
+        named = ""
         with _told(what):
             # A registry may be silent for minutes while it takes in a large layer.
             for line in self._patient.push(repository, tag=tag, stream=True, decode=True):
                 _refuse(line, what)
-                digest = (line.get("aux") or {}).get("Digest") or digest
-        if not digest:
-            raise ContainerError(f"{what}: the registry named no digest.", "Push it again.")
+                named = (line.get("aux") or {}).get("Digest") or named
+        try:
+            digest = self.resolve(f"{repository}:{tag}")
+        except ContainerError:
+            if not named:
+                raise
+            return named  # the registry is not seen from here
+        if self.image(f"{repository}@{digest}") is None:
+            # Podman packs layers again to push them, and does not know what came of that.
+            self.pull(f"{repository}@{digest}", lambda _: None)
         return digest
 
     def tag(self, image: str, repository: str, tag: str) -> None:

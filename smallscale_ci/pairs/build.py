@@ -106,6 +106,7 @@ def choose(
         suite=suite.name,
         suite_sha256=suite.hash,
         sampling=manifest.sampling,
+        template=manifest.template,
         policy=policy.model_dump(mode="json"),
         counts=_counts(selection, len(leaked), len(pairs)),
         leakage=Leakage(tuple(sorted(check.evaluation)), check.threshold),

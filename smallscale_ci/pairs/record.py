@@ -85,6 +85,8 @@ class PairsRecord(Record):
     schema_version: str = SCHEMA_VERSION
     suite_sha256: str = ""
     sampling: SamplingSpec | None = None
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """Template variables that the answers were sampled with; training renders prompts with them."""
     leakage: Leakage = Leakage()
     screening: Screening | None = None
     """``None`` where no cutoff was named."""

@@ -28,6 +28,8 @@ class PairsUsed(Record):
     suite_sha256: str = ""
     policy: Mapping[str, Any] = field(default_factory=dict)
     counts: Counts | None = None
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """Template variables that prompts were rendered with."""
     checkpoint: Checkpoint | None = None
     """Whose answers they are."""
 

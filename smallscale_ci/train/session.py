@@ -55,7 +55,9 @@ from smallscale_ci.train.record import MANIFEST, Losses, PairsUsed, Steps, Train
 
 _POLL_S = 0.5
 _GRACE_S = 20.0
-_OF_PAIRS = ("sha256", "run_id", "suite", "suite_sha256", "policy", "counts", "checkpoint")
+_OF_PAIRS = (
+    *("sha256", "run_id", "suite", "suite_sha256", "policy", "counts", "template", "checkpoint"),
+)
 
 
 class Watcher(Protocol):

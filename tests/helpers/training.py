@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,8 +73,14 @@ def tiny_model() -> Path:
     return target
 
 
-def write_pairs(folder: Path, count: int = 16, *, thinking: bool = False) -> Path:
-    """Sums with a short and a long answer."""
+def write_pairs(
+    folder: Path,
+    count: int = 16,
+    *,
+    thinking: bool = False,
+    template: Mapping[str, Any] | None = None,
+) -> Path:
+    """Sums with a short and a long answer, sampled with the variables ``template``."""
     mark = "<think>\n" if thinking else ""
     pairs = []
     for number in range(count):
@@ -92,7 +101,7 @@ def write_pairs(folder: Path, count: int = 16, *, thinking: bool = False) -> Pat
                 rejected_index=1,
             )
         )
-    dataset.write(folder, pairs, ABOUT, "none")
+    dataset.write(folder, pairs, replace(ABOUT, template=template or {}), "none")
     return folder
 
 

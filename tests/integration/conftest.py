@@ -35,7 +35,13 @@ gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
 # They look at the containers of the whole machine.
-CONTAINERS = ("docker", "test_podman.py", "test_sandboxes.py", "test_smoke_code.py")
+CONTAINERS = (
+    "docker",
+    "test_podman.py",
+    "test_podman_registry.py",
+    "test_sandboxes.py",
+    "test_smoke_code.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

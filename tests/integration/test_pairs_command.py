@@ -81,6 +81,18 @@ def test_pairs_of_lcpo_by_default(place, tmp_path):
     assert "<svg" in (tmp_path / "lengths.html").read_text()
 
 
+def test_pairs_name_the_template_variables_of_their_run(place, tmp_path):
+    run = tmp_path / "low"
+    shutil.copytree(place / "stored" / "src", run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["template"] = {"reasoning_effort": "low"}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    out = ("--json", "--out", tmp_path / "pairs")
+    done = replayed.smallscale(place, "pairs", run, *PAIRS[2:], *out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["template"] == {"reasoning_effort": "low"}
+
+
 def test_the_same_run_gives_the_same_pairs(place, tmp_path):
     for name in ("a", "b"):
         done = replayed.smallscale(

@@ -283,3 +283,26 @@ def test_a_template_of_other_tokens_is_refused(tiny: Path, tmp_path: Path) -> No
     named = shared.write_recipe(tmp_path, "named", template="chatml")
     with pytest.raises(UsageError, match="gives other tokens than the checkpoint's chat template"):
         planned(named, tmp_path / "thinker", pairs, tmp_path / "three")
+
+
+def test_prompts_have_the_variables_that_the_answers_were_sampled_with(
+    tiny: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny, model)
+    file = model / "chat_template.jinja"
+    reads = "{% if effort == 'low' %}<|im_start|>system\nBe brief.<|im_end|>\n{% endif %}"
+    file.write_text(reads + file.read_text())
+    recipe = shared.write_recipe(tmp_path, "own")
+    low = {"effort": "low", "system": "Not the template's."}
+    found = {}
+    for name, template in (("low", low), ("high", {"effort": "high"}), ("none", {})):
+        pairs = shared.write_pairs(tmp_path / name, template=template)
+        answer = planned(recipe, model, pairs, tmp_path / "out" / name).answer
+        assert answer.difference is None
+        found[name] = answer.lengths
+    assert found["high"] == found["none"]
+    more = {a[0] - b[0] for a, b in zip(found["low"], found["none"], strict=True)}
+    assert len(more) == 1
+    assert more.pop() > 4
+    assert [a[1:] for a in found["low"]] == [b[1:] for b in found["none"]]

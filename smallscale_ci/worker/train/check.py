@@ -108,7 +108,8 @@ def _template(settings: dict[str, Any], examples: list[Any]) -> dict[str, Any]:
 
     from . import template
 
-    template.install()
+    variables = template.variables_of(Path(settings["dataset_dir"]))
+    template.install(variables)
     model, cutoff = settings["model_name_or_path"], int(settings["cutoff_len"])
     serving = AutoTokenizer.from_pretrained(model)
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -131,7 +132,7 @@ def _template(settings: dict[str, Any], examples: list[Any]) -> dict[str, Any]:
             prompt, reply = turned.encode_oneturn(tokenizer, said, system)
             replies.append(reply)
         if difference is None:
-            difference = _compare(serving, talk, answers[0], prompt, replies[0])
+            difference = _compare(serving, talk, answers[0], prompt, replies[0], variables)
         lengths.append((len(prompt), *map(len, replies)))
     return {
         "difference": difference or None,
@@ -142,7 +143,12 @@ def _template(settings: dict[str, Any], examples: list[Any]) -> dict[str, Any]:
 
 
 def _compare(
-    tokenizer: Any, talk: Any, answer: str, prompt: list[int], reply: list[int]
+    tokenizer: Any,
+    talk: Any,
+    answer: str,
+    prompt: list[int],
+    reply: list[int],
+    variables: dict[str, Any],
 ) -> dict[str, Any]:
     """The first place where training's tokens are not serving's; empty where there is none.
 
@@ -150,8 +156,8 @@ def _compare(
     """
     from . import template
 
-    asked = template.rendered(tokenizer, talk)
-    ours = [*asked, *template.answer(tokenizer, asked, answer)]
+    asked = template.rendered(tokenizer, talk, variables)
+    ours = [*asked, *template.answer(tokenizer, asked, answer, variables)]
     theirs = [*prompt, *reply][: len(ours)]
     if ours == theirs:
         return {}

@@ -110,7 +110,7 @@ def _train(options: argparse.Namespace) -> None:
         from torch.utils.cpp_extension import get_default_build_root
 
         free_locks(Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()))
-    template.install()
+    template.install(template.variables_of(Path(settings["dataset_dir"])))
     dpo.CustomDPOTrainer = _dpo_trainer(dpo.CustomDPOTrainer, options)
     sft.CustomSeq2SeqTrainer = _careful(sft.CustomSeq2SeqTrainer, options)
     tuner.LogCallback = _log(tuner.LogCallback)

@@ -7,7 +7,10 @@ template itself, and the answer is its text and the token that ends a turn.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
 
 from llamafactory.data import template as upstream
 
@@ -17,10 +20,14 @@ from ..thinking import opening
 _TAIL = 32  # tokens: more than any such mark and the white space after it
 _BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had started
 _MARK = "smallscale"  # an answer that no template changes
+_RECORD = "pairs.json"  # its `template`: what the prompts of the sampled answers were rendered with
+_SYSTEM = "system"  # no variable of the template: it is in the pairs as a message
 
 
 class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
     """Prompt and answer token ids by ``tokenizer.apply_chat_template``."""
+
+    variables: ClassVar[Mapping[str, Any]] = {}  # that the template is given besides the messages
 
     def encode_oneturn(
         self, tokenizer: Any, messages: Any, system: str | None = None, tools: str | None = None
@@ -28,8 +35,8 @@ class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
         """The ids of all messages but the last, and of the last."""
         shown = [{"role": "system", "content": system}] if system else []
         shown += [{"role": one["role"], "content": one["content"]} for one in messages]
-        prompt = rendered(tokenizer, shown[:-1])
-        return prompt, answer(tokenizer, prompt, shown[-1]["content"])
+        prompt = rendered(tokenizer, shown[:-1], self.variables)
+        return prompt, answer(tokenizer, prompt, shown[-1]["content"], self.variables)
 
     def encode_multiturn(
         self,
@@ -43,8 +50,18 @@ class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
         return [self.encode_oneturn(tokenizer, messages, system, tools)]
 
 
-def install() -> None:
-    """Have LLaMA-Factory use the checkpoint's template where none is named."""
+def variables_of(pairs: Path) -> dict[str, Any]:
+    """The template variables that the answers in the folder ``pairs`` were sampled with."""
+    try:
+        known = json.loads((pairs / _RECORD).read_text(encoding="utf-8")).get("template") or {}
+    except (OSError, ValueError):
+        return {}  # pairs of somebody else's
+    return {name: value for name, value in known.items() if name != _SYSTEM}
+
+
+def install(variables: Mapping[str, Any]) -> None:
+    """Have LLaMA-Factory use the checkpoint's template, with ``variables``, where none is named."""
+    CheckpointTemplate.variables = dict(variables)
 
     def own(_tokenizer: Any) -> CheckpointTemplate:
         # The class wants fields that it does not use here; this end of turn is our own.
@@ -55,12 +72,14 @@ def install() -> None:
     upstream.parse_template = own
 
 
-def rendered(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
+def rendered(
+    tokenizer: Any, messages: list[dict[str, str]], variables: Mapping[str, Any]
+) -> list[int]:
     """Token ids of the prompt, as the engine is given them."""
-    return render(tokenizer, messages, {})
+    return render(tokenizer, messages, variables)
 
 
-def answer(tokenizer: Any, prompt: list[int], text: str) -> list[int]:
+def answer(tokenizer: Any, prompt: list[int], text: str, variables: Mapping[str, Any]) -> list[int]:
     """Token ids of an answer to ``prompt``, with the one that ends it.
 
     Pairs hold whole answers. Where the prompt ends with the mark that opens a block of thinking,
@@ -73,13 +92,15 @@ def answer(tokenizer: Any, prompt: list[int], text: str) -> list[int]:
             text = text.removeprefix(_BEGUN)
         elif text.lstrip().startswith(mark):
             text = text.lstrip().removeprefix(mark).removeprefix(space)
-    return [*tokenizer.encode(text, add_special_tokens=False), end(tokenizer)]
+    return [*tokenizer.encode(text, add_special_tokens=False), end(tokenizer, variables)]
 
 
-def end(tokenizer: Any) -> int:
+def end(tokenizer: Any, variables: Mapping[str, Any]) -> int:
     """The token that the chat template puts after an answer; else the tokenizer's end."""
     talk = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _MARK}]
-    text = tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=False)
+    text = tokenizer.apply_chat_template(
+        talk, tokenize=False, add_generation_prompt=False, **variables
+    )
     after = tokenizer.encode(text.rpartition(_MARK)[2].lstrip(), add_special_tokens=False)
     if after and after[0] in tokenizer.all_special_ids:
         return int(after[0])

@@ -131,17 +131,19 @@ def test_what_the_engine_says_is_passed_on_with_a_remedy(tmp_path, refusal, hint
 
 
 def test_a_registry_that_has_had_enough_of_strangers(tmp_path):
+    """Asked by the engine, where it is not reached from here."""
     limit = "toomanyrequests: You have reached your pull rate limit."
     answers = {
         "/version": (200, {"ApiVersion": "1.41"}),
         "/_ping": (200, "OK"),
-        "/distribution/vllm/json": (500, {"message": limit}),
+        "/info": (200, {}),
+        "/distribution/127.0.0.1:1/vllm/json": (500, {"message": limit}),
     }
     with (
         answering(str(tmp_path / "s"), answers) as environment,
         pytest.raises(ContainerError, match="pull rate limit") as caught,
     ):
-        connect(environment).resolve("vllm")
+        connect(environment).resolve("127.0.0.1:1/vllm")
     assert "docker login" in caught.value.hint
 
 
@@ -154,7 +156,7 @@ def test_a_registry_that_is_silent_for_long_while_it_takes_in_a_large_layer(tmp_
         "/push": (200, pushed),
     }
     with answering(str(tmp_path / "s"), answers, slow="/push") as environment:
-        assert connect(environment).push("r/i", "1") == pushed["aux"]["Digest"]
+        assert connect(environment).push("127.0.0.1:1/i", "1") == pushed["aux"]["Digest"]
 
 
 def test_a_container_that_prints_nothing_for_long(tmp_path, monkeypatch):
