@@ -111,7 +111,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_faults_are_told_with_file_and_line(tmp_path):
     path = tmp_path / "images.lock.yaml"
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="There is no image lock"):
         images.read(path)
     path.write_text("name: images\nimages:\n  it: {repository: r, tag: '1', digest: latest}\n")
     with pytest.raises(ConfigError) as caught:
