@@ -1,6 +1,10 @@
 """The judges in numbers: agreement on the labelled corpus, and speed on ordinary answers.
 
     python benchmarks/bench_judges.py [--json] [--code] [--images LOCK] [--inspect-python PYTHON]
+        [--pairs FILE]... [--choices FILE]... [--blocks FILE]...
+
+Files that are named are measured beside this project's own: pairs (gold, answer, equal), multiple
+choice (gold, text, expected) and answers with code (text, function, code).
 
 One core. Three judges see the same items in the same run: this project's, math-verify alone as
 its manual shows it (gold in dollars, answer in a box), and a normalised string match.
@@ -20,9 +24,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from smallscale_ci.config.seams import SANDBOXES
 from smallscale_ci.errors import JudgeError
+from smallscale_ci.judges.blocks import program
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.math import MathJudge, decide
 from smallscale_ci.judges.mcq import McqJudge
@@ -30,28 +36,47 @@ from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.records import CodeTest, Outcome, Problem
 from smallscale_ci.sandbox.choice import choose
 from smallscale_ci.sandbox.interface import Limits, Sandbox
+from smallscale_ci.worker.thinking import answer_part
 
 LOCK = Path(__file__).parents[1] / "docker/images.lock.yaml"
 CORPUS = Path(__file__).parents[1] / "tests/data/math_corpus.jsonl"
+KINDS = CORPUS.with_name("math_kinds.jsonl")
+RAW = "RAW:"  # before an answer that is a whole text, not to be put into a box
 CHOICES = Path(__file__).parents[1] / "tests/data/mcq_corpus.jsonl"
+BLOCKS = CORPUS.with_name("code_corpus.jsonl")
+HANDED = Path(__file__).parents[2] / "shared/cases/math_pairs.jsonl"  # beside a checkout, not in it
 SPEC = JudgeSpec("math")
 Equal = Callable[[str, str], bool]
 
 
+def pairs_of(files: list[Path]) -> list[dict[str, Any]]:
+    """The labelled pairs of the corpus, and of ``files``, each a category of its own."""
+    found = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    for path in files:
+        rows = map(json.loads, path.read_text().splitlines())
+        found += [{**row, "category": path.stem} for row in rows if "answer" in row]
+    return found
+
+
 def ours(gold: str, answer: str) -> bool:
+    if answer.startswith(RAW):
+        ruling = MathJudge().judge(Problem("p", "t", "?", gold), answer[len(RAW) :], SPEC)
+        return ruling.outcome is Outcome.CORRECT
     return decide(gold, answer).same
 
 
 def math_verify_alone(gold: str, answer: str) -> bool:
     from math_verify import parse, verify
 
-    return bool(verify(parse(f"${gold}$"), parse(f"\\boxed{{{answer}}}")))
+    raw = answer.startswith(RAW)
+    text = answer[len(RAW) :] if raw else f"\\boxed{{{answer}}}"
+    return bool(verify(parse(f"${gold}$"), parse(text)))
 
 
-def inspect_alone(python: Path) -> Equal:
-    """inspect_ai's scorer, asked about the whole corpus at once in its own environment."""
+def inspect_alone(python: Path, pairs: list[dict[str, Any]]) -> Equal:
+    """inspect_ai's scorer, asked about all pairs at once in its own environment."""
     script = Path(__file__).with_name("inspect_math.py")
-    lines = CORPUS.read_text().splitlines()
+    lines = [json.dumps(pair) for pair in pairs]
     said: list[bool] = []
     while len(said) < len(lines):  # it ends after an item that hangs
         rest = "\n".join(lines[len(said) :])
@@ -59,8 +84,7 @@ def inspect_alone(python: Path) -> Equal:
             [python, script], input=rest, capture_output=True, text=True, check=True
         )
         said += [json.loads(line) for line in done.stdout.split()]
-    pairs = [(pair["gold"], pair["answer"]) for pair in map(json.loads, lines)]
-    found = dict(zip(pairs, said, strict=True))
+    found = dict(zip([(pair["gold"], pair["answer"]) for pair in pairs], said, strict=True))
     return lambda gold, answer: bool(found[gold, answer])
 
 
@@ -74,15 +98,18 @@ def normalised(text: str) -> str:
     return text.replace("dfrac", "frac").replace("tfrac", "frac").rstrip(".").lower()
 
 
-def agreement(equal: Equal) -> dict[str, dict[str, int]]:
-    """By category: pairs, false positives, false negatives, and the slowest item in ms."""
+def agreement(equal: Equal, pairs: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """By category: pairs, false positives, false negatives, and the slowest item in ms.
+
+    "all" is the corpus without the files that were named.
+    """
     table: dict[str, dict[str, int]] = {}
-    for line in CORPUS.read_text().splitlines():
-        pair = json.loads(line)
+    own = len(CORPUS.read_text().splitlines())
+    for number, pair in enumerate(pairs):
         begin = time.perf_counter()
         same = equal(pair["gold"], pair["answer"])
         milliseconds = round(1000 * (time.perf_counter() - begin))
-        for name in (pair["category"], "all"):
+        for name in (pair["category"], "all") if number < own else (pair["category"],):
             row = table.setdefault(name, {"pairs": 0, "fp": 0, "fn": 0, "slowest_ms": 0})
             row["pairs"] += 1
             row["fp"] += same and not pair["equal"]
@@ -141,10 +168,15 @@ def verify_text(gold: str, text: str) -> object:
     return verify(parse(f"${gold}$"), parse(text))
 
 
-def choices() -> dict[str, dict[str, float]]:
+def choices(files: list[Path]) -> dict[str, dict[str, float]]:
     """Multiple choice, by tier of the corpus: answers, as labelled, false positives, answers/s."""
     table: dict[str, dict[str, float]] = {}
-    for row in map(json.loads, CHOICES.read_text(encoding="utf-8").splitlines()):
+    rows = [
+        {"tier": path.stem, **json.loads(line)}
+        for path in [CHOICES, *files]
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    for row in rows:
         options = row.get("options", ["A. copper", "B. iron", "C. gold", "D. silver"])
         problem = Problem("p", "t", "\n".join(["Which?", *options]), row["gold"])
         begin = time.perf_counter()
@@ -156,6 +188,17 @@ def choices() -> dict[str, dict[str, float]]:
             tier["right"] += outcome == row["expected"]
             tier["fp"] += outcome == "CORRECT" != row["expected"]
             tier["seconds"] += seconds
+    return table
+
+
+def extraction(files: list[Path]) -> dict[str, list[int]]:
+    """By file: answers of which the program is the labelled one, and all."""
+    table = {}
+    for path in files:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        found = [program(answer_part(row["text"]) or "", row.get("function")) for row in rows]
+        right = sum(code == row["code"] for code, row in zip(found, rows, strict=True))
+        table[path.stem] = [right, len(rows)]
     return table
 
 
@@ -227,22 +270,27 @@ def main() -> None:
     parser.add_argument("--code", action="store_true", help="the sandboxes alone")
     parser.add_argument("--images", type=Path, default=LOCK, help="the image lock")
     parser.add_argument("--inspect-python", type=Path, help="Python of an environment with inspect")
+    parser.add_argument("--pairs", type=Path, action="append", default=[])
+    parser.add_argument("--choices", type=Path, action="append", default=[])
+    parser.add_argument("--blocks", type=Path, action="append", default=[])
     options = parser.parse_args()
     if options.code:
         print(json.dumps(sandboxes(options.images, 40), indent=2))
         return
     logging.disable(logging.CRITICAL)
     pool = pooled(options.pooled)  # first, while this process is small
+    pairs = pairs_of([KINDS, *filter(Path.exists, [HANDED]), *options.pairs])
     judges = {"this judge": ours, "math-verify": math_verify_alone, "string match": string_match}
     if options.inspect_python:
-        judges["inspect"] = inspect_alone(options.inspect_python)
-    tables = {name: agreement(equal) for name, equal in judges.items()}
+        judges["inspect"] = inspect_alone(options.inspect_python, pairs)
+    tables = {name: agreement(equal, pairs) for name, equal in judges.items()}
     items = ordinary(options.items)
     rates = {"this judge": speed(judge_text, items), "math-verify": speed(verify_text, items)}
     heavy = latex_heavy(options.items // 4)
     heavy_rates = {"this judge": speed(judge_text, heavy), "math-verify": speed(verify_text, heavy)}
     code = sandboxes(options.images, 40)
-    multiple = choices()
+    multiple = choices(options.choices)
+    code_found = extraction([BLOCKS, *options.blocks])
     if options.json:
         print(
             json.dumps(
@@ -251,6 +299,7 @@ def main() -> None:
                     "per_second": rates,
                     "latex_per_second": heavy_rates,
                     "multiple_choice": multiple,
+                    "code_extraction": code_found,
                     "pool": pool,
                     "code": code,
                 },
@@ -265,6 +314,12 @@ def main() -> None:
     for name in judges:
         row = tables[name]["all"]
         wrong = (row["fp"] + row["fn"]) / row["pairs"]
+        for path in [KINDS, HANDED, *options.pairs]:
+            if one := tables[name].get(path.stem):
+                right = one["pairs"] - one["fp"] - one["fn"]
+                print(
+                    f"{name}, {path.stem}: {right} of {one['pairs']}, {one['fp']} false positives"
+                )
         print(f"{name}: {1 - wrong:.1%} agreement, slowest item {row['slowest_ms']} ms")
     ratio = rates["this judge"] / rates["math-verify"]
     print(
@@ -285,6 +340,8 @@ def main() -> None:
             f"multiple choice, {name}: {row['right']:.0f} of {row['answers']:.0f} as labelled, "
             f"{row['fp']:.0f} false positives, {row['answers'] / row['seconds']:,.0f} answers/s"
         )
+    for name, (right, count) in code_found.items():
+        print(f"code extraction, {name}: {right} of {count} as labelled")
     for name, row in code.items():
         print(f"code, {name}: starts and ends in {row['start_ms']:.0f} ms")
         if "per_second" in row:

@@ -27,6 +27,7 @@ _TAKEN_BACK = re.compile(
     r"[.!?]\s|\b(?:wait|no|not|actually|instead|rather|check|hence|so|then|therefore|thus)\b",
     re.IGNORECASE,
 )
+_SAYS = re.compile(r"\b(?:is|are|was|were|but|if|wrong|otherwise|while)\b", re.IGNORECASE)
 _TAG = re.compile(
     r"<(/?)(b|i|u|em|strong|span|font|mark|p|br|div|h[1-6]|li|[uo]l|center|t[rdh]|table|su[bp])"
     r"(?:\s[^<>]{0,200})?/?>",
@@ -177,8 +178,9 @@ def _goes_on(glue: str) -> bool:
 
 def _goes_on_to_name(glue: str) -> bool:
     """Whether no more than a word or two names the next: ``and intercept b =``."""
-    short = len(glue) <= 40 and "\n\n" not in glue
-    return short and bool(_GLUE_WORD.search(glue)) and not _TAKEN_BACK.search(glue)
+    if len(glue) > 40 or "\n\n" in glue or not _GLUE_WORD.search(glue):
+        return False
+    return not _TAKEN_BACK.search(glue) and not _SAYS.search(glue)
 
 
 def _is_glue(text: str) -> bool:

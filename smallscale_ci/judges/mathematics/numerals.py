@@ -57,8 +57,8 @@ def _mixed(words: list[str]) -> Fraction | None:
     """``three and a half``; ``None`` of anything else."""
     at = len(words) - 1 - words[::-1].index("and")
     whole, part = _whole(words[:at]), number_in_words(" ".join(words[at + 1 :]))
-    article = words[at + 1 :] == ["a", "half"]
-    part = Fraction(1, 2) if article else part
+    if words[at + 1] in ("a", "an") and len(words) == at + 3 and words[-1] in _PARTS:
+        part = Fraction(1, _PARTS[words[-1]])
     return whole + part if whole and part is not None and 0 < part < 1 else None
 
 
@@ -66,7 +66,7 @@ def _whole(words: list[str]) -> int | None:
     total = group = 0
     last = 10**15
     for word in words:
-        if word == "and" and (total or group):
+        if word == "and" and (total or group >= 100):
             continue
         value = _VALUES.get(word)
         if value is not None:

@@ -61,11 +61,12 @@ def wide(names: list[str]) -> Iterator[Point]:
 
 def beside(names: list[str], *nodes: Node) -> Iterator[Point]:
     """Values on both sides of the numbers in ``nodes``, where distances and maxima have bends."""
-    if not names or not any(_BENT & kinds(node) for node in nodes):
+    found = frozenset().union(*(kinds(node) for node in nodes))
+    if not names or not (_BENT & found or {"sqrt", "^"} <= found):  # sqrt of a square
         return
-    found = dict.fromkeys(size for node in nodes for size in _sizes(node))
+    sizes = dict.fromkeys(size for node in nodes for size in _sizes(node))
     source = random.Random(20_261_201)  # noqa: S311 - points, not secrets
-    for size in list(found)[:_MOST_BENDS]:
+    for size in list(sizes)[:_MOST_BENDS]:
         unit = mpmath.mpf(size.numerator) / size.denominator
         for low, high in (("0.1", "0.9"), ("1.1", "3"), ("-3", "-0.1")):
             yield {name: unit * _between(source, low, high) for name in names}

@@ -73,9 +73,9 @@ def with_spelt_number(gold_form: Form, answer: str, *, deep: bool) -> bool:
     words = answer.strip('"').split()
     if not isinstance(gold_form, Scalar) or symbols(gold_form.node) or not 2 <= len(words) <= 8:
         return False
-    if not all(word.isalpha() for word in words[-2:]):
-        return False
     for behind in (1, 2):
+        if not all(word.isalpha() for word in words[-behind:]):
+            return False
         number = number_in_words(" ".join(words[:-behind]))
         longer = number_in_words(" ".join(words[: len(words) - behind + 1]))
         if number is not None and longer is None:  # "two thirds" is not two of something

@@ -1,9 +1,13 @@
+import json
 import time
+from pathlib import Path
 
 import pytest
 
 from smallscale_ci.judges.blocks import Block, blocks, program
+from smallscale_ci.worker.thinking import answer_part
 
+CORPUS = Path(__file__).parents[2] / "data/code_corpus.jsonl"
 SOLVE = "n = int(input())\nprint(n * 2)\n"
 DEFINE = "def double(n):\n    return n * 2\n"
 
@@ -127,3 +131,10 @@ def test_hostile_texts_take_no_time(unit: str) -> None:
     begin = time.process_time()
     program(unit * (400_000 // len(unit)))
     assert time.process_time() - begin < 5
+
+
+def test_the_corpus_is_read_as_labelled() -> None:
+    rows = [json.loads(line) for line in CORPUS.read_text().splitlines()]
+    assert len(rows) >= 38
+    for row in rows:
+        assert program(answer_part(row["text"]) or "", row["function"]) == row["code"], row["kind"]
