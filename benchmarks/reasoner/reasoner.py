@@ -27,14 +27,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "gpu"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import lesson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from bench import MAIN, ROOT, Bench
 from measure import measured, table
-from problems import ASK, DIRECT, KINDS, UNSEEN, Task, direct, draw, solution
-
-from smallscale_ci.pairs import dataset
+from problems import ASK, DIRECT, KINDS, UNSEEN, Task, draw
 
 LIMIT = 1536  # completion tokens
 CONCISE = "You are a helpful assistant. Think as briefly as you can."
@@ -102,7 +101,7 @@ class Reasoner:
         self._suite("concise", {"concise": (few, ASK, CONCISE)})
         steps = {task.question: task.steps for task in (*held_out, *unseen, *train)}
         (self.made / "steps.json").write_text(json.dumps(steps))
-        self._lesson(taught)
+        lesson.write(self.made / "lesson", taught)
 
     def _suite(self, name: str, tasks: dict[str, tuple[list[Task], str, str | None]]) -> None:
         told = []
@@ -117,34 +116,6 @@ class Reasoner:
         self.bench.make(
             name, {"name": name, "gate": "default", "sampling": sampling, "tasks": told}
         )
-
-    def _lesson(self, tasks: Sequence[Task]) -> None:
-        """Worked solutions, one in eight without thinking, as a folder that `train` reads."""
-        import random
-
-        chance, rows = random.Random(5), []
-        for number, task in enumerate(tasks):
-            asked, answer = (
-                (DIRECT, direct(task)) if number % 8 == 0 else (ASK, solution(task, chance))
-            )
-            message = {"role": "user", "content": task.question + asked}
-            rows.append(
-                dataset.Pair(
-                    task.kind,
-                    f"{number}",
-                    (message,),
-                    answer,
-                    "?",
-                    len(answer) // 2,
-                    1,
-                    None,
-                    1.0,
-                    0,
-                    1,
-                )
-            )
-        about = {"made_by": "benchmarks/reasoner", "counts": {"pairs": len(rows)}}
-        dataset.write(self.made / "lesson", rows, about, "0" * 64)
 
     # -- the parent --------------------------------------------------------------------------------
 
