@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.report.planning import Share
+    from smallscale_ci.run.manifest import Manifest
     from smallscale_ci.run.run import Run
 
 _Trials = Annotated[
     int,
     option("--trials", min=1, help="Simulated runs of a kind."),
 ]
+_SMALL = 2.5e9  # bytes of weights: about a billion parameters
 _RandomSeed = Annotated[int, option("--seed", min=0, help="Seed of the simulation.")]
 
 
@@ -56,9 +58,9 @@ def plan(
     from smallscale_ci.config.load import load
     from smallscale_ci.config.models import SuiteConfig
     from smallscale_ci.errors import EXIT_OK, EXIT_USAGE
-    from smallscale_ci.gate.power import idle_gpu
     from smallscale_ci.gate.power import plan as work_out
     from smallscale_ci.pipeline.sides import gated_by_what_is_known
+    from smallscale_ci.report import planning
 
     settings = context.settings(baselines=baselines)
     config = load(SuiteConfig, suite, settings.roots)
@@ -76,7 +78,9 @@ def plan(
         seed=seed,
         gpu_seconds_per_token=_seconds_per_token(stored),
         repeats=_repeats(config),
+        say=lambda *kind: context.out.say(planning.progress(*kind)),
     )
+    warnings = planning.plan_warnings(found)
     if plot is not None:
         from smallscale_ci.report import charts
 
@@ -84,10 +88,8 @@ def plan(
         plot.write_text(charts.power(curves, found.regressed.value), encoding="utf-8")
     code = EXIT_OK if found.can_pass else EXIT_USAGE
     if context.json:
-        context.out.json(asdict(found))
+        context.out.json({**asdict(found), "warnings": warnings})
         return code
-    from smallscale_ci.report import planning
-
     out = context.out
     unchanged = _Unchanged(found.passed, found.regressed, found.epochs)
     out.table(planning.COLUMNS, planning.outcome_rows([unchanged, *found.detections]))
@@ -103,7 +105,7 @@ def plan(
         f"(policy {found.policy}, baseline {stored.name} of {found.baseline_epochs} epochs, "
         f"{found.trials} trials)."
     )
-    for warning in found.warnings:
+    for warning in warnings:
         out.error(warning, "")
     if stored.manifest and (advice := idle_gpu(stored.manifest)):
         out.say(advice)
@@ -157,10 +159,11 @@ def calibrate(
         seed=seed,
         baseline_epochs=baseline_epochs,
         repeats=_repeats(suite),
-        say=context.out.say,
+        say=lambda *kind: context.out.say(planning.progress(*kind)),
     )
+    complaints = planning.complaints(found)
     if context.json:
-        context.out.json(asdict(found))
+        context.out.json({**asdict(found), "reasons": complaints})
     else:
         few = trials < ENOUGH
         rows = planning.outcome_rows(found.scenarios)
@@ -169,7 +172,7 @@ def calibrate(
             for row, scenario in zip(rows, found.scenarios, strict=True)
         ]
         context.out.table((*planning.COLUMNS, "levels"), marked)
-        for reason in found.reasons:
+        for reason in complaints:
             context.out.error(reason, "")
         held = "keeps its levels" if found.holds else "does NOT keep its levels"
         if few:
@@ -179,6 +182,20 @@ def calibrate(
             f"{found.stored_epochs} stored samples each."
         )
     return 0 if found.holds else EXIT_REGRESSED
+
+
+def idle_gpu(manifest: Manifest) -> str:
+    """What to change after a run of a small model with a GPU of its own; empty for other runs."""
+    from smallscale_ci.worker.engines.registry import ENGINES
+
+    is_small = 0 < manifest.checkpoint.weights_bytes < _SMALL
+    alone, kind = manifest.runtime.ranks == 1, ENGINES.get(manifest.engine.name)
+    if kind is None or not (kind.shared and alone and manifest.machine.has_gpu and is_small):
+        return ""
+    return (
+        "The baseline ran one process on its GPU. A model of this size is faster with several: "
+        f"--profile {kind.shared} runs four."
+    )
 
 
 @dataclass(frozen=True)

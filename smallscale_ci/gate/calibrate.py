@@ -56,7 +56,9 @@ class Calibration:
     baseline_epochs: int
     scenarios: tuple[Scenario, ...]  # the unchanged model first
     holds: bool
-    reasons: tuple[str, ...]  # what does not hold, in sentences
+    alpha_pass: float
+    alpha_fail: float
+    looks: int
 
 
 def calibrate(
@@ -68,7 +70,7 @@ def calibrate(
     losses: Sequence[float] = LOSSES,
     baseline_epochs: int = 8,
     repeats: Mapping[str, int] | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[Metric | None, float, int, int, bool], None] = lambda *_: None,
 ) -> Calibration:
     """Measure false alarms, misses and inconclusive verdicts of ``policy`` on ``runs``.
 
@@ -78,8 +80,8 @@ def calibrate(
     trials, and one that is worse by exactly a margin PASSes in at most ``alpha_pass``. Neither is
     called broken before the interval of its share excludes it, nor with fewer than 200 trials.
     Losses are spread evenly, and concentrated in few problems, where levels are hardest to keep.
-    ``say`` is told what is being simulated. Raises ``DataError`` for runs
-    without enough samples and ``UsageError`` for fewer than one trial.
+    ``say`` is as for ``plan``, and told whether the loss is in few problems. Raises ``DataError``
+    for runs without enough samples and ``UsageError`` for fewer than one trial.
     """
     if trials < 1 or baseline_epochs < 1:
         raise UsageError("Calibration needs at least one trial and one baseline epoch.")
@@ -90,20 +92,20 @@ def calibrate(
         kinds += [(metric, loss, True) for loss in losses if loss in _CONCENTRATED]
     scenarios = []
     for place, (metric_, loss, concentrated) in enumerate(kinds, 1):
-        what = f"{metric_.value}, {loss:g} x margin" if metric_ else "an unchanged model"
-        say(f"{place} of {len(kinds)}: {trials} runs of {what}{', in few problems' * concentrated}")
+        say(metric_, loss, place, len(kinds), concentrated)
         scenarios.append(
             _scenario(pools, policy, metric_, loss, trials, seed, baseline_epochs, concentrated)
         )
-    broken = tuple(_complaint(s, policy) for s in scenarios if not s.holds)
     return Calibration(
         policy=policy.name,
         problems=sum(len(pool.count) for pool in pools),
         stored_epochs=min(pool.epochs for pool in pools),
         baseline_epochs=baseline_epochs,
         scenarios=tuple(scenarios),
-        holds=not broken,
-        reasons=broken,
+        holds=all(scenario.holds for scenario in scenarios),
+        alpha_pass=policy.alpha_pass,
+        alpha_fail=policy.alpha_fail,
+        looks=looks_of(policy),
     )
 
 
@@ -137,20 +139,4 @@ def _scenario(
         epochs=float(np.mean([trial.epochs for trial in done])),
         holds=trials < ENOUGH or not (false_alarms or misses),
         concentrated=concentrated,
-    )
-
-
-def _complaint(scenario: Scenario, policy: GatePolicy) -> str:
-    if scenario.metric is None:
-        rate, limit = scenario.regressed, policy.alpha_fail
-        what = "An unchanged model is REGRESSED"
-    else:
-        rate, limit = scenario.passed, policy.alpha_pass
-        where = " in few problems" if scenario.concentrated else ""
-        loss = f"{scenario.loss:g} margin{'' if scenario.loss == 1 else 's'}"
-        what = f"A model worse by {loss} of {scenario.metric.value}{where} PASSes"
-    return (
-        f"{what} in {100 * rate.value:.1f}% of {scenario.trials:,} trials (at least "
-        f"{100 * rate.low:.1f}%), more than the {100 * limit:.3g}% that the policy promises"
-        f"{' over up to ' + str(looks_of(policy)) + ' epochs' if looks_of(policy) > 1 else ''}."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +27,10 @@ from smallscale_ci.gate.simulate import (
 )
 from smallscale_ci.gate.trial import Trial
 from smallscale_ci.records import Metric, VerdictKind
-from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.samples import Samples
-from smallscale_ci.worker.engines.registry import ENGINES
 
-_OFTEN = 0.5  # runs of an unchanged model that pass, at least
+OFTEN = 0.5  # runs of an unchanged model that pass, at least
 _POWER = 0.8  # the chance of REGRESSED that "detectable" means
-_SMALL = 2.5e9  # bytes of weights: about a billion parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +63,12 @@ class Plan:
     detections: tuple[Detection, ...]
     detectable: dict[str, float | None]  # metric → loss in margins found 8 times in 10
     holdable: tuple[Holdable, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # margins and clusters that cannot PASS
 
     @property
     def can_pass(self) -> bool:
         """Whether an unchanged model passes in half of the runs or more."""
-        return self.passed.high >= _OFTEN
+        return self.passed.high >= OFTEN
 
 
 def plan(
@@ -84,26 +81,33 @@ def plan(
     baseline_epochs: int | None = None,
     gpu_seconds_per_token: float | None = None,
     repeats: Mapping[str, int] | None = None,
+    say: Callable[[Metric | None, float, int, int], None] = lambda *_: None,
 ) -> Plan:
     """Work out what ``policy`` can resolve on the problems of ``baseline``.
 
     Candidates are simulated from the baseline's own samples, within problems, and judged by the
     gate itself. ``baseline_epochs`` is what the baseline will have (what it has, if ``None``);
     ``gpu_seconds_per_token`` comes from its manifest, ``repeats`` from the suite: how many samples
-    of a problem an epoch holds, by task (1 where it is not named). Raises ``UsageError`` for fewer
-    than one trial and ``DataError`` for a baseline with a single epoch, which says nothing about
-    noise.
+    of a problem an epoch holds, by task (1 where it is not named). ``say`` is told what is being
+    simulated: the metric made worse, by how many margins, its place, and how many there are. Raises
+    ``UsageError`` for fewer than one trial and ``DataError`` for a baseline with a single epoch,
+    which says nothing about noise.
     """
     if trials < 1:
         raise UsageError("A plan needs at least one trial.")
     pools = make_pools([baseline], repeats)
     epochs = baseline_epochs or stored_epochs(pools)
-    unchanged = simulate(pools, policy, None, 0.0, trials, seed, epochs)
     metrics = gated_metrics(pools, policy)
+    kinds = [(None, 0.0), *((metric, loss) for metric in metrics for loss in losses)]
+    done = []
+    for place, (metric, loss) in enumerate(kinds, 1):
+        say(metric, loss, place, len(kinds))
+        done.append(simulate(pools, policy, metric, loss, trials, seed, epochs))
+    unchanged = done[0]
     detections = tuple(
-        _detection(simulate(pools, policy, metric, loss, trials, seed, epochs), metric, loss)
-        for metric in metrics
-        for loss in losses
+        _detection(made, metric, loss)
+        for made, (metric, loss) in zip(done, kinds, strict=True)
+        if metric is not None
     )
     mean_epochs = float(np.mean([trial.epochs for trial in unchanged]))
     tokens = None
@@ -112,9 +116,6 @@ def plan(
     most = looks_of(policy)
     held = margins_held(pools, policy, epochs, (1, most))
     holdable = tuple(one for one in held if one.metric not in baseline.unknown)
-    passed, inconclusive = (
-        _share(unchanged, kind) for kind in (VerdictKind.PASS, VerdictKind.INCONCLUSIVE)
-    )
     return Plan(
         policy=policy.name,
         tasks=tuple(pool.task for pool in pools),
@@ -122,9 +123,9 @@ def plan(
         max_epochs=most,
         baseline_epochs=epochs,
         trials=trials,
-        passed=passed,
+        passed=_share(unchanged, VerdictKind.PASS),
         regressed=_share(unchanged, VerdictKind.REGRESSED),
-        inconclusive=inconclusive,
+        inconclusive=_share(unchanged, VerdictKind.INCONCLUSIVE),
         epochs=mean_epochs,
         tokens=tokens,
         gpu_hours=gpu_seconds_per_token * tokens / 3600
@@ -133,20 +134,7 @@ def plan(
         detections=detections,
         detectable={m.value: _detectable(detections, m) for m in metrics},
         holdable=holdable,
-        warnings=_warnings(passed, inconclusive, holdable, metrics, policy)
-        + few_clusters({pool.task: pool.cluster for pool in pools}),
-    )
-
-
-def idle_gpu(manifest: Manifest) -> str:
-    """What to change after a run of a small model with a GPU of its own; empty for other runs."""
-    is_small = 0 < manifest.checkpoint.weights_bytes < _SMALL
-    alone, kind = manifest.runtime.ranks == 1, ENGINES.get(manifest.engine.name)
-    if kind is None or not (kind.shared and alone and manifest.machine.has_gpu and is_small):
-        return ""
-    return (
-        "The baseline ran one process on its GPU. A model of this size is faster with several: "
-        f"--profile {kind.shared} runs four."
+        warnings=finer(holdable) + few_clusters({pool.task: pool.cluster for pool in pools}),
     )
 
 
@@ -174,25 +162,3 @@ def _detectable(detections: Sequence[Detection], metric: Metric) -> float | None
             return before + slope * (detection.loss - before)
         before, chance = detection.loss, now
     return None
-
-
-def _warnings(
-    passed: Share,
-    inconclusive: Share,
-    holdable: Sequence[Holdable],
-    metrics: Sequence[Metric],
-    policy: GatePolicy,
-) -> tuple[str, ...]:
-    found = []
-    if not metrics:
-        found.append(f"The policy {policy.name} gates nothing.")
-    if passed.high < _OFTEN:
-        found.append(
-            f"An unchanged model would pass only {100 * passed.value:.0f} times in 100: "
-            "widen the margins, add problems or allow more epochs."
-        )
-    elif inconclusive.value > 0.1:
-        found.append(
-            f"{100 * inconclusive.value:.0f} of 100 runs of an unchanged model end undecided."
-        )
-    return (*found, *finer(holdable))

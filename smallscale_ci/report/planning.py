@@ -37,6 +37,7 @@ class Outcomes(Protocol):
     def epochs(self) -> float: ...  # noqa: D102
 
 
+_OPEN = 0.1  # runs of an unchanged model that may end undecided without a word
 COLUMNS = ("true change", "PASS", "REGRESSED", "epochs")
 
 
@@ -63,6 +64,54 @@ def _change(outcomes: Outcomes) -> str:
         return "none"
     few = ", in few problems" if getattr(outcomes, "concentrated", False) else ""
     return f"{outcomes.metric.value}, {outcomes.loss:g} × margin{few}"
+
+
+def progress(
+    metric: Metric | None, loss: float, place: int, of: int, concentrated: bool = False
+) -> str:
+    """``2 of 13: accuracy, 0.5 × margin``."""
+    few = ", in few problems" * concentrated
+    what = f"{metric.value}, {loss:g} × margin{few}" if metric else "an unchanged model"
+    return f"{place} of {of}: {what}"
+
+
+def plan_warnings(plan: Any) -> tuple[str, ...]:
+    """What to change before a run: the chances of an unchanged model, margins and clusters."""
+    found = []
+    if not plan.detectable:
+        found.append(f"The policy {plan.policy} gates nothing.")
+    if not plan.can_pass:
+        found.append(
+            f"An unchanged model would pass only {100 * plan.passed.value:.0f} times in 100: "
+            "widen the margins, add problems or allow more epochs."
+        )
+    elif plan.inconclusive.value > _OPEN:
+        found.append(
+            f"{100 * plan.inconclusive.value:.0f} of 100 runs of an unchanged model end undecided."
+        )
+    return (*found, *plan.warnings)
+
+
+def complaints(calibration: Any) -> tuple[str, ...]:
+    """A sentence for each level that is not kept."""
+    looks = calibration.looks
+    over = f" over up to {looks} epochs" if looks > 1 else ""
+    found = []
+    for scenario in (scenario for scenario in calibration.scenarios if not scenario.holds):
+        if scenario.metric is None:
+            rate, limit = scenario.regressed, calibration.alpha_fail
+            what = "An unchanged model is REGRESSED"
+        else:
+            rate, limit = scenario.passed, calibration.alpha_pass
+            where = " in few problems" if scenario.concentrated else ""
+            loss = f"{scenario.loss:g} margin{'' if scenario.loss == 1 else 's'}"
+            what = f"A model worse by {loss} of {scenario.metric.value}{where} PASSes"
+        found.append(
+            f"{what} in {formats.rate(rate.value)} of {scenario.trials:,} trials (at least "
+            f"{formats.rate(rate.low)}), more than the {100 * limit:.3g}% that the policy "
+            f"promises{over}."
+        )
+    return tuple(found)
 
 
 def margin_rows(holdable: Sequence[Any]) -> Rows:

@@ -7,10 +7,11 @@ from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate, together
 
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError, UsageError
-from smallscale_ci.gate.calibrate import Scenario, _complaint, calibrate
+from smallscale_ci.gate.calibrate import Calibration, Scenario, calibrate
 from smallscale_ci.gate.simulate import Share, make_pools
 from smallscale_ci.gate.trial import Drawn, draw
 from smallscale_ci.records import Metric
+from smallscale_ci.report import planning
 from smallscale_ci.run.samples import Samples
 
 POLICY = GatePolicy(
@@ -31,7 +32,7 @@ def test_the_gate_holds_its_levels_on_stored_runs(epochs):
     """16 stored epochs are dealt out without repetition, 4 are modelled."""
     result = calibrate([stored(epochs)], POLICY, trials=60, losses=(1.0, 3.0))
     assert result.holds
-    assert result.reasons == ()
+    assert planning.complaints(result) == ()
     assert result.stored_epochs == epochs
     assert result.problems == 240
     unchanged, *worse = result.scenarios
@@ -49,12 +50,14 @@ def test_the_gate_holds_its_levels_on_stored_runs(epochs):
 def test_a_gate_that_does_not_hold_is_told_on():
     often = Share(0.1, 0.06, 0.15)
     alarms = Scenario(None, 0.0, 200, often, often, often, 1.0, holds=False)
-    assert _complaint(alarms, POLICY) == (
+    missed = replace(alarms, metric=Metric.TOKENS, loss=1.0)
+    found = Calibration("p", 60, 12, 8, (alarms, missed), False, 0.05, 0.01, 1)
+    alarm, miss = planning.complaints(found)
+    assert alarm == (
         "An unchanged model is REGRESSED in 10.0% of 200 trials (at least 6.0%), more than the "
         "1% that the policy promises."
     )
-    missed = replace(alarms, metric=Metric.TOKENS, loss=1.0)
-    assert "worse by 1 margin of tokens PASSes in 10.0%" in _complaint(missed, POLICY)
+    assert "worse by 1 margin of tokens PASSes in 10.0%" in miss
 
 
 def test_changes_of_what_never_varies_are_not_lost():

@@ -1,18 +1,16 @@
 import json
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from helpers.runs import simulate, together
 
-from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.holdable import too_fine
-from smallscale_ci.gate.power import idle_gpu, plan
+from smallscale_ci.gate.power import plan
 from smallscale_ci.records import Metric
-from smallscale_ci.run.manifest import COMPLETE, Engine, Machine, Manifest, SuiteId
+from smallscale_ci.report import planning
 
 
 def baseline(problems=150, epochs=8):
@@ -30,7 +28,7 @@ def test_a_suite_that_can_hold_its_margins():
     result = plan(baseline(), policy(1.5), trials=40, losses=(1.0, 2.0), gpu_seconds_per_token=0.01)
     assert result.passed.value > 0.9
     assert result.regressed.value <= 0.05
-    assert result.warnings == ()
+    assert planning.plan_warnings(result) == ()
     assert 1 <= result.epochs <= 2
     assert result.tokens == pytest.approx(result.epochs * 300 * 105, rel=0.05)
     assert result.gpu_hours == pytest.approx(result.tokens * 0.01 / 3600)
@@ -45,7 +43,7 @@ def test_margins_that_are_too_fine_are_warned_about():
     result = plan(baseline(), policy(0.1), trials=20, losses=(0.5,))
     assert result.passed.value < 0.5
     assert result.detectable["accuracy"] is None
-    assert "would pass only" in result.warnings[0]
+    assert "would pass only" in planning.plan_warnings(result)[0]
     assert any("math accuracy: the margin of 1%" in warning for warning in result.warnings)
 
 
@@ -94,31 +92,16 @@ def test_the_warning_before_a_run_is_about_the_epochs_that_it_may_have():
     assert too_fine(baseline(), gate, (17_000, 17_000)) == ()  # one look, and so no time
 
 
+def test_what_is_being_simulated_is_said():
+    said = []
+    plan(
+        baseline(), policy(1.5), trials=2, losses=(2.0,),
+        say=lambda *kind: said.append(planning.progress(*kind)),
+    )  # fmt: skip
+    assert said[:2] == ["1 of 4: an unchanged model", "2 of 4: accuracy, 2 × margin"]
+    assert len(said) == 4
+
+
 def test_one_epoch_says_nothing_about_noise():
     with pytest.raises(DataError, match="single stored sample"):
         plan(baseline(epochs=1), policy(1.0), trials=2)
-
-
-@pytest.mark.parametrize(
-    ("part", "change", "told"),
-    [
-        ("checkpoint", {"weights_bytes": 270_000_000}, True),
-        ("checkpoint", {"weights_bytes": 15_000_000_000}, False),
-        ("checkpoint", {"weights_bytes": 0}, False),  # a baseline of before the size was recorded
-        ("machine", {"device": "cpu"}, False),
-        ("runtime", {"ranks": 4}, False),
-        ("engine", {"name": "sglang"}, False),
-    ],
-)
-def test_a_small_model_alone_on_a_gpu_is_told_of(part, change, told):
-    manifest = Manifest(
-        run_id="r",
-        status=COMPLETE,
-        checkpoint=Checkpoint("m", Path("m"), "m", *"abcd", weights_bytes=270_000_000),
-        suite=SuiteId("s"),
-        profile="p",
-        machine=Machine(device="NVIDIA H200"),
-        engine=Engine("vllm"),
-    )
-    altered = replace(manifest, **{part: replace(getattr(manifest, part), **change)})
-    assert ("vllm-shared" in idle_gpu(altered)) is told
