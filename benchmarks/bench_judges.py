@@ -44,7 +44,9 @@ KINDS = CORPUS.with_name("math_kinds.jsonl")
 RAW = "RAW:"  # before an answer that is a whole text, not to be put into a box
 CHOICES = Path(__file__).parents[1] / "tests/data/mcq_corpus.jsonl"
 BLOCKS = CORPUS.with_name("code_corpus.jsonl")
-HANDED = Path(__file__).parents[2] / "shared/cases/math_pairs.jsonl"  # beside a checkout, not in it
+HANDED = Path(
+    os.environ.get("SMALLSCALE_TEST_DATA", ""), "cases/math_pairs.jsonl"
+)  # if it is there
 SPEC = JudgeSpec("math")
 Equal = Callable[[str, str], bool]
 

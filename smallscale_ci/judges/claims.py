@@ -52,6 +52,9 @@ _EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,})?\s*")
 _FORWARD = re.compile("|".join(f"(?:{one})" for one in ANSWER), re.IGNORECASE)
 _SAYS = re.compile("|".join(STRONG), re.IGNORECASE)
 _CLAUSE = re.compile(r"[.!?\n:;,]\s*|\b(?:so|thus|hence|therefore|that)\b,?\s*", re.IGNORECASE)
+_SUBJUNCTIVE = re.compile(r"\b(?:would|wäre|würde|serait|sería|sarebbe|seria)\b", re.IGNORECASE)
+_IF = re.compile(r"\b(?:if|were|had|unless|wenn|falls|si|se)\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?\n]\s*")
 _LABEL_LENGTH = 4
 _HEAD, _TAIL, _BLOCK = 1_000, 20_000, 400  # characters: of the text that is looked at; at a time
 _MOST = 50  # places of a block that are looked at, from its end
@@ -136,20 +139,28 @@ def _forward(
     """What follows "the answer is", from the last on; the first that names an option ends it."""
     for mark in reversed(_last(_FORWARD, text, start, stop)):
         before = text[max(0, mark.start() - _WHERE) : mark.start()]
-        if _NO.search(mark.group()) or _DOUBT.search(before):
+        if _NO.search(mark.group()) or _DOUBT.search(before) or _supposed(before, mark.group()):
             continue
         skipped = _SKIPPED.match(text, mark.end(), mark.end() + _WHERE)
         place = skipped.end() if skipped else mark.end()
         if text.rfind("\n", 0, place) + 1 in listed:
             continue
         end = _ENDS.search(text, place, place + 3 * _WHERE)
-        phrase = text[place : end.start() if end else place + 3 * _WHERE].strip(_QUOTES)
+        stops = end.start() if end else place + 3 * _WHERE
+        if mark.group().endswith("["):  # a list in JSON: all of it
+            stops = max(stops, text.find("]", place, place + _WHERE))
+        phrase = text[place:stops].strip(_QUOTES)
         if not phrase or (end and end.group() == "?") or _NO_AFTER.match(phrase):
             continue
         found = named(phrase, options) or _rest_of_line(text, place, options)
         if found is not None:
             yield Claim(place, found, strong=True, text=phrase)
             return
+
+
+def _supposed(before: str, says: str) -> bool:
+    """Whether ``the answer would be`` depends on an "if" before it in its sentence."""
+    return bool(_SUBJUNCTIVE.search(says) and _IF.search(_SENTENCE.split(before)[-1]))
 
 
 def _rest_of_line(text: str, place: int, options: Options) -> Named | None:

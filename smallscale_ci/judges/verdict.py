@@ -12,12 +12,12 @@ from smallscale_ci.worker.thinking import answer_part
 _WORDS = {"yes": True, "no": False}
 _IN_JSON = {**_WORDS, "true": True, "false": False, "correct": True, "incorrect": False}
 _KEYS = re.compile(
-    r"(?:final_?)?(?:answer|verdict|judge?ment|decision|result|conclusion|correct|is_?correct"
-    r"|equivalent|match(?:es)?|same|agrees?)",
+    r"(?:final_?)?(?:answer|verdict|judge?ment|decision|result|conclusion"
+    r"|(?:is_?)?(?:correct|equivalent|equal|match(?:es)?|same|agrees?))",
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    r"[*_`\"'“”‘’$\[\]]|(?<![^\n])#{1,6}(?=\s)|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])"
+    r"[*_`\"'“”‘’$\[\]]|(?<![^\n])(?:#{1,6}(?=\s)|[>(]\s*)|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])"
 )
 _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
@@ -28,7 +28,7 @@ _STATED = re.compile(
 )
 # A sentence that begins with it, or is nothing else: "Yes, because …", "No." on a line of its own.
 _SENTENCE = re.compile(
-    r"(?:^|[.!?:\n]\s*|-\s+)(yes|no)\b(?=\s*(?:[,.:;!–—]|-\s|\n|$)"
+    r"(?:^|[.!?:\n]\s*|-\s+)(yes|no)\b(?=\s*(?:[,.:;!–—)]|-\s|\n|$)"
     r"|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
     re.IGNORECASE,
 )

@@ -18,7 +18,7 @@ REASON = "The reference is 4, and the answer is four."
         REASON + "\n\n§", REASON + "\n§.", REASON + "\nAnswer: §", REASON + " §.",
         '{"answer": "§"}', '{"verdict": "§", "reason": "x"}', '```json\n{"answer": "§"}\n```',
         "<answer>§</answer>", "<think>Yes? No? Yes.</think>\n§", "§\n\n" + REASON,
-        "[[§]]", "[§]", "# §", "### §\n\n" + REASON, "Verdict: [[§]]",
+        "[[§]]", "(§)", "> §", "[§]", "# §", "### §\n\n" + REASON, "Verdict: [[§]]",
         "§, the answer comes to the same result.", "§\n§",
     ],
 )  # fmt: skip
@@ -29,7 +29,12 @@ def test_forms_of_yes_and_no(form, word, agrees):
 
 @pytest.mark.parametrize(
     ("said", "agrees"),
-    [('{"correct": true}', True), ('{"is_correct": false, "why": "No."}', False)],
+    [
+        ('{"correct": true}', True),
+        ('{"equal": false}', False),
+        ('{"is_equivalent": true}', True),
+        ('{"is_correct": false, "why": "No."}', False),
+    ],
 )
 def test_truth_values_of_json(said, agrees):
     assert verdict(said) is agrees
