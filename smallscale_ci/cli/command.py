@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from smallscale_ci.cli.output import Output
     from smallscale_ci.config.settings import Settings
 
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a service, a closed terminal
+# Ctrl-C, a service, a closed terminal, Ctrl-\, and what schedulers send before they kill.
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 _VALUES = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 _VARIABLES = "Each option can also be set in the environment, as SMALLSCALE_<OPTION>."
 

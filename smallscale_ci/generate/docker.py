@@ -16,9 +16,10 @@ from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.containers.interface import Ended, Engine
 from smallscale_ci.containers.spec import Mount, Spec
-from smallscale_ci.errors import ContainerError, UsageError
+from smallscale_ci.errors import ContainerError, EngineError, UsageError
 from smallscale_ci.generate.interface import Placement, assign_gpus
 from smallscale_ci.generate.local import WORKER_FOLDER
+from smallscale_ci.generate.workfolder import appending
 from smallscale_ci.worker import protocol
 from smallscale_ci.worker.engines.registry import ENGINES
 
@@ -233,13 +234,13 @@ class _Rank:
                     stream.flush()
 
         try:
-            with self._log.open("ab") as stream:
+            with appending(self._log) as stream:
                 ended = self._engine.follow(self.container, sink)
             self._tell(ended)
             self.ended = ended
         except ContainerError as error:
             self.lost = error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EngineError) as error:
             self.lost = ContainerError(
                 f"the log {self._log} cannot be written: {error}.", "Check the disk and its rights."
             )

@@ -14,6 +14,7 @@ from pathlib import Path
 from smallscale_ci import worker
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Placement, assign_gpus
+from smallscale_ci.generate.workfolder import appending
 
 WORKER_FOLDER = Path(worker.__file__).resolve().parent
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
@@ -59,7 +60,7 @@ class LocalRuntime:
             numbers = (gpu.rpartition("=")[2] for gpu in self._gpus[rank])  # of CDI names, too
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
         self.kill(rank)  # what a dead worker has started may outlive it, and hold its GPUs
-        with (work / "log" / f"{rank}.log").open("ab") as log:
+        with appending(work / "log" / f"{rank}.log") as log:
             try:
                 self._processes[rank] = subprocess.Popen(
                     command,

@@ -28,7 +28,7 @@ from smallscale_ci.config.models import EngineProfile
 from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.generate.interface import Placement
 from smallscale_ci.generate.local import LocalRuntime
-from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.generate.workfolder import WorkFolder, appending
 from smallscale_ci.worker import claims, protocol
 
 _TICK_S = 0.1
@@ -282,5 +282,5 @@ def _connect(ray: Any, address: str) -> None:
 
 
 def _append(path: Path, content: bytes) -> None:
-    with path.open("ab") as stream:
+    with appending(path) as stream:
         stream.write(content)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.generate.workfolder import valid_text
+from smallscale_ci.generate.workfolder import reading, valid_text
 from smallscale_ci.run import tables
 from smallscale_ci.worker import protocol
 
@@ -43,7 +43,7 @@ class Origins:
         # np.unique gives the first of equal ones.
         ascending, first = np.unique(np.array(self._numbers, dtype=np.int64), return_index=True)
         with ExitStack() as stack:
-            streams = [stack.enter_context(path.open("rb")) for path in self._files]
+            streams = [stack.enter_context(reading(path)) for path in self._files]
             for number, at in zip(numbers, np.searchsorted(ascending, numbers), strict=True):
                 if at == len(ascending) or ascending[at] != number:
                     continue
@@ -69,6 +69,7 @@ def write_generations(
 
 def write_replay(generations: Path, path: Path) -> None:
     """Stored generations as the JSON Lines file that the replay engine reads."""
-    with path.open("w", encoding="utf-8") as stream:
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as stream:
         for row in tables.rows(generations, tables.GENERATIONS):
             stream.write(json.dumps(row) + "\n")

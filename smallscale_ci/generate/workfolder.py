@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -9,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
-from smallscale_ci.errors import UsageError
+from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.files import lock
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.records import Prompt
@@ -42,6 +43,7 @@ class WorkFolder:
         """Make the folders and take the lock. Raises ``UsageError`` when another host has it."""
         for name in protocol.FOLDERS:
             (self.path / name).mkdir(parents=True, exist_ok=True)
+            refuse_link(self.path / name)
         self._lock = lock(self.path / _LOCK)
         if self._lock is None:
             raise UsageError(
@@ -81,7 +83,7 @@ class WorkFolder:
         for stale in (self.path / "alive").iterdir():
             stale.unlink(missing_ok=True)
         for name in ("pending", "claimed"):
-            for item in sorted((self.path / name).rglob("*.json")):
+            for item in _items(self.path / name):
                 number = item.name.partition(".")[0]
                 # Not again: a rank that joined by itself may still be at it, and remove it later.
                 self._order = max(self._order, int(number) if number.isdigit() else 0)
@@ -116,9 +118,8 @@ class WorkFolder:
 
     def take_back(self, rank: int) -> list[dict[str, Any]]:
         """Remove and return the items a dead rank had claimed."""
-        folder = self.path / "claimed" / str(rank)
         items = []
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        for path in _items(self.path / "claimed" / str(rank)):
             item = protocol.read_json(path)
             path.unlink(missing_ok=True)
             if isinstance(item, dict):
@@ -132,7 +133,7 @@ class WorkFolder:
         """
         for path in sorted((self.path / "out").glob("*.jsonl")):
             offset = self._offsets.get(path, 0)
-            with path.open("rb") as stream:
+            with reading(path) as stream:
                 stream.seek(offset)
                 for line in stream:
                     if not line.endswith(b"\n"):
@@ -198,7 +199,7 @@ class WorkFolder:
 
     def ask_to_stop(self) -> None:
         """Tell all workers to end."""
-        (self.path / "stop").touch()
+        os.close(protocol.opened(self.path / "stop", os.O_WRONLY | os.O_CREAT))
 
     def log_tail(self, rank: int, lines: int = 20) -> str:
         """The last lines that a rank's engine printed."""
@@ -207,10 +208,54 @@ class WorkFolder:
     def log_lines(self, rank: int) -> list[str]:
         """The lines of a rank's log, of a long one the last; none where there is no log."""
         try:
-            text = (self.path / "log" / f"{rank}.log").read_bytes()[-_LOG_BYTES:]
-        except OSError:
+            with reading(self.path / "log" / f"{rank}.log") as stream:
+                text = stream.read()[-_LOG_BYTES:]
+        except (OSError, EngineError):
             return []
         return text.decode("utf-8", "replace").splitlines()
+
+
+def reading(path: Path) -> BinaryIO:
+    """A file of the work folder that engine processes write. Raises ``EngineError`` for a link."""
+    try:
+        return os.fdopen(protocol.opened(path, os.O_RDONLY), "rb")
+    except OSError as error:
+        raise _not_ours(path, error) from error
+
+
+def appending(path: Path) -> BinaryIO:
+    """A log of the work folder, to be continued. Raises ``EngineError`` for a link."""
+    try:
+        return os.fdopen(protocol.opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+    except OSError as error:
+        raise _not_ours(path, error) from error
+
+
+def refuse_link(path: Path) -> None:
+    """Raise ``EngineError`` where the folder ``path`` is a link to another one."""
+    if path.is_symlink():
+        raise EngineError(
+            f"{path} is a link, which no engine of ours makes: the checkpoint may be hostile.",
+            "Look at what it leads to, then start a new run.",
+        )
+
+
+def _not_ours(path: Path, error: OSError) -> Exception:
+    if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+        return error
+    return EngineError(
+        f"{path} is a link or not a file, which no engine of ours makes: the checkpoint may be "
+        "hostile.",
+        "Look at what it leads to, then start a new run.",
+    )
+
+
+def _items(folder: Path) -> list[Path]:
+    """The items in ``folder``, and in those of ranks in it; nothing behind a link."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    inner = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    return sorted(path for place in (folder, *inner) for path in place.glob("*.json"))
 
 
 def points_elsewhere(message: str) -> bool:

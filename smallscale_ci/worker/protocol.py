@@ -17,8 +17,11 @@ other sees it gone.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -50,18 +53,39 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def opened(path: Path, flags: int) -> int:
+    """A descriptor of the regular file ``path``: neither it nor its folder is a link.
+
+    Host and engines share the folder, and an engine that runs a hostile checkpoint may leave a link
+    or a pipe where the other looks. Raises ``OSError``.
+    """
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer never blocks
+        found = os.open(path.name, flags | safe, 0o644, dir_fd=parent)
+    finally:
+        os.close(parent)
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        os.close(found)
+        raise OSError(errno.ELOOP, "Not a regular file", str(path))
+    return found
+
+
 def write_atomically(path: Path, value: Any) -> None:
     """Write ``value`` as JSON so that a reader sees the old file or the new one, never a part."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
-    part.chmod(0o644)  # whatever the umask is: host and workers may be different users
+    part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as stream:
+        stream.write(json.dumps(value, sort_keys=True).encode())
+        os.fchmod(stream.fileno(), 0o644)  # whatever the umask is: users may be different
     part.replace(path)
 
 
 def read_json(path: Path) -> Any:
     """The JSON in ``path``, or ``None`` when it is missing or not complete yet."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with os.fdopen(opened(path, os.O_RDONLY), "rb") as stream:
+            return json.loads(stream.read())
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -70,9 +94,9 @@ class Out:
     """The append-only completion file of one rank. Lines are on disk when ``write`` returns."""
 
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("ab")
+        self._stream = os.fdopen(opened(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab")
         # A predecessor killed while writing may have left half a line: close it off.
-        if self._stream.tell() and not _ends_with_newline(path):
+        if not _ends_with_newline(self._stream.fileno()):
             self._stream.write(b"\n")
 
     def write(self, values: list[dict[str, Any]]) -> None:
@@ -86,7 +110,6 @@ class Out:
         self._stream.close()
 
 
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as stream:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) == b"\n"
+def _ends_with_newline(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"

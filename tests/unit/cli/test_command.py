@@ -39,7 +39,7 @@ def run(error: BaseException | None, *arguments: str):
 
 @pytest.fixture(autouse=True)
 def signals():
-    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
     kept = {number: signal.getsignal(number) for number in endings}
     yield
     for number, handler in kept.items():
@@ -151,7 +151,9 @@ app()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1]
+)
 def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     # Whatever started the tests, nohup for one, may have told them to ignore it.
     heard = f"import signal; signal.signal({number:d}, signal.SIG_DFL)" + SLEEPER
