@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from smallscale_ci.errors import NOT_WRITABLE, DataError, InvalidError, StorageError
+from smallscale_ci.errors import NOT_WRITABLE, DataError, InvalidError, StorageError, UsageError
 from smallscale_ci.ids import pretty_json
 
 if TYPE_CHECKING:
@@ -181,6 +182,28 @@ def git(folder: Path, *arguments: str) -> bytes | None:
 def git_line(folder: Path, *arguments: str) -> str:
     """What git prints, as one line of text; empty where it fails or is not installed."""
     return (git(folder, *arguments) or b"").decode("utf-8", "replace").strip()
+
+
+def git_commit(folder: Path, ref: str) -> str:
+    """The commit that ``ref`` names in the repository of ``folder``; empty where there is none.
+
+    Raises ``UsageError`` for a name that several refs have: git would take a tag before a branch,
+    and whoever may push a tag ``origin/main`` would choose what ``origin/main`` means.
+    """
+    name = re.split(r"[~^]|@\{", ref)[0]
+    if not name.startswith("refs/"):  # in full it is one
+        wanted = [f"refs/{place}{name}" for place in ("", "tags/", "heads/", "remotes/")]
+        listed = git_line(folder, "for-each-ref", "--format=%(refname)", *wanted).splitlines()
+        found = [one for one in wanted if one in listed]
+        if found and re.fullmatch("[0-9a-f]{4,39}", name):
+            found += git_line(folder, "rev-parse", f"--disambiguate={name}").splitlines()
+        if len(found) > 1:
+            raise UsageError(
+                f"git knows '{name}' as {' and as '.join(found)}.",
+                "Write the one that is meant in full, as refs/remotes/origin/main.",
+            )
+    wanted_commit = f"{ref}^{{commit}}"
+    return git_line(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted_commit)
 
 
 class Hashed(io.BufferedWriter):

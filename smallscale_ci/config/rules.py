@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallscale_ci.errors import UsageError
-from smallscale_ci.files import git, git_line, whole
+from smallscale_ci.files import git, git_commit, git_line, whole
 
 CONFIGS, IMAGES, BASELINES = "configs", "docker/images.lock.yaml", "baselines"
 _GIT = "git:"
@@ -56,7 +56,7 @@ class Rules:
         name = "" if spec == "auto" else spec
         if spec.startswith(_GIT):
             ref, _, name = spec.removeprefix(_GIT).partition(":")
-            if _commit(self.folder, ref) != self.commit:
+            if git_commit(self.folder, ref) != self.commit:
                 raise UsageError(
                     f"--baseline {spec} names another commit than --rules {_GIT}{self.ref}.",
                     "Leave out --baseline: it is read from the rules' commit.",
@@ -82,7 +82,7 @@ def read(spec: str, start: Path, marks: Sequence[str], cache: Path) -> Rules:
             f"{start} is in no git repository, so --rules {spec} names nothing.",
             "Run inside a repository, with git installed.",
         )
-    commit = _commit(start, ref)
+    commit = git_commit(start, ref)
     if not commit:
         raise UsageError(
             f"git knows no commit '{ref}' here.",
@@ -92,11 +92,6 @@ def read(spec: str, start: Path, marks: Sequence[str], cache: Path) -> Rules:
     files = cache / "rules" / commit / (git_line(folder, "rev-parse", "--show-prefix") or ".")
     _write(folder, commit, files)
     return Rules(ref, commit, folder, files, tuple(_differing(folder, commit)))
-
-
-def _commit(folder: Path, ref: str) -> str:
-    name = f"{ref}^{{commit}}"
-    return git_line(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
 
 
 def _project(start: Path, top: Path, commit: str, marks: Sequence[str]) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from smallscale_ci.errors import UsageError
-from smallscale_ci.files import git
+from smallscale_ci.files import git, git_commit
 
 RECORD = "baseline.json"
 _DEPTH = 4  # suite/profile/model/baseline.json
@@ -63,7 +63,8 @@ class GitStore:
             )
         inside = prefix.decode().strip()
         self._prefix = inside if root.is_dir() else f"{inside}{root.name}/"
-        if self._git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
+        self._commit = git_commit(self._folder, ref)
+        if not self._commit:
             remote, _, branch = ref.partition("/")
             # A clone of one branch maps no other: without the right side there is no origin/main.
             into = f"{branch}:refs/remotes/{ref}"
@@ -75,12 +76,12 @@ class GitStore:
 
     def read(self, path: PurePosixPath) -> bytes | None:
         """See ``Store``."""
-        return self._git("show", f"{self.ref}:{self._prefix}{path}")
+        return self._git("show", f"{self._commit}:{self._prefix}{path}")
 
     def files(self) -> Iterator[PurePosixPath]:
         """See ``Store``."""
         inside = self._prefix or "."
-        listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self.ref, inside)
+        listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self._commit, inside)
         for line in (listed or b"").decode().splitlines():
             yield PurePosixPath(line.removeprefix(self._prefix))
 

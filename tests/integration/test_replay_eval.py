@@ -280,7 +280,7 @@ def test_a_run_whose_model_changed_is_not_resumed(place, tmp_path):
     replayed.alter(source, checkpoint={"weights_hash": "other"})
     done = replayed.smallscale(place, "eval", "--resume", run)
     assert done.returncode == 2
-    assert "The checkpoint changed since" in done.stderr
+    assert "The weights changed since" in done.stderr
 
 
 # -- disks ----------------------------------------------------------------------------------------

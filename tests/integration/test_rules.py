@@ -12,6 +12,9 @@ import pytest
 import yaml
 from helpers import replayed
 
+from smallscale_ci.errors import UsageError
+from smallscale_ci.run.stores import GitStore
+
 VLLM = "name: vllm\nengine: replay\nruntime: local\n"
 LOOSE = "{accuracy: 1.0, tokens: 10.0, truncation: 1.0}"
 
@@ -234,6 +237,23 @@ def test_compare_takes_policy_and_baseline_from_the_rules(world, clone):
     assert done.returncode == 1, done.stderr
     done = replayed.smallscale(clone, *ruled, "--gate", "configs/gates/tiny.yaml", **cache)
     assert done.returncode == 2, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["tag", "branch"])
+def test_a_tag_or_branch_of_that_name_does_not_become_the_rules(world, clone, kind):
+    """git takes a tag origin/main before the branch main of origin."""
+    loosened_margins(clone)
+    git(clone, "commit", "-qam", "loose")
+    git(clone, kind, "origin/main", "HEAD")
+    for rules in ("git:origin/main", "git:origin/main~0"):
+        done = evaluate(clone, world, "--rules", rules)
+        assert done.returncode == 2, done.stderr
+        assert "git knows 'origin/main' as" in done.stderr
+        assert "refs/remotes/origin/main" in done.stderr
+    done = evaluate(clone, world, "--rules", "git:refs/remotes/origin/main")
+    assert done.returncode == 1, done.stderr
+    with pytest.raises(UsageError, match="git knows"):
+        GitStore("origin/main", clone / "baselines")
 
 
 @pytest.mark.parametrize("rules", ["main", "git:", "git:nowhere", "git:main:x", "git:--all"])
