@@ -75,14 +75,16 @@ def resolve(
 def pull(lock: ImageLock, name: str, engine: Engine, say: Say) -> Pinned:
     """Have the image by its digest, and its tag point to it. Raises ``ContainerError``."""
     image = images.pinned(lock, name)
-    if engine.image(image.reference) is None:
-        if image.reference == image.digest:
+    here = images.local(engine, image)
+    if here is None:
+        if not image.in_registry:
             raise ContainerError(
                 f"the image '{name}' is in no registry.",
                 f"Build it with `smallscale image build {name}`.",
             )
         say(f"pulling {image.reference}")
         engine.pull(image.reference, say)
+    image = here or image
     engine.tag(image.reference, image.repository, image.tag)
     return image
 
@@ -113,11 +115,11 @@ def build(
             f"'{name}' is an upstream image and is not built here.",
             f"Get it with `smallscale image pull {name}`. Built here are: {own or 'none'}.",
         )
-    under = base or (images.pinned(lock, image.base).reference if image.base else None)
-    arguments = {**image.args, **({"BASE_IMAGE": under} if under else {})}
     if wheels is not None and not wheels.is_dir():
         raise UsageError(f"there is no folder {wheels}.", "--wheels names a folder of wheels.")
     brought = sorted(wheels.glob("*.whl")) if wheels is not None else []
+    under = base or (_under(images.pinned(lock, image.base), engine) if image.base else None)
+    arguments = {**image.args, **({"BASE_IMAGE": under} if under else {})}
     with recipe.context(root, image.dockerfile, ca=ca, wheels=brought) as context:
         made = engine.build(
             context,
@@ -128,7 +130,9 @@ def build(
             say=say,
         )
     if not push:
-        return lock.replaced(name, id=made, digest=None, resolved="", seen="")
+        built = engine.image(made)
+        content = (built.content if built else "") or None
+        return lock.replaced(name, id=made, content=content, digest=None, resolved="", seen="")
     say(f"pushing {image.tagged}")
     digest = engine.push(image.repository, image.tag)
     return images.resolved(lock, {name: digest}, today.isoformat())
@@ -148,10 +152,11 @@ def verify(
     Returns what was found. Runs a container (no network, no rights) where there is an engine to
     ask; ``nonce`` names the container. Raises ``ContainerError``.
     """
-    image, entry = images.pinned(lock, name), lock.image(name)
-    if engine.image(image.reference) is None:
+    entry, meant = lock.image(name), images.pinned(lock, name)
+    image = images.local(engine, meant)
+    if image is None:
         raise ContainerError(
-            f"the image '{name}' ({image.reference}) is not on this machine.",
+            f"the image '{name}' ({meant.reference}) is not on this machine.",
             f"Get it with `smallscale image {'build' if entry.dockerfile else 'pull'} {name}`.",
         )
     if entry.engine is None or entry.version is None:
@@ -165,6 +170,11 @@ def verify(
             "Correct `version` in the lock, or lock the image you mean.",
         )
     return f"{image.digest} with {entry.engine} {found}"
+
+
+def _under(base: Pinned, engine: Engine) -> str:
+    """What the Dockerfile is given as its base."""
+    return (images.local(engine, base) or base).reference
 
 
 def _probe(
@@ -200,7 +210,7 @@ def _state(lock: ImageLock, name: str, engine: Engine | None) -> str:
         return "unpinned"
     if engine is None:
         return "no engine"
-    if engine.image(images.pinned(lock, name).reference) is not None:
+    if images.local(engine, images.pinned(lock, name)) is not None:
         return "present"
     return "another content" if engine.image(image.tagged) is not None else "absent"
 

@@ -15,7 +15,7 @@ from typing import IO, Any
 import docker
 import requests
 
-from smallscale_ci.containers import podman, registry
+from smallscale_ci.containers import identity, podman, registry
 from smallscale_ci.containers.connect import sockets
 from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
 from smallscale_ci.containers.remedies import remedy
@@ -110,6 +110,7 @@ class DockerEngine:
             tags=tuple(value.get("RepoTags") or ()),
             labels=(value.get("Config") or {}).get("Labels") or {},
             size=int(value.get("Size") or 0),
+            content=identity.content(value),
         )
 
     def resolve(self, reference: str) -> str:

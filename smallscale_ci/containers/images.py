@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -12,6 +12,7 @@ from pydantic import Field
 from smallscale_ci.config import load
 from smallscale_ci.config.models import Config, Name, NamedConfig
 from smallscale_ci.config.names import OneOf
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError, StorageError, UsageError, did_you_mean
 from smallscale_ci.files import write_text
 from smallscale_ci.worker.engines.registry import ENGINES
@@ -34,6 +35,7 @@ class Image(Config):
     tag: str
     digest: Digest | None = None  # of the manifest in a registry
     id: Digest | None = None  # of an image that was built here and is in no registry
+    content: Digest | None = None  # of the same image, in any engine's store: see ``identity``
     seen: str = ""
     resolved: str = ""
     engine: Annotated[str, OneOf.of(table=_INSTALLED)] | None = None
@@ -83,10 +85,16 @@ class Pinned:
     name: str
     repository: str
     tag: str
-    digest: str  # of the manifest, or of the image itself where it is in no registry
+    digest: str  # of the manifest, or of what the image holds where it is in no registry
     reference: str  # what the container engine takes
     version: str | None  # of the engine in it
     gpu: bool
+    content: str = ""  # where it is in no registry, and another store may know it by another id
+
+    @property
+    def in_registry(self) -> bool:
+        """Whether it can be pulled."""
+        return "@" in self.reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,7 @@ def pinned(lock: ImageLock, name: str) -> Pinned:
     if image.digest is not None:
         reference, digest = f"{image.repository}@{image.digest}", image.digest
     elif image.id is not None:
-        reference = digest = image.id
+        reference, digest = image.id, image.content or image.id
     else:
         raise ContainerError(
             f"the image '{name}' ({image.tagged}) is not pinned: the lock has no digest of it.",
@@ -121,7 +129,18 @@ def pinned(lock: ImageLock, name: str) -> Pinned:
         reference=reference,
         version=image.version,
         gpu=image.cuda is not None,
+        content=(image.content or "") if image.digest is None else "",
     )
+
+
+def local(engine: Engine, image: Pinned) -> Pinned | None:
+    """``image`` by a reference that ``engine`` knows; ``None`` where it is not on this machine."""
+    if engine.image(image.reference) is not None:
+        return image
+    tagged = engine.image(f"{image.repository}:{image.tag}") if image.content else None
+    if tagged is None or tagged.content != image.content:
+        return None
+    return replace(image, reference=tagged.id)
 
 
 def changes(lock: ImageLock, found: Mapping[str, str]) -> list[Change]:
@@ -142,7 +161,7 @@ def resolved(lock: ImageLock, found: Mapping[str, str], day: str) -> ImageLock:
         image = lock.images[name]
         if image.resolved and image.digest == digest:
             continue
-        lock = lock.replaced(name, digest=digest, id=None, resolved=day, seen="")
+        lock = lock.replaced(name, digest=digest, id=None, content=None, resolved=day, seen="")
     return lock
 
 

@@ -36,6 +36,7 @@ class LocalImage:
     tags: tuple[str, ...]
     labels: Mapping[str, str]
     size: int
+    content: str = ""  # the same in every store: see ``identity``
 
 
 @dataclass(frozen=True, slots=True)

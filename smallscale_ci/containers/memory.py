@@ -94,7 +94,7 @@ class MemoryEngine:
     def add(self, tagged: str, content: bytes = b"", **labels: str) -> LocalImage:
         """Have an image that was built elsewhere, under its name; its id is that of ``content``."""
         digest = _digest(content or tagged.encode())
-        image = LocalImage(digest, (), (tagged,), labels, len(content))
+        image = LocalImage(digest, (), (tagged,), labels, len(content), digest)
         with self._changed:
             self._images[digest] = image
         return image
@@ -162,7 +162,7 @@ class MemoryEngine:
         content = context.read() + json.dumps(dict(arguments), sort_keys=True).encode()
         built = _digest(content)
         with self._changed:
-            self._images.setdefault(built, LocalImage(built, (), (), {}, len(content)))
+            self._images.setdefault(built, LocalImage(built, (), (), {}, len(content), built))
         self.tag(built, *_name_and_tag(tagged))
         return built
 

@@ -80,14 +80,16 @@ def build(choice: Choice, placement: Placement) -> Runtime:
     return cast("Runtime", imported(RUNTIMES[choice.name].build)(placement))
 
 
-def provide(engine: Engine, image: Pinned, say: Say) -> None:
+def provide(engine: Engine, image: Pinned, say: Say) -> Pinned:
     """Have ``image`` on this machine: it is there, or it is pulled by its digest.
 
+    Returns it by the name that this engine knows it by.
     Raises ``ContainerError`` when its tag exists locally with different content: which of the two
     is meant is for a person to say.
     """
-    if engine.image(image.reference) is not None:
-        return
+    here = images.local(engine, image)
+    if here is not None:
+        return here
     tagged = f"{image.repository}:{image.tag}"
     other = engine.image(tagged)
     if other is not None:
@@ -98,13 +100,14 @@ def provide(engine: Engine, image: Pinned, say: Say) -> None:
             f"Get the pinned one with `smallscale image pull {image.name}`, or pin what is here "
             f"with `smallscale image lock {image.name}`.",
         )
-    if image.reference == image.digest:
+    if not image.in_registry:
         raise ContainerError(
             f"the image '{image.name}' ({tagged}) is not on this machine, and is in no registry.",
             f"Build it with `smallscale image build {image.name}`.",
         )
     say(f"pulling {image.reference}")
     engine.pull(image.reference, say)
+    return image
 
 
 def _provided(
@@ -119,5 +122,4 @@ def _provided(
 
     engine = connect(environment)
     image = images.pinned(images.read(lock), profile.image)
-    provide(engine, image, say)
-    return image
+    return provide(engine, image, say)

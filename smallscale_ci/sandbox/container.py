@@ -139,8 +139,8 @@ def find(
         engine = _engine(where)
         if not (locked.image(IMAGE).digest or locked.image(IMAGE).id):
             raise SandboxUnavailable(f"not built yet (smallscale image build {IMAGE})")
-        image = images.pinned(locked, IMAGE)
-        if engine.image(image.reference) is None:
+        image = images.local(engine, images.pinned(locked, IMAGE))
+        if image is None:
             raise SandboxUnavailable(f"its image is not here (smallscale image build {IMAGE})")
         leftovers.clean(engine, clock())
     except SmallscaleError as error:

@@ -224,7 +224,7 @@ def _docker(
     engine = connect(settings.environment)
     name = recipe.container.image or ("train" if gpus else "train-cpu")
     image = images.pinned(images.read(settings.images), name)
-    provide(engine, image, say)
+    image = provide(engine, image, say)
     return DockerRunner(engine, image, recipe.container, run_id=run_id, ranks=ranks, gpus=gpus)
 
 

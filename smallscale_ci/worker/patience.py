@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from email.utils import parsedate_to_datetime
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
 PATIENCE_S = 900.0  # of one request, with a server that says when to come back
@@ -15,12 +14,14 @@ def asked_s(error: Any) -> float:
     It is a number of seconds or a date (RFC 9110, 10.2.3). ``error`` is one of the package
     ``openai``, with the server's response.
     """
-    said = str(getattr(getattr(error, "response", None), "headers", {}).get("retry-after", ""))
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    said = str(headers.get("retry-after", ""))
     try:
         return max(0.0, float(said))
     except ValueError:
         pass
-    try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except (ValueError, OverflowError):
+    try:  # by the server's own clock
+        said_at, now = (parsedate_tz(text) for text in (said, str(headers.get("date", ""))))
+        return max(0.0, float(mktime_tz(said_at) - mktime_tz(now))) if said_at and now else 0.0
+    except (ValueError, TypeError, OverflowError):
         return 0.0
