@@ -36,7 +36,7 @@ else:
     Step = StrEnum("Step", {name.upper(): name for name in STEPS})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Evaluation:
     """What parent and candidate are judged by."""
 
@@ -64,7 +64,7 @@ class Evaluation:
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Training:
     """What trains."""
 

@@ -8,12 +8,15 @@ import signal
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
-from typer.models import ArgumentInfo, OptionInfo
+from typer.core import TyperCommand
+from typer.main import get_command_from_info
+from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
 from smallscale_ci.cli.options import option
 from smallscale_ci.errors import (
@@ -39,7 +42,7 @@ _Quiet = Annotated[bool, option("--quiet", "-q", help="Print only results.")]
 _Verbose = Annotated[bool, option("--verbose", "-v", help="Print tracebacks.")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Context:
     """How this call was made: what to print, and where things are."""
 
@@ -98,41 +101,78 @@ def command(
     """
 
     def register(function: Callable[..., int | None]) -> Callable[..., None]:
-        hints = get_type_hints(function, include_extras=True)
-        own: list[inspect.Parameter] = []
-        groups: dict[str, tuple[type, list[str]]] = {}
-        for parameter in list(inspect.signature(function).parameters.values())[1:]:
-            kind = hints[parameter.name]
-            if is_dataclass(kind) and isinstance(kind, type):
-                fields = _fields(kind)
-                groups[parameter.name] = kind, [field.name for field in fields]
-                own.extend(fields)
-            else:
-                own.append(parameter.replace(annotation=kind))
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        common = [
-            inspect.Parameter(key, keyword, default=False, annotation=kind)
-            for key, kind in (("json", _Json), ("quiet", _Quiet), ("verbose", _Verbose))
-        ]
+        class Deferred(_Deferred):
+            @cached_property
+            def real(self) -> Any:
+                info = CommandInfo(name, callback=_runner(function), **options)
+                return get_command_from_info(
+                    info, pretty_exceptions_short=False, rich_markup_mode=None
+                )
 
-        def run(**values: Any) -> None:
-            context = Context(*(values.pop(key) for key in ("json", "quiet", "verbose")))
-            for group, (kind, fields) in groups.items():
-                values[group] = kind(**{field: values.pop(field) for field in fields})
-            raise typer.Exit(_guarded(lambda: function(context, **values), context))
+        def described() -> None:
+            """Stands for the function until its options are needed."""
 
-        run.__doc__ = function.__doc__
-        parameters = [*own, *common]
-        for item in parameters:
-            _name_value(item)
-        run.__annotations__ = {item.name: item.annotation for item in parameters}
-        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [item.replace(kind=keyword) for item in parameters]
-        )
-        app.command(name, epilog=f"{_VARIABLES}\n\nExample: {example}", **options)(run)
-        return run
+        described.__doc__ = function.__doc__
+        epilog = f"{_VARIABLES}\n\nExample: {example}"
+        app.command(name, cls=Deferred, epilog=epilog, **options)(described)
+        return described
 
     return register
+
+
+class _Deferred(TyperCommand):
+    """A command that is made when it is used: a list of commands needs none of their options."""
+
+    real: Any  # click's command, which Typer keeps a copy of its own of
+
+    @property
+    def params(self) -> list[Any]:
+        """The parameters of the real command."""
+        parameters: list[Any] = self.real.params
+        return parameters
+
+    @params.setter
+    def params(self, value: list[Any]) -> None:
+        """What the stand-in would have: nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the real command."""
+        return self.real.invoke(ctx)
+
+
+def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
+    """What Typer calls: every field of a group is an option, and each way to end an exit code."""
+    hints = get_type_hints(function, include_extras=True)
+    own: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type, list[str]]] = {}
+    for parameter in list(inspect.signature(function).parameters.values())[1:]:
+        kind = hints[parameter.name]
+        if is_dataclass(kind) and isinstance(kind, type):
+            fields = _fields(kind)
+            groups[parameter.name] = kind, [field.name for field in fields]
+            own.extend(fields)
+        else:
+            own.append(parameter.replace(annotation=kind))
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter(key, keyword, default=False, annotation=kind)
+        for key, kind in (("json", _Json), ("quiet", _Quiet), ("verbose", _Verbose))
+    ]
+
+    def run(**values: Any) -> None:
+        context = Context(*(values.pop(key) for key in ("json", "quiet", "verbose")))
+        for group, (kind, fields) in groups.items():
+            values[group] = kind(**{field: values.pop(field) for field in fields})
+        raise typer.Exit(_guarded(lambda: function(context, **values), context))
+
+    parameters = [*own, *common]
+    for item in parameters:
+        _name_value(item)
+    run.__annotations__ = {item.name: item.annotation for item in parameters}
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [item.replace(kind=keyword) for item in parameters]
+    )
+    return run
 
 
 def _name_value(parameter: inspect.Parameter) -> None:

@@ -268,7 +268,7 @@ Set = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Engine:
     """Which answers are drawn, and what the engine processes run on: options of their own."""
 
@@ -293,7 +293,7 @@ class Engine:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Budget:
     """What an evaluation may cost at most."""
 
@@ -303,7 +303,7 @@ class Budget:
     deadline: Deadline = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Folders:
     """Where runs and baselines are stored."""
 

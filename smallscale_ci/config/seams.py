@@ -15,7 +15,7 @@ _JUDGES = "smallscale_ci.judges"
 AUTO = "auto"  # of runtimes and sandboxes: the first that works here
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # compiled at each start
 class JudgeKind:
     """What all code needs to know about a judge."""
 
@@ -28,7 +28,7 @@ class JudgeKind:
     rule: bool = False  # may be named as the rule that a model's rulings are compared with
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # compiled at each start
 class RuntimeKind:
     """What all code needs to know about a place where engine processes run."""
 
@@ -39,7 +39,7 @@ class RuntimeKind:
     trains: bool = False  # models can be trained in it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # compiled at each start
 class StepKind:
     """What all code needs to know about a step from a checkpoint to a candidate's verdict."""
 

@@ -160,6 +160,8 @@ def test_filters(opened: Browser, name: str, expected: list[str]) -> None:
 
 def test_task_search_and_more(opened: Browser) -> None:
     assert len(choose(opened, "All")) == 50
+    status = opened.run("return document.querySelector('#status').textContent")
+    assert status == "All: 120 of 120 problems, 50 of 120 shown."
     more = "return document.querySelector('#more').getClientRects().length > 0"
     assert opened.run(more)
     opened.run("document.querySelector('#more').click()")

@@ -148,7 +148,9 @@
     const found = problems.filter((p) => chosen.keep(p) && (!task || p.task === task) && p.words.includes(words));
     if (chosen.order) found.sort(chosen.order);
     byId("problems").replaceChildren(head(), ...found.slice(0, shown).map((p) => p.row ??= row(p)));
-    byId("status").textContent = `${chosen.name}: ${found.length.toLocaleString("en")} of ${problems.length.toLocaleString("en")} problems.`;
+    const [all, count, top] = [problems.length, found.length, Math.min(shown, found.length)].map((n) => n.toLocaleString("en"));
+    const part = found.length > shown ? `, ${top} of ${count} shown` : "";
+    byId("status").textContent = `${chosen.name}: ${count} of ${all} problems${part}.`;
     byId("more").hidden = found.length <= shown;
   }
 
