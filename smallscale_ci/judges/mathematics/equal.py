@@ -122,7 +122,7 @@ def _same_shape(gold: Group, answer: Group) -> bool:
     if len(kinds) == 1 or (kinds <= {"()", "vector", "list", *_LINES} and kinds != _LINES):
         return True
     loose = len(gold.items) != 2 or kinds & _LINES  # no interval
-    return bool(loose) and kinds <= {"()", "vector", "[]", *_LINES} and kinds != _LINES
+    return bool(loose) and kinds <= {"()", "vector", "[]", "list", *_LINES} and kinds != _LINES
 
 
 def _by_name(items: tuple[Form, ...]) -> tuple[Form, ...]:
