@@ -25,7 +25,7 @@ def read_time(text: str) -> Time | None:
     word = text.strip('"').lower()
     if word in _HOURS:
         return Time(_HOURS[word][0] * 3600, _HOURS[word][1])
-    daytime = _DAYTIME.search(text)
+    daytime = _DAYTIME.search(text) if " " in text else None
     half_day = ("am" if "morning" in daytime[1] else "pm") if daytime else ""
     match = _TIME.fullmatch(text[: daytime.start()] + half_day if daytime else text)
     if (
@@ -42,7 +42,7 @@ def read_time(text: str) -> Time | None:
 
 def read_based(text: str) -> Based | None:
     """``1011_2``, ``3C in base 16``, ``0b1011``."""
-    if match := _PREFIXED.fullmatch(text):
+    if text[:1] == "0" and (match := _PREFIXED.fullmatch(text)):
         digits = next(filter(None, match.groups()))
         return Based(digits.lstrip("0").upper() or "0", str((2, 8, 16)[(match.lastindex or 1) - 1]))
     match = _BASED.fullmatch(_QUOTED_DIGITS.sub(r"\1", text) if '"' in text else text)

@@ -132,6 +132,8 @@ def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for e
 
 def _real_line(text: str, depth: int) -> Form | None:
     """All real numbers, the positive ones, all but some."""
+    if "ℝ" not in text and "real" not in text.lower():
+        return None
     if match := _HALF_LINE.fullmatch(text):
         return _half_line(match[1][0])
     if match := _EXCEPT.fullmatch(text):
@@ -147,7 +149,7 @@ def _spelt(text: str, depth: int) -> Form | None:
     word = text.strip('"').lower()
     if " and " in word and (value := number_in_words(word)) is not None:
         return Scalar(str(value), ("number", value), None)
-    if (match := _SPELT.fullmatch(text)) and number_in_words(match[2]) is not None:
+    if "(" in text and (match := _SPELT.fullmatch(text)) and number_in_words(match[2]) is not None:
         number = read(match[1], depth=depth + 1)
         said = read(match[2], depth=depth + 1)
         same = isinstance(number, Scalar) and isinstance(said, Scalar) and number.node == said.node
