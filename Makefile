@@ -33,7 +33,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-generate bench-gpu lock clean
+.PHONY: help venv engine train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-gpu lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -162,6 +162,9 @@ bench-judges: venv ## Measure agreement with people, speed and sandboxes of the 
 
 bench-gate: venv ## Measure the gate's error rates on simulated runs (minutes)
 	@$(BIN)/python benchmarks/bench_gate.py
+
+bench-rivals: venv ## The gate beside other gates' own commands: ARGS="RUNS COMMAND…" (minutes)
+	@$(BIN)/python benchmarks/bench_rivals.py $(ARGS)
 
 bench-generate: venv engine ## Measure the queue, the host, and the engine against a plain script (minutes)
 	@$(BIN)/python benchmarks/bench_generate.py $(ARGS)
