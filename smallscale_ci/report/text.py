@@ -90,6 +90,22 @@ def details(data: ReportData) -> tuple[str, ...]:
     return (*wording.reasons(verdict), *advice)
 
 
+def two_levels(data: ReportData) -> str:
+    """Why the checks and the table of tasks tell two levels of the baseline; empty if not so."""
+    verdict, baseline = data.verdict, data.baseline
+    tasks = {task.task: task for task in baseline.tasks} if baseline else {}
+    for check in verdict.checks if verdict else ():
+        whole = tasks[check.task].levels.get(check.metric) if check.task in tasks else None
+        if whole is None or not whole.n:
+            continue
+        if level(check.metric, check.baseline) != level(check.metric, whole.value):
+            return (
+                "The checks have the baseline's levels over the samples that were compared, this "
+                "table over all of its samples."
+            )
+    return ""
+
+
 def look(verdict: Verdict) -> str:
     """Which policy decided, and after how many looks at the data."""
     return f"Policy {verdict.policy}, look {verdict.look} of {verdict.of}."

@@ -191,3 +191,19 @@ def test_a_long_task_keeps_its_metrics_apart_in_the_charts() -> None:
     forest = charts.forest(moved)
     assert "… accuracy<" in forest
     assert "… tokens<" in forest
+
+
+def test_two_levels_of_the_baseline_are_explained() -> None:
+    data = EXAMPLES["regressed"]
+    assert data.verdict
+    assert data.baseline
+    levels = {task.task: task.levels for task in data.baseline.tasks}
+    same = tuple(
+        replace(check, baseline=levels[check.task][check.metric].value)
+        for check in data.verdict.checks
+    )
+    alike = replace(data, verdict=replace(data.verdict, checks=same))
+    assert text.two_levels(alike) == ""
+    other = replace(same[0], baseline=same[0].baseline - 0.023)
+    differing = replace(data, verdict=replace(data.verdict, checks=(other, *same[1:])))
+    assert "over the samples that were compared" in text.two_levels(differing)
