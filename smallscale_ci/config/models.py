@@ -33,6 +33,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 
 _RULES = [name for name, judge in JUDGES.items() if judge.rule]
+_STACK = re.compile(r"machine\.device|engine\.settings(\.\w+)?")
 PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
 SYSTEM = "system"  # among the template variables: the system message of tasks without their own
 
@@ -312,6 +313,20 @@ class GatePolicy(NamedConfig):
     on_inconclusive: Literal["extend", "fail", "warn"] = "extend"
     min_judged: Fraction = 0.99  # share of planned samples that must not be ERRORED or missing
     allow: tuple[str, ...] = ()  # manifest keys that may differ
+    # Keys that must not differ, of those that otherwise are only shown: machine.device,
+    # engine.settings, engine.settings.NAME.
+    same: tuple[str, ...] = ()
+
+    @field_validator("same")
+    @classmethod
+    def _can_be_required(cls, same: tuple[str, ...]) -> tuple[str, ...]:
+        for key in same:
+            if not _STACK.fullmatch(key):
+                raise ValueError(
+                    f"'{key}' cannot be required; known are machine.device, engine.settings and "
+                    "engine.settings.NAME"
+                )
+        return same
 
     @model_validator(mode="after")
     def _does_not_contradict_itself(self) -> GatePolicy:

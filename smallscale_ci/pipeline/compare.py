@@ -19,8 +19,7 @@ from smallscale_ci.records import Reason, ReasonKind, Verdict
 from smallscale_ci.report import collect, wording
 from smallscale_ci.report import files as reports
 from smallscale_ci.report.interface import ReportData
-from smallscale_ci.run import baselines, chain, evidence
-from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run import baselines, chain, comparable, evidence
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.evidence import Predicate, Side, statement
 from smallscale_ci.run.folder import RunFolder
@@ -103,7 +102,9 @@ def derive(
         look=look,
         of=of,
         schedule=schedule,
-        differences=provenance.differences(baseline.manifest, candidate.manifest, policy.allow),
+        differences=comparable.differences(
+            baseline.manifest, candidate.manifest, policy.allow, policy.same
+        ),
         planned=candidate.manifest.planned if candidate.manifest else None,
         task_order=(baseline if candidate.manifest is None else candidate).tasks,
     )
@@ -128,7 +129,7 @@ def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
     for side, run in (("candidate", candidate), ("baseline", baseline)):
         if run.manifest is not None and run.manifest.tool is not None:
             said += [f"{side}: {warning}" for warning in run.manifest.warnings]
-    open_keys = provenance.unknown(baseline.manifest, candidate.manifest)
+    open_keys = comparable.unknown(baseline.manifest, candidate.manifest)
     if open_keys:
         said.append(f"Not recorded on both sides, so not compared: {', '.join(open_keys)}.")
     return tuple(Reason(ReasonKind.STATED, text=text) for text in said)

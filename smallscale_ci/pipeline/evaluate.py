@@ -38,7 +38,7 @@ from smallscale_ci.pipeline.session import (
 )
 from smallscale_ci.records import Prompt, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.report import collect, files
-from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run import comparable
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.run.run import Run
@@ -82,7 +82,7 @@ def _refusal(plan: Plan, baseline: Run) -> Verdict | None:
     ours, theirs = begin(plan), baseline.manifest
     return refuse(
         config.gate,
-        provenance.differences(theirs, ours, config.gate.allow, early=True),
+        comparable.differences(theirs, ours, config.gate.allow, early=True),
         planned=config.epochs * plan.suite.samples_per_epoch,
         of=schedule_of(config, plan.suite, baseline).looks,
     )
@@ -198,7 +198,9 @@ def _decide(
         config.gate,
         look=look,
         schedule=schedule,
-        differences=provenance.differences(baseline.manifest, current.manifest, config.gate.allow),
+        differences=comparable.differences(
+            baseline.manifest, current.manifest, config.gate.allow, config.gate.same
+        ),
         planned=sum(len(numbers) for numbers in current.planned),
         task_order=[task.name for task in suite.tasks],
     )

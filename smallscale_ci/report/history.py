@@ -25,8 +25,7 @@ from smallscale_ci.gate.metric import contrast
 from smallscale_ci.gate.pairing import TaskPair, match_problems, pair_tasks
 from smallscale_ci.records import Estimate, Metric, Scale, Summary, TaskSummary
 from smallscale_ci.report.interface import TRENDS, Beside, Change, TrailPoint, Trend, TrendPoint
-from smallscale_ci.run import chain
-from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run import chain, comparable
 from smallscale_ci.run.folder import RunFolder, is_run, open_run
 from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.run import read_summary
@@ -302,7 +301,7 @@ def _beyond_noise(tests: Mapping[_Place, tuple[float, float]]) -> dict[_Place, C
 
 
 def _incomparable(before: Manifest, now: Manifest) -> tuple[str, ...]:
-    return tuple(item.key for item in provenance.differences(before, now, ()))
+    return tuple(d.key for d in comparable.differences(before, now, ()) if not d.allowed)
 
 
 def _levels(task: TaskSummary) -> dict[Metric, Estimate]:

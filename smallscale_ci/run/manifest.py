@@ -1,4 +1,4 @@
-"""The manifest: what made a run, as typed values, and whether two runs may be compared.
+"""The manifest: what made a run, as typed values.
 
 ``manifest.json`` holds exactly these fields under these names. A field that a file lacks has its
 default; older schemas are migrated by ``parse``.
@@ -7,7 +7,7 @@ default; older schemas are migrated by ``parse``.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ import smallscale_ci
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.files import Record, from_json, git_line, refuse_schema, to_json
 from smallscale_ci.ids import combined_hash
-from smallscale_ci.records import Difference, SamplingSpec
+from smallscale_ci.records import SamplingSpec
 
 SCHEMA_VERSION = "2"  # of the run folder
 _READ = ("1", SCHEMA_VERSION)
@@ -35,26 +35,6 @@ class Status(StrEnum):
 
 
 COMPLETE, INTERRUPTED, RUNNING, FAILED = Status
-
-# Whatever changes a sample's meaning makes runs incomparable; the seed only makes it another draw.
-_COMPARED = (
-    "suite.hash",
-    "prompts.hash",
-    "sampling.temperature",
-    "sampling.top_p",
-    "sampling.top_k",
-    "sampling.min_p",
-    "sampling.max_tokens",
-    "sampling.stop",
-    "judges",
-    "engine.name",
-    "engine.version",
-    "engine.image",
-    "engine.dtype",
-    "engine.max_model_len",
-    "engine.request",
-    "template",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,77 +272,6 @@ def prompts_hash(hashes: Mapping[str, str]) -> str:
     return combined_hash(hashes.items())[:16]
 
 
-def differences(
-    baseline: Manifest | None,
-    candidate: Manifest | None,
-    allow: Iterable[str],
-    *,
-    early: bool = False,
-) -> tuple[Difference, ...]:
-    """Every compared key that differs. A bare file has no manifest: then nothing is known.
-
-    A key is allowed when ``allow`` names it or a part above it (``engine`` allows all of it).
-    ``early`` compares only what is known before the engine is loaded.
-    """
-    if baseline is None or candidate is None:
-        return ()
-    ours, theirs = to_json(candidate), to_json(baseline)
-    is_open = set(unknown(baseline, candidate))
-    allowed = tuple(allow)
-    found = []
-    for key in _keys(ours, theirs):
-        late = key.startswith(("engine", "prompts")) and not _is_part(key)
-        if key in is_open or (early and late):
-            continue
-        before, after = _recorded(theirs, key), _recorded(ours, key)
-        if key == "prompts.hash" and baseline.prompts.parts.get(f"{candidate.epochs:g}") == after:
-            continue  # a run that ended within its first epoch
-        if before != after:
-            permitted = any(key == name or key.startswith(name + ".") for name in allowed)
-            found.append(Difference(key, _told(key, before), _told(key, after), permitted))
-    return tuple(found)
-
-
-def unknown(baseline: Manifest | None, candidate: Manifest | None) -> tuple[str, ...]:
-    """The compared keys that another tool's files leave open on either side."""
-    if baseline is None or candidate is None or baseline.tool is candidate.tool is None:
-        return ()
-    ours, theirs = to_json(candidate), to_json(baseline)
-    keys = _keys(ours, theirs)
-    return tuple(
-        key for key in keys if any(_recorded(of, key) in (None, "") for of in (ours, theirs))
-    )
-
-
-def _recorded(value: Any, key: str) -> Any:
-    """A compared key, of a run of ours or of another tool's."""
-    tool = value.get("tool")
-    if tool is None:
-        return _get(value, key)
-    return tool[key] if key in tool else _get(value, key) or None  # defaults are not recorded
-
-
-def _told(key: str, value: Any) -> str:
-    return "not set" if value is None and _is_part(key) else _shown(value)
-
-
-def _is_part(key: str) -> bool:
-    return key.startswith(("template.", "engine.request."))
-
-
-def _keys(ours: Any, theirs: Any) -> list[str]:
-    """The compared keys; one for each template variable, and for each part of a request."""
-    found: list[str] = []
-    for key in _COMPARED:
-        if key in {"template", "engine.request"}:
-            parts = {*(_get(ours, key) or ()), *(_get(theirs, key) or ())}
-            found += [f"{key}.{part}" for part in sorted(parts)]
-        else:
-            found.append(key)
-    more = [key for value in (ours, theirs) for key in value.get("tool") or ()]
-    return list(dict.fromkeys((*found, *more)))
-
-
 def flat(value: Any) -> dict[str, str]:
     """A record as dotted keys, for people: a manifest in the provenance section of a report."""
     result: dict[str, str] = {}
@@ -372,7 +281,7 @@ def flat(value: Any) -> dict[str, str]:
             for key in value:
                 walk(f"{prefix}.{key}" if prefix else str(key), value[key])
         else:
-            result[prefix] = _shown(value)
+            result[prefix] = shown(value)
 
     walk("", value if isinstance(value, dict) else to_json(value))
     return result
@@ -385,11 +294,6 @@ def package_state(folder: Path) -> Package:
     return Package(smallscale_ci.__version__, commit, dirty)
 
 
-def _get(value: Any, key: str) -> Any:
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a manifest, for people."""
     return "" if value is None else str(value)

@@ -14,6 +14,7 @@ from smallscale_ci.config.models import EngineProfile, SuiteConfig
 from smallscale_ci.errors import ConfigError, UsageError
 from smallscale_ci.files import to_json
 from smallscale_ci.pipeline import variables
+from smallscale_ci.run import comparable
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.manifest import Engine, Manifest, Status, SuiteId
 from smallscale_ci.suite.local import load_suite
@@ -115,15 +116,15 @@ def manifest(template: dict[str, Any], **request: Any) -> Manifest:
 def test_runs_that_were_asked_otherwise_do_not_compare() -> None:
     before = manifest({"enable_thinking": True}, extra_body={"reasoning": {"effort": "low"}})
     after = manifest({"enable_thinking": False, "reasoning_effort": "low"})
-    found = {d.key: (d.baseline, d.candidate) for d in provenance.differences(before, after, ())}
+    found = {d.key: (d.baseline, d.candidate) for d in comparable.differences(before, after, ())}
     assert found == {
         "engine.request.extra_body": ("{'reasoning': {'effort': 'low'}}", "not set"),
         "template.enable_thinking": ("True", "False"),
         "template.reasoning_effort": ("not set", "low"),
     }
-    allowed = provenance.differences(before, after, ("template", "engine.request"))
+    allowed = comparable.differences(before, after, ("template", "engine.request"))
     assert all(difference.allowed for difference in allowed)
-    assert {d.key for d in provenance.differences(before, after, (), early=True)} == {
+    assert {d.key for d in comparable.differences(before, after, (), early=True)} == {
         "engine.request.extra_body", "template.enable_thinking", "template.reasoning_effort"
     }  # fmt: skip
 
@@ -132,8 +133,8 @@ def test_a_manifest_without_variables_compares_as_before() -> None:
     value = to_json(manifest({}))
     del value["template"], value["engine"]["request"]
     old = provenance.parse(value, "manifest.json")
-    assert provenance.differences(old, manifest({}), ()) == ()
-    assert len(provenance.differences(old, manifest({"x": 1}), ())) == 1
+    assert comparable.differences(old, manifest({}), ()) == ()
+    assert len(comparable.differences(old, manifest({"x": 1}), ())) == 1
 
 
 def test_what_is_asked_of_an_endpoint_is_told_from_how_it_is_reached() -> None:
