@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,8 @@ from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.train.follow import TrainProgress
-    from smallscale_ci.train.prepare import TrainPlan
+    from smallscale_ci.train.prepare import TrainPlan, Wanted
+    from smallscale_ci.train.session import TrainResult
 
 _LINE_EVERY_S = 10.0
 _GIB = 1 << 30
@@ -34,6 +35,53 @@ TrainPython = Annotated[
         show_default="the recipe's environment",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where it trains."""
+
+    ranks: Annotated[
+        int | None,
+        option(
+            "--ranks",
+            min=1,
+            max=1024,
+            help="Processes of this node.",
+            show_default="one for each GPU, or as before with --resume",
+        ),
+    ] = None
+    gpus: Annotated[
+        str,
+        option(
+            "--gpus",
+            help="GPUs, as 0,1,2,3; none: train without.",
+            show_default="all",
+        ),
+    ] = ""
+    runtime: options.Runtime = None
+    torchrun: Annotated[
+        str,
+        option(
+            "--torchrun",
+            help="torchrun's own options for several nodes: "
+            "'--nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500'.",
+            show_default=False,
+        ),
+    ] = ""
+    train_python: TrainPython = None
+
+    def wanted(self, before: int | None) -> Wanted:
+        """The same for the training; ``before`` is the number of ranks of what is resumed."""
+        from smallscale_ci.train.prepare import Wanted
+
+        return Wanted(
+            runtime=str(self.runtime) if self.runtime else None,
+            ranks=self.ranks or before,
+            gpus=() if self.gpus == "none" else options.named_gpus(self.gpus) or None,
+            python=self.train_python,
+            torchrun=tuple(shlex.split(self.torchrun)),
+        )
 
 
 def register(app: typer.Typer) -> None:
@@ -68,37 +116,10 @@ def train(
             show_default=False,
         ),
     ] = None,
-    ranks: Annotated[
-        int | None,
-        option(
-            "--ranks",
-            min=1,
-            max=1024,
-            help="Processes of this node.",
-            show_default="one for each GPU, or as before with --resume",
-        ),
-    ] = None,
-    gpus: Annotated[
-        str,
-        option(
-            "--gpus",
-            help="GPUs, as 0,1,2,3; none: train without.",
-            show_default="all",
-        ),
-    ] = "",
-    runtime: options.Runtime = None,
-    torchrun: Annotated[
-        str,
-        option(
-            "--torchrun",
-            help="torchrun's own options for several nodes: "
-            "'--nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500'.",
-            show_default=False,
-        ),
-    ] = "",
+    *,
+    where: Where,
     runs: options.Runs = None,
     engine_python: options.EnginePython = None,
-    train_python: TrainPython = None,
 ) -> None:
     """Train a candidate on preference pairs with LLaMA-Factory.
 
@@ -109,13 +130,14 @@ def train(
     from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.errors import EngineError, UsageError
     from smallscale_ci.ids import run_id
-    from smallscale_ci.train.prepare import Wanted, plan, resumed_recipe, runner_for
+    from smallscale_ci.train.prepare import plan, resumed_recipe, runner_for
     from smallscale_ci.train.session import train as run
 
     settings = context.settings(runs=runs, engine_python=engine_python)
+    before = None
     if resume is not None:
+        out = resume
         chosen, model, pairs, before = resumed_recipe(resume)
-        out, ranks = resume, ranks or before
     elif model is None or pairs is None:
         raise UsageError("name a model and a folder of pairs, or a training with --resume.")
     else:
@@ -129,13 +151,7 @@ def train(
     name = run_id(settings.now(), chosen.name, parent.name, settings.nonce())
     fresh = out is None or not out.exists()
     out = out or settings.runs / name
-    wanted = Wanted(
-        runtime=str(runtime) if runtime else None,
-        ranks=ranks,
-        gpus=() if gpus == "none" else options.named_gpus(gpus) or None,
-        python=train_python,
-        torchrun=tuple(shlex.split(torchrun)),
-    )
+    wanted = where.wanted(before)
     runner = None
     try:
         runner = runner_for(chosen, wanted, settings, run_id=name, say=context.out.say)
@@ -161,7 +177,11 @@ def train(
     if dry_run:
         _show(context, planned)
         return
-    result = run(planned, Lines(context), settings.now)
+    _tell(context, run(planned, Lines(context), settings.now))
+
+
+def _tell(context: Context, result: TrainResult | None) -> None:
+    """What came of it; ``None`` where another node has the candidate."""
     if result is None:
         context.out.say("done; another node writes the candidate")
         return

@@ -242,11 +242,6 @@ class Flip:
     baseline_tokens: float
     candidate_tokens: float
 
-    @property
-    def direction(self) -> str:
-        """``right → wrong`` or ``wrong → right``."""
-        return "right → wrong" if self.candidate < self.baseline else "wrong → right"
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:

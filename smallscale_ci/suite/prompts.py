@@ -100,12 +100,6 @@ def read(path: Path) -> Iterator[Prompt]:
                 yield Prompt(messages=chat, **row)
 
 
-def read_suite_hash(path: Path) -> str:
-    """The suite hash that a prompts file was made from. Raises ``DataError``."""
-    with _open(path) as file:
-        return str((file.schema_arrow.metadata or {}).get(_SUITE_KEY, b"").decode())
-
-
 def _filled(user: str, problem: Problem) -> str:
     # One pass, so that text from the data is never searched for placeholders.
     values = {"question": problem.question, "choices": options(problem.choices)}

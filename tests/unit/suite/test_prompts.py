@@ -13,7 +13,7 @@ from smallscale_ci.config.models import JudgeConfig, PromptConfig, TaskConfig
 from smallscale_ci.errors import ConfigError, DataError, StorageError
 from smallscale_ci.records import Problem
 from smallscale_ci.suite.model import Suite
-from smallscale_ci.suite.prompts import build, messages, read, read_suite_hash, write
+from smallscale_ci.suite.prompts import build, messages, read, write
 
 PROBLEM = Problem("p1", "t", "Which {choices} is \\frac{1}{2}?", "A", ("half", "{question}"))
 
@@ -72,7 +72,7 @@ def test_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "prompts.parquet"
     assert write(prompts, path, "abc") == ids.file_hash(path)
     assert list(read(path)) == prompts
-    assert read_suite_hash(path) == "abc"
+    assert pq.read_schema(path).metadata[b"suite_hash"] == b"abc"
     assert pq.read_schema(path).metadata[b"schema_version"] == b"1"
     assert [p.name for p in tmp_path.iterdir()] == ["prompts.parquet"]
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
