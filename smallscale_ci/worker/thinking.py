@@ -18,6 +18,9 @@ from .formats import FORMATS, HARMONY, Format
 OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
 
 _PHRASES = [row for row in FORMATS if row.begins]
+_TAG_NAMES = sorted(  # how the names of tags begin
+    {found[1] for row in FORMATS for mark in row.opens if (found := re.match(r"<(\w\w)", mark))}
+)
 
 
 def _pattern(mark: str) -> str:
@@ -50,13 +53,13 @@ def _written(marks: tuple[str, ...], first: str) -> list[str]:
 def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
     """One expression for all marks, and for each of its groups the format and "it closes".
 
-    Sorted by first character, and looking at the second before all else: most texts have many
-    brackets and few marks.
+    Sorted by first character, and looking at the next before all else: most texts have many
+    brackets and few marks, and formulas have blanks after theirs.
     """
     branches, meaning = [], [(FORMATS[0], False)]  # groups count from 1
     for first in "<[◁&":
         groups: list[str] = []
-        seconds: set[str] = {" ", "\\"} if first == "<" else set()
+        seconds: set[str] = set()
         for row in FORMATS:
             for closes, marks in ((False, row.opens), (True, row.closes)):
                 own = _written(marks, first)
@@ -66,8 +69,10 @@ def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
                     seconds.update(
                         case for mark in own for case in mark[1].upper() + mark[1].lower()
                     )
-        second = re.escape("".join(sorted(seconds)))
-        branches.append(f"{re.escape(first)}(?=[{second}])(?:{'|'.join(groups)})")
+        ahead = f"[{re.escape(''.join(sorted(seconds)))}]"
+        if first == "<":
+            ahead += rf"|[ \\][/ ]{{0,2}}(?i:{'|'.join(_TAG_NAMES)})"
+        branches.append(f"{re.escape(first)}(?={ahead})(?:{'|'.join(groups)})")
     return re.compile("|".join(branches)), meaning
 
 
@@ -114,7 +119,7 @@ _APART = re.compile(  # the same where blanks took the place of the special toke
 _BARE_START = re.compile(
     r"\s*(?:analysis|commentary)(?=[^\W_]|[\\$(\"*#<]|\s+(?:[A-Z\d\\$(\"]|to=))"
 )
-_TOOL_MARKS = ("tool_call", "[TOOL_CALLS]", "<|START_ACTION|>", "tool▁calls", "<|tools_prefix|>")
+_HINTS = ("|>", "tool", "[TOOL_CALLS]")  # of what is no plain answer
 _TOOL_CALL = re.compile(
     r"(?s)<(?P<tag>(?:\w{1,20}:)?tool_calls?)>.*?(?:</(?P=tag)>|\Z)|\[TOOL_CALLS\].*"
     r"|<\|START_ACTION\|>.*?(?:<\|END_ACTION\|>|\Z)|<\|tools_prefix\|>.*?(?:<\|tools_suffix\|>|\Z)"
@@ -122,8 +127,7 @@ _TOOL_CALL = re.compile(
 )
 _BOX = "<|begin_of_box|>"
 _CHANNELS = (
-    "<|channel|>",
-    "&lt;|channel|&gt;",
+    "|channel|",
     "assistantfinal",
     "assistantanalysis",
     "to=self<|message|>",
@@ -167,13 +171,12 @@ def answer_part(text: str) -> str | None:
     if not parts.finished:
         return None
     answer = text[parts.start : parts.end]
-    if any(mark in answer for mark in _TOOL_MARKS):
-        blocks = _Blocks(answer)
-        answer = _TOOL_CALL.sub(
-            lambda call: call[0] if _is_text(answer, call) or blocks.hold(call, 0) else "\n", answer
-        )
-    if _BOX not in answer:
+    if not any(hint in answer for hint in _HINTS):
         return answer
+    blocks = _Blocks(answer)
+    answer = _TOOL_CALL.sub(
+        lambda call: call[0] if _is_text(answer, call) or blocks.hold(call, 0) else "\n", answer
+    )
     return answer.replace(_BOX, "<answer>").replace("<|end_of_box|>", "</answer>")
 
 
