@@ -198,7 +198,7 @@ def idle_gpu(manifest: Manifest) -> str:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class _Unchanged:
     """The unchanged model as a row of the plan's table."""
 

@@ -28,6 +28,7 @@ from smallscale_ci.run.run import Run
 from smallscale_ci.run.samples import REQUIRED
 from smallscale_ci.run.stores import RECORD
 
+_PARQUET = b"PAR1"  # how every parquet file begins, whatever it is called
 _BATCH = 4096  # samples of a file in memory at a time
 _JUDGES = os.cpu_count() or 1
 
@@ -94,8 +95,13 @@ def _refuse_unknown(path: Path) -> None:
     """Raise ``DataError`` for what is there and nobody's."""
     if is_run(path) or (path / RECORD).is_file() or not path.exists():
         return
-    if not (path.is_file() and path.suffix == ".parquet"):
+    if not (path.is_file() and (path.suffix == ".parquet" or _is_parquet(path))):
         raise readers.unknown(path)
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_PARQUET)) == _PARQUET
 
 
 def _is_samples(path: Path) -> bool:

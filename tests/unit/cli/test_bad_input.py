@@ -83,7 +83,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         ([*EVAL, "--gate", "tinny"], ["policy 'tinny' (did you mean 'tiny'?)"]),
         ([*EVAL, "--suite", "./none.yaml"], ["no file none.yaml"]),
         (["eval", "--resume", "stored/none"], ["is not a run folder"]),
-        (["judge", "stored"], ["neither a run folder nor"]),
+        (["judge", "stored"], ["not a run, a baseline or a result"]),
         (["judge", "stored/none.parquet"], ["does not exist"]),
         (["report", "stored/none"], ["is not a run folder"]),
         (["compare", "stored/none", "m"], ["stored/none does not exist"]),
