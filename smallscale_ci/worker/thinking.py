@@ -18,9 +18,7 @@ from .formats import FORMATS, HARMONY, Format
 OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
 
 _PHRASES = [row for row in FORMATS if row.begins]
-_TAG_NAMES = sorted(  # how the names of tags begin
-    {found[1] for row in FORMATS for mark in row.opens if (found := re.match(r"<(\w\w)", mark))}
-)
+_TAGS = "".join({mark[1:3] for row in FORMATS for mark in row.opens if mark[1:3].isalpha()})
 
 
 def _pattern(mark: str) -> str:
@@ -71,7 +69,8 @@ def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
                     )
         ahead = f"[{re.escape(''.join(sorted(seconds)))}]"
         if first == "<":
-            ahead += rf"|[ \\][/ ]{{0,2}}(?i:{'|'.join(_TAG_NAMES)})"
+            begin = re.escape("".join(sorted({*_TAGS[::2].lower(), *_TAGS[::2].upper()})))
+            ahead += rf"|[ \\][/ ]{{0,2}}[{begin}][a-zA-Z]"
         branches.append(f"{re.escape(first)}(?={ahead})(?:{'|'.join(groups)})")
     return re.compile("|".join(branches)), meaning
 
