@@ -28,15 +28,14 @@ class VllmAdapter(ChatEngine):
         if self.job.get("deterministic"):
             os.environ["VLLM_BATCH_INVARIANT"] = "1"
             os.environ["VLLM_USE_FLASHINFER_SAMPLER"] = "0"  # it draws by the batch, not by seed
-        if (os.cpu_count() or 1) <= _FEW_CORES:
-            # vLLM's CPU backend reserves a core for its loop, which spins: half of two.
-            os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        on_few_cores: dict[str, Any] = {}
         if current_platform.is_cpu():
             self._refuse_on_a_cpu()
+            on_few_cores = self._of_few_cores()
         self.load_chat()
         args = {
             "model": self.job["model"],
@@ -46,6 +45,7 @@ class VllmAdapter(ChatEngine):
             "trust_remote_code": self.trust,
             "seed": 0,
             "disable_log_stats": True,
+            **on_few_cores,
             **self.job.get("engine_args", {}),
         }
         try:
@@ -84,6 +84,21 @@ class VllmAdapter(ChatEngine):
                 "On a CPU, vLLM cannot prefill a seeded prompt in chunks.",
                 "Set `enable_chunked_prefill: false` in engine_args of the profile.",
             )
+
+    def _of_few_cores(self) -> dict[str, Any]:
+        """What keeps vLLM from wasting one of few cores: arguments, and variables that are set.
+
+        Its loop reserves a core, and spins. With the model in the loop's own process nothing is
+        reserved, and a process less imports torch; vLLM 0.31 goes that way only without V1
+        multiprocessing, and then leaves OpenMP's threads to whoever starts it.
+        """
+        cores = len(os.sched_getaffinity(0))
+        if cores > _FEW_CORES or self.job.get("tensor_parallel", 1) > 1:
+            return {}
+        os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        os.environ.setdefault("OMP_NUM_THREADS", str(cores))
+        return {"distributed_executor_backend": "uni"}
 
     async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
         """Generate one sample."""
