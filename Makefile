@@ -35,7 +35,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine engine-next train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-gpu lock clean
+.PHONY: help venv engine engine-next train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-gpu bench-farm lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -186,6 +186,9 @@ bench-generate: venv engine ## Measure the queue, the host, and the engine again
 
 bench-gpu: venv ## Measure on a GPU (docs/benchmarks): ARGS="PART… --model … --gsm8k … --vllm-python …"
 	@$(BIN)/python benchmarks/gpu/bench_gpu.py $(ARGS)
+
+bench-farm: venv ## Measure several GPUs of one machine: ARGS="PART… --gpus 8 --model … --gsm8k … --vllm-python …"
+	@$(BIN)/python benchmarks/gpu/bench_farm.py $(ARGS)
 
 lock: ## Resolve the core and development locks anew
 	@requirements/lock.sh $(PYTHON)
