@@ -50,10 +50,20 @@ def cells(data: pa.Table | pa.RecordBatch) -> list[Row]:
         try:
             found[name] = column.to_pylist()
             if isinstance(column.type, pa.JsonType):
-                found[name] = [None if v is None else json.loads(v) for v in found[name]]
+                found[name] = [_decoded(value) for value in found[name]]
         except (pa.ArrowException, ValueError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"column '{name}' of type {column.type}: {error}") from error
     return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+
+
+def _decoded(text: str | None) -> Any:
+    """The value of a JSON text; what is none, as the 007 that ``datasets`` 5 writes, stays text."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def plain(table: pa.Table) -> pa.Table:

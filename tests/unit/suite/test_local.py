@@ -236,6 +236,14 @@ def test_columns_of_arrow_s_other_types_are_read(tmp_path: Path) -> None:
         )
         found = load_suite(suite("a.parquet"), tmp_path).problems
         assert {answer for problem in found for answer in problem.golds} <= {"4", "four"}
+    as_datasets_writes = pa.ExtensionArray.from_storage(
+        pa.json_(), pa.array(["4", "007", '"four"'])
+    )
+    pq.write_table(
+        pa.table({"question": ["a", "b", "c"], "gold": as_datasets_writes}), tmp_path / "a.parquet"
+    )
+    found = load_suite(suite("a.parquet"), tmp_path).problems
+    assert [problem.gold for problem in found] == ["4", "007", "four"]
     durations = pa.array([1, 2, 3], pa.duration("s"))
     pq.write_table(
         pa.table({"question": ["a", "b", "c"], "gold": durations}), tmp_path / "a.parquet"
