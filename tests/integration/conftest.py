@@ -44,6 +44,7 @@ CONTAINERS = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes the whole machine goes one after another; beside it the rest, file by file."""
     for item in items:
