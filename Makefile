@@ -137,7 +137,7 @@ test-unit: venv ## Run the unit tests alone (two minutes)
 
 # Engines and containers go one after another; what needs neither runs beside them.
 test-integration: venv engine engine-next train-env ## Run the tests of real engines, training and containers (half an hour)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=40 tests/integration $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --durations=40 tests/integration $(ARGS)
 
 fuzz: venv ## Run 5,000 damaged files through the command line: ARGS="--seed 7 --count 500"
 	@cd tests && ../$(BIN)/python -m helpers.fuzz $(ARGS)

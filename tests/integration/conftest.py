@@ -5,8 +5,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -44,15 +48,26 @@ CONTAINERS = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the whole machine goes one after another; beside it the rest, file by file."""
-    for item in items:
-        alone = item.get_closest_marker("engine") or any(
-            part in CONTAINERS for part in item.path.relative_to(HERE).parts
-        )
-        group = "machine" if alone else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling":
+    """What takes the whole machine goes one after another; beside it the rest, file by file.
+
+    xdist's own groups (`--dist loadgroup`) have no effect with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "machine" if takes_the_machine(ROOT / path) else path
+
+    return Scheduling(config, log)
+
+
+def takes_the_machine(path: Path) -> bool:
+    """Whether the tests of a file run an engine, or look at all containers."""
+    is_named = any(part in CONTAINERS for part in path.relative_to(HERE).parts)
+    return is_named or "mark.engine" in path.read_text()
 
 
 @dataclass(frozen=True)
