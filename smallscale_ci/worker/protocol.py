@@ -32,6 +32,9 @@ ALONE = ".alone.json"  # ends the names of items whose workers died: nothing els
 STARTING, READY, DONE, FAILED = "starting", "ready", "done", "failed"
 
 
+_PATH = getattr(os, "O_PATH", os.O_RDONLY)  # Linux has it
+
+
 def encode_line(value: dict[str, Any]) -> bytes:
     """One line of an out file: the checksum of the JSON text, a space, the JSON text."""
     # ASCII JSON keeps lone surrogates, which some tokenizers emit, out of the encoder's way.
@@ -59,7 +62,8 @@ def opened(path: Path, flags: int) -> int:
     Host and engines share the folder, and an engine that runs a hostile checkpoint may leave a link
     or a pipe where the other looks. Raises ``OSError``.
     """
-    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    # As a mere path: an engine in a container, another user, may enter the folder and not list it.
+    parent = os.open(path.parent, _PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer never blocks
         found = os.open(path.name, flags | safe, 0o644, dir_fd=parent)
