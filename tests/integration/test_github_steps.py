@@ -150,7 +150,11 @@ def test_the_pins_are_handed_on_when_they_changed(tmp_path: Path, changed: bool)
 
 @pytest.mark.parametrize(
     ("base", "spec"),
-    [("", ""), ("main", "git:origin/main"), ("refs/heads/release/1", "git:origin/release/1")],
+    [
+        ("", ""),
+        ("main", "git:refs/remotes/origin/main"),
+        ("refs/heads/release/1", "git:refs/remotes/origin/release/1"),
+    ],
 )
 def test_the_rules_are_those_of_the_target_branch(tmp_path: Path, base: str, spec: str) -> None:
     text = script(".github/workflows/eval.yml", "Choose the rules")
