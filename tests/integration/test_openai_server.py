@@ -139,14 +139,9 @@ def test_what_a_free_model_babbles_is_errored_or_a_ruling_but_never_lost(url, tm
 
 
 def test_a_file_is_judged_by_the_command_and_refusals_end_in_exit_3(url, tmp_path):
+    rest: dict[str, object] = {"arguments": {}}
     lines = [
-        {
-            "doc_id": n,
-            "doc": {"question": f"{n}+0?"},
-            "target": str(n),
-            "arguments": {},
-            "resps": [[f"It is {n}."]],
-        }  # fmt: skip
+        {"doc_id": n, "doc": {"n": n}, "target": str(n), "resps": [[f"It is {n}."]], **rest}
         for n in range(4)
     ]
     log = tmp_path / "samples.jsonl"
