@@ -87,6 +87,17 @@ def refuse_schema(
         )
 
 
+def read_record(kind: type[T], path: Path, schema: object, hint: str) -> T:
+    """The record in the file ``path``; ``hint`` says what to do about any fault.
+
+    Raises ``DataError`` where it is missing or damaged, and ``InvalidError`` where it is of another
+    schema than ``schema``.
+    """
+    value = read_json(path)
+    refuse_schema(value, (schema,), str(path), hint)
+    return from_json(kind, value, str(path), hint)
+
+
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter  # not needed by those who only write texts
 

@@ -123,7 +123,8 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
             RunFolder(source), loop.suite, request.policy, loop.check, lambda _: None
         )
         pairs = len(chosen.pairs)
-        longest = chosen.screening.longest if chosen.screening else longest
+        screening = chosen.about.screening
+        longest = screening.longest if screening else longest
     else:
         pairs = len(loop.suite.problems) * request.policy.per_problem
         pairs = min(pairs, request.policy.max_pairs or pairs)

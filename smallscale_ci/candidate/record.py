@@ -9,7 +9,7 @@ from typing import Any
 
 from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.errors import UsageError
-from smallscale_ci.files import Record, from_json, read_json, refuse_schema
+from smallscale_ci.files import Record, read_record
 from smallscale_ci.pairs.record import Counts, Lengths
 from smallscale_ci.records import VerdictKind
 from smallscale_ci.run.manifest import SuiteId
@@ -191,7 +191,5 @@ def read(folder: Path) -> CandidateRecord:
             f"{folder} is not a candidate folder: it has no {RECORD}.",
             "Candidates are folders under candidates/, written by smallscale candidate.",
         )
-    value = read_json(path)
     hint = "Restore it, or start a new candidate."
-    refuse_schema(value, (SCHEMA_VERSION,), str(path), hint)
-    return from_json(CandidateRecord, value, str(path), hint)
+    return read_record(CandidateRecord, path, SCHEMA_VERSION, hint)

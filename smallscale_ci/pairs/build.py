@@ -13,7 +13,7 @@ from smallscale_ci.files import to_json
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pairs import dataset, leakage, screen
 from smallscale_ci.pairs.dataset import Pair
-from smallscale_ci.pairs.record import Counts, Leakage, PairsRecord, Screening
+from smallscale_ci.pairs.record import Counts, Leakage, PairsRecord
 from smallscale_ci.pairs.select import Answer, Choice, Selection, select
 from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.report import pairs_page
@@ -41,11 +41,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Pairs with their texts, what ``pairs.json`` says about them, and what training would lose."""
+    """Pairs with their texts, and what ``pairs.json`` says about them."""
 
     pairs: tuple[Pair, ...]
     about: PairsRecord
-    screening: Screening | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ def choose(
         leakage=Leakage(tuple(sorted(check.evaluation)), check.threshold),
         screening=screening,
     )
-    return Chosen(tuple(pairs), about, screening)
+    return Chosen(tuple(pairs), about)
 
 
 def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import DataError
-from smallscale_ci.files import Record, from_json, read_json, refuse_schema
+from smallscale_ci.files import Record, read_record
 from smallscale_ci.ids import file_hash
 from smallscale_ci.records import SamplingSpec
 
@@ -104,9 +104,7 @@ def read(folder: Path) -> PairsRecord:
     path = folder / RECORD
     if not path.is_file() or not (folder / PAIRS).is_file():
         raise DataError(f"{folder} holds no complete preference pairs.", _AGAIN)
-    value = read_json(path)
-    refuse_schema(value, (SCHEMA_VERSION,), str(path), _AGAIN)
-    record = from_json(PairsRecord, value, str(path), _AGAIN)
+    record = read_record(PairsRecord, path, SCHEMA_VERSION, _AGAIN)
     if record.sha256 != file_hash(folder / PAIRS):
         raise DataError(f"{folder}/{PAIRS} is not the file that {RECORD} describes.", _AGAIN)
     return record

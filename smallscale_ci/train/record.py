@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.files import Record, from_json, read_json, refuse_schema
+from smallscale_ci.files import Record, read_record
 from smallscale_ci.pairs.record import Counts
 from smallscale_ci.run.manifest import Package, Status
 
@@ -94,8 +94,5 @@ class TrainRecord(Record):
 
 def read(out: Path) -> TrainRecord:
     """The record in the folder ``out``. Raises ``DataError`` and ``InvalidError``."""
-    path = out / MANIFEST
     hint = "Restore it, or train again in another folder."
-    value = read_json(path)
-    refuse_schema(value, (SCHEMA_VERSION,), str(path), hint)
-    return from_json(TrainRecord, value, str(path), hint)
+    return read_record(TrainRecord, out / MANIFEST, SCHEMA_VERSION, hint)
