@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench import ROOT, Bench, identical, manifest, speed
+from bench import MAIN, ROOT, Bench, identical, manifest, speed
 from bench_gpu import yaml_arguments
 
 from smallscale_ci.config import load
@@ -265,9 +265,8 @@ class Farm:
              "--ranks", str(self.gpus), "--train-python", str(self.options.train_python),
              "--out", str(self.bench.out / "trained")),
         ):  # fmt: skip
-            main = "from smallscale_ci.cli.main import main; main()"
             began = time.monotonic()
-            code = self.bench.call(step, [sys.executable, "-c", main, *command], 300)
+            code = self.bench.call(step, [sys.executable, "-c", MAIN, *command], 300)
             self.bench.add("train", step=step, code=code, seconds=round(time.monotonic() - began),
                            said=self.bench.log(step)[-500:])  # fmt: skip
 
