@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from helpers.needed import absent
 from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config.pairs import PairPolicy
@@ -37,10 +36,7 @@ def need_environments() -> None:
     """Skip, or in CI fail, without the environments that training and conversion need."""
     missing = [str(path) for path in (TRAIN_PYTHON, ENGINE_PYTHON) if not path.exists()]
     if missing:
-        why = f"no {' and no '.join(missing)}: run `make train-env engine`"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+        absent(f"no {' and no '.join(missing)}: run `make train-env engine`")
 
 
 def in_environment(tool: str, *arguments: str) -> str:

@@ -1,6 +1,6 @@
 """Which integration tests run side by side, and what several need and is made once."""
 
-import os
+import functools
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.needed import absent
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
@@ -64,6 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScop
     return Scheduling(config, log)
 
 
+@functools.cache
 def takes_the_machine(path: Path) -> bool:
     """Whether the tests of a file run an engine, or look at all containers."""
     is_named = any(part in CONTAINERS for part in path.relative_to(HERE).parts)
@@ -97,10 +99,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
     """The default model trained for a few steps on its own answers, two ranks with ZeRO-3."""
     for name, how in NEEDED.items():
         if not (ROOT / ".envs" / name / "bin" / "python").exists():
-            why = f"there is no .envs/{name}: run `{how}`"
-            if os.environ.get("CI"):
-                pytest.fail(why)
-            pytest.skip(why)
+            absent(f"there is no .envs/{name}: run `{how}`")
     place = tmp_path_factory.mktemp("candidate")
     for kind, name, text in (
         ("suites", "held-out", HELD_OUT),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from helpers import boxes, replayed
+from helpers.needed import absent
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.interface import Engine
@@ -153,7 +154,7 @@ def test_a_lock_that_names_another_version_is_refused(engine, place, built, tmp_
 
 def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, place, built):
     if not PYTHON.exists():
-        boxes.absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
+        absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
     done = smallscale(place, "generate", "smollm2", "-s", "few", "--runs", "local")
     assert done.returncode == 0, done.stderr
     (local,) = (place / "local").iterdir()

@@ -4,12 +4,12 @@ In CI the engine must be there; on a laptop without it these tests skip and say 
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers.needed import absent
 
 from smallscale_ci.records import FinishReason
 from smallscale_ci.run import tables
@@ -25,10 +25,7 @@ DAMAGE = ROOT / "tests" / "tools" / "damage.py"
 @pytest.fixture(scope="module", autouse=True)
 def _engine() -> None:
     if not PYTHON.exists():
-        why = f"no engine in {PYTHON.parent.parent}: run `make engine`"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+        absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
 
 
 def smallscale(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from helpers import replayed
+from helpers.needed import absent
 
 from smallscale_ci.checkpoint import find
 from smallscale_ci.config.settings import Service
@@ -49,10 +50,7 @@ START_S = 300
 def model() -> Path:
     """The default model's folder."""
     if not PYTHON.exists():
-        why = f"no engine in {PYTHON.parent.parent}: run `make engine`"
-        if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+        absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallscale"
     return find.resolve(MODEL, cache=cache, engine_python=PYTHON, say=lambda _: None).path
 

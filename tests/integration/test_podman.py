@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers import boxes, replayed
+from helpers.needed import absent
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.connect import connect
@@ -29,9 +30,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The socket of a service that has the base image."""
     boxes.engine()  # has the image
     if os.geteuid() or shutil.which("podman") is None:
-        boxes.absent(
-            "only root, with podman installed, can start a service: tests/tools/testbed.sh"
-        )
+        absent("only root, with podman installed, can start a service: tests/tools/testbed.sh")
     folder = tmp_path_factory.mktemp("p")
     socket = folder / "socket"
     podman = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]

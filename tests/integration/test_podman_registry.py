@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import yaml
 from helpers import boxes, replayed
+from helpers.needed import absent
 
 from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.interface import Engine
@@ -28,9 +29,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def address(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The socket of a service that has one small image, and may use the registry without TLS."""
     if os.geteuid() or shutil.which("podman") is None:
-        boxes.absent(
-            "only root, with podman installed, can start a service: tests/tools/testbed.sh"
-        )
+        absent("only root, with podman installed, can start a service: tests/tools/testbed.sh")
     folder = tmp_path_factory.mktemp("p")
     podman = ["podman", "--root", str(folder / "root"), "--runroot", str(folder / "run")]
     (folder / "content").mkdir()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import boxes
+from helpers.needed import absent
 
 from smallscale_ci.config.seams import SANDBOXES
 from smallscale_ci.containers import spec
@@ -51,7 +52,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     try:
         found = choose(request.param, path, os.environ, nonce="a1b2c3").sandbox
     except JudgeError as error:
-        boxes.absent(error.message)
+        absent(error.message)
         raise AssertionError from error
     assert found is not None
     assert found.name == request.param

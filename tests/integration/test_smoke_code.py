@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from helpers import boxes
+from helpers.needed import absent
 
 from smallscale_ci.config import load
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
@@ -75,7 +75,7 @@ OUTCOMES = {"add": "CORRECT", "largest": "CORRECT", "unique": "WRONG", "factoria
 def test_its_problems_are_judged_by_running_programs():
     choice = choose("auto", ROOT / "docker" / "images.lock.yaml", dict(os.environ), nonce="a1b2c3")
     if choice.sandbox is None:
-        boxes.absent(choice.reason)
+        absent(choice.reason)
     problems = {p.tests[0].function: p for p in SUITE.problems if p.tests[0].function in SOLUTIONS}
     reader = next(p for p in SUITE.problems if "prints its square" in p.question)
     given = [

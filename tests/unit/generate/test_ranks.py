@@ -1,10 +1,8 @@
 """What the host makes of heartbeats, written here in the workers' place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from smallscale_ci.generate.ranks import Limits, Ranks, SteadyClock
 from smallscale_ci.generate.workfolder import WorkFolder
@@ -32,12 +30,6 @@ class Started:
 
     def stop(self, grace_s: float) -> None:
         self.codes.clear()
-
-
-@pytest.fixture
-def folder(tmp_path) -> Iterator[WorkFolder]:
-    with WorkFolder(tmp_path / "work") as made:
-        yield made
 
 
 def beat(folder: WorkFolder, rank: int, number: int, **more: Any) -> None:

@@ -5,11 +5,10 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.scheduled import World, collect, keys, prompts, wait_for_rank
+from helpers.scheduled import collect, keys, prompts, wait_for_rank
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.local import WORKER_FOLDER, LocalRuntime
@@ -18,17 +17,6 @@ from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason
 from smallscale_ci.worker import protocol
-
-
-@pytest.fixture
-def world(tmp_path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path) -> Iterator[WorkFolder]:
-    with WorkFolder(tmp_path / "work") as made:
-        yield made
 
 
 def test_every_sample_once_over_several_ranks_and_epochs(world, folder):

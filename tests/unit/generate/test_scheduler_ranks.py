@@ -6,11 +6,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.scheduled import PATIENT, SAMPLING, World, collect, keys, prompts, wait_for_rank
+from helpers.scheduled import PATIENT, SAMPLING, collect, keys, prompts, wait_for_rank
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
@@ -18,17 +17,6 @@ from smallscale_ci.generate.local import WORKER_FOLDER, LocalRuntime
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason
-
-
-@pytest.fixture
-def world(tmp_path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path) -> Iterator[WorkFolder]:
-    with WorkFolder(tmp_path / "work") as made:
-        yield made
 
 
 def test_a_rank_that_fails_to_start_is_done_without(world, folder, tmp_path):
