@@ -17,7 +17,8 @@ from smallscale_ci.candidate.folder import (
 )
 from smallscale_ci.candidate.record import CandidateRequest
 from smallscale_ci.config import load, override
-from smallscale_ci.config.models import GatePolicy, SuiteConfig
+from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
+from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.config.seams import STEPS
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
@@ -27,6 +28,7 @@ from smallscale_ci.pairs import build, leakage
 from smallscale_ci.pairs.build import Check
 from smallscale_ci.pipeline.prepare import Plan, Request, plan
 from smallscale_ci.pipeline.resume import resume
+from smallscale_ci.pipeline.ruled import held
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, is_run, open_run
 from smallscale_ci.run.manifest import COMPLETE
@@ -43,6 +45,8 @@ class Loop:
 
     folder: CandidateFolder
     request: CandidateRequest
+    judged: Request  # what parent and candidate are evaluated with
+    gate: GatePolicy
     recipe: TrainRecipe
     settings: Settings
     sample: Plan | None  # None: a stored run is used
@@ -65,21 +69,20 @@ def prepare(
 ) -> Loop:
     """Resolve all names and look for leaks; ``wanted`` is where to train.
 
-    Raises the errors of every part: an unknown model, recipe, suite, gate or profile, a suite
-    whose data are not here, training problems that are in the evaluation, a batch that cannot be
-    split over the ranks.
+    Under ``--rules`` evaluation suite, profile and policy are the rules'; training suite and recipe
+    are of who makes the candidate. Raises the errors of every part: an unknown model, recipe,
+    suite, gate or profile, a suite whose data are not here, training problems that are in the
+    evaluation, a batch that cannot be split over the ranks.
     """
-    recipe = load.load(TrainRecipe, request.recipe, settings.roots)
+    makers = settings.makers
+    recipe = load.load(TrainRecipe, request.recipe, makers.roots)
     recipe = override.apply(recipe, override.read(request.overrides, ("recipe",))["recipe"])
-    gate = _gate(request, settings)
+    asked = _ask(request, suite=request.eval_suite, baseline=NO_BASELINE)
+    judged = held(asked, settings, say)
+    gate = _gate(judged, settings, free=request.gate is None)
     parent = _plan(
         folder.of(PARENT),
-        _ask(
-            request,
-            suite=request.eval_suite,
-            baseline=NO_BASELINE,
-            epochs=max(request.eval_epochs or 1, gate.max_epochs),
-        ),
+        replace(judged, epochs=max(request.eval_epochs or 1, gate.max_epochs)),
         settings,
         say,
     )
@@ -88,13 +91,14 @@ def prepare(
         sample = None
         suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     else:
-        asked = _ask(request, baseline=NO_BASELINE, epochs=request.samples)
-        sample = _plan(folder.of(SAMPLE), asked, settings, say)
+        profile = str(load.find(EngineProfile, judged.profile, settings.roots))
+        asked = _ask(request, profile=profile, baseline=NO_BASELINE, epochs=request.samples)
+        sample = _plan(folder.of(SAMPLE), asked, makers, say)
         suite = sample.suite
     check = Check(
         {parent.suite.name: parent.suite.problems},
         request.policy.leaks,
-        request.policy.leak_threshold,
+        request.policy.leak_threshold if settings.rules is None else _strictest(request.policy),
         recipe.cutoff_len,
         recipe.max_cut,
         supervised=recipe.objective == "sft",
@@ -102,7 +106,7 @@ def prepare(
     leaks = leakage.find_leaks(suite.problems, check.evaluation, check.threshold)
     if leaks and check.leaks == "refuse":
         raise leakage.refuse(leaks)
-    loop = Loop(folder, request, recipe, settings, sample, parent, suite, check)
+    loop = Loop(folder, request, judged, gate, recipe, settings, sample, parent, suite, check)
     render(recipe, _place(loop, wanted))
     return loop
 
@@ -139,7 +143,7 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
         TRAIN: f"{steps(loop.recipe, pairs)} steps of {loop.recipe.batch_size} pairs, "
         f"recipe {loop.recipe.name}",
         PARENT: f"{evaluated}, epochs: {looks}",
-        VERDICT: f"{evaluated}, epochs: up to {looks}, policy {_gate(request, loop.settings).name}",
+        VERDICT: f"{evaluated}, epochs: up to {looks}, policy {loop.gate.name}",
     }
     return {
         "folder": str(folder.path),
@@ -190,19 +194,17 @@ def _place(loop: Loop, wanted: Wanted) -> Place:
 
 def verdict_plan(loop: Loop, say: Callable[[str], None]) -> Plan:
     """The evaluation of the trained model against the run of its parent."""
-    request = loop.request
-    asked = _ask(
-        request,
+    asked = replace(
+        loop.judged,
         model=str(loop.folder.model),
-        suite=request.eval_suite,
         baseline=str(loop.folder.of(PARENT)),
-        epochs=request.eval_epochs,
+        epochs=loop.request.eval_epochs,
     )
     plan = _plan(loop.folder.of(VERDICT), asked, loop.settings, say)
     config = plan.config
     if not is_run(plan.run.path):
         name = run_id(loop.settings.now(), plan.suite.name, loop.name, loop.settings.nonce())
-        config = config.model_copy(update={"gate": _gate(request, loop.settings), "name": name})
+        config = config.model_copy(update={"gate": loop.gate, "name": name})
     # Every model of ours is in a folder `model`: reports call it by what made it.
     return replace(plan, config=config, checkpoint=replace(plan.checkpoint, name=loop.name))
 
@@ -239,19 +241,25 @@ def status(path: Path) -> str:
     return RunFolder(path).read_manifest().status if is_run(path) else ""
 
 
-def _gate(request: CandidateRequest, settings: Settings) -> GatePolicy:
-    """The policy that was asked for; else the suite's, with tokens shown but not gated."""
-    suite = load.load(SuiteConfig, request.eval_suite, settings.roots)
-    gate = load.load(GatePolicy, request.gate or suite.gate, settings.roots)
-    if request.gate is not None:
+def _strictest(policy: PairPolicy) -> float:
+    """The threshold of leaks that no one who makes a candidate may raise."""
+    return min(policy.leak_threshold, PairPolicy().leak_threshold)
+
+
+def _gate(judged: Request, settings: Settings, *, free: bool) -> GatePolicy:
+    """The policy that was asked for, or the suite's; ``free``: tokens are shown but not gated."""
+    suite = load.load(SuiteConfig, judged.suite, settings.roots)
+    gate = load.load(GatePolicy, judged.gate or suite.gate, settings.fixed)
+    if not free:
         return gate
-    free = {metric.value: None for metric in Metric if metric.scale is Scale.LENGTH}
+    lengths = {metric.value: None for metric in Metric if metric.scale is Scale.LENGTH}
     return gate.model_copy(
         update={
             "name": f"{gate.name}-without-tokens",
-            "margins": gate.margins.model_copy(update=free),
+            "margins": gate.margins.model_copy(update=lengths),
             "task_margins": {
-                task: margins.model_copy(update=free) for task, margins in gate.task_margins.items()
+                task: margins.model_copy(update=lengths)
+                for task, margins in gate.task_margins.items()
             },
         }
     )

@@ -45,6 +45,8 @@ class CandidateRequest(Record):
     runtime: str | None = None
     template: tuple[str, ...] = ()
     """Each is KEY=VALUE."""
+    rules: str = ""
+    """The commit of ``--rules``, which parent and candidate are judged by."""
 
 
 @dataclass(frozen=True, slots=True)

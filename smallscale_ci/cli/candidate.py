@@ -62,6 +62,7 @@ class Evaluation:
             show_default="1",
         ),
     ] = None
+    rules: options.Rules = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
@@ -141,17 +142,20 @@ def candidate(
     held-out problems. The exit code is the verdict's.
     """
     from smallscale_ci.candidate import loop, prepare
-    from smallscale_ci.candidate.folder import CandidateFolder
     from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.cli.pairs import pair_policy
     from smallscale_ci.config import override
     from smallscale_ci.train.prepare import Wanted
 
-    settings = context.settings(engine_python=engine.engine_python, sandbox=engine.sandbox)
-    if resume is not None:
-        folder = CandidateFolder(resume.resolve())
-        request = folder.read().request
-    else:
+    rules = evaluation.rules
+    folder = None if resume is None else _resumed(resume, rules)
+    request = folder.read().request if folder is not None else None
+    if request is not None and request.rules:
+        rules = f"git:{request.rules}"
+    settings = context.settings(
+        engine_python=engine.engine_python, sandbox=engine.sandbox, rules=rules
+    )
+    if folder is None or request is None:
         changes = override.read(overrides or (), ("pairs", "recipe"))
         request = CandidateRequest(
             model=_model(model),
@@ -162,10 +166,11 @@ def candidate(
             profile=_whole(profile),
             samples=samples,
             eval_epochs=evaluation.eval_epochs,
-            policy=pair_policy(pairs, changes["pairs"], settings),
+            policy=pair_policy(pairs, changes["pairs"], settings.makers),
             overrides=tuple(change.text for change in changes["recipe"]),
             sample=str(sample.resolve()) if sample else "",
             train_ranks=training.train_ranks,
+            rules=settings.rules.commit if settings.rules else "",
             **engine.request(),
         )
         folder = _folder(out, request, settings, context)
@@ -184,6 +189,19 @@ def candidate(
         display.say(f"candidate folder: {folder.path}")
         result = loop.run(planned, wanted, _Watcher(context, display), until=str(until))
     return _show(context, folder, result)
+
+
+def _resumed(path: Path, rules: str) -> CandidateFolder:
+    """The folder to resume, by the rules that it was started with."""
+    from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.errors import UsageError
+
+    if rules:
+        raise UsageError(
+            "--resume takes the rules that the candidate was started with, and --rules others.",
+            "Leave out one of them.",
+        )
+    return CandidateFolder(path.resolve())
 
 
 def _model(model: str | None) -> str:
@@ -221,6 +239,11 @@ def _folder(
         name = run_id(settings.now(), recipe, model, settings.nonce())
         return CandidateFolder(places.project(Path.cwd()) / "candidates" / name)
     folder = CandidateFolder(out.resolve())
+    if folder.exists() and request.rules:
+        raise UsageError(
+            f"{out} holds a candidate already, and --rules takes no results from elsewhere.",
+            f"Name another folder; --sample {out / 'sample'} takes the answers that are here.",
+        )
     if folder.exists():
         before, after = values(folder.read().request), values(request)
         changed = [key for key in after if after[key] != before[key]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class Settings:
     def fixed(self) -> tuple[Path, ...]:
         """The roots that set the rules, and the only ones that policies come from."""
         return self.roots[: len(self.roots) - self.added]
+
+    @property
+    def makers(self) -> Settings:
+        """The settings for what is made before anything is judged: the working tree comes first."""
+        return replace(self, roots=self.roots[len(self.fixed) :] + self.fixed, added=0, rules=None)
 
     def root_of(self, spec: str) -> Path:
         """Where the baseline ``spec`` is: another commit has its own, whatever lies here now."""
