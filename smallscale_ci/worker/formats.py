@@ -46,6 +46,12 @@ FORMATS = (
         "system prompt of OpenThinker and Sky-T1 (model cards)",
     ),
     Format(
+        "s1",
+        ("<|im_start|>think",),
+        ("<|im_start|>answer",),
+        "s1's evaluation (simplescaling/s1: thinking_start, thinking_end)",
+    ),
+    Format(
         "kimi-vl",
         ("◁think▷", "◁ think ▷"),
         ("◁/think▷", "◁ /think ▷"),
@@ -154,5 +160,26 @@ FORMATS = (
         "what `ollama run` prints (cmd/cmd.go, thinkingOutput…Text)",
         begins=("Thinking...\n",),
     ),
+)
+# What a text gives to tools, or says about its budget, between two marks: no part of an answer. An
+# empty second mark stands for the end of the text. Tags (<tool_call>, <minimax:tool_call>,
+# <TOOLCALL>, <function_calls> …) are read in ``thinking``. Sources: the tool parsers of vLLM 0.31
+# (vllm/parser and vllm/tool_parsers) and the models' chat templates.
+ASIDES = (
+    ("[TOOL_CALLS]", ""),  # Mistral
+    ("<|START_ACTION|>", "<|END_ACTION|>"),  # Cohere
+    ("<|tools_prefix|>", "<|tools_suffix|>"),  # Apertus
+    ("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),  # DeepSeek V3, R1
+    ("<｜DSML｜function_calls>", "</｜DSML｜function_calls>"),  # DeepSeek V3.2
+    ("<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),  # DeepSeek V4
+    ("<｜tool_calls_begin｜>", "<｜tool_calls_end｜>"),  # Step 3
+    ("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),  # Kimi K2
+    ("<|tool_call_start|>", "<|tool_call_end|>"),  # LFM2
+    ("<|tool_call>", "<tool_call|>"),  # Gemma 4
+    ("<|tool_response>", "<tool_response|>"),
+    ("<|tool_call|>", "<|/tool_call|>"),  # Granite 3, Phi-4-mini
+    ("<start_function_call>", "<end_function_call>"),  # FunctionGemma
+    ("<|python_tag|>", "<|eom_id|>"),  # Llama 3
+    ("<|action_start|>", "<|action_end|>"),  # InternLM
 )
 HARMONY = "harmony"  # channels, read by ``thinking``; source: openai/harmony, docs/format.md

@@ -10,14 +10,15 @@ Outside thinking, so is a mark inside a fenced code block.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from html import escape, unescape
+from typing import NamedTuple
 
-from .formats import FORMATS, HARMONY, Format
+from .formats import ASIDES, FORMATS, HARMONY, Format
 
 OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
 
-_PHRASES = [row for row in FORMATS if row.begins]
+_PHRASES = tuple(phrase for row in FORMATS for phrase in row.begins)
+_NO_FORMAT, _UNKNOWN = Format("", (), (), ""), Format("unknown", (), (), "")
 _TAGS = "".join({mark[1:3] for row in FORMATS for mark in row.opens if mark[1:3].isalpha()})
 
 
@@ -48,15 +49,20 @@ def _written(marks: tuple[str, ...], first: str) -> list[str]:
     return [mark for mark in marks if mark[0] == first]
 
 
-def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
-    """One expression for all marks, and for each of its groups the format and "it closes".
+_Meaning = tuple[Format, bool]  # the format of a mark, and whether it closes
 
-    Sorted by first character, and looking at the next before all else: most texts have many
-    brackets and few marks, and formulas have blanks after theirs.
+
+def _table() -> list[tuple[str, re.Pattern[str], list[_Meaning]]]:
+    """By the first character of marks: one expression, and what each of its groups means.
+
+    One for each, because expressions that begin with a character run from one to the next; and
+    looking at the second before all else: most texts have many brackets and few marks, and
+    formulas have blanks after theirs.
     """
-    branches, meaning = [], [(FORMATS[0], False)]  # groups count from 1
+    table = []
     for first in "<[◁&":
         groups: list[str] = []
+        meaning: list[_Meaning] = [(FORMATS[0], False)]  # groups count from 1
         seconds: set[str] = set()
         for row in FORMATS:
             for closes, marks in ((False, row.opens), (True, row.closes)):
@@ -71,11 +77,12 @@ def _table() -> tuple[re.Pattern[str], list[tuple[Format, bool]]]:
         if first == "<":
             begin = re.escape("".join(sorted({*_TAGS[::2].lower(), *_TAGS[::2].upper()})))
             ahead += rf"|[ \\][/ ]{{0,2}}[{begin}][a-zA-Z]"
-        branches.append(f"{re.escape(first)}(?={ahead})(?:{'|'.join(groups)})")
-    return re.compile("|".join(branches)), meaning
+        pattern = re.compile(f"{re.escape(first)}(?={ahead})(?:{'|'.join(groups)})")
+        table.append((first, pattern, meaning))
+    return table
 
 
-_MARK, _MEANING = _table()
+_MARKS = _table()
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "„": "“"}
 _BEFORE_QUOTE = re.compile(r"(?:^|[^\w])(?:[fFrRbBuU]{1,2})?$")
 _AFTER_QUOTE = re.compile(r"(?:\\[nrt]){0,4}")
@@ -118,19 +125,17 @@ _APART = re.compile(  # the same where blanks took the place of the special toke
 _BARE_START = re.compile(
     r"\s*(?:analysis|commentary)(?=[^\W_]|[\\$(\"*#<]|\s+(?:[A-Z\d\\$(\"]|to=))"
 )
-_HINTS = ("|>", "tool", "[TOOL_CALLS]")  # of what is no plain answer
-_TOOL_CALL = re.compile(
-    r"(?s)<(?P<tag>(?:\w{1,20}:)?tool_calls?)>.*?(?:</(?P=tag)>|\Z)|\[TOOL_CALLS\].*"
-    r"|<\|START_ACTION\|>.*?(?:<\|END_ACTION\|>|\Z)|<\|tools_prefix\|>.*?(?:<\|tools_suffix\|>|\Z)"
-    r"|<｜tool▁calls▁begin｜>.*?(?:<｜tool▁calls▁end｜>|\Z)"
+_HINTS = ("|>", "tool", "TOOL", "function_call", "<function=", "reflect>", "｜")  # of asides
+_ASIDE = re.compile(
+    "(?s)"
+    + "|".join(
+        rf"{re.escape(opens)}.*?(?:{re.escape(closes)}|\Z)" if closes else rf"{re.escape(opens)}.*"
+        for opens, closes in ASIDES
+    )
+    + r"|<(?P<tag>(?:\w{1,20}[:_])?(?:tool_calls?|TOOLCALL|function_calls?|tool_response"
+    r"|cot_budget_reflect))>.*?(?:</(?P=tag)>|\Z)|<function=.*?(?:</function>|\Z)"
 )
 _BOX = "<|begin_of_box|>"
-_CHANNELS = (
-    "|channel|",
-    "assistantfinal",
-    "assistantanalysis",
-    "to=self<|message|>",
-)
 _OPENS = (mark for row in FORMATS for mark in (*row.opens, *map(str.strip, row.begins)))
 _OPENING = re.compile(
     rf"(?:{'|'.join(re.escape(mark[0]) + _pattern(mark) for mark in _OPENS)}"
@@ -142,12 +147,14 @@ _KIN = re.compile(  # closing marks, or pairs of special tokens, that say what t
 )
 _NAMES = re.compile(r"think|reason|thought", re.IGNORECASE)
 _MOST_NAMES = 5  # that are looked for: each is one more look through the text
+_BARE_CHANNELS = ("assistantfinal", "assistantanalysis")
+_CHANNEL_NAMES = ("analysis", "commentary")
 _LONGEST_TOKEN = 48
+_LONGEST_HEAD = 80  # characters in which a text's first word is looked for
 _LONG_LINE = 2000  # characters before and after a mark in which a code span may begin and end
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(NamedTuple):
     """A text split in two: ``text[start:end]`` is the answer, what stands before is thinking.
 
     ``finished`` is false where thinking was started and not ended: then there is no answer, and
@@ -170,11 +177,13 @@ def answer_part(text: str) -> str | None:
     if not parts.finished:
         return None
     answer = text[parts.start : parts.end]
+    if "<" not in answer and "[TOOL_CALLS]" not in answer:
+        return answer
     if not any(hint in answer for hint in _HINTS):
         return answer
     blocks = _Blocks(answer)
-    answer = _TOOL_CALL.sub(
-        lambda call: call[0] if _is_text(answer, call) or blocks.hold(call, 0) else "\n", answer
+    answer = _ASIDE.sub(
+        lambda aside: aside[0] if _is_text(answer, aside) or blocks.hold(aside, 0) else "\n", answer
     )
     return answer.replace(_BOX, "<answer>").replace("<|end_of_box|>", "</answer>")
 
@@ -185,13 +194,18 @@ def split(text: str) -> Parts:
     The answer is what stands after the last end of thinking and is not blank. A text that begins
     with ``OPENED`` begins inside thinking, of whichever format.
     """
-    opened = text.startswith(OPENED)
-    if _BARE_START.match(text) or _apart(text) or any(mark in text for mark in _CHANNELS):
+    head = text[:_LONGEST_HEAD].lstrip()
+    if (
+        head.startswith(_CHANNEL_NAMES)
+        or ("|" in text and ("|channel|" in text or "to=self<|message|>" in text))
+        or ("assistant" in text and any(mark in text for mark in _BARE_CHANNELS))
+    ):
         found = _by_channel(text)
         if found is not None:
             return found
-    phrase = _by_phrase(text)
-    return phrase if phrase is not None else _by_marks(text, opened=opened)
+    if head.startswith(_PHRASES):
+        return _by_phrase(text)
+    return _by_marks(text)
 
 
 def opening(prompt: str) -> re.Match[str] | None:
@@ -207,7 +221,7 @@ def unknown(text: str) -> str | None:
     seen: set[str] = set()
     for match in _KIN.finditer(text):
         name = match[1] or match[2] or match[3]
-        if name in seen or not _NAMES.search(name) or _MARK.match(text, match.start()):
+        if name in seen or not _NAMES.search(name) or _marks(match.group(), 0):
             continue
         seen.add(name)
         opens = re.compile(rf"[<\[◁]\|?(?:(?:start|begin)_?(?:of_)?)?{re.escape(name)}")
@@ -220,7 +234,7 @@ def unknown(text: str) -> str | None:
 
 def _by_channel(text: str) -> Parts | None:
     """The answer of a text in channels: the last "final"; ``None`` where there are no channels."""
-    apart = _apart(text)
+    apart = _is_apart(text)
     seen = apart or _BARE_START.match(text) is not None
     answers, ended, body = False, False, 0
     kept: tuple[int, int] | None = None
@@ -252,36 +266,45 @@ def _by_channel(text: str) -> Parts | None:
     return Parts(len(text), len(text), ended, HARMONY)
 
 
-def _apart(text: str) -> bool:
+def _is_apart(text: str) -> bool:
     """Whether ``text`` is of channels whose names are set apart ("assistant final …")."""
-    begins = text[:_LONGEST_TOKEN].lstrip().startswith(("analysis", "commentary"))
+    begins = text[:_LONGEST_HEAD].lstrip().startswith(_CHANNEL_NAMES)
     return begins and any(match["bare"] is not None for match in _APART.finditer(text))
 
 
-def _by_phrase(text: str) -> Parts | None:
+def _by_phrase(text: str) -> Parts:
     """The answer of a text that begins with a phrase in place of a mark."""
-    head = text[:80].lstrip()
-    for row in _PHRASES:
-        if head.startswith(row.begins):
-            found = [(text.rfind(mark), mark) for mark in row.closes]
-            at, mark = max(found)
-            start = at + len(mark) if at >= 0 else len(text)
-            return Parts(start, len(text), at >= 0, row.name)
-    return None
+    head = text[:_LONGEST_HEAD].lstrip()
+    row = next(row for row in FORMATS if row.begins and head.startswith(row.begins))
+    at, mark = max((text.rfind(mark), mark) for mark in row.closes)
+    start = at + len(mark) if at >= 0 else len(text)
+    return Parts(start, len(text), at >= 0, row.name)
 
 
-def _by_marks(text: str, *, opened: bool) -> Parts:
+def _marks(text: str, start: int) -> list[tuple[re.Match[str], _Meaning]]:
+    """All marks in ``text`` from ``start`` on, in order, each with what it means."""
+    found = [
+        (match, meaning[match.lastindex or 0])
+        for first, pattern, meaning in _MARKS
+        if first in text and (first != "&" or "&lt;" in text)
+        for match in pattern.finditer(text, start)
+    ]
+    if len(found) > 1:
+        found.sort(key=lambda mark: mark[0].start())
+    return found
+
+
+def _by_marks(text: str) -> Parts:
     """The answer of a text whose thinking stands between pairs of marks."""
-    inside = opened
+    inside = text.startswith(OPENED)
     within: Format | None = None  # the format of the thinking that is open; None: any
-    last = Format("unknown" if opened else "", (), (), "")  # the one of the last mark that counted
-    depth = 1 if opened else 0
-    start = len(OPENED) if opened else 0
+    last = _UNKNOWN if inside else _NO_FORMAT  # the one of the last mark that counted
+    depth = 1 if inside else 0
+    start = len(OPENED) if inside else 0
     fresh = start  # where a mark that opens the same thinking once more may stand
     kept: tuple[int, int] | None = None
     blocks = _Blocks(text)
-    for match in _MARK.finditer(text, start):
-        kind, closes = _MEANING[match.lastindex or 0]
+    for match, (kind, closes) in _marks(text, start):
         if inside and within is not None and kind is not within:
             continue
         if closes and not inside and kind.paired:
@@ -313,12 +336,17 @@ def _kept(text: str, start: int, end: int, kept: tuple[int, int] | None) -> tupl
 
     Those that end it are left out: ``42.[|endofturn|]`` is ``42.``
     """
-    blank = _SPECIAL.match(text, start, end)
-    if blank and blank.end() == end:
-        return kept
-    while last := _LAST.search(text, max(start, end - _LONGEST_TOKEN), end):
+    head = text[start : min(end, start + _LONGEST_HEAD)].lstrip()
+    marked = head[:1] in ("", "<", "[")  # else it begins with words, as nearly all answers do
+    if marked:
+        blank = _SPECIAL.match(text, start, end)
+        if blank and blank.end() == end:
+            return kept
+    tail = max(start, end - _LONGEST_TOKEN)
+    while text[tail:end].rstrip()[-1:] in (">", "]") and (last := _LAST.search(text, tail, end)):
         end = last.start()
-    wrapped = _WRAPPED.match(text, start, end)
+        tail = max(start, end - _LONGEST_TOKEN)
+    wrapped = _WRAPPED.match(text, start, end) if marked else None
     return (wrapped.end() if wrapped else start), end
 
 
@@ -343,19 +371,22 @@ class _Blocks:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._has_code = "`" in text or ("~" in text and "~~~" in text)
         self._fences: list[tuple[int, bool]] | None = None  # where, and whether it can close
         self._next, self._start, self._open = 0, 0, False
 
     def hold(self, match: re.Match[str], start: int) -> bool:
         """Whether a mark stands in a closed code block or span of what begins at ``start``."""
+        if not self._has_code:
+            return False
         text, at = self._text, match.start()
         line = max(start, at - _LONG_LINE, text.rfind("\n", max(0, at - _LONG_LINE), at) + 1)
         if text.count("`", line, at) % 2 and "`" in text[match.end() : match.end() + _LONG_LINE]:
             return True
         if self._fences is None:
-            fenced = "```" in text or "~~~" in text
-            found = _FENCE.finditer(text) if fenced else iter(())
-            self._fences = [(fence.start(), not fence[1].strip()) for fence in found]
+            self._fences = [
+                (fence.start(), not fence[1].strip()) for fence in _FENCE.finditer(text)
+            ]
         fences = self._fences
         if start != self._start:
             self._start, self._open = start, False

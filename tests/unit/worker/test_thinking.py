@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from smallscale_ci.worker import thinking
-from smallscale_ci.worker.formats import FORMATS
+from smallscale_ci.worker.formats import ASIDES, FORMATS
 from smallscale_ci.worker.thinking import OPENED, answer_part, opening, split, unknown
 
 PAIRS = [
@@ -225,12 +224,16 @@ def test_every_row_names_its_source() -> None:
         "< " * 200_000,
         "analysis. " + "assistant " * 50_000,
         "analysis. " + "assistant final " * 30_000,
+        "<tool_call>" * 40_000,
+        "<|tool_call><tool_call|>" * 20_000,
+        "<|im_start|>think<|im_start|>answer" * 20_000,
+        "</think>" + " " * 100_000 + "</think>" * 20_000,
     ],
     ids=lambda text: text[:24].strip() or "blank",
 )
 def test_time_is_linear(text: str) -> None:
     begin = time.process_time()
-    thinking.split(text)
+    answer_part(text)
     unknown(text)
     assert time.process_time() - begin < 3.0  # quadratic would be minutes
 
@@ -271,7 +274,26 @@ def test_time_is_linear(text: str) -> None:
         ("[THINK]a[/THINK][TOOL_CALLS]f[ARGS]{}", "\n"),
         ("Write `<tool_call>42</tool_call>` for it.", "Write `<tool_call>42</tool_call>` for it."),
         ("<|inner_prefix|>a<|inner_suffix|><|tools_prefix|>[42]<|tools_suffix|>b", "\nb"),
+        ("a</think><｜DSML｜function_calls>42</｜DSML｜function_calls>", "\n"),
+        ("a</think><function_calls>\nf(42)\n</function_calls>b", "\nb"),
+        ("a</think><TOOLCALL>[42]</TOOLCALL>b", "\nb"),
+        ("a</think><function=f>42</function>", "\n"),
+        ("a</think><tool_response>42</tool_response>b", "\nb"),
+        ("<seed:think>a</seed:think>b<seed:cot_budget_reflect>42</seed:cot_budget_reflect>", "b\n"),
+        ("The <function f> and a tool are mentioned.", "The <function f> and a tool are mentioned."),
+        # s1: roles of ChatML
+        ("<|im_start|>think\na\n<|im_start|>answer\nb<|im_end|>", "\nb"),
+        ("<|im_start|>think\n\\boxed{42}\nWait", None),
     ],
 )  # fmt: skip
 def test_other_ways_to_write_it(text: str, expected: str | None) -> None:
     assert answer_part(text) == expected
+
+
+@pytest.mark.parametrize(("opens", "closes"), ASIDES)
+def test_what_is_not_for_the_reader_is_no_answer(opens: str, closes: str) -> None:
+    """Calls of tools in every form, closed or cut off."""
+    assert answer_part(f"<think>a</think>{opens}f(\\boxed{{42}}){closes}") == "\n"
+    assert answer_part(f"<think>a</think>b{opens}f(\\boxed{{42}})") == "b\n"
+    if closes:
+        assert answer_part(f"<think>a</think>{opens}f(41){closes}b") == "\nb"
