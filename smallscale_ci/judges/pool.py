@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Self
 
@@ -162,6 +162,8 @@ class JudgePool:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(_PRELOADED)
             # Ctrl-C is the host's to handle, and may come before a worker could ignore it.
+            # (Starting the resource tracker would let it through again: that comes first.)
+            resource_tracker.ensure_running()
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 forkserver.ensure_running()
