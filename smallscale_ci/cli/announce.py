@@ -68,7 +68,8 @@ def _lines(plan: Plan) -> dict[str, str]:
         known = plan.baseline.recorded
         recorded = ""
         if known:
-            recorded = f", recorded {known.at[:10]} by {known.by}, age {age(known.at, plan.now())}"
+            old = age(known.at, plan.now())
+            recorded = f", recorded {known.at[:10]} ({old}) by {known.by}"
         lines["baseline"] = f"{plan.baseline.name}{recorded} ({plan.baseline.source}){_why(plan)}"
         lines["policy"] = config.gate.name
     epochs = count(config.epochs, "epoch")

@@ -48,10 +48,10 @@ def record(
     kept: tools.Filter = "",
     baselines: options.Baselines = None,
 ) -> None:
-    """Store a complete run as the baseline of its suite, profile and model.
+    """Store a complete run as the baseline of its model.
 
-    The one before it is kept in history/; nothing is overwritten. A run of which too few samples
-    could be judged is refused.
+    Each suite, profile and model has one; the one before it is kept in history/. A run of which
+    too few samples could be judged is refused.
     """
     from datetime import UTC, datetime
 
@@ -121,10 +121,20 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
 
 def show_one(
     context: Context,
-    name: Annotated[str, typer.Argument(help="suite/profile/model.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=options.baseline_names,
+            help="SUITE/PROFILE/MODEL, or MODEL where only one baseline has that model.",
+            show_default=False,
+        ),
+    ],
     baselines: options.Baselines = None,
 ) -> None:
-    """Show one baseline: who recorded it, when, from which run and why, and its provenance."""
+    """Show one baseline: its levels, who recorded it, and why.
+
+    Also the run that it comes from, and all that is known of how that was made.
+    """
     from datetime import UTC, datetime
 
     from smallscale_ci.cli.evaluate import show_levels
@@ -133,6 +143,7 @@ def show_one(
     from smallscale_ci.run.manifest import flat
 
     root = context.settings(baselines=baselines).baselines
+    name = stored.named(root, name)
     record = stored.show(root, name)
     value = {**record.to_json(), "history": list(stored.history(root, name))}
     if context.json:
@@ -148,14 +159,17 @@ def show_one(
             "from run": recorded.run_id,
         }
     )
+    context.out.result("")
     show_levels(context, record.summary)
+    context.out.result("")
     known = {"summary", "schema_version", "recorded", "suite", "profile", "model"}
     context.out.mapping(flat({key: item for key, item in value.items() if key not in known}))
 
 
 def verify(context: Context, baselines: options.Baselines = None) -> int:
-    """Check that every stored baseline can be read and is as it was recorded."""
+    """Check that every stored baseline is as it was recorded."""
     from smallscale_ci.errors import EXIT_INVALID
+    from smallscale_ci.report.formats import count
     from smallscale_ci.run import baselines as stored
 
     root = context.settings(baselines=baselines).baselines
@@ -165,5 +179,5 @@ def verify(context: Context, baselines: options.Baselines = None) -> int:
     for problem in problems:
         context.out.error(problem, "Restore it from git, or record it again.")
     if not problems and not context.json:
-        context.out.result(f"{len(known)} baselines, all as recorded")
+        context.out.result(f"{count(len(known), 'baseline')}, all as recorded")
     return EXIT_INVALID if problems else 0

@@ -135,6 +135,26 @@ class _Deferred(TyperCommand):
     def params(self, value: list[Any]) -> None:
         """What the stand-in would have: nothing."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """``[OPTIONS] RUN [FILE]...``: Typer would put a required argument in braces."""
+        return [
+            piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)
+        ]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments and options; Python's type of an argument, ``<list[Path]>``, tells nobody."""
+        lines: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                name, about = record
+                word, _, kind = name.partition(" <")
+                is_choice = "|" in kind or parameter.param_type_name == "option"
+                lines[parameter.param_type_name].append((name if is_choice else word, about))
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            if lines[kind]:
+                with formatter.section(title):
+                    formatter.write_dl(lines[kind])
+
     def invoke(self, ctx: Any) -> Any:
         """Run the real command."""
         return self.real.invoke(ctx)

@@ -73,7 +73,10 @@ def show(
         option("--problems", min=0, help="Print so many each."),
     ] = 1,
 ) -> None:
-    """Show a suite: tasks, sampling, hash, and some problems as the model sees them."""
+    """Show a suite: tasks, sampling, hash, and some problems.
+
+    The problems are shown as the model sees them.
+    """
     from smallscale_ci.suite.local import not_pulled
     from smallscale_ci.suite.prompts import messages
 
@@ -92,7 +95,9 @@ def show(
             "description": config.description,
             "hash": suite.hash if suite else f"not known before `smallscale suite pull {name}`",
             "gate": config.gate,
-            "sampling": " · ".join(f"{key} {value}" for key, value in sampling.items()),
+            "sampling": " · ".join(
+                f"{key} {value}" for key, value in sampling.items() if value != ()
+            ),
             **{f"task {task.name}": _about(task, suite) for task in config.tasks},
         }
     )
@@ -183,7 +188,7 @@ def _checked(context: Context, name: str) -> dict[str, Any]:
         count = f"{len(suite.problems):,} problems"
         context.out.result(f"{suite.name}: {count}, hash {suite.hash}{skipped}")
         for warning in _few_clusters(suite):
-            context.out.error(warning, "")
+            context.out.warning(warning)
     rows = {t.name: [row.model_dump() for row in t.skip] for t in suite.tasks if t.skip}
     told = {"skipped": rows} if rows else {}
     return {"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems), **told}

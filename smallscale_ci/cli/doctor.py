@@ -32,7 +32,7 @@ def doctor(
 ) -> int:
     """Check this machine.
 
-    Each line says what was found and how to mend what is not right.
+    Each line says what was found and how to fix what is not right.
     Exits 3 when something is in the way of every run.
     """
     from dataclasses import asdict
@@ -75,7 +75,7 @@ def _rows(findings: list[Finding], word: str = "") -> list[tuple[str, str, str]]
 
     rows = []
     for finding in findings:
-        found = re.sub(r"sha256:([0-9a-f]{12})[0-9a-f]{52}", r"\1", finding.found)
+        found = re.sub(r"sha256:([0-9a-f]{12})[0-9a-f]{52}", r"\1", runnable(finding.found))
         rows.append((word or finding.state.value, finding.what, found))
         if finding.remedy:
             rows.append(("", "", f"→ {runnable(finding.remedy)}"))

@@ -11,6 +11,7 @@ import typer
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
+from smallscale_ci.cli.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +72,15 @@ def history(
     from smallscale_ci.run.records_json import plain
 
     places = paths or [context.settings(runs=runs).runs]
-    for place in places:
+    for place in paths or ():
         if not place.exists():
             raise UsageError(
                 f"{place} does not exist.", "Give run folders, or the folder they are in."
             )
     wanted = tools.wanted(columns, metric, kept, verdicts=True)
-    found, left_out = stored.find(places, sides.stored(wanted) if paths else None)
+    found, left_out = stored.find(
+        [*filter(Path.exists, places)], sides.stored(wanted) if paths else None
+    )
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
     result = stored.history(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:
@@ -90,9 +93,17 @@ def history(
         context.out.json({"trends": trends, "left_out": list(result.left_out)})
         return
     if not result.trends:
-        context.out.result("No complete run of that kind.")
+        context.out.result(_none(places, chosen=bool(suite or model)))
     for trend in result.trends:
         _show(context, trend, places)
+
+
+def _none(places: Sequence[Path], *, chosen: bool) -> str:
+    """What to say where there is nothing to show, which is how everybody starts."""
+    where = ", ".join(map(str, places))
+    if chosen:
+        return f"No complete run of that suite and model in {where}."
+    return f"No complete run in {where} yet. Make one: {program()} eval smollm2"
 
 
 def _typed(places: Sequence[Path], run_id: str) -> str:
@@ -152,7 +163,7 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
                 if estimate := row.differences.get(metric):
                     ends = (estimate.value, estimate.low, estimate.high)
                     value, low, high = (signed(change(metric, end)) for end in ends)
-                    shown = f"{value} {unit(metric)} [{low}, {high}]"
+                    shown = f"{value}{unit(metric)} [{low}, {high}]"
                 levels = level_interval(metric, row.levels[metric])
                 lines.append((name, metric.value, levels, shown))
         context.out.table(("run", "metric", "level", "difference"), lines)

@@ -99,7 +99,10 @@ def lock(
 
 
 def pull(context: Context, names: _Names = None) -> None:
-    """Pull images by their digest; without names those with an engine that are in a registry."""
+    """Pull images by their digest.
+
+    Without names those with an engine that are in a registry.
+    """
     from smallscale_ci.containers import catalog
 
     _, locked, engine = _open(context)
@@ -186,7 +189,10 @@ def build(
 
 
 def verify(context: Context, names: _Names = None) -> None:
-    """Check that images are here by their digest, with the engines that the lock promises."""
+    """Check that images are here, as the lock has them.
+
+    By their digest, and with the version of the engine that the lock promises.
+    """
     from smallscale_ci.containers import catalog
     from smallscale_ci.errors import ContainerError
 

@@ -47,7 +47,7 @@ def _known(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
-def _baselines(incomplete: str) -> list[str]:
+def baseline_names(incomplete: str) -> list[str]:
     """Completes the stored baselines, and the model names among them."""
     from smallscale_ci.cli import places
     from smallscale_ci.run import baselines
@@ -89,7 +89,7 @@ BaselineSpec = Annotated[
     option(
         "--baseline",
         "-b",
-        autocompletion=_baselines,
+        autocompletion=baseline_names,
         help="auto, a model's name, a folder, a run, a samples file, or git:REF[:NAME].",
     ),
 ]
@@ -182,8 +182,8 @@ Runtime = Annotated[
     RuntimeName | None,
     option(
         "--runtime",
-        help="Run the engine in containers, in a virtual environment, whichever of both is there, "
-        "or on a Ray cluster (RAY_ADDRESS).",
+        help="docker: in containers; local: in a virtual environment; auto: whichever is there; "
+        "ray: on a Ray cluster (RAY_ADDRESS).",
         show_default="the profile's",
     ),
 ]

@@ -75,6 +75,11 @@ class Output:
         if hint:
             self._err.print(Text.assemble(("  → ", "bold"), terminal(hint)), soft_wrap=True)
 
+    def warning(self, message: str) -> None:
+        """Print what is wrong and stops nothing."""
+        line = Text.assemble(("warning: ", "bold yellow"), terminal(runnable(message)))
+        self._err.print(line, soft_wrap=True)
+
     def plain(self, text: str) -> None:
         """Print lines as they are, to stderr."""
         self._err.print(Text(terminal(text)), soft_wrap=True)
@@ -95,12 +100,18 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows under ``columns``."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in columns:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(escape(terminal(cell)) for cell in row))
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
+        cells = [tuple(map(terminal, row)) for row in rows]
+        for place, name in enumerate(columns):
+            whole = place == 0 and self._are_names([row[0] for row in cells])
+            table.add_column(name, overflow="fold", no_wrap=whole)
+        for row in cells:
+            table.add_row(*map(escape, row))
         self._out.print(table)
+
+    def _are_names(self, cells: Sequence[str]) -> bool:
+        """Whether they can be kept whole, to be copied, and leave half of the width to others."""
+        return all(" " not in cell and len(cell) <= self._out.width // 2 for cell in cells)
 
     def mapping(self, values: Mapping[str, str]) -> None:
         """Print names and values, one a line."""

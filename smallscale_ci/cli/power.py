@@ -61,6 +61,7 @@ def plan(
     from smallscale_ci.gate.power import plan as work_out
     from smallscale_ci.pipeline.sides import gated_by_what_is_known
     from smallscale_ci.report import planning
+    from smallscale_ci.report.formats import count
 
     settings = context.settings(baselines=baselines)
     config = load(SuiteConfig, suite, settings.roots)
@@ -96,17 +97,18 @@ def plan(
     out.result("")
     out.table(("found 8 times in 10", "loss of"), planning.detectable_rows(found.detectable))
     out.result("")
-    held = f"held in {found.max_epochs} epochs"
+    held = f"held in {count(found.max_epochs, 'epoch')}"
     out.table(("task", "metric", "margin", held), planning.margin_rows(found.holdable))
     hours = "" if found.gpu_hours is None else f", {found.gpu_hours:.2g} engine hours"
     tokens = "an unknown number of" if found.tokens is None else f"{found.tokens:,.0f}"
     out.result(
-        f"\nAn unchanged model takes {found.epochs:.2f} epochs, {tokens} tokens{hours} "
-        f"(policy {found.policy}, baseline {stored.name} of {found.baseline_epochs} epochs, "
+        f"\nAn unchanged model takes {count(round(found.epochs, 2), 'epoch')}, "
+        f"{tokens} tokens{hours} (policy {found.policy}, baseline {stored.name} of "
+        f"{count(found.baseline_epochs, 'epoch')}, "
         f"{found.trials} trials)."
     )
     for warning in warnings:
-        out.error(warning, "")
+        out.warning(warning) if found.can_pass else out.error(warning, "")
     if stored.manifest and (advice := idle_gpu(stored.manifest)):
         out.say(advice)
     return code
@@ -117,7 +119,7 @@ def calibrate(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Run folders, baseline folders or samples files of one model.",
+            help="Runs, baselines (a folder or a name) or samples files of one model.",
             show_default=False,
         ),
     ],
@@ -138,17 +140,16 @@ def calibrate(
     Stored runs are resampled, within problems, into pairs of pseudo-runs with and without injected
     losses. Exits 1 when the false alarms or misses exceed what the policy promises.
     """
-    from smallscale_ci.errors import EXIT_REGRESSED, UsageError
+    from smallscale_ci.errors import EXIT_REGRESSED
     from smallscale_ci.gate.calibrate import ENOUGH
     from smallscale_ci.gate.calibrate import calibrate as measure
     from smallscale_ci.pipeline.sides import load
     from smallscale_ci.report import planning
+    from smallscale_ci.run import baselines
 
-    missing = [str(path) for path in runs if not path.exists()]
-    if missing:
-        raise UsageError(f"{', '.join(missing)} does not exist.", "Give runs, baselines or files.")
-    stored = [load(path, tools.wanted(verdicts=True)) for path in runs]
     settings = context.settings()
+    sources = [baselines.located(path, settings.baselines) for path in runs]
+    stored = [load(path, tools.wanted(verdicts=True)) for path in sources]
     suite = own_suite(stored[0], settings)
     policy = _policy(gate or (suite.gate if suite else "default"), None, settings)
     context.out.say(f"resampling {trials} pairs of runs of each kind")

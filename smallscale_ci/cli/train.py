@@ -139,7 +139,10 @@ def train(
         out = resume
         chosen, model, pairs, before = resumed_recipe(resume)
     elif model is None or pairs is None:
-        raise UsageError("name a model and a folder of pairs, or a training with --resume.")
+        raise UsageError(
+            "Missing arguments MODEL and PAIRS.",
+            "`smallscale pairs RUN` writes the pairs. To resume a training: --resume FOLDER.",
+        )
     else:
         chosen = load(TrainRecipe, recipe, settings.roots)
     parent = find.resolve(

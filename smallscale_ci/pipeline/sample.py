@@ -72,7 +72,10 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
     )
     row = next((row for row in rows if row["sample_index"] == index), None)
     if row is None:
-        raise UsageError(f"{run} has no sample {index} of {problem.id}.", "They begin with 0.")
+        raise UsageError(
+            f"{run} has no sample {index} of {problem.id}.",
+            f"The first is {problem.id}:0, and each epoch adds one.",
+        )
     spec = judge_specs(suite)[problem.task]
     if spec.name == "code":
         spec = within(spec, choose_sandbox(settings))
@@ -127,7 +130,7 @@ def _named(suite: Suite, run: Path, name: str) -> tuple[Problem, int]:
     found = [problem for problem in suite.problems if start and problem.id.startswith(start)]
     if len(found) != 1 or not (index or "0").isdigit():
         raise UsageError(
-            f"'{name}' names {len(found)} problems of {run}.",
+            f"'{name}' names {len(found) or 'no'} problem{'s' * (len(found) != 1)} of {run}.",
             f"Ids are as {suite.problems[0].id}, samples as {suite.problems[0].id}:0; "
             "judgements.parquet lists them.",
         )

@@ -61,13 +61,13 @@ def verify(path: Path, settings: Settings) -> Findings:
     elif is_run(path):
         _run(RunFolder(path), settings, found)
     else:
-        places = [one for one in (path, settings.baselines / path) if (one / RECORD).is_file()]
-        if not places:
+        place = baselines.located(path, settings.baselines)
+        if not (place / RECORD).is_file():
             raise UsageError(
                 f"{path} is not a run folder, a stored baseline or an evidence file.",
                 f"Give RUN, SUITE/PROFILE/MODEL, or RUN/{evidence.EVIDENCE}.",
             )
-        found.check("samples and levels are the recorded ones", lambda: _baseline(places[0]))
+        found.check("samples and levels are the recorded ones", lambda: _baseline(place))
     return found
 
 

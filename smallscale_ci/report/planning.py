@@ -120,10 +120,11 @@ def margin_rows(holdable: Sequence[Any]) -> Rows:
         (
             item.task,
             item.metric.value,
-            "not gated" if item.margin is None else f"{100 * item.margin:.3g}%",
-            f"{100 * item.holds:.2g}%",
+            "not gated" if item.margin is None else f"{100 * item.margin:.3g}{unit}",
+            f"{100 * item.holds:.2g}{unit}",
         )
         for item in holdable
+        for unit in (formats.unit(item.metric),)
     ]
 
 

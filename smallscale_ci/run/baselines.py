@@ -154,6 +154,32 @@ def names(root: Path) -> tuple[str, ...]:
     return tuple(map(str, folders(FolderStore(root))))
 
 
+def named(root: Path, name: str) -> str:
+    """The suite/profile/model of the stored baseline that ``name`` names: that, or its model.
+
+    Raises ``UsageError`` when there is none, or more than one.
+    """
+    store = FolderStore(root)
+    found = _folder(store, name, Place("", "", ""))
+    if found not in folders(store):
+        raise UsageError(f"there is no baseline '{name}' in {root}.", _known(store))
+    return str(found)
+
+
+def located(path: Path, root: Path) -> Path:
+    """``path`` where there is something, else the folder of the stored baseline that it names.
+
+    Raises ``UsageError`` when it is neither.
+    """
+    if path.exists():
+        return path
+    if _folder(FolderStore(root), str(path), Place("", "", "")) not in folders(FolderStore(root)):
+        raise UsageError(
+            f"{path} does not exist, and is not the name of a baseline.", _known(FolderStore(root))
+        )
+    return root / named(root, str(path))
+
+
 def show(root: Path, name: str) -> BaselineRecord:
     """The record of suite/profile/model.
 
@@ -259,8 +285,8 @@ def _folder(store: Store, model: str, place: Place) -> PurePosixPath:
     named = [folder for folder in folders(store) if folder.name == slug(model)]
     if len(named) > 1:
         raise UsageError(
-            f"'{model}' names {len(named)} baselines: {', '.join(map(str, named))}.",
-            "Name one of them in full.",
+            f"'{model}' names {len(named)} baselines.",
+            "Name one of them in full:\n" + "\n".join(f"  {folder}" for folder in named),
         )
     return named[0] if named else place.folder(model)
 

@@ -122,6 +122,32 @@ def test_a_complete_run_is_shown_instead_of_resumed(place):
     assert shell(place, compare).returncode in {0, 4}
 
 
+def test_a_model_s_name_is_enough_for_its_only_baseline(place):
+    recorded = shell(place, f"{PROGRAM} baseline record stored/src -m first --baselines baselines")
+    assert recorded.returncode == 0, recorded.stderr
+    commands = ("baseline show m", "verify m", "calibrate m --trials 2")
+    for command in commands:
+        assert shell(place, f"{PROGRAM} {command}").returncode == 0, command
+    shutil.copytree(place / "baselines/tiny/replay/m", place / "baselines/tiny/vllm/m")
+    for command in commands:
+        done = shell(place, f"{PROGRAM} {command}")
+        assert done.returncode == 2, done.stderr
+        names = re.findall(r"^  (\S+/\S+/m)$", done.stderr, re.M)
+        assert names == ["tiny/replay/m", "tiny/vllm/m"]
+        asked = command.replace(" m", f" {names[0]}", 1)
+        assert shell(place, f"{PROGRAM} {asked}").returncode == 0
+
+
+def test_no_runs_yet_is_how_everybody_starts(place):
+    """What is printed needs an engine, and is not run."""
+    done = shell(place, f"{PROGRAM} history")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (command,) = remedies(done.stdout)
+    assert shell(place, f"{command} --help").returncode == 0
+    assert shell(place, f"{PROGRAM} history nowhere").returncode == 2
+
+
 def test_wrong_files_name_their_schema(place):
     (place / "configs" / "pairs").mkdir()
     for kind, option in (("gates", "gate"), ("suites", "suite"), ("engines", "profile")):

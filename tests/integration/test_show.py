@@ -44,7 +44,7 @@ def test_a_sample_is_shown_whole(place):
 def test_what_is_not_there_is_said(place):
     done = replayed.smallscale(place, "show", "stored/src", "nothing")
     assert done.returncode == 2
-    assert "names 0 problems" in done.stderr
+    assert "names no problems" in done.stderr
 
 
 def test_a_baseline_begins_with_who_when_and_why(place):

@@ -56,6 +56,27 @@ def test_every_command_has_the_common_options_and_environment_names(name):
             assert option.help
 
 
+GROUPS = ("", *sorted({name.partition(" ")[0] for name in commands() if " " in name}))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_lists_of_commands_fit_80_columns_uncut(group):
+    done = CliRunner().invoke(app, [*group.split(), "--help"], terminal_width=80)
+    listed = done.output.partition("\nCommands:\n")[2].splitlines()
+    assert listed
+    assert not [line for line in listed if line.endswith("...") or len(line) > 80]
+
+
+@pytest.mark.parametrize("name", commands())
+def test_usage_and_arguments_are_words_of_people(name):
+    """``verify [OPTIONS] RUN``, and no type of Python: ``{RUN} <list[Path]>`` is Typer's."""
+    done = CliRunner().invoke(app, [*name.split(), "--help"], terminal_width=80)
+    usage = done.output.partition("\n\n")[0]
+    assert "{" not in usage
+    assert not re.search(r"<(str|path|int|float|list\[\w+\])>", done.output)
+    assert all(len(line) <= 80 for line in done.output.splitlines())
+
+
 def functions() -> list[Any]:
     """The functions of all commands, as the modules of ``cli/`` register them."""
     found = []

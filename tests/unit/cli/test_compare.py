@@ -81,7 +81,8 @@ def test_a_bare_file_says_nothing_about_its_baseline(place):
     assert "no baseline 'n'" in compared(4, "b.pq", "n")["error"]
     shutil.copytree(place / FOLDER, place / "baselines" / "tiny" / "vllm" / "m")
     several = compared(2, "b.pq", "m")
-    assert several["error"] == "'m' names 2 baselines: tiny/replay/m, tiny/vllm/m."
+    assert several["error"] == "'m' names 2 baselines."
+    assert several["hint"] == "Name one of them in full:\n  tiny/replay/m\n  tiny/vllm/m"
 
 
 def test_two_bare_files_have_no_suite_to_speak_of(place):
