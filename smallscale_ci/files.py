@@ -162,6 +162,16 @@ def storage_errors(what: str, hint: str) -> Iterator[None]:
         raise StorageError(f"{what} cannot be written: {error.strerror or error}.", hint) from error
 
 
+@contextmanager
+def where_writable() -> Iterator[None]:
+    """Let the ``OSError`` of a full or forbidden disk pass: what was to be written can wait."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+
+
 def lock(path: Path) -> int | None:
     """Hold the file or folder ``path`` for this process, which gives it back even when killed.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -219,7 +220,8 @@ def tell_failure(context: Context, error: SmallscaleError) -> None:
     if job is not None:
         markdown, command_line = github.failure(error)
         context.out.commands(command_line)
-        github.summarise(job, markdown)
+        with suppress(OSError):  # a full disk, perhaps what failed
+            github.summarise(job, markdown)
 
 
 def _show(context: Context, job: Job, page: Page, run: RunFolder | None) -> None:
@@ -227,12 +229,15 @@ def _show(context: Context, job: Job, page: Page, run: RunFolder | None) -> None
     from smallscale_ci.github import publish as github
 
     context.out.commands(page.annotations)
-    if not github.summarise(job, page.markdown):
-        context.out.say("no step summary: GITHUB_STEP_SUMMARY is not set.")
     verdict = page.data.verdict
     values = {
         "verdict": verdict.kind.value if verdict else "",
         "run": str(run.path) if run else "",
         "report": str(run.report / "report.html") if run else "",
     }
-    github.outputs(job, values)
+    try:
+        if not github.summarise(job, page.markdown):
+            context.out.say("no step summary: GITHUB_STEP_SUMMARY is not set.")
+        github.outputs(job, values)
+    except OSError as error:  # a full disk: the verdict is printed all the same
+        context.out.error(f"The step summary cannot be written: {error}.", "Free disk space.")

@@ -58,10 +58,14 @@ def show(
     if context.json:
         run = evaluation.run
         verdict = {**verdict_value(evaluation.verdict), "run": str(run.path) if run else None}
-        out.json({**verdict, **(more or {})})
+        unstored = {"unstored": evaluation.unstored.message} if evaluation.unstored else {}
+        out.json({**verdict, **unstored, **(more or {})})
     else:
         steps = tuple(map(runnable, evaluation.report.next_steps))
         out.result(console.render(replace(evaluation.report, next_steps=steps), out.width))
+    if evaluation.unstored is not None:
+        error = evaluation.unstored
+        out.error(f"The verdict is not stored: {error.message}", error.hint)
     if evaluation.verdict.kind is VerdictKind.INCONCLUSIVE and policy.on_inconclusive == "warn":
         out.error("INCONCLUSIVE, and the policy lets it pass (on_inconclusive: warn).", "")
     return exit_code(evaluation.verdict, policy)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from smallscale_ci.errors import EngineError
+from smallscale_ci.files import where_writable
 from smallscale_ci.generate.interface import Job, Runtime
 from smallscale_ci.generate.planned import Planned
 from smallscale_ci.generate.ranks import Limits, Ranks, SteadyClock
@@ -109,7 +110,8 @@ class Scheduler:
         """Generate ``planned`` in its order; yields what is complete, an empty list at a tick.
 
         Every sample is yielded exactly once, also when it was complete before (a resumed run).
-        Raises ``EngineError`` when no rank can go on.
+        Raises ``EngineError`` when no rank can go on, ``OSError`` for a work folder that was moved,
+        removed or cannot be written.
         """
         work = _Work(planned)
         if self._more_on_disk:
@@ -121,7 +123,9 @@ class Scheduler:
         # What the caller did since the last epoch is not a stall.
         self._progress_at = self._steady()
         while work.left:
-            self._folder.beat(self.ranks.sharing, self.ranks.rates(self.tokens - self.found))
+            self._folder.refuse_moved()
+            with where_writable():  # whoever has to write tells
+                self._folder.beat(self.ranks.sharing, self.ranks.rates(self.tokens - self.found))
             self._feed(work)
             self.ranks.start()
             self._watch(work)

@@ -27,23 +27,26 @@ class Origins:
     """
 
     def __init__(self) -> None:
-        self._files: list[Path] = []
+        self._files: list[str] = []  # names: the run folder may be renamed
         self._numbers, self._which, self._offsets = array("q"), array("q"), array("q")
 
-    def note(self, number: int, path: Path, offset: int) -> None:
-        """The sample ``number`` is the line that begins at ``offset`` of ``path``."""
-        if path not in self._files:
-            self._files.append(path)
+    def note(self, number: int, name: str, offset: int) -> None:
+        """The sample ``number`` is the line that begins at ``offset`` of the out file ``name``."""
+        if name not in self._files:
+            self._files.append(name)
         self._numbers.append(number)
-        self._which.append(self._files.index(path))
+        self._which.append(self._files.index(name))
         self._offsets.append(offset)
 
-    def lines(self, numbers: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
-        """The lines of the samples ``numbers``, in that order; none for one that was not taken."""
+    def lines(self, numbers: NDArray[np.int64], out: Path) -> Iterator[dict[str, Any]]:
+        """The lines of the samples ``numbers``, in that order; none for one that was not taken.
+
+        ``out`` is the folder of the out files.
+        """
         # np.unique gives the first of equal ones.
         ascending, first = np.unique(np.array(self._numbers, dtype=np.int64), return_index=True)
         with ExitStack() as stack:
-            streams = [stack.enter_context(reading(path)) for path in self._files]
+            streams = [stack.enter_context(reading(out / name)) for name in self._files]
             for number, at in zip(numbers, np.searchsorted(ascending, numbers), strict=True):
                 if at == len(ascending) or ascending[at] != number:
                     continue
@@ -55,14 +58,15 @@ class Origins:
 
 
 def write_generations(
-    origins: Origins, path: Path, numbers: NDArray[np.int64], predecessor: str
+    origins: Origins, out: Path, path: Path, numbers: NDArray[np.int64], predecessor: str
 ) -> str:
-    """Write the completions of the samples ``numbers``, in that order.
+    """Write the completions of the samples ``numbers`` in ``out``, in that order, to ``path``.
 
     Returns the file's SHA-256. Only their places in the out files are held in memory.
     """
     rows = (
-        {name: valid_text(value.get(name)) for name in _COLUMNS} for value in origins.lines(numbers)
+        {name: valid_text(value.get(name)) for name in _COLUMNS}
+        for value in origins.lines(numbers, out)
     )
     return tables.write(path, tables.GENERATIONS, rows, predecessor)
 

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,7 @@ class WorkFolder:
         self.path = path
         self._lock: int | None = None
         self._offsets: dict[Path, int] = {}
-        self.line: tuple[Path, int] = (path, 0)  # file and offset of the last completion
+        self.line = ("", 0)  # out file and offset of the last completion
         self._beats, self._sharing, self._beating = 0, 1, threading.Lock()
         self._rates: dict[int, float] = {}
         self._order = 0
@@ -61,6 +62,29 @@ class WorkFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def where(self) -> Path | None:
+        """Where the folder that is held here is by now; ``None`` where it was removed."""
+        assert self._lock is not None  # noqa: S101 - asked while it is held
+        held = os.fstat(self._lock)
+        names = [self.path / _LOCK]
+        with suppress(OSError):  # Linux knows the name of an open file
+            names.append(Path(f"/proc/self/fd/{self._lock}").readlink())
+        for name in names:
+            with suppress(OSError):
+                if os.path.samestat(name.lstat(), held):
+                    return name.parent
+        return None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each of its folders is there."""
+        return all((self.path / name).is_dir() for name in protocol.FOLDERS)
+
+    def refuse_moved(self) -> None:
+        """Raise ``FileNotFoundError`` where the folder is not what its path names, or not whole."""
+        if self.where() != self.path or not self.is_whole:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
 
     def is_held(self) -> bool:
         """Whether a host works here now."""
@@ -138,7 +162,7 @@ class WorkFolder:
                 for line in stream:
                     if not line.endswith(b"\n"):
                         break  # still being written, or torn: its successor starts a new line
-                    self.line = (path, offset)
+                    self.line = (path.name, offset)
                     offset += len(line)
                     self._offsets[path] = offset
                     value = protocol.decode_line(line)

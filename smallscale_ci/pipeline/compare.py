@@ -9,8 +9,15 @@ from typing import Any
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.errors import InvalidError
-from smallscale_ci.files import json_text, read_json, write_json, write_text
+from smallscale_ci.errors import InvalidError, StorageError
+from smallscale_ci.files import (
+    json_text,
+    read_json,
+    storage_errors,
+    where_writable,
+    write_json,
+    write_text,
+)
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.ids import file_hash
@@ -37,6 +44,7 @@ class Evaluation:
     report: ReportData
     run: RunFolder | None
     candidate: Run | None = None  # ``None``: nothing was generated
+    unstored: StorageError | None = None  # why the verdict is in no file, where it should be
 
 
 def decide_late(run: RunFolder, baseline: Run, suite: Suite) -> Evaluation:
@@ -74,8 +82,14 @@ def compare(
     verdict = derive(candidate, baseline, policy, look=look, of=of, schedule=schedule)
     verdict = replace(verdict, notes=(*notes, *verdict.notes))
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    if run is not None and candidate.manifest is not None:
-        write_verdict(run, candidate, baseline, policy, verdict, data)
+    if run is None or candidate.manifest is None:
+        return Evaluation(verdict, data, run, candidate)
+    hint = "Free disk space or make the folder writable, and compare again."
+    try:
+        with storage_errors(f"the verdict in {run.path}", hint):
+            write_verdict(run, candidate, baseline, policy, verdict, data)
+    except StorageError as error:
+        return Evaluation(verdict, replace(data, next_steps=()), run, candidate, error)
     return Evaluation(verdict, data, run, candidate)
 
 
@@ -150,7 +164,8 @@ def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluatio
     else:  # of a folder of schema 1
         baseline = compared_with(Side(str(made_from.get("baseline", "")), ""), settings)
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    reports.write(run.report, data)
+    with where_writable():  # an archive is shown, too
+        reports.write(run.report, data)
     return Evaluation(verdict, data, run, candidate)
 
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from smallscale_ci.checkpoint.servable import refuse_changed
 from smallscale_ci.config.models import SYSTEM, GatePolicy
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.errors import InvalidError, RunInterruptedError
+from smallscale_ci.errors import InvalidError, RunInterruptedError, StorageError
+from smallscale_ci.files import where_writable
 from smallscale_ci.gate.decide import decide, refuse
 from smallscale_ci.gate.futility import out_of_reach, repeats_itself
 from smallscale_ci.gate.holdable import too_fine
@@ -49,7 +50,8 @@ from smallscale_ci.worker.engines.registry import Source
 def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) -> Evaluation:
     """Generate, judge and compare in rounds until there is a verdict; write the whole folder.
 
-    Raises ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
+    A verdict that a full or forbidden disk does not take is returned all the same. Raises
+    ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
     """
     if plan.run.is_undecided():
         with WorkFolder(plan.run.work):
@@ -61,6 +63,8 @@ def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) 
     gate, budget = plan.config.gate, (plan.config.epochs, plan.config.max_epochs)
     for warning in too_fine(baseline.samples, gate, budget, plan.suite.repeats):
         observer.say(f"warning: {warning}")
+    verdict: Verdict | None = None
+    current: Session | None = None
     try:
         with session(plan, observer, judging=True) as current:
             verdict = _rounds(current, settings, baseline)
@@ -71,8 +75,16 @@ def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) 
             data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
             write_verdict(plan.run, candidate, baseline, gate, verdict, data)
     except RunInterruptedError:
-        files.write(plan.run.report, collect.interrupted(plan.run, plan.suite))
+        run = current.run if current else plan.run  # where it is by now
+        with where_writable():
+            files.write(run.report, collect.interrupted(run, plan.suite))
         raise
+    except StorageError as error:
+        if verdict is None or current is None:
+            raise
+        candidate = current.as_run()
+        data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=None)
+        return Evaluation(verdict, data, plan.run, candidate, error)
     return Evaluation(verdict, data, plan.run, candidate)
 
 
@@ -188,7 +200,8 @@ def _decide(
     current: Session, baseline: Run | None, schedule: Schedule, look: int
 ) -> Verdict | None:
     """The verdict of this look, on all samples so far."""
-    current.refresh_manifest(RUNNING)
+    with where_writable():
+        current.refresh_manifest(RUNNING)
     if baseline is None:
         return None
     config, suite = current.plan.config, current.plan.suite

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.config import load
-from smallscale_ci.errors import RunInterruptedError
-from smallscale_ci.files import storage_errors, write_json, write_text
+from smallscale_ci.errors import RunInterruptedError, StorageError
+from smallscale_ci.files import storage_errors, where_writable, write_json, write_text
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
@@ -158,6 +158,24 @@ class Session:
             self.manifest.run_id, self.look(), self.manifest, str(self.run.path), self.summary
         )
 
+    def follow(self) -> str:
+        """Go on in the run folder where somebody moved it to; says so, and is empty if nobody did.
+
+        Raises ``StorageError`` where the folder, or a part of it, was removed.
+        """
+        before, work = self.run.path, self.folder.where()
+        is_whole = self.is_complete or self.folder.is_whole
+        if work is None or (work == self.run.work and not is_whole):
+            raise StorageError(
+                f"The run folder {before}, or a part of it, was removed while the run went on.",
+                "What is gone cannot be resumed: start the run again. A copy that was made on "
+                "another disk is resumed with --resume COPY.",
+            )
+        if work == self.run.work:
+            return ""
+        self.plan = replace(self.plan, run=RunFolder(work.parent))
+        return f"the run folder {before} was renamed to {work.parent} while the run went on: "
+
     def _is_small(self) -> bool:
         size = sum(path.stat().st_size for path in (self.run.work / "out").glob("*.jsonl"))
         return self.tracker.snapshot().total <= _SMALL_RUN and size <= _SMALL_SIZE
@@ -170,7 +188,7 @@ class Session:
         built = prompts.of(suite, keys, self.plan.sampling.seed)
         asked = prompts.write(built, run.prompts, suite.hash)
         numbers = self.judged.numbers() if self.judging else planned
-        given = write_generations(origins, run.generations, numbers, asked)
+        given = write_generations(origins, run.work / "out", run.generations, numbers, asked)
         self.files |= {chain.PROMPTS: asked, chain.GENERATIONS: given}
         if self.judging and len(self.judged):
             self.files[chain.JUDGEMENTS] = self.judged.write(run.judgements, given)
@@ -180,9 +198,10 @@ class Session:
 def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Session]:
     """A run folder that says how it ended, whatever happens inside.
 
-    Raises ``RunInterruptedError`` for Ctrl-C and SIGTERM, ``StorageError`` for a full or
-    forbidden disk; what was complete is on disk in every case. Raises ``UsageError`` when another
-    process works in the folder, which is then left as it is.
+    Raises ``RunInterruptedError`` for Ctrl-C, SIGTERM and a folder that was renamed meanwhile,
+    ``StorageError`` for one that was removed, and for a full or forbidden disk; what was complete
+    is on disk in every other case. Raises ``UsageError`` when another process works in the folder,
+    which is then left as it is.
     """
     run = plan.run
     with _writing(run), WorkFolder(run.work) as folder:
@@ -219,20 +238,27 @@ def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Sessio
                 current.write(COMPLETE)
             if told := sentence(current.manifest):
                 observer.say(told)
-        except KeyboardInterrupt as error:
-            if not current.is_complete:
-                current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI too long
-                current.write(INTERRUPTED)
-            done = current.tracker.snapshot()
-            raise RunInterruptedError(
-                f"interrupted with {done.done:,} of {done.total:,} samples complete.",
-                f"Go on with: {run.resume_command()}",
-            ) from error
-        except BaseException:
+        except BaseException as error:
+            moved = current.follow()
+            if moved or isinstance(error, KeyboardInterrupt):
+                raise _interrupted(current, moved) from error
             if not current.is_complete:
                 with suppress(OSError):
                     current.refresh_manifest(FAILED)
             raise
+
+
+def _interrupted(current: Session, moved: str) -> RunInterruptedError:
+    """Write down what is complete; ``moved``: where to, if that is what ended the run."""
+    if not current.is_complete:
+        with where_writable():
+            current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI too long
+            current.write(INTERRUPTED)
+    done = current.tracker.snapshot()
+    return RunInterruptedError(
+        f"{moved}interrupted with {done.done:,} of {done.total:,} samples complete.",
+        f"Go on with: {current.run.resume_command()}",
+    )
 
 
 def _is_written(path: Path, text: str) -> bool:

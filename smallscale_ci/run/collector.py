@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from smallscale_ci.files import where_writable
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
 from smallscale_ci.run import tables
 from smallscale_ci.run.places import Places
@@ -27,7 +29,10 @@ class Judged:
     """The judgements of one run, and the samples that they make."""
 
     def __init__(self, problems: Sequence[Problem], folder: Path) -> None:
-        """Texts go to a nameless file in ``folder``. Raises ``OSError``."""
+        """Texts go to a nameless file in ``folder``, and wait while its disk is full.
+
+        Raises ``OSError``.
+        """
         self.places = Places(problem.id for problem in problems)
         self._tasks = [problem.task for problem in problems]
         self._clusters = [problem.cluster for problem in problems]
@@ -36,7 +41,7 @@ class Judged:
         self._thinking, self._looping = array("q"), array("b")
         self._texts = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - as long as the run
         self._waiting = bytearray()
-        self._end = 0
+        self._end, self._written = 0, 0  # bytes of all texts, and of those in the file
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -57,7 +62,8 @@ class Judged:
         self._end += len(line) + 1
         self._waiting += line + b"\n"
         if len(self._waiting) > _PUT_UP:
-            self._flush()
+            with where_writable():  # the verdict needs no texts
+                self._flush()
 
     def numbers(self) -> NDArray[np.int64]:
         """The numbers of all samples, epoch by epoch in the suite's order."""
@@ -105,9 +111,10 @@ class Judged:
             yield tables.judgement_row(judgement, self._clusters[place])
 
     def _flush(self) -> None:
-        self._texts.seek(0, 2)
-        self._texts.write(self._waiting)
-        self._waiting.clear()
+        while self._waiting:  # each part as far as the disk takes it
+            count = os.pwrite(self._texts.fileno(), self._waiting, self._written)
+            self._written += count
+            del self._waiting[:count]
 
 
 def _words(codes: NDArray[Any], words: list[str]) -> pa.DictionaryArray:

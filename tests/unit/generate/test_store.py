@@ -50,7 +50,9 @@ def taken(folder: WorkFolder, places: Places, origins: Origins | None = None) ->
 def stored(work: Path, planned: list[tuple[str, int]]) -> list:
     target = work / "generations.parquet"
     places = Places(dict.fromkeys(problem for problem, _ in planned))
-    write_generations(taken(WorkFolder(work), places), target, places.numbers(planned), "before")
+    write_generations(
+        taken(WorkFolder(work), places), work / "out", target, places.numbers(planned), "before"
+    )
     return list(tables.generations(target))
 
 
@@ -80,7 +82,8 @@ def test_the_completion_that_was_taken_is_stored_whatever_a_late_rank_writes(tmp
     fill(tmp_path, 0, [line("a", 0, "late"), line("b", 0, "taken, too")])
     taken(folder, places, origins)
     target = tmp_path / "generations.parquet"
-    write_generations(origins, target, places.numbers([("a", 0), ("b", 0)]), "before")
+    numbers = places.numbers([("a", 0), ("b", 0)])
+    write_generations(origins, tmp_path / "out", target, numbers, "before")
     assert [g.text for g in tables.generations(target)] == ["taken", "taken, too"]
 
 
