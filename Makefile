@@ -130,14 +130,17 @@ baseline: run-baseline ## Generate 8 epochs of MODEL; then: smallscale baseline 
 run-baseline: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
 	@$(BIN)/smallscale generate $(CHOICES) --epochs 8 $(ARGS); echo $$? > $(CODE_FILE)
 
-test: test-unit test-integration ## Run all tests that need no GPU, engine and training included
+# Engines go one after another, and so do containers; what needs neither runs beside them.
+SIDE_BY_SIDE = $(BIN)/python -m pytest -n 2 --durations=40
+
+test: venv engine engine-next train-env ## Run all tests that need no GPU, engine and training included
+	@$(SIDE_BY_SIDE) tests/unit tests/integration $(ARGS)
 
 test-unit: venv ## Run the unit tests alone (two minutes)
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
-# Engines and containers go one after another; what needs neither runs beside them.
-test-integration: venv engine engine-next train-env ## Run the tests of real engines, training and containers (half an hour)
-	@$(BIN)/python -m pytest -n 2 --durations=40 tests/integration $(ARGS)
+test-integration: venv engine engine-next train-env ## Run the tests of real engines, training and containers alone
+	@$(SIDE_BY_SIDE) tests/integration $(ARGS)
 
 fuzz: venv ## Run 5,000 damaged files through the command line: ARGS="--seed 7 --count 500"
 	@cd tests && ../$(BIN)/python -m helpers.fuzz $(ARGS)

@@ -39,9 +39,11 @@ save_steps: 3
 gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
+ORDER = ("engines", "containers", "")
 # They look at the containers of the whole machine.
 CONTAINERS = (
     "docker",
+    "test_docker_image.py",
     "test_podman.py",
     "test_podman_registry.py",
     "test_sandboxes.py",
@@ -49,9 +51,14 @@ CONTAINERS = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: the engines, then the containers, then the rest."""
+    items.sort(key=lambda item: ORDER.index(group(item.path)))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling":
-    """What takes the whole machine goes one after another; beside it the rest, file by file.
+    """Engines go one after another, and so do containers; beside them the rest, file by file.
 
     xdist's own groups (`--dist loadgroup`) have no effect with pytest 9.2.
     """
@@ -60,16 +67,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScop
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return "machine" if takes_the_machine(ROOT / path) else path
+            return group(ROOT / path) or path
 
+    config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
 @functools.cache
-def takes_the_machine(path: Path) -> bool:
-    """Whether the tests of a file run an engine, or look at all containers."""
-    is_named = any(part in CONTAINERS for part in path.relative_to(HERE).parts)
-    return is_named or "mark.engine" in path.read_text()
+def group(path: Path) -> str:
+    """What the tests of a file must not share with others at the same time; empty for nothing."""
+    if any(part in CONTAINERS for part in path.parts):
+        return "containers"
+    return "engines" if "mark.engine" in path.read_text(encoding="utf-8") else ""
 
 
 @dataclass(frozen=True)
