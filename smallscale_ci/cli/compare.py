@@ -261,9 +261,10 @@ def _policy(
     """
     from smallscale_ci.config.load import load, names
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
-    from smallscale_ci.pipeline.ruled import policy_for
 
     if settings.rules is not None:
+        from smallscale_ci.pipeline.ruled import policy_for
+
         stored = suite.name if suite else None
         known = stored if stored in names(SuiteConfig, settings.roots) else None
         return load(GatePolicy, policy_for(gate, known, settings, say), settings.fixed)

@@ -195,18 +195,14 @@ def _checked(context: Context, name: str) -> dict[str, Any]:
 
 
 def _few_clusters(suite: Suite) -> tuple[str, ...]:
-    import numpy as np
-
     from smallscale_ci.gate.holdable import few_clusters
-    from smallscale_ci.gate.pairing import cluster_codes
+    from smallscale_ci.run.names import Names
 
-    names = {
-        task.name: np.array([problem.cluster or problem.id for problem in suite.of(task.name)])
+    groups = {
+        task.name: Names.of(problem.cluster or problem.id for problem in suite.of(task.name))
         for task in suite.tasks
     }
-    return few_clusters(
-        {task: cluster_codes(found.astype(object)) for task, found in names.items()}
-    )
+    return few_clusters({task: names.codes() for task, names in groups.items()})
 
 
 def _skipped(task: TaskConfig) -> str:

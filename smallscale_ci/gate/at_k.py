@@ -125,7 +125,7 @@ def under_budgets(
     return {budget: accuracy(correct & (tokens <= budget), problem) for budget in budgets}
 
 
-def _ranks(problem: Codes, sample_index: Codes) -> Codes:
+def _ranks(problem: Codes, sample_index: NDArray[np.int32]) -> Codes:
     """(n,) how many samples of the same problem have a smaller index."""
     order = np.lexsort((sample_index, problem))
     ordered = problem[order]

@@ -15,6 +15,7 @@ from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import ProblemMeans
 from smallscale_ci.gate.schedule import Schedule, later_order, levels, noise_of, worth_of
 from smallscale_ci.records import Check, Estimate, Metric, Scale, VerdictKind
+from smallscale_ci.run.names import Names
 from smallscale_ci.stats.contrast import FEW_CLUSTERS, Contrast, Vector
 from smallscale_ci.stats.epochs import fixed, paired_error
 from smallscale_ci.stats.jumps import hidden, jumped, unseen, with_jumps
@@ -295,7 +296,7 @@ def _join(pairs: Sequence[TaskPair]) -> TaskPair:
     return replace(
         pairs[0],
         task=MEAN,
-        problem_ids=np.concatenate([p.problem_ids for p in pairs]),
+        problem_ids=Names.concatenate([p.problem_ids for p in pairs]),
         cluster=np.concatenate([p.cluster + o for p, o in zip(pairs, offsets, strict=False)]),
         weight=np.concatenate([np.full(len(p.cluster), 1 / len(p.cluster)) for p in pairs]),
         candidate=ProblemMeans.concatenate([p.candidate for p in pairs]),

@@ -70,7 +70,7 @@ def _flip(pair: TaskPair, place: int) -> Flip:
     (before, before_tokens), (after, after_tokens) = sides
     return Flip(
         task=pair.task,
-        problem_id=str(pair.problem_ids[place]),
+        problem_id=pair.problem_ids[place],
         baseline=float(before[place]),
         candidate=float(after[place]),
         baseline_tokens=float(before_tokens[place]),

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from smallscale_ci.gate.metric import values_of
 from smallscale_ci.gate.problem_means import Codes, ProblemMeans, problem_means
 from smallscale_ci.gate.worst import Lost, as_bad_as_can_be, no_means
 from smallscale_ci.records import Metric, Scale
+from smallscale_ci.run.names import Names
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
+_DENSE = 4  # times as many places as samples are worth a table
 _CHANCE = 1e-6  # of an agreement that is too small to be one
 
 
@@ -26,7 +26,7 @@ class TaskPair:
     """One task of two runs: the problems that both have judged, row by row."""
 
     task: str
-    problem_ids: NDArray[np.object_]  # (n,)
+    problem_ids: Names  # (n,)
     cluster: Codes  # (n,) codes 0…G−1
     candidate: ProblemMeans  # (n,)
     baseline: ProblemMeans  # (n,)
@@ -66,16 +66,10 @@ class TaskPair:
         return float(np.log(again) @ mine.judged) < math.log(_CHANCE)
 
 
-def cluster_codes(names: NDArray[np.object_]) -> Codes:
-    """Codes 0…G−1 of cluster ``names``, by appearance."""
-    coded = pc.dictionary_encode(pa.array(names, pa.string()))
-    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
 def clusters_of(samples: Samples, problems: Codes | NDArray[np.bool_]) -> Codes:
     """Codes 0…G−1 of the clusters of some problems; each is one where none are named."""
     names = samples.clusters[problems]
-    return np.arange(len(names)) if _is_unclustered(samples) else cluster_codes(names)
+    return np.arange(len(names)) if _is_unclustered(samples) else names.codes()
 
 
 def _is_unclustered(samples: Samples) -> bool:
@@ -90,14 +84,11 @@ def match_problems(candidate: Samples, baseline: Samples) -> Codes:
             continue
         mine = np.flatnonzero(candidate.problem_task == code)
         theirs = np.flatnonzero(baseline.problem_task == baseline.tasks.index(task))
-        if np.array_equal(candidate.problem_ids[mine], baseline.problem_ids[theirs]):
+        ours, others = candidate.problem_ids[mine], baseline.problem_ids[theirs]
+        if ours.same_as(others):
             match[mine] = theirs  # most often, and much faster
             continue
-        place = pc.index_in(
-            pa.array(candidate.problem_ids[mine], pa.string()),
-            value_set=pa.array(baseline.problem_ids[theirs], pa.string()),
-        )
-        found = np.asarray(pc.fill_null(place, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+        found = ours.places_in(others)
         match[mine[found >= 0]] = theirs[found[found >= 0]]
     return match
 
@@ -107,10 +98,14 @@ def common_samples(candidate: Samples, baseline: Samples, match: Codes) -> Codes
     width = int(max(candidate.sample_index.max(), baseline.sample_index.max())) + 1
     theirs = baseline.problem * width + baseline.sample_index
     mine = match[candidate.problem] * width + candidate.sample_index
+    mine[match[candidate.problem] < 0] = -1
+    if len(baseline.problem_ids) * width <= _DENSE * (len(mine) + len(theirs)):
+        row_of = np.full(len(baseline.problem_ids) * width + 1, -1)  # of key −1, there is none
+        row_of[theirs] = np.arange(len(theirs))
+        return np.asarray(row_of[mine])
     order = np.argsort(theirs)
-    place = np.minimum(np.searchsorted(theirs[order], mine), len(theirs) - 1)
-    row = order[place]
-    return np.where((theirs[row] == mine) & (match[candidate.problem] >= 0), row, -1)
+    row = order[np.minimum(np.searchsorted(theirs[order], mine), len(theirs) - 1)]
+    return np.where(theirs[row] == mine, row, -1)
 
 
 def agrees(candidate: Samples, baseline: Samples, row: Codes) -> bool:
@@ -147,12 +142,10 @@ def pair_tasks(
     return tuple(sides.pair(task) for task in shared)
 
 
-def _by_name(names: NDArray[np.object_], problems: Codes) -> Codes:
+def _by_name(names: Names, problems: Codes) -> Codes:
     """``problems`` in the order of their names: sums and verdicts must not depend on the rows'."""
-    found = pa.array(names[problems], pa.string())
-    if pc.all(pc.less_equal(found[:-1], found[1:])).as_py() in (True, None):
-        return problems
-    return np.asarray(problems[pc.sort_indices(found)])
+    order = names[problems].order()
+    return problems if order is None else problems[order]
 
 
 class _Sides:
@@ -222,8 +215,8 @@ class _Sides:
         missing = Lost.all_of(len(alone), pair.candidate_epochs)
         return replace(
             pair,
-            problem_ids=np.concatenate(ids),
-            cluster=cluster_codes(np.concatenate(names)),
+            problem_ids=Names.concatenate(ids),
+            cluster=Names.concatenate(names).codes(),
             candidate=ProblemMeans.concatenate(
                 [
                     as_bad_as_can_be(seen, lost, self._longest(pair.task, self.match[measured])),
@@ -238,15 +231,17 @@ class _Sides:
     def _codes(self, problems: Codes) -> Codes:
         if _is_unclustered(self.candidate) and _is_unclustered(self.baseline):
             return np.arange(len(problems))
-        return cluster_codes(self._clusters(problems))
+        return self._clusters(problems).codes()
 
-    def _clusters(self, problems: Codes) -> NDArray[np.object_]:
+    def _clusters(self, problems: Codes) -> Names:
         """Clusters as the candidate names them, or the baseline where the candidate names none."""
         candidate, theirs = self.candidate, self.baseline.clusters[self.match[problems]]
         if _is_unclustered(candidate):
             return theirs
         own = candidate.clusters[problems]
-        return np.where(own == candidate.problem_ids[problems], theirs, own)
+        named = ~own.equal(candidate.problem_ids[problems])
+        place = np.arange(len(own)) + np.where(named, len(theirs), 0)
+        return Names.concatenate([theirs, own])[place]
 
     def _longest(self, task: str, theirs: Codes) -> dict[Metric, Vector]:
         """How long answers to the baseline's problems ``theirs`` of ``task`` could have been.

@@ -32,8 +32,8 @@ class ProblemMeans:
             return self
         return ProblemMeans(
             self.judged[problems],
-            {metric: values[problems] for metric, values in self.means.items()},
-            {metric: values[problems] for metric, values in self.noise.items()},
+            {metric: _taken(values, problems) for metric, values in self.means.items()},
+            {metric: _taken(values, problems) for metric, values in self.noise.items()},
         )
 
     def put(self, problems: Codes, other: ProblemMeans) -> ProblemMeans:
@@ -70,6 +70,12 @@ class ProblemMeans:
             joined([part.means for part in parts]),
             joined([part.noise for part in parts]),
         )
+
+
+def _taken(values: Vector, problems: Codes) -> Vector:
+    if len(values) and not any(values.strides):  # one value for all takes no memory
+        return np.broadcast_to(values[0], len(problems))
+    return np.asarray(values[problems])
 
 
 @lru_cache(maxsize=2)  # summary and gate need those of the same two runs

@@ -16,11 +16,11 @@ from scipy import special
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.metric import margin_of, values_of
-from smallscale_ci.gate.pairing import cluster_codes
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.gate.trial import Injection, Pool, Trial, run_trial
 from smallscale_ci.records import Metric, Scale
+from smallscale_ci.run.names import Names
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
@@ -75,12 +75,12 @@ def _pool(runs: Sequence[Samples], task: str, repeats: int) -> Pool | None:
             continue
         rows = ~run.errored & (run.problem_task[run.problem] == run.tasks.index(task))
         problems, codes = np.unique(run.problem[rows], return_inverse=True)
-        for problem in problems:
-            name = str(run.problem_ids[problem])
+        names, groups = run.problem_ids[problems].tolist(), run.clusters[problems].tolist()
+        for name, group in zip(names, groups, strict=True):
             if name not in places:
                 places[name] = len(places)
-                clusters.append(str(run.clusters[problem]))
-        mine = np.array([places[str(run.problem_ids[p])] for p in problems], dtype=np.int64)
+                clusters.append(group)
+        mine = np.array([places[name] for name in names], dtype=np.int64)
         owners.append(mine[codes])
         for metric, values in parts.items():
             values.append(values_of(run, metric)[rows])
@@ -93,8 +93,7 @@ def _pool(runs: Sequence[Samples], task: str, repeats: int) -> Pool | None:
     grids = {metric: np.zeros((len(places), int(count.max()))) for metric in parts}
     for metric, grid in grids.items():
         grid[problem[order], column] = np.concatenate(parts[metric])[order]
-    names = np.array(clusters, dtype=object)
-    return Pool(task, cluster_codes(names), count, grids, repeats)
+    return Pool(task, Names.of(clusters).codes(), count, grids, repeats)
 
 
 def gated_metrics(pools: Sequence[Pool], policy: GatePolicy) -> tuple[Metric, ...]:

@@ -19,6 +19,7 @@ from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import Codes, ProblemMeans
 from smallscale_ci.gate.schedule import Schedule, part, worth_of
 from smallscale_ci.records import Metric, Scale, VerdictKind
+from smallscale_ci.run.names import Names
 from smallscale_ci.stats.contrast import Vector
 
 Grid = NDArray[np.float64]
@@ -295,7 +296,7 @@ def _pair(
     n = len(cluster)
     return TaskPair(
         task=pool.task,
-        problem_ids=np.empty(n, dtype=object),
+        problem_ids=Names.unknown(n),
         cluster=cluster,
         candidate=candidate,
         baseline=baseline,

@@ -31,18 +31,22 @@ class Lost:
     def of(cls, samples: Samples, expected: Codes) -> Lost:
         """What ``samples`` lacks of ``expected`` (problems,) samples of each problem."""
         count = len(samples.problem_ids)
-        errored = np.flatnonzero(samples.errored)
-        judged = np.bincount(samples.problem, minlength=count)
-        judged -= np.bincount(samples.problem[errored], minlength=count)
+        number = expected - np.bincount(samples.problem, minlength=count)
+        if not samples.errored.any():
+            nothing = np.broadcast_to(0, count), np.broadcast_to(0.0, count)  # take no memory
+            known, total = (dict.fromkeys(Metric, none) for none in nothing)
+            return cls(number, known, total)
+        errored = samples.select(samples.errored)
+        number += np.bincount(errored.problem, minlength=count)
         known, total = {}, {}
         for metric in Metric:
-            values = known_of_errored(samples, metric)[errored]
+            values = known_of_errored(errored, metric)
             rows = ~np.isnan(values)
-            problem = samples.problem[errored][rows]
+            problem = errored.problem[rows]
             known[metric] = np.bincount(problem, minlength=count)
             sums = np.bincount(problem, values[rows], count)
             total[metric] = np.asarray(sums, dtype=np.float64)
-        return cls(expected - judged, known, total)
+        return cls(number, known, total)
 
     @classmethod
     def all_of(cls, problems: int, samples: int) -> Lost:

@@ -26,7 +26,8 @@ from smallscale_ci.interop.judged import two_contents
 from smallscale_ci.records import FinishReason, Metric, Outcome
 from smallscale_ci.run.manifest import COMPLETE, Engine, Manifest, PromptsId, SuiteId
 from smallscale_ci.run.run import Run
-from smallscale_ci.run.samples import Samples, from_table
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.run.samples_table import from_table
 
 _OUTCOMES = {outcome: code for code, outcome in enumerate(Outcome)}
 _FINISHES = {reason: code for code, reason in enumerate(FinishReason)}

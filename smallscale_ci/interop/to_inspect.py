@@ -45,7 +45,7 @@ def _head(run: Run, task: str) -> dict[str, Any]:
     assert run.manifest is not None  # noqa: S101 - of a run folder
     manifest = run.manifest
     mine = _of_task(run.samples, task)
-    names = sorted({str(run.samples.problem_ids[code]) for code in mine.problem})
+    names = sorted(set(run.samples.problem_ids[mine.problem]))
     good = int((~mine.errored).sum())
     metric = {"name": "accuracy", "value": _accuracy(mine), "params": {}}
     created = manifest.created or "1970-01-01T00:00:00+00:00"

@@ -112,7 +112,7 @@ def reference(run: Path, problem: Problem, settings: Settings) -> Reference | No
     except SmallscaleError:
         return None
     samples = found.samples
-    rows = samples.problem_ids[samples.problem] == problem.id
+    rows = samples.problem_ids.among([problem.id])[samples.problem]
     part = samples.select(rows)
     answers = [
         (OUTCOMES[code].value, float(tokens))

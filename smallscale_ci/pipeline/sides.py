@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -17,16 +18,17 @@ from smallscale_ci.interop import readers
 from smallscale_ci.interop.gather import gather
 from smallscale_ci.interop.interface import Log, Sample, Wanted
 from smallscale_ci.judges.interface import JudgeSpec
-from smallscale_ci.judges.registry import judge_version
-from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import Generation, Judgement, Metric, Reason, ReasonKind
 from smallscale_ci.report import history
 from smallscale_ci.run import baselines
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import is_run
 from smallscale_ci.run.run import Run
-from smallscale_ci.run.samples import REQUIRED
+from smallscale_ci.run.samples_table import REQUIRED
 from smallscale_ci.run.stores import RECORD
+
+if TYPE_CHECKING:
+    from smallscale_ci.judges.stream import JudgeStream
 
 _PARQUET = b"PAR1"  # how every parquet file begins, whatever it is called
 _BATCH = 4096  # samples of a file in memory at a time
@@ -55,6 +57,8 @@ def load(
         return baselines.load(path)
     if rejudge is None:
         return gather(readers.read(path, replace(wanted, texts=False, verdicts=True)))
+    from smallscale_ci.judges.registry import judge_version
+
     log = readers.read(path, replace(wanted, texts=True, verdicts=False))
     name = f"{judge_version(rejudge.name)} {'+'.join(rejudge.extract)} {rejudge.model}".strip()
     return gather(log, _judged(log, rejudge, service), name)
@@ -112,6 +116,8 @@ def _is_samples(path: Path) -> bool:
 
 
 def _judged(log: Log, spec: JudgeSpec, service: Service | None) -> Iterator[Sample]:
+    from smallscale_ci.judges.stream import JudgeStream  # takes a tenth of a second
+
     samples = iter(log.samples)
     with JudgeStream((), {spec.name: spec}, workers=_JUDGES, service=service) as stream:
         while batch := list(islice(samples, _BATCH)):

@@ -199,7 +199,7 @@ def _looping(samples: Samples) -> dict[_Key, str]:
     found = {}
     for row in np.flatnonzero(samples.looping)[:_MAX_LOOPS]:
         problem = samples.problem[row]
-        key = (str(samples.problem_ids[problem]), int(samples.sample_index[row]))
+        key = (samples.problem_ids[problem], int(samples.sample_index[row]))
         found[key] = samples.tasks[samples.problem_task[problem]]
     return found
 
@@ -262,7 +262,7 @@ def _both_ends(text: str) -> str:
 def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:
     """Outcomes and tokens of a recorded baseline: it stores no texts."""
     answers: dict[str, list[Answer]] = {}
-    few = np.isin(samples.problem_ids, list(chosen))[samples.problem]
+    few = samples.problem_ids.among(chosen)[samples.problem]
     for row in np.flatnonzero(few & (samples.sample_index < _MAX_EPOCHS)):
         outcome = OUTCOMES[samples.outcome[row]]
         answer = Answer(
@@ -270,6 +270,6 @@ def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]
             outcome=outcome,
             tokens=None if outcome is Outcome.ERRORED else int(samples.tokens[row]),
         )
-        name = str(samples.problem_ids[samples.problem[row]])
+        name = samples.problem_ids[samples.problem[row]]
         answers.setdefault(name, []).append(answer)
     return answers

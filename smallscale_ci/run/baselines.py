@@ -22,7 +22,7 @@ from smallscale_ci.run.folder import is_run
 from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.records_json import summary_from_json, summary_json
 from smallscale_ci.run.run import Recorded, Run, read_file, read_run
-from smallscale_ci.run.samples import from_table, unknown_in
+from smallscale_ci.run.samples_table import from_table, unknown_in
 from smallscale_ci.run.stores import RECORD, FolderStore, GitStore, Store, folders
 
 SCHEMA_VERSION = "1"

@@ -18,7 +18,8 @@ from smallscale_ci.files import where_writable
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
 from smallscale_ci.run import tables
 from smallscale_ci.run.places import Places
-from smallscale_ci.run.samples import Samples, from_table
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.run.samples_table import from_table
 
 _OUTCOMES = [outcome.value for outcome in Outcome]
 _FINISHES = [reason.value for reason in FinishReason]

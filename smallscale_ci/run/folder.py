@@ -16,7 +16,8 @@ from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.evidence import EVIDENCE
 from smallscale_ci.run.manifest import COMPLETE, Manifest
-from smallscale_ci.run.samples import Samples, from_table
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.run.samples_table import from_table
 
 NO_BASELINE = "none"  # in the configuration of a run that is not compared
 

@@ -27,7 +27,7 @@ from smallscale_ci.run.chain import JUDGEMENTS
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE
 from smallscale_ci.run.run import Recorded, Run
-from smallscale_ci.run.samples import to_table
+from smallscale_ci.run.samples_table import to_table
 from smallscale_ci.run.stores import RECORD, FolderStore
 
 _NOBODY = {"", "root", "nobody", "unknown", "runner"}

@@ -11,7 +11,8 @@ from smallscale_ci.records import Summary
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.run.records_json import summary_from_json
-from smallscale_ci.run.samples import Samples, read_samples
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.run.samples_table import read_samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,11 @@ class Contrast:
             if excess(stop) <= 0:
                 break
             reach *= 2
-        return float(optimize.brentq(excess, start, stop, xtol=1e-9))
+        # SciPy leaves a cycle around its function: it must not keep all that this one refers to.
+        held = [excess]
+        found = optimize.brentq(lambda null, of: of[0](null), start, stop, (held,), xtol=1e-9)
+        held.clear()
+        return float(found)
 
 
 def _dirichlet_tail(terms: Vector, counts: Vector, enough: float) -> float:

@@ -45,26 +45,31 @@ def jumped(
     none = np.zeros(len(known), dtype=np.bool_)
     if known.sum() < SHOWN:
         return none
-    mine, theirs = np.where(known, candidate, 1.0), np.where(known, baseline, 1.0)
     freedom = np.maximum(base_samples - 1, 0)
-    relative = base_within.sum() / max(float(np.square(theirs) @ freedom), 1e-9)
-    noise = np.maximum(base_within / np.maximum(freedom, 1), relative * np.square(theirs))
-    spread = np.sqrt(noise * (1 / samples + 1 / base_samples))
-    others = np.where(samples > 1, _without_one(mine, within, samples), mine)
+    relative = base_within.sum() / max(float(np.square(baseline[known]) @ freedom[known]), 1e-9)
+    noise = np.maximum(base_within / np.maximum(freedom, 1), relative * np.square(baseline))
     bound = max(_FAR, -float(special.ndtri(_BY_CHANCE / len(known))))
-    far = known & (others - theirs > bound * spread)
-    if not far.any():
+    least = baseline + bound * np.sqrt(noise * (1 / samples + 1 / base_samples))
+    far = np.flatnonzero(known & (candidate > least))
+    several = samples[far] > 1
+    others = candidate[far]  # without the longest sample
+    others[several] = _without_one(candidate[far], within[far], samples[far])[several]
+    still = others > least[far]
+    far, several, others = far[still], several[still], others[still]
+    if not len(far):
         return none
-    logs = np.log(mine / theirs)
-    low, middle, high = np.quantile(logs[known], (0.25, 0.5, 0.75))
-    far &= np.log(others / theirs) > middle + bound * (high - low) / _NORMAL
-    usual = _without_one(theirs, base_within, base_samples)
-    single = far & (samples == 1)
-    single &= mine / theirs > (1 + base_samples * (theirs / usual - 1))[known].max()
-    several = far & (samples > 1)
-    found = np.asarray(several | single)
+    logs = np.log(candidate[known] / baseline[known])
+    low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75), overwrite_input=True)
+    found = np.log(others / baseline[far]) > middle + bound * (high - low) / _NORMAL
+    if not several.all():
+        usual = _without_one(baseline, base_within, base_samples)[known]
+        longest = (1 + base_samples[known] * (baseline[known] / usual - 1)).max()
+        found &= several | (candidate[far] / baseline[far] > longest)
     number = int(found.sum())
-    return found if number <= _FEW and (number > 1 or several.any()) else none
+    if number > _FEW or (number <= 1 and not several[found].any()):
+        return none
+    none[far[found]] = True
+    return none
 
 
 def _without_one(mean: Vector, within: Vector, samples: Codes) -> Vector:

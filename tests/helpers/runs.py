@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.records import Outcome
+from smallscale_ci.run.names import Names
 from smallscale_ci.run.samples import OUTCOMES, Samples
 
 RIGHT, WRONG = OUTCOMES.index(Outcome.CORRECT), OUTCOMES.index(Outcome.WRONG)
@@ -21,7 +22,7 @@ def grid(
 ) -> Samples:
     """A run of one task from (problems, epochs) arrays; problems are p0, p1, … from ``first``."""
     problems, epochs = outcome.shape
-    ids = np.array([f"p{i}" for i in range(first, first + problems)], dtype=object)
+    ids = Names.of(f"p{i}" for i in range(first, first + problems))
     flat = outcome.ravel()
     counts = np.broadcast_to(np.asarray(tokens, dtype=np.float64), outcome.shape).ravel().copy()
     counts[flat == ERRORED] = np.nan
@@ -29,7 +30,7 @@ def grid(
         tasks=(task,),
         problem_ids=ids,
         problem_task=np.zeros(problems, dtype=np.int64),
-        clusters=ids if clusters is None else np.array(clusters, dtype=object),
+        clusters=ids if clusters is None else Names.of(clusters),
         problem=np.repeat(np.arange(problems), epochs),
         sample_index=np.tile(np.arange(epochs), problems),
         outcome=flat.astype(np.int64),
@@ -59,9 +60,9 @@ def together(*parts: Samples) -> Samples:
     sizes = np.cumsum([0] + [len(part.problem_ids) for part in parts])
     return Samples(
         tasks=tuple(part.tasks[0] for part in parts),
-        problem_ids=np.concatenate([part.problem_ids for part in parts]),
+        problem_ids=Names.concatenate([part.problem_ids for part in parts]),
         problem_task=np.repeat(np.arange(len(parts)), np.diff(sizes)),
-        clusters=np.concatenate([part.clusters for part in parts]),
+        clusters=Names.concatenate([part.clusters for part in parts]),
         problem=np.concatenate([p.problem + o for p, o in zip(parts, sizes, strict=False)]),
         sample_index=np.concatenate([part.sample_index for part in parts]),
         outcome=np.concatenate([part.outcome for part in parts]),

@@ -15,7 +15,8 @@ import pytest
 from helpers.runs import RIGHT, grid
 
 from smallscale_ci.records import Outcome
-from smallscale_ci.run.samples import OUTCOMES, to_table
+from smallscale_ci.run.samples import OUTCOMES
+from smallscale_ci.run.samples_table import to_table
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

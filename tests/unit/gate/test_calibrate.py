@@ -12,6 +12,7 @@ from smallscale_ci.gate.simulate import Share, make_pools
 from smallscale_ci.gate.trial import Drawn, draw
 from smallscale_ci.records import Metric
 from smallscale_ci.report import planning
+from smallscale_ci.run.names import Names
 from smallscale_ci.run.samples import Samples
 
 POLICY = GatePolicy(
@@ -200,9 +201,9 @@ def test_long_tailed_lengths_keep_their_level():
     n, epochs = lengths.shape
     samples = Samples(
         tasks=("mcq",),
-        problem_ids=np.array([f"p{i}" for i in range(n)], dtype=object),
+        problem_ids=Names.of(f"p{i}" for i in range(n)),
         problem_task=np.zeros(n, dtype=np.int64),
-        clusters=np.array([f"p{i}" for i in range(n)], dtype=object),
+        clusters=Names.of(f"p{i}" for i in range(n)),
         problem=np.repeat(np.arange(n), epochs),
         sample_index=np.tile(np.arange(epochs), n),
         outcome=np.zeros(n * epochs, dtype=np.int64),

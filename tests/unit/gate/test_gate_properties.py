@@ -13,6 +13,7 @@ from scipy import stats
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.run.names import Names
 from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 
 POLICY = GatePolicy(name="p", margins=Margins(accuracy=0.1, tokens=0.2, truncation=None))
@@ -37,7 +38,7 @@ def two_runs(draw, most=40):
 def with_identical(run, count):
     """``run`` with ``count`` more problems, right in one sample of 80 tokens, at its end."""
     more = grid(np.full((count, 1), RIGHT), 80.0, first=len(run.problem_ids))
-    ids = np.concatenate([run.problem_ids, more.problem_ids])
+    ids = Names.concatenate([run.problem_ids, more.problem_ids])
     return replace(
         run,
         problem_ids=ids,
@@ -69,6 +70,8 @@ def test_swapping_the_sides_mirrors_the_checks(runs):
     there, back = decide(candidate, base, BAND), decide(base, candidate, BAND)
     for one, other in zip(there.checks, back.checks, strict=True):
         assert one.estimate.value == pytest.approx(-other.estimate.value, abs=1e-12)
+        if one.jumps or other.jumps:  # what few problems grew could be more; no such shrinking is
+            continue
         assert one.estimate.low == pytest.approx(-other.estimate.high, abs=1e-6)
         if one.metric is Metric.TOKENS:
             assert one.p_value == pytest.approx(other.p_value, rel=1e-6)
@@ -79,7 +82,7 @@ def test_swapping_the_sides_mirrors_the_checks(runs):
     for one, other in zip(*alone, strict=True):
         if one.metric is Metric.TOKENS:
             assert one.gated
-            assert one.kind is other.kind
+            assert one.kind is other.kind or one.jumps or other.jumps
 
 
 @settings(max_examples=15, deadline=None)

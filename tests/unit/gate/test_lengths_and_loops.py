@@ -17,7 +17,8 @@ from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.report import wording
 from smallscale_ci.run.records_json import summary_from_json, summary_json
-from smallscale_ci.run.samples import Samples, from_table, read_samples, to_table
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.run.samples_table import from_table, read_samples, to_table
 
 NEW = (Metric.THINKING, Metric.ANSWER, Metric.LOOPING, Metric.MISSING)
 

@@ -15,7 +15,7 @@ from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.pipeline import compare, sides
 from smallscale_ci.records import FinishReason, Metric, Outcome, VerdictKind
 from smallscale_ci.report import wording
-from smallscale_ci.run import samples as stored
+from smallscale_ci.run import samples_table as stored
 from smallscale_ci.run.comparable import differences, unknown
 
 LM_EVAL, INSPECT = DATA / "lm-eval-0.4.13", DATA / "inspect-0.3.285"

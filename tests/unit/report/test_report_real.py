@@ -19,7 +19,8 @@ from smallscale_ci.run.records_json import (
     verdict_from_json,
     verdict_json,
 )
-from smallscale_ci.run.samples import Samples, from_table
+from smallscale_ci.run.samples import Samples
+from smallscale_ci.run.samples_table import from_table
 
 PROBLEMS = 150
 

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from smallscale_ci.errors import DataError
-from smallscale_ci.run.samples import from_table, read_samples, to_table
+from smallscale_ci.run.samples_table import from_table, read_samples, to_table
 
 
 def columns(**changes):
