@@ -34,8 +34,9 @@ def resolve(
             path.resolve(), name_of(model), str(path.resolve()), cache=cache / "hashes", say=say
         )
     if path.is_file():
+        gguf = " GGUF is not served: give the safetensors." if path.suffix == ".gguf" else ""
         raise UsageError(
-            f"{model} is a file, not a checkpoint folder.",
+            f"{model} is a file, not a checkpoint folder.{gguf}",
             "Give the folder that holds config.json, *.safetensors and the tokenizer.",
         )
     if model in ALIASES:

@@ -15,6 +15,7 @@ from smallscale_ci.ids import combined_hash, file_hash
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 _PARTS = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken", "*.py")
+_PICKLED = ("*.bin", "*.pt", "*.pth")
 _STEP = re.compile(r"checkpoint-(\d+)$")  # what trainers call their folders
 _HUB = re.compile(r"(models--.+)/snapshots/[^/]+$")  # huggingface_hub's cache
 
@@ -35,7 +36,7 @@ def inspect(
     """
     _refuse_strays(path)
     _refuse_other_kinds(path)
-    config = _config(path / "config.json")
+    _config(path / "config.json")
     for file in sorted(path.glob("*.json")):
         weights.refuse_pointer(file)
     files = weights.files(path)
@@ -43,7 +44,6 @@ def inspect(
     template = path / "chat_template.jinja"
     generation = path / "generation_config.json"
     if say is not None:
-        _warn_of_code(path, config, say)
         ending = endings.complaint(path)
         if ending:
             say(f"warning: {path.name}: {ending}")
@@ -119,7 +119,7 @@ def _refuse_other_kinds(path: Path) -> None:
         )
     has_config = (path / "config.json").is_file()
     has_weights = any(path.glob("*.safetensors"))
-    if (path / "adapter_config.json").is_file() and not has_config:
+    if (path / "adapter_config.json").is_file() and not (has_config and _model_weights(path)):
         base = _config(path / "adapter_config.json").get("base_model_name_or_path") or "its base"
         raise UsageError(
             f"{path} holds a LoRA adapter of {base}, not a whole model.",
@@ -140,6 +140,8 @@ def _refuse_other_kinds(path: Path) -> None:
             f"{path} has weights as GGUF alone, and these are not served.",
             "Give the safetensors that the GGUF was made from.",
         )
+    if has_config and not has_weights and (path / weights.INDEX).is_file():
+        weights.files(path)  # names the shards that are missing
     has_tokenizer = any((path / file).exists() for file in _TOKENIZERS)
     if not has_tokenizer and (path / "tekken.json").is_file():
         raise UsageError(
@@ -152,7 +154,7 @@ def _refuse_other_kinds(path: Path) -> None:
         *([] if has_tokenizer else ["a tokenizer (tokenizer.json)"]),
     ]
     if missing:
-        pickled = not has_weights and (any(path.glob("*.bin")) or any(path.glob("*.pt")))
+        pickled = not has_weights and any(any(path.glob(name)) for name in _PICKLED)
         raise UsageError(
             f"{path} is not a servable checkpoint: missing {', '.join(missing)}.",
             "Pickled weights are not loaded: save them with save_pretrained(), which writes "
@@ -175,16 +177,36 @@ def _config(path: Path) -> dict[str, Any]:
     return value
 
 
-def _warn_of_code(path: Path, config: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Code of the checkpoint's own: an engine that knows the architecture does without it."""
-    own = config.get("auto_map")
-    if not isinstance(own, dict):
+def own_code(found: Checkpoint) -> frozenset[str]:
+    """The Python classes that a checkpoint's config.json names as its own (``auto_map``)."""
+    own = _config(found.path / "config.json").get("auto_map")
+    return frozenset(map(str, own.values())) if isinstance(own, dict) else frozenset()
+
+
+def refuse_own_code(found: Checkpoint, *, trusted: bool) -> None:
+    """Raise ``UsageError`` for Python code of the checkpoint's own, untrusted or missing.
+
+    Engines run it inside the process that holds the model: that is for people to decide.
+    """
+    own = own_code(found)
+    if not own:
         return
-    modules = {str(value).partition("--")[2] or str(value) for value in own.values()}
-    missing = sorted({f"{name.partition('.')[0]}.py" for name in modules})
-    missing = [name for name in missing if not (path / name).is_file()]
-    lacks = f", and lacks {', '.join(missing)}" if missing else ""
-    say(
-        f"warning: {path.name} names Python code of its own (auto_map in config.json){lacks}. It "
-        "runs only with `trust_remote_code: true` in the profile."
-    )
+    files = {f"{name.partition('.')[0]}.py" for name in own if "--" not in name}  # else on the hub
+    missing = sorted(name for name in files if not (found.path / name).is_file())
+    without = "take auto_map out of config.json where the engine knows the architecture itself"
+    if not trusted:
+        raise UsageError(
+            f"{found.name} names Python code of its own (auto_map in config.json).",
+            f"Read it and set `trust_remote_code: true` in the profile, or {without}.",
+        )
+    if missing:
+        raise UsageError(
+            f"{found.name} lacks Python code that its config.json names: {', '.join(missing)}.",
+            f"Copy the files from the model's page on the hub, or {without}.",
+        )
+
+
+def _model_weights(path: Path) -> bool:
+    """Whether there are weights beside those of an adapter."""
+    files = (file for pattern in ("*.safetensors", *_PICKLED) for file in path.glob(pattern))
+    return any(not file.name.startswith("adapter_") for file in files)

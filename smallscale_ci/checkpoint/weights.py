@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,9 @@ _BLOCK = 1 << 22
 _LARGE = 2 << 30  # bytes: hashing less is over before anybody wonders
 _HEADER_LIMIT = 100_000_000  # bytes, as the safetensors library has it
 _POINTER = b"version https://git-lfs.github.com/spec/"  # the first line of one
-_INDEX = "model.safetensors.index.json"
+INDEX = "model.safetensors.index.json"
+_SHARD = re.compile(r"(.*-)(\d{1,6})-of-(\d{1,6})\.safetensors")
+_MOST_SHARDS = 10_000
 
 
 def files(folder: Path) -> list[Path]:
@@ -29,16 +32,16 @@ def files(folder: Path) -> list[Path]:
     is empty, cut short, damaged or a Git LFS pointer.
     """
     found = sorted(folder.glob("*.safetensors"))
-    index = folder / _INDEX
-    if index.is_file():
-        named = _shards(index)
-        missing = sorted(named - {file.name for file in found})
-        if missing:
-            raise UsageError(
-                f"{folder} lacks {len(missing)} of its {len(named)} weight files: "
-                f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}.",
-                f"Download or copy the missing files; {_INDEX} lists all of them.",
-            )
+    index = folder / INDEX
+    named = _shards(index) if index.is_file() else _numbered(found)
+    missing = sorted(named - {file.name for file in found})
+    if missing:
+        lists = f"; {INDEX} lists all of them" if index.is_file() else ""
+        raise UsageError(
+            f"{folder} lacks {len(missing)} of its {len(named)} weight files: "
+            f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}.",
+            f"Download or copy the missing files{lists}.",
+        )
     for file in found:
         _refuse_damaged(file)
     return found
@@ -127,6 +130,19 @@ def _shards(index: Path) -> set[str]:
         raise UsageError(
             f"{index} is damaged: it has no readable weight_map.", "Save the checkpoint again."
         ) from error
+
+
+def _numbered(found: Sequence[Path]) -> set[str]:
+    """All shards of a set of which ``found`` names some: ``model-00001-of-00002.safetensors``."""
+    named: set[str] = set()
+    for file in found:
+        if part := _SHARD.fullmatch(file.name):
+            count = min(int(part[3]), _MOST_SHARDS)
+            named.update(
+                f"{part[1]}{number:0{len(part[2])}}-of-{part[3]}.safetensors"
+                for number in range(1, count + 1)
+            )
+    return named
 
 
 def _refuse_damaged(file: Path) -> None:

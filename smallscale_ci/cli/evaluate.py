@@ -54,10 +54,6 @@ def evaluate(
     """
     from smallscale_ci.cli.announce import announce, show_plan
     from smallscale_ci.cli.deadline import within
-    from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
-    from smallscale_ci.cli.verdicts import show
-    from smallscale_ci.errors import RunInterruptedError
-    from smallscale_ci.pipeline import evaluate
     from smallscale_ci.pipeline.prepare import Request
 
     settings = context.settings(
@@ -87,6 +83,12 @@ def evaluate(
         if dry_run:
             show_plan(context, plan)
             return 0
+        # Not before: a checkpoint that cannot be served is refused in its first second.
+        from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
+        from smallscale_ci.cli.verdicts import show
+        from smallscale_ci.errors import RunInterruptedError
+        from smallscale_ci.pipeline import evaluate
+
         announce(display, plan)
         display.say(f"run folder: {plan.run.path}")
         try:
@@ -121,7 +123,6 @@ def generate(
     This is how the run of a baseline is made: all epochs of the suite, no verdict.
     """
     from smallscale_ci.cli.announce import announce, show_plan
-    from smallscale_ci.pipeline import evaluate
     from smallscale_ci.pipeline.prepare import Request
     from smallscale_ci.run.folder import NO_BASELINE
 
@@ -143,6 +144,8 @@ def generate(
         if dry_run:
             show_plan(context, plan)
             return
+        from smallscale_ci.pipeline import evaluate  # not before, as in eval
+
         announce(display, plan)
         display.say(f"run folder: {plan.run.path}")
         evaluate.generate(plan, settings, display, judging=not no_judge)

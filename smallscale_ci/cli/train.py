@@ -126,6 +126,7 @@ def train(
     Everything is checked first: the recipe, the chat template, and which pairs would be cut.
     """
     from smallscale_ci.checkpoint import find
+    from smallscale_ci.checkpoint.servable import own_code
     from smallscale_ci.config.load import load
     from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.errors import EngineError, UsageError
@@ -151,6 +152,11 @@ def train(
         engine_python=engine_python or _converter(settings.environments),
         say=context.out.say,
     )
+    if own_code(parent):
+        context.out.say(
+            f"warning: {parent.name} names Python code of its own (auto_map in config.json), which "
+            "training does not run."
+        )
     name = run_id(settings.now(), chosen.name, parent.name, settings.nonce())
     fresh = out is None or not out.exists()
     out = out or settings.runs / name

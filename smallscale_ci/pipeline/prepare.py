@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.checkpoint.servable import refuse_own_code
 from smallscale_ci.config import load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.config.seams import RUNTIMES
@@ -234,6 +235,7 @@ def _checkpoint(
             return Checkpoint(slug(config.model), Path(), config.model, "", "", "", "")
         case Source.CHECKPOINT:
             found = find.resolve(config.model, cache=settings.cache, engine_python=python, say=say)
+            refuse_own_code(found, trusted=config.profile.trust_remote_code)
             variables.refuse_unread(config.suite.template, found)
             return found
         case unknown:

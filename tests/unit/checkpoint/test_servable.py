@@ -7,7 +7,7 @@ import struct
 import pytest
 from helpers.checkpoints import FILES, make, safetensors
 
-from smallscale_ci.checkpoint.servable import inspect, refuse_changed
+from smallscale_ci.checkpoint.servable import inspect, refuse_changed, refuse_own_code
 from smallscale_ci.errors import InvalidError, UsageError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -147,12 +147,38 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path):
     assert look(folder).weights_hash
 
 
-def test_code_of_its_own_is_announced(tmp_path):
+def test_code_of_its_own_is_for_people_to_decide(tmp_path):
     own = json.dumps({"auto_map": {"AutoModel": "modeling_x.X", "AutoConfig": "conf_x.C"}}).encode()
-    said = []
-    look(make(tmp_path / "m", {**FILES, "config.json": own, "conf_x.py": b""}), say=said.append)
-    assert "trust_remote_code: true" in said[0]
-    assert "lacks modeling_x.py" in said[0]
+    found = look(make(tmp_path / "m", {**FILES, "config.json": own, "conf_x.py": b""}))
+    with pytest.raises(UsageError, match="names Python code of its own") as caught:
+        refuse_own_code(found, trusted=False)
+    assert "`trust_remote_code: true` in the profile" in caught.value.hint
+    with pytest.raises(UsageError, match=r"lacks Python code .*: modeling_x\.py\."):
+        refuse_own_code(found, trusted=True)
+    make(tmp_path / "m", {"modeling_x.py": b""})
+    refuse_own_code(found, trusted=True)
+    refuse_own_code(look(make(tmp_path / "plain")), trusted=False)
+
+
+@pytest.mark.parametrize("has_index", [True, False])
+def test_shards_are_missing_with_and_without_an_index(tmp_path, has_index):
+    names = ("model-00001-of-00003.safetensors", "model-00003-of-00003.safetensors")
+    files = {**without("model.safetensors"), **dict.fromkeys(names, safetensors(b"1"))}
+    if has_index:
+        files["model.safetensors.index.json"] = index(*names, "model-00002-of-00003.safetensors")
+    with pytest.raises(UsageError, match=r"lacks 1 of its 3 .*: model-00002-of-00003\.safet"):
+        look(make(tmp_path / "m", files))
+    bare = {**without("model.safetensors"), "model.safetensors.index.json": index(names[0])}
+    with pytest.raises(UsageError, match="lacks 1 of its 1 weight files"):
+        look(make(tmp_path / "n", bare))
+
+
+def test_an_adapter_beside_a_config_is_an_adapter(tmp_path):
+    files = {**without("model.safetensors"), "adapter_config.json": b"{}"}
+    for name in ("adapter_model.safetensors", "adapter_model.bin"):
+        with pytest.raises(UsageError, match="a LoRA adapter of its base"):
+            look(make(tmp_path / name, {**files, name: safetensors(b"1")}))
+    look(make(tmp_path / "whole", {**FILES, "adapter_config.json": b"{}"}))  # merged
 
 
 def test_a_checkpoint_that_changes_while_it_is_loaded_is_refused(tmp_path):
