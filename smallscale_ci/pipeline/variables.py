@@ -62,8 +62,10 @@ def _parse(texts: Sequence[str]) -> dict[str, Any]:
         return TypeAdapter(TemplateVariables).validate_python(found, strict=True)
     except ValidationError as error:
         item = error.errors()[0]
-        what = item["msg"].removeprefix("Value error, ")
+        what, place = item["msg"].removeprefix("Value error, "), item["loc"]
+        if place and "[key]" not in place:  # the value is none of the types in turn
+            what = "its value is a list or an object"
         raise UsageError(
-            f"--template {'.'.join(str(part) for part in item['loc'][:1])}: {what}.",
+            f"--template{''.join(f' {part}' for part in place[:1])}: {what}.",
             "A value is true or false, a number, or a string, as YAML writes them.",
         ) from error
