@@ -264,11 +264,12 @@ def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]
     answers: dict[str, list[Answer]] = {}
     few = samples.problem_ids.among(chosen)[samples.problem]
     for row in np.flatnonzero(few & (samples.sample_index < _MAX_EPOCHS)):
-        outcome = OUTCOMES[samples.outcome[row]]
+        outcome, tokens = OUTCOMES[samples.outcome[row]], samples.tokens[row]
+        is_unknown = outcome is Outcome.ERRORED or np.isnan(tokens)
         answer = Answer(
             sample_index=int(samples.sample_index[row]),
             outcome=outcome,
-            tokens=None if outcome is Outcome.ERRORED else int(samples.tokens[row]),
+            tokens=None if is_unknown else int(tokens),
         )
         name = samples.problem_ids[samples.problem[row]]
         answers.setdefault(name, []).append(answer)

@@ -26,6 +26,7 @@ from smallscale_ci.records import (
 
 SUMMARY_VERSION = 1
 VERDICT_VERSION = 2  # 1 had sentences in the place of reasons and advice
+_MOST = 1e15  # as a number: charts and formats overflow far above
 _AGAIN = "Run `smallscale compare` again: it rewrites the file."
 # Annotations are text because the records module postpones them.
 _NUMBERS = {
@@ -170,11 +171,17 @@ def _each(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _known(value: Any) -> Any:
-    """``value`` with NaN for ``null`` wherever a record has a number that may not be missing."""
+    """``value`` with NaN for ``null`` wherever a record has a number that may not be missing.
+
+    Raises ``DataError`` for numbers that no record has.
+    """
     if isinstance(value, list):
         return [_known(item) for item in value]
     if not isinstance(value, dict):
         return value
+    for key in _NUMBERS.intersection(value):
+        if isinstance(value[key], (int, float)) and abs(value[key]) > _MOST:
+            raise DataError(f"The file is damaged: {key} is {value[key]:g}.", _AGAIN)
     return {
         key: math.nan if item is None and key in _NUMBERS else _known(item)
         for key, item in value.items()

@@ -81,9 +81,11 @@ def damage(path: Path, rng: random.Random) -> str:
         ".arrow": _arrow,
         ".eval": _zip,
     }
+    before = path.read_bytes()
     try:
         return kinds.get(path.suffix, _raw)(path, rng)
     except Exception as error:  # noqa: BLE001 - this damage cannot be done twice, or be written
+        path.write_bytes(before)
         return f"{_raw(path, rng)} (not {type(error).__name__})"
 
 

@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from helpers import replayed
 
@@ -7,14 +9,16 @@ from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.pipeline import compare
 from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.run import Run
 
 
 def excerpts(place, baseline):
     """The excerpts of the run ``cand`` compared with ``baseline``."""
     _, suite = replayed.read_suite(place)
     run = RunFolder(place / "stored" / "cand")
+    against = baseline if isinstance(baseline, Run) else baselines.load(baseline)
     evaluation = compare.compare(
-        baselines.load(run.path), baselines.load(baseline), GatePolicy(name="tiny"),
+        baselines.load(run.path), against, GatePolicy(name="tiny"),
         look=1, of=1, suite=suite, run=run,
     )  # fmt: skip
     return list(evaluation.report.excerpts.values())
@@ -55,3 +59,14 @@ def test_a_recorded_baseline_has_outcomes_and_tokens(tmp_path):
     answers = [answer for excerpt in excerpts(tmp_path, stored) for answer in excerpt.baseline]
     assert len(answers) == 8
     assert all(answer.text is None and answer.tokens for answer in answers)
+
+
+def test_a_baseline_that_counts_no_tokens_has_none(tmp_path):
+    replayed.make_configs(tmp_path, problems=4)
+    replayed.make_run(tmp_path, "cand")
+    before = baselines.load(replayed.make_run(tmp_path, "before"))
+    nothing = np.full(len(before.samples), np.nan)
+    bare = replace(before, source="bare.csv", samples=replace(before.samples, tokens=nothing))
+    answers = [answer for excerpt in excerpts(tmp_path, bare) for answer in excerpt.baseline]
+    assert len(answers) == 8
+    assert {answer.tokens for answer in answers} == {None}

@@ -149,3 +149,10 @@ def test_a_damaged_summary_is_told_by_its_field(key: str, value: object, said: s
     with pytest.raises(DataError, match=said) as caught:
         summary_from_json(made)
     assert caught.value.hint
+
+
+def test_a_number_that_nothing_can_have_is_damage() -> None:
+    value = json.loads(pretty_json(summary_json(SUMMARY)))
+    value["tasks"][0]["tokens"]["low"] = 1e308
+    with pytest.raises(DataError, match="damaged: low is 1e"):
+        summary_from_json(value)
