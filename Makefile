@@ -193,7 +193,7 @@ bench-gpu: venv ## Measure on a GPU (docs/benchmarks): ARGS="PART… --model …
 bench-farm: venv ## Measure several GPUs of one machine: ARGS="PART… --gpus 8 --model … --gsm8k … --vllm-python …"
 	@$(BIN)/python benchmarks/gpu/bench_farm.py $(ARGS)
 
-lock: ## Resolve the core and development locks anew
+lock: ## Resolve the core and development locks again
 	@requirements/lock.sh $(PYTHON)
 
 clean: ## Remove environments and caches; runs and baselines stay

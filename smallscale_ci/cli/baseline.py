@@ -43,9 +43,8 @@ def record(
         ),
     ] = "",
     rejudge: tools.Rejudge = "",
-    columns: tools.Columns = "",
-    metric: tools.Metric = "",
-    kept: tools.Filter = "",
+    *,
+    read: tools.Read,
     baselines: options.Baselines = None,
 ) -> None:
     """Store a complete run as the baseline of its model.
@@ -56,7 +55,7 @@ def record(
     from datetime import UTC, datetime
 
     from smallscale_ci.cli import places
-    from smallscale_ci.cli.judge import file_judge
+    from smallscale_ci.cli.judge import FileJudge
     from smallscale_ci.config.models import GatePolicy
     from smallscale_ci.errors import UsageError
     from smallscale_ci.files import git_line
@@ -67,8 +66,8 @@ def record(
 
     min_judged = float(GatePolicy.model_fields["min_judged"].default)
     if sides.is_foreign(run):
-        spec = file_judge(rejudge, "boxed,stated", "", None) if rejudge else None
-        made = sides.load(run, tools.wanted(columns, metric, kept, verdicts=not rejudge), spec)
+        spec = FileJudge(rejudge).spec() if rejudge else None
+        made = sides.load(run, read.wanted(verdicts=not rejudge), spec)
     else:
         folder = open_run(run)
         folder.refuse_unfinished()

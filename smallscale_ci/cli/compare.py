@@ -47,9 +47,8 @@ def compare(
     ],
     gate: options.Gate = None,
     rejudge: tools.Rejudge = "",
-    columns: tools.Columns = "",
-    metric: tools.Metric = "",
-    kept: tools.Filter = "",
+    *,
+    read: tools.Read,
     look: Annotated[int, option("--look", min=1, help="Index of this interim look.")] = 1,
     of: Annotated[int, option("--of", min=1, help="Number of planned looks.")] = 1,
     baselines: options.Baselines = None,
@@ -61,7 +60,7 @@ def compare(
     results count by its own verdicts, unless they are judged again.
     """
     from smallscale_ci.cli.github import tell_evaluation
-    from smallscale_ci.cli.judge import file_judge
+    from smallscale_ci.cli.judge import FileJudge
     from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import refuse, show
     from smallscale_ci.errors import BadSamplesError, UsageError
@@ -73,13 +72,8 @@ def compare(
 
     if look > of:
         raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
-    if not candidate.exists():
-        raise UsageError(
-            f"{candidate} does not exist.",
-            "Give a run folder, a samples file or another tool's results.",
-        )
-    wanted = tools.wanted(columns, metric, kept, verdicts=not rejudge)
-    spec = file_judge(rejudge, "boxed,stated", "", None) if rejudge else None
+    wanted = read.wanted(verdicts=not rejudge)
+    spec = FileJudge(rejudge).spec() if rejudge else None
     settings = context.settings(baselines=baselines, rules=rules)
     if settings.rules is not None:
         baseline = settings.rules.baseline(baseline)
@@ -95,8 +89,7 @@ def compare(
     except BadSamplesError as error:
         policy = _policy(gate, config, known, settings, context.out.say)
         said = Reason(ReasonKind.STATED, text=error.message)
-        verdict = unusable(policy, [said], look=look, of=of)
-        return refuse(context, verdict, error)
+        return refuse(context, unusable(policy, [said], look=look, of=of), error)
     notes: tuple[Reason, ...] = ()
     if gate is None and settings.rules is None:
         policy, notes = gated_by_what_is_known(policy, loaded, against)
@@ -143,12 +136,9 @@ def report(
 
     from smallscale_ci.cli.history import beside
     from smallscale_ci.cli.verdicts import show
-    from smallscale_ci.errors import InvalidError, UsageError
+    from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import compare, sides
-    from smallscale_ci.report import collect, console
-    from smallscale_ci.run import chain
     from smallscale_ci.run.folder import open_run
-    from smallscale_ci.run.manifest import COMPLETE, INTERRUPTED
 
     if compare_runs:
         beside(context, runs)
@@ -169,8 +159,20 @@ def report(
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})
         return show(context, replace(evaluation, report=data), config.gate, {"metrics": values})
+    return _without_verdict(context, folder, suite, budgets)
+
+
+def _without_verdict(context: Context, folder: RunFolder, suite: Suite | None, budgets: str) -> int:
+    """The levels of a run that has them; raises ``InvalidError`` where nothing can be shown."""
+    from dataclasses import replace
+
+    from smallscale_ci.errors import InvalidError
+    from smallscale_ci.report import collect, console
+    from smallscale_ci.run import chain
+    from smallscale_ci.run.manifest import COMPLETE, INTERRUPTED
+
     manifest = folder.read_manifest()
-    chain.check(run, manifest)
+    chain.check(folder.path, manifest)
     status = manifest.status
     wanted = status == INTERRUPTED or bool(budgets)
     if suite is not None and wanted and folder.summary.exists():
@@ -182,11 +184,11 @@ def report(
             step = f"smallscale compare {folder.typed} auto"
             data = replace(data, status="complete", next_steps=(step,))
         if context.json:
-            context.out.json({"run": str(run), "metrics": values})
+            context.out.json({"run": str(folder.path), "metrics": values})
         context.out.result(console.render(data, context.out.width))
         return 0
     raise InvalidError(
-        f"{run} has no verdict to report: it is {status}.",
+        f"{folder.path} has no verdict to report: it is {status}.",
         f"Compare it first: smallscale compare {folder.typed} auto"
         if status == COMPLETE
         else f"Resume it: {folder.resume_command()}",

@@ -16,6 +16,7 @@ from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.models import SuiteConfig, TaskConfig
+    from smallscale_ci.records import FewClusters
     from smallscale_ci.suite.model import Suite
 
 T = TypeVar("T")
@@ -182,19 +183,21 @@ def verify(
 
 def _checked(context: Context, name: str) -> dict[str, Any]:
     """Load a suite, say what it holds, and return that."""
+    from smallscale_ci.report.planning import limit
+
     suite = _load(context, name)
     if not context.json:
         skipped = "".join(_skipped(task) for task in suite.tasks)
         count = f"{len(suite.problems):,} problems"
         context.out.result(f"{suite.name}: {count}, hash {suite.hash}{skipped}")
-        for warning in _few_clusters(suite):
-            context.out.warning(warning)
+        for found in _few_clusters(suite):
+            context.out.warning(limit(found))
     rows = {t.name: [row.model_dump() for row in t.skip] for t in suite.tasks if t.skip}
     told = {"skipped": rows} if rows else {}
     return {"suite": suite.name, "hash": suite.hash, "problems": len(suite.problems), **told}
 
 
-def _few_clusters(suite: Suite) -> tuple[str, ...]:
+def _few_clusters(suite: Suite) -> tuple[FewClusters, ...]:
     from smallscale_ci.gate.holdable import few_clusters
     from smallscale_ci.run.names import Names
 

@@ -72,9 +72,7 @@ def evaluate(
         epochs=epochs,
         limit=limit,
         overrides=tuple(overrides or ()),
-        max_epochs=budget.max_epochs,
-        token_budget=budget.token_budget,
-        time_budget_min=budget.time_budget,
+        **budget.request(),
         **engine.request(),
     )
     with within(budget.deadline), context.out.watch() as display:

@@ -55,9 +55,8 @@ def history(
             show_default="all",
         ),
     ] = None,
-    columns: tools.Columns = "",
-    metric: tools.Metric = "",
-    kept: tools.Filter = "",
+    *,
+    read: tools.Read,
     runs: options.Runs = None,
 ) -> None:
     """Show accuracy and tokens over stored runs.
@@ -77,10 +76,8 @@ def history(
             raise UsageError(
                 f"{place} does not exist.", "Give run folders, or the folder they are in."
             )
-    wanted = tools.wanted(columns, metric, kept, verdicts=True)
-    found, left_out = stored.find(
-        [*filter(Path.exists, places)], sides.stored(wanted) if paths else None
-    )
+    others = sides.stored(read.wanted()) if paths else None
+    found, left_out = stored.find([*filter(Path.exists, places)], others)
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
     result = stored.history(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +14,6 @@ from smallscale_ci.cli.options import option
 from smallscale_ci.config.seams import JUDGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.interop.interface import Sample, Wanted
     from smallscale_ci.judges.agreement import Agreement
@@ -24,6 +23,85 @@ if TYPE_CHECKING:
 _FOREIGN = "Foreign files"
 
 _OF_FILES = [name for name, judge in JUDGES.items() if judge.needs != "tests"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
+class FileJudge:
+    """Who judges the texts of another tool's file: options of their own."""
+
+    name: Annotated[
+        str,
+        option("--judge", help=f"Judge of a file: {', '.join(_OF_FILES)}."),
+    ] = "math"
+    extract: Annotated[
+        str,
+        option(
+            "--extract",
+            help="Where answers of a file may be: boxed, stated, last-number, letter.",
+        ),
+    ] = "boxed,stated"
+    model: Annotated[
+        str,
+        option(
+            "--judge-model",
+            help="Model that llm asks, at SMALLSCALE_JUDGE_URL, with SMALLSCALE_JUDGE_KEY.",
+            show_default=False,
+        ),
+    ] = ""
+    rule: Annotated[
+        str | None,
+        option(
+            "--rule",
+            help="Count how far llm agrees with this judge: math or mcq.",
+            show_default=False,
+        ),
+    ] = None
+    changes: Annotated[
+        list[str] | None,
+        option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set one value of the judge of a file, as in "
+            "judge.request.max_completion_tokens=256; may be repeated.",
+            show_default=False,
+        ),
+    ] = None
+
+    def spec(self) -> JudgeSpec:
+        """The same as a suite would have it. Raises ``UsageError``."""
+        from pydantic import ValidationError
+
+        from smallscale_ci.config import override
+        from smallscale_ci.config.models import JudgeConfig
+        from smallscale_ci.errors import UsageError
+        from smallscale_ci.judges.interface import JudgeSpec
+
+        if self.name in JUDGES and self.name not in _OF_FILES:
+            raise UsageError(
+                f"--judge {self.name}: the files of other tools hold no tests to run programs by.",
+                f"Files are judged by {', '.join(_OF_FILES)}.",
+            )
+        rules = tuple(part.strip() for part in self.extract.split(",") if part.strip())
+        data: dict[str, Any] = {
+            "name": self.name,
+            "extract": rules,
+            "model": self.model,
+            "rule": self.rule,
+        }
+        for change in override.read(self.changes or (), ("judge",))["judge"]:
+            override.place(data, change)
+        try:
+            config = JudgeConfig.model_validate(data)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = str(problem["loc"][0]) if problem["loc"] else ""
+            option = {"name": "--judge", "extract": "--extract", "rule": "--rule"}.get(place)
+            asked = f"{option} {problem['input']}: " if option else f"--set judge.{place}: "
+            raise UsageError(
+                f"{asked}{problem['msg']}.",
+                "See `smallscale judge --help`; llm needs --judge-model.",
+            ) from error
+        return JudgeSpec(**config.model_dump())
 
 
 def register(app: typer.Typer) -> None:
@@ -49,43 +127,8 @@ def judge(
             show_default=False,
         ),
     ] = None,
-    judge_name: Annotated[
-        str,
-        option("--judge", help=f"Judge of a file: {', '.join(_OF_FILES)}."),
-    ] = "math",
-    extract: Annotated[
-        str,
-        option(
-            "--extract",
-            help="Where answers of a file may be: boxed, stated, last-number, letter.",
-        ),
-    ] = "boxed,stated",
-    model: Annotated[
-        str,
-        option(
-            "--judge-model",
-            help="Model that llm asks, at SMALLSCALE_JUDGE_URL, with SMALLSCALE_JUDGE_KEY.",
-            show_default=False,
-        ),
-    ] = "",
-    rule: Annotated[
-        str | None,
-        option(
-            "--rule",
-            help="Count how far llm agrees with this judge: math or mcq.",
-            show_default=False,
-        ),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Set one value of the judge of a file, as in "
-            "judge.request.max_completion_tokens=256; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    *,
+    file_judge: FileJudge,
     columns: tools.Columns = "",
     gold_index: tools.GoldIndex = None,
     sandbox: options.Sandbox = None,
@@ -111,7 +154,7 @@ def judge(
 
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
-        spec = file_judge(judge_name, extract, model, rule, changes or ())
+        spec = file_judge.spec()
         wanted = tools.wanted(columns, gold_index=gold_index)
         if explain is not None:
             _explain(context, _foreign_sample(run, explain, spec, wanted), FinishReason.STOP)
@@ -131,39 +174,6 @@ def judge(
     show_run(context, run)
     if refused is not None:
         raise refused
-
-
-def file_judge(
-    name: str, extract: str, model: str, rule: str | None, changes: Sequence[str] = ()
-) -> JudgeSpec:
-    """The options of a file's judge, held to what suites may say."""
-    from pydantic import ValidationError
-
-    from smallscale_ci.config import override
-    from smallscale_ci.config.models import JudgeConfig
-    from smallscale_ci.errors import UsageError
-    from smallscale_ci.judges.interface import JudgeSpec
-
-    if name in JUDGES and name not in _OF_FILES:
-        raise UsageError(
-            f"--judge {name}: the files of other tools hold no tests to run programs by.",
-            f"Files are judged by {', '.join(_OF_FILES)}.",
-        )
-    rules = tuple(part.strip() for part in extract.split(",") if part.strip())
-    data: dict[str, Any] = {"name": name, "extract": rules, "model": model, "rule": rule}
-    for change in override.read(changes, ("judge",))["judge"]:
-        override.place(data, change)
-    try:
-        config = JudgeConfig.model_validate(data)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = str(problem["loc"][0]) if problem["loc"] else ""
-        option = {"name": "--judge", "extract": "--extract", "rule": "--rule"}.get(place)
-        asked = f"{option} {problem['input']}: " if option else f"--set judge.{place}: "
-        raise UsageError(
-            f"{asked}{problem['msg']}.", "See `smallscale judge --help`; llm needs --judge-model."
-        ) from error
-    return JudgeSpec(**config.model_dump())
 
 
 def _open(settings: Settings, run: Path) -> tuple[Any, Any]:

@@ -302,6 +302,14 @@ class Budget:
     time_budget: TimeBudget = None
     deadline: Deadline = None
 
+    def request(self) -> dict[str, Any]:
+        """As a ``Request`` calls them; the deadline is not the run's, but of this call."""
+        return {
+            "max_epochs": self.max_epochs,
+            "token_budget": self.token_budget,
+            "time_budget_min": self.time_budget,
+        }
+
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Folders:

@@ -13,8 +13,11 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.gate.power import Plan
     from smallscale_ci.report.planning import Share
     from smallscale_ci.run.manifest import Manifest
     from smallscale_ci.run.run import Run
@@ -61,7 +64,6 @@ def plan(
     from smallscale_ci.gate.power import plan as work_out
     from smallscale_ci.pipeline.sides import gated_by_what_is_known
     from smallscale_ci.report import planning
-    from smallscale_ci.report.formats import count
 
     settings = context.settings(baselines=baselines)
     config = load(SuiteConfig, suite, settings.roots)
@@ -87,10 +89,18 @@ def plan(
 
         curves = [(d.metric.value, d.loss, d.regressed.value) for d in found.detections]
         plot.write_text(charts.power(curves, found.regressed.value), encoding="utf-8")
-    code = EXIT_OK if found.can_pass else EXIT_USAGE
     if context.json:
         context.out.json({**asdict(found), "warnings": warnings})
-        return code
+    else:
+        _show(context, found, stored, warnings)
+    return EXIT_OK if found.can_pass else EXIT_USAGE
+
+
+def _show(context: Context, found: Plan, stored: Run, warnings: Sequence[str]) -> None:
+    """The plan as tables, and what is wrong with it."""
+    from smallscale_ci.report import planning
+    from smallscale_ci.report.formats import count
+
     out = context.out
     unchanged = _Unchanged(found.passed, found.regressed, found.epochs)
     out.table(planning.COLUMNS, planning.outcome_rows([unchanged, *found.detections]))
@@ -111,7 +121,6 @@ def plan(
         out.warning(warning) if found.can_pass else out.error(warning, "")
     if stored.manifest and (advice := idle_gpu(stored.manifest)):
         out.say(advice)
-    return code
 
 
 def calibrate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from smallscale_ci.cli.options import option
@@ -89,3 +90,16 @@ def wanted(
         filter=kept,
         gold_index=gold_index,
     )
+
+
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
+class Read:
+    """How the result files of other tools are read: options of their own."""
+
+    columns: Columns = ""
+    metric: Metric = ""
+    kept: Filter = ""
+
+    def wanted(self, *, verdicts: bool = True) -> Wanted:
+        """The same for a reader. Raises ``UsageError``."""
+        return wanted(self.columns, self.metric, self.kept, verdicts=verdicts)

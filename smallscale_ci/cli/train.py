@@ -16,7 +16,11 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
+    from smallscale_ci.checkpoint.model import Checkpoint
+    from smallscale_ci.config.settings import Settings
+    from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.train.follow import TrainProgress
+    from smallscale_ci.train.launch import Runner
     from smallscale_ci.train.prepare import TrainPlan, Wanted
     from smallscale_ci.train.session import TrainResult
 
@@ -104,10 +108,7 @@ def train(
             show_default="a new one in the folder of the runs",
         ),
     ] = None,
-    dry_run: Annotated[
-        bool,
-        option("--dry-run", help="Show the plan, train nothing."),
-    ] = False,
+    dry_run: options.DryRun = False,
     resume: Annotated[
         Path | None,
         option(
@@ -125,57 +126,25 @@ def train(
 
     Everything is checked first: the recipe, the chat template, and which pairs would be cut.
     """
-    from smallscale_ci.checkpoint import find
-    from smallscale_ci.checkpoint.servable import own_code
-    from smallscale_ci.config.load import load
-    from smallscale_ci.config.train import TrainRecipe
-    from smallscale_ci.errors import EngineError, UsageError
     from smallscale_ci.ids import run_id
-    from smallscale_ci.train.prepare import plan, resumed_recipe, runner_for
+    from smallscale_ci.train.prepare import plan
     from smallscale_ci.train.session import train as run
 
     settings = context.settings(runs=runs, engine_python=engine_python)
-    before = None
-    if resume is not None:
-        out = resume
-        chosen, model, pairs, before = resumed_recipe(resume)
-    elif model is None or pairs is None:
-        raise UsageError(
-            "Missing arguments MODEL and PAIRS.",
-            "`smallscale pairs RUN` writes the pairs. To resume a training: --resume FOLDER.",
-        )
-    else:
-        chosen = load(TrainRecipe, recipe, settings.roots)
-    parent = find.resolve(
-        model,
-        cache=settings.cache,
-        engine_python=engine_python or _converter(settings.environments),
-        say=context.out.say,
-    )
-    if own_code(parent):
-        context.out.say(
-            f"warning: {parent.name} names Python code of its own (auto_map in config.json), which "
-            "training does not run."
-        )
+    out = resume or out
+    chosen, model, pairs, before = _asked(model, pairs, recipe, resume, settings)
+    parent = _parent(context, model, settings)
     name = run_id(settings.now(), chosen.name, parent.name, settings.nonce())
     fresh = out is None or not out.exists()
     out = out or settings.runs / name
     wanted = where.wanted(before)
-    runner = None
-    try:
-        runner = runner_for(chosen, wanted, settings, run_id=name, say=context.out.say)
-        context.out.say("asking LLaMA-Factory about the recipe and the pairs")
-    except EngineError as error:
-        if not dry_run:
-            raise
-        context.out.say(f"LLaMA-Factory is not asked: {error.message}")
     try:
         planned = plan(
             chosen,
             parent,
             pairs,
             out,
-            runner,
+            _runner(context, chosen, wanted, settings, name, dry_run=dry_run),
             torchrun_options=wanted.torchrun,
             resume=resume is not None,
             place=wanted.place(parent.path, pairs, out, settings.environment),
@@ -187,6 +156,64 @@ def train(
         _show(context, planned)
         return
     _tell(context, run(planned, Lines(context), settings.now))
+
+
+def _asked(
+    model: str | None, pairs: Path | None, recipe: str, resume: Path | None, settings: Settings
+) -> tuple[TrainRecipe, str, Path, int | None]:
+    """Recipe, model and pairs, as named or of what is resumed, and the ranks that it had."""
+    from smallscale_ci.config.load import load
+    from smallscale_ci.config.train import TrainRecipe
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.train.prepare import resumed_recipe
+
+    if resume is not None:
+        return resumed_recipe(resume)
+    if model is None or pairs is None:
+        raise UsageError(
+            "Missing arguments MODEL and PAIRS.",
+            "`smallscale pairs RUN` writes the pairs. To resume a training: --resume FOLDER.",
+        )
+    return load(TrainRecipe, recipe, settings.roots), model, pairs, None
+
+
+def _parent(context: Context, model: str, settings: Settings) -> Checkpoint:
+    """The checkpoint that is trained, with a warning where it brings code of its own."""
+    from smallscale_ci.checkpoint import find
+    from smallscale_ci.checkpoint.servable import own_code
+
+    python = settings.engine_python or _converter(settings.environments)
+    parent = find.resolve(model, cache=settings.cache, engine_python=python, say=context.out.say)
+    if own_code(parent):
+        context.out.warning(
+            f"{parent.name} names Python code of its own (auto_map in config.json), which "
+            "training does not run."
+        )
+    return parent
+
+
+def _runner(
+    context: Context,
+    recipe: TrainRecipe,
+    wanted: Wanted,
+    settings: Settings,
+    name: str,
+    *,
+    dry_run: bool,
+) -> Runner | None:
+    """Where LLaMA-Factory runs; ``None`` in a dry run on a machine without it."""
+    from smallscale_ci.errors import EngineError
+    from smallscale_ci.train.prepare import runner_for
+
+    try:
+        runner = runner_for(recipe, wanted, settings, run_id=name, say=context.out.say)
+    except EngineError as error:
+        if not dry_run:
+            raise
+        context.out.say(f"LLaMA-Factory is not asked: {error.message}")
+        return None
+    context.out.say("asking LLaMA-Factory about the recipe and the pairs")
+    return runner
 
 
 def _tell(context: Context, result: TrainResult | None) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import special
@@ -17,24 +16,13 @@ from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule, levels
 from smallscale_ci.gate.simulate import gated_metrics, looks_of, make_pools
 from smallscale_ci.gate.trial import Pool
-from smallscale_ci.records import Metric, Scale
+from smallscale_ci.records import FewClusters, Holdable, Limit, Metric, Scale
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS
 from smallscale_ci.stats.paired import effective_count
 
 _MOST_LOOKS = 32  # more hardly change the level of the last
 _HOLDS = 0.95  # the chance to pass that "holds a margin" means
-
-
-@dataclass(frozen=True, slots=True)
-class Holdable:
-    """The margin of one task and metric that an unchanged model holds at the full budget."""
-
-    task: str
-    metric: Metric
-    margin: float | None  # the policy's; None: not gated
-    holds: float  # smallest margin that an unchanged model passes 95 times in 100
-    reach: float = 0.0  # smallest margin that it passes every second time
 
 
 def margins_held(
@@ -69,8 +57,8 @@ def too_fine(
     policy: GatePolicy,
     budget: tuple[int, int] | None = None,
     repeats: Mapping[str, int] | None = None,
-) -> tuple[str, ...]:
-    """Margins that the suite cannot hold at the full budget, a sentence each; takes no time.
+) -> tuple[Limit, ...]:
+    """Margins that the suite cannot hold at the full budget, and few clusters; takes no time.
 
     ``budget`` is the epochs before the first look and at most, the policy's if ``None``;
     ``repeats`` is as in ``plan``. Empty where the baseline has a single epoch, which says nothing
@@ -82,37 +70,22 @@ def too_fine(
         return ()
     first, most = budget or (1, looks_of(policy))
     held = margins_held(pools, policy, stored_epochs(pools), (first, most))
-    return finer(held) + few_clusters({pool.task: pool.cluster for pool in pools})
+    return limits(held, {pool.task: pool.cluster for pool in pools})
 
 
-def finer(holdable: Iterable[Holdable]) -> tuple[str, ...]:
-    """A sentence for each margin that is finer than an unchanged model can hold."""
+def limits(holdable: Sequence[Holdable], clusters: Mapping[str, Codes]) -> tuple[Limit, ...]:
+    """The margins that are too fine, and the tasks with few clusters."""
+    return (*(one for one in holdable if one.is_too_fine), *few_clusters(clusters))
+
+
+def few_clusters(clusters: Mapping[str, Codes]) -> tuple[FewClusters, ...]:
+    """The tasks whose problems are in too few clusters to PASS; ``clusters``: codes by task."""
+    counts = {task: int(codes.max(initial=-1)) + 1 for task, codes in clusters.items()}
     return tuple(
-        f"{h.task} {h.metric.value}: the margin of {100 * h.margin:.3g}% is finer than this suite "
-        + (
-            "can hold: an unchanged model would rarely PASS; "
-            if h.margin < h.reach
-            else "holds 95 times in 100; "
-        )
-        + f"about {100 * h.holds:.2g}% is."
-        for h in holdable
-        if h.margin is not None and h.margin < h.holds
+        FewClusters(task, len(clusters[task]), count, FEW_CLUSTERS)
+        for task, count in counts.items()
+        if 0 < count < min(FEW_CLUSTERS, len(clusters[task]))
     )
-
-
-def few_clusters(clusters: Mapping[str, Codes]) -> tuple[str, ...]:
-    """A sentence for each task whose problems are in too few clusters to PASS; by task, codes."""
-    found = []
-    for task, codes in clusters.items():
-        count = int(codes.max(initial=-1)) + 1
-        if 0 < count < min(FEW_CLUSTERS, len(codes)):
-            found.append(
-                f"{task}: {len(codes):,} problems in only {count} cluster{'s' * (count > 1)}. "
-                f"Errors are counted by cluster, so PASS needs margins far wider than with "
-                f"{FEW_CLUSTERS} clusters or more, and REGRESSED goes by the noise between epochs: "
-                "it says that this suite regressed, not that others like it would."
-            )
-    return tuple(found)
 
 
 def stored_epochs(pools: Sequence[Pool]) -> int:

@@ -9,13 +9,7 @@ import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
-from smallscale_ci.gate.holdable import (
-    Holdable,
-    few_clusters,
-    finer,
-    margins_held,
-    stored_epochs,
-)
+from smallscale_ci.gate.holdable import limits, margins_held, stored_epochs
 from smallscale_ci.gate.simulate import (
     LOSSES,
     Share,
@@ -26,7 +20,7 @@ from smallscale_ci.gate.simulate import (
     simulate,
 )
 from smallscale_ci.gate.trial import Trial
-from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.records import Holdable, Limit, Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
 OFTEN = 0.5  # runs of an unchanged model that pass, at least
@@ -63,7 +57,7 @@ class Plan:
     detections: tuple[Detection, ...]
     detectable: dict[str, float | None]  # metric → loss in margins found 8 times in 10
     holdable: tuple[Holdable, ...]
-    warnings: tuple[str, ...]  # margins and clusters that cannot PASS
+    limits: tuple[Limit, ...]  # margins and clusters that cannot PASS
 
     @property
     def can_pass(self) -> bool:
@@ -134,7 +128,7 @@ def plan(
         detections=detections,
         detectable={m.value: _detectable(detections, m) for m in metrics},
         holdable=holdable,
-        warnings=finer(holdable) + few_clusters({pool.task: pool.cluster for pool in pools}),
+        limits=limits(holdable, {pool.task: pool.cluster for pool in pools}),
     )
 
 

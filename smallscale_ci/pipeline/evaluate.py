@@ -38,7 +38,7 @@ from smallscale_ci.pipeline.session import (
     session,
 )
 from smallscale_ci.records import Prompt, Reason, ReasonKind, Verdict, VerdictKind
-from smallscale_ci.report import collect, files
+from smallscale_ci.report import collect, files, planning
 from smallscale_ci.run import comparable
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
@@ -61,8 +61,8 @@ def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) 
         shown = collect.refused(plan.config, plan.checkpoint.name, plan.baseline, refused)
         return Evaluation(refused, shown, None)
     gate, budget = plan.config.gate, (plan.config.epochs, plan.config.max_epochs)
-    for warning in too_fine(baseline.samples, gate, budget, plan.suite.repeats):
-        observer.say(f"warning: {warning}")
+    for limit in too_fine(baseline.samples, gate, budget, plan.suite.repeats):
+        observer.say(f"warning: {planning.limit(limit)}")
     verdict: Verdict | None = None
     current: Session | None = None
     try:

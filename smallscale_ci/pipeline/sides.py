@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.config.settings import Service
-from smallscale_ci.errors import DataError
+from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.interop import readers
 from smallscale_ci.interop.gather import gather
 from smallscale_ci.interop.interface import Log, Sample, Wanted
@@ -52,6 +52,11 @@ def load(
 
     Another tool's counts by its own verdicts, or by those of ``rejudge``.
     """
+    if not path.exists():
+        raise UsageError(
+            f"{path} does not exist.",
+            "Give a run folder, a samples file or another tool's results.",
+        )
     if not is_foreign(path):
         _refuse_unknown(path)
         return baselines.load(path)

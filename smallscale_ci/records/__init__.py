@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from smallscale_ci.records.limits import FewClusters as FewClusters
+from smallscale_ci.records.limits import Holdable as Holdable
+from smallscale_ci.records.limits import Limit as Limit
 from smallscale_ci.records.metric import Metric as Metric
 from smallscale_ci.records.metric import Scale as Scale
 from smallscale_ci.records.reasons import Advice as Advice

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
-from smallscale_ci.records import Metric
+from smallscale_ci.records import FewClusters, Holdable, Limit, Metric
 from smallscale_ci.report import formats
 
 Rows = list[tuple[str, ...]]
@@ -37,6 +37,7 @@ class Outcomes(Protocol):
     def epochs(self) -> float: ...  # noqa: D102
 
 
+_MOSTLY = "holds 95 times in 100"
 _OPEN = 0.1  # runs of an unchanged model that may end undecided without a word
 COLUMNS = ("true change", "PASS", "REGRESSED", "epochs")
 
@@ -89,7 +90,29 @@ def plan_warnings(plan: Any) -> tuple[str, ...]:
         found.append(
             f"{100 * plan.inconclusive.value:.0f} of 100 runs of an unchanged model end undecided."
         )
-    return (*found, *plan.warnings)
+    return (*found, *map(limit, plan.limits))
+
+
+def limit(found: Limit) -> str:
+    """A sentence for what a suite cannot tell."""
+    match found:
+        case Holdable(task, metric, margin, holds, reach):
+            unit = formats.unit(metric)
+            rarely = margin is not None and margin < reach
+            can = "can hold: an unchanged model would rarely PASS" if rarely else _MOSTLY
+            return (
+                f"{task} {metric.value}: the margin of {100 * (margin or 0):.3g}{unit} is finer "
+                f"than this suite {can}; about {100 * holds:.2g}{unit} is."
+            )
+        case FewClusters(task, problems, clusters, needed):
+            return (
+                f"{task}: {problems:,} problems in only {formats.count(clusters, 'cluster')}. "
+                "Errors are counted by cluster, so PASS needs margins far wider than with "
+                f"{needed} clusters or more, and REGRESSED goes by the noise between epochs: "
+                "it says that this suite regressed, not that others like it would."
+            )
+        case unknown:
+            assert_never(unknown)
 
 
 def complaints(calibration: Any) -> tuple[str, ...]:

@@ -97,6 +97,13 @@ def test_no_command_has_more_than_15_parameters_of_its_own():
     assert {name: count for name, count in counts.items() if count > 15} == {}
 
 
+def test_no_command_is_longer_than_70_lines():
+    """Its options included: what it does is in ``pipeline/`` and the stages."""
+    lengths = {f.__qualname__: len(inspect.getsourcelines(f)[0]) for f in functions()}
+    lengths.pop("candidate")
+    assert {name: length for name, length in lengths.items() if length > 70} == {}
+
+
 def test_no_two_options_share_an_environment_name_with_another_meaning():
     meanings: dict[str, set[str]] = {}
     for command in commands().values():

@@ -13,6 +13,7 @@ from smallscale_ci.config.load import load, names
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.gate.holdable import too_fine
 from smallscale_ci.gate.power import plan
+from smallscale_ci.report import planning
 from smallscale_ci.run.baselines import load as stored
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,7 +59,7 @@ def test_too_fine_covers_the_mean_over_tasks():
     rng = np.random.default_rng(0)
     parts = [simulate(rng, rng.beta(1.6, 0.4, 60), 8, task=task) for task in ("a", "b")]
     policy = GatePolicy(name="p", gated="mean", max_epochs=1)
-    found = too_fine(together(*parts), policy)
-    assert any(w.startswith("mean over tasks accuracy: the margin of 2%") for w in found)
+    found = [planning.limit(one) for one in too_fine(together(*parts), policy)]
+    assert any(w.startswith("mean over tasks accuracy: the margin of 2 pp") for w in found)
     assert all("would rarely PASS" in w for w in found if "truncation" in w)
     assert not any(w.startswith(("a ", "b ")) for w in found)
