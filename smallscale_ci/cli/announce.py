@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def announce(display: Display, plan: Plan) -> None:
-    """Say which model, suite, baseline and policy, and what they are expected to take."""
+    """Say which model, suite, baseline and policy, what they are expected to take, and where."""
     for name, words in _lines(plan).items():
         display.say(f"{name + ':':<10}{words}")
+    display.say(f"run folder: {plan.run.path}")
 
 
 def show_plan(context: Context, plan: Plan) -> None:

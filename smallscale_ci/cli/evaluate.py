@@ -57,8 +57,7 @@ def evaluate(
     from smallscale_ci.pipeline.prepare import Request
 
     settings = context.settings(
-        runs=folders.runs,
-        baselines=folders.baselines,
+        **folders.places(),
         engine_python=engine.engine_python,
         sandbox=engine.sandbox,
         rules=rules,
@@ -88,7 +87,6 @@ def evaluate(
         from smallscale_ci.pipeline import evaluate
 
         announce(display, plan)
-        display.say(f"run folder: {plan.run.path}")
         try:
             if plan.config.limit is not None:
                 evaluate.generate(plan, settings, display, judging=True)
@@ -145,7 +143,6 @@ def generate(
         from smallscale_ci.pipeline import evaluate  # not before, as in eval
 
         announce(display, plan)
-        display.say(f"run folder: {plan.run.path}")
         evaluate.generate(plan, settings, display, judging=not no_judge)
     show_run(context, plan.run.path)
 

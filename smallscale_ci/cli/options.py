@@ -318,6 +318,10 @@ class Folders:
     runs: Runs = None
     baselines: Baselines = None
 
+    def places(self) -> dict[str, Path | None]:
+        """As ``Context.settings`` calls them."""
+        return {"runs": self.runs, "baselines": self.baselines}
+
 
 def named_gpus(text: str) -> tuple[str, ...]:
     """The GPUs of ``--gpus``. Raises ``UsageError`` for one that is named twice."""
