@@ -191,8 +191,12 @@ def lock(path: Path) -> int | None:
 
 
 def git(folder: Path, *arguments: str) -> bytes | None:
-    """What git prints in ``folder``; ``None`` where it fails or is not installed."""
-    command = ["git", "-C", str(folder), *arguments]
+    """What git prints in ``folder``; ``None`` where it fails or is not installed.
+
+    Folders of a working tree that look like a repository are none: who made them would choose what
+    a commit's name means, and which programs git runs.
+    """
+    command = ["git", "-c", "safe.bareRepository=explicit", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except OSError:

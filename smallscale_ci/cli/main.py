@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import typer
@@ -79,6 +80,9 @@ for group in (
 
 def main() -> None:
     """Run the command line."""
+    # Processes that judge and generate are started with -c, and would import what lies in the
+    # working folder: a checkout, where a pull request may have put a multiprocessing.py.
+    os.environ["PYTHONSAFEPATH"] = "1"
     for stream in (sys.stdout, sys.stderr):
         # Reports have signs that a locale may lack, and paths bytes that no text has: no verdict
         # may end in either.

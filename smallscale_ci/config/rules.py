@@ -68,8 +68,8 @@ def read(spec: str, start: Path, marks: Sequence[str], cache: Path) -> Rules:
     """The rules of the commit that ``spec`` (git:REF) names, written below ``cache``.
 
     The project is ``start`` or the nearest folder above it where the commit has one of ``marks``.
-    Raises ``UsageError`` where ``spec`` is of another form, outside of a repository, for an unknown
-    commit, and for links among the commit's files.
+    Raises ``UsageError`` where ``spec`` is of another form, outside of a repository and in a
+    submodule, for an unknown commit, and for links among the commit's files.
     """
     ref = spec.removeprefix(_GIT)
     if not spec.startswith(_GIT) or not ref or ":" in ref:
@@ -81,6 +81,12 @@ def read(spec: str, start: Path, marks: Sequence[str], cache: Path) -> Rules:
         raise UsageError(
             f"{start} is in no git repository, so --rules {spec} names nothing.",
             "Run inside a repository, with git installed.",
+        )
+    if above := git_line(start, "rev-parse", "--show-superproject-working-tree"):
+        raise UsageError(
+            f"{start} is in a submodule of {above}, and --rules takes none from a submodule: a "
+            "pull request may put one there.",
+            f"Run in {above}.",
         )
     commit = git_commit(start, ref)
     if not commit:

@@ -52,7 +52,9 @@ class GitStore:
     def __init__(self, ref: str, root: Path) -> None:
         """Raises ``UsageError`` outside of a repository, and for an unknown commit."""
         self.ref, self.label = ref, f"git:{ref}:"
-        self._folder = root if root.is_dir() else root.parent
+        # Asked from outside: as a link or a submodule, it would be another repository's.
+        is_clone = (root / ".git").is_dir() and not root.is_symlink()
+        self._folder = root if is_clone else root.parent
         prefix = self._git("rev-parse", "--show-prefix")
         if prefix is None:
             if shutil.which("git") is None:
@@ -62,7 +64,7 @@ class GitStore:
                 "Run inside the repository that holds the baselines.",
             )
         inside = prefix.decode().strip()
-        self._prefix = inside if root.is_dir() else f"{inside}{root.name}/"
+        self._prefix = inside if is_clone else f"{inside}{root.name}/"
         self._commit = git_commit(self._folder, ref)
         if not self._commit:
             remote, _, branch = ref.partition("/")

@@ -1,6 +1,7 @@
 """``--rules git:REF``: a pull request that changes what judges it is still judged by REF."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, wrong in (("good", 0.2), ("bad", 0.8)):
         replayed.make_run(place, name, epochs=4, wrong=wrong)
     replayed.record(place / "stored" / "good", place / "baselines")
+    replayed.record(place / "stored" / "bad", place / "examples" / "baselines")
     git(place, "add", "-A")
     git(place, "commit", "-q", "-m", "rules")
     return place
@@ -282,3 +284,82 @@ def test_a_link_in_the_cache_is_replaced(world, clone):
     gate.unlink()
     gate.symlink_to(clone / "configs/gates/tiny.yaml")
     assert evaluate(clone, world).returncode == 1
+
+
+def bare(folder: Path, source: Path, *, tree: Path) -> None:
+    """Files that make git take ``folder`` for a repository: each can be committed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder.parent, "clone", "-q", "--bare", f"file://{source}", str(folder.parent / "made"))
+    shutil.copytree(folder.parent / "made", folder, dirs_exist_ok=True)
+    shutil.rmtree(folder.parent / "made")
+    git(folder, "--git-dir=.", "config", "core.bare", "false")
+    git(folder, "--git-dir=.", "config", "core.worktree", str(tree))
+    git(folder, "--git-dir=.", "update-ref", "refs/remotes/origin/main", "HEAD")
+
+
+@pytest.fixture
+def forged(world: Path, clone: Path, tmp_path: Path) -> Path:
+    """A repository of the attacker's, whose main is loose and has the bad run as its baseline."""
+    forged = tmp_path / "forged"
+    git(tmp_path, "clone", "-q", f"file://{world}", "forged")
+    change(forged, "gates/tiny.yaml", margins=yaml.safe_load(LOOSE))
+    shutil.rmtree(forged / "baselines")
+    replayed.record(world / "stored" / "bad", forged / "baselines")
+    git(forged, "add", "-A")
+    git(forged, "commit", "-q", "-m", "loose")
+    return forged
+
+
+@pytest.mark.parametrize("way", ["bare", "link", "submodule"])
+def test_the_folder_of_baselines_is_the_projects_own(world, clone, forged, way):
+    """git asked inside of it would be asked about what the pull request put there."""
+    folder = clone / "baselines"
+    shutil.rmtree(folder)
+    if way == "bare":
+        bare(folder, forged, tree=forged)
+    elif way == "link":
+        folder.symlink_to("examples/baselines")
+    else:
+        git(clone, "rm", "-rq", "--cached", "baselines")
+        git(clone, "submodule", "-q", "add", f"file://{forged}", "baselines")
+    run = world / "stored" / "bad"
+    options = ("--suite", "tiny", "--profile", "replay", "--baseline", "git:origin/main")
+    cache = {"SMALLSCALE_CACHE": str(clone.parent / "cache")}
+    for rules in ((), ("--rules", "git:origin/main")):
+        done = replayed.smallscale(clone, "eval", run, *options, *rules, **cache)
+        assert done.returncode == 1, (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("way", ["bare", "submodule"])
+def test_a_folder_that_the_pull_request_made_a_repository_has_no_rules(world, clone, forged, way):
+    """As where a workflow has ``working-directory: models``."""
+    if way == "bare":
+        bare(clone / "models", forged, tree=clone / "models")
+        shutil.copytree(forged / "configs", clone / "models" / "configs")
+    else:
+        git(clone, "submodule", "-q", "add", f"file://{forged}", "models")
+    run = world / "stored" / "bad"
+    options = ("--suite", "tiny", "--profile", "replay", "--rules", "git:origin/main")
+    cache = {"SMALLSCALE_CACHE": str(clone.parent / "cache")}
+    done = replayed.smallscale(clone / "models", "eval", run, *options, **cache)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+
+
+def test_modules_in_the_working_folder_are_not_imported(clone):
+    """Python looks there for the modules of processes that are started with -c."""
+    for name in ("multiprocessing", "socket", "signal", "numpy", "smallscale_ci"):
+        (clone / f"{name}.py").write_text("raise SystemExit(0)")
+    hard = {"gold": r"\frac{\sin(x)^2+x}{\sqrt{x+1}}", "question": "x"}
+    rows = [
+        {**hard, "id": number, "output": r"\boxed{\frac{1-\cos(x)^2+x}{(x+1)^{1/2}}}"}
+        for number in range(3)
+    ]
+    (clone / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    program = Path(sys.executable).with_name("smallscale")
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}
+    done = subprocess.run(
+        [program, "judge", "rows.jsonl"],
+        cwd=clone, env=kept, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "CORRECT" in done.stdout
