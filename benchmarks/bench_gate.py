@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.gate.drawn import Drawn, judged
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.schedule import Schedule
-from smallscale_ci.gate.trial import Drawn, Pool, judged
+from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import Metric, VerdictKind
 
 Values = dict[Metric, NDArray[np.float64]]  # of each sample: problem × epoch

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from bench_gate import SCENARIOS, with_error
 from numpy.typing import NDArray
 
+from smallscale_ci.gate.drawn import Drawn, judged
 from smallscale_ci.gate.schedule import Schedule
-from smallscale_ci.gate.trial import Drawn, judged
 from smallscale_ci.records import Metric
 
 LOSSES = (0.0, 0.5, 1.0, 2.0)

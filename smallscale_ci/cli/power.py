@@ -73,7 +73,10 @@ def plan(
         policy, notes = gated_by_what_is_known(policy, stored, stored)
         for note in notes:
             context.out.say(note.text)
-    context.out.say(f"simulating {trials} runs of each kind on the baseline {stored.name}")
+    context.out.say(
+        f"simulating {trials} runs of each kind on the baseline {stored.name}: an unchanged model, "
+        "and one worse by 0.5, 1, 1.5 and 2 margins in each gated metric"
+    )
     found = work_out(
         stored.samples,
         policy,
@@ -81,7 +84,7 @@ def plan(
         seed=seed,
         gpu_seconds_per_token=_seconds_per_token(stored),
         repeats=_repeats(config),
-        say=lambda *kind: context.out.say(planning.progress(*kind)),
+        say=lambda *done: context.out.say(planning.progress(*done)),
     )
     warnings = planning.plan_warnings(found)
     if plot is not None:
@@ -161,7 +164,10 @@ def calibrate(
     stored = [load(path, tools.wanted(verdicts=True)) for path in sources]
     suite = own_suite(stored[0], settings)
     policy = _policy(gate or (suite.gate if suite else "default"), None, settings)
-    context.out.say(f"resampling {trials} pairs of runs of each kind")
+    context.out.say(
+        f"resampling {trials} pairs of runs of each kind: unchanged, and worse by 0.5, 1, 1.5 and "
+        "2 margins; evenly, in few problems, and with the worst samples ERRORED"
+    )
     found = measure(
         [side.samples for side in stored],
         policy,
@@ -169,7 +175,7 @@ def calibrate(
         seed=seed,
         baseline_epochs=baseline_epochs,
         repeats=_repeats(suite),
-        say=lambda *kind: context.out.say(planning.progress(*kind)),
+        say=lambda *done: context.out.say(planning.progress(*done)),
     )
     complaints = planning.complaints(found)
     if context.json:

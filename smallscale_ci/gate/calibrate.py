@@ -9,6 +9,7 @@ import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
+from smallscale_ci.gate.drawn import Trial
 from smallscale_ci.gate.simulate import (
     LOSSES,
     Share,
@@ -19,12 +20,12 @@ from smallscale_ci.gate.simulate import (
     share,
     simulate,
 )
-from smallscale_ci.gate.trial import Pool
+from smallscale_ci.gate.trial import Kind
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
 ENOUGH = 200  # trials before a level is called broken
-_CONCENTRATED = (1.0, 2.0)  # margins, in few problems
+_CORNERS = (1.0, 2.0)  # margins, in few problems and with ERRORED samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Scenario:
     epochs: float  # mean number of looks
     holds: bool  # the level that is promised here is kept, as far as these trials can tell
     concentrated: bool = False  # the loss is in few problems, not spread evenly
+    errored: bool = False  # as many samples as the policy allows are ERRORED, the worst of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def calibrate(
     losses: Sequence[float] = LOSSES,
     baseline_epochs: int = 8,
     repeats: Mapping[str, int] | None = None,
-    say: Callable[[Metric | None, float, int, int, bool], None] = lambda *_: None,
+    say: Callable[[int, int], None] = lambda *_: None,
 ) -> Calibration:
     """Measure false alarms, misses and inconclusive verdicts of ``policy`` on ``runs``.
 
@@ -79,23 +81,23 @@ def calibrate(
     Two promises are checked: an unchanged model is REGRESSED in at most ``alpha_fail`` of the
     trials, and one that is worse by exactly a margin PASSes in at most ``alpha_pass``. Neither is
     called broken before the interval of its share excludes it, nor with fewer than 200 trials.
-    Losses are spread evenly, and concentrated in few problems, where levels are hardest to keep.
-    ``say`` is as for ``plan``, and told whether the loss is in few problems. Raises ``DataError``
-    for runs without enough samples and ``UsageError`` for fewer than one trial.
+    Losses are spread evenly, concentrated in few problems, and hidden behind ERRORED samples: the
+    wrong, longest or truncated ones, as many as the policy allows. ``say`` is as for ``plan``.
+    Raises ``DataError`` for runs without enough samples and ``UsageError`` for fewer than one
+    trial.
     """
     if trials < 1 or baseline_epochs < 1:
         raise UsageError("Calibration needs at least one trial and one baseline epoch.")
     pools = make_pools(runs, repeats)
-    kinds: list[tuple[Metric | None, float, bool]] = [(None, 0.0, False)]
+    kinds = [Kind(None, 0.0)]
     for metric in gated_metrics(pools, policy):
-        kinds += [(metric, loss, False) for loss in losses]
-        kinds += [(metric, loss, True) for loss in losses if loss in _CONCENTRATED]
-    scenarios = []
-    for place, (metric_, loss, concentrated) in enumerate(kinds, 1):
-        say(metric_, loss, place, len(kinds), concentrated)
-        scenarios.append(
-            _scenario(pools, policy, metric_, loss, trials, seed, baseline_epochs, concentrated)
-        )
+        few = [loss for loss in losses if loss in _CORNERS]
+        kinds += [Kind(metric, loss) for loss in losses]
+        kinds += [Kind(metric, loss, concentrated=True) for loss in few]
+        kinds += [Kind(metric, loss, errored=True) for loss in (0.0, *few)]
+    done = simulate(pools, policy, kinds, trials, seed, baseline_epochs, say)
+    possible = [bool(can_lose(pools, policy, kind.metric, kind.loss)) for kind in kinds]
+    scenarios = [_scenario(*one, policy) for one in zip(done, kinds, possible, strict=True)]
     return Calibration(
         policy=policy.name,
         problems=sum(len(pool.count) for pool in pools),
@@ -109,34 +111,23 @@ def calibrate(
     )
 
 
-def _scenario(
-    pools: Sequence[Pool],
-    policy: GatePolicy,
-    metric: Metric | None,
-    loss: float,
-    trials: int,
-    seed: int,
-    baseline_epochs: int,
-    concentrated: bool,
-) -> Scenario:
-    done = simulate(
-        pools, policy, metric, loss, trials, seed, baseline_epochs, concentrated=concentrated
-    )
+def _scenario(done: Sequence[Trial], kind: Kind, possible: bool, policy: GatePolicy) -> Scenario:
+    trials = len(done)
     passed, regressed, inconclusive = (
-        share(sum(trial.kind is kind for trial in done), trials)
-        for kind in (VerdictKind.PASS, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE)
+        share(sum(trial.kind is verdict for trial in done), trials)
+        for verdict in (VerdictKind.PASS, VerdictKind.REGRESSED, VerdictKind.INCONCLUSIVE)
     )
-    false_alarms = metric is None and regressed.low > policy.alpha_fail
-    possible = loss >= 1 and bool(can_lose(pools, policy, metric, loss))
-    misses = possible and passed.low > policy.alpha_pass
+    false_alarms = kind.loss == 0 and regressed.low > policy.alpha_fail
+    misses = kind.loss >= 1 and possible and passed.low > policy.alpha_pass
     return Scenario(
-        metric=metric,
-        loss=loss,
+        metric=kind.metric,
+        loss=kind.loss,
         trials=trials,
         passed=passed,
         regressed=regressed,
         inconclusive=inconclusive,
         epochs=float(np.mean([trial.epochs for trial in done])),
         holds=trials < ENOUGH or not (false_alarms or misses),
-        concentrated=concentrated,
+        concentrated=kind.concentrated,
+        errored=kind.errored,
     )

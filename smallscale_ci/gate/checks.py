@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,18 +43,26 @@ def make_checks(
     rails. Without ``describe`` only what decides is computed: no intervals, no advice, and nothing
     that is not gated.
     """
-    if schedule.ends[look - 1] >= 1 and any(end % 1 for end in schedule.ends):
+    if schedule.ends[look - 1] >= 1 and schedule.parts:
         pairs = [
             pair if pair.place is not None else replace(pair, place=_places(pair, policy))
             for pair in pairs
         ]
     raw: list[Check] = []
     if policy.gated == "mean":
-        raw += _task_checks(_join(pairs), policy, look, schedule, describe=describe)
+        raw += mean_checks(pairs, policy, look, schedule, describe=describe)
     for pair in pairs:
-        checks = _task_checks(pair, policy, look, schedule, describe=describe)
-        guards = policy.gated == "mean"
-        raw += [replace(check, guard=check.gated) for check in checks] if guards else checks
+        raw += task_checks(pair, policy, look, schedule, describe=describe)
+    done = decided(raw, reproduced=reproduced)
+    if not describe:
+        return done
+    return tuple(
+        replace(check, advice=reasons.advice(check, look, schedule.looks)) for check in done
+    )
+
+
+def decided(raw: Sequence[Check], *, reproduced: bool = False) -> tuple[Check, ...]:
+    """``raw`` checks of all tasks with their verdicts: Holm's order needs to know all of them."""
     places = [place for place, check in enumerate(raw) if check.gated]
     adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
     done = []
@@ -63,10 +71,6 @@ def make_checks(
         identical = reproduced and check.identical
         kind = _kind(check, adjusted_p, identical=identical)
         done.append(replace(check, adjusted_p=adjusted_p, identical=identical, kind=kind))
-    if describe:
-        done = [
-            replace(check, advice=reasons.advice(check, look, schedule.looks)) for check in done
-        ]
     return tuple(done)
 
 
@@ -88,12 +92,34 @@ def _kind(check: Check, adjusted_p: float, *, identical: bool) -> VerdictKind:
     return VerdictKind.INCONCLUSIVE
 
 
-def _task_checks(
+def mean_checks(
+    pairs: Sequence[TaskPair], policy: GatePolicy, look: int, schedule: Schedule, *, describe: bool
+) -> list[Check]:
+    """The checks of the mean over tasks, without verdicts."""
+    return _of_metrics(_join(pairs), policy, look, schedule, Metric, describe)
+
+
+def task_checks(
     pair: TaskPair,
     policy: GatePolicy,
     look: int,
     schedule: Schedule,
+    metrics: Iterable[Metric] = Metric,
     *,
+    describe: bool,
+) -> list[Check]:
+    """The checks of one task in ``metrics``, without verdicts; guard rails in the mode ``mean``."""
+    found = _of_metrics(pair, policy, look, schedule, metrics, describe)
+    guards = policy.gated == "mean"
+    return [replace(check, guard=check.gated) for check in found] if guards else found
+
+
+def _of_metrics(
+    pair: TaskPair,
+    policy: GatePolicy,
+    look: int,
+    schedule: Schedule,
+    metrics: Iterable[Metric],
     describe: bool,
 ) -> list[Check]:
     return [
@@ -105,7 +131,7 @@ def _task_checks(
             describe,
             part=schedule.ends[look - 1] < 1,
         )
-        for metric in Metric
+        for metric in metrics
         if (
             margin_of(policy, pair.task, metric) is not None
             or (describe and (metric.core or _occurs(pair, metric)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import UsageError
+from smallscale_ci.gate.drawn import Trial
 from smallscale_ci.gate.holdable import limits, margins_held, stored_epochs
 from smallscale_ci.gate.simulate import (
     LOSSES,
@@ -19,7 +20,7 @@ from smallscale_ci.gate.simulate import (
     share,
     simulate,
 )
-from smallscale_ci.gate.trial import Trial
+from smallscale_ci.gate.trial import Kind
 from smallscale_ci.records import Holdable, Limit, Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
@@ -75,33 +76,28 @@ def plan(
     baseline_epochs: int | None = None,
     gpu_seconds_per_token: float | None = None,
     repeats: Mapping[str, int] | None = None,
-    say: Callable[[Metric | None, float, int, int], None] = lambda *_: None,
+    say: Callable[[int, int], None] = lambda *_: None,
 ) -> Plan:
     """Work out what ``policy`` can resolve on the problems of ``baseline``.
 
     Candidates are simulated from the baseline's own samples, within problems, and judged by the
     gate itself. ``baseline_epochs`` is what the baseline will have (what it has, if ``None``);
     ``gpu_seconds_per_token`` comes from its manifest, ``repeats`` from the suite: how many samples
-    of a problem an epoch holds, by task (1 where it is not named). ``say`` is told what is being
-    simulated: the metric made worse, by how many margins, its place, and how many there are. Raises
-    ``UsageError`` for fewer than one trial and ``DataError`` for a baseline with a single epoch,
-    which says nothing about noise.
+    of a problem an epoch holds, by task (1 where it is not named). ``say`` is told how many trials
+    are done, and of how many. Raises ``UsageError`` for fewer than one trial and ``DataError`` for
+    a baseline with a single epoch, which says nothing about noise.
     """
     if trials < 1:
         raise UsageError("A plan needs at least one trial.")
     pools = make_pools([baseline], repeats)
     epochs = baseline_epochs or stored_epochs(pools)
     metrics = gated_metrics(pools, policy)
-    kinds = [(None, 0.0), *((metric, loss) for metric in metrics for loss in losses)]
-    done = []
-    for place, (metric, loss) in enumerate(kinds, 1):
-        say(metric, loss, place, len(kinds))
-        done.append(simulate(pools, policy, metric, loss, trials, seed, epochs))
-    unchanged = done[0]
+    kinds = [Kind(None, 0.0), *(Kind(metric, loss) for metric in metrics for loss in losses)]
+    unchanged, *worse = simulate(pools, policy, kinds, trials, seed, epochs, say)
     detections = tuple(
-        _detection(made, metric, loss)
-        for made, (metric, loss) in zip(done, kinds, strict=True)
-        if metric is not None
+        _detection(made, kind.metric, kind.loss)
+        for made, kind in zip(worse, kinds[1:], strict=True)
+        if kind.metric is not None
     )
     mean_epochs = float(np.mean([trial.epochs for trial in unchanged]))
     tokens = None

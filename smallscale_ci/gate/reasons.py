@@ -54,7 +54,7 @@ def obstacles(
     found += [Reason(ReasonKind.NOT_IN_CANDIDATE, t) for t in theirs if t not in mine]
     found += [Reason(ReasonKind.NOT_IN_BASELINE, t) for t in mine if t not in theirs]
     lost = 1 - policy.min_judged
-    if accounting.planned - accounting.judged > _allowance(lost, accounting.planned):
+    if accounting.planned - accounting.judged > allowance(lost, accounting.planned):
         found.append(Reason(ReasonKind.TOO_FEW_JUDGED, share=policy.min_judged))
     for pair in pairs:
         found += _of_task(pair, lost)
@@ -131,20 +131,21 @@ def _of(check: Check, kind: ReasonKind = ReasonKind.CHECK) -> Reason:
 
 def _of_task(pair: TaskPair, lost: float) -> Iterator[Reason]:
     # A small task may lose one sample where the share allows any, or it could never pass.
-    if pair.unpaired > _allowance(lost, pair.problems):
+    if pair.unpaired > allowance(lost, pair.problems):
         yield Reason(ReasonKind.UNPAIRED, pair.task, count=pair.unpaired, of=pair.problems)
     missing = pair.lost - pair.absent * pair.candidate_epochs  # absent ones are unpaired
     expected = pair.candidate_judged + missing
-    if missing > _allowance(lost, expected):
+    if missing > allowance(lost, expected):
         yield Reason(ReasonKind.TASK_LACKS, pair.task, count=missing, of=expected)
     errored, of = pair.baseline_samples - pair.baseline_judged, pair.baseline_samples
-    if errored > _allowance(lost, of):
+    if errored > allowance(lost, of):
         yield Reason(ReasonKind.BASELINE_ERRORED, pair.task, count=errored, of=of)
     if not len(pair.problem_ids):
         yield Reason(ReasonKind.NOTHING_PAIRED, pair.task)
 
 
-def _allowance(share: float, total: int) -> int:
+def allowance(share: float, total: int) -> int:
+    """How many of ``total`` may be lost where ``share`` of them may."""
     return math.ceil(share * total - 1e-9)
 
 

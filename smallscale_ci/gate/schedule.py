@@ -62,6 +62,11 @@ class Schedule:
         """How many looks there are at most."""
         return len(self.ends)
 
+    @property
+    def parts(self) -> bool:
+        """Whether any look is within an epoch."""
+        return any(end % 1 for end in self.ends)
+
     def start(self, look: int) -> float:
         """Epochs before the samples of ``look``, which counts from 1."""
         return self.ends[look - 2] if look > 1 else 0.0

@@ -7,7 +7,7 @@ again, so that nothing is assumed about how hard problems are or how long their 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,11 @@ from scipy import special
 
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.errors import DataError
+from smallscale_ci.gate.drawn import Drawn, Errored, Trial, judged
 from smallscale_ci.gate.metric import margin_of, values_of
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule
-from smallscale_ci.gate.trial import Injection, Pool, Trial, run_trial
+from smallscale_ci.gate.trial import Kind, Pool, draw, worse
 from smallscale_ci.records import Metric, Scale
 from smallscale_ci.run.names import Names
 from smallscale_ci.run.samples import Samples
@@ -26,6 +27,7 @@ from smallscale_ci.stats.contrast import Vector
 
 LOSSES = (0.5, 1.0, 1.5, 2.0)  # injected, in margins
 _CONFIDENCE = 0.95  # of the intervals of shares
+_SAID = 50  # trials after which progress is reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,37 +113,56 @@ def gated_metrics(pools: Sequence[Pool], policy: GatePolicy) -> tuple[Metric, ..
 def simulate(
     pools: Sequence[Pool],
     policy: GatePolicy,
-    metric: Metric | None,
-    loss: float,
+    kinds: Sequence[Kind],
     trials: int,
     seed: int,
     baseline_epochs: int,
-    *,
-    concentrated: bool = False,
-) -> list[Trial]:
-    """``trials`` pseudo-runs with ``loss`` margins injected into ``metric`` of one task each."""
-    rng = np.random.default_rng([seed, round(1000 * loss)])
-    losing = can_lose(pools, policy, metric, loss)
+    say: Callable[[int, int], None] = lambda *_: None,
+) -> list[list[Trial]]:
+    """``trials`` pseudo-runs of each of ``kinds``, whose loss is in one random task each.
+
+    The kinds share their samples, trial by trial: what a kind does not change is drawn and judged
+    once, and kinds differ by what was done to them alone. ``say`` is told how many trials are done,
+    and of how many. Raises ``DataError`` when there is too little stored to draw from.
+    """
     schedule = schedule_of(pools, policy)
-    done = []
-    for _ in range(trials):
-        chosen = set(losing) if policy.gated == "mean" else {int(rng.choice(losing or [0]))}
-        injections = [
-            _injection(pool, policy, metric, loss) if place in chosen else {}
-            for place, pool in enumerate(pools)
-        ]
-        done.append(
-            run_trial(
-                pools,
-                policy,
-                rng,
-                injections,
-                baseline_epochs,
-                schedule,
-                concentrated=concentrated,
+    most = round(schedule.ends[-1])
+    for pool in pools:
+        if (baseline_epochs + most) * pool.repeats > pool.epochs < 2:
+            raise DataError(
+                f"Task {pool.task} has problems with a single stored sample.",
+                "Resampling needs at least 2 epochs of every problem: give more runs, or a longer "
+                "baseline.",
             )
-        )
+    losing = [can_lose(pools, policy, kind.metric, kind.loss) or [0] for kind in kinds]
+    done: list[list[Trial]] = [[] for _ in kinds]
+    for trial in range(trials):
+        if trial and trial % _SAID == 0:
+            say(trial, trials)
+        rng = np.random.default_rng([seed, trial])
+        drawn = []
+        for pool in pools:
+            grids = draw(pool, policy, rng, {}, baseline_epochs, most)
+            drawn.append(Drawn(pool, policy, rng, grids, baseline_epochs))
+        for place, (kind, places) in enumerate(zip(kinds, losing, strict=True)):
+            rng = np.random.default_rng([seed, trial, place])
+            chosen = places if policy.gated == "mean" else [int(rng.choice(places))]
+            changed = list(drawn)
+            for task in chosen:
+                changed[task] = _changed(drawn[task], kind, rng)
+            done[place].append(judged(changed, policy, schedule, baseline_epochs))
     return done
+
+
+def _changed(one: Drawn, kind: Kind, rng: np.random.Generator) -> Drawn:
+    margin = _margin(one.pool, one.policy, kind.metric)
+    if kind.metric is not None and margin is not None and kind.loss:
+        grid = one.grids[kind.metric]
+        grid = worse(
+            kind.metric, grid, kind.loss * margin, rng, one.start, concentrated=kind.concentrated
+        )
+        one = one.with_grid(kind.metric, grid)
+    return Errored(one, kind.metric, rng) if kind.errored else one
 
 
 def can_lose(
@@ -173,11 +194,6 @@ def share(count: int, trials: int) -> Share:
     low = special.betaincinv(count, trials - count + 1, tail) if count else 0.0
     high = special.betaincinv(count + 1, trials - count, 1 - tail) if count < trials else 1.0
     return Share(count / trials, float(low), float(high))
-
-
-def _injection(pool: Pool, policy: GatePolicy, metric: Metric | None, loss: float) -> Injection:
-    margin = _margin(pool, policy, metric)
-    return {} if metric is None or margin is None else {metric: loss * margin}
 
 
 def _margin(pool: Pool, policy: GatePolicy, metric: Metric | None) -> float | None:

@@ -1,25 +1,19 @@
-"""One pseudo-run: a baseline and a candidate drawn from stored samples, judged look by look."""
+"""What a pseudo-run is drawn from, and its samples: those of a baseline and of a candidate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.errors import DataError
-from smallscale_ci.gate.checks import TENFOLD, make_checks, overall
-from smallscale_ci.gate.futility import out_of_reach
+from smallscale_ci.gate.checks import TENFOLD
 from smallscale_ci.gate.metric import margin_of
-from smallscale_ci.gate.pairing import TaskPair
-from smallscale_ci.gate.problem_means import Codes, ProblemMeans
-from smallscale_ci.gate.schedule import Schedule, part, worth_of
-from smallscale_ci.records import Metric, Scale, VerdictKind
-from smallscale_ci.run.names import Names
+from smallscale_ci.gate.problem_means import Codes
+from smallscale_ci.records import Metric, Scale
 from smallscale_ci.stats.contrast import Vector
 
 Grid = NDArray[np.float64]
@@ -50,60 +44,13 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """How one pseudo-run ended: the verdict, the epochs that it took and the candidate's tokens."""
+class Kind:
+    """What is done to a pseudo-candidate: ``loss`` margins of ``metric``, if any."""
 
-    kind: VerdictKind
-    epochs: float
-    tokens: float
-
-
-def run_trial(
-    pools: Sequence[Pool],
-    policy: GatePolicy,
-    rng: np.random.Generator,
-    injections: Sequence[Injection],
-    baseline_epochs: int,
-    schedule: Schedule,
-    *,
-    concentrated: bool = False,
-) -> Trial:
-    """Draw a pseudo-baseline and a pseudo-candidate, and judge them look by look.
-
-    ``injections`` are the changes of the candidate by pool: spread evenly over the problems, or
-    ``concentrated`` in few. Raises ``DataError`` when there is too little stored to draw from.
-    """
-    most = round(schedule.ends[-1])
-    for pool in pools:
-        if (baseline_epochs + most) * pool.repeats > pool.epochs < 2:
-            raise DataError(
-                f"Task {pool.task} has problems with a single stored sample.",
-                "Resampling needs at least 2 epochs of every problem: give more runs, or a longer "
-                "baseline.",
-            )
-    drawn = []
-    for pool, injection in zip(pools, injections, strict=True):
-        grids = draw(pool, policy, rng, injection, baseline_epochs, most, concentrated=concentrated)
-        drawn.append(Drawn(pool, policy, rng, grids, baseline_epochs))
-    return judged(drawn, policy, schedule, baseline_epochs)
-
-
-def judged(
-    drawn: Sequence[Drawn], policy: GatePolicy, schedule: Schedule, baseline_epochs: int
-) -> Trial:
-    """Look at ``drawn`` until there is a verdict, or none in reach."""
-    parts = any(end % 1 for end in schedule.ends)
-    pairs, kind, end = [], VerdictKind.INCONCLUSIVE, 0.0
-    for look, end in enumerate(schedule.ends, 1):
-        pairs = [one.pair(end, parts=parts) for one in drawn]
-        checks = make_checks(pairs, policy, look, schedule, describe=False)
-        kind = overall(checks)
-        if kind is not VerdictKind.INCONCLUSIVE or out_of_reach(
-            checks, policy, look, schedule, float(baseline_epochs)
-        ):
-            break
-    tokens = sum(float(p.candidate.means[Metric.TOKENS] @ p.candidate.judged) for p in pairs)
-    return Trial(kind, end, tokens)
+    metric: Metric | None
+    loss: float
+    concentrated: bool = False  # the loss is in few problems, not spread evenly
+    errored: bool = False  # as many samples as the policy allows are ERRORED, the worst of them
 
 
 def draw(
@@ -137,80 +84,23 @@ def draw(
     else:
         drawn = {m: _modelled(m, grid, pool.count, need, rng) for m, grid in grids.items()}
     for metric, loss in injection.items():
-        worsen = _worsen_few if concentrated else _worsen
-        worsen(metric, drawn[metric], loss, rng, slice(start, need))
+        drawn[metric] = worse(metric, drawn[metric], loss, rng, start, concentrated=concentrated)
     return drawn
 
 
-class Drawn:
-    """A baseline and the samples that the candidate would have, epoch by epoch."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        policy: GatePolicy,
-        rng: np.random.Generator,
-        grids: Mapping[Metric, Grid],
-        baseline_epochs: int,
-    ) -> None:
-        """``grids`` are as ``draw`` makes them; ``pool`` says the rest."""
-        self.pool, self.grids = pool, grids
-        self.start = baseline_epochs * pool.repeats
-        problems = len(pool.cluster)
-        everything = np.arange(problems)
-        self.baseline = self._means(everything, 0, self.start)
-        self.first = rng.permutation(problems)
-        self.policy = policy
-
-    @cached_property
-    def later(self) -> Codes:
-        """(n,) the order of later epochs."""
-        worth = worth_of(self.baseline, self.policy, self.pool.task)
-        return np.asarray(self.first[np.argsort(-worth[self.first], kind="stable")])
-
-    @cached_property
-    def place(self) -> Vector:
-        """(n,) where each problem is in that order, from 0 to 1."""
-        found = np.empty(len(self.later))
-        found[self.later] = np.arange(len(found)) / len(found)
-        return found
-
-    @property
-    def all_tokens(self) -> float:
-        """Tokens of the candidate with all of its epochs."""
-        return float(self.grids[Metric.TOKENS][:, self.start :].sum())
-
-    def pair(self, end: float, *, parts: bool = True) -> TaskPair:
-        """Both sides after ``end`` epochs; ``parts`` says that some looks are within an epoch."""
-        whole, repeats = int(end), self.pool.repeats
-        count = part(len(self.pool.cluster), end - whole)
-        if whole == 0:
-            rows = np.sort(self.first[:count])
-            cluster = np.unique(self.pool.cluster[rows], return_inverse=True)[1]
-            candidate = self._means(rows, self.start, self.start + repeats)
-            return _pair(self.pool, candidate, self.baseline.take(rows), cluster, None)
-        last = self.start + whole * repeats
-        everything = np.arange(len(self.pool.cluster))
-        candidate = self._means(everything, self.start, last)
-        if count:
-            rows = self.later[:count]
-            candidate = candidate.put(rows, self._means(rows, self.start, last + repeats))
-        place = self.place if parts else None
-        return _pair(self.pool, candidate, self.baseline, self.pool.cluster, place)
-
-    def _means(self, rows: Codes, first: int, last: int) -> ProblemMeans:
-        """The means of some samples, as the gate takes them of a run."""
-        judged = last - first
-        parts = {metric: grid[rows, first:last] for metric, grid in self.grids.items()}
-        return ProblemMeans(
-            np.full(len(rows), judged, dtype=np.int64),
-            {metric: values.mean(1) for metric, values in parts.items()},
-            {
-                metric: values.var(1, ddof=1) if judged > 1 else np.zeros(len(rows))
-                for metric, values in parts.items()
-                if metric.scale is Scale.LENGTH
-            },
-        )
+def worse(
+    metric: Metric,
+    grid: Grid,
+    loss: float,
+    rng: np.random.Generator,
+    start: int,
+    *,
+    concentrated: bool = False,
+) -> Grid:
+    """``grid`` (n, samples) with ``loss`` in the candidate's columns, those from ``start`` on."""
+    made = grid.copy()
+    (_worsen_few if concentrated else _worsen)(metric, made, loss, rng, slice(start, None))
+    return made
 
 
 def _worsen(metric: Metric, grid: Grid, loss: float, rng: np.random.Generator, mine: slice) -> None:
@@ -284,29 +174,3 @@ def _modelled_lengths(grid: Grid, count: Codes, need: int, rng: np.random.Genera
     several = np.maximum(count, 2)[:, None]
     widened = mean + (drawn - mean) * np.sqrt(several / (several - 1))
     return np.asarray(np.maximum(widened, 0.0))
-
-
-def _pair(
-    pool: Pool,
-    candidate: ProblemMeans,
-    baseline: ProblemMeans,
-    cluster: Codes,
-    place: Vector | None,
-) -> TaskPair:
-    n = len(cluster)
-    return TaskPair(
-        task=pool.task,
-        problem_ids=Names.unknown(n),
-        cluster=cluster,
-        candidate=candidate,
-        baseline=baseline,
-        problems=n,
-        unpaired=0,
-        unjudged=0,
-        candidate_epochs=int(candidate.judged.max()),
-        candidate_samples=int(candidate.judged.sum()),
-        candidate_judged=int(candidate.judged.sum()),
-        baseline_samples=int(baseline.judged.sum()),
-        baseline_judged=int(baseline.judged.sum()),
-        place=place,
-    )

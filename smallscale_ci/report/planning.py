@@ -38,6 +38,15 @@ class Outcomes(Protocol):
 
 
 _MOSTLY = "holds 95 times in 100"
+_WORST = {  # the samples that are worst by a metric
+    Metric.ACCURACY: "wrong answers",
+    Metric.TOKENS: "longest answers",
+    Metric.TRUNCATION: "truncated answers",
+    Metric.THINKING: "longest thoughts",
+    Metric.ANSWER: "longest answers",
+    Metric.LOOPING: "looping answers",
+    Metric.MISSING: "answers without a result",
+}
 _OPEN = 0.1  # runs of an unchanged model that may end undecided without a word
 COLUMNS = ("true change", "PASS", "REGRESSED", "epochs")
 
@@ -64,16 +73,13 @@ def _change(outcomes: Outcomes) -> str:
     if not outcomes.metric:
         return "none"
     few = ", in few problems" if getattr(outcomes, "concentrated", False) else ""
-    return f"{outcomes.metric.value}, {outcomes.loss:g} × margin{few}"
+    lost = f", {_WORST[outcomes.metric]} ERRORED" if getattr(outcomes, "errored", False) else ""
+    return f"{outcomes.metric.value}, {outcomes.loss:g} × margin{few}{lost}"
 
 
-def progress(
-    metric: Metric | None, loss: float, place: int, of: int, concentrated: bool = False
-) -> str:
-    """``2 of 13: accuracy, 0.5 × margin``."""
-    few = ", in few problems" * concentrated
-    what = f"{metric.value}, {loss:g} × margin{few}" if metric else "an unchanged model"
-    return f"{place} of {of}: {what}"
+def progress(done: int, of: int) -> str:
+    """``50 of 200 runs of each kind``."""
+    return f"{done} of {of} runs of each kind"
 
 
 def plan_warnings(plan: Any) -> tuple[str, ...]:
@@ -121,12 +127,14 @@ def complaints(calibration: Any) -> tuple[str, ...]:
     over = f" over up to {looks} epochs" if looks > 1 else ""
     found = []
     for scenario in (scenario for scenario in calibration.scenarios if not scenario.holds):
-        if scenario.metric is None:
+        if not scenario.loss:
             rate, limit = scenario.regressed, calibration.alpha_fail
             what = "An unchanged model is REGRESSED"
         else:
             rate, limit = scenario.passed, calibration.alpha_pass
             where = " in few problems" if scenario.concentrated else ""
+            if scenario.errored:
+                where = f", with {_WORST[scenario.metric]} ERRORED,"
             loss = f"{scenario.loss:g} margin{'' if scenario.loss == 1 else 's'}"
             what = f"A model worse by {loss} of {scenario.metric.value}{where} PASSes"
         found.append(

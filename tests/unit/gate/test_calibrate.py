@@ -8,8 +8,11 @@ from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate, together
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.gate.calibrate import Calibration, Scenario, calibrate
-from smallscale_ci.gate.simulate import Share, make_pools
-from smallscale_ci.gate.trial import Drawn, draw
+from smallscale_ci.gate.checks import make_checks
+from smallscale_ci.gate.drawn import Drawn
+from smallscale_ci.gate.simulate import Share, make_pools, schedule_of
+from smallscale_ci.gate.simulate import simulate as simulate_kinds
+from smallscale_ci.gate.trial import Kind, draw
 from smallscale_ci.records import Metric
 from smallscale_ci.report import planning
 from smallscale_ci.run.names import Names
@@ -213,8 +216,54 @@ def test_long_tailed_lengths_keep_their_level():
     margins = Margins(accuracy=None, tokens=0.16, truncation=None)
     policy = GatePolicy(name="lengths", margins=margins, max_epochs=1)
     found = calibrate([samples], policy, trials=400, losses=(1.0,), baseline_epochs=7)
-    unchanged, at_margin, in_few = found.scenarios
+    unchanged, at_margin, in_few, *_ = found.scenarios
     assert in_few.concentrated
     assert at_margin.passed.value <= 0.06
     assert unchanged.regressed.value <= 0.01
     assert found.holds
+
+
+def test_no_loss_hides_behind_errored_samples():
+    """As many of the worst answers are ERRORED as the policy allows; the unchanged model has some.
+
+    With the samples that are left alone, losses of a margin passed 10 times as often.
+    """
+    policy = POLICY.model_copy(update={"min_judged": 0.97})
+    found = calibrate([stored(16)], policy, trials=100, losses=(1.0, 2.0))
+    hidden = [one for one in found.scenarios if one.errored]
+    assert [(one.metric, one.loss) for one in hidden] == [
+        (metric, loss)
+        for metric in (Metric.ACCURACY, Metric.TOKENS, Metric.TRUNCATION)
+        for loss in (0.0, 1.0, 2.0)
+    ]
+    for one in hidden:
+        assert one.regressed.value < 0.02 if one.loss == 0 else one.passed.low < 0.05
+    (row,) = (row for row in planning.outcome_rows(hidden[:1]))
+    assert row[0] == "accuracy, 0 × margin, wrong answers ERRORED"
+
+
+def test_kinds_share_what_they_do_not_change():
+    """A kind's verdicts are those that it has alone, whatever else is simulated beside it."""
+    pools = make_pools([stored(16)])
+    kinds = [Kind(None, 0.0), Kind(Metric.TOKENS, 1.0), Kind(Metric.ACCURACY, 0.5)]
+    looks = POLICY.model_copy(update={"max_epochs": 2, "looks_per_epoch": 2})
+    for policy in (POLICY, looks, looks.model_copy(update={"gated": "mean"})):
+        together_ = simulate_kinds(pools, policy, kinds, 20, 3, 8)
+        assert simulate_kinds(pools, policy, kinds[:1], 20, 3, 8)[0] == together_[0]
+        fresh = simulate_kinds(pools, policy, [kinds[0], kinds[1]], 20, 3, 8)
+        assert fresh[1] == together_[1]
+        # All of a run's checks at once give the same verdict as one metric after the other.
+        rng = np.random.default_rng(1)
+        drawn_ = [Drawn(p, policy, rng, draw(p, policy, rng, {}, 8, 2), 8) for p in pools]
+        schedule = schedule_of(pools, policy)
+        pairs = [one.pair(schedule.ends[0], parts=schedule.parts) for one in drawn_]
+        whole = make_checks(pairs, policy, 1, schedule, describe=False)
+        single = [
+            check
+            for one in drawn_
+            for metric in one.gated
+            for check in one.checks(metric, 1, schedule)
+        ]
+        for check in single:
+            (same,) = (c for c in whole if (c.task, c.metric) == (check.task, check.metric))
+            assert (check.p_value, check.pass_p) == (same.p_value, same.pass_p)

@@ -6,8 +6,9 @@ from helpers.runs import simulate
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.gate.checks import make_checks
 from smallscale_ci.gate.decide import decide
+from smallscale_ci.gate.drawn import Drawn, judged
 from smallscale_ci.gate.schedule import Schedule
-from smallscale_ci.gate.trial import Drawn, Pool, judged
+from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.report import wording
 

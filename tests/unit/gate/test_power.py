@@ -97,11 +97,10 @@ def test_the_warning_before_a_run_is_about_the_epochs_that_it_may_have():
 def test_what_is_being_simulated_is_said():
     said = []
     plan(
-        baseline(), policy(1.5), trials=2, losses=(2.0,),
-        say=lambda *kind: said.append(planning.progress(*kind)),
+        baseline(40, 2), policy(1.5, max_epochs=1), trials=101, losses=(),
+        say=lambda *done: said.append(planning.progress(*done)),
     )  # fmt: skip
-    assert said[:2] == ["1 of 4: an unchanged model", "2 of 4: accuracy, 2 × margin"]
-    assert len(said) == 4
+    assert said == ["50 of 101 runs of each kind", "100 of 101 runs of each kind"]
 
 
 def test_one_epoch_says_nothing_about_noise():
