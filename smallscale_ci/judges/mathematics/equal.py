@@ -22,6 +22,7 @@ from smallscale_ci.judges.mathematics.forms import (
     Union,
 )
 from smallscale_ci.judges.mathematics.intervals import real_set
+from smallscale_ci.judges.mathematics.matrices import is_plain
 from smallscale_ci.judges.mathematics.normal import squeeze
 from smallscale_ci.judges.mathematics.notations import (
     based,
@@ -30,6 +31,7 @@ from smallscale_ci.judges.mathematics.notations import (
     ratios,
     times,
 )
+from smallscale_ci.judges.mathematics.numerals import ORDINALS
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words, product_of
 from smallscale_ci.judges.mathematics.relations import (
     conditions,
@@ -45,6 +47,7 @@ from smallscale_ci.judges.mathematics.values import (
     about_equal,
     components,
     nodes,
+    other_things,
     scalars,
 )
 
@@ -75,7 +78,7 @@ def equal(gold: Form, answer: Form, *, deep: bool) -> bool:  # noqa: PLR0911 - o
 
 def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - one for each kind
     if isinstance(gold, Scalar) and isinstance(answer, Scalar):
-        return scalars(gold, answer, deep)
+        return not other_things(gold, answer) and scalars(gold, answer, deep)
     if isinstance(gold, Time) and isinstance(answer, Time):
         return times(gold, answer)
     if isinstance(gold, Time) or isinstance(answer, Time):
@@ -94,11 +97,21 @@ def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
         return nodes(left, right, None, None, deep)
     if isinstance(gold, Words) and gold.words == ("infinitely", "many"):
         return isinstance(answer, Scalar) and answer.node == ("infinity",)
+    if _place(gold) is not None and _place(gold) == _place(answer):  # second, 2 or 2nd
+        return True
     if isinstance(gold, Words) and isinstance(answer, Scalar):  # a letter, a name of one letter
         return gold.words == (squeeze(answer.text).lower(),)
     if isinstance(gold, Opaque) and isinstance(answer, Opaque):
         return squeeze(gold.text) == squeeze(answer.text)
     return False
+
+
+def _place(form: Form) -> int | None:
+    """The place in an order that a whole number or a word names."""
+    if isinstance(form, Words) and len(form.words) == 1:
+        return ORDINALS.get(form.words[0])
+    plain = isinstance(form, Scalar) and is_plain(form) and form.node[0] == "number"
+    return form.node[1] if plain else None  # type: ignore[union-attr]
 
 
 def _groups(gold: Form, answer: Form, deep: bool) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from smallscale_ci.judges.mathematics.forms import Form, Group, Matrix
 from smallscale_ci.judges.mathematics.quantity import Scalar
 
+_LARGEST = 4  # rows of a determinant
 _VECTORS = ("vector", "()", "[]", "row", "column")
 
 
@@ -52,6 +53,26 @@ def transposed(form: Form) -> Form | None:
     if not isinstance(form, Group) or form.kind not in _VECTORS:
         return None
     return Group("row" if form.kind == "column" else "column", form.items)
+
+
+def determinant(form: Form) -> Scalar | None:
+    """Of a square matrix of plain entries, up to ``_LARGEST`` rows; ``None`` of anything else."""
+    rows = _plain(form) if isinstance(form, Matrix) else None
+    if rows is None or len(rows) > _LARGEST or any(len(row) != len(rows) for row in rows):
+        return None
+    return _expanded(rows)
+
+
+def _expanded(rows: list[list[Scalar]]) -> Scalar:
+    """By the first row (Laplace)."""
+    if len(rows) == 1:
+        return rows[0][0]
+    terms = []
+    for at, entry in enumerate(rows[0]):
+        minor = _expanded([row[:at] + row[at + 1 :] for row in rows[1:]])
+        term = _product(entry, minor)
+        terms.append(Scalar(f"-{term.text}", ("-", term.node), None) if at % 2 else term)
+    return functools.reduce(_sum, terms)
 
 
 def _rows(form: Matrix | Group) -> Sequence[Sequence[Form]]:

@@ -101,6 +101,7 @@ _LARGE_WORD = re.compile(
 _SUPER_RUN = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
 _SUB_RUN = re.compile(r"[₀₁₂₃₄₅₆₇₈₉₊₋ₙ]+")
 _TEXT_POWER = re.compile(r"(\\(?:text|mathrm|textrm)\s*\{[^{}]{0,100})\^\s*\{(-?\d)\}")
+_NUMBER_IN_TEXT = re.compile(r'"(\d[\d.,]*) ([a-zA-Z]+)"(?=\s*\^)')  # \text{8 cm}^2
 _BRACED_COLON = re.compile(r"(?<=\d)\{([:;])\}(?=\d)")
 _BASED_BAR = re.compile(r"\\overline\s*\{([0-9A-F]{1,200})\}(?=\s*_)")
 _SEGMENT = re.compile(r"\\(?:overline|bar)\s*\{\s*([A-Z]{2})\s*\}")
@@ -126,6 +127,7 @@ _LEAD = re.compile(
 PLAIN_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,90})?")
 _STARS = re.compile(r"^\s*\*+(?=[^*])|(?<=[^*])\*+\s*$")  # emphasis
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#x[\da-fA-F]{1,5}|[a-zA-Z]{2,8}\d{0,2});")
+_IN_DOLLARS = re.compile(r"\s*\\\$([^$]*?)\\\$\s*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _ENDS = re.compile(r"^[\s=:,;≈⇒`]+|[\s=,;:.!`⏎]+$")
 _SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])|(?<=\d)\s+(?!\d)|(?<!\d)(?<![a-zA-Z])\s+(?=\d)")
@@ -148,6 +150,7 @@ def clean(text: str) -> str:
         text = _REMAINDER.sub(' "rem" ', text)
     text = _CHOOSE.sub(r"\\binom{\1\3}{\2\4}", text)
     text = _MICRO.sub('"μ', _MODULO.sub(r' "mod" \1\2', _TEXT.sub(_quote, _dollars(text))))
+    text = _NUMBER_IN_TEXT.sub(r'\1 "\2"', text) if '"' in text else text
     text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
     text = _THIN_GROUP.sub("", text)
     text = _BRACED_COLON.sub(r"\1", _LATEX_COMMA.sub(".", text))
@@ -232,6 +235,8 @@ def _vulgar(character: str) -> str:
 
 def _dollars(text: str) -> str:
     """Without ``$`` as a mark of formulas; one that is left over before a number is a currency."""
+    if escaped := _IN_DOLLARS.fullmatch(text):
+        return escaped[1]
     if len(_DOLLAR.findall(text)) % 2:
         text = re.sub(r"(?<!\\)\$(?=\s*[\d.])", r"\\$", text, count=1)
     return _DOLLAR.sub(" ", text)
@@ -243,7 +248,7 @@ def _quote(match: re.Match[str]) -> str:
         return match[1]
     if inside.lower() in ("and", "or") or inside in ("e", "i"):
         return f"{before} {inside} {after}"
-    if inside in ("lcm", "gcd"):
+    if inside in ("lcm", "gcd", "cis"):
         return rf"{before} \{inside} {after}"
     if inside in FUNCTIONS and match.string[match.end() :].strip(" .,$\\)]"):  # else seconds
         return rf"{before} \{inside} {after}"

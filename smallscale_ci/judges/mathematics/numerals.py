@@ -17,6 +17,8 @@ LARGE = {"hundred": 100, "dozen": 12, "thousand": 10**3, "million": 10**6, "bill
 LARGE["trillion"] = 10**12
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100, "halve": 2}
+_PLACES = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+ORDINALS = {word: place for place, word in enumerate(_PLACES.split(), 1)}
 _MAX_WORDS = 20
 _CHINESE_DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")} | {"两": 2}
 _CHINESE_UNITS = {
@@ -29,13 +31,14 @@ _CHINESE_UNITS = {
     "亿": 10**8,
 }
 CHINESE = "".join([*_CHINESE_DIGITS, *_CHINESE_UNITS])
-_CHINESE = re.compile(f"[{CHINESE}]{{1,20}}")
+_CHINESE = re.compile(f"(?:([{CHINESE}]{{1,20}})分之)?([{CHINESE}]{{1,20}})")
 
 
 def number_in_words(text: str) -> Fraction | None:
     """The value of ``text`` if it is a number in words and nothing else."""
-    if _CHINESE.fullmatch(text):
-        return _chinese(text)
+    if (parts := _CHINESE.fullmatch(text)) is not None:
+        below = _chinese(parts[1]) if parts[1] else Fraction(1)
+        return _chinese(parts[2]) / below if below else None
     words = text.lower().replace("-", " ").replace('"', " ").split()
     if not 1 <= len(words) <= _MAX_WORDS or not all(word.isalpha() for word in words):
         return None

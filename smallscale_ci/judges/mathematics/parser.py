@@ -27,7 +27,9 @@ FUNCTIONS = frozenset(
     | {"arcsin", "arccos", "arctan", "arccot"}
 )
 _ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "cosec": "csc"}
-PLAIN_NAMES = frozenset({"sqrt", "pi", "frac", "cbrt", "abs", "theta", "alpha", "beta", "binom"})
+PLAIN_NAMES = frozenset(
+    {"cis", "sqrt", "pi", "frac", "cbrt", "abs", "theta", "alpha", "beta", "binom"}
+)
 _GREEK = frozenset(
     {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"}
     | {"lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"}
@@ -269,6 +271,9 @@ class _Parser:
     def _command(self, name: str, *, applied: bool) -> Node:  # noqa: PLR0911 - a table of commands
         if name in FUNCTIONS:
             return self._function(name)
+        if name == "cis":  # cos + i sin
+            angle = self._function_argument()
+            return ("+", ("cos", angle), ("*", ("i",), ("sin", angle)))
         if name in ("frac", "binom"):
             top = self._digit_argument()
             return ("/" if name == "frac" else name, top, self._digit_argument())

@@ -31,7 +31,7 @@ _DECIMAL = re.compile(
 _COUNTED = re.compile(r"[a-z][ ,]+\d")  # a second number in what follows the first
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*\"?(?:st|nd|rd|th)\"?\s*\}?$")
 _NTH = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
-_FUNCTION = re.compile(r"\\?(?:sin|cos|tan|cot|sec|csc)")
+_FUNCTION = re.compile(r"\\?(?:cis|sin|cos|tan|cot|sec|csc)")
 _COMPOUND = re.compile(
     r'(\d{1,20}(?:\.\d{1,20})?)\s*"?\s*([a-zA-Z]{1,12})\.?\s*"?[\s,]*("?and"?\s*)?'
 )
@@ -45,6 +45,12 @@ _ALIKE = {
     ("infinitely", "many", "solutions"): ("infinitely", "many"),
     ("does", "not", "exist"): ("dne",),
 }
+_ANYTHING = frozenset(  # one of these for another is no other answer
+    {"way", "possibility", "possibilitie", "arrangement", "combination", "permutation", "choice"}
+    | {"solution", "root", "value", "number", "integer", "pair", "triple", "element", "term"}
+    | {"people", "person", "student", "children", "child", "kid", "men", "women", "player"}
+    | {"unit", "time", "item", "piece", "thing", "object", "case", "outcome", "total", "more"}
+)
 _ARTICLES = frozenset({"a", "an", "the", "is", "it"})
 _SHORT_WORDS = frozenset(
     [
@@ -108,6 +114,7 @@ class Scalar:
     unit: Unit | None = None
     percent: bool = False
     degrees: bool = False
+    noun: frozenset[str] = frozenset()  # the words behind a number that are no known unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +137,16 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:  # noqa: PLR0911 - rule
     if PLAIN_NUMBER.fullmatch(text):
         node: Node = ("number", Fraction(text.lstrip("-")))
         return Scalar(text, ("-", node) if text[0] == "-" else node, _decimal(text))
-    body, unit, degrees = _without_unit(text)
+    body, unit_text, degrees = _without_unit(text)
+    unit = read_unit(unit_text) if unit_text else None
+    noun = _noun(unit_text) if unit_text and unit is None else frozenset()
     percent = body.endswith("%")
     body = body.removesuffix("%").rstrip()
     if body.endswith("°") and not _FUNCTION.search(body):
         body, degrees = body[:-1].rstrip(), True
     body = _ORDINAL.sub("", body)
     if body[:1].isalpha() and (value := number_in_words(body)) is not None:
-        return Scalar(str(value), ("number", value), None, unit, percent, degrees)
+        return Scalar(str(value), ("number", value), None, unit, percent, degrees, noun)
     try:
         node = parse(body)
     except Unreadable:
@@ -150,7 +159,7 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:  # noqa: PLR0911 - rule
         return _words(text) if word else Scalar(body, node, None)
     if node[0] == "*" and _PHRASE.fullmatch(text) and _LONG_WORD.search(_NAMES.sub("", text)):
         return _words(text)  # "a kite" is not a product
-    return Scalar(body, node, _decimal(body), unit, percent, degrees)
+    return Scalar(body, node, _decimal(body), unit, percent, degrees, noun)
 
 
 def product_of(form: object) -> Node | None:
@@ -217,8 +226,14 @@ def _words(text: str) -> Words | Opaque:
     return Words(words, text.islower()) if words and plain else Opaque(text)
 
 
-def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
-    """Body, known unit, and whether the unit is degrees. Unknown words behind a number go, too."""
+def _noun(text: str) -> frozenset[str]:
+    """The words of ``red apples`` in singular, without those that name no kind of thing."""
+    words = {word.removesuffix("s") for word in _WORD.findall(text.lower()) if len(word) > 2}
+    return frozenset() if words & _ANYTHING else frozenset(words)
+
+
+def _without_unit(text: str) -> tuple[str, str, bool]:
+    """Body, unit, and whether it is degrees. Unknown words behind a number go, too."""
     body, unit_text = text, ""
     if match := _CURRENCY.match(body):
         unit_text = match[0].strip(' +-\\"').split("\\")[-1][:3].rstrip(".")
@@ -233,10 +248,10 @@ def _without_unit(text: str) -> tuple[str, Unit | None, bool]:
         body = body[: match.start()].strip()
     if re.match(r"(?:degree|deg)s?\b", unit_text.lower()):
         unit_text = re.sub(r"(?i)^deg(?:ree)?s?\s*", "", unit_text)
-        return body, read_unit(unit_text) if unit_text else None, True
+        return body, unit_text, True
     if unit_text.lower().startswith(("percent", "per cent")) or unit_text.lower() == "pct":
-        return body + "%", None, False
-    return body, read_unit(unit_text) if unit_text else None, False
+        return body + "%", "", False
+    return body, unit_text, False
 
 
 def _are_units(text: str, body: str) -> bool:

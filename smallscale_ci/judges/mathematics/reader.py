@@ -22,7 +22,13 @@ from smallscale_ci.judges.mathematics.forms import (
     Union,
 )
 from smallscale_ci.judges.mathematics.literals import read_based, read_time
-from smallscale_ci.judges.mathematics.matrices import added, multiplied, scaled, transposed
+from smallscale_ci.judges.mathematics.matrices import (
+    added,
+    determinant,
+    multiplied,
+    scaled,
+    transposed,
+)
 from smallscale_ci.judges.mathematics.normal import PLAIN_NUMBER
 from smallscale_ci.judges.mathematics.numerals import number_in_words
 from smallscale_ci.judges.mathematics.quantity import (
@@ -53,6 +59,7 @@ _HALF_LINE = re.compile(r"ℝ\s*[\^_]\s*\{?\s*([<>≥≤]\s*0|[-+])\s*\}?")
 _HALF_LINES = {"+": "()", "-": "()", ">": "()", "<": "()", "≥": "[)", "≤": "(]"}
 _SPELT = re.compile(r'(-?\d[\d,.]*)\s*"?\s*\(\s*"?([a-z][a-z -]*)"?\s*\)"?')
 _TRANSPOSED = re.compile(r"(.*[)⟫\]])\s*\^\s*\{?\s*\"?(?:T|\\top)\"?\s*\}?", re.DOTALL)
+_DETERMINANT = re.compile(r"\\det\s*\(?\s*⟪([^⟪⟫]*)⟫\s*\)?")
 _CONGRUENCE = re.compile(r'(?:([^≡]+?)\s*≡)?([^≡",]+)"(mod|rem)"([^≡",]+)')
 _EMPTY = frozenset(
     {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
@@ -319,6 +326,12 @@ def _scaled(text: str, depth: int) -> Matrix | Group | None:
     return scaled(number, body) if isinstance(number, Scalar) else None
 
 
+def _determinant(text: str, depth: int) -> Form | None:
+    """``det⟪…⟫``, as a matrix between bars is one."""
+    match = _DETERMINANT.fullmatch(text)
+    return determinant(_matrix(match[1], depth)) if match else None
+
+
 def _transposed(text: str, depth: int) -> Form | None:
     """``(1, 2)^T``."""
     match = _TRANSPOSED.fullmatch(text)
@@ -367,6 +380,7 @@ _READERS = (
     _relation,
     _bracketed,
     _matrix_sum,
+    _determinant,
     _transposed,
     _plus_minus,
 )

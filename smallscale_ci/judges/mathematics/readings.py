@@ -6,8 +6,8 @@ import re
 
 from smallscale_ci.judges.mathematics.equal import equal
 from smallscale_ci.judges.mathematics.expression import symbols
-from smallscale_ci.judges.mathematics.forms import Form
-from smallscale_ci.judges.mathematics.normal import clean
+from smallscale_ci.judges.mathematics.forms import Form, Relation
+from smallscale_ci.judges.mathematics.normal import clean, squeeze
 from smallscale_ci.judges.mathematics.numerals import number_in_words
 from smallscale_ci.judges.mathematics.quantity import Scalar
 from smallscale_ci.judges.mathematics.reader import read
@@ -32,6 +32,10 @@ def with_other_commas(gold: str, gold_form: Form, answer: str, *, deep: bool) ->
         sides = [read(text, thousands=False) for text in (clean(gold), answer)]
         if equal(sides[0], sides[1], deep=deep):
             return True
+    if isinstance(gold_form, Relation) and gold_form.operators == "=":  # x = 1,5
+        name, _, said = answer.partition("=")
+        if squeeze(name) == squeeze(gold_form.texts[0]):
+            gold_form, answer = gold_form.sides[1], said.strip()
     match = _ABROAD.fullmatch(answer)
     if match is None or not isinstance(gold_form, Scalar):
         return False

@@ -37,7 +37,9 @@ def rounded(  # noqa: PLR0911 - rule by rule
     if answer_about:
         if not irrational and is_short(gold):
             return answer_about.digits >= 10 and gap <= abs(gold) / 10**9
-        return answer_about.digits >= _ENOUGH_DIGITS and gap < answer_about.last_place
+        cut_off = abs(answer) < abs(gold) and gap < answer_about.last_place
+        correct = cut_off or 2 * gap <= answer_about.last_place
+        return answer_about.digits >= _ENOUGH_DIGITS and correct
     if about:
         if (not irrational and is_short(answer)) or gap * 2 > about.last_place:
             return False

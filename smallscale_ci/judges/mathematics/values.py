@@ -26,6 +26,8 @@ from smallscale_ci.judges.mathematics.units import read_unit
 _HUNDRED: Node = ("number", Fraction(100))
 _DIGITS_RAISED = re.compile(r"\^\d\d")
 _CONSTANTS = ("C", "c", "K")  # of integration
+_WHOLE = frozenset("kmnlN")
+_LINEAR = frozenset({"+", "-", "*", "/", "pi", "symbol", "number"})
 _STERLING, _POUND = read_unit("£"), read_unit("pound")
 _LOG_BASES: tuple[Node, ...] = (("e",), ("number", Fraction(10)))
 
@@ -60,6 +62,12 @@ def scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
             left, right, None, None, deep
         )
     return _as_set(gold, answer, deep)
+
+
+def other_things(gold: Scalar, answer: Scalar) -> bool:
+    """Whether they count what is not the same: 5 apples, 5 oranges."""
+    one, two = gold.noun, answer.noun
+    return bool(one and two) and not (one <= two or two <= one)
 
 
 def _is_radian(side: Scalar) -> bool:
@@ -250,7 +258,18 @@ def _as_named(gold: Node, answer: Node) -> Node:
         answer = renamed(answer, {constants[1]: ("symbol", constants[0])})
     if "j" in theirs - ours and "i" in kinds(gold):
         answer = renamed(answer, {"j": ("i",)})
+    letters = _period(gold), _period(answer)
+    if letters[0] and letters[1]:
+        answer = renamed(answer, {letters[1]: ("symbol", letters[0])})
     return answer
+
+
+def _period(node: Node) -> str | None:
+    r"""The only letter of ``\pi/2 + k\pi``: it stands for any whole number."""
+    names = symbols(node)
+    if len(names) != 1 or not names <= _WHOLE or "pi" not in kinds(node):
+        return None
+    return next(iter(names)) if kinds(node) <= _LINEAR else None
 
 
 def _constant(node: Node) -> str | None:
