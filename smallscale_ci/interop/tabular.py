@@ -30,7 +30,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "problem": ("problem_id", "question_id", "example_id", "id"),
     "epoch": ("sample_index", "epoch"),
     "question": ("question", "problem", "prompt", "query", "input", "messages"),
-    "gold": ("gold", "ground_truth", "target", "expected_answer", "answer"),
+    "gold": (
+        *("gold", "ground_truth", "target", "expected_answer", "correct_answer"),
+        *("reference_answer", "answer", "answer_key", "answerKey"),
+    ),
     "choices": (),  # by the one rule for options: choices, options, or columns A, B, …
     "text": (
         *("text", "model_output", "output", "response", "completion", "generation"),

@@ -13,6 +13,7 @@ _OPEN = re.compile(r"([ \t]*)(?:>[ \t]?)?(?:[-*+]|\d{1,3}[.)])?[ \t]*(```+|~~~+)
 _GLUED_OPEN = re.compile(r".*?(```+)[ \t]*(\w[\w.+#-]*)[ \t]*")  # Solution: ```python
 _CLOSE = re.compile(r"[ \t>]*(```+|~~~+)[ \t]*")
 _GLUED_CLOSE = re.compile(r"(.*[^`\s].*?)(```+)[ \t]*")  # print(x)```
+_QUOTED = re.compile(r"^[ \t]*>[ \t]?")
 _NAME = re.compile(r"[{.]*\s*([A-Za-z+#]+[\d.]*)?(.*)", re.DOTALL)
 _PYTHON = re.compile(r"(?:[ci]?python|py|pypy)[\d.]*", re.IGNORECASE)
 _GLUED_NAME = re.compile(
@@ -128,6 +129,7 @@ def _read(
     """(the block, the line after it, whether the text ended inside a string) from its fence on."""
     python = not fence.language or _PYTHON.fullmatch(fence.language)
     code: list[str] = [fence.first] if fence.first else []
+    quoted = _QUOTED.match(lines[start]) is not None  # in a quotation: "> " before each line
     quote = ""
     for number in range(start + 1, len(lines)):
         line = lines[number]
@@ -139,6 +141,7 @@ def _read(
             other = _opening(line)
             if other is not None and other.language and len(other.mark) >= len(fence.mark):
                 return None, number, False  # never closed before the next begins
+        line = _QUOTED.sub("", line) if quoted else line
         code.append(line + "\n")
         if python and strings:
             quote = _quote_after(line, quote)

@@ -48,7 +48,7 @@ _NO_AFTER = re.compile(
 # Symbols before a line, such as an arrow or a tick, but no cross.
 _MARKUP = re.compile(r"</?(?:b|strong|i|em|u|p|br|div|span|font)\b[^<>\n]{0,80}>")
 _LINE = re.compile(r"[ \t>]*(?:[^\w\s(\[{$\\\"'“*`_<❌✗✘]{1,4}[ \t]+)?(.*?)[ \t]*")
-_EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,})?\s*")
+_EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,}|\$\$|\\[\[\]])?\s*")
 _FORWARD = re.compile("|".join(f"(?:{one})" for one in ANSWER), re.IGNORECASE)
 _SAYS = re.compile("|".join(STRONG), re.IGNORECASE)
 _CLAUSE = re.compile(r"[.!?\n:;,]\s*|\b(?:so|thus|hence|therefore|that)\b,?\s*", re.IGNORECASE)

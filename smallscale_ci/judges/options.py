@@ -10,11 +10,12 @@ from functools import cached_property
 from smallscale_ci.records import Problem
 
 LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ARABIC = "أبجدهوزحطي"
 # Labels that exams print, each with its order; digits are the other kind. ① counts as 1.
 _ALPHABETS = (
     LATIN,
     "АБВГДЕЖЗИК",
-    "أبجدهوزحطي",
+    _ARABIC,
     "甲乙丙丁戊己庚",
     "가나다라마바사",
     "アイウエオカキ",
@@ -57,7 +58,7 @@ _LABELLED = re.compile(
 _GLUED = re.compile(r"([A-Z])(?=[^\W\dA-Za-z_])(.*)", re.DOTALL)  # B입니다, B正确
 _SPACED = re.compile(r"([A-Z]|\d{1,2})\s+(\S.*)", re.DOTALL)
 _GOES_ON = re.compile(
-    r"(?:because|since|as|and|which|is|was|given|due|for|with|so|weil|da|denn|car|parce|porque"
+    r"(?:because|since|here|as|and|which|is|was|given|due|for|with|so|weil|da|denn|car|parce|porque"
     r"|perché|poiché|pois|так|потому|qui|que|che|die|richtig|korrekt|zutreffend|correct)\b",
     re.IGNORECASE,
 )
@@ -90,6 +91,8 @@ class Options:
             return self.labels.index(label)
         if self.labels[0] == "A":
             label = label.translate(_LOOKALIKES)
+            if label in _ARABIC:
+                label = LATIN[_ARABIC.index(label)]
             return self.labels.index(label) if label in self.labels else None
         place = LATIN.find(label) if len(label) == 1 and self.labels[0].isdigit() else -1
         return place if 0 <= place < len(self.labels) else None

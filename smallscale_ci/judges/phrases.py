@@ -1,6 +1,7 @@
 """The words with which people and models name their answer, language by language.
 
-English, German, French, Spanish, Italian, Portuguese, Russian, Chinese, Japanese, Korean, Arabic.
+English, German, French, Spanish, Italian, Portuguese, Russian, Chinese, Japanese, Korean, Arabic;
+of fifteen more what comes before a label.
 All are parts of regular expressions that ignore case; no part crosses a sentence.
 """
 
@@ -80,6 +81,14 @@ ANSWER = (
     r"(?<![不未没])(?:选择?|選擇?)(?![择擇项項题題])\s*:?",
     r"(?:答え|正解|解答|回答|正答|(?:正しい|適切な)選択肢)\s*(?:は|:|が)",
     r"(?:정답|답변|답안|답|(?:올바른|맞는)\s(?:선택지|보기|옵션))\s*(?:은|는|:)",
+    # Dutch, Swedish, Danish, Polish, Czech, Romanian, Hungarian, Turkish, Indonesian, Vietnamese,
+    # Greek, Ukrainian, Hindi, Bengali, Thai
+    (
+        r"\b(?:antwoord|svar(?:et)?|odpowied[źz](?:ią)?|odpověď|răspuns(?:ul)?|válasz|cevap|yanıt|jawaban(?:nya)?"
+        rf"|đáp\sán|απάντηση|відповідь)\b{_GAP}(?:\b(?:is|är|er|to|jest|je|este|adalah|là|είναι)\b|[:=])"
+    ),
+    r"(?:उत्तर|উত্তর|ค(?:ำ|ํา)ตอบ)[^.\n:=?।]{0,20}?\s?(?:है|คือ|:)",
+    r"(?:^|\n)[ \t>*#-]*(?:choose|select|pick|mark)\s(?:option|choice|answer|letter)\b",
     r"(?:الإجابة|الاجابة|الجواب|الخيار|الحل)(?:\s\S+){0,2}?\s*(?:هي|هو|:)",
 )
 # Words behind a label: what only an answer is called, and what several options may be called.

@@ -19,6 +19,9 @@ _KEYS = re.compile(
 _NOISE = re.compile(
     r"[*_`\"'“”‘’$\[\]]|(?<![^\n])(?:#{1,6}(?=\s)|[>(]\s*)|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])"
 )
+_PARTS = re.compile(  # a list of text parts with one part
+    r"""\s*\[\s*\{[^{}]*["']text["']\s*:\s*["']([^"'{}]*)["'][^{}]*\}\s*\]\s*"""
+)
 _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
 _STATED = re.compile(
@@ -28,7 +31,7 @@ _STATED = re.compile(
 )
 # A sentence that begins with it, or is nothing else: "Yes, because …", "No." on a line of its own.
 _SENTENCE = re.compile(
-    r"(?:^|[.!?:\n]\s*|-\s+)(yes|no)\b(?=\s*(?:[,.:;!–—)]|-\s|\n|$)"
+    r"(?:^|[.!?:\n]\s*|-\s+)(?:(?:therefore|thus|so|hence|overall),?\s+)?(yes|no)\b(?=\s*(?:[,.:;!–—)]|-\s|\n|$)"
     r"|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
     re.IGNORECASE,
 )
@@ -55,6 +58,8 @@ def _in_text(answer: str) -> Iterator[bool]:
 def _in_json(answer: str) -> Iterator[bool]:
     """The verdict in an object or string of JSON, if the answer is one, in a fence or not."""
     text = re.sub(r"^\s*```\w*\s*|\s*```\s*$", "", answer)
+    if parts := _PARTS.fullmatch(text):
+        yield from _in_text(parts[1])
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         return

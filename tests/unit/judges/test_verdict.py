@@ -19,7 +19,8 @@ REASON = "The reference is 4, and the answer is four."
         '{"answer": "§"}', '{"verdict": "§", "reason": "x"}', '```json\n{"answer": "§"}\n```',
         "<answer>§</answer>", "<think>Yes? No? Yes.</think>\n§", "§\n\n" + REASON,
         "[[§]]", "(§)", "> §", "[§]", "# §", "### §\n\n" + REASON, "Verdict: [[§]]",
-        "§, the answer comes to the same result.", "§\n§",
+        "§, the answer comes to the same result.", "§\n§", "Therefore, §.",
+        '[{"type": "text", "text": "§"}]',
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("word", "agrees"), [("Yes", True), ("no", False), ("No", False)])
