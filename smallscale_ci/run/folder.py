@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from smallscale_ci.config import load
 from smallscale_ci.config.models import RunConfig
-from smallscale_ci.errors import InvalidError, UsageError
+from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import read_json
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
@@ -139,6 +139,11 @@ class RunFolder:
         not as it was written, ``DataError`` for a file that is damaged or missing.
         """
         chain.check(self.path, self.read_manifest())
+        if not self.judgements.exists():
+            raise DataError(
+                f"{self.path} is not judged: it has no {self.judgements.name}.",
+                f"Judge it: smallscale judge {self.typed}",
+            )
         columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
         judged = tables.read(self.judgements, tables.JUDGEMENTS, columns)
         counted = ["completion_tokens", "finish_reason", "thinking_tokens", "looping"]

@@ -92,6 +92,26 @@ def test_a_run_without_judgements_is_judged(place):
     assert run.judgements.exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compare", "{run}", "stored/src"),
+        ("compare", "stored/src", "{run}"),
+        ("baseline", "record", "{run}", "-m", "x"),
+        ("report", "--compare", "{run}", "stored/src"),
+        ("pairs", "{run}", "--eval-suite", "tiny"),
+    ],
+)
+def test_a_run_that_was_never_judged_is_judged(place, arguments):
+    made = shell(place, f"{PROGRAM} generate stored/src {' '.join(ASKED)} --no-judge --json")
+    assert made.returncode == 0, made.stderr
+    run = json.loads(made.stdout)["run"]
+    (command,) = printed(place, *(word.replace("{run}", f"'{run}'") for word in arguments))
+    judged = shell(place, command)
+    assert judged.returncode == 0, judged.stderr
+    assert RunFolder(Path(run)).judgements.exists()
+
+
 def test_a_run_without_a_verdict_is_compared(place):
     recorded = shell(place, f"{PROGRAM} baseline record stored/src -m first --baselines baselines")
     assert recorded.returncode == 0, recorded.stderr
