@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.gate.calibrate import Calibration
     from smallscale_ci.gate.power import Plan
     from smallscale_ci.report.planning import Share
     from smallscale_ci.run.manifest import Manifest
@@ -153,7 +154,6 @@ def calibrate(
     losses. Exits 1 when the false alarms or misses exceed what the policy promises.
     """
     from smallscale_ci.errors import EXIT_REGRESSED
-    from smallscale_ci.gate.calibrate import ENOUGH
     from smallscale_ci.gate.calibrate import calibrate as measure
     from smallscale_ci.pipeline.sides import load
     from smallscale_ci.report import planning
@@ -177,27 +177,35 @@ def calibrate(
         repeats=_repeats(suite),
         say=lambda *done: context.out.say(planning.progress(*done)),
     )
+    _show_calibration(context, found, trials)
+    return 0 if found.holds else EXIT_REGRESSED
+
+
+def _show_calibration(context: Context, found: Calibration, trials: int) -> None:
+    """What became of each kind of run, and whether that is what the policy promises."""
+    from smallscale_ci.gate.calibrate import ENOUGH
+    from smallscale_ci.report import planning
+
     complaints = planning.complaints(found)
     if context.json:
         context.out.json({**asdict(found), "reasons": complaints})
-    else:
-        few = trials < ENOUGH
-        rows = planning.outcome_rows(found.scenarios)
-        marked = [
-            (*row, "too few trials" if few else "ok" if scenario.holds else "BROKEN")
-            for row, scenario in zip(rows, found.scenarios, strict=True)
-        ]
-        context.out.table((*planning.COLUMNS, "levels"), marked)
-        for reason in complaints:
-            context.out.error(reason, "")
-        held = "keeps its levels" if found.holds else "does NOT keep its levels"
-        if few:
-            held = f"was tried too little ({trials} runs; {ENOUGH} or more can tell)"
-        context.out.result(
-            f"\nThe policy {found.policy} {held} on {found.problems} problems, "
-            f"{found.stored_epochs} stored samples each."
-        )
-    return 0 if found.holds else EXIT_REGRESSED
+        return
+    few = trials < ENOUGH
+    rows = planning.outcome_rows(found.scenarios)
+    marked = [
+        (*row, "too few trials" if few else "ok" if scenario.holds else "BROKEN")
+        for row, scenario in zip(rows, found.scenarios, strict=True)
+    ]
+    context.out.table((*planning.COLUMNS, "levels"), marked)
+    for reason in complaints:
+        context.out.error(reason, "")
+    held = "keeps its levels" if found.holds else "does NOT keep its levels"
+    if few:
+        held = f"was tried too little ({trials} runs; {ENOUGH} or more can tell)"
+    context.out.result(
+        f"\nThe policy {found.policy} {held} on {found.problems} problems, "
+        f"{found.stored_epochs} stored samples each."
+    )
 
 
 def idle_gpu(manifest: Manifest) -> str:
