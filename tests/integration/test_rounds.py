@@ -140,3 +140,43 @@ def test_looks_within_an_epoch_end_a_run_early_and_can_be_made_again(tmp_path: P
     assert checked.returncode == 0, checked.stderr
     refused = smallscale(tmp_path, "baseline", "record", str(run), "-m", "a part", "--by", "Ada")
     assert refused.returncode != 0
+
+
+def test_a_run_killed_within_parts_of_epochs_comes_to_the_same_looks(tmp_path: Path) -> None:
+    """Killed before its first look, and within a quarter of its second epoch."""
+    replayed.make_configs(tmp_path, problems=400)
+    (tmp_path / "configs" / "gates" / "tiny.yaml").write_text(PARTS.replace("0.2", "0.04"))
+    quick = replayed.SLOW.replace("max_in_flight: 4", "max_in_flight: 16").replace("200", "400")
+    (tmp_path / "configs" / "engines" / "slow.yaml").write_text(quick)
+    replayed.make_run(tmp_path, "base", epochs=8, wrong=0.1, seed=1)
+    replayed.make_run(tmp_path, "close", epochs=2, wrong=0.12, seed=5)
+    done = smallscale(tmp_path, "baseline", "record", "stored/base", "-m", "first", "--by", "Ada")
+    assert done.returncode == 0, done.stderr
+    calm = verdict_of(tmp_path, *EVAL, "--runs", str(tmp_path / "calm"))
+    planned = calm["accounting"]["planned"]
+    assert 400 < planned < 800, "this needs a run that ends within its second epoch"
+    runs = tmp_path / "killed"
+    slow = ("--profile", "slow", "--baseline", "tiny/replay/m", "--runs", runs)
+    host = replayed.start(tmp_path, *EVAL[:4], *slow)
+    replayed.wait_for(lambda: list(runs.glob("*/work/out")), "the run folder")
+    (run,) = runs.iterdir()
+    for moment in (100, planned - 50):
+        _wait_for_samples(run, moment)
+        assert host.poll() is None
+        for worker in replayed.workers_of(host.pid):
+            replayed.kill(worker)
+        host.kill()
+        host.communicate()
+        assert moment <= replayed.lines_out(run) < planned
+        host = replayed.start(tmp_path, "eval", "--resume", run)
+    _, err = host.communicate(timeout=120)
+    assert host.returncode in {0, 1, 5}, err
+    resumed = json.loads((run / "verdict.json").read_text())
+    for key in ("kind", "look", "of", "ends", "accounting", "checks"):
+        assert resumed[key] == calm[key], key
+    assert replayed.answers(run) == replayed.answers(Path(str(calm["run"])))
+    assert smallscale(tmp_path, "verify", str(run)).returncode == 0
+
+
+def _wait_for_samples(run: Path, number: int) -> None:
+    replayed.wait_for(lambda: replayed.lines_out(run) >= number, f"{number} samples")
