@@ -178,8 +178,8 @@ bench: venv bench-judges ## Measure start-up, summary and comparison of 100,000 
 bench-judges: venv ## Measure agreement with people, speed and sandboxes of the judges (minutes)
 	@$(BIN)/python benchmarks/bench_judges.py $(ARGS)
 
-bench-gate: venv ## Measure the gate's error rates on simulated runs (minutes)
-	@$(BIN)/python benchmarks/bench_gate.py
+bench-gate: venv ## Measure the gate's error rates on simulated runs: ARGS="2000 --against COMMIT" (minutes)
+	@$(BIN)/python benchmarks/bench_gate.py $(ARGS)
 
 bench-rivals: venv ## The gate beside other gates' own commands: ARGS="RUNS COMMAND…" (minutes)
 	@$(BIN)/python benchmarks/bench_rivals.py $(ARGS)
