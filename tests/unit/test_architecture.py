@@ -13,6 +13,7 @@ import smallscale_ci
 PACKAGE = Path(smallscale_ci.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted(PACKAGE.parent.glob("tests/**/*.py"))
 
 
 def lint_imports(root):
@@ -106,3 +107,8 @@ def test_the_worker_starts_in_a_python_that_has_nothing_installed(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "--work" in done.stdout
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_test_files_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
