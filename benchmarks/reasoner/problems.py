@@ -44,15 +44,16 @@ class Task:
 
 
 def _sums(chance: random.Random) -> Task:
-    terms = [chance.randint(12, 99) for _ in range(chance.randint(3, 4))]
-    question = f"What is {' + '.join(map(str, terms))}?"
+    terms = [chance.randint(12, 99) for _ in range(3)]
+    told = " + ".join(map(str, terms))
+    question = chance.choice((f"What is {told}?", f"Add up: {told}.", f"Calculate {told}."))
     total, steps, lines = terms[0], [], []
     for term in terms[1:]:
-        step = f"{total} + {term} = {total + term}"
         tens, ones = term // 10 * 10, term % 10
+        step = f"{total} + {term} = {total + term}"
         lines.append(
-            f"I add {term} to {total}: first the tens, {total} + {tens} = {total + tens}, then the "
-            f"ones, {total + tens} + {ones} = {total + term}. So {step}."
+            f"{total} + {tens} = {total + tens} and {total + tens} + {ones} = {total + term}, "
+            f"so {step}."
         )
         total += term
         steps.append(step)
@@ -73,7 +74,9 @@ def _products(chance: random.Random) -> Task:
         f"The ones give {steps[1]}.",
         f"Together that is {steps[2]}.",
     )
-    return Task("products", f"What is {one} * {other}?", one * other, steps, lines)
+    told = f"{one} * {other}"
+    question = chance.choice((f"What is {told}?", f"Calculate {told}.", f"Multiply: {told}."))
+    return Task("products", question, one * other, steps, lines)
 
 
 def _equations(chance: random.Random) -> Task:
@@ -85,7 +88,9 @@ def _equations(chance: random.Random) -> Task:
         f"I subtract {shift} on both sides: {steps[0]}, so {factor}x = {factor * value}.",
         f"I divide both sides by {factor}: {steps[1]}, so x = {value}.",
     )
-    return Task("equations", f"Solve {factor}x + {shift} = {total} for x.", value, steps, lines)
+    told = f"{factor}x + {shift} = {total}"
+    question = chance.choice((f"Solve {told} for x.", f"Find x so that {told}."))
+    return Task("equations", question, value, steps, lines)
 
 
 def _shopping(chance: random.Random) -> Task:
@@ -125,15 +130,15 @@ def _puzzles(chance: random.Random) -> Task:
     return Task("puzzles", question, number, steps, lines)
 
 
-def _boxes(chance: random.Random) -> Task:
-    size, full, rest = chance.randint(4, 9), chance.randint(3, 15), chance.randint(1, 3)
-    total = size * full + rest
-    steps = (f"{size} * {full} = {size * full}", f"{total} - {size * full} = {rest}")
+def _seedlings(chance: random.Random) -> Task:
+    rows, each = chance.randint(3, 9), chance.randint(3, 19)
+    total = rows * each + chance.randint(1, 40)
+    steps = (f"{rows} * {each} = {rows * each}", f"{total} - {rows * each} = {total - rows * each}")
     question = (
-        f"{total} eggs are put into boxes of {size} until no box can be filled any more. How many "
-        "eggs are left over?"
+        f"A gardener has {total} seedlings and plants {rows} rows of {each} seedlings. How many "
+        "seedlings are left?"
     )
-    return Task("boxes", question, rest, steps, ())
+    return Task("seedlings", question, total - rows * each, steps, ())
 
 
 def _ages(chance: random.Random) -> Task:
@@ -156,33 +161,36 @@ KINDS: dict[str, Callable[[random.Random], Task]] = {
     "shopping": _shopping,
     "puzzles": _puzzles,
 }
-UNSEEN = {"boxes": _boxes, "ages": _ages}  # kinds that no training has
+UNSEEN = {"seedlings": _seedlings, "ages": _ages}  # kinds that no training has
 
 
 def draw(
     kinds: dict[str, Callable[[random.Random], Task]],
     count: int,
     seed: int,
-    known: set[str],
+    known: set[tuple[str, ...]],
     *,
     again: bool = False,
 ) -> list[Task]:
-    """``count`` tasks of all ``kinds`` in turn, none of ``known``; each once, unless ``again``."""
-    chance, found, makers = random.Random(seed), [], list(kinds.values())
+    """``count`` tasks of all ``kinds`` in turn; none has the steps of one in ``known``.
+
+    What is drawn goes there, and is drawn once, unless it may come ``again``.
+    """
+    chance, found, makers = random.Random(seed), list[Task](), list(kinds.values())
     while len(found) < count:
         task = makers[len(found) % len(makers)](chance)
-        if task.question not in known:
+        if task.steps not in known:
             found.append(task)
             if not again:
-                known.add(task.question)
+                known.add(task.steps)
     return found
 
 
-def solution(task: Task, chance: random.Random) -> str:
-    """A worked solution: the steps, then a redundant part of random length, then the box."""
+def solution(task: Task, chance: random.Random, *, brief: bool = False) -> str:
+    """A worked solution: the steps, a redundant part of random length (unless brief), the box."""
     parts = ["Let me think about this step by step.", *task.lines]
     parts.append(f"So the answer is {task.answer}.")
-    for _ in range(min(int(chance.lognormvariate(1.35, 0.75)), 12)):
+    for _ in range(0 if brief else min(int(chance.lognormvariate(1.35, 0.75)), 12)):
         parts += [chance.choice(CHECKS), *task.lines, f"That gives {task.answer} again."]
         parts.append(chance.choice(SURE))
     return f"<think>\n{' '.join(parts)}\n</think>\n\nThe answer is \\boxed{{{task.answer}}}."

@@ -35,7 +35,7 @@ from bench import MAIN, ROOT, Bench
 from measure import measured, table
 from problems import ASK, DIRECT, KINDS, UNSEEN, Task, draw
 
-LIMIT = 1536  # completion tokens
+LIMIT = 1280  # completion tokens
 CONCISE = "You are a helpful assistant. Think as briefly as you can."
 # Each at the rates around its recipe's own; 2e-5 is four times that of LCPO's authors.
 GRID = {
@@ -47,30 +47,47 @@ GRID = {
     "ipo": (1e-6, 5e-6, 2e-5),
     "sft-shortest": (5e-6, 2e-5, 5e-5),
 }
+AUTHORS = 5e-6  # LCPO's learning rate in its paper
 SEEDS = (43, 44)  # beside the recipes' own, 42
 LOSS = 0.01  # of accuracy, that a best rate may cost
+
+
+GRAPHS: dict[str, dict[str, Any]] = {
+    "none": {"enforce_eager": True},
+    # Many short runs of new weights: graphs pay, compilation does not.
+    "decode": {
+        "compilation_config": {
+            "mode": 0,
+            "cudagraph_mode": "FULL_DECODE_ONLY",
+            "cudagraph_capture_sizes": [1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256],
+        }
+    },
+}
 
 
 @dataclass(frozen=True)
 class Size:
     """How much of everything."""
 
-    taught: int = 20_000
-    train: int = 400
-    held_out: int = 200
+    brief: int = 36_000
+    taught: int = 45_000  # the brief ones first
+    train: int = 500
+    held_out: int = 400
+    gated: int = 800  # the verdict's; the first of them are the held-out ones
     unseen: int = 100
-    direct: int = 100
+    direct: int = 200
     samples: int = 16
     epochs: int = 2
-    sft_epochs: float = 2.0
-    sft_batch: int = 16  # packed sequences of 2,300 tokens
+    sft_epochs: int = 2
+    sft_batch: int = 16  # packed sequences
     sft_micro: int = 16
     steps: int = 50
     batch: int = 16
+    micro: int = 2
     side_by_side: int = 7
 
 
-SMALL = Size(24, 6, 3, 2, 2, 4, 1, 1.0, 4, 2, 2, 2, 1)
+SMALL = Size(40, 60, 6, 3, 5, 2, 2, 4, 1, 1, 4, 2, 2, 2, 1, 1)
 
 
 class Reasoner:
@@ -78,7 +95,8 @@ class Reasoner:
 
     def __init__(self, bench: Bench, options: argparse.Namespace) -> None:
         self.bench, self.options = bench, options
-        self.size = SMALL if options.rehearse else Size()
+        self.small: bool = options.rehearse
+        self.size = SMALL if self.small else Size()
         self.made = bench.out / "made"
         self.parent = bench.out / "sft" / "model"
         self.pairs_folder = bench.out / "candidate" / "pairs"
@@ -89,19 +107,21 @@ class Reasoner:
 
     def make(self) -> None:
         """Problems of which none is in two places, and what the parent learns from."""
-        size, known = self.size, set[str]()
-        held_out = draw(KINDS, size.held_out, 1, known)
+        size, known = self.size, set[tuple[str, ...]]()
+        gated = draw(KINDS, size.gated, 1, known)
+        held_out = gated[: size.held_out]
         unseen = draw(UNSEEN, size.unseen, 2, known)
         train = draw(KINDS, size.train, 3, known)
         taught = draw(KINDS, size.taught, 4, known, again=True)
         self._suite("train", {"seen": (train, ASK, None)})
         self._suite("held-out", {"seen": (held_out, ASK, None), "unseen": (unseen, ASK, None)})
+        self._suite("gated", {"seen": (gated, ASK, None)})
         few = held_out[: size.direct]
         self._suite("direct", {"direct": (few, DIRECT, None)})
         self._suite("concise", {"concise": (few, ASK, CONCISE)})
-        steps = {task.question: task.steps for task in (*held_out, *unseen, *train)}
+        steps = {task.question: task.steps for task in (*gated, *unseen, *train)}
         (self.made / "steps.json").write_text(json.dumps(steps))
-        lesson.write(self.made / "lesson", taught)
+        lesson.write(self.made / "lesson", taught, size.brief)
 
     def _suite(self, name: str, tasks: dict[str, tuple[list[Task], str, str | None]]) -> None:
         told = []
@@ -129,9 +149,16 @@ class Reasoner:
             "batch_size": size.sft_batch,
             "micro_batch": size.sft_micro,
             "warmup": 0.05,
-            "cutoff_len": 2304,  # packing needs a multiple of 8
+            "cutoff_len": 1280,  # packing needs a multiple of 8
             "save_steps": 100_000,
-            "extra": {"packing": True},  # lengths differ tenfold: most of a batch would be padding
+            "extra": {
+                # Lengths differ tenfold: most of a batch would be padding. `packing` alone would
+                # restart positions at each example while attention still crosses them.
+                "neat_packing": True,
+                "disable_shuffling": True,  # brief solutions first
+                "preprocessing_num_workers": 2 if self.small else 12,
+                "dataloader_num_workers": 1 if self.small else 4,
+            },
         }
         recipe = self._recipe("sft", "sft-shortest", changes)
         if not (self.parent / "config.json").exists():
@@ -142,7 +169,7 @@ class Reasoner:
     def parents(self) -> None:
         """The parent with and without thinking, and asked to be brief."""
         self._together([
-            lambda: self.evaluate("parent", self.parent, "held-out"),
+            lambda: self.evaluate("parent", self.parent, "held-out", 2 * self.size.epochs),
             lambda: self.evaluate("parent-direct", self.parent, "direct"),
             lambda: self.evaluate("parent-concise", self.parent, "concise"),
         ])  # fmt: skip
@@ -151,27 +178,10 @@ class Reasoner:
         """The first two steps of the loop: answers, and pairs from those solved every time."""
         if (self.pairs_folder / "pairs.json").exists():
             return
-        recipe = self._recipe("lcpo-zero3", "lcpo", self._budget(5e-6, 42) | {"deepspeed": "zero3"})
-        given = ["candidate", str(self.parent), "--recipe", str(recipe), "--until", "pairs"]
-        given += ["--suite", str(self.made / "train.yaml"), "--samples", str(self.size.samples)]
-        given += ["--eval-suite", str(self.made / "held-out.yaml"), "--eval-epochs", "2"]
-        given += [
-            "-p",
-            str(self._profile(ranks=1 if self.options.rehearse else 3)),
-            "--train-ranks",
-            "1",
-        ]
-        for value in ("max_pairs=800", "min_ratio=1.2", "per_problem=2"):
-            given += ["--set", f"pairs.{value}"]
-        given += self._pythons()
-        if self.options.rehearse:
-            given += [
-                "--set",
-                "pairs.easy_from=0.0",
-                "--set",
-                "pairs.difficulty=[easy,medium,hard]",
-            ]
-        code = self._call("pairs", [*given, "--out", str(self.bench.out / "candidate")], 400)
+        recipe = self._recipe("pairs", "lcpo", self._budget(AUTHORS, 42) | {"deepspeed": "zero3"})
+        given = ["--suite", str(self.made / "train.yaml"), "--samples", str(self.size.samples)]
+        given += ["--eval-suite", str(self.made / "held-out.yaml"), "--until", "pairs"]
+        code = self.candidate("pairs", recipe, given, self.bench.out / "candidate", 400)
         if code:
             self.bench.add("failed", step="pairs", code=code, said=self.bench.log("pairs")[-3000:])
             return
@@ -183,16 +193,17 @@ class Reasoner:
     def grid(self) -> None:
         """Every objective at every rate."""
         arms = [(name, rate, 42) for name, rates in GRID.items() for rate in rates]
-        if self.options.arms:
-            wanted = {tuple(arm.split("=")) for arm in self.options.arms}
-            arms = [arm for arm in arms if (arm[0], f"{arm[1]:g}") in wanted]
         arms.sort(key=lambda arm: GRID[arm[0]].index(arm[1]) != 1)  # the middle ones first
-        self._together([lambda arm=arm: self.arm(*arm) for arm in arms])
+        self.train_arms(self.options.arms or arms)
 
     def seeds(self) -> None:
-        """The best rate of each objective again: fewest tokens that cost at most a point."""
+        """The best rate of each objective again, beside the verdict on LCPO's candidates."""
         best = self.best()
         arms = [(name, best[name], seed) for seed in SEEDS for name in GRID if name in best]
+        self._together([self.verdict, lambda: self.train_arms(self.options.arms or arms)])
+
+    def train_arms(self, arms: Sequence[tuple[str, float, int]]) -> None:
+        """Some candidates, several at a time."""
         self._together([lambda arm=arm: self.arm(*arm) for arm in arms])
 
     def best(self) -> dict[str, float]:
@@ -229,26 +240,47 @@ class Reasoner:
             self.evaluate(name, out / "model", "held-out")
 
     def verdict(self) -> None:
-        """The rest of the loop: training with ZeRO-3, the parent, and the gate's word."""
-        if not self.bench.has_time("verdict", 60):
+        """The whole loop with ZeRO-3 on the answers that are there, LCPO at its best rate.
+
+        Parent and candidate are judged on twice the held-out problems.
+        """
+        rate = self.best().get("lcpo", AUTHORS)
+        name = f"verdict-{rate:g}"
+        if not self.bench.has_time(name, 60):
             return
-        best = self.best().get("lcpo", 5e-6)
-        given = ["candidate", "--resume", str(self.bench.out / "candidate"), *self._pythons()]
-        code = self._call("verdict", given, 240)
-        found = self.bench.out / "candidate" / "verdict" / "verdict.json"
+        recipe = self._recipe(name, "lcpo", self._budget(rate, 42) | {"deepspeed": "zero3"})
+        out, sample = self.bench.out / name, self.bench.out / "candidate" / "sample"
+        given = ["--sample", str(sample), "--eval-suite", str(self.made / "gated.yaml")]
+        code = self.candidate(name, recipe, [*given, "--eval-epochs", "2"], out, 400)
+        found = out / "verdict" / "verdict.json"
         told = json.loads(found.read_text()) if found.is_file() else {}
-        said = self.bench.log("verdict")[-1500:]
         kept = {"kind": told.get("kind"), "checks": told.get("checks")}
-        self.bench.add("verdict", code=code, best_rate=best, said=said, **kept)
+        with self.lock:
+            said = self.bench.log(name)[-2500:]
+            self.bench.add("verdict", arm=name, code=code, said=said, **kept)
+        self.pack()
 
     # -- how ---------------------------------------------------------------------------------------
 
-    def evaluate(self, name: str, model: Path, suite: str) -> None:
+    def candidate(
+        self, step: str, recipe: Path, more: Sequence[str], out: Path, timeout: float
+    ) -> int:
+        """`smallscale candidate` of the parent, its pairs as LCPO's authors choose them."""
+        given = ["candidate", str(self.parent), "--recipe", str(recipe), *more, *self._pythons()]
+        given += ["--train-ranks", "1", "-p", str(self._profile(ranks=1 if self.small else 3))]
+        values = ["max_pairs=800", "min_ratio=1.2", "per_problem=2"]
+        if self.small:
+            values += ["easy_from=0.0", "difficulty=[easy,medium,hard]"]
+        for value in values:
+            given += ["--set", f"pairs.{value}"]
+        return self._call(step, [*given, "--out", str(out)], timeout)
+
+    def evaluate(self, name: str, model: Path, suite: str, epochs: int = 0) -> None:
         """Answers to a suite, judged and measured."""
         if self._row(name) is not None:
             return
         given = ["-s", str(self.made / f"{suite}.yaml"), "-p", str(self._profile())]
-        given += ["--epochs", str(self.size.epochs), "--runtime", "local"]
+        given += ["--epochs", str(epochs or self.size.epochs), "--runtime", "local"]
         given += ["--engine-python", str(self.options.vllm_python)]
         found = self.bench.smallscale(name, "generate", str(model), *given, timeout=self._left(300))
         if found is not None:
@@ -268,7 +300,7 @@ class Reasoner:
         command = ["train", model, str(pairs), "--out", str(out), "--recipe", str(recipe)]
         command += ["--ranks", "1", "--runtime", "local"]
         command += ["--train-python", str(self.options.train_python), *self._gpus()]
-        code = self._call(f"train-{name}", command, 400)
+        code = self._call(f"train-{name}", command, 480)
         if code:
             log = out / "train.log"
             said = self.bench.log(f"train-{name}")[-1500:]
@@ -289,10 +321,10 @@ class Reasoner:
     def _budget(self, rate: float, seed: int) -> dict[str, Any]:
         size = self.size
         return {"learning_rate": rate, "seed": seed, "steps": size.steps, "save_steps": size.steps,
-                "batch_size": size.batch, "micro_batch": min(8, size.batch)}  # fmt: skip
+                "batch_size": size.batch, "micro_batch": min(size.micro, size.batch)}  # fmt: skip
 
     def _profile(self, ranks: int = 1) -> Path:
-        if self.options.rehearse:
+        if self.small:
             changed = {"max_num_seqs": 16, "max_model_len": 2048}
             return self.bench.profile("vllm-cpu", "small", changed)
         arguments = {
@@ -300,7 +332,7 @@ class Reasoner:
             "max_num_seqs": 256,
             "kv_cache_memory_bytes": 6 << 30,  # fixed: engines may then start side by side
             "gpu_memory_utilization": 0.03,  # what must be free at the start
-            "enforce_eager": True,
+            **GRAPHS[self.options.graphs],
         }
         return self.bench.profile("vllm", f"small-{ranks}", arguments, max_in_flight=288,
                                   ranks=ranks, ranks_per_gpu=ranks)  # fmt: skip
@@ -317,7 +349,7 @@ class Reasoner:
         return self.bench.call(step, [sys.executable, "-c", MAIN, *arguments], self._left(timeout))
 
     def _left(self, seconds: float) -> float:
-        if self.options.rehearse:
+        if self.small:
             return seconds * 9
         return max(1.0, min(seconds, self.bench.budget_s - self.bench.elapsed))
 
@@ -326,7 +358,7 @@ class Reasoner:
         return next((row for row in rows if row["arm"] == name), None)
 
     def _together(self, steps: Sequence[Any]) -> None:
-        if self.options.rehearse:
+        if self.small:
             for step in steps[:2]:
                 step()
             return
@@ -349,16 +381,23 @@ class Reasoner:
             new.replace(self.options.packed / "reasoner.tar.gz")
 
 
+def an_arm(text: str) -> tuple[str, float, int]:
+    """OBJECTIVE=RATE=SEED."""
+    objective, rate, seed = text.split("=")
+    return objective, float(rate), int(seed)
+
+
 def main() -> None:
     """Run some of the steps."""
-    steps = ("make", "sft", "parents", "pairs", "grid", "seeds", "verdict", "table")
+    steps = ("make", "sft", "parents", "pairs", "grid", "seeds", "table")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="+", choices=[*steps, "all", "loop"])
     parser.add_argument("--out", type=Path, default=Path("runs/reasoner"))
     parser.add_argument("--model", default="", help="the checkpoint that learns to think")
     parser.add_argument("--vllm-python", type=Path)
     parser.add_argument("--train-python", type=Path)
-    parser.add_argument("--arms", nargs="+", help="OBJECTIVE=RATE; without it all of the grid")
+    parser.add_argument("--arms", nargs="+", type=an_arm, help="OBJECTIVE=RATE=SEED: the grid")
+    parser.add_argument("--graphs", choices=GRAPHS, default="decode", help="CUDA graphs of vLLM")
     parser.add_argument("--packed", type=Path, help="where reasoner.tar.gz goes")
     parser.add_argument("--budget", type=float, default=7200, help="seconds; later steps give way")
     parser.add_argument("--rehearse", action="store_true", help="in miniature, on a CPU")

@@ -1,0 +1,107 @@
+"""From the command to the verdict on a quick suite, builds in turn: `bench_verdict.py --build …`.
+
+Each build (NAME=FOLDER, a checkout of this repository) first generates its own baseline, which
+also warms the engine's caches, and then evaluates the same checkpoint against it, several times in
+turn with the others. Seconds of the wall clock, and what each run's manifest says of its parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from bench import MAIN, VERDICTS, Bench, manifest
+
+PROBLEMS, TOKENS = 256, 256
+
+
+class Verdicts:
+    """The builds, on one machine with one model."""
+
+    def __init__(self, bench: Bench, options: argparse.Namespace) -> None:
+        self.bench, self.options = bench, options
+        limit = 8 if options.rehearse else PROBLEMS
+        task = {"from": "gsm8k", "source": str(options.gsm8k.resolve()), "limit": limit}
+        sampling = {
+            "temperature": 0.6,
+            "top_p": 0.95,
+            "max_tokens": TOKENS // (32 if options.rehearse else 1),
+        }
+        self.suite = bench.make(
+            "quick", {"name": "quick", "sampling": sampling, "tasks": [task], "gate": "tiny"}
+        )
+        base, arguments = "vllm", {"max_model_len": 4096}
+        if options.rehearse:
+            base, arguments = "vllm-cpu", {"max_num_seqs": 8}
+        self.profile = bench.profile(base, "quick-profile", arguments)
+
+    def run(self, build: str, folder: Path, step: str, *more: str) -> Path | None:
+        """One command of a build, and its row."""
+        runs = self.bench.out / "runs" / step
+        given = ["-s", str(self.suite), "-p", str(self.profile), "--runtime", "local", "-q"]
+        given += ["--engine-python", str(self.options.vllm_python), "--runs", str(runs)]
+        if self.bench.gpus:
+            given += ["--gpus", self.bench.gpus]
+        script = f"import sys; sys.path.insert(0, {str(folder)!r}); {MAIN}"
+        began = time.monotonic()
+        command = "eval" if "--baseline" in more else "generate"
+        code = self.bench.call(
+            step, [sys.executable, "-c", script, command, self.bench.model, *given, *more], 240
+        )
+        seconds = round(time.monotonic() - began, 2)
+        found = sorted(runs.glob("*/manifest.json"))
+        if code not in VERDICTS or not found:
+            self.bench.add("failed", step=step, code=code, said=self.bench.log(step)[-2000:])
+            return None
+        told: dict[str, Any] = manifest(found[-1].parent)
+        ranks = [rank.get("load_s") for rank in told["ranks"].values()]
+        tokens = told["tokens"]["completion"]
+        self.bench.add("runs", build=build, step=step, command=command, seconds=seconds, code=code,
+                       load_s=max(ranks), tokens=tokens, timings=told["timings"])  # fmt: skip
+        return found[-1].parent
+
+    def all(self) -> None:
+        """Baselines, then the builds in turn; their order changes with every turn."""
+        builds = [(name, Path(folder).resolve()) for name, _, folder in
+                  (build.partition("=") for build in self.options.build)]  # fmt: skip
+        known = {name: self.run(name, folder, f"{name}-baseline") for name, folder in builds}
+        for turn in range(self.options.turns):
+            for name, folder in builds if turn % 2 == 0 else builds[::-1]:
+                if known[name] is not None and self.bench.has_time(f"{name}-{turn}", 60):
+                    self.run(name, folder, f"{name}-{turn}", "--baseline", str(known[name]))
+        rows = [row for row in self.bench.rows.get("runs", []) if row["command"] == "eval"]
+        means = {
+            name: round(statistics.mean(row["seconds"] for row in rows if row["build"] == name), 2)
+            for name, _ in builds
+            if any(row["build"] == name for row in rows)
+        }
+        self.bench.add("means", **means)
+
+
+def main() -> None:
+    """Measure the builds that are named."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--build", nargs="+", required=True, help="NAME=FOLDER")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench-verdict"))
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
+    parser.add_argument("--vllm-python", type=Path, required=True)
+    parser.add_argument("--budget", type=float, default=560)
+    parser.add_argument("--rehearse", action="store_true")
+    options = parser.parse_args()
+    model, gpus = str(Path(options.model).resolve()), "" if options.rehearse else "0"
+    bench = Bench(options.out, model, options.budget, gpus)
+    Verdicts(bench, options).all()
+    print(json.dumps(bench.rows.get("means", []), indent=1))
+
+
+if __name__ == "__main__":
+    main()
