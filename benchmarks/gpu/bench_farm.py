@@ -180,7 +180,7 @@ class Farm:
         suite = load_suite(config, self.uneven.parent)
         length = {
             (row["problem_id"], row["sample_index"]): row["completion_tokens"]
-            for row in tables.rows(known / "generations.parquet")
+            for row in tables.rows(known / "generations.parquet", tables.GENERATIONS)
         }
         planned = sorted(
             prompts.build(suite, range(2), config.sampling.seed),
@@ -232,7 +232,7 @@ class Farm:
 
     def kill_rank(self, step: str, after: int) -> None:
         """SIGKILL to the last rank's worker once ``after`` answers are on disk."""
-        rank, deadline = str(self.gpus - 1), time.monotonic() + 900
+        rank, lines, deadline = str(self.gpus - 1), 0, time.monotonic() + 900
         while time.monotonic() < deadline:
             lines = sum(
                 path.read_bytes().count(b"\n")

@@ -251,7 +251,8 @@ class Measurements:
         """The token rule, seen from the tokeniser."""
         script, name = ROOT / "benchmarks/gpu/counted.py", f"{step}-counted"
         rows = self.bench.out / "made" / f"{step}.json"
-        rows.write_text(json.dumps(list(tables.rows(run / "generations.parquet"))))
+        given = tables.rows(run / "generations.parquet", tables.GENERATIONS)
+        rows.write_text(json.dumps(list(given)))
         if found := self.result(name, python, script, self.bench.model, rows, 30):
             self.bench.add("counted", step=step, **found)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from problems import ASK, DIRECT
+from problems import ASK, CHECKS, DIRECT
 
-BUDGETS = (100, 200, 400, 800, 1536)  # completion tokens
+BUDGETS = (100, 200, 400, 800, 1280)  # completion tokens
 
 
 def measured(run: Path, steps: Path) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def measured(run: Path, steps: Path) -> dict[str, Any]:
         question, task = asked[row["problem_id"]]
         outcome = outcomes[row["problem_id"], row["sample_index"]]
         thinking = row["text"].partition("</think>")[0]
-        wanted = needed.get(question, [])
+        kind, *wanted = needed.get(question, ["?"])
         tasks.setdefault(task, []).append(
             {
                 "problem": row["problem_id"],
@@ -35,6 +35,8 @@ def measured(run: Path, steps: Path) -> dict[str, Any]:
                 "tokens": row["completion_tokens"],
                 "cut": row["finish_reason"] == "LENGTH",
                 "steps": bool(wanted) and all(step in thinking for step in wanted),
+                "checks": sum(thinking.count(check) for check in CHECKS),
+                "kind": kind,
             }
         )
     return {"tasks": {name: _numbers(rows) for name, rows in tasks.items()}}
@@ -64,11 +66,28 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "tokens_right": round(float(tokens[right].mean()), 1) if right.any() else None,
         "tokens_wrong": round(float(tokens[~right].mean()), 1) if (~right).any() else None,
         "quantiles": [round(float(q)) for q in np.quantile(tokens, (0.1, 0.5, 0.9))],
-        "cut": round(float(np.mean([row["cut"] for row in rows])), 4),
-        "steps": round(float(np.mean([row["steps"] for row in rows])), 4),
+        "cut": _mean(rows, "cut"),
+        "steps": _mean(rows, "steps"),
+        "steps_right": _mean([row for row in rows if row["right"]], "steps"),
+        "checks": _mean(rows, "checks"),
+        "kinds": {
+            kind: {key: _mean(some, key) for key in ("right", "tokens", "steps", "checks", "cut")}
+            for kind, some in _by_kind(rows).items()
+        },
         "within": {str(b): round(float((right & (tokens <= b)).mean()), 4) for b in BUDGETS},
         "problems": means,
     }
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    return round(float(np.mean([row[key] for row in rows])), 4) if rows else None
+
+
+def _by_kind(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["kind"], []).append(row)
+    return found
 
 
 def compared(parent: Mapping[str, Any], candidate: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ answer rests on, so that it can be seen whether shorter thinking still contains 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 ASK = " Think step by step, then put the final answer into \\boxed{}."
@@ -165,7 +165,7 @@ UNSEEN = {"seedlings": _seedlings, "ages": _ages}  # kinds that no training has
 
 
 def draw(
-    kinds: dict[str, Callable[[random.Random], Task]],
+    kinds: Mapping[str, Callable[[random.Random], Task]],
     count: int,
     seed: int,
     known: set[tuple[str, ...]],
