@@ -201,9 +201,13 @@ def _levels(context: Context, path: Path) -> int:
     from smallscale_ci.report import collect, console
     from smallscale_ci.run.records_json import summary_json
 
-    data = collect.levels(sides.load(path, tools.wanted(verdicts=True)))
+    run = sides.load(path, tools.wanted(verdicts=True))
+    data, warnings = collect.levels(run), run.manifest.warnings if run.manifest else ()
+    for warning in warnings:
+        context.out.say(f"warning: {warning}")
     if context.json:
-        context.out.json({"run": str(path), **summary_json(data.candidate)})
+        levels = summary_json(data.candidate)
+        context.out.json({"run": str(path), **levels, "warnings": list(warnings)})
     else:
         context.out.result(console.render(data, context.out.width))
     return 0

@@ -56,7 +56,9 @@ _SCORES = ("exact_match", "acc", "acc_norm")  # preferred where a row has severa
 def claims(path: Path) -> bool:
     """See ``Reader``."""
     if path.is_dir():
-        return bool(_files(path))
+        return bool(_files(path) or any(map(_is_results, within(path, "results_*.json", 2))))
+    if kind_of(path) == ".json":
+        return _is_results(path)
     if kind_of(path) != ".jsonl":
         return False
     row = first_object(path)
@@ -66,6 +68,11 @@ def claims(path: Path) -> bool:
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
     files = _files(path) if path.is_dir() else [path]
+    if not files or kind_of(path) == ".json":
+        raise DataError(
+            f"{path} holds scores of lm-eval, and no samples.",
+            "Run lm_eval again with --log_samples, and give the folder that it writes.",
+        )
     _refuse_two_runs(files)
     tasks = {file: _task(file) for file in files}
     results = {file: try_object(file.with_name(_results_name(file))) for file in files}
@@ -90,6 +97,11 @@ def read(path: Path, wanted: Wanted) -> Log:
         },
     )
     return Log(path, facts, _all(files, tasks, results, wanted))
+
+
+def _is_results(path: Path) -> bool:
+    """Whether ``path`` is a ``results_DATE.json``."""
+    return path.name.startswith("results") and {"results", "n-shot"} <= try_object(path).keys()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -44,6 +44,8 @@ _LOOKED_AT = 50  # entries of a folder that is no tool's
 
 def reader_of(path: Path) -> Reader | None:
     """The reader whose file or folder ``path`` is; ``None`` for what no tool's is."""
+    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for, and is read once
+        return None
     return next((reader for reader in READERS if reader.claims(path)), None)
 
 

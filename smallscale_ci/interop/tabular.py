@@ -208,7 +208,8 @@ def _sample(
                 f"{where}: '{columns['gold']}' is empty.", "Every row needs a gold answer."
             )
     content = content_hash([question, golds, options.texts]) if question else ""
-    finish = finish_of(cells.get("finish"))
+    error = _error(cells, columns)
+    finish = FinishReason.ERROR if error else finish_of(cells.get("finish"))
     name = _text(cells.get("problem"))
     counts = {
         ours: _count(cells.get(ours), columns.get(ours, ""), where)
@@ -222,15 +223,24 @@ def _sample(
         question=question,
         golds=golds,
         choices=options.texts,
-        outcome=_outcome(cells, columns, finish, where),
+        outcome=Outcome.ERRORED if error else _outcome(cells, columns, finish, where),
         finish=finish,
         tokens=counts["tokens"],
         thinking_tokens=counts["thinking_tokens"],
         cluster=_text(cells.get("cluster")),
-        error=_text(cells.get("error")),
+        error=error,
         content=content,
         row=number,
     )
+
+
+def _error(cells: Row, columns: Mapping[str, str]) -> str:
+    """Why a request failed: what its row says, where it has neither a text nor a verdict."""
+    said = cells.get("error")
+    given = [cells.get(ours) for ours in ("text", "outcome", "score") if ours in columns]
+    if not said or any(value not in (None, "") and value == value for value in given):  # noqa: PLR0124
+        return ""
+    return "" if _text(said).strip().lower() in _NO | {"none", "null", "nan"} else _text(said)
 
 
 def _outcome(

@@ -91,13 +91,13 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
 
 def levels(run: Run) -> ReportData:
     """The report of results without a verdict, as another tool's are."""
-    manifest = run.manifest
+    manifest, found = run.manifest, run.summary or summarise(run.samples)
     return ReportData(
         run_id=run.name,
         model=manifest.checkpoint.name if manifest else run.name,
         suite=manifest.suite.name if manifest else "",
         profile=manifest.profile if manifest else "",
-        candidate=run.summary or summarise(run.samples),
+        candidate=replace(found, planned=manifest.planned if manifest else found.planned),
         status="complete",
         provenance=provenance.flat(manifest) if manifest else {},
         next_steps=(f"smallscale compare {run.source} BASELINE",),

@@ -92,6 +92,16 @@ def test_the_levels_of_a_file_are_reported(call):
     assert task["accuracy"]["value"] == pytest.approx(1 / 3)
 
 
+def test_the_levels_of_a_log_that_was_ended_early_say_so(call, tmp_path):
+    log = json.loads(SUMS.with_name("sums.json").read_text())
+    log |= {"status": "error", "samples": log["samples"][:2]}
+    (tmp_path / "a.json").write_text(json.dumps(log))
+    code, found = call("report", "a.json")
+    assert code == 0
+    assert found["planned"] == 4
+    assert found["warnings"] == ["The evaluation ended with the status error."]
+
+
 def test_the_history_of_files(call, tmp_path):
     rows = [{"id": n, "correct": 1, "completion_tokens": 10} for n in range(40)]
     for name, of in (("old", rows), ("new", [{**row, "correct": 0} for row in rows])):

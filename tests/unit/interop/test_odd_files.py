@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -264,3 +265,45 @@ def test_a_folder_above_names_what_is_in_it(tmp_path):
     with pytest.raises(DataError) as caught:
         sides.load(tmp_path / "deep", Wanted())
     assert caught.value.hint == "Give what is in it: mine.csv."
+
+
+@pytest.mark.parametrize("said", ["rate limit", {"code": 500, "message": "overloaded"}])
+def test_a_request_that_failed_is_an_error_and_no_answer_that_cannot_be_read(tmp_path, said):
+    """As a batch of requests has it: no text, and why."""
+    rows = objects()
+    rows[1] |= {"output": None, "error": said, "correct": None}
+    rows[3] |= {"error": "retried once"}  # answered after all
+    rows[0] |= {"error": None}
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    counts = {"CORRECT": 1, "WRONG": 2, "ERRORED": 1}
+    assert outcomes(read(tmp_path / "a.jsonl")[1]) == counts
+    for row in rows:
+        row.pop("correct")
+    (tmp_path / "b.jsonl").write_text(lines(rows))
+    found = judged(tmp_path / "b.jsonl", tmp_path / "out.parquet")[0]
+    assert found["ERRORED"] == 1
+    assert found.get("UNPARSED", 0) == 0
+
+
+@pytest.mark.parametrize("said", [False, "None", "nan", "", None])
+def test_a_column_of_errors_may_say_that_there_was_none(tmp_path, said):
+    rows = [{**row, "error": said, "correct": None} for row in objects()]
+    (tmp_path / "a.jsonl").write_text(lines(rows))
+    assert judged(tmp_path / "a.jsonl", tmp_path / "out.parquet")[0] == RIGHT
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_scores_of_lm_eval_without_samples_are_no_use(tmp_path, whole):
+    (results,) = (DATA / "lm-eval-0.4.13").glob("results_*.json")
+    (tmp_path / "model").mkdir()
+    path = tmp_path / "model" / results.name
+    path.write_bytes(results.read_bytes())
+    with pytest.raises(DataError, match="holds scores of lm-eval, and no samples") as error:
+        readers.read(tmp_path if whole else path)
+    assert "--log_samples" in error.value.hint
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(DataError, match="not a run, a baseline or a result"):
+        readers.read(tmp_path / "a.jsonl")
