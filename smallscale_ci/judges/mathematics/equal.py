@@ -114,12 +114,18 @@ def _place(form: Form) -> int | None:
     return form.node[1] if plain else None  # type: ignore[union-attr]
 
 
-def _groups(gold: Form, answer: Form, deep: bool) -> bool:
+def _groups(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - one for each kind
     if not isinstance(gold, Group) or not isinstance(answer, Group):
         return _group_and_other(gold, answer, deep)
+    if "set" in (gold.kind, answer.kind) and gold.kind != answer.kind:
+        sides = _only_item(gold), _only_item(answer)
+        if sides != (gold, answer):
+            return equal(*sides, deep=deep)
     if answer.kind == "list" != gold.kind and (interval := conditions(answer)) is not None:
         return equal(gold, interval, deep=deep)
     kinds = {gold.kind, answer.kind}
+    if kinds <= {"list", "set"} and _are_named(gold) != _are_named(answer):
+        return _ordered(_by_name(gold.items), _by_name(answer.items), deep)
     if kinds <= {"list", "set"}:
         points = all(isinstance(item, Group) for item in gold.items)  # solutions
         return _unordered(gold.items, answer.items, deep, repeats="set" not in kinds and not points)
@@ -136,6 +142,17 @@ def _same_shape(gold: Group, answer: Group) -> bool:
         return True
     loose = len(gold.items) != 2 or kinds & _LINES  # no interval
     return bool(loose) and kinds <= {"()", "vector", "[]", "list", *_LINES} and kinds != _LINES
+
+
+def _only_item(group: Group) -> Form:
+    """The point of ``{(1, 2)}``."""
+    return group.items[0] if group.kind == "set" and len(group.items) == 1 else group
+
+
+def _are_named(group: Group) -> bool:
+    """Whether each item says of what it is the value, and no two of the same."""
+    names = {left_of(item) for item in group.items if isinstance(item, Relation)}
+    return len(names) == len(group.items) > 1
 
 
 def _by_name(items: tuple[Form, ...]) -> tuple[Form, ...]:

@@ -118,6 +118,9 @@ _CHOOSE = re.compile(  # written with C
 _MICRO = re.compile(r'(?:"\\mu\s*|\\mu\s*")(?=(?:[msgLlCFAV]|meters?|metres?)\b)')
 _OHM = re.compile(r"(?<=[\d}])\s*\\Omega\s*$")
 _WHERE = re.compile(r'[,;]?"\s*where\b.*$', re.IGNORECASE | re.DOTALL)
+_WHOLE = re.compile(  # behind n\\pi
+    r"(?<=\S)\s*(?:[,;(]|\"(?:for|with)\")\s*[klmnN]\s*\\in\s*\\(?:mathbb|mathbf)?\s*\{?Z\}?\s*\)?\s*$"
+)
 _LEAD = re.compile(
     r'^"?(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*"?\s*(?=[^\s"])'
     r'|^"(?:about|approximately|roughly|exactly|there (?:are|is)|a total of)"\s*(?=[\d\\])'
@@ -162,7 +165,7 @@ def clean(text: str) -> str:
     text = _DEGREES.sub("°", _PRIME.sub(lambda match: "'" * match[1].count("p"), text))
     text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
     text = _OVERLINE.sub(r"\\bar", _SEGMENT.sub(r"\1", text))
-    text = _WHERE.sub("", text)
+    text = _WHOLE.sub("", _WHERE.sub("", text))
     text = _OHM.sub(' "ohm"', _SPACE_COMMAND.sub(" ", text))
     text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
     text = _ELLIPSIS.sub(_going_on, text)

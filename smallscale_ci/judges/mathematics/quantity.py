@@ -37,6 +37,7 @@ _COMPOUND = re.compile(
 )
 _ARC = re.compile(r"""(-?)\s*(\d{1,5})\s*°\s*(\d{1,2})\s*'(?:\s*(\d{1,2})\s*(?:''|"))?""")
 _WORD = re.compile(r"[^\W_]+")
+_PLURAL = re.compile(r"ies$|(?<=ss|sh|ch)es$|(?<=[xz])es$|(?<!s)s$")
 _PHRASE = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)+")
 _NAMES = re.compile(rf"\b(?:{'|'.join(sorted(FUNCTIONS | PLAIN_NAMES))})\b")
 _LONG_WORD = re.compile(r"\b(?=[a-z]*[aeiou])[a-z]{3,}\b", re.IGNORECASE)
@@ -46,7 +47,7 @@ _ALIKE = {
     ("does", "not", "exist"): ("dne",),
 }
 _ANYTHING = frozenset(  # one of these for another is no other answer
-    {"way", "possibility", "possibilitie", "arrangement", "combination", "permutation", "choice"}
+    {"way", "possibility", "arrangement", "combination", "permutation", "choice"}
     | {"solution", "root", "value", "number", "integer", "pair", "triple", "element", "term"}
     | {"people", "person", "student", "children", "child", "kid", "men", "women", "player"}
     | {"unit", "time", "item", "piece", "thing", "object", "case", "outcome", "total", "more"}
@@ -228,7 +229,8 @@ def _words(text: str) -> Words | Opaque:
 
 def _noun(text: str) -> frozenset[str]:
     """The words of ``red apples`` in singular, without those that name no kind of thing."""
-    words = {word.removesuffix("s") for word in _WORD.findall(text.lower()) if len(word) > 2}
+    found = (word for word in _WORD.findall(text.lower()) if len(word) > 2)
+    words = {_PLURAL.sub(lambda end: "y" if end[0] == "ies" else "", word) for word in found}
     return frozenset() if words & _ANYTHING else frozenset(words)
 
 

@@ -59,7 +59,7 @@ _HALF_LINE = re.compile(r"ℝ\s*[\^_]\s*\{?\s*([<>≥≤]\s*0|[-+])\s*\}?")
 _HALF_LINES = {"+": "()", "-": "()", ">": "()", "<": "()", "≥": "[)", "≤": "(]"}
 _SPELT = re.compile(r'(-?\d[\d,.]*)\s*"?\s*\(\s*"?([a-z][a-z -]*)"?\s*\)"?')
 _TRANSPOSED = re.compile(r"(.*[)⟫\]])\s*\^\s*\{?\s*\"?(?:T|\\top)\"?\s*\}?", re.DOTALL)
-_DETERMINANT = re.compile(r"\\det\s*\(?\s*⟪([^⟪⟫]*)⟫\s*\)?")
+_DETERMINANT = re.compile(r"(?:\\det\s*\(?|\|)\s*⟪([^⟪⟫]*)⟫\s*[)|]?")
 _CONGRUENCE = re.compile(r'(?:([^≡]+?)\s*≡)?([^≡",]+)"(mod|rem)"([^≡",]+)')
 _EMPTY = frozenset(
     {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}

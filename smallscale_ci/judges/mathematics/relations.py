@@ -29,6 +29,7 @@ from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words
 
 _NAME = re.compile(
     r"\\?[A-Za-z]+'*(?:_\{?\"?\w{1,10}\"?\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?|[mM]?[∠△].*|.*_\{?△\w+\}?"
+    r"|\\frac ?\{ ?d(?:\^\{?2\}?)? ?[A-Za-z] ?\} ?\{ ?d ?[a-z](?:\^\{?2\}?)? ?\}"  # dy/dx
 )
 _SEGMENT = re.compile(r"\|?([A-Z])([A-Z])\|?")
 _ANGLE = re.compile(r"m?(∠[A-Z]?)([A-Z])([A-Z]?)")
