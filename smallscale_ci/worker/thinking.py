@@ -14,6 +14,7 @@ from html import escape, unescape
 from typing import NamedTuple
 
 from .formats import ASIDES, FORMATS, HARMONY, Format
+from .quoting import Blocks, is_text
 
 OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
 
@@ -83,14 +84,6 @@ def _table() -> list[tuple[str, re.Pattern[str], list[_Meaning]]]:
 
 
 _MARKS = _table()
-_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "„": "“"}
-_BEFORE_QUOTE = re.compile(r"(?:^|[^\w])(?:[fFrRbBuU]{1,2})?$")
-_AFTER_QUOTE = re.compile(r"(?:\\[nrt]){0,4}")
-_SPOKEN = re.compile(
-    r"[ ](?:(?:closing |opening |start |end |special )?(?:tags?|tokens?|markers?|marks?|blocks?"
-    r"|delimiters?|elements?|symbols?)\b|(?:and|or|\.\.\.|…) ?[\"'`]?[<\[◁&])"
-)
-_FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)([^\n`]*)$", re.MULTILINE)
 # After the end of thinking inside thinking: a sentence that goes on is not an answer yet.
 _GOES_ON = re.compile(r"[ \t]*[a-zß-ÿ,;]")
 _LAST = re.compile(  # the tokens that end a turn, where they end a text
@@ -103,6 +96,10 @@ _SPECIAL = re.compile(
     r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
     r"|<｜[^｜<>\n]{1,40}｜>|</?(?:response|output|answer)>)*"
 )
+_USER = re.compile(
+    r"<\|(?:im_start|start_header_id|start)\|>user\b|<(?:start_of_turn|\|turn)>user\b|<\|user\|>"
+)
+_ECHO = re.compile(r"\s*(?:<[^<>\n]{1,40}>\s*){0,2}(?:system|user)\b")  # of the prompt
 # Harmony: a header is "<|start|>role to=… <|channel|>name to=… <|constrain|>json<|message|>"; with
 # its special tokens stripped "assistantname". Muse Glimmer names a recipient in place of a channel.
 _HEADER = re.compile(
@@ -151,7 +148,6 @@ _BARE_CHANNELS = ("assistantfinal", "assistantanalysis")
 _CHANNEL_NAMES = ("analysis", "commentary")
 _LONGEST_TOKEN = 48
 _LONGEST_HEAD = 80  # characters in which a text's first word is looked for
-_LONG_LINE = 2000  # characters before and after a mark in which a code span may begin and end
 
 
 class Parts(NamedTuple):
@@ -181,9 +177,9 @@ def answer_part(text: str) -> str | None:
         return answer
     if not any(hint in answer for hint in _HINTS):
         return answer
-    blocks = _Blocks(answer)
+    blocks = Blocks(answer)
     answer = _ASIDE.sub(
-        lambda aside: aside[0] if _is_text(answer, aside) or blocks.hold(aside, 0) else "\n", answer
+        lambda aside: aside[0] if is_text(answer, aside) or blocks.hold(aside, 0) else "\n", answer
     )
     return answer.replace(_BOX, "<answer>").replace("<|end_of_box|>", "</answer>")
 
@@ -192,8 +188,11 @@ def split(text: str) -> Parts:
     """Where the answer of ``text`` is.
 
     The answer is what stands after the last end of thinking and is not blank. A text that begins
-    with ``OPENED`` begins inside thinking, of whichever format.
+    with ``OPENED`` begins inside thinking, of whichever format. What a model that does not stop
+    writes in the name of the next user belongs to nothing.
     """
+    if ("|" in text and ("|>user" in text or "<|user|>" in text)) or "turn>user" in text:
+        text = _first_turn(text)
     head = text[:_LONGEST_HEAD].lstrip()
     if (
         head.startswith(_CHANNEL_NAMES)
@@ -225,11 +224,19 @@ def unknown(text: str) -> str | None:
             continue
         seen.add(name)
         opens = re.compile(rf"[<\[◁]\|?(?:(?:start|begin)_?(?:of_)?)?{re.escape(name)}")
-        if opens.search(text, 0, match.start()) and not _is_text(text, match):
+        if opens.search(text, 0, match.start()) and not is_text(text, match):
             return match.group()
         if len(seen) > _MOST_NAMES:
             break
     return None
+
+
+def _first_turn(text: str) -> str:
+    """``text`` up to a user's turn that follows the model's; all of it where it begins with one."""
+    turn = next((turn for turn in _USER.finditer(text) if not is_text(text, turn)), None)
+    if turn is None or _SPECIAL.fullmatch(text, 0, turn.start()) or _ECHO.match(text):
+        return text
+    return text[: turn.start()]
 
 
 def _by_channel(text: str) -> Parts | None:
@@ -239,7 +246,7 @@ def _by_channel(text: str) -> Parts | None:
     answers, ended, body = False, False, 0
     kept: tuple[int, int] | None = None
     for header in (_APART if apart else _HEADER).finditer(text):
-        if _is_text(text, header):
+        if is_text(text, header):
             continue
         if answers:
             kept = _kept(text, body, header.start(), kept)
@@ -303,13 +310,13 @@ def _by_marks(text: str) -> Parts:
     start = len(OPENED) if inside else 0
     fresh = start  # where a mark that opens the same thinking once more may stand
     kept: tuple[int, int] | None = None
-    blocks = _Blocks(text)
+    blocks = Blocks(text)
     for match, (kind, closes) in _marks(text, start):
         if inside and within is not None and kind is not within:
             continue
         if closes and not inside and kind.paired:
             continue
-        if _is_text(text, match) or (not inside and blocks.hold(match, start)):
+        if is_text(text, match) or (not inside and blocks.hold(match, start)):
             continue
         last = kind
         if closes:
@@ -348,51 +355,3 @@ def _kept(text: str, start: int, end: int, kept: tuple[int, int] | None) -> tupl
         tail = max(start, end - _LONGEST_TOKEN)
     wrapped = _WRAPPED.match(text, start, end) if marked else None
     return (wrapped.end() if wrapped else start), end
-
-
-def _is_text(text: str, match: re.Match[str]) -> bool:
-    """Whether a mark is quoted, or spoken of, and so marks nothing."""
-    start, end = match.span()
-    before = text[start - 1 : start]
-    if before in _QUOTES:
-        after = _AFTER_QUOTE.match(text, end)
-        stop = after.end() if after else end
-        if (
-            text[stop : stop + 1] == _QUOTES[before]
-            and not text[stop + 1 : stop + 2].isalnum()
-            and _BEFORE_QUOTE.search(text[max(0, start - 4) : start - 1])
-        ):
-            return True
-    return _SPOKEN.match(text, end) is not None
-
-
-class _Blocks:
-    """The code in a text, as far as it has been read: asked about later and later marks."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._has_code = "`" in text or ("~" in text and "~~~" in text)
-        self._fences: list[tuple[int, bool]] | None = None  # where, and whether it can close
-        self._next, self._start, self._open = 0, 0, False
-
-    def hold(self, match: re.Match[str], start: int) -> bool:
-        """Whether a mark stands in a closed code block or span of what begins at ``start``."""
-        if not self._has_code:
-            return False
-        text, at = self._text, match.start()
-        line = max(start, at - _LONG_LINE, text.rfind("\n", max(0, at - _LONG_LINE), at) + 1)
-        if text.count("`", line, at) % 2 and "`" in text[match.end() : match.end() + _LONG_LINE]:
-            return True
-        if self._fences is None:
-            self._fences = [
-                (fence.start(), not fence[1].strip()) for fence in _FENCE.finditer(text)
-            ]
-        fences = self._fences
-        if start != self._start:
-            self._start, self._open = start, False
-            while self._next < len(fences) and fences[self._next][0] < start:
-                self._next += 1
-        while self._next < len(fences) and fences[self._next][0] < at:
-            self._open = not (self._open and fences[self._next][1])
-            self._next += 1
-        return self._open and self._next < len(fences) and fences[self._next][1]

@@ -225,6 +225,7 @@ def test_every_row_names_its_source() -> None:
         "analysis. " + "assistant " * 50_000,
         "analysis. " + "assistant final " * 30_000,
         "<tool_call>" * 40_000,
+        "`<|user|>`" * 40_000,
         "<|tool_call><tool_call|>" * 20_000,
         "<|im_start|>think<|im_start|>answer" * 20_000,
         "</think>" + " " * 100_000 + "</think>" * 20_000,
@@ -287,6 +288,25 @@ def test_time_is_linear(text: str) -> None:
     ],
 )  # fmt: skip
 def test_other_ways_to_write_it(text: str, expected: str | None) -> None:
+    assert answer_part(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<think>a</think>b<|im_end|>\n<|im_start|>user\n42?<|im_end|>", "b"),
+        ("b<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n42", "b"),
+        ("b<end_of_turn>\n<start_of_turn>user\n42<end_of_turn>", "b"),
+        ("<think>a</think>b<|user|>\nc<|assistant|><think>d</think>e", "b"),
+        ("<think>a \\boxed{42}<|im_end|>\n<|im_start|>user\nb</think>c", None),
+        ("<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>b</think>c", "c"),
+        (("<|im_start|>system\na<|im_end|>\n<|im_start|>user\nb<|im_end|>\n"
+          "<|im_start|>assistant\n<think>c</think>d"), "d"),
+        ("The mark `<|user|>` begins b", "The mark `<|user|>` begins b"),
+    ],
+)  # fmt: skip
+def test_the_next_users_turn_is_no_answer(text: str, expected: str | None) -> None:
+    """Of a model that does not stop; a prompt that is logged before the answer is left alone."""
     assert answer_part(text) == expected
 
 
