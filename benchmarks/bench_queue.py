@@ -21,7 +21,7 @@ from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.generate.order import arrange
 from smallscale_ci.generate.planned import Places, Planned
-from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Prompt, SamplingSpec
@@ -135,7 +135,7 @@ def _run(place: Path, model: Path, planned: Planned, ranks: int, speed: float) -
     runtime = LocalRuntime(Path(sys.executable), dict(os.environ))
     with (
         WorkFolder(place / "work") as folder,
-        Scheduler(folder, runtime, job, ranks=ranks, limits=LIMITS) as scheduler,
+        Scheduler(folder, Ranks(runtime, ranks, LIMITS), job) as scheduler,
     ):
         for _ in scheduler.run(planned):
             pass

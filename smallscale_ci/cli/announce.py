@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.command import Context
-    from smallscale_ci.cli.output import Display
+    from smallscale_ci.cli.output import Output
     from smallscale_ci.pipeline.prepare import Plan
 
 
-def announce(display: Display, plan: Plan) -> None:
+def announce(out: Output, plan: Plan) -> None:
     """Say which model, suite, baseline and policy, what they are expected to take, and where."""
     for name, words in _lines(plan).items():
-        display.say(f"{name + ':':<10}{words}")
-    display.say(f"run folder: {plan.run.path}")
+        out.say(f"{name + ':':<10}{words}")
+    out.say(f"run folder: {plan.run.path}")
 
 
-def show_plan(context: Context, plan: Plan) -> None:
-    """The plan of a dry run."""
+def show_plans(context: Context, plans: Sequence[Plan]) -> None:
+    """The plans of a dry run."""
+    from smallscale_ci.cli.suites import show_json
+
+    for plan in () if context.json else plans:
+        context.out.mapping(_lines(plan))
+    show_json(context, [_value(plan) for plan in plans])
+
+
+def _value(plan: Plan) -> dict[str, Any]:
     from dataclasses import asdict
 
     from smallscale_ci.pipeline.forecast import forecast
 
-    if not context.json:
-        context.out.mapping(_lines(plan))
-        return
     baseline = plan.baseline
-    context.out.json(
-        {
-            "model": {"name": plan.checkpoint.name, "path": str(plan.checkpoint.path)},
-            "suite_hash": plan.suite.hash,
-            "baseline": baseline and {"name": baseline.name, "source": baseline.source},
-            "runtime": {"name": plan.place.name, "reason": plan.place.reason},
-            "expected": asdict(forecast(plan)),
-            "config": plan.config.model_dump(mode="json"),
-        }
-    )
+    return {
+        "model": {"name": plan.checkpoint.name, "path": str(plan.checkpoint.path)},
+        "suite_hash": plan.suite.hash,
+        "baseline": baseline and {"name": baseline.name, "source": baseline.source},
+        "runtime": {"name": plan.place.name, "reason": plan.place.reason},
+        "expected": asdict(forecast(plan)),
+        "config": plan.config.model_dump(mode="json"),
+    }
 
 
 def _why(plan: Plan) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +15,8 @@ from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.pipeline.compare import Evaluation
+    from smallscale_ci.pipeline.engines import Engines
     from smallscale_ci.pipeline.prepare import Plan, Request
     from smallscale_ci.records import Summary
     from smallscale_ci.run.run import Run
@@ -30,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     context: Context,
     model: options.Model = None,
-    suite: options.Suite = "smoke",
+    suite: options.Suites = None,
     profile: options.Profile = "vllm-cpu",
     gate: options.Gate = None,
     baseline: options.BaselineSpec = "auto",
@@ -51,8 +55,12 @@ def evaluate(
 
     0 pass · 1 regressed · 2 usage · 3 infrastructure · 4 invalid or no baseline · 5 inconclusive ·
     130 interrupted.
+
+    Of several suites each has its own run, baseline, policy and verdict, and the engine is loaded
+    once. The exit code is 1 if any regressed, else 4, else 5, if any ends so.
     """
-    from smallscale_ci.cli.announce import announce, show_plan
+    from smallscale_ci.cli import suites
+    from smallscale_ci.cli.announce import show_plans
     from smallscale_ci.cli.deadline import within
     from smallscale_ci.pipeline.prepare import Request
 
@@ -64,7 +72,6 @@ def evaluate(
     )
     request = Request(
         model=model or "",
-        suite=suite,
         profile=profile,
         gate=gate,
         baseline=baseline,
@@ -74,35 +81,21 @@ def evaluate(
         **budget.request(),
         **engine.request(),
     )
-    with within(budget.deadline), context.out.watch() as display:
-        plan = _plan(context, request, settings, resume)
-        against = _baseline(plan)
+    with within(budget.deadline):
+        with context.out.watch():
+            plans = _plans(context, request, suites.names(suite, settings), settings, resume)
+            against = [_baseline(plan) for plan in plans]
         if dry_run:
-            show_plan(context, plan)
+            show_plans(context, plans)
             return 0
         # Not before: a checkpoint that cannot be served is refused in its first second.
-        from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
-        from smallscale_ci.cli.verdicts import show
-        from smallscale_ci.errors import RunInterruptedError
-        from smallscale_ci.pipeline import evaluate
-
-        announce(display, plan)
-        try:
-            if plan.config.limit is not None:
-                evaluate.generate(plan, settings, display, judging=True)
-                return _tried(context, plan)
-            evaluation = evaluate.evaluate(plan, against, settings, display)
-        except RunInterruptedError:
-            tell_interrupted(context, plan.run)
-            raise
-    tell_evaluation(context, evaluation)
-    return show(context, evaluation, plan.config.gate)
+        return _all_judged(context, plans, against, settings)
 
 
 def generate(
     context: Context,
     model: options.Model = None,
-    suite: options.Suite = "smoke",
+    suite: options.Suites = None,
     profile: options.Profile = "vllm-cpu",
     epochs: options.Epochs = None,
     limit: options.Limit = None,
@@ -116,9 +109,11 @@ def generate(
 ) -> None:
     """Generate and judge without comparing.
 
-    This is how the run of a baseline is made: all epochs of the suite, no verdict.
+    This is how the run of a baseline is made: all epochs of the suite, no verdict. Several suites
+    share one loaded engine.
     """
-    from smallscale_ci.cli.announce import announce, show_plan
+    from smallscale_ci.cli import suites
+    from smallscale_ci.cli.announce import announce, show_plans
     from smallscale_ci.pipeline.prepare import Request
     from smallscale_ci.run.folder import NO_BASELINE
 
@@ -127,7 +122,6 @@ def generate(
     )
     request = Request(
         model=model or "",
-        suite=suite,
         profile=profile,
         baseline=NO_BASELINE,
         epochs=epochs,
@@ -135,16 +129,114 @@ def generate(
         overrides=tuple(overrides or ()),
         **engine.request(),
     )
-    with context.out.watch() as display:
-        plan = _plan(context, request, settings, resume)
-        if dry_run:
-            show_plan(context, plan)
-            return
-        from smallscale_ci.pipeline import evaluate  # not before, as in eval
+    with context.out.watch():
+        plans = _plans(context, request, suites.names(suite, settings), settings, resume)
+    if dry_run:
+        show_plans(context, plans)
+        return
+    from smallscale_ci.pipeline import evaluate  # not before, as in eval
+    from smallscale_ci.pipeline.engines import Engines
 
-        announce(display, plan)
-        evaluate.generate(plan, settings, display, judging=not no_judge)
-    show_run(context, plan.run.path)
+    for plan in plans:
+        announce(context.out, plan)
+    values = []
+    with Engines(plans, settings) as engines:
+        for plan in plans:
+            with (
+                suites.ending(plans, plan, "complete run"),
+                context.out.watch(suites.label(plans, plan)) as display,
+            ):
+                evaluate.generate(plan, settings, display, engines, judging=not no_judge)
+            values.append(tell_run(context, plan.run.path))
+    suites.show_json(context, values)
+
+
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
+class _Result:
+    """What a suite came to: an exit code, the JSON value, and the evaluation, if it was one."""
+
+    code: int
+    value: dict[str, Any]
+    evaluation: Evaluation | None = None
+
+
+def _all_judged(
+    context: Context, plans: Sequence[Plan], against: Sequence[Run], settings: Settings
+) -> int:
+    """Evaluate the suites one after another on engines that are loaded once; the exit code."""
+    from smallscale_ci.cli import suites
+    from smallscale_ci.cli.announce import announce
+    from smallscale_ci.cli.github import tell_overall
+    from smallscale_ci.pipeline.engines import Engines
+    from smallscale_ci.pipeline.evaluate import is_refused
+
+    for plan in plans:
+        announce(context.out, plan)
+    # What cannot be compared is known before the engine is loaded, and ends several suites.
+    pairs = list(zip(plans, against, strict=True))
+    refused = [pair for pair in pairs if len(pairs) > 1 and is_refused(*pair)]
+    results = []
+    with Engines(() if refused else plans, settings) as engines:
+        for plan, baseline in refused or pairs:
+            with suites.ending(plans, plan, "verdict"):
+                label = suites.label(plans, plan)
+                results.append(_judged(context, plan, baseline, settings, engines, label))
+    if refused:
+        names = ", ".join(plan.config.suite.name for plan in plans)
+        context.out.error(
+            f"Nothing was generated for the suites {names}.",
+            "Correct the baseline, or leave out what cannot be compared.",
+        )
+    suites.show_json(context, [result.value for result in results])
+    code = suites.combined([result.code for result in results])
+    if len(results) > 1:
+        tell_overall(next(result.evaluation for result in results if result.code == code))
+    return code
+
+
+def _judged(
+    context: Context, plan: Plan, baseline: Run, settings: Settings, engines: Engines, label: str
+) -> _Result:
+    """Evaluate one suite, and show its verdict to people and GitHub."""
+    from smallscale_ci.cli import verdicts
+    from smallscale_ci.cli.github import tell_evaluation, tell_interrupted
+    from smallscale_ci.errors import RunInterruptedError
+    from smallscale_ci.pipeline import evaluate
+
+    with context.out.watch(label) as display:
+        try:
+            if plan.config.limit is not None:
+                evaluate.generate(plan, settings, display, engines, judging=True)
+                return _tried(context, plan)
+            evaluation = evaluate.evaluate(plan, baseline, settings, display, engines)
+        except RunInterruptedError:
+            tell_interrupted(context, plan.run)
+            raise
+    tell_evaluation(context, evaluation)
+    code = verdicts.tell(context, evaluation, plan.config.gate)
+    return _Result(code, verdicts.value(evaluation), evaluation)
+
+
+def _plans(
+    context: Context,
+    request: Request,
+    names: Sequence[str],
+    settings: Settings,
+    resume: Path | None,
+) -> list[Plan]:
+    """The plan of each suite, all checked before any engine is loaded."""
+    from smallscale_ci.cli import suites
+    from smallscale_ci.errors import UsageError
+
+    if len(names) > 1 and resume is not None and (str(resume) != _LATEST or not request.model):
+        raise UsageError(
+            f"--resume {resume} resumes one run, and {len(names)} suites are named.",
+            "Resume each run alone, or name MODEL with --resume auto.",
+        )
+    requests = [replace(request, suite=name) for name in names]
+    plans = [_plan(context, each, settings, resume) for each in requests]
+    suites.refuse_same(plans)
+    return plans
 
 
 def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:
@@ -201,37 +293,41 @@ def _baseline(plan: Plan) -> Run:
     return plan.baseline
 
 
-def _tried(context: Context, plan: Plan) -> int:
+def _tried(context: Context, plan: Plan) -> _Result:
     """Show a run with ``--limit``: a part of a suite decides nothing."""
     from smallscale_ci.errors import EXIT_INCONCLUSIVE
 
-    show_run(context, plan.run.path)
+    value = tell_run(context, plan.run.path)
     context.out.error(
         f"INCONCLUSIVE: --limit {plan.config.limit} tried {len(plan.suite.problems)} problems, and "
         "a part of the suite decides nothing.",
         "For a verdict, leave out --limit.",
     )
-    return EXIT_INCONCLUSIVE
+    return _Result(EXIT_INCONCLUSIVE, value)
 
 
 def show_run(context: Context, path: Path) -> None:
     """The levels of a judged run."""
+    value = tell_run(context, path)
+    if context.json:
+        context.out.json(value)
+
+
+def tell_run(context: Context, path: Path) -> dict[str, Any]:
+    """Print the levels of a judged run for people; its JSON value."""
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.records_json import summary_json
     from smallscale_ci.run.run import read_summary
 
     run = open_run(path)
     if not run.summary.exists():
-        if context.json:
-            context.out.json({"run": str(path)})
         context.out.say(f"written: {run.generations}")
-        return
+        return {"run": str(path)}
     summary = read_summary(run)
-    if context.json:
-        context.out.json({**summary_json(summary), "run": str(path)})
-        return
-    show_levels(context, summary)
-    context.out.say(f"written: {path}")
+    if not context.json:
+        show_levels(context, summary)
+        context.out.say(f"written: {path}")
+    return {**summary_json(summary), "run": str(path)}
 
 
 def show_levels(context: Context, summary: Summary) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smallscale_ci.github.init import Facts
     from smallscale_ci.github.publish import Job, Page
     from smallscale_ci.pipeline.compare import Evaluation
+    from smallscale_ci.records import Verdict
     from smallscale_ci.run.folder import RunFolder
 
 
@@ -203,6 +204,15 @@ def tell_evaluation(context: Context, evaluation: Evaluation) -> None:
         _show(context, job, github.Page(markdown.render(data), data), evaluation.run)
 
 
+def tell_overall(deciding: Evaluation | None) -> None:
+    """Of several suites, let the outputs of a GitHub job be those of one that decided."""
+    from smallscale_ci.github import publish as github
+
+    job = github.job(os.environ)
+    if job is not None and deciding is not None:
+        github.outputs(job, _outputs(deciding.verdict, deciding.run))
+
+
 def tell_interrupted(context: Context, run: RunFolder) -> None:
     """Publish how far an interrupted run came, if this is a GitHub job."""
     from smallscale_ci.github import publish as github
@@ -229,15 +239,17 @@ def _show(context: Context, job: Job, page: Page, run: RunFolder | None) -> None
     from smallscale_ci.github import publish as github
 
     context.out.commands(page.annotations)
-    verdict = page.data.verdict
-    values = {
+    try:
+        if not github.summarise(job, page.markdown):
+            context.out.say("no step summary: GITHUB_STEP_SUMMARY is not set.")
+        github.outputs(job, _outputs(page.data.verdict, run))
+    except OSError as error:  # a full disk: the verdict is printed all the same
+        context.out.error(f"The step summary cannot be written: {error}.", "Free disk space.")
+
+
+def _outputs(verdict: Verdict | None, run: RunFolder | None) -> dict[str, str]:
+    return {
         "verdict": verdict.kind.value if verdict else "",
         "run": str(run.path) if run else "",
         "report": str(run.report / "report.html") if run else "",
     }
-    try:
-        if not github.summarise(job, page.markdown):
-            context.out.say("no step summary: GITHUB_STEP_SUMMARY is not set.")
-        github.outputs(job, values)
-    except OSError as error:  # a full disk: the verdict is printed all the same
-        context.out.error(f"The step summary cannot be written: {error}.", "Free disk space.")

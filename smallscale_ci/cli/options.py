@@ -68,6 +68,16 @@ Suite = Annotated[
     str,
     option("--suite", "-s", autocompletion=_known("suite"), help="Suite: a name or a YAML file."),
 ]
+Suites = Annotated[
+    list[str] | None,
+    option(
+        "--suite",
+        "-s",
+        autocompletion=_known("suite"),
+        help="Suite: a name or a YAML file; may be repeated, on one loaded engine.",
+        show_default="smoke",
+    ),
+]
 Profile = Annotated[
     str,
     option(

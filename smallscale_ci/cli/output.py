@@ -117,9 +117,12 @@ class Output:
         """Print names and values, one a line."""
         self.table(("", ""), list(values.items()))
 
-    def watch(self) -> Display:
-        """A display of a run's progress: a live bar, plain lines, or nothing."""
-        return Display(self._err, self)
+    def watch(self, label: str = "") -> Display:
+        """A display of a run's progress: a live bar, plain lines, or nothing.
+
+        ``label`` is what its lines begin with.
+        """
+        return Display(self._err, self, f"{label}: " if label else "")
 
 
 def _print(text: str, stream: IO[str]) -> None:
@@ -139,8 +142,8 @@ def _discard(stream: IO[str]) -> None:
 class Display:
     """Shows how far a run is. Use as a context manager; it is the pipeline's observer."""
 
-    def __init__(self, console: Console, out: Output) -> None:
-        self._console, self._out = console, out
+    def __init__(self, console: Console, out: Output, label: str = "") -> None:
+        self._console, self._out, self._label = console, out, label
         self._bar: Bars | None = None
         self._last, self._said = 0.0, ""
 
@@ -173,15 +176,18 @@ class Display:
                 task,
                 total=total,
                 completed=progress.done,
-                description=_words(progress, self._console.width - _BAR - 1),
+                description=self._words(progress, self._console.width - _BAR - 1),
             )
             return
         now = time.monotonic()
         finished = progress.done == progress.total and progress.total > 0
-        line = _words(progress)
+        line = self._words(progress)
         if (finished or now - self._last >= _LINE_EVERY_S) and line != self._said:
             self._last, self._said = now, line
             self._out.say(line)
+
+    def _words(self, progress: Progress, width: int = _WIDTH) -> str:
+        return self._label + _words(progress, width - len(self._label))
 
 
 def _sentence(text: str) -> str:

@@ -54,13 +54,23 @@ def show(
     more: Mapping[str, Any] | None = None,
 ) -> int:
     """Print the report (or the verdict as JSON, with ``more``) and return the exit code."""
-    out = context.out
     if context.json:
-        run = evaluation.run
-        verdict = {**verdict_value(evaluation.verdict), "run": str(run.path) if run else None}
-        unstored = {"unstored": evaluation.unstored.message} if evaluation.unstored else {}
-        out.json({**verdict, **unstored, **(more or {})})
-    else:
+        context.out.json({**value(evaluation), **(more or {})})
+    return tell(context, evaluation, policy)
+
+
+def value(evaluation: Evaluation) -> dict[str, Any]:
+    """The verdict and its run as JSON has them."""
+    run = evaluation.run
+    unstored = {"unstored": evaluation.unstored.message} if evaluation.unstored else {}
+    verdict = verdict_value(evaluation.verdict)
+    return {**verdict, "run": str(run.path) if run else None, **unstored}
+
+
+def tell(context: Context, evaluation: Evaluation, policy: GatePolicy) -> int:
+    """Print the report for people and return the exit code."""
+    out = context.out
+    if not context.json:
         steps = tuple(map(runnable, evaluation.report.next_steps))
         out.result(console.render(replace(evaluation.report, next_steps=steps), out.width))
     if evaluation.unstored is not None:

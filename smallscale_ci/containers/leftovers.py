@@ -51,9 +51,14 @@ def clean(engine: Engine, now: float) -> list[Container]:
 
 
 def remove_run(engine: Engine, run_id: str) -> None:
-    """Remove every container of a run. Raises ``ContainerError``."""
-    for container in engine.labelled(**{spec.RUN: run_id}):
-        engine.remove(container.id)
+    """Remove every container of a run. Raises ``ContainerError``.
+
+    Runs that share an engine are one label: their ids, joined by commas.
+    """
+    wanted = set(run_id.split(","))
+    for container in engine.labelled(**{spec.RUN: None}):
+        if wanted & set(container.labels.get(spec.RUN, "").split(",")):
+            engine.remove(container.id)
 
 
 def _here() -> str:

@@ -73,9 +73,9 @@ class Spec:
     ulimits: Mapping[str, int] = field(default_factory=dict)  # more of them, by name
 
 
-def worker_command(rank: int) -> tuple[str, ...]:
+def worker_command(rank: int, work: str = WORK) -> tuple[str, ...]:
     """How the mounted worker of ``rank`` is started in any engine image."""
-    return ("python3", WORKER, "--work", WORK, "--rank", str(rank))
+    return ("python3", WORKER, "--work", work, "--rank", str(rank))
 
 
 def checkpoint_mounts(folder: Path) -> tuple[Mount, ...]:

@@ -54,16 +54,19 @@ class DockerRuntime:
         environment: Mapping[str, str],
         gpus: Sequence[tuple[str, ...]],
         bounds: Bounds,
+        works: Sequence[Path] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Remove what earlier hosts left of this run and of others that were killed.
 
         ``model`` is the checkpoint's folder, ``cache`` a folder that containers of this image may
-        write, ``gpus`` the ids of each rank. Raises ``ContainerError``.
+        write, ``gpus`` the ids of each rank, ``works`` the work folders that containers go through
+        if there are several. Raises ``ContainerError``.
         """
         self._engine, self._image, self._run_id = engine, image, run_id
         self._model, self._cache, self._environment = model, cache, environment
         self._gpus, self._bounds, self._clock = gpus, bounds, clock
+        self._works = tuple(work.resolve() for work in works)
         self._about = engine.about()
         self._ranks: dict[int, _Rank] = {}
         self._checked = image.version is None
@@ -80,13 +83,26 @@ class DockerRuntime:
         self._engine.start(container)
         running.follow()
 
+    def move(self, work: Path, following: Path) -> None:
+        """Send all workers on to another work folder."""
+        for rank in self._ranks.values():
+            rank.status = following / "alive" / rank.status.name
+        protocol.write_atomically(work / protocol.NEXT, self._inside(following))
+
+    def _inside(self, work: Path) -> str:
+        """Where containers see the work folder ``work``."""
+        number = self._works.index(work.resolve()) if work.resolve() in self._works else 0
+        return f"{spec.WORK}-{number + 1}" if number else spec.WORK
+
     def describe(self, work: Path, rank: int) -> Spec:
         """The container of ``rank`` as a value."""
         user, userns = rights.user_of(self._about)
         self._cache.mkdir(parents=True, exist_ok=True)
         rights.give([self._cache], user)
-        rights.show(work)
-        rights.give([work / name for name in protocol.FOLDERS if name != "log"], user)
+        works = self._works or (work.resolve(),)
+        for each in works:
+            rights.show(each)
+            rights.give([each / name for name in protocol.FOLDERS if name != "log"], user)
         model = spec.checkpoint_mounts(self._model) if self._model is not None else ()
         read = (Mount(WORKER_FOLDER, spec.WORKER), *model)
         rights.refuse_unreadable(read, user)
@@ -94,12 +110,13 @@ class DockerRuntime:
             _MEMORY_SHARE * self._about.memory / max(1, len(self._gpus))
         )
         return Spec(
-            name=f"smallscale-{self._run_id}-{rank}-{os.getpid()}-{time.monotonic_ns()}",
+            name=f"smallscale-{self._run_id.partition(',')[0]}-{rank}-{os.getpid()}-"
+            f"{time.monotonic_ns()}",
             image=self._image.reference,
-            command=spec.worker_command(rank),
+            command=spec.worker_command(rank, self._inside(work)),
             mounts=(
                 *read,
-                Mount(work.resolve(), spec.WORK, read_only=False),
+                *(Mount(each, self._inside(each), read_only=False) for each in works),
                 Mount(self._cache.resolve(), spec.CACHE, read_only=False),
             ),
             user=user,
@@ -188,6 +205,7 @@ def build(placement: Placement) -> DockerRuntime:
         image,
         run_id=placement.run_id,
         model=placement.model,
+        works=placement.works,
         cache=placement.cache / "containers" / image.digest.removeprefix("sha256:")[:16],
         environment=profile.env,
         gpus=assign_gpus(gpus, profile.ranks, profile.tensor_parallel),

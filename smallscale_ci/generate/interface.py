@@ -32,11 +32,11 @@ class Job:
 class Placement:
     """What a runtime is built from; each takes what it needs."""
 
-    run_id: str
+    run_id: str  # of several runs: their ids, joined by commas
     profile: EngineProfile
     model: Path | None  # the checkpoint's folder; None: what is generated from is in ``work``
     python: Path | None  # that has the engine; None: the runtime brings it
-    work: Path
+    works: tuple[Path, ...]  # the work folders that the workers go through, one after another
     cache: Path  # of engines, by whoever may write it
     gpus: tuple[str, ...]
     environment: Mapping[str, str]
@@ -56,6 +56,10 @@ class Runtime(Protocol):
 
     def start(self, work: Path, rank: int) -> None:
         """Start the worker of ``rank`` on the work folder. Raises ``EngineError``."""
+        ...
+
+    def move(self, work: Path, following: Path) -> None:
+        """Send all workers, which have nothing left to do in ``work``, on to ``following``."""
         ...
 
     def poll(self) -> Mapping[int, int | None]:

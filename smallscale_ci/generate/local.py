@@ -15,6 +15,7 @@ from smallscale_ci import worker
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Placement, assign_gpus
 from smallscale_ci.generate.workfolder import appending
+from smallscale_ci.worker import protocol
 
 WORKER_FOLDER = Path(worker.__file__).resolve().parent
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
@@ -76,6 +77,10 @@ class LocalRuntime:
                     "Make its environment with `smallscale engine install`, or name one "
                     "with --engine-python.",
                 ) from error
+
+    def move(self, work: Path, following: Path) -> None:
+        """Send all workers on to another work folder."""
+        protocol.write_atomically(work / protocol.NEXT, str(following.resolve()))
 
     def poll(self) -> Mapping[int, int | None]:
         """Exit code of each rank, ``None`` while it runs."""

@@ -1,10 +1,16 @@
-"""The ranks of a run: started, watched by their heartbeats, started again when they die."""
+"""The ranks: started, watched by their heartbeats, started again when they die, and ended.
+
+Where several runs need the same engine, the ranks that one has loaded are sent on to the next.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from smallscale_ci.errors import EngineError
@@ -16,6 +22,8 @@ _MAX_RESTARTS = 2  # of one rank in a row, without anything completed in between
 _SILENCE_S = 120.0  # a running rank without a heartbeat for so long hangs
 _MEASURABLE_S = 2.0  # busy: less tells nothing about a rank's speed
 _JUMP_S = 10.0  # more than that between two looks is a machine that slept, not an engine that hangs
+_BEAT_S = 1.0
+_POLL_S = 0.02
 _SUMS = ("busy_s", "waiting_s", "load_s")  # what a rank's processes add up to
 
 
@@ -55,6 +63,7 @@ class _Rank:
     beat_at: float = 0.0
     status: dict[str, Any] = field(default_factory=dict)
     past: dict[str, float] = field(default_factory=dict)  # sums of processes that died
+    log: WorkFolder | None = None  # whose log its process writes: that in which it was started
 
 
 class Ranks:
@@ -62,21 +71,95 @@ class Ranks:
 
     def __init__(
         self,
-        folder: WorkFolder,
         runtime: Runtime,
         count: int,
         limits: Limits,
         *,
-        one_by_one: bool,
-        clock: Callable[[], float],
+        folders: Sequence[WorkFolder] = (),
+        one_by_one: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``one_by_one``: ranks that share a GPU must not measure its free memory at once."""
-        self._folder, self._runtime, self._limits = folder, runtime, limits
-        self._one_by_one, self._clock = one_by_one, clock
+        """``folders`` are those of all runs that they are for, where these are several.
+
+        ``one_by_one``: ranks that share a GPU must not measure its free memory at once.
+        """
+        self._runtime, self.limits, self._folders = runtime, limits, folders
+        self._one_by_one, self._clock = one_by_one, SteadyClock(clock)
         self._ranks = {number: _Rank() for number in range(count)}
         self._started: set[int] = set()
         self._launched_at = 0.0
         self.warnings: list[str] = []
+        self.loaded_in: Path | None = None  # the work folder of the run that loaded the engine
+        self._folder: WorkFolder
+        self._home: WorkFolder | None = None  # where the workers look for signs of the host
+        self._ended = threading.Event()
+
+    def enter(self, folder: WorkFolder) -> None:
+        """Work on ``folder``, whose job is written. What is loaded stays so; sums begin at 0."""
+        if self._home is None:
+            threading.Thread(target=self._beat, daemon=True).start()
+        elif self.ready:
+            self.loaded_in = self.loaded_in or self._folder.path
+        self._folder = self._home = folder
+        self.warnings = []
+        for number, rank in list(self._ranks.items()):
+            if rank.guest:
+                self._ranks.pop(number)  # one that came along is met again
+                continue
+            _begin(rank, self._clock())
+            rank.restarts, rank.past = 0, {}
+            if rank.given_up:
+                self.warnings.append(f"rank {number} was given up in an earlier run")
+
+    def leave(self) -> None:
+        """The run has all its samples: send the ranks on to the next one, or end them."""
+        following = self._following()
+        if following is None:
+            self.stop()
+            return
+        following.reserve()
+        following.beat()
+        self._home = following
+        if self._started:
+            self._runtime.move(self._folder.path, following.path)
+            deadline = time.monotonic() + self.limits.grace_s
+            while self._stay() and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+        self.read_statuses()  # what they reported last: how busy they were in the end
+
+    def stop(self) -> None:
+        """End all ranks; harmless where they have ended."""
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        try:
+            if self._home is not None:
+                self._home.ask_to_stop()
+        except OSError:
+            pass  # a full or read-only disk: the signals of the runtime do as well
+        finally:
+            self._runtime.stop(self.limits.grace_s)
+            self.read_statuses()
+
+    def _following(self) -> WorkFolder | None:
+        paths = [folder.path for folder in self._folders]
+        later = paths.index(self._folder.path) + 1 if self._folder.path in paths else len(paths)
+        return self._folders[later] if later < len(paths) else None
+
+    def _stay(self) -> bool:
+        """Whether a rank that lives has not left the folder yet."""
+        codes = self._runtime.poll()
+        alive = (number for number, code in codes.items() if code is None)
+        return any(
+            (self._folder.status(number) or {}).get("state") != protocol.DONE for number in alive
+        )
+
+    def _beat(self) -> None:
+        """Signs of life also while the caller judges for minutes: containers see no other."""
+        while not self._ended.wait(_BEAT_S):
+            with suppress(OSError):  # a full disk: whoever writes next tells
+                if self._home is not None:
+                    self._home.beat()
 
     @property
     def started(self) -> bool:
@@ -140,7 +223,7 @@ class Ranks:
                 continue
             self._read_status(number, rank, now)
             code = codes.get(number)
-            silent = now - rank.beat_at > (_SILENCE_S if rank.ready else self._limits.start_s)
+            silent = now - rank.beat_at > (_SILENCE_S if rank.ready else self.limits.start_s)
             if rank.guest:
                 if silent or rank.status.get("state") in {protocol.DONE, protocol.FAILED}:
                     yield number, -1
@@ -164,7 +247,7 @@ class Ranks:
         error = rank.status.get("error") or {}
         what = error.get("message") or f"the engine process of rank {number} ended with code {code}"
         if points_elsewhere(what):  # “see root cause above”: above is the log
-            what = root_cause(self._folder.log_lines(number)) or what
+            what = root_cause(self._log(number).log_lines(number)) or what
         if progress:
             rank.restarts = 0
         if rank.ready and rank.restarts < _MAX_RESTARTS and not self.gave_up_itself(number):
@@ -177,13 +260,20 @@ class Ranks:
         if all(other.given_up for other in self._ranks.values()):
             raise EngineError(
                 what[0].upper() + what[1:],
-                error.get("hint") or f"The whole log is {self._folder.path}/log/{number}.log.",
-                self._folder.log_tail(number),
+                error.get("hint") or f"The whole log is {self._log(number).path}/log/{number}.log.",
+                self._log(number).log_tail(number),
             )
 
     def gave_up_itself(self, number: int) -> bool:
         """Whether a rank ended because of something that its user has to mend."""
         return bool((self._ranks[number].status.get("error") or {}).get("final"))
+
+    def _log(self, number: int) -> WorkFolder:
+        return self._ranks[number].log or self._folder
+
+    def log_tail(self) -> tuple[Path, str]:
+        """The folder of the engines' logs, and the last lines of the first rank's."""
+        return self._log(0).path / "log", self._log(0).log_tail(0)
 
     def waited(self) -> float:
         """Seconds since a rank was started last."""
@@ -199,8 +289,8 @@ class Ranks:
         self._folder.forget(number)
         rank = self._ranks[number]
         rank.past = _sums(rank)
-        rank.status = {key: rank.status[key] for key in ("info",) if key in rank.status}
-        rank.ready, rank.beat, rank.beat_at = False, 0, self._clock()
+        _begin(rank, self._clock())
+        rank.ready, rank.log = False, self._folder
         self._launched_at = rank.beat_at
         self._runtime.start(self._folder.path, number)
 
@@ -213,6 +303,12 @@ class Ranks:
         # Its engine reported what it is once it was loaded, however soon it died after that.
         rank.ready = rank.ready or bool(status["info"])
         rank.status = status
+
+
+def _begin(rank: _Rank, now: float) -> None:
+    """Forget what a rank reported but for what its engine is, which stays so."""
+    rank.status = {key: rank.status[key] for key in ("info",) if key in rank.status}
+    rank.beat, rank.beat_at = 0, now
 
 
 def _sums(rank: _Rank) -> dict[str, float]:

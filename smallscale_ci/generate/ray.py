@@ -43,16 +43,29 @@ class Outpost:
     def __init__(self, job: dict[str, Any], rank: int, python: str, extra: dict[str, str]) -> None:
         self._rank, self._logged = rank, 0
         self._place = Path(tempfile.mkdtemp(prefix="smallscale-"))
-        self._folder = WorkFolder(self._place / "work")
-        self._folder.__enter__()
-        protocol.write_atomically(self._folder.path / "job.json", job)
+        self._folder = self._made(job)
         # The node's own environment: Ray names in it the GPUs that are this actor's.
         environment = {**os.environ, **extra}
         self._runtime = LocalRuntime(Path(python or sys.executable), environment)
         self._runtime.start(self._folder.path, rank)
+        self._printed = self._folder.path / "log" / f"{rank}.log"
 
-    def exchange(self, items: dict[str, Any]) -> dict[str, Any]:
-        """Take work items, by file name; give what is complete since the last call."""
+    def _made(self, job: dict[str, Any]) -> WorkFolder:
+        folder = WorkFolder(Path(tempfile.mkdtemp(prefix="work-", dir=self._place)))
+        folder.__enter__()
+        protocol.write_atomically(folder.path / protocol.JOB, job)
+        return folder
+
+    def exchange(
+        self, items: dict[str, Any], following: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Take work items, by file name; give what is complete since the last call.
+
+        ``following`` is the job of the next run, where the one before is complete.
+        """
+        if following is not None:
+            before, self._folder = self._folder.path, self._made(following)
+            self._runtime.move(before, self._folder.path)
         for name, item in items.items():
             protocol.write_atomically(self._folder.path / "pending" / name, item)
         code = self._runtime.poll()[self._rank]  # before its last lines are read
@@ -72,7 +85,7 @@ class Outpost:
         shutil.rmtree(self._place, ignore_errors=True)
 
     def _log(self) -> bytes:
-        with (self._folder.path / "log" / f"{self._rank}.log").open("rb") as stream:
+        with self._printed.open("rb") as stream:
             stream.seek(self._logged)
             found = stream.read(_LOG_BYTES)
         self._logged += len(found)
@@ -86,11 +99,13 @@ class _Rank:
     work: Path
     actor: Any
     group: Any
+    log: Path  # in the folder of the run that started it
     placed: bool = False  # an actor may wait for its place forever
     ready: bool = False  # and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
     took_s: deque[float] = field(default_factory=lambda: deque(maxlen=256))  # by the last items
     call: Any = None  # the exchange that is under way
+    moves: bool = False  # to a folder whose job it was not given yet
     code: int | None = None
 
 
@@ -166,12 +181,24 @@ class RayRuntime:
                     num_gpus=self._bundle.get("GPU", 0),
                     scheduling_strategy=PlacementGroupSchedulingStrategy(group),
                 )
-                .remote(protocol.read_json(work / "job.json"), rank, self._python, self._extra)
+                .remote(protocol.read_json(work / protocol.JOB), rank, self._python, self._extra)
             )
             (work / "claimed" / str(rank)).mkdir(parents=True, exist_ok=True)
-            self._ranks[rank] = _Rank(work, actor, group)
+            log = work / "log" / f"{rank}.log"
+            self._ranks[rank] = _Rank(work, actor, group, log)
         if not self._courier.is_alive():
             self._courier.start()
+
+    def move(self, work: Path, following: Path) -> None:
+        """Send all workers on to another work folder, once its job is known."""
+        with self._guard:
+            for number, rank in self._ranks.items():
+                status = work / "alive" / f"{number}.json"
+                if known := protocol.read_json(status):
+                    protocol.write_atomically(status, {**known, "state": protocol.DONE})
+                rank.work, rank.moves, rank.call = following, True, None
+                rank.claims.clear()
+                (following / "claimed" / str(number)).mkdir(parents=True, exist_ok=True)
 
     def poll(self) -> Mapping[int, int | None]:
         """Exit code of each rank, ``None`` while it runs; −1 where its node is gone."""
@@ -218,6 +245,11 @@ class RayRuntime:
                         self._visit(number, rank)
 
     def _visit(self, number: int, rank: _Rank) -> None:
+        if rank.moves:
+            job = protocol.read_json(rank.work / protocol.JOB)
+            if job is not None:
+                rank.call, rank.moves = rank.actor.exchange.remote({}, job), False
+            return
         if rank.call is not None:
             if not self._ray.wait([rank.call], timeout=0)[0]:
                 return
@@ -225,7 +257,7 @@ class RayRuntime:
                 found = self._ray.get(rank.call)
             except self._ray.exceptions.RayError as error:
                 # What it completed and did not hand over is lost with its node.
-                _append(rank.work / "log" / f"{number}.log", f"\n{error}\n".encode())
+                _append(rank.log, f"\n{error}\n".encode())
                 rank.code = _DEAD
                 return
             self._take(number, rank, found)
@@ -254,7 +286,7 @@ class RayRuntime:
             rank.ready = found["status"]["state"] == protocol.READY
             protocol.write_atomically(rank.work / "alive" / f"{number}.json", found["status"])
         if found["log"]:
-            _append(rank.work / "log" / f"{number}.log", found["log"])
+            _append(rank.log, found["log"])
         rank.code = found["code"]
 
 

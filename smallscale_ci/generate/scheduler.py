@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
 from smallscale_ci.errors import EngineError
 from smallscale_ci.files import where_writable
-from smallscale_ci.generate.interface import Job, Runtime
+from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Limits, Ranks, SteadyClock
+from smallscale_ci.generate.ranks import Ranks, SteadyClock
 from smallscale_ci.generate.store import Origins
 from smallscale_ci.generate.workfolder import WorkFolder, valid_text
 from smallscale_ci.records import FinishReason, Generation
 
 _TICK_S = 0.1
-_BEAT_S = 1.0
 _CHUNK = 256  # completions handed on at once: a resumed run finds all of them on disk
 _KILLS = "its worker died 3 times"
 _MAX_ATTEMPTS = 3  # of one item, the last one alone, before it is held to be what kills workers
 
 
 class Scheduler:
-    """Engines of one run: started when there is work, stopped on exit, loaded between epochs."""
+    """The work of one run: its ranks are started when there is any, and leave on exit."""
 
     def __init__(
         self,
         folder: WorkFolder,
-        runtime: Runtime,
+        ranks: Ranks,
         job: Job,
         *,
-        ranks: int,
-        limits: Limits,
-        one_by_one: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._runtime, self._job, self._limits = folder, runtime, job, limits
+        self._folder, self.ranks, self._job, self._limits = folder, ranks, job, ranks.limits
         self._clock, self._steady = clock, SteadyClock(clock)
-        self.ranks = Ranks(
-            folder, runtime, ranks, limits, one_by_one=one_by_one, clock=self._steady
-        )
-        self._window = 2 * job.max_in_flight * ranks  # items on disk that wait to be claimed
+        self._window = 2 * job.max_in_flight * ranks.sharing  # items on disk, not claimed yet
         self._fresh: deque[Generation] = deque()  # complete, not handed on yet
         self._productive: set[int] = set()  # ranks that completed a sample since they died last
         self._more_on_disk = False  # completions of samples that were not asked for yet
@@ -55,20 +46,15 @@ class Scheduler:
         self.tokens: Counter[int] = Counter()  # completion tokens by rank
         self._ready_at: float | None = None
         self.found: Counter[int] = Counter()  # of these, on disk before any engine was loaded
-        self._ended = threading.Event()
 
     def __enter__(self) -> Self:
         self._folder.prepare(self._job)
+        self.ranks.enter(self._folder)
         self._began = self._last_at = self._clock()
         self._progress_at = self._steady()
-        threading.Thread(target=self._beat, daemon=True).start()
+        if self.ready:  # loaded for an earlier run
+            self._ready_at = self._began
         return self
-
-    def _beat(self) -> None:
-        """Signs of life also while the caller judges for minutes: containers see no other."""
-        while not self._ended.wait(_BEAT_S):
-            with suppress(OSError):  # a full disk: whoever writes next tells
-                self._folder.beat()
 
     def __exit__(
         self,
@@ -76,14 +62,10 @@ class Scheduler:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended.set()
-        try:
-            self._folder.ask_to_stop()
-        except OSError:
-            pass  # a full or read-only disk: the signals of the runtime do as well
-        finally:
-            self._runtime.stop(self._limits.grace_s)
-            self.ranks.read_statuses()  # what they reported last: how busy they were in the end
+        if kind is None:
+            self.ranks.leave()
+        else:
+            self.ranks.stop()
 
     @property
     def ready(self) -> bool:
@@ -216,11 +198,11 @@ class Scheduler:
             waited, what = self._steady() - self._progress_at, "complete anything"
             limit = self._limits.stall_s
         if waited > limit:
+            logs, tail = self.ranks.log_tail()
             raise EngineError(
                 f"No engine could {what} within {limit:.0f} s.",
-                "Raise start_timeout_s or stall_timeout_s in the profile, or look into "
-                f"{self._folder.path}/log/.",
-                self._folder.log_tail(0),
+                f"Raise start_timeout_s or stall_timeout_s in the profile, or look into {logs}/.",
+                tail,
             )
 
 

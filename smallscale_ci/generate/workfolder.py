@@ -42,9 +42,7 @@ class WorkFolder:
 
     def __enter__(self) -> Self:
         """Make the folders and take the lock. Raises ``UsageError`` when another host has it."""
-        for name in protocol.FOLDERS:
-            (self.path / name).mkdir(parents=True, exist_ok=True)
-            refuse_link(self.path / name)
+        make(self.path)
         self._lock = lock(self.path / _LOCK)
         if self._lock is None:
             raise UsageError(
@@ -103,7 +101,7 @@ class WorkFolder:
 
         Pending items are made again from the plan; only completions are kept.
         """
-        (self.path / "stop").unlink(missing_ok=True)
+        self.reserve()
         for stale in (self.path / "alive").iterdir():
             stale.unlink(missing_ok=True)
         for name in ("pending", "claimed"):
@@ -115,7 +113,12 @@ class WorkFolder:
         self.rewind()
         self.beat()
         value = {"protocol": protocol.PROTOCOL, **asdict(job)}
-        protocol.write_atomically(self.path / "job.json", value)
+        protocol.write_atomically(self.path / protocol.JOB, value)
+
+    def reserve(self) -> None:
+        """Clear what an earlier host told its workers: who is sent here waits for a new job."""
+        for name in (protocol.STOP, protocol.NEXT, protocol.JOB):
+            (self.path / name).unlink(missing_ok=True)
 
     def put(
         self, prompt: Prompt, attempt: int = 0, *, alone: bool = False, refused: str = ""
@@ -223,7 +226,7 @@ class WorkFolder:
 
     def ask_to_stop(self) -> None:
         """Tell all workers to end."""
-        os.close(protocol.opened(self.path / "stop", os.O_WRONLY | os.O_CREAT))
+        os.close(protocol.opened(self.path / protocol.STOP, os.O_WRONLY | os.O_CREAT))
 
     def log_tail(self, rank: int, lines: int = 20) -> str:
         """The last lines that a rank's engine printed."""
@@ -237,6 +240,13 @@ class WorkFolder:
         except (OSError, EngineError):
             return []
         return text.decode("utf-8", "replace").splitlines()
+
+
+def make(path: Path) -> None:
+    """Make the folders of the work folder ``path``. Raises ``EngineError`` for a link."""
+    for name in protocol.FOLDERS:
+        (path / name).mkdir(parents=True, exist_ok=True)
+        refuse_link(path / name)
 
 
 def reading(path: Path) -> BinaryIO:

@@ -6,10 +6,12 @@ folder that names the hash of the one before.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from smallscale_ci.checkpoint.servable import refuse_changed
-from smallscale_ci.config.models import SYSTEM, GatePolicy
+from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, RunInterruptedError, StorageError
 from smallscale_ci.files import where_writable
@@ -17,40 +19,36 @@ from smallscale_ci.gate.decide import decide, refuse
 from smallscale_ci.gate.futility import out_of_reach, repeats_itself
 from smallscale_ci.gate.holdable import too_fine
 from smallscale_ci.gate.schedule import Schedule
-from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.order import arrange
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Limits
 from smallscale_ci.generate.scheduler import Scheduler
-from smallscale_ci.generate.store import write_replay
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.judges.stream import JudgeStream
-from smallscale_ci.pipeline import prepare
 from smallscale_ci.pipeline.compare import Evaluation, decide_late, write_verdict
 from smallscale_ci.pipeline.due import Due, schedule_of
+from smallscale_ci.pipeline.engines import Engines, job
 from smallscale_ci.pipeline.judge import judge_stream, take, tell
 from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.pipeline.session import (
-    REPLAYED,
-    Observer,
-    Session,
-    begin,
-    session,
-)
+from smallscale_ci.pipeline.session import Observer, Session, begin, session
 from smallscale_ci.records import Prompt, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.report import collect, files, planning
 from smallscale_ci.run import comparable
-from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.run.run import Run
 from smallscale_ci.suite import prompts
-from smallscale_ci.worker.engines.registry import Source
 
 
-def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) -> Evaluation:
+def evaluate(
+    plan: Plan,
+    baseline: Run,
+    settings: Settings,
+    observer: Observer,
+    engines: Engines | None = None,
+) -> Evaluation:
     """Generate, judge and compare in rounds until there is a verdict; write the whole folder.
 
-    A verdict that a full or forbidden disk does not take is returned all the same. Raises
+    ``engines`` are those of several runs, this one among them; without, it loads its own. A verdict
+    that a full or forbidden disk does not take is returned all the same. Raises
     ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
     """
     if plan.run.is_undecided():
@@ -66,8 +64,8 @@ def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) 
     verdict: Verdict | None = None
     current: Session | None = None
     try:
-        with session(plan, observer, judging=True) as current:
-            verdict = _rounds(current, settings, baseline)
+        with _session(plan, settings, observer, engines) as (current, loaded):
+            verdict = _rounds(current, loaded, settings, baseline)
             if verdict is None:
                 raise InvalidError("the run ended without a verdict.", "Pass --baseline.")
             current.write(COMPLETE)
@@ -88,6 +86,12 @@ def evaluate(plan: Plan, baseline: Run, settings: Settings, observer: Observer) 
     return Evaluation(verdict, data, plan.run, candidate)
 
 
+def is_refused(plan: Plan, baseline: Run) -> bool:
+    """Whether a run would be INVALID before it generates anything. A trial decides nothing."""
+    decides = plan.config.limit is None and not plan.run.is_undecided()
+    return decides and _refusal(plan, baseline) is not None
+
+
 def _refusal(plan: Plan, baseline: Run) -> Verdict | None:
     """INVALID before any GPU is used, where suite, sampling or judges differ."""
     config = plan.config
@@ -100,34 +104,50 @@ def _refusal(plan: Plan, baseline: Run) -> Verdict | None:
     )
 
 
-def generate(plan: Plan, settings: Settings, observer: Observer, *, judging: bool) -> None:
+def generate(
+    plan: Plan,
+    settings: Settings,
+    observer: Observer,
+    engines: Engines | None = None,
+    *,
+    judging: bool,
+) -> None:
     """Generate all planned epochs, and judge them on the way where ``judging``."""
-    with session(plan, observer, judging=judging) as current:
-        _rounds(current, settings, None)
+    with _session(plan, settings, observer, engines, judging=judging) as (current, loaded):
+        _rounds(current, loaded, settings, None)
 
 
-def _rounds(current: Session, settings: Settings, baseline: Run | None) -> Verdict | None:
+@contextmanager
+def _session(
+    plan: Plan,
+    settings: Settings,
+    observer: Observer,
+    engines: Engines | None,
+    *,
+    judging: bool = True,
+) -> Iterator[tuple[Session, Engines]]:
+    with (
+        nullcontext(engines) if engines else Engines((plan,), settings) as loaded,
+        session(plan, loaded.folder(plan), observer, judging=judging) as current,
+    ):
+        yield current, loaded
+
+
+def _rounds(
+    current: Session, engines: Engines, settings: Settings, baseline: Run | None
+) -> Verdict | None:
     """Epoch after epoch while the engines stay loaded, until the verdict is closed.
 
     Returns the last verdict, or ``None`` where there is no baseline to compare with.
     """
     plan, config = current.plan, current.plan.config
-    profile = config.profile
-    limits = Limits(profile.start_timeout_s, profile.stall_timeout_s)
-    job, runtime = _job(plan), prepare.runtime(plan, settings)
     with (
         judge_stream(plan.suite, settings, judging=current.judging) as stream,
-        Scheduler(
-            current.folder,
-            runtime,
-            job,
-            ranks=profile.ranks,
-            limits=limits,
-            one_by_one=profile.start == "one-by-one",
-        ) as scheduler,
+        Scheduler(current.folder, engines.ranks(plan), job(plan)) as scheduler,
     ):
         current.scheduler = scheduler
-        current.observer.say(f"loading {config.model} with {profile.engine}")
+        engine, what = config.profile.engine, f"loading {config.model} with"
+        current.observer.say(f"{engine} is loaded" if scheduler.ready else f"{what} {engine}")
         schedule = schedule_of(config, plan.suite, baseline)
         due = Due(plan.suite, baseline, config)
         _samples(current, scheduler, stream, due, 0.0, schedule.ends[0])
@@ -250,24 +270,3 @@ def _spent_budget(current: Session, share: float) -> str:
 def _is_closed(verdict: Verdict | None, policy: GatePolicy) -> bool:
     is_open = verdict is not None and verdict.kind is VerdictKind.INCONCLUSIVE
     return not (is_open and policy.on_inconclusive == "extend")
-
-
-def _job(plan: Plan) -> Job:
-    profile = plan.config.profile
-    model = plan.checkpoint.path
-    if profile.engine_kind.source is Source.RUN:
-        model = plan.run.work / REPLAYED
-        write_replay(RunFolder(plan.checkpoint.path).generations, model)
-    served = profile.engine_kind.source is Source.SERVICE
-    return Job(
-        engine=profile.engine,
-        model=plan.config.model if served else plan.place.seen(model, plan.run.work),
-        sampling=plan.sampling,
-        max_in_flight=profile.max_in_flight,
-        tensor_parallel=profile.tensor_parallel,
-        deterministic=profile.deterministic,
-        trust_remote_code=profile.trust_remote_code,
-        logprobs=profile.logprobs,
-        engine_args=profile.engine_args,
-        template={key: value for key, value in plan.variables.items() if key != SYSTEM},
-    )

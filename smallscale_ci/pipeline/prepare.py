@@ -18,7 +18,6 @@ from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.generate import runtimes
-from smallscale_ci.generate.interface import Placement, Runtime
 from smallscale_ci.generate.runtimes import Choice
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pipeline import variables
@@ -88,24 +87,6 @@ def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) ->
     """Resolve a new run. Raises the errors of every part, before any GPU is used."""
     config = configure(request, settings)
     return complete(config, settings, say)
-
-
-def runtime(resolved: Plan, settings: Settings) -> Runtime:
-    """The runtime of the plan. Raises ``ContainerError`` and ``EngineError``."""
-    config, profile = resolved.config, resolved.config.profile
-    placement = Placement(
-        run_id=config.name,
-        profile=profile,
-        model=None if profile.engine_kind.source is Source.RUN else resolved.checkpoint.path,
-        python=resolved.python,
-        work=resolved.run.work,
-        # Code of a checkpoint's own may leave nothing for other runs to find.
-        cache=resolved.run.work if profile.trust_remote_code else settings.cache,
-        gpus=config.gpus,
-        environment=settings.environment,
-        image=resolved.place.image,
-    )
-    return runtimes.build(resolved.place, placement)
 
 
 def configure(request: Request, settings: Settings) -> RunConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smallscale_ci.config import load
 from smallscale_ci.errors import RunInterruptedError, StorageError
-from smallscale_ci.files import storage_errors, where_writable, write_json, write_text
+from smallscale_ci.files import where_writable, write_json, write_text
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
@@ -24,6 +24,7 @@ from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.pipeline.due import prompts_id
+from smallscale_ci.pipeline.engines import REPLAYED
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.records import Summary
 from smallscale_ci.run import chain
@@ -49,7 +50,6 @@ from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.worker.engines.registry import Source
 
-REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
 _SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
 _SMALL_SIZE = 16 << 20  # and bytes of completions
 
@@ -109,7 +109,10 @@ class Session:
             manifest = with_usage(
                 manifest, self.scheduler, config.profile, config.gpus, self.before
             )
-            manifest = replace(manifest, warnings=tuple(self.scheduler.ranks.warnings))
+            ranks = self.scheduler.ranks
+            shared = ranks.loaded_in.parent.name if ranks.loaded_in else ""
+            where = replace(manifest.runtime, loaded_by=shared)
+            manifest = replace(manifest, runtime=where, warnings=tuple(ranks.warnings))
         self.manifest = replace(
             manifest,
             status=status,
@@ -195,16 +198,17 @@ class Session:
 
 
 @contextmanager
-def session(plan: Plan, observer: Observer, *, judging: bool) -> Iterator[Session]:
+def session(
+    plan: Plan, folder: WorkFolder, observer: Observer, *, judging: bool
+) -> Iterator[Session]:
     """A run folder that says how it ended, whatever happens inside.
 
     Raises ``RunInterruptedError`` for Ctrl-C, SIGTERM and a folder that was renamed meanwhile,
     ``StorageError`` for one that was removed, and for a full or forbidden disk; what was complete
-    is on disk in every other case. Raises ``UsageError`` when another process works in the folder,
-    which is then left as it is.
+    is on disk in every other case.
     """
     run = plan.run
-    with _writing(run), WorkFolder(run.work) as folder:
+    with run.writing():
         run.refuse_complete()  # another process may have ended it a moment ago
         current = Session(
             plan,
@@ -266,15 +270,6 @@ def _is_written(path: Path, text: str) -> bool:
         return path.read_text(encoding="utf-8") == text
     except (OSError, ValueError):
         return False
-
-
-def _writing(run: RunFolder) -> AbstractContextManager[None]:
-    """A full or forbidden disk as a ``StorageError`` that says how to go on."""
-    return storage_errors(
-        f"the run folder {run.path}",
-        "Free disk space, or choose another folder with --runs. Completed samples are kept: "
-        f"continue with --resume {run.path}",
-    )
 
 
 def write_summary(

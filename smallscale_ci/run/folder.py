@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from smallscale_ci.config import load
 from smallscale_ci.config.models import RunConfig
 from smallscale_ci.errors import DataError, InvalidError, UsageError
-from smallscale_ci.files import read_json
+from smallscale_ci.files import read_json, storage_errors
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.evidence import EVIDENCE
@@ -77,6 +78,14 @@ class RunFolder:
     def report(self) -> Path:
         """The folder of the rendered reports."""
         return self.path / "report"
+
+    def writing(self) -> AbstractContextManager[None]:
+        """A full or forbidden disk as a ``StorageError`` that says how to go on."""
+        return storage_errors(
+            f"the run folder {self.path}",
+            "Free disk space, or choose another folder with --runs. Completed samples are kept: "
+            f"continue with --resume {self.path}",
+        )
 
     def read_manifest(self) -> Manifest:
         """The manifest.

@@ -41,6 +41,7 @@ class Worker:
 
     def __init__(self, work: Path, rank: int, parent: int | None) -> None:
         self.work, self.rank, self.parent = work, rank, parent
+        self.first = work  # whose job says what to load, also where its run is complete by then
         self.job: dict[str, Any] = {}
         self.state = protocol.STARTING
         self.info: dict[str, Any] = {}
@@ -75,8 +76,9 @@ class Worker:
             silence, host_value = (silence + 1, value) if value == host_value else (0, value)
             # A parent may be silent while it judges; one that cannot be seen must give signs.
             silent = self.parent is None and silence > _HOST_SILENCE
-            if silent or self.orphan or (self.work / "stop").exists():
+            if silent or self.orphan or (self.work / protocol.STOP).exists():
                 self.stop()
+            self.follow(protocol.STARTING)
             if self.state in {protocol.DONE, protocol.FAILED}:
                 return
             time.sleep(_BEAT_S)
@@ -92,14 +94,33 @@ class Worker:
     def report(self) -> None:
         """Write the heartbeat file."""
         with self._reporting:
-            self._beats += 1
-            self._write_report()
+            self._write_report(self.state)
 
-    def _write_report(self) -> None:
+    def follow(self, state: str) -> bool:
+        """Go over to the work folder that the host names as the next, if this rank is ``state``.
+
+        Its last heartbeat in the old one says what it did there, and that it is gone. What it had
+        in flight is complete: another rank did it.
+        """
+        if not (self.work / protocol.NEXT).exists():
+            return False
+        with self._reporting:
+            following = protocol.read_json(self.work / protocol.NEXT)
+            if following is None or self.state != state:
+                return False
+            self._write_report(protocol.DONE)
+            self.work = Path(following)
+            self.done, self.load_s, self.busy_s, self.waiting_s = 0, 0.0, 0.0, 0.0
+            self._took_s.clear()
+            self._write_report(state)
+        return True
+
+    def _write_report(self, state: str) -> None:
+        self._beats += 1
         value = {
             "beat": self._beats,
             "pid": os.getpid(),
-            "state": self.state,
+            "state": state,
             "in_flight": len(self._running),
             "done": self.done,
             "load_s": round(self.load_s, 3),
@@ -116,31 +137,62 @@ class Worker:
     # -- the loop ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Load the engine, then work until told to stop."""
-        self.job = protocol.read_json(self.work / "job.json") or {}
+        """Load the engine, then work in one folder after another until told to stop."""
+        here = self.first
+        self.job = protocol.read_json(here / protocol.JOB) or {}
         if self.job.get("protocol") != protocol.PROTOCOL:
             raise StartError("job.json is missing or of another version of smallscale.")
-        (self.work / "claimed" / str(self.rank)).mkdir(parents=True, exist_ok=True)
         adapter = adapter_for(self.job)
-        out = protocol.Out(self.work / "out" / f"{self.rank}.jsonl")
         began = time.monotonic()
         try:
             await adapter.start()
-            self.load_s = time.monotonic() - began
             self.info = adapter.info()
-            self.state = protocol.READY
+            with self._reporting:
+                self.load_s = time.monotonic() - began
+                self.state = protocol.READY
             self.report()  # at once: a small run is over before the next beat
-            await self._serve(adapter, out)
+            while not self._ends:
+                if self.follow(protocol.READY) or self.work != here:
+                    here = self.work
+                    await self._take_up(adapter)
+                    continue
+                (here / "claimed" / str(self.rank)).mkdir(parents=True, exist_ok=True)
+                with protocol.Out(here / "out" / f"{self.rank}.jsonl") as out:
+                    await self._serve(adapter, out)
         finally:
-            for task in self._running:
-                task.cancel()
+            self._drop()
             await adapter.close()
-            out.close()
+
+    async def _take_up(self, adapter: Adapter) -> None:
+        """Wait for the job of the folder that this rank was sent to, and take it up."""
+        began = time.monotonic()
+        while not self._ends:
+            job = protocol.read_json(self.work / protocol.JOB)
+            if job is not None:
+                break
+            await asyncio.sleep(_POLL_S)
+        else:
+            return
+        self.waiting_s += time.monotonic() - began
+        names = (self.job.keys() | job.keys()) - set(protocol.OF_A_RUN)
+        changed = sorted(name for name in names if self.job.get(name) != job.get(name))
+        if changed:
+            raise StartError(f"The next run needs another engine: {', '.join(changed)} changed.")
+        await adapter.switch(job)
+        self.job = job
+
+    def _drop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        self._running.clear()
 
     async def _serve(self, adapter: Adapter, out: protocol.Out) -> None:
         limit = int(self.job["max_in_flight"])
         last = time.monotonic()
         while not self._ends:
+            if self.follow(protocol.READY):
+                self._drop()
+                return
             self._fill(adapter, limit)
             busy = bool(self._running)
             if len(self._running) > _FEW:

@@ -3,6 +3,7 @@
 ::
 
     job.json               what to run; written once by the host
+    next.json              the work folder that all ranks go over to: nothing is left to do here
     pending/NNNNNNNNN.json work items, claimed in the order of their names
     claimed/RANK/…         the same files, moved by the rank that works on them
     out/RANK.jsonl         completions: ``CRC32 JSON`` a line, appended and flushed to disk
@@ -24,12 +25,14 @@ import stat
 import threading
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 PROTOCOL = 2
 FOLDERS = ("pending", "claimed", "out", "alive", "log")
 ALONE = ".alone.json"  # ends the names of items whose workers died: nothing else is in flight then
 STARTING, READY, DONE, FAILED = "starting", "ready", "done", "failed"
+JOB, NEXT, STOP = "job.json", "next.json", "stop"
+OF_A_RUN = ("sampling", "template")  # of a job: all else fixes the engine when it is loaded
 
 
 _PATH = getattr(os, "O_PATH", os.O_RDONLY)  # Linux has it
@@ -112,6 +115,12 @@ class Out:
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def _ends_with_newline(descriptor: int) -> bool:

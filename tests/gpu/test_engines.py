@@ -14,7 +14,7 @@ import pytest
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
@@ -76,10 +76,8 @@ def run(
         WorkFolder(place / "work") as folder,
         Scheduler(
             folder,
-            LocalRuntime(PYTHON, dict(os.environ)),
+            Ranks(LocalRuntime(PYTHON, dict(os.environ)), 1, Limits(600, 300)),
             job,
-            ranks=1,
-            limits=Limits(600, 300),
         ) as scheduler,
     ):
         found = [each for some in scheduler.run(Planned.of(planned)) for each in some]

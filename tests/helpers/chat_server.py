@@ -21,11 +21,12 @@ def says(text: str | None) -> Reply:
 
 
 class ChatServer:
-    """``url`` to ask; what was asked is in ``bodies`` and ``keys``."""
+    """``url`` to ask; what was asked is in ``bodies`` and ``keys``. It serves the model ``m``."""
 
     def __init__(self, answer: Callable[[dict[str, Any], int], Reply]) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.listed = 0  # how often its models were asked for
         self.at_once = self.most_at_once = 0
         outer, lock = self, threading.Lock()
 
@@ -43,6 +44,14 @@ class ChatServer:
                 status, headers, value = answer(body, number)
                 with lock:
                     outer.at_once -= 1
+                self._send(status, headers, value)
+
+            def do_GET(self) -> None:
+                outer.listed += 1
+                model = {"id": "m", "object": "model", "created": 0, "owned_by": "x"}
+                self._send(200, {}, {"object": "list", "data": [model]})
+
+            def _send(self, status: int, headers: dict[str, str], value: Any) -> None:
                 data = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
                 for name, text in {"Content-Type": "application/json", **headers}.items():

@@ -5,13 +5,13 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Generation, Prompt, SamplingSpec
@@ -60,14 +60,15 @@ class World:
     ) -> Scheduler:
         job = Job("replay", str(self.model), SAMPLING, in_flight, engine_args=arguments)
         self.runtime = LocalRuntime(Path(python), self.environment)
-        return Scheduler(
-            folder,
-            self.runtime,
-            job,
-            ranks=ranks,
-            limits=limits,
-            clock=lambda: time.monotonic() + self.later,
-        )
+        return Scheduler(folder, self.ranks(ranks, limits), job, clock=self.clock)
+
+    def clock(self) -> float:
+        return time.monotonic() + self.later
+
+    def ranks(
+        self, count: int = 1, limits: Limits = PATIENT, folders: Sequence[WorkFolder] = ()
+    ) -> Ranks:
+        return Ranks(self.runtime, count, limits, folders=folders, clock=self.clock)
 
     def pids(self) -> list[int]:
         return [process.pid for process in self.runtime._processes.values()]

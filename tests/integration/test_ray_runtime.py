@@ -15,7 +15,7 @@ from helpers import replayed
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.ray import RayRuntime
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
@@ -85,9 +85,7 @@ def test_ranks_spread_over_nodes_and_a_dead_node_costs_nothing(cluster, tmp_path
     found = []
     with (
         WorkFolder(tmp_path / "work") as folder,
-        Scheduler(
-            folder, runtime(), job(tmp_path, 15.0), ranks=3, limits=Limits(60, 60)
-        ) as scheduler,
+        Scheduler(folder, Ranks(runtime(), 3, Limits(60, 60)), job(tmp_path, 15.0)) as scheduler,
     ):
         for some in scheduler.run(planned()):
             found += some
@@ -113,9 +111,7 @@ def test_a_rank_without_a_place_takes_no_work(cluster, tmp_path):
     found, deadline = [], time.monotonic() + 60
     with (
         WorkFolder(tmp_path / "work") as folder,
-        Scheduler(
-            folder, runtime(), job(tmp_path, 100.0), ranks=3, limits=Limits(600, 600)
-        ) as scheduler,
+        Scheduler(folder, Ranks(runtime(), 3, Limits(600, 600)), job(tmp_path, 100.0)) as scheduler,
     ):
         for some in scheduler.run(planned()):
             found += some
@@ -133,7 +129,7 @@ def test_what_a_dead_worker_started_is_gone_from_its_node(cluster, tmp_path):
     with (
         WorkFolder(tmp_path / "work") as folder,
         Scheduler(
-            folder, runtime(python=python), job(tmp_path, 9.0), ranks=1, limits=Limits(60, 60)
+            folder, Ranks(runtime(python=python), 1, Limits(60, 60)), job(tmp_path, 9.0)
         ) as scheduler,
         pytest.raises(EngineError, match="ended with code 9"),
     ):

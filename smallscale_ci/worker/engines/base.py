@@ -45,6 +45,17 @@ class ChatEngine:
         self.chat = Chat(self.job["model"], trust_remote_code=self.trust, variables=variables)
         self.chat.try_out()
 
+    async def switch(self, job: dict[str, Any]) -> None:
+        """Go on with another run's sampling parameters and template variables."""
+        self.job, self.sampling = job, job["sampling"]
+        self.chat.variables = job.get("template", {})
+        self.chat.try_out()
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Drop the prefixes that are cached: they change the batches of the run that follows."""
+        raise NotImplementedError
+
     async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
         """Generate from prompt ``ids``, at most ``max_tokens`` new ones."""
         raise NotImplementedError

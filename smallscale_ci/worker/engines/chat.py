@@ -26,7 +26,7 @@ class Chat:
         """
         from transformers import AutoTokenizer
 
-        self._variables = variables or {}
+        self.variables = variables or {}
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(
                 model, trust_remote_code=trust_remote_code
@@ -53,7 +53,7 @@ class Chat:
         Raises ``ValueError`` for what template or tokenizer refuse: a role, half a character.
         """
         try:
-            return template.render(self._tokenizer, messages, self._variables)
+            return template.render(self._tokenizer, messages, self.variables)
         except template.UnendingError as error:
             what = f"the chat template does not end within {template.LIMIT_S:.0f} s"
             raise ValueError(what) from error
@@ -76,7 +76,7 @@ class Chat:
                     raise
                 self.render([{"role": "system", "content": "Answer briefly."}, *greeting])
             except ValueError:
-                given = ", ".join(f"{key}={value!r}" for key, value in self._variables.items())
+                given = ", ".join(f"{key}={value!r}" for key, value in self.variables.items())
                 raise StartError(
                     f"The checkpoint's prompts cannot be rendered: {error}",
                     f"It was given the template variables {given}: check their names and types."

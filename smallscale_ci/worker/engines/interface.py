@@ -56,7 +56,7 @@ class Completion:
 
 
 class Adapter(Protocol):
-    """An engine: started once, then many requests at a time."""
+    """An engine: started once, then many requests at a time, of one run after another."""
 
     async def start(self) -> None:
         """Load the model. Raises ``StartError`` for what a user can mend."""
@@ -66,6 +66,14 @@ class Adapter(Protocol):
         """Generate one sample; one that is ``refused`` is rendered, and is an ERROR completion.
 
         Whatever is raised costs this request, but ``StartError`` and ``EngineDownError``.
+        """
+        ...
+
+    async def switch(self, job: dict[str, Any]) -> None:
+        """Go on with another run's sampling parameters and template variables.
+
+        All else in ``job`` is as it was, and nothing is in flight. The answers are those of an
+        engine that was started with this job. Raises ``StartError``.
         """
         ...
 

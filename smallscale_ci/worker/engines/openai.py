@@ -35,17 +35,20 @@ class OpenAIAdapter:
 
     def __init__(self, job: dict[str, Any]) -> None:
         self._model: str = job["model"]
-        self._sampling: dict[str, Any] = job["sampling"]
         self._logprobs = bool(job.get("logprobs"))
         self._args: dict[str, Any] = job.get("engine_args", {})
-        self._asked: dict[str, Any] = job.get("template", {})
-        self._effort = self._asked.get("reasoning_effort")
-        self._variables = {k: v for k, v in self._asked.items() if k != "reasoning_effort"}
+        self._take(job)
         self._limit: str = self._args.get("max_tokens_name", "max_tokens")
         self._pace = _Pace(float(self._args.get("requests_per_minute") or 0))
         self._client: Any = None
         self._served = ""
         self._answered_at = 0.0  # when the last answer came, to whichever request
+
+    def _take(self, job: dict[str, Any]) -> None:
+        self._sampling: dict[str, Any] = job["sampling"]
+        self._asked: dict[str, Any] = job.get("template", {})
+        self._effort = self._asked.get("reasoning_effort")
+        self._variables = {k: v for k, v in self._asked.items() if k != "reasoning_effort"}
 
     async def start(self) -> None:
         """Connect, and see whether the model is served. Raises ``StartError``."""
@@ -57,18 +60,7 @@ class OpenAIAdapter:
                 "the profile names no endpoint.",
                 "Set engine_args.base_url in the profile, as http://localhost:8000/v1.",
             )
-        if self._args.get("standard_only") and (self._sampling["top_k"] or self._sampling["min_p"]):
-            raise StartError(
-                "the suite samples with top_k or min_p, and this endpoint takes neither.",
-                "Leave standard_only out of the profile, or set both to 0 in the suite.",
-            )
-        if self._args.get("standard_only") and self._variables:
-            raise StartError(
-                "This endpoint takes standard fields alone, and no template variables but "
-                f"reasoning_effort: {', '.join(self._variables)}.",
-                "Leave standard_only out of the profile, or the variables out of suite, profile "
-                "and --template.",
-            )
+        self._refuse_unusual()
         self._client = openai.AsyncOpenAI(
             base_url=url,
             api_key=os.environ.get(self._args.get("api_key_env", "OPENAI_API_KEY")) or "none",
@@ -93,6 +85,26 @@ class OpenAIAdapter:
                 f"{self._shown} serves no model '{self._model}'.", f"It serves: {shown}."
             )
         self._served = str(getattr(models[names.index(self._model)], "root", "") or "")
+
+    def _refuse_unusual(self) -> None:
+        """Raise ``StartError`` for what an endpoint of standard fields alone does not take."""
+        if self._args.get("standard_only") and (self._sampling["top_k"] or self._sampling["min_p"]):
+            raise StartError(
+                "the suite samples with top_k or min_p, and this endpoint takes neither.",
+                "Leave standard_only out of the profile, or set both to 0 in the suite.",
+            )
+        if self._args.get("standard_only") and self._variables:
+            raise StartError(
+                "This endpoint takes standard fields alone, and no template variables but "
+                f"reasoning_effort: {', '.join(self._variables)}.",
+                "Leave standard_only out of the profile, or the variables out of suite, profile "
+                "and --template.",
+            )
+
+    async def switch(self, job: dict[str, Any]) -> None:
+        """Go on with another run's sampling parameters and template variables."""
+        self._take(job)
+        self._refuse_unusual()
 
     async def generate(self, request: Request) -> Completion:
         """Ask once; what the endpoint refuses about this request is an ERROR completion.

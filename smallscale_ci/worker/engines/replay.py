@@ -82,6 +82,9 @@ class ReplayAdapter:
             {name: value[name] for name in _KEPT if value.get(name) is not None},
         )
 
+    async def switch(self, job: dict[str, Any]) -> None:
+        """Stored completions are what they are."""
+
     async def close(self) -> None:
         """Nothing is held."""
 

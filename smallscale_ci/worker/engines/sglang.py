@@ -101,6 +101,10 @@ class SglangAdapter(ChatEngine):
         # Without deterministic inference SGLang ignores the seed: then none is pretended.
         return {**parameters, "sampling_seed": seed} if self._deterministic else parameters
 
+    async def forget(self) -> None:
+        """Drop the prefixes that are cached."""
+        await self._engine.tokenizer_manager.flush_cache()
+
     async def close(self) -> None:
         """Stop the engine's processes."""
         if self._engine is not None:

@@ -139,6 +139,10 @@ class VllmAdapter(ChatEngine):
         ]
         return Output(best.text, tokens, str(best.finish_reason), logprobs)
 
+    async def forget(self) -> None:
+        """Drop the prefixes that are cached."""
+        await self._engine.reset_prefix_cache()
+
     async def close(self) -> None:
         """Stop the engine's processes."""
         if self._engine is not None:

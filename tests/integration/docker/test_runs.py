@@ -16,7 +16,7 @@ from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate.docker import Bounds, DockerRuntime
 from smallscale_ci.generate.interface import Job, assign_gpus
-from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import SamplingSpec
@@ -120,7 +120,7 @@ def test_an_error_of_ours_leaves_no_container(engine, tmp_path):
     def fails() -> None:
         with (
             WorkFolder(tmp_path / "work") as folder,
-            Scheduler(folder, runtime, job, ranks=1, limits=Limits(30, 30)) as scheduler,
+            Scheduler(folder, Ranks(runtime, 1, Limits(30, 30)), job) as scheduler,
         ):
             scheduler.ranks.start()
             assert len(boxes.ours(engine)) == 1

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.containers import rights, spec
+from smallscale_ci.containers import leftovers, rights, spec
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.containers.interface import About, Ended
 from smallscale_ci.containers.memory import Inside, MemoryEngine
 from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate import docker
+from smallscale_ci.generate.ranks import Limits, Ranks
+from smallscale_ci.generate.workfolder import WorkFolder, make
 from smallscale_ci.worker import protocol
 
 
@@ -193,3 +195,69 @@ def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
     with pytest.raises(ContainerError, match=r"model\.safetensors may not be read") as caught:
         rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     assert f"chmod -R a+rX {tmp_path}" in caught.value.hint
+
+
+def going_on(inside: Inside) -> int:
+    """A worker that goes from folder to folder as it is told, by the paths that it sees."""
+    seen = {mount.target: Path(mount.source) for mount in inside.spec.mounts}
+    here, rank = seen[inside.spec.command[3]], inside.spec.labels[spec.RANK]
+    status = {"beat": 1, "state": "ready", "info": {"engine": "vllm", "version": "0.31.0"}}
+    while not inside.ended.wait(0.005):
+        protocol.write_atomically(here / "alive" / f"{rank}.json", status)
+        if following := protocol.read_json(here / protocol.NEXT):
+            gone = {**status, "state": protocol.DONE}
+            protocol.write_atomically(here / "alive" / f"{rank}.json", gone)
+            here = seen[following]
+    return 0
+
+
+def test_containers_see_the_folders_of_all_runs_and_go_from_one_to_the_next(tmp_path):
+    engine, folders = MemoryEngine(program=going_on), []
+    for name in ("one", "two", "three"):
+        folders.append(WorkFolder(tmp_path / name / "work"))
+        make(folders[-1].path)
+    made(engine, tmp_path)
+    runtime = docker.DockerRuntime(
+        engine, Pinned("it", "r/i", "1", "sha256:a", "r/i:1", "0.31.0", False),
+        run_id="one,two,three", model=None, cache=tmp_path / "cache", environment={}, gpus=(),
+        bounds=docker.Bounds(), works=[folder.path for folder in folders],
+    )  # fmt: skip
+    ranks = Ranks(runtime, 2, Limits(30, 30), folders=folders)
+    for number, folder in enumerate(folders):
+        ranks.enter(folder)
+        ranks.start()
+        eventually(lambda folder=folder: (folder.path / "alive" / "1.json").exists())
+        ranks.read_statuses()
+        assert ranks.ready
+        assert list(ranks.dead()) == []
+        boxes = engine.labelled(**{spec.RUN: None})
+        assert len(boxes) == 2
+        assert {box.labels[spec.RUN] for box in boxes} == {"one,two,three"}
+        if number == 1:  # one that is started here begins here
+            runtime.kill(0)
+            folder.forget(0)
+            runtime.start(folder.path, 0)
+            described = runtime.describe(folder.path, 0)
+            assert described.command[3] == "/work-2"
+            eventually((folder.path / "alive" / "0.json").exists)
+        ranks.leave()
+    assert engine.labelled(**{spec.RUN: None}) == []
+    targets = [
+        (str(mount.source), mount.target) for mount in described.mounts if not mount.read_only
+    ]
+    assert targets[:3] == [
+        (str(folder.path), target)
+        for folder, target in zip(folders, ("/work", "/work-2", "/work-3"), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("run_id", ["one", "two", "two,four"])
+def test_what_a_killed_host_of_several_runs_left_is_removed_by_any_of_them(tmp_path, run_id):
+    engine = MemoryEngine(program=working)
+    before, work = made(engine, tmp_path)
+    before._run_id = "one,two"
+    before.start(work, 0)
+    leftovers.remove_run(engine, "three")
+    assert len(engine.labelled(**{spec.RUN: None})) == 1
+    leftovers.remove_run(engine, run_id)
+    assert engine.labelled(**{spec.RUN: None}) == []

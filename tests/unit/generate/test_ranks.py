@@ -22,6 +22,9 @@ class Started:
         self.starts.append(rank)
         self.codes[rank] = None
 
+    def move(self, work: Path, following: Path) -> None:
+        protocol.write_atomically(work / protocol.NEXT, str(following))
+
     def poll(self) -> Mapping[int, int | None]:
         return dict(self.codes)
 
@@ -39,7 +42,9 @@ def beat(folder: WorkFolder, rank: int, number: int, **more: Any) -> None:
 
 def ranks(folder: WorkFolder, runtime: Started, now: list[float]) -> Ranks:
     clock = SteadyClock(lambda: now[0])
-    return Ranks(folder, runtime, 1, Limits(900, 900), one_by_one=False, clock=clock)
+    made = Ranks(runtime, 1, Limits(900, 900), clock=clock)
+    made.enter(folder)
+    return made
 
 
 def test_an_engine_that_died_right_after_it_was_loaded_is_started_again(folder):

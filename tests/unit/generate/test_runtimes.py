@@ -104,9 +104,10 @@ def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_pat
     profile = EngineProfile(name="p", engine="vllm", container=ContainerConfig(deadline_h=0.0001))
     image = Pinned("it", "r", "1", "sha256:a", "r@sha256:a", None, False)
     here = {"DOCKER_HOST": f"memory:{tmp_path}"}
+    works = (tmp_path / "work",)
     runtime = runtimes.build(
         Choice("docker", image=image),
-        Placement("r", profile, None, None, tmp_path, tmp_path, (), here, image),
+        Placement("r", profile, None, None, works, tmp_path, (), here, image),
     )
     work = WorkFolder(tmp_path / "work")
     for name in protocol.FOLDERS:

@@ -14,6 +14,7 @@ from helpers.scheduled import PATIENT, SAMPLING, collect, keys, prompts, wait_fo
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.local import WORKER_FOLDER, LocalRuntime
+from smallscale_ci.generate.ranks import Ranks
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason
@@ -93,12 +94,9 @@ def test_ranks_that_share_a_gpu_start_one_after_the_other(world, folder):
     loaded: list[int] = []
     scheduler = Scheduler(
         folder,
-        LocalRuntime(Path(sys.executable), world.environment),
+        Ranks(LocalRuntime(Path(sys.executable), world.environment), 3, PATIENT, one_by_one=True),
         Job("replay", str(world.model), SAMPLING, 2, engine_args={"start_s": 0.4,
             "tokens_per_second": 20}),
-        ranks=3,
-        limits=PATIENT,
-        one_by_one=True,
     )  # fmt: skip
     with scheduler:
 

@@ -20,6 +20,7 @@ from smallscale_ci.errors import (
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.ray import gpus_of
 from smallscale_ci.pipeline import prepare, resume
+from smallscale_ci.pipeline.engines import Engines
 from smallscale_ci.pipeline.prepare import Plan, Request
 from smallscale_ci.run.folder import RunFolder
 
@@ -262,14 +263,21 @@ def test_the_engine_s_python(place):
 
 
 def test_the_runtime_is_local_or_told(place):
-    assert prepare.runtime(plan(place), settings(place)).name == "local"
+    here = plan(place)
+    with Engines((here,), settings(place)) as engines:
+        assert engines.ranks(here)._runtime.name == "local"
     profile = (place / "configs" / "engines" / "slow.yaml").read_text()
     far = place / "configs" / "engines" / "far.yaml"
     far.write_text(profile.replace("name: slow", "name: far").replace("local", "ray"))
     there = plan(place, profile="far", baseline="none")
     assert there.place.name == "ray"
-    with pytest.raises(SmallscaleError, match=r"ray|Ray") as caught:  # no package, or no cluster
-        prepare.runtime(there, replace(settings(place), environment={"RAY_ADDRESS": "127.0.0.1:1"}))
+    alone = replace(settings(place), environment={"RAY_ADDRESS": "127.0.0.1:1"})
+    with (
+        pytest.raises(SmallscaleError, match=r"ray|Ray") as caught,  # no package, or no cluster
+        Engines((there,), alone) as engines,
+    ):
+        engines.ranks(there)
+    assert not there.run.path.exists()  # nothing began
     assert caught.value.hint
 
 

@@ -1,5 +1,7 @@
 """How a session leaves its folder when it is interrupted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.files import Hashed
+from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.pipeline import evaluate, prepare
 from smallscale_ci.pipeline.prepare import Request
 from smallscale_ci.pipeline.session import session
@@ -39,16 +42,25 @@ def plan(tmp_path: Path, settings: Settings) -> prepare.Plan:
     return prepare.plan(asked, settings, say=lambda text: None)
 
 
+@contextmanager
+def opened(plan: prepare.Plan) -> Iterator[None]:
+    with (
+        WorkFolder(plan.run.work) as folder,
+        session(plan, folder, replayed.Nobody(), judging=True),
+    ):
+        yield
+
+
 def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
     run = plan.run
-    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+    with pytest.raises(RunInterruptedError), opened(plan):
         raise KeyboardInterrupt
     tables = (run.prompts, run.generations, run.judgements, run.summary)
     assert not any(path.exists() for path in tables)  # nothing was done, nothing is said
     for path in tables:
         path.write_text("of an earlier session")
     replayed.alter(run.path, planned=600, timings={"gpu_s": 9.0})
-    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+    with pytest.raises(RunInterruptedError), opened(plan):
         raise KeyboardInterrupt
     assert {path.read_text() for path in tables} == {"of an earlier session"}
     after = run.read_manifest()
@@ -57,7 +69,7 @@ def test_what_an_earlier_session_left_stays_when_this_one_had_no_time(plan):
 
 
 def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, monkeypatch):
-    with pytest.raises(RunInterruptedError), session(plan, replayed.Nobody(), judging=True):
+    with pytest.raises(RunInterruptedError), opened(plan):
         raise KeyboardInterrupt
     before = plan.run.read_config()
     more = plan.config.profile.model_copy(update={"ranks": 3})
@@ -71,7 +83,7 @@ def test_a_full_disk_leaves_the_configuration_that_the_run_is_resumed_by(plan, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Hashed, "write", half)
-    with pytest.raises(StorageError), session(again, replayed.Nobody(), judging=True):
+    with pytest.raises(StorageError), opened(again):
         pass
     assert plan.run.read_config() == before
 

@@ -20,7 +20,7 @@ from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.local import LocalRuntime
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Limits
+from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
@@ -66,7 +66,7 @@ def generate(
     runtime = LocalRuntime(
         Path(sys.executable), {**os.environ, "THE_API_KEY": KEY}, keep="THE_API_KEY"
     )
-    with Scheduler(folder, runtime, job, ranks=1, limits=Limits(30, 30)) as scheduler:
+    with Scheduler(folder, Ranks(runtime, 1, Limits(30, 30)), job) as scheduler:
         found = [each for some in scheduler.run(planned or prompts(count)) for each in some]
         assert scheduler.ranks.info()["engine"] == "openai"
     assert len(found) == count

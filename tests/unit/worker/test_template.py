@@ -36,7 +36,7 @@ def rendered(text: str, **variables: Any) -> str:
 
 def chat(text: str, **variables: Any) -> Chat:
     made = Chat.__new__(Chat)
-    made._tokenizer, made._variables = Tokenizer(text), variables
+    made._tokenizer, made.variables = Tokenizer(text), variables
     return made
 
 

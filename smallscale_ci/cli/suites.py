@@ -1,0 +1,94 @@
+"""Several suites in one command: their names, their order of going on, and one end of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smallscale_ci.errors import (
+    EXIT_INCONCLUSIVE,
+    EXIT_INVALID,
+    EXIT_REGRESSED,
+    RunInterruptedError,
+    SmallscaleError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from smallscale_ci.cli.command import Context
+    from smallscale_ci.config.settings import Settings
+    from smallscale_ci.pipeline.prepare import Plan
+
+DEFAULT = "smoke"
+_WORST = (EXIT_REGRESSED, EXIT_INVALID, EXIT_INCONCLUSIVE)
+
+
+def names(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
+    """The suites of ``--suite``, repeated or with blanks between them.
+
+    A file may have blanks in its name: what is a file, or not made of suites alone, is one name.
+    Raises ``UsageError`` for a suite that is named twice.
+    """
+    from smallscale_ci.config.load import names as known
+    from smallscale_ci.config.models import SuiteConfig
+
+    whole = " ".join(given or (DEFAULT,))
+    if Path(whole).is_file():
+        return (whole,)
+    found = set(known(SuiteConfig, settings.roots))
+    suites: list[str] = []
+    for name in given or (DEFAULT,):
+        words = name.split()
+        are_suites = all(word in found or Path(word).is_file() for word in words)
+        suites += words if are_suites and not Path(name).is_file() else [name]
+    for name in suites:
+        if suites.count(name) > 1:
+            raise UsageError(f"--suite names {name} twice.", "Name each suite once.")
+    return tuple(suites)
+
+
+def refuse_same(plans: Sequence[Plan]) -> None:
+    """Raise ``UsageError`` where two files are the same suite, whose baseline would be one."""
+    suites = [plan.config.suite.name for plan in plans]
+    for name in suites:
+        if suites.count(name) > 1:
+            raise UsageError(
+                f"Two suites are called {name}.", "Rename one of them: `name:` in its file."
+            )
+
+
+def label(plans: Sequence[Plan], plan: Plan) -> str:
+    """What progress lines begin with: the suite, where there are several."""
+    return plan.config.suite.name if len(plans) > 1 else ""
+
+
+@contextmanager
+def ending(plans: Sequence[Plan], plan: Plan, what: str) -> Iterator[None]:
+    """An error that ends the run of ``plan``, and so the command, says which suites have no result.
+
+    ``what`` they have not: a verdict, say.
+    """
+    left = [each.config.suite.name for each in plans[plans.index(plan) :]]
+    said = f" No {what}: {', '.join(left)}." if len(plans) > 1 else ""
+    try:
+        yield
+    except SmallscaleError as error:
+        error.message += said
+        raise
+    except KeyboardInterrupt as error:
+        if not said:
+            raise
+        raise RunInterruptedError(f"Interrupted.{said}", "Evaluate these suites again.") from error
+
+
+def combined(codes: Sequence[int]) -> int:
+    """One exit code of several verdicts: REGRESSED before INVALID before INCONCLUSIVE."""
+    return next((code for code in _WORST if code in codes), 0)
+
+
+def show_json(context: Context, values: Sequence[Any]) -> None:
+    """The JSON value of each suite: one alone, several as a list."""
+    if context.json:
+        context.out.json(list(values) if len(values) > 1 else values[0])

@@ -1,0 +1,148 @@
+"""The engines of a command: what one run has loaded goes on with the next that needs the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from itertools import takewhile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from smallscale_ci.config.models import SYSTEM
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.generate import runtimes
+from smallscale_ci.generate.interface import Job, Placement
+from smallscale_ci.generate.ranks import Limits, Ranks
+from smallscale_ci.generate.store import write_replay
+from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.run.folder import RunFolder, is_run
+from smallscale_ci.worker.engines.registry import Source
+
+REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
+
+
+class Engines:
+    """The engines of ``plans``, loaded when the first run has work, ended after the last.
+
+    Use it as a context manager. It holds the work folders of all runs from the beginning, and
+    removes those of runs that did not begin.
+    """
+
+    def __init__(self, plans: Sequence[Plan], settings: Settings) -> None:
+        """``plans`` are taken in their order; a run that lacks only its verdict needs no engine."""
+        self._plans = [plan for plan in plans if not plan.run.is_undecided()]
+        self._settings = settings
+        self._folders: dict[Path, WorkFolder] = {}
+        self._begun: set[Path] = set()
+        self._held = ExitStack()
+        self._mates: list[Plan] = []  # plans of the ranks
+        self._ranks: Ranks | None = None
+
+    def __enter__(self) -> Self:
+        """Take the work folders. Raises ``UsageError`` for one that another process works in."""
+        with ExitStack() as taken:
+            taken.callback(self._discard)
+            for plan in self._plans:
+                with plan.run.writing():
+                    folder = taken.enter_context(WorkFolder(plan.run.work))
+                self._folders[plan.run.work] = folder
+            self._held = taken.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._ranks is not None:
+                self._ranks.stop()
+        finally:
+            self._held.close()
+
+    def _discard(self) -> None:
+        for path in self._folders.keys() - self._begun:
+            if not is_run(path.parent):
+                shutil.rmtree(path, ignore_errors=True)
+                with suppress(OSError):
+                    path.parent.rmdir()
+
+    def folder(self, plan: Plan) -> WorkFolder:
+        """The work folder of the plan's run, which begins."""
+        self._begun.add(plan.run.work)
+        return self._folders[plan.run.work]
+
+    def ranks(self, plan: Plan) -> Ranks:
+        """The ranks for the plan's run. Raises ``ContainerError`` and ``EngineError``."""
+        if plan not in self._mates or self._ranks is None:
+            if self._ranks is not None:
+                self._ranks.stop()
+            later = self._plans[self._plans.index(plan) :]
+            self._mates = list(takewhile(lambda other: _share(plan, other), later))
+            self._ranks = self._made()
+        return self._ranks
+
+    def _made(self) -> Ranks:
+        plan, folders = self._mates[0], [self._folders[mate.run.work] for mate in self._mates]
+        config, profile = plan.config, plan.config.profile
+        placement = Placement(
+            run_id=",".join(mate.config.name for mate in self._mates),
+            profile=profile,
+            model=None if profile.engine_kind.source is Source.RUN else plan.checkpoint.path,
+            python=plan.python,
+            works=tuple(folder.path for folder in folders),
+            # Code of a checkpoint's own may leave nothing for other runs to find.
+            cache=plan.run.work if profile.trust_remote_code else self._settings.cache,
+            gpus=config.gpus,
+            environment=self._settings.environment,
+            image=plan.place.image,
+        )
+        return Ranks(
+            runtimes.build(plan.place, placement),
+            profile.ranks,
+            Limits(profile.start_timeout_s, profile.stall_timeout_s),
+            folders=folders,
+            one_by_one=profile.start == "one-by-one",
+        )
+
+
+def job(plan: Plan) -> Job:
+    """What the workers of the plan's run are told; a replayed run's completions are laid out."""
+    profile = plan.config.profile
+    model = plan.checkpoint.path
+    if profile.engine_kind.source is Source.RUN:
+        model = plan.run.work / REPLAYED
+        write_replay(RunFolder(plan.checkpoint.path).generations, model)
+    served = profile.engine_kind.source is Source.SERVICE
+    return Job(
+        engine=profile.engine,
+        model=plan.config.model if served else plan.place.seen(model, plan.run.work),
+        sampling=plan.sampling,
+        max_in_flight=profile.max_in_flight,
+        tensor_parallel=profile.tensor_parallel,
+        deterministic=profile.deterministic,
+        trust_remote_code=profile.trust_remote_code,
+        logprobs=profile.logprobs,
+        engine_args=profile.engine_args,
+        template={key: value for key, value in plan.variables.items() if key != SYSTEM},
+    )
+
+
+def _share(plan: Plan, other: Plan) -> bool:
+    """Whether two runs can have one engine. A replayed run's is in its own work folder."""
+    if plan is other or plan.config.profile.engine_kind.source is Source.RUN:
+        return plan is other
+
+    def needs(each: Plan) -> tuple[Any, ...]:
+        checkpoint = each.checkpoint
+        config = each.config
+        return (
+            *(config.profile, config.model, config.gpus, each.place, each.python),
+            *(checkpoint.path, checkpoint.weights_hash),
+        )
+
+    return needs(plan) == needs(other)
