@@ -25,6 +25,7 @@ TENFOLD = 10.0  # the growth of a problem whose answers ramble
 # Where only twins are compared, differences are few, and at the margin nearly all are losses: 6.6%
 # passed there.
 TWINS = 0.75  # of the pass test's level, which keeps the 5%
+_CHECKS = 10  # that share the fail test's level, about
 MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
 
 
@@ -206,8 +207,7 @@ def _check(
     worst = change if pair.worst is None else _change(pair.worst, metric)
     band = is_band(policy, metric)
     tolerated = policy.tolerated * (margin or 0.0)
-    few_clusters = change.clusters < min(FEW_CLUSTERS, change.n)
-    told = _between_epochs(pair, metric, change) if few_clusters else change
+    told = _between_epochs(pair, metric, change) if _too_few(change, fail_level) else change
     moved = change.value * metric.worse
     exact = describe or band or moved > metric.limit(tolerated)
     # Beyond 0.5 a p-value decides nothing, neither for its own check nor in Holm's order.
@@ -256,6 +256,15 @@ def _check(
         lost_decide=usual <= pass_level < pass_p,
         jumps=jumps,
     )
+
+
+def _too_few(change: Contrast, fail_level: float) -> bool:
+    """Whether so few clusters of problems could not show a loss of everything at ``fail_level``.
+
+    The bounded test takes G clusters that lost all they had for 2⁻ᴳ; Holm's order wants more of it.
+    """
+    fewest = max(FEW_CLUSTERS, math.ceil(-math.log2(fail_level / _CHECKS)))
+    return change.clusters < min(fewest, change.n)
 
 
 def _interval(seen: Sequence[Contrast], level: float) -> tuple[float, float]:

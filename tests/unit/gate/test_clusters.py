@@ -1,6 +1,7 @@
 """Problems that are not independent of each other."""
 
 import numpy as np
+import pytest
 from helpers.runs import RIGHT, WRONG, grid, simulate
 from helpers.verdicts import WIDE, one, rates, run
 
@@ -20,6 +21,18 @@ def test_a_suite_of_few_clusters_that_got_worse_has_regressed():
     base = grid(np.full((500, 8), RIGHT), clusters=FIVE)
     verdict = decide(grid(np.full((500, 1), WRONG), clusters=FIVE), base, GatePolicy(name="d"))
     assert one(verdict, Metric.ACCURACY).kind is REGRESSED
+
+
+@pytest.mark.parametrize("alpha_fail", [0.01, 0.001])
+@pytest.mark.parametrize("clusters", [1, 2, 5, 9, 10, 12, 14, 20])
+def test_whatever_the_clusters_a_loss_of_everything_is_red(clusters, alpha_fail):
+    """Ten clusters that all failed were undecided at the level of the policy nightly: exit 0."""
+    groups = [f"c{i % clusters}" for i in range(500)]
+    base = grid(np.full((500, 8), RIGHT), clusters=groups)
+    policy = GatePolicy(name="d", alpha_fail=alpha_fail)
+    for looks in ({"of": 1}, {"look": 1, "of": 4}):
+        verdict = decide(grid(np.full((500, 1), WRONG), clusters=groups), base, policy, **looks)
+        assert one(verdict, Metric.ACCURACY).kind is REGRESSED
 
 
 def test_nor_has_an_unchanged_one_regressed_for_its_few_clusters():
