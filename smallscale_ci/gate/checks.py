@@ -17,7 +17,7 @@ from smallscale_ci.gate.schedule import Schedule, later_order, levels, noise_of,
 from smallscale_ci.records import Check, Estimate, Metric, Scale, VerdictKind
 from smallscale_ci.run.names import Names
 from smallscale_ci.stats.contrast import FEW_CLUSTERS, Contrast, Vector
-from smallscale_ci.stats.epochs import fixed, paired_error
+from smallscale_ci.stats.epochs import exact_tail, fixed, paired_error
 from smallscale_ci.stats.jumps import hidden, jumped, unseen, with_jumps
 from smallscale_ci.stats.multiple import holm
 
@@ -212,6 +212,8 @@ def _check(
     exact = describe or band or moved > metric.limit(tolerated)
     # Beyond 0.5 a p-value decides nothing, neither for its own check nor in Holm's order.
     p_value = p_worse(told, metric, tolerated, band=band) if exact else 1.0
+    if told is not change and change.n < FEW_CLUSTERS and metric.scale is Scale.RATE:
+        p_value = max(p_value, _exact(pair, metric))  # no sum of so few is normal
     enough = 0.0 if describe else pass_level
     few, jumps = _few_grown(pair, metric, change)
     usual = pass_p = p_within(change, metric, margin, band=band, enough=enough)
@@ -262,9 +264,11 @@ def _too_few(change: Contrast, fail_level: float) -> bool:
     """Whether so few clusters of problems could not show a loss of everything at ``fail_level``.
 
     The bounded test takes G clusters that lost all they had for 2⁻ᴳ; Holm's order wants more of it.
+    So do few problems, of which rates at least can be tested exactly.
     """
-    fewest = max(FEW_CLUSTERS, math.ceil(-math.log2(fail_level / _CHECKS)))
-    return change.clusters < min(fewest, change.n)
+    if change.clusters == change.n:  # no clusters
+        return change.n < FEW_CLUSTERS and not change.log
+    return change.clusters < max(FEW_CLUSTERS, math.ceil(-math.log2(fail_level / _CHECKS)))
 
 
 def _interval(seen: Sequence[Contrast], level: float) -> tuple[float, float]:
@@ -319,6 +323,16 @@ def _between_epochs(pair: TaskPair, metric: Metric, change: Contrast) -> Contras
         levels = (np.average(side.means[metric], weights=weight) for side in (candidate, baseline))
         error /= math.sqrt(max(math.prod(levels), 1e-9))
     return fixed(change, error)
+
+
+def _exact(pair: TaskPair, metric: Metric) -> float:
+    """P-value of the candidate's losses in a rate, if its samples were the baseline's."""
+    sides = pair.candidate, pair.baseline
+    counts = [np.rint(side.means[metric] * side.judged).astype(np.int64) for side in sides]
+    if metric.worse < 0:
+        counts = [side.judged - count for side, count in zip(sides, counts, strict=True)]
+    total = pair.candidate.judged + pair.baseline.judged
+    return exact_tail(counts[0], counts[0] + counts[1], pair.candidate.judged, total)
 
 
 def _join(pairs: Sequence[TaskPair]) -> TaskPair:

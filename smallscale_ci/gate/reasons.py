@@ -118,8 +118,10 @@ def advice(check: Check, look: int, of: int) -> Advice | None:
     if not check.lost_decide and check.estimate.clusters < min(FEW_CLUSTERS, check.estimate.n):
         return Advice(clusters=FEW_CLUSTERS)
     reached, needed = check.reach, _problems_needed(check)
+    # Nobody should widen a margin for a model that seems to be worse.
+    wider = check.margin < reached < 1 and not check.seems_worse
     return Advice(
-        margin=reached * 1.005 if check.margin < reached <= 1 else 0.0,
+        margin=reached * 1.005 if wider else 0.0,
         problems=needed if needed > check.estimate.n else 0,
         looks=of - look,
     )

@@ -185,6 +185,9 @@ class Summary:
     outcomes: Mapping[str, int]
 
 
+SEEMS = 0.05  # p-value of a loss that advice takes for one
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One gated (task, metric): the difference candidate − baseline and what it means.
@@ -226,6 +229,11 @@ class Check:
         """The change for the worse, on the estimate's scale; in a band, any change."""
         change = self.estimate.value * self.metric.worse
         return abs(change) if self.band else change
+
+    @property
+    def seems_worse(self) -> bool:
+        """Whether the change is more than chance gives now and then, though no verdict."""
+        return self.p_value <= SEEMS
 
     @property
     def reach(self) -> float:

@@ -135,9 +135,14 @@ def advice(check: Check) -> str:
     if given is None:
         return ""
     if check.lost_decide:
+        if check.lost == 1:
+            return (
+                "It would pass if the sample that ERRORED or is missing were like the others: find "
+                "out why it failed, and generate it again."
+            )
         return (
-            f"It would pass if the {count(check.lost, 'sample')} that ERRORED or are missing were "
-            "like the others: find out why they failed, and generate them again."
+            f"It would pass if the {check.lost:,} samples that ERRORED or are missing were like "
+            "the others: find out why they failed, and generate them again."
         )
     if given.clusters:
         return (
@@ -218,11 +223,13 @@ def _undecided(check: Check) -> str:
     if reached == margin:  # as in the table, where both are rounded to the same
         reached = f"just over {margin}"
     what = "change" if check.band else "loss" if check.metric.worse < 0 else "rise"
-    lost = f", {count(check.lost, 'lost sample')} at their worst" if check.lost_decide else ""
+    worst = f"{count(check.lost, 'lost sample')} at {'its' if check.lost == 1 else 'their'} worst"
+    lost = f", {worst}" if check.lost_decide else ""
+    call = "too little data to call it" if check.seems_worse else "too close to call"
     few = check.jumps
     grew = f", {count(few, 'problem')} grew far more than all others" if few else ""
     return (
-        f"{_change(check)}: too close to call, a {what} of {reached} cannot be excluded"
+        f"{_change(check)}: {call}, a {what} of {reached} cannot be excluded"
         f"{lost}{grew} (margin {margin})."
     )
 

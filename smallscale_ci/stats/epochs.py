@@ -36,6 +36,24 @@ def paired_error(
     return math.sqrt(float(np.square(weight) @ each))
 
 
+def exact_tail(lost: Codes, losses: Codes, samples: Codes, total: Codes) -> float:
+    """P-value of so many losses or more among a side's samples, if the sides were exchangeable.
+
+    All are (n,) by problem: the losses of that side, those of both sides, its samples, those of
+    both sides. Under permutation within problems each is hypergeometric: Fisher's exact test,
+    stratified (Mehta, Patel and Gray 1985, J. Am. Stat. Assoc. 80, 969-973).
+    """
+    chances = np.ones(1)
+    for all_lost, mine, both in zip(losses.tolist(), samples.tolist(), total.tolist(), strict=True):
+        ways = math.comb(both, all_lost)
+        found = [
+            math.comb(mine, k) * math.comb(both - mine, all_lost - k) / ways
+            for k in range(min(mine, all_lost) + 1)
+        ]
+        chances = np.convolve(chances, found)
+    return float(min(chances[int(lost.sum()) :].sum(), 1.0))
+
+
 def fixed(change: Contrast, error: float) -> Contrast:
     """``change`` with the standard error ``error`` and normal tails instead of clustered ones."""
     return replace(change, known_se=max(error, 1e-12))

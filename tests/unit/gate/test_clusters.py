@@ -61,3 +61,33 @@ def test_clusters_come_from_either_side():
     for mine, theirs in ((groups, None), (None, groups), (groups, groups)):
         verdict = decide(run(1, p, 1, clusters=mine), run(2, p, 8, clusters=theirs), WIDE)
         assert one(verdict, Metric.ACCURACY).estimate.clusters == 75
+
+
+@pytest.mark.parametrize("problems", [3, 5, 9])
+def test_few_problems_that_all_failed_are_red_where_their_epochs_show_it(problems):
+    base = grid(np.full((problems, 4), RIGHT))
+    lost = decide(grid(np.full((problems, 4), WRONG)), base, GatePolicy(name="d"))
+    assert one(lost, Metric.ACCURACY).kind is REGRESSED
+    single = decide(grid(np.full((1, 1), WRONG)), base, GatePolicy(name="d", min_judged=0.1))
+    assert single.kind is not REGRESSED  # one answer tells nothing
+
+
+def test_few_unchanged_problems_have_not_regressed():
+    """One problem of 9 samples: by the normal tail 1.9% would be red at a level of 1%."""
+    margins = Margins(accuracy=0.02, tokens=None, truncation=None)
+    policy = GatePolicy(name="d", tolerated=0, alpha_fail=0.02, margins=margins)
+    rng = np.random.default_rng(0)
+    red = 0
+    for _ in range(400):
+        p = rng.beta(1.6, 0.4, 3)
+        red += decide(simulate(rng, p, 1), simulate(rng, p, 8), policy).kind is REGRESSED
+    assert red <= 16  # 2% of 400 are 8
+
+
+def test_nobody_is_asked_to_widen_a_margin_for_what_is_seen_to_be_worse():
+    base = grid(np.full((12, 1), RIGHT))
+    verdict = decide(grid(np.full((12, 1), WRONG)), base, GatePolicy(name="d", alpha_fail=1e-4))
+    check = one(verdict, Metric.ACCURACY)
+    assert check.kind is INCONCLUSIVE
+    assert "A margin of" not in wording.advice(check)
+    assert any("too little data to call it" in text for text in wording.reasons(verdict))
