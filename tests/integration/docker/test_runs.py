@@ -4,11 +4,15 @@ The image is a bare Python and the engine replays, so that a run takes seconds; 
 what users get. Runs of the real inference engine are in test_docker_image.py.
 """
 
+import json
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from helpers import boxes, replayed
+from helpers.scheduled import collect, keys, prompts
 
 from smallscale_ci.containers import spec
 from smallscale_ci.containers.images import Pinned
@@ -161,7 +165,7 @@ def test_a_worker_that_hangs_ends_at_its_deadline(engine, tmp_path, monkeypatch,
     for name in protocol.FOLDERS:
         (work / name).mkdir(parents=True)
     hangs = ("sh", "-c", f"{hears}; while :; do sleep 0.2; done")
-    monkeypatch.setattr(spec, "worker_command", lambda rank: hangs)
+    monkeypatch.setattr(spec, "worker_command", lambda rank, work: hangs)
     runtime = runtime_of(engine, tmp_path, [()], deadline_s=1)
     try:
         runtime.start(work, 0)
@@ -173,17 +177,56 @@ def test_a_worker_that_hangs_ends_at_its_deadline(engine, tmp_path, monkeypatch,
     assert error["final"]  # a deadline that another container follows is none
 
 
+def test_containers_go_on_with_the_next_run_and_come_back_into_it(engine, tmp_path):
+    """Mounts, users and rights of a real engine: where we are root, containers are another user."""
+    works = [tmp_path / name / "work" for name in ("first", "second")]
+    rows = [
+        {"problem_id": f"p{n}", "sample_index": epoch, "text": f"{n}/{epoch}", "token_ids": [1] * 9,
+         "prompt_tokens": 1, "finish_reason": "STOP"}
+        for n in range(60)
+        for epoch in range(2)
+    ]  # fmt: skip
+    with WorkFolder(works[0]) as first, WorkFolder(works[1]) as second:
+        stored = works[0] / "stored.jsonl"
+        stored.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        spec_of = SamplingSpec(0.6, 0.95, 0, 0.0, 8, 0, ())
+        speed = {"tokens_per_second": 40}
+        job = Job("replay", "/work/stored.jsonl", spec_of, 4, engine_args=speed)
+        runtime = runtime_of(engine, tmp_path, [(), ()], works=works)
+        ranks = Ranks(runtime, 2, Limits(60, 60), folders=(first, second))
+        with Scheduler(first, ranks, job) as scheduler:
+            found = collect(scheduler, prompts(20))
+            before = boxes.ours(engine)
+        assert keys(found) == Counter((f"p{n}", 0) for n in range(20))
+        assert boxes.ours(engine) == before
+        killed: list[str] = []
+
+        def at(count: int) -> None:
+            if count > 10 and not killed:
+                killed.append(boxes.container_of(engine, 0))
+                boxes.docker("kill", killed[0])
+
+        with Scheduler(second, ranks, job) as scheduler:
+            found = collect(scheduler, prompts(60, epoch=1), at)
+        assert keys(found) == Counter((f"p{n}", 1) for n in range(60))
+        assert {g.rank for g in found} == {0, 1}
+        assert ranks.loaded_in == works[0]
+        assert len(ranks.warnings) == len(killed) == 1
+    assert boxes.ours(engine) == []
+
+
 def runtime_of(
     engine: Engine,
     place: Path,
     gpus: list[tuple[str, ...]],
     version: str | None = None,
     deadline_s: int = 60,
+    works: Sequence[Path] = (),
 ) -> DockerRuntime:
     entry = boxes.base_entry(engine)
     names = (entry["repository"], entry["tag"], entry["id"], entry["id"])
     return DockerRuntime(
         engine, Pinned("tiny", *names, version, False), run_id=f"test-{os.getpid()}",
         model=None, cache=place / "cache", environment={}, gpus=gpus,
-        bounds=Bounds(shm=1 << 20, deadline_s=deadline_s),
+        bounds=Bounds(shm=1 << 20, deadline_s=deadline_s), works=works,
     )  # fmt: skip
