@@ -151,7 +151,7 @@ def _rounds(
         schedule = schedule_of(config, plan.suite, baseline)
         due = Due(plan.suite, baseline, config)
         _samples(current, scheduler, stream, due, 0.0, schedule.ends[0])
-        if plan.checkpoint.weights_bytes:  # files of this machine, which somebody may write to
+        if profile.engine_kind.source is Source.CHECKPOINT:  # files that somebody may write to
             refuse_changed(plan.checkpoint, settings.cache / "hashes")
         verdict = _decide(current, baseline, schedule, 1)
         for look in range(2, schedule.looks + 1):

@@ -29,6 +29,7 @@ def place(tmp_path_factory) -> Path:
     slow = replayed.SLOW.replace("200", "60")
     (place / "configs" / "engines" / "slow.yaml").write_text(slow)
     source = replayed.make_run(place, "src", epochs=2)
+    replayed.alter(source, checkpoint={"weights_bytes": 269_060_552})  # as a run of weights has it
     replayed.make_run(place, "other", epochs=2, seed=8)
     replayed.make_run(place, "damaged", wrong=0.6, longer=1.5, seed=3)
     done = replayed.smallscale(
