@@ -36,6 +36,7 @@ from smallscale_ci.run import comparable
 from smallscale_ci.run.manifest import COMPLETE, RUNNING
 from smallscale_ci.run.run import Run
 from smallscale_ci.suite import prompts
+from smallscale_ci.worker.engines.registry import Source
 
 
 def evaluate(
@@ -151,7 +152,8 @@ def _rounds(
         schedule = schedule_of(config, plan.suite, baseline)
         due = Due(plan.suite, baseline, config)
         _samples(current, scheduler, stream, due, 0.0, schedule.ends[0])
-        if profile.engine_kind.source is Source.CHECKPOINT:  # files that somebody may write to
+        source = config.profile.engine_kind.source
+        if source is Source.CHECKPOINT:  # files of this machine, which somebody may write to
             refuse_changed(plan.checkpoint, settings.cache / "hashes")
         verdict = _decide(current, baseline, schedule, 1)
         for look in range(2, schedule.looks + 1):
