@@ -150,6 +150,12 @@ def facts(data: ReportData) -> dict[str, str]:
     return {key: value for key, value in (run | {**data.provenance} | metrics).items() if value}
 
 
+def _only_grew(verdict: Verdict) -> bool:
+    """Whether only lengths regressed, and it is known where."""
+    regressed = {c.metric.scale for c in verdict.checks if c.kind is VerdictKind.REGRESSED}
+    return bool(verdict.grown) and regressed == {Scale.LENGTH}
+
+
 def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
     """The problems that lost most accuracy, then those that grew most; none of a run that passed.
 
@@ -158,8 +164,7 @@ def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
     """
     if verdict.kind is VerdictKind.PASS:
         return ()
-    regressed = {c.metric.scale for c in verdict.checks if c.kind is VerdictKind.REGRESSED}
-    if verdict.grown and regressed == {Scale.LENGTH}:
+    if _only_grew(verdict):
         return verdict.grown[:WORST_FLIPS]
     lost = [flip for flip in verdict.flips if flip.candidate < flip.baseline]
     lost.sort(
@@ -183,7 +188,8 @@ def flip_count(verdict: Verdict) -> str:
     if verdict.flips_by_chance is not None:
         chance = f" (chance alone gives about {verdict.flips_by_chance:,.0f} each way)"
     said = f"{count(lost, 'problem')} went from right to wrong, {gained:,} from wrong to right"
-    return f"{said}{chance}."
+    grew = " Listed are the problems that grew most." if _only_grew(verdict) else ""
+    return f"{said}{chance}.{grew}"
 
 
 def loop_count(data: ReportData) -> str:

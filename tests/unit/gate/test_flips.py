@@ -41,5 +41,6 @@ def test_where_tokens_regress_the_examples_are_the_problems_that_grew():
     verdict = decide(candidate, base, WIDE)
     assert verdict.kind is VerdictKind.REGRESSED
     shown = text.worst_flips(verdict)
+    assert text.flip_count(verdict).endswith("Listed are the problems that grew most.")
     assert all(flip.candidate_tokens > 2 * flip.baseline_tokens for flip in shown)
     assert all(int(flip.problem_id[1:]) % 3 == 0 for flip in shown)
