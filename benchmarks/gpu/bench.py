@@ -20,6 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from smallscale_ci.cli.main import main; main()"
 VERDICTS = {0, 1, 4, 5}  # exit codes of a run that came to an end
+SHOWN = 1200  # characters of a row that are printed
 Row = dict[str, Any]
 
 
@@ -123,7 +124,8 @@ class Bench:
     def add(self, part: str, **row: Any) -> None:
         """One more row of a table, on disk at once."""
         self.rows.setdefault(part, []).append(row)
-        print(f"[{self.elapsed:4.0f} s] {part}: {json.dumps(row, default=str)}", flush=True)
+        told = json.dumps(row, default=str)
+        print(f"[{self.elapsed:4.0f} s] {part}: {told[:SHOWN]}", flush=True)  # the file has it all
         value = {"rows": self.rows}
         (self.out / "results.json").write_text(json.dumps(value, indent=1, default=str))
 

@@ -154,6 +154,14 @@ def _careful(base: Any, options: argparse.Namespace) -> Any:
                     raise NotFiniteError(f"the weights {name} after step {step} are not finite")
             super().save_model(*arguments, **named)
 
+        def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
+            mask = inputs.get("attention_mask")
+            if (
+                mask is not None and mask.dim() > 2
+            ):  # of packed examples: who sees whom, not a count
+                inputs = {key: value for key, value in inputs.items() if key != "attention_mask"}
+            super()._track_num_input_tokens(inputs)  # it then counts what is not the padding token
+
         def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
             super()._save_checkpoint(*arguments, **named)
             if torch.distributed.is_initialized():
