@@ -59,11 +59,11 @@ _GLUED = re.compile(r"([A-Z])(?=[^\W\dA-Za-z_])(.*)", re.DOTALL)  # B입니다, 
 _SPACED = re.compile(r"([A-Z]|\d{1,2})\s+(\S.*)", re.DOTALL)
 _GOES_ON = re.compile(
     r"(?:because|since|here|as|and|which|is|was|given|due|for|with|so|weil|da|denn|car|parce|porque"
-    r"|perché|poiché|pois|так|потому|qui|que|che|die|richtig|korrekt|zutreffend|correct)\b",
+    r"|perché|poiché|pois|так|потому|omdat|want|eftersom|fordi|ponieważ|çünkü|karena|vì|qui|que|che|die|richtig|korrekt|zutreffend|correct)\b",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(
-    r"(?:both\s+|either\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|and|or|&|/|und|oder|et|ou|y|o|e|и|和|と)\s*"
+    r"(?:both\s+|either\s+)?[(\[]?[A-Z][)\]]?(?:\s*(?:,|and|or|&|/|und|oder|et|ou|y|o|e|och|og|en|i|ve|và|dan|и|和|と)\s*"
     r"[(\[]?[A-Z][)\]]?)+\.?"
 )
 _NEGATED = re.compile(

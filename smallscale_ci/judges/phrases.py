@@ -88,7 +88,6 @@ ANSWER = (
         rf"|đáp\sán|απάντηση|відповідь)\b{_GAP}(?:\b(?:is|är|er|to|jest|je|este|adalah|là|είναι)\b|[:=])"
     ),
     r"(?:उत्तर|উত্তর|ค(?:ำ|ํา)ตอบ)[^.\n:=?।]{0,20}?\s?(?:है|คือ|:)",
-    r"(?:^|\n)[ \t>*#-]*(?:choose|select|pick|mark)\s(?:option|choice|answer|letter)\b",
     r"(?:الإجابة|الاجابة|الجواب|الخيار|الحل)(?:\s\S+){0,2}?\s*(?:هي|هو|:)",
 )
 # Words behind a label: what only an answer is called, and what several options may be called.
@@ -136,6 +135,7 @@ LEADS = re.compile(
         (?:la\s|l['’]|a\s|die\s)?
         (?=(?:réponse|option|opción|respuesta|opzione|risposta|alternativa|letra|opção|antwort)\s)
       | \b(?:left\swith|leaves|going\swith|I(?:['’]d|\swould)\ssay)\b
+      | (?:^|\n)[ \t>*\#-]*(?:choose|select|pick)\s(?=(?:option|choice|answer|letter)\s)
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
         (?:it(?:['’]s|\sis)\s+)?

@@ -267,7 +267,9 @@ def _are_units(text: str, body: str) -> bool:
     body = body.rstrip()
     plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
     return (
-        bool(plain) and len(words[0]) > 2 and words[0].lower() not in ("sin", "cos", "tan", "log")
+        bool(plain)
+        and len((known or words)[0]) > 2
+        and words[0].lower() not in ("sin", "cos", "tan", "log")
     )
 
 

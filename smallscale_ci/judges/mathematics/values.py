@@ -27,7 +27,7 @@ _HUNDRED: Node = ("number", Fraction(100))
 _DIGITS_RAISED = re.compile(r"\^\d\d")
 _CONSTANTS = ("C", "c", "K")  # of integration
 _WHOLE = frozenset("kmnlN")
-_LINEAR = frozenset({"+", "-", "*", "/", "pi", "symbol", "number"})
+_LINEAR = frozenset({"+", "-", "*", "/", "^", "pi", "degree", "symbol", "number"})
 _STERLING, _POUND = read_unit("£"), read_unit("pound")
 _LOG_BASES: tuple[Node, ...] = (("e",), ("number", Fraction(10)))
 
@@ -267,7 +267,7 @@ def _as_named(gold: Node, answer: Node) -> Node:
 def _period(node: Node) -> str | None:
     r"""The only letter of ``\pi/2 + k\pi``: it stands for any whole number."""
     names = symbols(node)
-    if len(names) != 1 or not names <= _WHOLE or "pi" not in kinds(node):
+    if len(names) != 1 or not names <= _WHOLE or not kinds(node) & {"pi", "degree"}:
         return None
     return next(iter(names)) if kinds(node) <= _LINEAR else None
 
