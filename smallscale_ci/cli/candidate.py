@@ -250,7 +250,7 @@ def _folder(
         if changed:
             raise UsageError(
                 f"{out} holds a candidate that was started with another {', '.join(changed)}.",
-                f"Go on with it: smallscale candidate --resume {out}, or name another folder, "
+                f"Resume it: smallscale candidate --resume {out}, or name another folder, "
                 f"where --sample {out / 'sample'} takes the answers that are here.",
             )
         context.out.say("the same candidate was started here: resuming it")
