@@ -42,7 +42,7 @@ class MathJudge:
     """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
-    version = 4
+    version = 5
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""
