@@ -146,3 +146,40 @@ def test_two_ranks_share_the_work_and_odd_prompts_cost_themselves_alone(tmp_path
     assert long.error == f"the prompt has {long.prompt_tokens} tokens, the model's context 256"
     rest = {g.finish_reason for g in generations if g is not long}
     assert rest <= {FinishReason.STOP, FinishReason.LENGTH}
+
+
+def test_two_suites_share_one_loaded_engine(tmp_path: Path) -> None:
+    named = []
+    for name, asked, limit in (("sums", "What is {} + 2?", 16), ("names", "Say {} twice.", 8)):
+        rows = [{"question": asked.format(n), "gold": str(n + 2)} for n in range(24)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        (tmp_path / f"{name}.yaml").write_text(
+            f"name: {name}\nsampling: {{max_tokens: {limit}, temperature: 0.7}}\ntasks:\n"
+            f"  - {{name: {name}, source: {name}.jsonl, judge: {{name: math}}}}\n"
+        )
+        named += ["-s", f"{name}.yaml"]
+    done = smallscale(tmp_path, "generate", "smollm2", *named, "--json", "--runs", "pair")
+    assert done.returncode == 0, done.stderr
+    first, second = (RunFolder(tmp_path / value["run"]) for value in json.loads(done.stdout))
+    alone = smallscale(tmp_path, "generate", "smollm2", *named[2:], "--json", "--runs", "alone")
+    assert alone.returncode == 0, alone.stderr
+    other = RunFolder(tmp_path / json.loads(alone.stdout)["run"])
+    loaded, went_on, usual = (run.read_manifest() for run in (first, second, other))
+    assert loaded.timings.start_s > 1
+    assert (went_on.timings.start_s, went_on.ranks["0"].load_s) == (0, 0)
+    assert went_on.runtime.loaded_by == first.path.name
+    assert went_on.timings.tokens_per_s > 0
+    for part in ("suite", "prompts", "sampling", "engine", "machine"):
+        assert getattr(went_on, part) == getattr(usual, part), part
+    ours, theirs = (list(tables.generations(run.generations)) for run in (second, other))
+    assert [(g.problem_id, g.prompt_tokens) for g in ours] == [
+        (g.problem_id, g.prompt_tokens) for g in theirs
+    ]
+    assert (
+        max(g.completion_tokens for g in ours)
+        <= 8
+        < max(g.completion_tokens for g in tables.generations(first.generations))
+    )
+    # The same seeds: but for the last bits of a batch, which are the processor's.
+    same = sum(mine.token_ids == its.token_ids for mine, its in zip(ours, theirs, strict=True))
+    assert same >= 20
