@@ -136,7 +136,7 @@ def show_one(
     """
     from datetime import UTC, datetime
 
-    from smallscale_ci.cli.evaluate import show_levels
+    from smallscale_ci.cli import levels
     from smallscale_ci.report.formats import age
     from smallscale_ci.run import baselines as stored
     from smallscale_ci.run.manifest import flat
@@ -159,7 +159,7 @@ def show_one(
         }
     )
     context.out.result("")
-    show_levels(context, record.summary)
+    levels.table(context, record.summary)
     context.out.result("")
     known = {"summary", "schema_version", "recorded", "suite", "profile", "model"}
     context.out.mapping(flat({key: item for key, item in value.items() if key not in known}))

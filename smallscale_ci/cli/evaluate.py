@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from smallscale_ci.pipeline.compare import Evaluation
     from smallscale_ci.pipeline.engines import Engines
     from smallscale_ci.pipeline.prepare import Plan, Request
-    from smallscale_ci.records import Summary
     from smallscale_ci.run.run import Run
 
 
@@ -112,7 +111,7 @@ def generate(
     This is how the run of a baseline is made: all epochs of the suite, no verdict. Several suites
     share one loaded engine.
     """
-    from smallscale_ci.cli import suites
+    from smallscale_ci.cli import levels, suites
     from smallscale_ci.cli.announce import announce, show_plans
     from smallscale_ci.pipeline.prepare import Request
     from smallscale_ci.run.folder import NO_BASELINE
@@ -147,7 +146,7 @@ def generate(
                 context.out.watch(suites.label(plans, plan)) as display,
             ):
                 evaluate.generate(plan, settings, display, engines, judging=not no_judge)
-            values.append(tell_run(context, plan.run.path))
+            values.append(levels.tell(context, plan.run.path))
     suites.show_json(context, values)
 
 
@@ -295,54 +294,13 @@ def _baseline(plan: Plan) -> Run:
 
 def _tried(context: Context, plan: Plan) -> _Result:
     """Show a run with ``--limit``: a part of a suite decides nothing."""
+    from smallscale_ci.cli import levels
     from smallscale_ci.errors import EXIT_INCONCLUSIVE
 
-    value = tell_run(context, plan.run.path)
+    value = levels.tell(context, plan.run.path)
     context.out.error(
         f"INCONCLUSIVE: --limit {plan.config.limit} tried {len(plan.suite.problems)} problems, and "
         "a part of the suite decides nothing.",
         "For a verdict, leave out --limit.",
     )
     return _Result(EXIT_INCONCLUSIVE, value)
-
-
-def show_run(context: Context, path: Path) -> None:
-    """The levels of a judged run."""
-    value = tell_run(context, path)
-    if context.json:
-        context.out.json(value)
-
-
-def tell_run(context: Context, path: Path) -> dict[str, Any]:
-    """Print the levels of a judged run for people; its JSON value."""
-    from smallscale_ci.run.folder import open_run
-    from smallscale_ci.run.records_json import summary_json
-    from smallscale_ci.run.run import read_summary
-
-    run = open_run(path)
-    if not run.summary.exists():
-        context.out.say(f"written: {run.generations}")
-        return {"run": str(path)}
-    summary = read_summary(run)
-    if not context.json:
-        show_levels(context, summary)
-        context.out.say(f"written: {path}")
-    return {**summary_json(summary), "run": str(path)}
-
-
-def show_levels(context: Context, summary: Summary) -> None:
-    """The levels of each task as a table."""
-    from smallscale_ci.report.formats import columns, task_level
-
-    metrics = columns([task.levels for task in summary.tasks], zeros=False)
-    rows = [
-        (
-            task.task,
-            str(task.problems),
-            f"{task.epochs:g}",
-            *(task_level(metric, task) for metric in metrics),
-        )
-        for task in summary.tasks
-    ]
-    headings = (metric.heading for metric in metrics)
-    context.out.table(("task", "problems", "epochs", *headings), rows)

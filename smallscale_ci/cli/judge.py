@@ -146,7 +146,7 @@ def judge(
 
     A file is judged into a new one; the original is never changed.
     """
-    from smallscale_ci.cli.evaluate import show_run
+    from smallscale_ci.cli import levels
     from smallscale_ci.pipeline import judge
     from smallscale_ci.pipeline.sample import find
     from smallscale_ci.records import FinishReason
@@ -171,7 +171,7 @@ def judge(
     folder, suite = _open(settings, run)
     with context.out.watch() as display:
         refused = judge.judge(folder, suite, display, settings)
-    show_run(context, run)
+    levels.show(context, run)
     if refused is not None:
         raise refused
 
