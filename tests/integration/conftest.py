@@ -31,15 +31,15 @@ objective: lcpo
 learning_rate: 2e-5
 schedule: constant
 warmup: 0.0
-steps: 3
+steps: 2
 batch_size: 4
 micro_batch: 2
 cutoff_len: 384
-save_steps: 3
+save_steps: 2
 gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
-ORDER = ("engines", "containers", "")
+ORDER = ("engines", "containers", "training", "")
 # They look at the containers of the whole machine.
 CONTAINERS = (
     "docker",
@@ -49,16 +49,17 @@ CONTAINERS = (
     "test_sandboxes.py",
     "test_smoke_code.py",
 )
+TRAINING = ("test_losses.py", "test_training.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first: the engines, then the containers, then the rest."""
+    """What takes longest begins first, so that two workers end together."""
     items.sort(key=lambda item: ORDER.index(group(item.path)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling":
-    """Engines go one after another, and so do containers; beside them the rest, file by file.
+    """Engines go one after another, and so do containers and training; the rest file by file.
 
     xdist's own groups (`--dist loadgroup`) have no effect with pytest 9.2.
     """
@@ -78,7 +79,9 @@ def group(path: Path) -> str:
     """What the tests of a file must not share with others at the same time; empty for nothing."""
     if any(part in CONTAINERS for part in path.parts):
         return "containers"
-    return "engines" if "mark.engine" in path.read_text(encoding="utf-8") else ""
+    if "mark.engine" not in path.read_text(encoding="utf-8"):
+        return ""
+    return "training" if path.name in TRAINING else "engines"
 
 
 @dataclass(frozen=True)

@@ -107,10 +107,12 @@ def test_tokens_are_counted_from_ids_without_the_end(
 def test_worse_model_fails(damage: tuple[str, str], metric: str, tmp_path: Path) -> None:
     worse = tmp_path / "worse"
     subprocess.run([str(PYTHON), str(DAMAGE), str(worse), *damage], check=True, timeout=300)
-    done = smallscale(tmp_path, "eval", str(worse), "--baseline", "smollm2", "--json")
+    looks = ("--set", "gate.looks_per_epoch=4")  # a clear case takes a part of an epoch
+    done = smallscale(tmp_path, "eval", str(worse), "--baseline", "smollm2", *looks, "--json")
     assert done.returncode == 1, done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["kind"] == "REGRESSED"
+    assert verdict["accounting"]["planned"] < 600
     failed = {check["metric"] for check in verdict["checks"] if check["kind"] == "REGRESSED"}
     assert metric in failed
     assert any(metric == reason.get("metric") for reason in verdict["reasons"])
