@@ -107,7 +107,8 @@ def worth_of(baseline: ProblemMeans, policy: GatePolicy, task: str) -> Vector:
     worth = np.zeros(len(baseline.judged))
     for metric in Metric:
         margin = margin_of(policy, task, metric)
-        if margin is not None and metric in baseline.means:
+        known = metric in baseline.means and np.isfinite(baseline.means[metric]).any()
+        if margin is not None and known:
             unit = metric.limit(margin)
             if metric.scale is Scale.LENGTH:
                 unit *= max(float(np.nanmean(baseline.means[metric])), 1e-9)

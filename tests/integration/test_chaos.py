@@ -104,22 +104,27 @@ def test_a_run_that_was_begun_is_offered_and_taken_up_by_resume_auto(place, tmp_
     assert replayed.answers(run) == undisturbed
 
 
+def begun(runs: Path) -> list[Path]:
+    """The runs that have begun: a folder that was made for one that did not is taken away."""
+    return list(runs.glob("*/config.yaml"))
+
+
 def test_what_was_begun_is_only_offered_where_nobody_asked(place, tmp_path):
     host = replayed.start(place, *SLOWER, "--runs", tmp_path)
     replayed.wait_for(lambda: list(tmp_path.glob("*/work/out/*.jsonl")), "completions")
     (run,) = tmp_path.iterdir()
     busy = replayed.start(place, *SLOWER, "--runs", tmp_path)  # held by its host: not offered
-    replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 2, "the second run")
+    replayed.wait_for(lambda: len(begun(tmp_path)) == 2, "the second run")
     for process in (host, busy):
         process.send_signal(signal.SIGTERM)
     host.communicate(timeout=20)
     assert "--resume" not in busy.communicate(timeout=20)[1].partition("interrupted")[0]
     new = replayed.start(place, *SLOWER, "--runs", tmp_path)
-    replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 3, "the third run")
+    replayed.wait_for(lambda: len(begun(tmp_path)) == 3, "the third run")
     new.send_signal(signal.SIGTERM)
     assert f"is unfinished: continue with --resume {tmp_path}" in new.communicate(timeout=20)[1]
     other = replayed.start(place, *SLOWER, "--runs", tmp_path, "--seed", "5")
-    replayed.wait_for(lambda: len(list(tmp_path.iterdir())) == 4, "the fourth run")
+    replayed.wait_for(lambda: len(begun(tmp_path)) == 4, "the fourth run")
     other.send_signal(signal.SIGTERM)
     assert "is unfinished" not in other.communicate(timeout=20)[1]
     assert run.exists()

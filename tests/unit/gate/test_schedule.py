@@ -45,6 +45,18 @@ def test_later_epochs_begin_where_the_baseline_is_least_sure():
     assert set(order[:10].tolist()) == set(range(10, 20))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_baseline_without_tokens_has_an_order_all_the_same():
+    outcome = np.full((40, 8), RIGHT)
+    outcome[10:20, ::2] = WRONG
+    means = problem_means(grid(outcome))
+    means.means[Metric.TOKENS] = np.full(40, np.nan)
+    margins = Margins(accuracy=0.02, tokens=0.05, truncation=None)
+    policy = GatePolicy(name="p", looks_per_epoch=4, margins=margins)
+    order = later_order([f"p{i}" for i in range(40)], worth_of(means, policy, "math"))
+    assert set(order[:10].tolist()) == set(range(10, 20))
+
+
 @pytest.mark.parametrize("ends", [(1.0, 2.0, 3.0, 4.0), Schedule.of(1, 4, ACCURACY, [400]).ends])
 def test_the_levels_spend_alpha_over_all_looks(ends):
     """Estimates drawn with the variance that each look has cross with probability α."""
