@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import replayed
+from helpers import disks, replayed
 
 from smallscale_ci.run.folder import RunFolder
 
@@ -46,13 +46,8 @@ def undisturbed(place: Path) -> list[tuple[str, int, str, tuple[int, ...]]]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with disks.small(tmp_path / "disk", "1m") as disk:
+        yield disk
 
 
 def begin(
