@@ -63,6 +63,7 @@ def plan(
     from smallscale_ci.config.models import SuiteConfig
     from smallscale_ci.errors import EXIT_OK, EXIT_USAGE
     from smallscale_ci.gate.power import plan as work_out
+    from smallscale_ci.generate.progress import Progress
     from smallscale_ci.pipeline.sides import gated_by_what_is_known
     from smallscale_ci.report import planning
 
@@ -78,15 +79,16 @@ def plan(
         f"simulating {trials} runs of each kind on the baseline {stored.name}: an unchanged model, "
         "and one worse by 0.5, 1, 1.5 and 2 margins in each gated metric"
     )
-    found = work_out(
-        stored.samples,
-        policy,
-        trials=trials,
-        seed=seed,
-        gpu_seconds_per_token=_seconds_per_token(stored),
-        repeats=_repeats(config),
-        say=lambda *done: context.out.say(planning.progress(*done)),
-    )
+    with context.out.watch() as display:
+        found = work_out(
+            stored.samples,
+            policy,
+            trials=trials,
+            seed=seed,
+            gpu_seconds_per_token=_seconds_per_token(stored),
+            repeats=_repeats(config),
+            say=lambda *done: display.progress(Progress("simulating", *done)),
+        )
     warnings = planning.plan_warnings(found)
     if plot is not None:
         from smallscale_ci.report import charts
@@ -155,8 +157,8 @@ def calibrate(
     """
     from smallscale_ci.errors import EXIT_REGRESSED
     from smallscale_ci.gate.calibrate import calibrate as measure
+    from smallscale_ci.generate.progress import Progress
     from smallscale_ci.pipeline.sides import load
-    from smallscale_ci.report import planning
     from smallscale_ci.run import baselines
 
     settings = context.settings()
@@ -168,15 +170,16 @@ def calibrate(
         f"resampling {trials} pairs of runs of each kind: unchanged, and worse by 0.5, 1, 1.5 and "
         "2 margins; evenly, in few problems, and with the worst samples ERRORED"
     )
-    found = measure(
-        [side.samples for side in stored],
-        policy,
-        trials=trials,
-        seed=seed,
-        baseline_epochs=baseline_epochs,
-        repeats=_repeats(suite),
-        say=lambda *done: context.out.say(planning.progress(*done)),
-    )
+    with context.out.watch() as display:
+        found = measure(
+            [side.samples for side in stored],
+            policy,
+            trials=trials,
+            seed=seed,
+            baseline_epochs=baseline_epochs,
+            repeats=_repeats(suite),
+            say=lambda *done: display.progress(Progress("resampling", *done)),
+        )
     _show_calibration(context, found, trials)
     return 0 if found.holds else EXIT_REGRESSED
 

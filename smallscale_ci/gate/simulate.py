@@ -27,7 +27,7 @@ from smallscale_ci.stats.contrast import Vector
 
 LOSSES = (0.5, 1.0, 1.5, 2.0)  # injected, in margins
 _CONFIDENCE = 0.95  # of the intervals of shares
-_SAID = 50  # trials after which progress is reported
+_SAID = 10  # trials after which progress is reported
 
 
 @dataclass(frozen=True, slots=True)

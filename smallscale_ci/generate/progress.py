@@ -16,14 +16,14 @@ _FEW = 10  # completions: the pace of fewer says nothing of the rest
 class Progress:
     """A snapshot. ``accuracy`` and ``mean_tokens`` are of what is judged or done so far."""
 
-    phase: str  # "loading the model", "generating", "judging"
-    epochs: float  # planned so far
+    phase: str  # "loading the model", "generating", "judging", "simulating"
     done: int
     total: int
-    tokens_per_s: float
-    mean_tokens: float | None
-    accuracy: float | None
-    seconds_left: float | None  # None while too little is done to tell
+    epochs: float = 0.0  # planned so far
+    tokens_per_s: float = 0.0
+    mean_tokens: float | None = None
+    accuracy: float | None = None
+    seconds_left: float | None = None  # None while too little is done to tell
 
 
 class Tracker:
@@ -76,9 +76,9 @@ class Tracker:
         elapsed, left = self.elapsed, self._total - self._done
         return Progress(
             phase=self.phase,
-            epochs=self._epochs,
             done=self._done,
             total=self._total,
+            epochs=self._epochs,
             tokens_per_s=self._fresh_tokens / elapsed if elapsed > 0 else 0.0,
             mean_tokens=self._tokens / self._done if self._tokens else None,
             accuracy=self._correct / self._judged if self._judged else None,

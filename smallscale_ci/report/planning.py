@@ -77,11 +77,6 @@ def _change(outcomes: Outcomes) -> str:
     return f"{outcomes.metric.value}, {outcomes.loss:g} × margin{few}{lost}"
 
 
-def progress(done: int, of: int) -> str:
-    """``50 of 200 runs of each kind``."""
-    return f"{done} of {of} runs of each kind"
-
-
 def plan_warnings(plan: Any) -> tuple[str, ...]:
     """What to change before a run: the chances of an unchanged model, margins and clusters."""
     found = []
