@@ -193,23 +193,29 @@ def _foreign_sample(
     from smallscale_ci.errors import UsageError
     from smallscale_ci.interop import readers
     from smallscale_ci.interop.judged import numbered
+    from smallscale_ci.interop.opened import opened
+    from smallscale_ci.judges.stream import judged_text
 
     start, _, index = name.partition(":")
     by_row: Sample | None = None
     first: Sample | None = None
     count = 0
-    for epoch, sample in numbered(iter(readers.read(path, wanted).samples)):
+
+    def text(sample: Sample) -> str:
+        return judged_text(sample.text or "", thinking=sample.opened)
+
+    for epoch, sample in numbered(opened(iter(readers.read(path, wanted).samples)).samples):
         count += 1
         first = first or sample
         named = start in (sample.name, sample.problem)
         if named and (index or "0").isdigit() and epoch == int(index or 0):
-            return sample.as_problem(spec.name, name), sample.text or "", spec
+            return sample.as_problem(spec.name, name), text(sample), spec
         if name == str(count):
             by_row = sample
     if by_row is None:
         ids = f"Ids are as {first.name or first.problem}, rows" if first else "Rows"
         raise UsageError(f"{path} has no sample '{name}'.", f"{ids} go from 1 to {count}.")
-    return by_row.as_problem(spec.name, name), by_row.text or "", spec
+    return by_row.as_problem(spec.name, name), text(by_row), spec
 
 
 def _explain(

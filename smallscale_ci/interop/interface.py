@@ -36,6 +36,7 @@ class Sample:
     content: str = ""  # hash of what was asked and what is right, where the tool records one
     prompt: str = ""  # hash of the prompt as the model got it, where the tool records one
     row: int = 0  # of the file, from 1 on
+    opened: bool = False  # the prompt ended inside thinking: ``text`` begins there
     kept: Mapping[str, Any] = field(default_factory=dict)  # a row's columns, to be written again
 
     def as_problem(self, task: str, name: str) -> Problem:
@@ -56,6 +57,7 @@ class Sample:
             rank=0,
             seconds=0.0,
             error=self.error,
+            thinking=self.opened,
         )
 
 

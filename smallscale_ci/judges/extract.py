@@ -60,6 +60,11 @@ _PHRASE_END = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_BEGUN = re.compile(  # a sentence that goes on, in an <answer> that was cut off
+    r"(?:so|thus|hence|therefore|we|first|let|to|since|because|now"
+    r"|the\s(?:answer|result|value|final|solution|total|number))\b[a-z ,']*",
+    re.IGNORECASE,
+)
 _DECORATION = re.compile(r"(?:[\s*_\"“”:=]|\}(?=\s)|(?:\$\$|\\\[)(?=[ \t]*\n))+")
 _LAST_NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])[-−])?\\?\$?(?:
@@ -236,6 +241,8 @@ def stated(text: str) -> str | None:
         start = skip.end() if skip else start
         end = _PHRASE_END.search(text, start, start + 2000)
         phrase = text[start : end.start() if end else start + 2000].strip(' \t*_:"“”')
+        if end is None and mark.group()[0] == "<" and _BEGUN.fullmatch(phrase):
+            return None
         if phrase and not phrase.lower().startswith("not "):
             return phrase
     return None

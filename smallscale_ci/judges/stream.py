@@ -18,7 +18,8 @@ from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
-from smallscale_ci.worker.thinking import OPENED, unknown
+from smallscale_ci.worker.guessing import unknown
+from smallscale_ci.worker.thinking import OPENED
 
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice

@@ -18,6 +18,7 @@ from smallscale_ci.generate.progress import Tracker
 from smallscale_ci.interop import readers
 from smallscale_ci.interop.interface import Wanted
 from smallscale_ci.interop.judged import JudgedFile, numbered, refuse_target
+from smallscale_ci.interop.opened import opened
 from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
@@ -103,7 +104,8 @@ def judge_foreign(
     counts: Counter[str] = Counter()
     tracker = Tracker(log.facts.planned or 0)
     tracker.phase = "judging"
-    samples = numbered(iter(log.samples))
+    read = opened(iter(log.samples))
+    samples = numbered(read.samples)
 
     def seen(generation: Generation, judgement: Judgement) -> None:
         tracker.generated(generation)
@@ -124,6 +126,8 @@ def judge_foreign(
             raise DataError(f"{source} holds no generations.", "Is this the right file?")
         if refused := stream.refusal(str(source)):
             raise refused
+    for note in read.notes:
+        observer.say(note)
     tell(stream, observer)
     return dict(counts), stream.agreement.get(spec.name)
 

@@ -17,6 +17,7 @@ from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.interop import readers
 from smallscale_ci.interop.gather import gather
 from smallscale_ci.interop.interface import Log, Sample, Wanted
+from smallscale_ci.interop.opened import opened
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.records import Generation, Judgement, Metric, Reason, ReasonKind
 from smallscale_ci.report import history
@@ -66,7 +67,9 @@ def load(
 
     log = readers.read(path, replace(wanted, texts=True, verdicts=False))
     name = f"{judge_version(rejudge.name)} {'+'.join(rejudge.extract)} {rejudge.model}".strip()
-    return gather(log, _judged(log, rejudge, service), name)
+    read = opened(iter(log.samples))
+    log = replace(log, facts=replace(log.facts, notes=(*log.facts.notes, *read.notes)))
+    return gather(log, _judged(log, read.samples, rejudge, service), name)
 
 
 def stored(wanted: Wanted) -> history.Others:
@@ -120,10 +123,11 @@ def _is_samples(path: Path) -> bool:
         return False
 
 
-def _judged(log: Log, spec: JudgeSpec, service: Service | None) -> Iterator[Sample]:
+def _judged(
+    log: Log, samples: Iterator[Sample], spec: JudgeSpec, service: Service | None
+) -> Iterator[Sample]:
     from smallscale_ci.judges.stream import JudgeStream  # takes a tenth of a second
 
-    samples = iter(log.samples)
     with JudgeStream((), {spec.name: spec}, workers=_JUDGES, service=service) as stream:
         while batch := list(islice(samples, _BATCH)):
             judgements = judge_batch(batch, spec, stream, log.path)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 class Format:
     """The marks of one family of models. ``*`` in a mark stands for up to 16 letters or digits.
 
-    ``begins`` are phrases that open thinking where they begin a text. ``paired`` closing marks end
-    other things, too: they count after an opening mark alone. Tags in angle brackets are read in
-    any case and with attributes. ``source`` names the template or parser that the marks were taken
-    from.
+    ``begins`` are phrases that open thinking where they begin a text. ``closes`` also holds the
+    mark that begins the answer, where a format has one: models forget to close. ``paired`` closing
+    marks end other things, too: they count after an opening mark alone. Tags in angle brackets are
+    read in any case and with attributes. ``source`` names the template or parser that the marks
+    were taken from.
     """
 
     name: str
@@ -42,7 +43,7 @@ FORMATS = (
     Format(
         "openthinker",
         ("<|begin_of_thought|>",),
-        ("<|end_of_thought|>",),
+        ("<|end_of_thought|>", "<|begin_of_solution|>"),
         "system prompt of OpenThinker and Sky-T1 (model cards)",
     ),
     Format(
@@ -50,6 +51,13 @@ FORMATS = (
         ("<|im_start|>think",),
         ("<|im_start|>answer",),
         "s1's evaluation (simplescaling/s1: thinking_start, thinking_end)",
+    ),
+    Format(
+        "s1-stripped",
+        (),
+        ("\nanswer\n",),
+        "the same without its special tokens",
+        begins=("think\n",),
     ),
     Format(
         "kimi-vl",
@@ -89,7 +97,7 @@ FORMATS = (
     Format(
         "cohere",
         ("<|START_THINKING|>",),
-        ("<|END_THINKING|>",),
+        ("<|END_THINKING|>", "<|START_RESPONSE|>", "<|START_TEXT|>"),
         "reasoning/cohere_command_reasoning_parser.py (Command A Reasoning)",
     ),
     Format(
@@ -114,13 +122,13 @@ FORMATS = (
     Format(
         "kimi-k3",
         ("<|open|>think<|sep|>",),
-        ("<|close|>think<|sep|>",),
+        ("<|close|>think<|sep|>", "<|open|>response<|sep|>"),
         "reasoning/kimi_k3_reasoning_parser.py",
     ),
     Format(
         "inkling",
         ("<|content_thinking|>",),
-        ("<|end_message|>",),
+        ("<|end_message|>", "<|content_text|>"),
         "parser/inkling.py",
         paired=True,
     ),
@@ -140,6 +148,12 @@ FORMATS = (
     ),
     Format("pangu", ("[unused16]",), ("[unused17]",), "vLLM's pangu_reasoning_parser.py"),
     Format(
+        "plamo-3",
+        ("<|plamo:begin_think:plamo|>",),
+        ("<|plamo:end_think:plamo|>",),
+        "vLLM's plamo3_reasoning_parser.py",
+    ),
+    Format(
         "apriel",
         (),
         ("[BEGIN FINAL RESPONSE]",),
@@ -152,6 +166,13 @@ FORMATS = (
         ("Here is my response:", "Here's my response:"),
         "reasoning/granite_reasoning_parser.py",
         begins=("Here is my thought process:", "Here's my thought process:"),
+    ),
+    Format(
+        "huatuo",
+        (),
+        ("## Final Response",),
+        "README of HuatuoGPT-o1 (output format)",
+        begins=("## Thinking\n",),
     ),
     Format(
         "ollama",
@@ -169,6 +190,11 @@ ASIDES = (
     ("[TOOL_CALLS]", ""),  # Mistral
     ("<|START_ACTION|>", "<|END_ACTION|>"),  # Cohere
     ("<|tools_prefix|>", "<|tools_suffix|>"),  # Apertus
+    ("<|open|>tools<|sep|>", "<|close|>tools<|sep|>"),  # Kimi K3
+    ("<|plamo:begin_tool_requests:plamo|>", "<|plamo:end_tool_requests:plamo|>"),  # PLaMo 3
+    ("<|tool_call:start|>", "<|tool_call:end|>"),  # Solar Open 2
+    ("<|content_invoke_tool_json|>", "<|end_message|>"),  # Inkling
+    ("<|content_invoke_tool_text|>", "<|end_message|>"),
     ("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),  # DeepSeek V3, R1
     ("<｜DSML｜function_calls>", "</｜DSML｜function_calls>"),  # DeepSeek V3.2
     ("<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>"),  # DeepSeek V4

@@ -14,7 +14,9 @@ _SPOKEN = re.compile(
     r"[ ](?:(?:closing |opening |start |end |special )?(?:tags?|tokens?|markers?|marks?|blocks?"
     r"|delimiters?|elements?|symbols?)\b|(?:and|or|\.\.\.|…) ?[\"'`]?[<\[◁&])"
 )
+_FENCE_ENDS = re.compile(r"(?:^|\n)[ \t]*```+$")
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)([^\n`]*)$", re.MULTILINE)
+_LONG_FENCE = 20  # characters of a line that ends a block of code
 _LONG_LINE = 2000  # characters before and after a mark in which a code span may begin and end
 
 
@@ -22,7 +24,9 @@ def is_text(text: str, match: re.Match[str]) -> bool:
     """Whether a mark is quoted, or spoken of, and so marks nothing."""
     start, end = match.span()
     before = text[start - 1 : start]
-    if before in _QUOTES:
+    if before in _QUOTES and not (
+        before == "`" and _FENCE_ENDS.search(text[max(0, start - _LONG_FENCE) : start])
+    ):
         after = _AFTER_QUOTE.match(text, end)
         stop = after.end() if after else end
         if (

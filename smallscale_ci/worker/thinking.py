@@ -10,94 +10,35 @@ Outside thinking, so is a mark inside a fenced code block.
 from __future__ import annotations
 
 import re
-from html import escape, unescape
 from typing import NamedTuple
 
 from .formats import ASIDES, FORMATS, HARMONY, Format
+from .guessing import guess
+from .marks import marks_in
 from .quoting import Blocks, is_text
 
 OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
 
 _PHRASES = tuple(phrase for row in FORMATS for phrase in row.begins)
 _NO_FORMAT, _UNKNOWN = Format("", (), (), ""), Format("unknown", (), (), "")
-_TAGS = "".join({mark[1:3] for row in FORMATS for mark in row.opens if mark[1:3].isalpha()})
-
-
-def _pattern(mark: str) -> str:
-    """``mark`` without its first character as a regular expression.
-
-    Tags are read in any case, with attributes (``<think duration="3">``) or with blanks inside
-    (``< think >``), but not with both: ``3 < think and 5 >`` is a formula. "&" begins the form of a
-    mark that was escaped for HTML (``&lt;think&gt;``).
-    """
-    lead, end = ("lt;", "&gt;") if mark[0] == "&" else ("", ">")
-    plain = unescape(mark)
-    tag = re.fullmatch(r'<(/?)(\w[^<>]*\w"?)>', plain)
-    name = re.escape(tag[2] if tag else plain[1:].removesuffix(">")).replace(r"\*", r"\w{1,16}")
-    if tag is None:
-        last = end if plain[-1] == ">" else ""
-        return f"(?i:{lead}{name}{last})" if plain[0] == "<" else name
-    slash = r"\\?/" if tag[1] else ""  # JSON may write it "\/"
-    blanks = rf"[ ]?{slash}[ ]?{name}[ ]?"
-    attributes = rf"{slash}{name}\s[^<>&\n]{{0,80}}"
-    return f"(?i:{lead}(?:{blanks}|{attributes}){end})"
-
-
-def _written(marks: tuple[str, ...], first: str) -> list[str]:
-    """Those of ``marks`` that begin with ``first``; "&" begins those that were escaped for HTML."""
-    if first == "&":
-        return [escape(mark, quote=False) for mark in marks if mark[0] == "<" and mark[-1] == ">"]
-    return [mark for mark in marks if mark[0] == first]
-
-
-_Meaning = tuple[Format, bool]  # the format of a mark, and whether it closes
-
-
-def _table() -> list[tuple[str, re.Pattern[str], list[_Meaning]]]:
-    """By the first character of marks: one expression, and what each of its groups means.
-
-    One for each, because expressions that begin with a character run from one to the next; and
-    looking at the second before all else: most texts have many brackets and few marks, and
-    formulas have blanks after theirs.
-    """
-    table = []
-    for first in "<[◁&":
-        groups: list[str] = []
-        meaning: list[_Meaning] = [(FORMATS[0], False)]  # groups count from 1
-        seconds: set[str] = set()
-        for row in FORMATS:
-            for closes, marks in ((False, row.opens), (True, row.closes)):
-                own = _written(marks, first)
-                if own:
-                    groups.append(f"({'|'.join(map(_pattern, own))})")
-                    meaning.append((row, closes))
-                    seconds.update(
-                        case for mark in own for case in mark[1].upper() + mark[1].lower()
-                    )
-        ahead = f"[{re.escape(''.join(sorted(seconds)))}]"
-        if first == "<":
-            begin = re.escape("".join(sorted({*_TAGS[::2].lower(), *_TAGS[::2].upper()})))
-            ahead += rf"|[ \\][/ ]{{0,2}}[{begin}][a-zA-Z]"
-        pattern = re.compile(f"{re.escape(first)}(?={ahead})(?:{'|'.join(groups)})")
-        table.append((first, pattern, meaning))
-    return table
-
-
-_MARKS = _table()
 # After the end of thinking inside thinking: a sentence that goes on is not an answer yet.
 _GOES_ON = re.compile(r"[ \t]*[a-zß-ÿ,;]")
 _LAST = re.compile(  # the tokens that end a turn, where they end a text
-    r"(?:<\|(?!end_of_box)[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>"
-    r"|<(?:eos|end_of_turn|pad|turn\|)>|<｜[^｜<>\n]{1,40}｜>|\[END FINAL RESPONSE\]"
-    r"|</(?:response|output)>)\s{0,8}$"
+    r"(?:<\|close\|>(?:response|message)<\|sep\|>|<\|(?!end_of_box)[^|<>\n]{1,40}\|>"
+    r"|\[\|\w{1,20}\|\]|</?s>|</longcat_s>|<(?:(?:seed:)?eos|sep|end_of_turn|pad|turn\|)>"
+    r"|\[unused\d{1,3}\]|<｜[^｜<>\n]{1,40}｜>|\[END FINAL RESPONSE\]"
+    r"|</(?i:response|output|conclusion)>)\s{0,8}$"
 )
-_WRAPPED = re.compile(r"\s{0,8}<(?:response|output)>")  # ERNIE 4.5, Granite 3.3, Reflection
+_WRAPPED = re.compile(  # ERNIE 4.5, Granite 3.3; Reflection, Marco-o1; LLaVA-CoT; Inkling
+    r"\s{0,8}(?:<(?i:response|output|conclusion)>|(?:<\|message_model\|>)?<\|content_text\|>)"
+)
 _SPECIAL = re.compile(
     r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
-    r"|<｜[^｜<>\n]{1,40}｜>|</?(?:response|output|answer)>)*"
+    r"|<｜[^｜<>\n]{1,40}｜>|</?(?i:response|output|conclusion|answer)>)*"
 )
-_USER = re.compile(
-    r"<\|(?:im_start|start_header_id|start)\|>user\b|<(?:start_of_turn|\|turn)>user\b|<\|user\|>"
+_USER = re.compile(  # in whose name Qwen's template gives the results of tools, too
+    r"(?:<\|(?:im_start|start_header_id|start)\|>user\b|<(?:start_of_turn|\|turn)>user\b|<\|user\|>)"
+    r"(?!\s{0,8}<tool_response>)"
 )
 _ECHO = re.compile(r"\s*(?:<[^<>\n]{1,40}>\s*){0,2}(?:system|user)\b")  # of the prompt
 # Harmony: a header is "<|start|>role to=… <|channel|>name to=… <|constrain|>json<|message|>"; with
@@ -121,6 +62,7 @@ _APART = re.compile(  # the same where blanks took the place of the special toke
 )
 _BARE_START = re.compile(
     r"\s*(?:analysis|commentary)(?=[^\W_]|[\\$(\"*#<]|\s+(?:[A-Z\d\\$(\"]|to=))"
+    r"|\s*(?P<final>final(?:<\|message\|>|(?=[A-Z\d\\$*#])))"
 )
 _HINTS = ("|>", "tool", "TOOL", "function_call", "<function=", "reflect>", "｜")  # of asides
 _ASIDE = re.compile(
@@ -133,19 +75,8 @@ _ASIDE = re.compile(
     r"|cot_budget_reflect))>.*?(?:</(?P=tag)>|\Z)|<function=.*?(?:</function>|\Z)"
 )
 _BOX = "<|begin_of_box|>"
-_OPENS = (mark for row in FORMATS for mark in (*row.opens, *map(str.strip, row.begins)))
-_OPENING = re.compile(
-    rf"(?:{'|'.join(re.escape(mark[0]) + _pattern(mark) for mark in _OPENS)}"
-    r"|<\|channel\|>analysis<\|message\|>|to=self<\|message\|>)(\s*)$"
-)
-_KIN = re.compile(  # closing marks, or pairs of special tokens, that say what they are
-    r"(?:</|\[/|◁/|<\|/)(\w[\w:|.-]{0,40})(?:\|?>|\]|▷)"
-    r"|<\|(?:end|close|stop|/)_?(?:of_)?([\w:.-]{1,40})\|>|<\|([\w:.-]{1,40})[_:.-]?(?:end|close)\|>"
-)
-_NAMES = re.compile(r"think|reason|thought", re.IGNORECASE)
-_MOST_NAMES = 5  # that are looked for: each is one more look through the text
 _BARE_CHANNELS = ("assistantfinal", "assistantanalysis")
-_CHANNEL_NAMES = ("analysis", "commentary")
+_CHANNEL_NAMES = ("analysis", "commentary", "final")
 _LONGEST_TOKEN = 48
 _LONGEST_HEAD = 80  # characters in which a text's first word is looked for
 
@@ -204,30 +135,21 @@ def split(text: str) -> Parts:
             return found
     if head.startswith(_PHRASES):
         return _by_phrase(text)
-    return _by_marks(text)
+    found = _by_marks(text)
+    if not found.name and head[:1] in ("<", "[", "◁", "＜"):
+        return _by_guess(text) or found
+    return found
 
 
-def opening(prompt: str) -> re.Match[str] | None:
-    """The mark, and in group 1 the white space after it, of thinking that a prompt's end opens."""
-    return _OPENING.search(prompt, max(0, len(prompt) - 400))
+def begins_inside(text: str) -> bool | None:
+    """Whether ``text`` ends thinking that it did not begin; ``None`` where it has no mark at all.
 
-
-def unknown(text: str) -> str | None:
-    """A mark in ``text`` that looks like an end of thinking and is in no format; else ``None``.
-
-    Its opening mark must stand before it, with "think", "reason" or "thought" in the name.
+    Then the prompt began it, and the next text of the same model and prompt, which was cut off
+    before such a mark, is all thinking.
     """
-    seen: set[str] = set()
-    for match in _KIN.finditer(text):
-        name = match[1] or match[2] or match[3]
-        if name in seen or not _NAMES.search(name) or _marks(match.group(), 0):
-            continue
-        seen.add(name)
-        opens = re.compile(rf"[<\[◁]\|?(?:(?:start|begin)_?(?:of_)?)?{re.escape(name)}")
-        if opens.search(text, 0, match.start()) and not is_text(text, match):
-            return match.group()
-        if len(seen) > _MOST_NAMES:
-            break
+    for match, (kind, closes) in marks_in(text, 0):
+        if not is_text(text, match) and not (closes and kind.paired):
+            return closes and text[: match.start()].strip() != ""
     return None
 
 
@@ -242,8 +164,10 @@ def _first_turn(text: str) -> str:
 def _by_channel(text: str) -> Parts | None:
     """The answer of a text in channels: the last "final"; ``None`` where there are no channels."""
     apart = _is_apart(text)
-    seen = apart or _BARE_START.match(text) is not None
-    answers, ended, body = False, False, 0
+    start = _BARE_START.match(text)
+    seen = apart or start is not None
+    answers = ended = start is not None and start["final"] is not None
+    body = start.end() if start else 0
     kept: tuple[int, int] | None = None
     for header in (_APART if apart else _HEADER).finditer(text):
         if is_text(text, header):
@@ -288,17 +212,13 @@ def _by_phrase(text: str) -> Parts:
     return Parts(start, len(text), at >= 0, row.name)
 
 
-def _marks(text: str, start: int) -> list[tuple[re.Match[str], _Meaning]]:
-    """All marks in ``text`` from ``start`` on, in order, each with what it means."""
-    found = [
-        (match, meaning[match.lastindex or 0])
-        for first, pattern, meaning in _MARKS
-        if first in text and (first != "&" or "&lt;" in text)
-        for match in pattern.finditer(text, start)
-    ]
-    if len(found) > 1:
-        found.sort(key=lambda mark: mark[0].start())
-    return found
+def _by_guess(text: str) -> Parts | None:
+    """The answer of a text that begins with a mark of no format, by its name alone."""
+    ends = guess(text)
+    if ends is None:
+        return None
+    start, end = _kept(text, ends, len(text), None) or (len(text), len(text))
+    return Parts(start, end, ends < len(text), _UNKNOWN.name)
 
 
 def _by_marks(text: str) -> Parts:
@@ -311,7 +231,7 @@ def _by_marks(text: str) -> Parts:
     fresh = start  # where a mark that opens the same thinking once more may stand
     kept: tuple[int, int] | None = None
     blocks = Blocks(text)
-    for match, (kind, closes) in _marks(text, start):
+    for match, (kind, closes) in marks_in(text, start):
         if inside and within is not None and kind is not within:
             continue
         if closes and not inside and kind.paired:

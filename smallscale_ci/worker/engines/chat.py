@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..thinking import OPENED, opening, split
+from ..marks import opening
+from ..thinking import OPENED, split
 from . import template
 from .interface import StartError
 

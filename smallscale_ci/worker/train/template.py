@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from llamafactory.data import template as upstream
 
 from ..engines.template import render
-from ..thinking import opening
+from ..marks import opening
 
 _TAIL = 32  # tokens: more than any such mark and the white space after it
 _BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had started

@@ -78,6 +78,11 @@ def test_boxed(text: str, expected: str | None) -> None:
         ("The correct option is B.", "B"),
         ("the best choice: 7", "7"),
         ("the option is yours", None),
+        ("<answer>\nSo the result", None),  # cut off
+        ("The answer is 4. <answer>\nThe final value", None),
+        ("<answer>so 5", "so 5"),  # stopped at </answer>, which is left out
+        ("<answer>Paris", "Paris"),
+        ("<answer>So the result</answer>", "So the result"),
     ],
 )
 def test_stated(text: str, expected: str | None) -> None:

@@ -5,7 +5,9 @@ import time
 import pytest
 
 from smallscale_ci.worker.formats import ASIDES, FORMATS
-from smallscale_ci.worker.thinking import OPENED, answer_part, opening, split, unknown
+from smallscale_ci.worker.guessing import unknown
+from smallscale_ci.worker.marks import opening
+from smallscale_ci.worker.thinking import OPENED, answer_part, begins_inside, split
 
 PAIRS = [
     (row.name, open_.replace(":*", ":6124c78e").replace("*", "fast"), close.replace("*", "fast"))
@@ -40,6 +42,8 @@ class TestEveryFormat:
         assert answer_part(f"{OPENED}maybe \\boxed{{42}}") is None
 
     def test_a_prompt_that_ends_with_it_opens_it(self, name: str, opens: str, closes: str) -> None:
+        if opens.strip().isalpha():
+            return  # a plain word, with which any prompt may end
         found = opening(f"<|im_start|>assistant\n{opens.strip()}\n")
         assert found is not None
         assert found[1] == "\n"
@@ -97,8 +101,8 @@ class TestEveryFormat:
         # special tokens alone are no answer
         ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>", ""),
         ("<|content_thinking|>a<|end_message|><|message_model|><|content_text|>42<|end_message|>",
-         "<|message_model|><|content_text|>42"),
-        ("<|content_text|>42<|end_message|>", "<|content_text|>42"),
+         "42"),
+        ("<|content_text|>42<|end_message|>", "42"),
         ("<thought>a</thought>The answer is 42.[|endofturn|]", "The answer is 42."),
         ("<|channel>thought\na<channel|>42.<turn|><|im_end|>", "42."),
         ('<think time="3">\\boxed{42} but', None),
@@ -194,6 +198,43 @@ def test_unknown_formats_are_noticed(text: str, mark: str | None) -> None:
     assert unknown(text) == mark
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "mark"),
+    [
+        ("<|thoughts:begin|>a \\boxed{42} but", None, "<|thoughts:begin|>"),
+        ("<inner_thought>a \\boxed{42} but", None, "<inner_thought>"),
+        ("<|startthought|>a<|endthought|>b", "b", "<|endthought|>"),
+        ("＜think＞a＜/think＞b", "b", "＜/think＞"),
+        ("\n<my_thinking>a</my_thinking>\n", "", "</my_thinking>"),
+        ("[Reasoning] 6 * 7 is 42", "[Reasoning] 6 * 7 is 42", None),
+        ("[Reasoning]a[/Reasoning]b", "b", "[/Reasoning]"),
+        ("<threshold> is 42", "<threshold> is 42", None),
+        ('"<my_thinking>" is a tag: 42', '"<my_thinking>" is a tag: 42', None),
+        ("a <my_thinking>b", "a <my_thinking>b", None),
+    ],
+)
+def test_marks_of_no_format_count_where_they_begin_a_text(
+    text: str, expected: str | None, mark: str | None
+) -> None:
+    """By their names: an answer inside is no answer. They are reported all the same."""
+    assert answer_part(text) == expected
+    assert unknown(text) == mark
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a</think>b", True),
+        ("<think>a</think>b", False),
+        ("</think>b", False),  # of a model that was told not to think
+        ("no mark at all", None),
+        ("It ends with `</think>`, as asked.", None),
+    ],
+)
+def test_thinking_that_the_prompt_opened(text: str, expected: bool | None) -> None:
+    assert begins_inside(text) is expected
+
+
 def test_every_row_names_its_source() -> None:
     assert all(row.source and row.closes for row in FORMATS)
     assert len({row.name for row in FORMATS}) == len(FORMATS)
@@ -228,6 +269,10 @@ def test_every_row_names_its_source() -> None:
         "`<|user|>`" * 40_000,
         "<|tool_call><tool_call|>" * 20_000,
         "<|im_start|>think<|im_start|>answer" * 20_000,
+        "<my_think>" + "</my_think>" * 40_000,
+        "<my_think>" * 40_000,
+        "think\n" + "\nanswer" * 60_000,
+        "```</think>" * 40_000,
         "</think>" + " " * 100_000 + "</think>" * 20_000,
     ],
     ids=lambda text: text[:24].strip() or "blank",
@@ -282,6 +327,36 @@ def test_time_is_linear(text: str) -> None:
         ("a</think><tool_response>42</tool_response>b", "\nb"),
         ("<seed:think>a</seed:think>b<seed:cot_budget_reflect>42</seed:cot_budget_reflect>", "b\n"),
         ("The <function f> and a tool.", "The <function f> and a tool."),
+        # the mark that begins the answer ends thinking that was not closed
+        ("<|START_THINKING|>a \\boxed{41}<|START_RESPONSE|>b<|END_RESPONSE|>", "b"),
+        ("<|open|>think<|sep|>a<|open|>response<|sep|>b<|close|>response<|sep|>", "b"),
+        ("<|begin_of_thought|>a<|begin_of_solution|>b<|end_of_solution|>", "b"),
+        ("<|content_thinking|>a<|content_text|>b<|end_message|>", "b"),
+        # wrapped answers, and what ends a turn
+        ("<Thought>a</Thought><Output>b</Output>", "b"),
+        ("<REASONING>a</REASONING>\n<CONCLUSION>b</CONCLUSION>", "b"),
+        (("a<|close|>think<|sep|><|open|>response<|sep|>b<|close|>response<|sep|>"
+          "<|close|>message<|sep|>"), "b"),
+        ("[unused16]a[unused17]b[unused10]", "b"),
+        ("<seed:think>a</seed:think>b<seed:eos>", "b"),
+        ("<reasoning>a</reasoning>b <sep>", "b "),
+        # headings, and roles that lost their special tokens
+        ("## Thinking\n\na\n\n## Final Response\n\nb", "\n\nb"),
+        ("## Thinking\n\nmaybe \\boxed{42} but", None),
+        ("think\na\nanswer\nb", "b"),
+        ("think\nmaybe \\boxed{42} but", None),
+        ("think of 42 as 6 * 7", "think of 42 as 6 * 7"),
+        # a block of code that thinking, or a channel, ends with
+        ("<think>a\n```\nx\n```</think>```\ny\n```", "```\ny\n```"),
+        ("analysis```\nx\n```assistantfinal```\ny\n```", "```\ny\n```"),
+        # only a final channel, without its special tokens
+        ("finalThe answer is 42.", "The answer is 42."),
+        ("final<|message|>42<|return|>", "42"),
+        ("final answers: 42", "final answers: 42"),
+        # Qwen's template gives what a tool returned in the user's name
+        (('<think>a</think><tool_call>{}</tool_call><|im_end|>\n<|im_start|>user\n<tool_response>\n41'
+          "\n</tool_response><|im_end|>\n<|im_start|>assistant\n<think>\nb\n</think>\n\n42<|im_end|>"),
+         "\n\n42"),
         # s1: roles of ChatML
         ("<|im_start|>think\na\n<|im_start|>answer\nb<|im_end|>", "\nb"),
         ("<|im_start|>think\n\\boxed{42}\nWait", None),

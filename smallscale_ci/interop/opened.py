@@ -1,0 +1,61 @@
+"""Other tools' texts that begin inside thinking, because their prompt opened it.
+
+The templates of most reasoning models end the prompt with the mark that opens thinking. A text that
+ends its thinking shows that by a closing mark without an opening one. One that was cut off before
+shows nothing: taken alone, a box in the middle of its thinking is its answer. What the prompt ends
+with tells, where the tool recorded it, and so do the other texts of the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+
+from smallscale_ci.interop.interface import Sample
+from smallscale_ci.records import FinishReason
+from smallscale_ci.worker.marks import opening
+from smallscale_ci.worker.thinking import begins_inside
+
+_LOOKED = 256  # texts of a file that tell how its prompts ended
+_LEAST = 2  # of them that end thinking which they did not begin
+NOTE = (
+    "The texts end thinking that their prompts opened: what has no end of thinking is unfinished "
+    "thinking and holds no answer."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Samples, each with whether its text begins inside thinking, and what to say about them."""
+
+    samples: Iterator[Sample]
+    notes: tuple[str, ...]
+
+
+def opened(samples: Iterator[Sample]) -> Opened:
+    """``samples`` with ``opened`` set, after a look at the first of them."""
+    first = list(islice(samples, _LOOKED))
+    all_are = _all_begin_inside(first)
+
+    def each() -> Iterator[Sample]:
+        for sample in chain(first, samples):
+            inside = all_are or opening(sample.question) is not None
+            yield replace(sample, opened=True) if inside else sample
+
+    return Opened(each(), (NOTE,) if all_are else ())
+
+
+def _all_begin_inside(samples: list[Sample]) -> bool:
+    """Whether the prompts of a file open thinking.
+
+    No text may open thinking itself, and at least half of those that ended by themselves must end
+    what they did not begin: models that think or not, as they are asked, write both marks.
+    """
+    found = [begins_inside(sample.text or "") for sample in samples]
+    ending = found.count(True)
+    cut = sum(
+        inside is None and sample.finish is FinishReason.LENGTH
+        for inside, sample in zip(found, samples, strict=True)
+    )
+    return ending >= _LEAST and False not in found and 2 * ending >= len(found) - cut

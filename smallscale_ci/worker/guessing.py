@@ -1,0 +1,65 @@
+"""Formats of thinking that are in no table: by the names of their marks, and always reported."""
+
+from __future__ import annotations
+
+import re
+
+from .marks import marks_in
+from .quoting import is_text
+
+_KIN = re.compile(  # closing marks, or pairs of special tokens, that say what they are
+    r"(?:</|\[/|◁/|<\|/|＜/)(\w[\w:|.-]{0,40})(?:\|?>|\]|▷|＞)"
+    r"|<\|(?:end|close|stop|/)_?(?:of_)?([\w:.-]{1,40})\|>|<\|([\w:.-]{1,40})[_:.-]?(?:end|close)\|>"
+)
+_NAMES = re.compile(r"think|reason|thought", re.IGNORECASE)
+_GUESSED = re.compile(  # a mark of no format, at the beginning of a text
+    r"\s{0,80}(?P<mark>(?P<first><\|?|\[|◁|＜)[ ]?"
+    r"(?P<name>[\w:.-]{0,30}?(?:think|thought|reason)[\w:.-]{0,20})[ ]?\|?[>\]▷＞])",
+    re.IGNORECASE,
+)
+_MOST_NAMES = 5  # that are looked for: each is one more look through the text
+
+
+def unknown(text: str) -> str | None:
+    """A mark in ``text`` that looks like an end of thinking and is in no format; else ``None``.
+
+    Its opening mark must stand before it, with "think", "reason" or "thought" in the name. Where
+    the text begins with such an opening mark that is never closed, it is that.
+    """
+    seen: set[str] = set()
+    for match in _KIN.finditer(text):
+        name = match[1] or match[2] or match[3]
+        if name in seen or not _NAMES.search(name) or marks_in(match.group(), 0):
+            continue
+        seen.add(name)
+        opens = re.compile(rf"[<\[◁＜]\|?(?:(?:start|begin)_?(?:of_)?)?{re.escape(name)}")
+        if opens.search(text, 0, match.start()) and not is_text(text, match):
+            return match.group()
+        if len(seen) > _MOST_NAMES:
+            break
+    guessed = _GUESSED.match(text)
+    unclosed = guessed and not _ends(text, guessed) and not marks_in(guessed["mark"], 0)
+    return guessed["mark"] if guessed and unclosed and guessed["first"] != "[" else None
+
+
+def guess(text: str) -> int | None:
+    """Where thinking ends that ``text`` begins with a mark of no format; ``None``: no such mark.
+
+    It is the text's length where it does not end. ``unknown`` reports the mark. In brackets alone
+    it may be a heading: then it needs an end.
+    """
+    guessed = _GUESSED.match(text)
+    if guessed is None or is_text(text, guessed):
+        return None
+    if ends := _ends(text, guessed):
+        return ends[-1].end()
+    return None if guessed["first"] == "[" else len(text)
+
+
+def _ends(text: str, guessed: re.Match[str]) -> list[re.Match[str]]:
+    """The marks in ``text`` that may end the thinking that ``guessed`` begins."""
+    return [
+        match
+        for match in _KIN.finditer(text, guessed.end())
+        if _NAMES.search(match[1] or match[2] or match[3]) and not is_text(text, match)
+    ]
