@@ -23,7 +23,7 @@ from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
 _ENDS = re.compile(
     r"""[.!?](?=[\s*"'”’)\]]|$) | [。;](?=.|$) | \n | \\boxed | </ | \]\] | (?<=\w)["'](?=\s*[,}\]])
       | ,?\s(?:because|since|where|when|hence|therefore|meaning|i\.e)\b
-      | ,\s(?:so|as|which|that\ is)\b
+      | ,\s(?:so|as|which|that\ is)\b | (?<=[A-Z]),(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -36,6 +36,16 @@ _DOUBT = re.compile(
     r"|(?:\bnot|n['’]t|\bunclear|\bdoubt)\b[^.\n]{0,30}\b(?:that|if|whether)"
     r"|如果|假如|若|もし|만약|إذا\sكانت)"
     r"(?:\s(?:that|the|die|la|l['’]|a|il|option|choice|answer|correct))*[\s*\"'“(]*$",
+    re.IGNORECASE,
+)
+_WRONG = re.compile(  # answers, as the words before or behind them say
+    r"(?:\b(?:wrong|incorrect|false|other|remaining|eliminated|falsche[nr]?|mauvaises?|fausses?"
+    r"|неправильн\w{2,3}|неверн\w{2,3})|错误的?|不正确的?|不对的|間違った|誤った|틀린|잘못된)\s?$",
+    re.IGNORECASE,
+)
+_WRONG_BEHIND = re.compile(
+    r"^\W*\w+\s(?:incorrectas?|incorrectes?|incorretas?|fausses?|erróneas?|sbagliat[ae]|errat[ae]"
+    r"|erradas?|خاطئة|الخاطئة|خاطئ|الخاطئ)\b",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"\s(?:qui|que|che|that|which)\s", re.IGNORECASE)  # C qui convient
@@ -139,7 +149,10 @@ def _forward(
     """What follows "the answer is", from the last on; the first that names an option ends it."""
     for mark in reversed(_last(_FORWARD, text, start, stop)):
         before = text[max(0, mark.start() - _WHERE) : mark.start()]
-        if _NO.search(mark.group()) or _DOUBT.search(before) or _supposed(before, mark.group()):
+        says = mark.group()
+        if _NO.search(says) or _DOUBT.search(before) or _supposed(before, says):
+            continue
+        if _WRONG.search(before) or _WRONG_BEHIND.match(says):
             continue
         skipped = _SKIPPED.match(text, mark.end(), mark.end() + _WHERE)
         place = skipped.end() if skipped else mark.end()

@@ -28,6 +28,11 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 _SAYS = re.compile(r"\b(?:is|are|was|were|but|if|wrong|otherwise|while)\b", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"\b(?:wrong|incorrect|false|extraneous|invalid|impossible|reject\w*|discard\w*|excluded?|but|if"
+    r"|otherwise|while|unless|would)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 _TAG = re.compile(
     r"<(/?)(b|i|u|em|strong|span|font|mark|p|br|div|h[1-6]|li|[uo]l|center|t[rdh]|table|su[bp])"
     r"(?:\s[^<>]{0,200})?/?>",
@@ -86,7 +91,7 @@ class Found:
 
     text: str
     rule: str
-    named: str | None = None  # of boxes with several names: a = 1, b = 2
+    named: str | None = None  # of several boxes in one sentence: a = 1, b = 2
 
 
 def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
@@ -101,7 +106,7 @@ def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
         if rule == "boxed":
             spans = _box_spans(text)
             if spans:
-                yield Found(_joined(text, spans), rule, _named(text, spans))
+                yield Found(_joined(text, spans), rule, _named(text, spans) or _listed(text, spans))
             continue
         finder = finders.get(rule)
         found = finder(text) if finder else None
@@ -170,14 +175,27 @@ def _named(text: str, spans: list[_Span]) -> str | None:
     return ", ".join(reversed(parts.values())) if len(parts) > 1 else None
 
 
+def _listed(text: str, spans: list[_Span]) -> str | None:
+    """``3, 7`` of "the first is 3 and the second 7", where one sentence has several boxes."""
+    parts: list[str] = []  # from last to first
+    start = -1
+    for begin, inner, end, after in reversed(spans):
+        glue = text[after:start] if start >= 0 else " and "
+        if not _goes_on(glue, most=80) or _REFUSED.search(glue):
+            break
+        parts.append(text[inner:end].strip())
+        start = begin
+    return ", ".join(reversed(parts)) if len(parts) > 1 else None
+
+
 def _name_before(text: str, begin: int) -> re.Match[str] | None:
     """The name in ``x = `` before a box."""
     return _NAME.search(text, max(0, begin - 20), begin)
 
 
-def _goes_on(glue: str) -> bool:
+def _goes_on(glue: str, most: int = 200) -> bool:
     """Whether the sentence goes on to another value of the same name."""
-    short = len(glue) <= 200 and "\n\n" not in glue
+    short = len(glue) <= most and "\n\n" not in glue
     return short and bool(_BETWEEN.search(glue)) and not _TAKEN_BACK.search(glue)
 
 

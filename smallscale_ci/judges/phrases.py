@@ -134,6 +134,7 @@ LEADS = re.compile(
         (?:(?:donc|alors|bien|por\stanto|pues|quindi|dunque|portanto|então|also|daher|somit|demnach)\s)?
         (?:la\s|l['’]|a\s|die\s)?
         (?=(?:réponse|option|opción|respuesta|opzione|risposta|alternativa|letra|opção|antwort)\s)
+      | \bbut\s(?:it(?:['’]s|\sis)|the\s\w+\sis)\s(?:(?:actually|really|in\sfact)\s)?
       | \b(?:left\swith|leaves|going\swith|I(?:['’]d|\swould)\ssay)\b
       | (?:^|\n)[ \t>*\#-]*(?:choose|select|pick)\s(?=(?:option|choice|answer|letter)\s)
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))

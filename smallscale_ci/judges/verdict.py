@@ -35,6 +35,17 @@ _SENTENCE = re.compile(
     r"|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
     re.IGNORECASE,
 )
+# A last word: "1/2 is 0.5, so yes.", "On second thought, no."
+_LAST = re.compile(r"[,;:]\s+(?:so,?\s+|then\s+)?(yes|no)[.!]*\s*\Z", re.IGNORECASE)
+# A last line that says nothing but that they agree, or do not.
+_AGREES = re.compile(
+    r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion)\s*:\s*)?
+        (?:(?:the\s+(?:two\s+)?(?:given\s+|compared\s+|candidate\s+|models\s+)?(?:answers?|responses?|results?)
+            |they|these|it|both)\s+(?:is|are|do|does)(nt)?\s+)?
+        (not\s+)?(?:mathematically\s+)?(?:(correct|right|equal|equivalent|(?:the\s+)?same|true|match|agree)
+            |incorrect|wrong|false|different|unequal)[.!]*\s*""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def verdict(said: str) -> bool | None:
@@ -51,8 +62,11 @@ def verdict(said: str) -> bool | None:
 
 def _in_text(answer: str) -> Iterator[bool]:
     text = _NOISE.sub("", answer).strip()
-    for pattern in (_BOX, _TAG, _STATED, _SENTENCE):
+    for pattern in (_BOX, _TAG, _STATED, _SENTENCE, _LAST):
         yield from (_WORDS[match[1].lower()] for match in pattern.finditer(text))
+    if match := _AGREES.fullmatch(text.rpartition("\n")[2].strip()):
+        denied = bool(match[1] or match[2])
+        yield bool(match[3]) != denied
 
 
 def _in_json(answer: str) -> Iterator[bool]:

@@ -11,6 +11,7 @@ from itertools import product
 from smallscale_ci.judges.mathematics.expression import TooLarge, functions, resolved, symbols
 from smallscale_ci.judges.mathematics.forms import (
     Based,
+    Cases,
     Congruence,
     Difference,
     Form,
@@ -32,6 +33,7 @@ from smallscale_ci.judges.mathematics.notations import (
     times,
 )
 from smallscale_ci.judges.mathematics.numerals import ORDINALS
+from smallscale_ci.judges.mathematics.piecewise import as_expression, same_cases
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words, product_of
 from smallscale_ci.judges.mathematics.relations import (
     conditions,
@@ -59,6 +61,8 @@ def equal(gold: Form, answer: Form, *, deep: bool) -> bool:  # noqa: PLR0911 - o
     """Whether ``answer`` means what ``gold`` means. Raises ``NeedsAlgebra`` unless ``deep``."""
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return _relations(gold, answer, deep)
+    if isinstance(gold, Cases) or isinstance(answer, Cases):
+        return _cases(gold, answer, deep)
     if isinstance(gold, Union | Difference) or isinstance(answer, Union | Difference):
         if len(subjects(gold) | subjects(answer)) > 1:
             return _unordered_parts(gold, answer, deep)
@@ -104,6 +108,15 @@ def _simple(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
     if isinstance(gold, Opaque) and isinstance(answer, Opaque):
         return squeeze(gold.text) == squeeze(answer.text)
     return False
+
+
+def _cases(gold: Form, answer: Form, deep: bool) -> bool:
+    if isinstance(gold, Cases) and isinstance(answer, Cases):
+        return same_cases(gold, answer, lambda left, right: equal(left, right, deep=deep))
+    cases, other = (gold, answer) if isinstance(gold, Cases) else (answer, gold)
+    if not isinstance(cases, Cases) or not isinstance(other, Scalar):
+        return False
+    return as_expression(cases, other, deep=deep)
 
 
 def _place(form: Form) -> int | None:

@@ -79,8 +79,16 @@ class Congruence:
     operation: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Values with the conditions under which they hold; ``None`` is "otherwise"."""
+
+    branches: tuple[tuple[Form, Form | None], ...]
+
+
 Form = (
-    Congruence
+    Cases
+    | Congruence
     | Scalar
     | Group
     | Union

@@ -85,6 +85,14 @@ _LINES = re.compile(
     r"\\begin\s*\{((?:aligned|align|gathered|split|equation|cases)\*?)\}(.*?)\\end\s*\{\1\}",
     re.DOTALL,
 )
+_LEFT_BRACE = re.compile(
+    r"\\left\s*\\(?:\{|lbrace)\s*\\begin\s*\{array\}(?:\s*\{[lcr|@{} ]{0,20}\})?(.*?)"
+    r"\\end\s*\{array\}\s*\\right\s*\.",
+    re.DOTALL,
+)
+_IF = re.compile(
+    r"\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:if|for|when|otherwise|else)\b", re.IGNORECASE
+)
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
 _ELLIPSIS = re.compile(
     r"(?<![\d.])(\d{0,30})\.(?=\d{3,5}(?:\.{3}|…))(\d{0,3}?)(?:(\d)\3{1,4}|(\d\d)\4)(?:\.{3}|…)"
@@ -135,6 +143,7 @@ _DOLLAR = re.compile(r"(?<!\\)\$")
 _ENDS = re.compile(r"^[\s=:,;≈⇒`]+|[\s=,;:.!`⏎]+$")
 _SPACE = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])|(?<=\d)\s+(?!\d)|(?<!\d)(?<![a-zA-Z])\s+(?=\d)")
 _OVER = re.compile(r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}")
+_OPENED = re.compile(r"\s*(?:\\left\s*)?(?:\(|\\\{|\\lbrace)")
 _QUOTE_PARTS = re.compile(r"^([\s,.;:]*)(.*?)([\s,;:]*)$", re.DOTALL)
 
 
@@ -147,6 +156,8 @@ def clean(text: str) -> str:
         text += "}" * missing if r"\}" not in text else ""  # the end was forgotten
     while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
         text = shorter
+    if r"\begin" in text:
+        text = _LEFT_BRACE.sub(r"\\begin{cases}\1\\end{cases}", text)
     text = _LINES.sub(_lines, _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text)))
     text = _MATRIX.sub(_matrix_mark, text)
     if r"\bmod" in text and "equiv" not in text and "≡" not in text:
@@ -251,9 +262,11 @@ def _quote(match: re.Match[str]) -> str:
         return match[1]
     if inside.lower() in ("and", "or") or inside in ("e", "i"):
         return f"{before} {inside} {after}"
-    if inside in ("lcm", "gcd", "cis"):
+    behind = match.string[match.end() :]
+    extreme = inside in ("max", "min") and _OPENED.match(behind)  # else minutes
+    if extreme or inside in ("lcm", "gcd", "cis"):
         return rf"{before} \{inside} {after}"
-    if inside in FUNCTIONS and match.string[match.end() :].strip(" .,$\\)]"):  # else seconds
+    if inside in FUNCTIONS and behind.strip(" .,$\\)]"):  # else seconds
         return rf"{before} \{inside} {after}"
     return f'{before} "{inside}" {after}'
 
@@ -267,8 +280,10 @@ def _large(match: re.Match[str]) -> str:
 
 
 def _lines(match: re.Match[str]) -> str:
-    """Lines of equations as a list; columns of another kind stay."""
+    """Lines of equations as a list; cases in brackets of their own; other columns stay."""
     body = re.sub(r"&\s*(?==)|(?<==)\s*&", "", match[2])
+    if match[1].startswith("cases") and ("&" in body or _IF.search(body)):
+        return f"⧼{body}⧽"
     return match[0] if "&" in body else ",".join(line for line in body.split("⏎") if line.strip())
 
 

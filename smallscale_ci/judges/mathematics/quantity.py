@@ -92,8 +92,11 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _LONG_NAMES = {name[:3]: name for name in _MONTHS + _DAYS}
 _LONG_NAMES |= {"tues": "tuesday", "sept": "september"}
 _DATE = re.compile(
-    r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?|(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]{3,9})\.?"
+    r"(?:([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?"
+    r"|(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]{3,9})\.?)"
+    r"(?:,? (\d{4}))?"
 )
+_ISO_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?:[t ]00:00(?::00)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +180,16 @@ def product_of(form: object) -> Node | None:
 
 
 def read_date(text: str) -> Words | None:
-    """``5 January`` and ``Jan. 5`` as words in one order; ``None`` of anything else."""
+    """``5 January``, ``Jan. 5`` and ``2024-01-05`` as words in one order, else ``None``."""
+    if iso := _ISO_DATE.fullmatch(text):
+        return Words((_MONTHS[int(iso[2]) - 1], iso[3].lstrip("0"), iso[1]))
     match = _DATE.fullmatch(text)
     month = (match[1] or match[4]) if match else ""
     month = _LONG_NAMES.get(month, month)
     if match is None or month not in _MONTHS:
         return None
-    return Words((month, (match[2] or match[3]).lstrip("0")))
+    year = (match[5],) if match[5] else ()
+    return Words((month, (match[2] or match[3]).lstrip("0"), *year))
 
 
 def read_compound(text: str) -> Scalar | None:

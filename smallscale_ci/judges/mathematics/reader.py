@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from smallscale_ci.judges.mathematics.brackets import OPENERS, closes_at_end, split
 from smallscale_ci.judges.mathematics.forms import (
     INFINITE,
     INFINITE_LOW,
+    Cases,
     Congruence,
     Difference,
     Form,
@@ -42,8 +44,6 @@ from smallscale_ci.judges.mathematics.series import MAX_PARTS, filled
 
 _MAX_DEPTH = 8
 
-_OPENERS = "([{⦃⟨⟪⌊⌈"
-_CLOSERS = ")]}⦄⟩⟫⌋⌉"
 _RELATIONS = "=<>≤≥≠≈∈"
 _THOUSANDS = re.compile(
     r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d,.])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])"
@@ -60,6 +60,8 @@ _HALF_LINES = {"+": "()", "-": "()", ">": "()", "<": "()", "≥": "[)", "≤": "
 _SPELT = re.compile(r'(-?\d[\d,.]*)\s*"?\s*\(\s*"?([a-z][a-z -]*)"?\s*\)"?')
 _TRANSPOSED = re.compile(r"(.*[)⟫\]])\s*\^\s*\{?\s*\"?(?:T|\\top)\"?\s*\}?", re.DOTALL)
 _DETERMINANT = re.compile(r"(?:\\det\s*\(?|\|)\s*⟪([^⟪⟫]*)⟫\s*[)|]?")
+_WHEN = re.compile(r'"\s*,?\s*(?:if|for|when|whenever)\b\s*:?\s*("?)', re.IGNORECASE)
+_OTHERWISE = re.compile(r'"?\s*(?:otherwise|else|elsewhere|in all other cases)\s*"?', re.IGNORECASE)
 _CONGRUENCE = re.compile(r'(?:([^≡]+?)\s*≡)?([^≡",]+)"(mod|rem)"([^≡",]+)')
 _EMPTY = frozenset(
     {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
@@ -83,26 +85,6 @@ def read(text: str, *, thousands: bool = True, depth: int = 0) -> Form:
         if form is not None:
             return form
     return read_quantity(text)
-
-
-def split(text: str, separators: str) -> list[str]:
-    """``text`` cut at the characters ``separators`` that stand outside all brackets."""
-    parts, level, start = [], 0, 0
-    quoted = False
-    for position, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif quoted:
-            continue
-        elif character in _OPENERS:
-            level += 1
-        elif character in _CLOSERS:
-            level -= 1
-        elif level == 0 and character in separators:
-            parts.append(text[start:position])
-            start = position + 1
-    parts.append(text[start:])
-    return parts
 
 
 def _join_thousands(text: str) -> str:
@@ -186,7 +168,8 @@ def _sequence(text: str, depth: int) -> Form | None:
     either = False
     if len(pieces) == 1:
         marked = _WORD_SEPARATOR.sub(lambda match: "," if match[1] == "and" else "⋁", text)
-        marked = marked.replace("&", ",") if "⟪" not in text else marked  # 2 & 3
+        if not re.search("[⟪⧼]", text):  # 2 & 3
+            marked = marked.replace("&", ",")
         pieces = split(marked, ",⋁")
         either = "⋁" in marked and len(split(marked, "⋁")) > 1
     pieces = [piece.strip() for piece in pieces if piece.strip()]
@@ -254,7 +237,7 @@ def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for
     if match := _INTERVAL.fullmatch(text) if text[0] == "]" or text[-1] == "[" else None:
         kind = "[("[match[1] == "]"] + "])"[match[4] == "["]
         return Group(kind, tuple(read(match[n], depth=depth + 1) for n in (2, 3)))
-    if text[0] not in _OPENERS or not _closes_at_end(text):
+    if text[0] not in OPENERS or not closes_at_end(text):
         return None
     inside = text[1:-1].strip()
     if text[0] == "⟪":
@@ -267,7 +250,7 @@ def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for
     pieces = [piece.strip() for piece in split(inside, ",;")]
     if len(pieces) > MAX_PARTS:
         return Opaque(text)
-    if pieces[0].startswith("⟪") and pair in ("()", "[]") and _closes_at_end(inside):
+    if pieces[0].startswith("⟪") and pair in ("()", "[]") and closes_at_end(inside):
         return read(inside, depth=depth + 1)
     if len(pieces) == 1 or not all(pieces):
         return read(inside, depth=depth + 1) if pair == "()" else None
@@ -283,6 +266,30 @@ def _set(inside: str, depth: int) -> Form:
     if len(pieces) > MAX_PARTS:
         return Opaque(inside)
     return Group("set", _spread(read(p, thousands=False, depth=depth + 1) for p in pieces))
+
+
+def _cases(text: str, depth: int) -> Form | None:
+    """Values by case: each line a value, then its condition or "otherwise"."""
+    if text[0] != "⧼" or not closes_at_end(text):
+        return None
+    branches: list[tuple[Form, Form | None]] = []
+    for line in split(text[1:-1], "⏎")[:MAX_PARTS]:
+        if not line.strip():
+            continue
+        value, *rest = split(line, "&")
+        condition = " ".join(rest).strip()
+        if not rest:
+            value, _, condition = _WHEN.sub(r"\g<1>⏎\g<1>", line, count=1).partition("⏎")
+            if not condition and (end := re.search(r'"\s*(?:otherwise|else)\s*"\s*$', line)):
+                value, condition = line[: end.start()], end[0]
+        form = read(value.strip(" ,;"), depth=depth + 1)
+        if _OTHERWISE.fullmatch(condition := condition.strip(" ,;.")):
+            branches.append((form, None))
+        elif condition := _WHEN.sub(r"\1", condition, count=1).strip(' "'):
+            branches.append((form, read(condition, depth=depth + 1)))
+        else:
+            return Opaque(text)
+    return Cases(tuple(branches)) if len(branches) > 1 else Opaque(text)
 
 
 def _matrix_sum(text: str, depth: int) -> Form | None:
@@ -351,18 +358,6 @@ def _matrix(inside: str, depth: int) -> Group | Matrix:
     return Matrix(rows)
 
 
-def _closes_at_end(text: str) -> bool:
-    level = 0
-    for position, character in enumerate(text):
-        if character in _OPENERS:
-            level += 1
-        elif character in _CLOSERS:
-            level -= 1
-            if level <= 0:
-                return position == len(text) - 1
-    return False
-
-
 def _plus_minus(text: str, depth: int) -> Form | None:
     if "±" not in text and "∓" not in text:
         return None
@@ -372,6 +367,7 @@ def _plus_minus(text: str, depth: int) -> Form | None:
 
 
 _READERS = (
+    _cases,
     _special,
     _real_line,
     _spelt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smallscale_ci.judges.mathematics.forms import (
     Based,
+    Cases,
     Congruence,
     Difference,
     Form,
@@ -44,6 +45,11 @@ def in_words(form: Form) -> str:  # noqa: PLR0911, PLR0912 - form by form
                 for sign, side in zip(form.operators, form.texts[1:], strict=False)
             )
             return f"a relation: {joined}"
+        case Cases():
+            return f"values in {len(form.branches)} cases: " + "; ".join(
+                f"{_value(value)} {'otherwise' if when is None else f'if {_value(when)}'}"
+                for value, when in form.branches
+            )
         case Ratio():
             return f"a ratio: {' : '.join(map(_value, form.parts))}"
         case Time():

@@ -55,8 +55,26 @@ def test_anything_else_is_no_verdict(said):
     assert verdict(said) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "agrees"),
+    [
+        ("Correct", True), ("Incorrect.", False), ("True", True), ("false", False),
+        ("The answer is correct.", True), ("The answer is not correct.", False),
+        ("The model's answer is incorrect.", False), ("They are equivalent.", True),
+        ("The two answers are not equivalent.", False), ("They aren't equal.", False),
+        ("Both are the same.", True), ("They do not match.", False), ("Verdict: incorrect", False),
+        ("1/3 is 0.333…\n\nThe answers are equal.", True), ("2/4 is 1/2, so yes.", True),
+        ("Yes. On second thought, no.", None),
+        ("Yes.\nThe answer is wrong.", None), ("The reference answer is correct.", None),
+        ("It is correct that the signs differ", None),
+    ],
+)  # fmt: skip
+def test_verdicts_in_other_words(said, agrees):
+    assert verdict(said) is agrees
+
+
 def test_long_answers_take_no_time():
     begin = time.process_time()
-    for unit in ("Answer ", "yes ", "No, ", "{", "\\boxed{", "- "):
+    for unit in ("the answer is not ", "yes, ", "Answer ", "yes ", "No, ", "{", "\\boxed{", "- "):
         verdict(unit * 50_000)
     assert time.process_time() - begin < 5
