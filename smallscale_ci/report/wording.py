@@ -210,10 +210,11 @@ def _worse(check: Check) -> str:
 
 
 def unknown_thinking(marks: Iterable[str]) -> str:
-    """Marks that may end thinking, in a format that is not known."""
+    """Marks that may be of thinking, in a format that is not known."""
     return (
-        f"Completions hold {', '.join(sorted(marks))}, which looks like the end of thinking in a "
-        "format that is not known: answers inside it count as answers."
+        f"Completions hold {', '.join(sorted(marks))}, which looks like thinking in a format that "
+        "is not known. Where a text begins with it, it counts as thinking; elsewhere, answers "
+        "inside it count as answers."
     )
 
 

@@ -80,9 +80,15 @@ FORMATS = (
     ),
     Format(
         "scratchpad",
-        ("<scratchpad>", "<reflection>", "<analysis>"),
-        ("</scratchpad>", "</reflection>", "</analysis>"),
-        "prompts that ask for a scratchpad before the answer; Reflection Llama (model card)",
+        (
+            *("<scratchpad>", "<reflection>", "<analysis>", "<cot>", "<chain_of_thought>"),
+            *("<inner_monologue>", "<internal_monologue>"),
+        ),
+        (
+            *("</scratchpad>", "</reflection>", "</analysis>", "</cot>", "</chain_of_thought>"),
+            *("</inner_monologue>", "</internal_monologue>"),
+        ),
+        "prompts that ask for work before the answer; Reflection Llama (model card)",
         paired=True,
     ),
     Format(

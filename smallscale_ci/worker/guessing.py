@@ -11,10 +11,10 @@ _KIN = re.compile(  # closing marks, or pairs of special tokens, that say what t
     r"(?:</|\[/|◁/|<\|/|＜/)(\w[\w:|.-]{0,40})(?:\|?>|\]|▷|＞)"
     r"|<\|(?:end|close|stop|/)_?(?:of_)?([\w:.-]{1,40})\|>|<\|([\w:.-]{1,40})[_:.-]?(?:end|close)\|>"
 )
-_NAMES = re.compile(r"think|reason|thought", re.IGNORECASE)
+_NAMES = re.compile(r"think|reason|thought|思考|推理", re.IGNORECASE)
 _GUESSED = re.compile(  # a mark of no format, at the beginning of a text
-    r"\s{0,80}(?P<mark>(?P<first><\|?|\[|◁|＜)[ ]?"
-    r"(?P<name>[\w:.-]{0,30}?(?:think|thought|reason)[\w:.-]{0,20})[ ]?\|?[>\]▷＞])",
+    r"[\s\ufeff]{0,80}(?P<mark>(?P<first><\|?|\[|◁|＜)[ ]?"
+    r"(?P<name>[\w:.-]{0,30}?(?:think|thought|reason|思考|推理)[\w:.-]{0,20})[ ]?\|?[>\]▷＞])",
     re.IGNORECASE,
 )
 _MOST_NAMES = 5  # that are looked for: each is one more look through the text
@@ -28,7 +28,7 @@ def unknown(text: str) -> str | None:
     """
     seen: set[str] = set()
     for match in _KIN.finditer(text):
-        name = match[1] or match[2] or match[3]
+        name = _name(match)
         if name in seen or not _NAMES.search(name) or marks_in(match.group(), 0):
             continue
         seen.add(name)
@@ -42,18 +42,32 @@ def unknown(text: str) -> str | None:
     return guessed["mark"] if guessed and unclosed and guessed["first"] != "[" else None
 
 
-def guess(text: str) -> int | None:
+def guess(text: str, *, known: bool) -> int | None:
     """Where thinking ends that ``text`` begins with a mark of no format; ``None``: no such mark.
 
     It is the text's length where it does not end. ``unknown`` reports the mark. In brackets alone
-    it may be a heading: then it needs an end.
+    it may be a heading: then it needs an end. A ``known`` mark is one of a format, whose own end is
+    not there: another of the same name ends it.
     """
     guessed = _GUESSED.match(text)
     if guessed is None or is_text(text, guessed):
         return None
-    if ends := _ends(text, guessed):
+    ends = _ends(text, guessed)
+    if known:
+        name = guessed["name"].casefold()
+        ends = [
+            match
+            for match in ends
+            if _name(match).casefold() == name and not marks_in(match.group(), 0)
+        ]
+    if ends:
         return ends[-1].end()
     return None if guessed["first"] == "[" else len(text)
+
+
+def _name(match: re.Match[str]) -> str:
+    """The name in a closing mark."""
+    return (match[1] or match[2] or match[3]).strip("_:.-|")
 
 
 def _ends(text: str, guessed: re.Match[str]) -> list[re.Match[str]]:
@@ -61,5 +75,5 @@ def _ends(text: str, guessed: re.Match[str]) -> list[re.Match[str]]:
     return [
         match
         for match in _KIN.finditer(text, guessed.end())
-        if _NAMES.search(match[1] or match[2] or match[3]) and not is_text(text, match)
+        if _NAMES.search(_name(match)) and not is_text(text, match)
     ]

@@ -26,7 +26,7 @@ def _pattern(mark: str) -> str:
         return f"(?i:{lead}{name}{last})" if plain[0] == "<" else name
     slash = r"\\?/" if tag[1] else ""  # JSON may write it "\/"
     blanks = rf"[ ]?{slash}[ ]?{name}[ ]?"
-    attributes = rf"{slash}{name}\s[^<>&\n]{{0,80}}"
+    attributes = rf"{slash}{name}\s(?!/)[^<>&\n]{{0,80}}"
     return f"(?i:{lead}(?:{blanks}|{attributes}){end})"
 
 

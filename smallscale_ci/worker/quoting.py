@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "„": "“"}
+_QUOTES = {"{": "}", '"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "„": "“"}
 _BEFORE_QUOTE = re.compile(r"(?:^|[^\w])(?:[fFrRbBuU]{1,2})?$")
 _AFTER_QUOTE = re.compile(r"(?:\\[nrt]){0,4}")
 _SPOKEN = re.compile(
@@ -32,7 +32,7 @@ def is_text(text: str, match: re.Match[str]) -> bool:
         if (
             text[stop : stop + 1] == _QUOTES[before]
             and not text[stop + 1 : stop + 2].isalnum()
-            and _BEFORE_QUOTE.search(text[max(0, start - 4) : start - 1])
+            and (before == "{" or _BEFORE_QUOTE.search(text[max(0, start - 4) : start - 1]))
         ):
             return True
     return _SPOKEN.match(text, end) is not None

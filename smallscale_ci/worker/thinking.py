@@ -19,7 +19,9 @@ from .quoting import Blocks, is_text
 
 OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
 
-_PHRASES = tuple(phrase for row in FORMATS for phrase in row.begins)
+_PHRASES = tuple(
+    phrase.replace("\n", end) for row in FORMATS for phrase in row.begins for end in ("\n", "\r\n")
+)
 _NO_FORMAT, _UNKNOWN = Format("", (), (), ""), Format("unknown", (), (), "")
 # After the end of thinking inside thinking: a sentence that goes on is not an answer yet.
 _GOES_ON = re.compile(r"[ \t]*[a-zß-ÿ,;]")
@@ -72,11 +74,15 @@ _ASIDE = re.compile(
         for opens, closes in ASIDES
     )
     + r"|<(?P<tag>(?:\w{1,20}[:_])?(?:tool_calls?|TOOLCALL|function_calls?|tool_response"
-    r"|cot_budget_reflect))>.*?(?:</(?P=tag)>|\Z)|<function=.*?(?:</function>|\Z)"
+    r"|use_mcp_tool|cot_budget_reflect))>.*?(?:</(?P=tag)>|\Z)|<function=.*?(?:</function>|\Z)"
 )
 _BOX = "<|begin_of_box|>"
 _BARE_CHANNELS = ("assistantfinal", "assistantanalysis")
 _CHANNEL_NAMES = ("analysis", "commentary", "final")
+_ESCAPED = re.compile(  # for JSON, or for Markdown
+    r"\\(?:u003c|<)\\?/?[\w:|]{0,12}(?:think|thought|reason)", re.IGNORECASE
+)
+_BLANKS = " \t\r\n\f\v\ufeff"  # a byte order mark is none to Python
 _LONGEST_TOKEN = 48
 _LONGEST_HEAD = 80  # characters in which a text's first word is looked for
 
@@ -100,6 +106,9 @@ def answer_part(text: str) -> str | None:
     Text without any mark of thinking is all answer. What is given to a tool is not an answer and is
     left out. The box of GLM-4.5V's answers is an ``<answer>`` as any other.
     """
+    if "\\" in text and ("\\<" in text or "\\u003" in text) and _ESCAPED.search(text):
+        for escaped in ("\\u003c", "\\u003e", "\\<", "\\>"):
+            text = text.replace(escaped, "<" if escaped.endswith(("c", "<")) else ">")
     parts = split(text)
     if not parts.finished:
         return None
@@ -124,7 +133,7 @@ def split(text: str) -> Parts:
     """
     if ("|" in text and ("|>user" in text or "<|user|>" in text)) or "turn>user" in text:
         text = _first_turn(text)
-    head = text[:_LONGEST_HEAD].lstrip()
+    head = text[:_LONGEST_HEAD].lstrip(_BLANKS)
     if (
         head.startswith(_CHANNEL_NAMES)
         or ("|" in text and ("|channel|" in text or "to=self<|message|>" in text))
@@ -134,10 +143,10 @@ def split(text: str) -> Parts:
         if found is not None:
             return found
     if head.startswith(_PHRASES):
-        return _by_phrase(text)
+        return _by_phrase(text, head)
     found = _by_marks(text)
-    if not found.name and head[:1] in ("<", "[", "◁", "＜"):
-        return _by_guess(text) or found
+    if not (found.name and found.finished) and head[:1] in ("<", "[", "◁", "＜"):
+        return _by_guess(text, known=found.name != "") or found
     return found
 
 
@@ -203,18 +212,24 @@ def _is_apart(text: str) -> bool:
     return begins and any(match["bare"] is not None for match in _APART.finditer(text))
 
 
-def _by_phrase(text: str) -> Parts:
+def _by_phrase(text: str, head: str) -> Parts:
     """The answer of a text that begins with a phrase in place of a mark."""
-    head = text[:_LONGEST_HEAD].lstrip()
-    row = next(row for row in FORMATS if row.begins and head.startswith(row.begins))
+    row = next(
+        row for row in FORMATS if row.begins and head.replace("\r", "").startswith(row.begins)
+    )
     at, mark = max((text.rfind(mark), mark) for mark in row.closes)
-    start = at + len(mark) if at >= 0 else len(text)
-    return Parts(start, len(text), at >= 0, row.name)
+    if at < 0:
+        return Parts(len(text), len(text), False, row.name)
+    start, end = _kept(text, at + len(mark), len(text), None) or (len(text), len(text))
+    return Parts(start, end, True, row.name)
 
 
-def _by_guess(text: str) -> Parts | None:
-    """The answer of a text that begins with a mark of no format, by its name alone."""
-    ends = guess(text)
+def _by_guess(text: str, *, known: bool) -> Parts | None:
+    """The answer of a text that begins with a mark of no format, by its name alone.
+
+    A ``known`` mark may be ended by another one of its own name, too.
+    """
+    ends = guess(text, known=known)
     if ends is None:
         return None
     start, end = _kept(text, ends, len(text), None) or (len(text), len(text))

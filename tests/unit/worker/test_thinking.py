@@ -182,46 +182,6 @@ def test_channels(text: str, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "mark"),
-    [
-        ("<my_thinking>a</my_thinking>42", "</my_thinking>"),
-        ("[REASONING]a[/REASONING]42", "[/REASONING]"),
-        ("<|reasoning_start|>a<|reasoning_end|>42", "<|reasoning_end|>"),
-        ("<|begin_of_reasoning|>a<|end_of_reasoning|>42", "<|end_of_reasoning|>"),
-        ("<think>a</think>42", None),
-        ("<b>think</b> for a reason", None),
-        ("the reasons</reasons_given> alone", None),
-        ("`</my_thinking>` <my_thinking>", None),
-    ],
-)
-def test_unknown_formats_are_noticed(text: str, mark: str | None) -> None:
-    assert unknown(text) == mark
-
-
-@pytest.mark.parametrize(
-    ("text", "expected", "mark"),
-    [
-        ("<|thoughts:begin|>a \\boxed{42} but", None, "<|thoughts:begin|>"),
-        ("<inner_thought>a \\boxed{42} but", None, "<inner_thought>"),
-        ("<|startthought|>a<|endthought|>b", "b", "<|endthought|>"),
-        ("＜think＞a＜/think＞b", "b", "＜/think＞"),
-        ("\n<my_thinking>a</my_thinking>\n", "", "</my_thinking>"),
-        ("[Reasoning] 6 * 7 is 42", "[Reasoning] 6 * 7 is 42", None),
-        ("[Reasoning]a[/Reasoning]b", "b", "[/Reasoning]"),
-        ("<threshold> is 42", "<threshold> is 42", None),
-        ('"<my_thinking>" is a tag: 42', '"<my_thinking>" is a tag: 42', None),
-        ("a <my_thinking>b", "a <my_thinking>b", None),
-    ],
-)
-def test_marks_of_no_format_count_where_they_begin_a_text(
-    text: str, expected: str | None, mark: str | None
-) -> None:
-    """By their names: an answer inside is no answer. They are reported all the same."""
-    assert answer_part(text) == expected
-    assert unknown(text) == mark
-
-
-@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("a</think>b", True),
@@ -346,6 +306,19 @@ def test_time_is_linear(text: str) -> None:
         ("think\na\nanswer\nb", "b"),
         ("think\nmaybe \\boxed{42} but", None),
         ("think of 42 as 6 * 7", "think of 42 as 6 * 7"),
+        ("## Thinking\r\n\r\na\r\n## Final Response\r\nb", "\r\nb"),
+        # marks as Markdown and JSON escape them, and after a byte order mark; closed in themselves
+        ("\\<think\\>a\\</think\\>b", "b"),
+        ("\\<think\\>maybe \\boxed{42} but", None),
+        ("\\u003cthink\\u003ea\\u003c/think\\u003eb", "b"),
+        ("\\u003cthink\\u003emaybe \\boxed{42} but", None),
+        ("<think />\n42", "<think />\n42"),
+        # spoken of in LaTeX
+        ("<think>a</think>\\texttt{<think>} is a tag: b", "\\texttt{<think>} is a tag: b"),
+        ("<cot>maybe \\boxed{42} but", None),
+        ("<思考>a</思考>b", "b"),
+        ("<think>a</think><use_mcp_tool>\\boxed{42}</use_mcp_tool>", "\n"),
+        ("Here are my reasoning steps:\na[BEGIN FINAL RESPONSE]b[END FINAL RESPONSE]<|end|>", "b"),
         # a block of code that thinking, or a channel, ends with
         ("<think>a\n```\nx\n```</think>```\ny\n```", "```\ny\n```"),
         ("analysis```\nx\n```assistantfinal```\ny\n```", "```\ny\n```"),
