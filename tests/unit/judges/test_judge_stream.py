@@ -64,7 +64,7 @@ def test_a_format_of_thinking_that_nobody_knows_is_reported():
             stream.feed(Generation("p", number, text, (), 1, 1, FinishReason.STOP, 0, 0.1))
         list(stream.drain())
     assert stream.told()["unknown_thinking"] == {"</deep_thought>": 128}  # of the first 256
-    assert "</deep_thought>, which looks like the end" in wording.unknown_thinking(
+    assert "</deep_thought>, which looks like thinking" in wording.unknown_thinking(
         stream.unknown_thinking
     )
 
