@@ -322,7 +322,7 @@ def _behind(labels: tuple[str, ...]) -> tuple[Any, ...]:
     says = rf"(?i:(?P<strong>{'|'.join(STRONG)})|{'|'.join(WEAK)})"
     clause = (
         r"(?:(?:^|[\n.!?:,;。、–—]|[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]|\b(?i:so|that|thus|then|hence"
-        r"|only|therefore|but|and|because|clearly|believe|think|conclude|say|ist|es|est)\s)[\s*]{0,4}(?:(?:la|die|a|La|Die|A)\s)?)"
+        r"|only|therefore|but|and|because|clearly|believe|think|conclude|say|ist|es|est|sondern|sino|mais)\s)[\s*]{0,4}(?:(?:la|die|a|La|Die|A)\s)?)"
     )
     several = re.compile(
         rf"(?i:both|options?|choices?|answers?)\s+{label}(?:\s*(?:,|and|&)\s*{label}){{1,10}}"

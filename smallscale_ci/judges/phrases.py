@@ -116,7 +116,7 @@ STRONG = (
 WEAK = (
     rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s)*(?:correct|right|best)\b",
     r"\s?[-–—:(]\s?(?:this\sis\s)?(?:the\s)?(?:correct|right)\b|\s?[✓✔✅]|\sit\sis(?=[.!\n]|$)",
-    r"\sist\s(?:also\s|daher\s|somit\s)?(?:richtig|korrekt|zutreffend)",
+    r"\s(?:ist\s(?:also\s|daher\s|somit\s)?)?(?:richtig|korrekt|zutreffend)",
     r"\sest\s(?:donc\s)?(?:la\s)?(?:correcte?|bonne|juste|exacte)",
     r"\ses\s(?:la\s)?correcta|\sè\s(?:la\s|quella\s)?(?:corretta|giusta|esatta)",
     r"\s(?:é|está)\s(?:a\s)?(?:correta|certa)",
@@ -135,6 +135,9 @@ LEADS = re.compile(
         (?:la\s|l['’]|a\s|die\s)?
         (?=(?:réponse|option|opción|respuesta|opzione|risposta|alternativa|letra|opção|antwort)\s)
       | \bbut\s(?:it(?:['’]s|\sis)|the\s\w+\sis)\s(?:(?:actually|really|in\sfact)\s)?
+      | ,\s(?:but(?!\s(?:it|the)\b)(?:\srather)?|sondern|а
+        |(?:es|sino(?:\sque\ses)?|è|ma|c['’]est|mais)(?:\sla)?|(?:é|mas)(?:\sa)?)\s
+      | ,?而是\s? | ではなく(?:て)?、?\s? | 아니라\s
       | \b(?:left\swith|leaves|going\swith|I(?:['’]d|\swould)\ssay)\b
       | (?:^|\n)[ \t>*\#-]*(?:choose|select|pick)\s(?=(?:option|choice|answer|letter)\s)
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))

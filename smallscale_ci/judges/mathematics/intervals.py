@@ -23,6 +23,9 @@ class Interval:
     closed: tuple[bool, bool]
 
 
+REALS = (Interval(-math.inf, math.inf, (False, False)),)
+
+
 def real_set(form: Form) -> tuple[Interval, ...] | None:
     """The disjoint intervals, in order, of a set of numbers; ``None`` where it is none."""
     parts = _parts(form)

@@ -75,6 +75,7 @@ _DEGREES = re.compile(
 _SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
 _THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
 _SPACE_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d])")
+_APOSTROPHE_GROUP = re.compile(r"(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d'])")  # 12'345
 _LATEX_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _MATRIX = re.compile(
     r"\\begin\s*\{([bBpvV]?(?:small)?matrix|array)\}(?:\s*\{[lcr| ]*\})?"
@@ -184,6 +185,7 @@ def clean(text: str) -> str:
     text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥")
     text = _UNEQUAL.sub("≠", text)
     text = _SPACE_GROUP.sub(lambda match: re.sub(r"\s", "", match[0]), text)
+    text = _APOSTROPHE_GROUP.sub(lambda match: match[0].replace("'", ""), text)
     text = _MIXED_SLASH.sub(r"(\1+\2/\3)", text)
     text = _MIXED_FRACTION.sub(_mixed, text)
     text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)

@@ -38,7 +38,9 @@ _GREEK = frozenset(
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*|\.\d+)|\\(?P<command>[a-zA-Z]+)|(?P<word>[a-zA-Z]+)|(?P<sign>\S))"
 )
-_INVERSE = ["^", "{", "-", "1", "}", "("]
+_SUPERSCRIPT = re.compile(  # tokens, one a line, up to a function's bracket
+    r"\^\n(?:\{\n([^{}]{1,12})\n\}\n|(\(\n\w+\n\)\n)|(\w+)\n)\("
+)
 _CLOSING = {"(": ")", "[": "]", "{": "}", "⌊": "⌋", "⌈": "⌉"}
 
 
@@ -235,11 +237,22 @@ class _Parser:
         if name == "i" and start == self._at and "i" not in self._indices:
             return ("i",)
         definite = name[0] in DEFINITE
-        if definite and [text for _, text in self._tokens[self._at : self._at + 6]] == _INVERSE:
-            name, self._at = name + "^-1", self._at + 5
+        if definite and self.peek() == "^":
+            name += self._of_function()
         if applied and (definite or not self._in_function) and self._take("("):
             return ("apply", name, *self._bracket(")", several=True))
         return ("symbol", name)
+
+    def _of_function(self) -> str:
+        """What a function has before its bracket: ``^{-1}``, ``^{(4)}`` as primes, ``^2``."""
+        ahead = "\n".join(text for _, text in self._tokens[self._at : self._at + 8])
+        match = _SUPERSCRIPT.match(ahead)
+        if match is None:
+            return ""
+        self._at += match.group().count("\n")
+        inside = next(filter(None, match.groups())).replace("\n", "")
+        order = inside.strip("()") if inside.startswith("(") else ""
+        return "'" * int(order) if order.isdigit() and len(order) == 1 else f"^{inside}"
 
     def _index(self) -> Node | None:
         """The index of ``G_{n-i}`` where it depends on the index of a sum around it."""

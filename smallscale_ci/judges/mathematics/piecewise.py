@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -16,15 +15,15 @@ from smallscale_ci.judges.mathematics.forms import (
     Group,
     Union,
 )
-from smallscale_ci.judges.mathematics.intervals import Interval, real_set
-from smallscale_ci.judges.mathematics.quantity import Scalar
+from smallscale_ci.judges.mathematics.intervals import REALS, Interval, real_set
+from smallscale_ci.judges.mathematics.quantity import Scalar, Words
 from smallscale_ci.judges.mathematics.relations import subjects
 from smallscale_ci.judges.mathematics.values import nodes
 
 Equal = Callable[[Form, Form], bool]
 
 _LINE = Group("()", (INFINITE_LOW, INFINITE))
-_EVERYWHERE = (Interval(-math.inf, math.inf, (False, False)),)
+_EVEN = (0, 2, 4, 10)
 _STEPS = (Fraction(1, 7), Fraction(3), Fraction(1000))
 
 
@@ -42,24 +41,36 @@ def same_cases(gold: Cases, answer: Cases, same: Equal) -> bool:
 
 
 def as_expression(cases: Cases, other: Scalar, *, deep: bool) -> bool:
-    """Whether ``other`` has the value of each branch on its interval, as ``|x|`` has."""
+    """Whether ``other`` has the value of each branch where it holds, as ``|x|`` has."""
     branches = list(_spelt_out(cases))
-    conditions = [condition for _, condition in branches if condition is not None]
-    names = frozenset().union(*(subjects(condition) for condition in conditions))
-    if len(names) != 1 or symbols(other.node) != names or len(conditions) < len(branches):
+    found = _everywhere([condition for _, condition in branches])
+    if found is None or symbols(other.node) != {found[0]}:
         return False
-    (name,) = names
-    if real_set(Union(tuple(conditions))) != _EVERYWHERE:
-        return False
-    for value, condition in branches:
-        if not isinstance(value, Scalar) or not symbols(value.node) <= names:
+    name, places = found
+    for (value, _), points in zip(branches, places, strict=True):
+        if not isinstance(value, Scalar) or not symbols(value.node) <= {name}:
             return False
-        for point in _points(real_set(condition) or ()):  # type: ignore[arg-type]
+        for point in points:
             number: Node = ("number", abs(point))
             put = {name: number if point >= 0 else ("-", number)}
             if not nodes(renamed(other.node, put), renamed(value.node, put), None, None, deep):
                 return False
     return True
+
+
+def _everywhere(conditions: list[Form | None]) -> tuple[str, list[list[Fraction]]] | None:
+    """The unknown, and points of each condition, where these cover all real or whole numbers."""
+    words = [one.words for one in conditions if isinstance(one, Words)]
+    if len(words) == len(conditions) and {w[-1] for w in words} == {"even", "odd"}:
+        names = frozenset(w[0] for w in words)
+        places = [[Fraction(n + (w[-1] == "odd")) for n in _EVEN] for w in words]
+    else:
+        known = tuple(one for one in conditions if one is not None)
+        names = frozenset().union(*map(subjects, known))
+        if len(known) < len(conditions) or real_set(Union(known)) != REALS:
+            return None
+        places = [list(_points(real_set(one) or ())) for one in known]
+    return (next(iter(names)), places) if len(names) == 1 else None
 
 
 def _spelt_out(cases: Cases) -> Iterator[tuple[Form, Form | None]]:

@@ -84,6 +84,9 @@ _SHORT_WORDS = frozenset(
         "we",
     ]
 )
+_QUALITY = re.compile(  # of an unknown, and no unit of it
+    r'^[a-zA-Z] ?"(?:is )?(?:an? )?(?:even|odd|prime|positive|negative|rational|irrational)\b'
+)
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
     *("october", "november", "december"),
@@ -141,6 +144,8 @@ def read_quantity(text: str) -> Scalar | Words | Opaque:  # noqa: PLR0911 - rule
     if PLAIN_NUMBER.fullmatch(text):
         node: Node = ("number", Fraction(text.lstrip("-")))
         return Scalar(text, ("-", node) if text[0] == "-" else node, _decimal(text))
+    if _QUALITY.search(text):
+        return _words(text)
     body, unit_text, degrees = _without_unit(text)
     unit = read_unit(unit_text) if unit_text else None
     noun = _noun(unit_text) if unit_text and unit is None else frozenset()

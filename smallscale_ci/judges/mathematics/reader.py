@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 
 from smallscale_ci.judges.mathematics.brackets import OPENERS, closes_at_end, split
+from smallscale_ci.judges.mathematics.builders import described, taken_apart
 from smallscale_ci.judges.mathematics.forms import (
     INFINITE,
     INFINITE_LOW,
@@ -259,9 +260,15 @@ def _bracketed(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for
     return Group(kind, items) if kind in ("vector", "()", "[]", "(]", "[)") else Opaque(text)
 
 
+def _described(head: str, condition: str, depth: int) -> Form:
+    head, domain, condition = taken_apart(head, condition)
+    return described(domain, read(head, depth=depth + 1), read(condition, depth=depth + 1))
+
+
 def _set(inside: str, depth: int) -> Form:
-    for bar in split(inside, "|:")[1:]:  # {x | condition}
-        return read(bar, depth=depth + 1)
+    head = split(inside, "|:")[0]
+    if head != inside and head.strip():  # {x | condition}
+        return _described(head.strip(), inside[len(head) + 1 :], depth)
     pieces = [piece.strip() for piece in split(inside, ",;") if piece.strip()]
     if len(pieces) > MAX_PARTS:
         return Opaque(inside)

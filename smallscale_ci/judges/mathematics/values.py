@@ -28,7 +28,11 @@ _DIGITS_RAISED = re.compile(r"\^\d\d")
 _CONSTANTS = ("C", "c", "K")  # of integration
 _WHOLE = frozenset("kmnlN")
 _LINEAR = frozenset({"+", "-", "*", "/", "^", "pi", "degree", "symbol", "number"})
-_STERLING, _POUND = read_unit("£"), read_unit("pound")
+_ONE_SIGN = [  # £3 and 3 pounds, ¥3 and 3 yuan or yen
+    {read_unit("£"), read_unit("pound")},
+    {read_unit("¥"), read_unit("yuan")},
+    {read_unit("¥"), read_unit("yen")},
+]
 _LOG_BASES: tuple[Node, ...] = (("e",), ("number", Fraction(10)))
 
 
@@ -40,10 +44,10 @@ def scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
     """Whether ``answer`` is ``gold``. Raises ``NeedsAlgebra`` unless ``deep``."""
     left, right = gold.node, answer.node
     if gold.unit and answer.unit:
-        pounds = gold.unit == _STERLING and answer.unit == _POUND  # £3 and 3 pounds
-        if gold.unit.dimensions != answer.unit.dimensions and not pounds:
+        alike = {gold.unit, answer.unit} in _ONE_SIGN
+        if gold.unit.dimensions != answer.unit.dimensions and not alike:
             return False
-        if gold.unit.size != answer.unit.size and not pounds:
+        if gold.unit.size != answer.unit.size and not alike:
             left = ("*", left, ("number", gold.unit.size))
             right = ("*", right, ("number", answer.unit.size))
             return nodes(left, right, None, None, deep)

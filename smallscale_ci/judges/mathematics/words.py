@@ -46,7 +46,7 @@ def in_words(form: Form) -> str:  # noqa: PLR0911, PLR0912 - form by form
             )
             return f"a relation: {joined}"
         case Cases():
-            return f"values in {len(form.branches)} cases: " + "; ".join(
+            return "values by case: " + "; ".join(
                 f"{_value(value)} {'otherwise' if when is None else f'if {_value(when)}'}"
                 for value, when in form.branches
             )
