@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 WRONG_FILE = "Is this the right file?"
 _SNIFFED = 1 << 22  # bytes of a first line that are looked at
-_MANY = 1 << 31  # no number of tokens or epochs is as large
+MANY = 1 << 31  # no number of tokens or epochs is as large
 _PACKED = ".gz"
 UNREADABLE = (OSError, EOFError, zlib.error)  # of plain and of packed files
 
@@ -164,7 +164,7 @@ def whole_number(value: Any) -> int | None:
     """``value`` as a count, or ``None`` where it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return int(value) if 0 <= value < _MANY and value == int(value) else None
+    return int(value) if 0 <= value < MANY and value == int(value) else None
 
 
 def fraction(value: Any, what: str, where: str) -> bool:

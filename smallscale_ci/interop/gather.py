@@ -180,10 +180,17 @@ def _refuse_two_contents(
 
 
 def _notes(log: Log, columns: _Columns) -> list[str]:
-    return [
+    notes = [
         f"{task}: {count:,} samples have no verdict of {log.facts.tool} and are left out."
         for task, count in columns.skipped.items()
     ]
+    found = len(columns.task) + sum(columns.skipped.values())
+    if log.facts.planned is not None and found < log.facts.planned:
+        notes.append(
+            f"{found:,} of the {log.facts.planned:,} samples that {log.facts.tool} planned are "
+            "there: the others count as missing."
+        )
+    return notes
 
 
 def _manifest(

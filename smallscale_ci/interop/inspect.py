@@ -68,14 +68,15 @@ def read(path: Path, wanted: Wanted) -> Log:
             if member not in packed.members:
                 raise DataError(f"{path} is not a log of inspect: it has no {_HEADER}.")
             header = json_object(packed.read(member), f"{path}: {member}")
-        return Log(path, _facts(header, path, wanted), _packed(path, header, wanted))
+        samples = _packed(path, header, wanted)
+        return Log(path, _facts(header, path, wanted), _complete(samples, header, path))
     log = read_object(path)
     if not isinstance(log.get("samples"), list):
         raise DataError(
             f"{path} is not a log of inspect with samples.",
             "Log them: inspect eval … --log-format json, without --no-log-samples.",
         )
-    return Log(path, _facts(log, path, wanted), _listed(path, log, wanted))
+    return Log(path, _facts(log, path, wanted), _complete(_listed(path, log, wanted), log, path))
 
 
 def _facts(log: Row, path: Path, wanted: Wanted) -> Facts:
@@ -91,6 +92,9 @@ def _facts(log: Row, path: Path, wanted: Wanted) -> Facts:
     limits = {key: value for key, value in config.items() if key.endswith("_limit") and value}
     results = log.get("results") or {}
     status = str(log.get("status", "success"))
+    notes = [f"The evaluation ended with the status {status}."] if status != "success" else []
+    if log.get("invalidated"):
+        notes.append("Samples of the log were marked as invalid: they count as ERRORED.")
     scorer = _scorer(log, wanted)
     ids = at(made, "dataset", "sample_ids")
     expected = len(ids) * (whole_number(config.get("epochs")) or 1) if ids else None
@@ -114,7 +118,7 @@ def _facts(log: Row, path: Path, wanted: Wanted) -> Facts:
         judges={_task(log): f"inspect {scorer}".strip()},
         scores=_own_scores(log, scorer),
         planned=whole_number(results.get("total_samples")) or expected,
-        notes=() if status == "success" else (f"The evaluation ended with the status {status}.",),
+        notes=tuple(notes),
     )
 
 
@@ -142,6 +146,20 @@ def _own_scores(log: Row, scorer: str) -> dict[str, float]:
 # -- samples --------------------------------------------------------------------------------------
 
 
+def _complete(samples: Iterator[Sample], log: Row, path: Path) -> Iterator[Sample]:
+    """``samples``, which may not be fewer than those that inspect counted when it wrote them."""
+    found = 0
+    for sample in samples:
+        found += 1
+        yield sample
+    counted = whole_number(at(log, "results", "completed_samples")) or 0
+    if found < counted:
+        raise DataError(
+            f"{path} holds {found:,} samples, and inspect completed {counted:,}.",
+            "Copy the log again from where inspect wrote it.",
+        )
+
+
 def _packed(path: Path, header: Row, wanted: Wanted) -> Iterator[Sample]:
     with archive(path) as packed:
         for member in packed.members:
@@ -165,7 +183,7 @@ def _checked(row: Any, log: Row, where: str, number: int, wanted: Wanted) -> Sam
 
 
 def _sample(row: Row, log: Row, where: str, number: int, wanted: Wanted) -> Sample:
-    output, error = row["output"], row.get("error")
+    output, error = row["output"], row.get("error") or _invalid(row)
     choice = (output.get("choices") or [{}])[0]
     attached = row.get("attachments") or {}
     finish = finish_of(choice.get("stop_reason"))
@@ -214,6 +232,12 @@ def _outcome(
         return None  # the scorer gave no score
     right = fraction(value, scorer, where)
     return scored(Outcome.CORRECT if right else Outcome.WRONG, finish)
+
+
+def _invalid(row: Row) -> str:
+    """Why somebody marked the sample as invalid, if somebody did."""
+    mark = row.get("invalidation")
+    return f"marked as invalid: {at(mark, 'reason') or 'no reason given'}" if mark else ""
 
 
 def _usage(row: Row, model: str) -> tuple[int | None, int | None]:

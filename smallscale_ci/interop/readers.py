@@ -20,10 +20,8 @@ from smallscale_ci.interop import (
     toolkit,
     verifiers,
 )
-from smallscale_ci.interop.files import WRONG_FILE
+from smallscale_ci.interop.files import MANY, WRONG_FILE
 from smallscale_ci.interop.interface import Log, Reader, Sample, Wanted
-
-_MANY = 1 << 31  # no number of epochs or tokens is as large
 
 READERS: tuple[Reader, ...] = tuple(
     cast("Reader", module)
@@ -66,11 +64,11 @@ def _samples(reader: Reader, log: Log) -> Iterator[Sample]:
     with _in_its_form(reader, log.path):
         for sample in log.samples:
             if not (
-                0 <= (sample.epoch or 0) < _MANY
-                and 0 <= (sample.tokens or 0) < _MANY
-                and 0 <= (sample.thinking_tokens or 0) < _MANY
+                0 <= (sample.epoch or 0) < MANY
+                and 0 <= (sample.tokens or 0) < MANY
+                and 0 <= (sample.thinking_tokens or 0) < MANY
             ):
-                raise ValueError(f"row {sample.row} has a number below zero or over {_MANY - 1:,}")
+                raise ValueError(f"row {sample.row} has a number below zero or over {MANY - 1:,}")
             yield sample
 
 

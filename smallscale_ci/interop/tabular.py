@@ -14,7 +14,7 @@ from typing import Any
 
 from smallscale_ci.errors import DataError, UsageError, did_you_mean
 from smallscale_ci.interop import chat
-from smallscale_ci.interop.files import Row
+from smallscale_ci.interop.files import MANY, Row
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
 from smallscale_ci.interop.rows import SUFFIXES, RowFile, open_rows
 from smallscale_ci.interop.values import content_hash, finish_of, options_of, right, scored
@@ -285,6 +285,8 @@ def _count(value: Any, column: str, where: str) -> int | None:
         number = -1
     if number < 0 or number != int(number):
         raise DataError(f"{where}: '{column}' is {value!r}, not a whole number.")
+    if number >= MANY:
+        raise DataError(f"{where}: '{column}' is {value!r}, over {MANY - 1:,}.")
     return int(number)
 
 

@@ -84,8 +84,17 @@ def _trace(episode: Row, where: str) -> Row:
 
 
 def _samples(file: Path, model: str, wanted: Wanted) -> Iterator[Sample]:
+    seen: set[int] = set()
     for number, episode in json_lines(file):
         where = f"{file}, line {number}"
+        if episode.get("id") is not None:
+            key = hash(str(episode["id"]))
+            if key in seen:
+                raise DataError(
+                    f"{where}: the episode {episode['id']} is there twice.",
+                    "Two files were joined, or a line was copied: give each run alone.",
+                )
+            seen.add(key)
         trace = _trace(episode, where)
         other = str(at(trace, "agent", "config", "model") or "")
         if other != model:

@@ -28,6 +28,7 @@ SUMMARY_VERSION = 1
 VERDICT_VERSION = 2  # 1 had sentences in the place of reasons and advice
 _MOST = 1e15  # as a number: charts and formats overflow far above
 _AGAIN = "Run `smallscale compare` again: it rewrites the file."
+_ESTIMATED = ("value", "low", "high")
 # Annotations are text because the records module postpones them.
 _NUMBERS = {
     item.name
@@ -53,8 +54,16 @@ def _used(reason: dict[str, Any]) -> dict[str, Any]:
 def summary_json(summary: Summary) -> dict[str, Any]:
     """``summary`` as JSON values: the fields of the record, and ``schema_version``."""
     value = plain(asdict(summary))
-    value["tasks"] = [{**task.pop("levels"), **task} for task in value["tasks"]]
+    value["tasks"] = [
+        {**{metric: _level(level) for metric, level in task.pop("levels").items()}, **task}
+        for task in value["tasks"]
+    ]
     return {"schema_version": SUMMARY_VERSION, **value}
+
+
+def _level(level: dict[str, Any]) -> dict[str, Any]:
+    """A level over no problems is not known, and no zero."""
+    return level if level["n"] else {**level, **dict.fromkeys(_ESTIMATED)}
 
 
 def verdict_schema() -> dict[str, Any]:
@@ -159,7 +168,15 @@ def _migrated(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_levels(task: dict[str, Any]) -> dict[str, Any]:
     """The levels stand beside the other fields of a task, each under its metric's name."""
-    return {**task, "levels": {metric: task[metric] for metric in Metric if metric in task}}
+    levels = {metric: _counted(task[metric]) for metric in Metric if metric in task}
+    return {**task, "levels": levels}
+
+
+def _counted(level: Any) -> Any:
+    """A level as the summary has it: zeros where there was nothing to count."""
+    if not isinstance(level, dict) or level.get("n") != 0:
+        return level
+    return {**level, **{key: level.get(key) or 0.0 for key in _ESTIMATED}}
 
 
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:

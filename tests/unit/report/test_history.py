@@ -208,7 +208,7 @@ def test_a_run_that_failed_throughout_has_no_level(tmp_path):
     run = RunFolder(tmp_path / "stored" / "r2")
     summary = json.loads(run.summary.read_text())
     (task,) = summary["tasks"]
-    unknown = dict.fromkeys(("value", "low", "high"), 0.0) | {"n": 0, "clusters": 0}
+    unknown = dict.fromkeys(("value", "low", "high")) | {"n": 0, "clusters": 0}
     for metric in ("accuracy", "tokens", "truncation"):
         task[metric] |= unknown  # as summary.py writes where every sample ERRORED
     write_json(run.summary, summary)
