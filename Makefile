@@ -134,15 +134,19 @@ run-baseline: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
 	@$(BIN)/smallscale generate $(CHOICES) --epochs 8 $(ARGS); echo $$? > $(CODE_FILE)
 
 # Engines go one after another, and so do containers; what needs neither runs beside them.
+# pip takes one core: two environments are made in the time of the longer one.
+ENVIRONMENTS = $(MAKE) --no-print-directory -j 2 engine-next train-env
 SIDE_BY_SIDE = $(BIN)/python -m pytest -n 2 --durations=40
 
-test: venv engine engine-next train-env ## Run all tests that need no GPU, engine and training included
+test: venv ## Run all tests that need no GPU, engine and training included
+	@$(ENVIRONMENTS)
 	@$(SIDE_BY_SIDE) tests/unit tests/integration $(ARGS)
 
 test-unit: venv ## Run the unit tests alone (two minutes)
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
-test-integration: venv engine engine-next train-env ## Run the tests of real engines, training and containers alone
+test-integration: venv ## Run the tests of real engines, training and containers alone
+	@$(ENVIRONMENTS)
 	@$(SIDE_BY_SIDE) tests/integration $(ARGS)
 
 fuzz: venv ## Run 5,000 damaged files through the command line: ARGS="--seed 7 --count 500"

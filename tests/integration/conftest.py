@@ -1,6 +1,7 @@
 """Which integration tests run side by side, and what several need and is made once."""
 
 import functools
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from helpers.needed import absent
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+
+# An engine's threads wait for each other at every layer, by default at full speed: where a second
+# process wants the cores the engine is five times as slow. Asleep they cost nothing.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -39,6 +39,8 @@ max_epochs: 1
 allow: [engine.image]
 """
 TIMEOUT_S = 1500
+# What conftest.py sets, and why; a container does not see it.
+ASLEEP = ("--set", "profile.env.OMP_WAIT_POLICY=passive")
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +157,12 @@ def test_a_lock_that_names_another_version_is_refused(engine, place, built, tmp_
 def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, place, built):
     if not PYTHON.exists():
         absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
-    done = smallscale(place, "generate", "smollm2", "-s", "few", "--runs", "local")
+    done = smallscale(place, "generate", "smollm2", "-s", "few", "--runs", "local", *ASLEEP)
     assert done.returncode == 0, done.stderr
     (local,) = (place / "local").iterdir()
     host = replayed.start(
         place, "eval", "smollm2", "-s", "few", "-b", local, "--runtime", "docker",
-        "--runs", "boxed", "--json",
+        "--runs", "boxed", "--json", *ASLEEP,
     )  # fmt: skip
     replayed.wait_for(lambda: engine.labelled(**{spec.RUN: None}), "a container", 60)
     (container,) = engine.labelled(**{spec.RUN: None})
