@@ -17,6 +17,7 @@ from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar
 from smallscale_ci.judges.mathematics.reader import read
 from smallscale_ci.judges.mathematics.readings import (
     as_choices,
+    other_junction,
     with_glued_unit,
     with_other_commas,
     with_spelt_number,
@@ -86,6 +87,8 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
     answer_form = read(answer_text)
     if left_standing(gold_form, answer_form):
         return Decision(False, "left to be worked out: a fraction to reduce, or a product")
+    if other_junction(gold_text, gold_form, answer_text):
+        return Decision(False, "and is not or")
     if equal(gold_form, answer_form, deep=deep):
         return Decision(True, f"same {_kind(gold_form)}")
     if with_other_commas(gold, gold_form, answer_text, deep=deep):

@@ -53,6 +53,7 @@ from smallscale_ci.judges.mathematics.values import (
     scalars,
 )
 
+_FLIP = str.maketrans("<>≤≥", "><≥≤")
 _LINES = {"row", "column"}
 _FAMILIES = ("xyz", "abcd", "pqr", "mn", "uvw")
 
@@ -337,7 +338,8 @@ def _two_relations(gold: Relation, answer: Relation, deep: bool) -> bool:
         return False
     if gold.operators == answer.operators and _ordered(gold.sides, answer.sides, deep):
         return True
-    if statements and _ordered(gold.sides, answer.sides[::-1], deep):
+    turned = statements or gold.operators == answer.operators[::-1].translate(_FLIP)  # c > b > a
+    if turned and _ordered(gold.sides, answer.sides[::-1], deep):
         return True
     if len(gold.sides) != 2 or not all(isinstance(s, Scalar) for s in gold.sides + answer.sides):
         return False
@@ -360,7 +362,6 @@ def _same_condition(gold: Relation, answer: Relation) -> bool:
     """Equations and inequalities are the same when one is a multiple of the other."""
     from smallscale_ci.judges.mathematics import numeric
 
-    flip = str.maketrans("<>≤≥", "><≥≤")
     sides = [
         ("+", relation.sides[0].node, ("-", relation.sides[1].node))  # type: ignore[union-attr]
         for relation in (gold, answer)
@@ -373,5 +374,5 @@ def _same_condition(gold: Relation, answer: Relation) -> bool:
         return False
     if sign == 0:
         return False
-    operators = answer.operators if sign > 0 else answer.operators.translate(flip)
+    operators = answer.operators if sign > 0 else answer.operators.translate(_FLIP)
     return gold.operators == operators

@@ -278,7 +278,9 @@ def _large(match: re.Match[str]) -> str:
     factor = math.prod(LARGE[word.removesuffix("s")] for word in match[2].lower().split())
     zeros = len(str(factor)) - 1
     written = f"10^{{{zeros}}}" if factor == 10**zeros else f"{factor}^{{1}}"  # worked out
-    return f"*{written}" + (' "' if match[1] and not match[3] else "")
+    return f"*{written}" + (
+        ' "' if match[1] and not match[3] else match[3] or "" if not match[1] else ""
+    )
 
 
 def _lines(match: re.Match[str]) -> str:

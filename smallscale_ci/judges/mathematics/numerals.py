@@ -20,6 +20,9 @@ _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100, "halve": 2}
 _PLACES = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
 ORDINALS = {word: place for place, word in enumerate(_PLACES.split(), 1)}
 _MAX_WORDS = 20
+_OUT_OF = re.compile(
+    r"(\d{1,9}|[a-z][a-z -]{1,60}) (?:out of|in)(?: every)? (\d{1,9}|[a-z][a-z -]{1,60})"
+)
 _CHINESE_DIGITS = {digit: number for number, digit in enumerate("零一二三四五六七八九")} | {"两": 2}
 _CHINESE_UNITS = {
     "十": 10,
@@ -52,8 +55,17 @@ def number_in_words(text: str) -> Fraction | None:
         return None if whole is None else Fraction(sign * whole)
     if len(words) == 1:
         return Fraction(sign, 2) if part == 2 else None  # "third" is a place, too
-    top = _whole(words[:-1])
+    top = 1 if words[:-1] == ["a"] else _whole(words[:-1])
     return None if top is None else Fraction(sign * top, part)
+
+
+def out_of(text: str) -> Fraction | None:
+    """``7 out of 10`` and ``one in five``."""
+    match = _OUT_OF.fullmatch(text)
+    if match is None:
+        return None
+    top, below = (Fraction(n) if n.isdigit() else number_in_words(n) for n in match.groups())
+    return top / below if top is not None and below and top <= below else None
 
 
 def _mixed(words: list[str]) -> Fraction | None:

@@ -33,7 +33,7 @@ from smallscale_ci.judges.mathematics.matrices import (
     transposed,
 )
 from smallscale_ci.judges.mathematics.normal import PLAIN_NUMBER
-from smallscale_ci.judges.mathematics.numerals import number_in_words
+from smallscale_ci.judges.mathematics.numerals import number_in_words, out_of
 from smallscale_ci.judges.mathematics.quantity import (
     Opaque,
     Scalar,
@@ -135,9 +135,10 @@ def _real_line(text: str, depth: int) -> Form | None:
 
 
 def _spelt(text: str, depth: int) -> Form | None:
-    """``one hundred and twenty``, which is not a list, and ``8 (eight)``."""
+    """``one hundred and twenty``, which is not a list, ``8 (eight)``, ``1 out of 6``."""
     word = text.strip('"').lower()
-    if " and " in word and (value := number_in_words(word)) is not None:
+    value = number_in_words(word) if " and " in word else out_of(word)
+    if value is not None:
         return Scalar(str(value), ("number", value), None)
     if "(" in text and (match := _SPELT.fullmatch(text)) and number_in_words(match[2]) is not None:
         number = read(match[1], depth=depth + 1)

@@ -6,10 +6,10 @@ import re
 
 from smallscale_ci.judges.mathematics.equal import equal
 from smallscale_ci.judges.mathematics.expression import symbols
-from smallscale_ci.judges.mathematics.forms import Form, Relation
+from smallscale_ci.judges.mathematics.forms import Form, Group, Relation
 from smallscale_ci.judges.mathematics.normal import clean, squeeze
 from smallscale_ci.judges.mathematics.numerals import number_in_words
-from smallscale_ci.judges.mathematics.quantity import Scalar
+from smallscale_ci.judges.mathematics.quantity import Scalar, Words
 from smallscale_ci.judges.mathematics.reader import read
 
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
@@ -22,6 +22,8 @@ _PADDED = re.compile(r",0\d\d")  # what begins with a zero is the rest of a numb
 _LETTERS = re.compile(r"[A-H]{2,8}|[A-H](?:(?:,| and|, and) ?[A-H]){1,7}")
 _LETTER = re.compile("[A-H]")
 _GLUED = re.compile(r"([-+]?\d[\d.,]*)\s*(''|[\"']|[mgshlLNJWVkK])")
+_MIXED = re.compile(r"(\d{1,9}) and (?:\\frac ?\{)?(\d{1,9})(?:/|\}\{)(\d{1,9})\}?")
+_JUNCTION = re.compile(r"\b(?:and|or)\b")
 _GLUED_UNITS = {"''": "inch", '"': "inch", "'": "foot"}
 
 
@@ -72,8 +74,25 @@ def as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, de
     return False
 
 
+def other_junction(gold: str, gold_form: Form, answer: str) -> bool:
+    """Whether one side says "and" and the other "or" between words: of numbers it is the same."""
+    if not isinstance(gold_form, Group) or any(_is_number(item) for item in gold_form.items):
+        return False
+    said = [set(_JUNCTION.findall(text.lower())) for text in (gold, answer)]
+    return bool(said[0] and said[1]) and not said[0] & said[1]
+
+
+def _is_number(form: Form) -> bool:
+    return not isinstance(form, Words) and not (
+        isinstance(form, Scalar) and form.node[0] == "symbol"
+    )
+
+
 def with_spelt_number(gold_form: Form, answer: str, *, deep: bool) -> bool:
-    """``thirteen students`` and ``fifty percent`` where the gold is a number."""
+    """``thirteen students``, ``fifty percent`` and ``2 and 1/2`` where the gold is a number."""
+    if (mixed := _MIXED.fullmatch(answer)) and isinstance(gold_form, Scalar):
+        whole, top, below = mixed.groups()
+        return int(top) < int(below) and equal(gold_form, read(f"{whole}+{top}/{below}"), deep=deep)
     words = answer.strip('"').split()
     if not isinstance(gold_form, Scalar) or symbols(gold_form.node) or not 2 <= len(words) <= 8:
         return False
