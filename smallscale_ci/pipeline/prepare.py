@@ -26,6 +26,7 @@ from smallscale_ci.run import baselines, chain
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
 from smallscale_ci.run.run import Run
+from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.worker.engines.registry import Source
@@ -186,10 +187,15 @@ def complete(
         python = None  # the image brings one
     elif kind.here:
         python = engine_python(profile, settings)
+    found = _checkpoint(config, settings, python or _converter(profile, settings), say)
+    if profile.engine_kind.source is Source.CHECKPOINT:
+        first = {problem.task: problem for problem in reversed(suite.problems)}
+        chats = (prompts.messages(suite.task(task).prompt, first[task]) for task in first)
+        variables.refuse_failing(config.suite.template, found, chats)
     return Plan(
         config=config.model_copy(update={"profile": profile}),
         suite=suite,
-        checkpoint=_checkpoint(config, settings, python or _converter(profile, settings), say),
+        checkpoint=found,
         baseline=baseline,
         run=run or RunFolder(settings.runs / config.name),
         python=python,

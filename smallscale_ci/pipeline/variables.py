@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from smallscale_ci.checkpoint import rehearsal
 from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.checkpoint.servable import own_code
 from smallscale_ci.config import load
 from smallscale_ci.config.models import SYSTEM, TemplateVariables
 from smallscale_ci.errors import UsageError, did_you_mean
@@ -45,6 +47,28 @@ def refuse_unread(variables: Mapping[str, Any], found: Checkpoint) -> None:
             f"It reads: {', '.join(sorted(read)) or 'none'}. Variables come from --template and "
             "from 'template' in suite and profile, where null takes one out.",
         )
+
+
+def refuse_failing(
+    variables: Mapping[str, Any], found: Checkpoint, chats: Iterable[Sequence[Mapping[str, str]]]
+) -> None:
+    """Raises ``UsageError`` where the checkpoint's chat template cannot render one of ``chats``.
+
+    Code of the checkpoint's own may render in another way: then it is left to the worker.
+    """
+    if own_code(found):
+        return
+    given = {key: value for key, value in variables.items() if key != SYSTEM}
+    try:
+        rehearsal.render(found.path, chats, given)
+    except rehearsal.FailedError as error:
+        shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        raise UsageError(
+            f"The chat template of {found.name} cannot render the suite's prompts: {error}.",
+            f"It was given the template variables {shown}: check their names and types."
+            if given
+            else "Correct chat_template.jinja in the checkpoint.",
+        ) from error
 
 
 def _parse(texts: Sequence[str]) -> dict[str, Any]:

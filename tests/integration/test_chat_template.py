@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.needed import absent
 
+from smallscale_ci.checkpoint import rehearsal
+
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +76,7 @@ print(json.dumps({
     "low": low._tokenizer.decode(low.render(say("x"))),
     "never": told(never.try_out),
     "ids": good.render(say("What is 2 + 2?")),
+    "greeting": good._tokenizer.decode(good.render(say("Hi"))),
     "again": good.render(say("What is 2 + 2?")),
     "ends": sorted(good.end_ids),
     "odd": len(good.render(say(odd))),
@@ -101,7 +104,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
     command = [*later, str(PYTHON), "-c", SCRIPT, str(worker), str(models[0]), str(place)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return {"model": models[0], **json.loads(done.stdout.splitlines()[-1])}
 
 
 def test_messages_become_ids(found):
@@ -110,6 +113,12 @@ def test_messages_become_ids(found):
     assert 2 in found["ends"]
     assert found["empty"] > 0
     assert found["odd"] > 5
+
+
+def test_what_is_rendered_before_the_run_is_what_the_worker_renders(found):
+    """Without transformers: a template that fails at it is refused in the first second."""
+    chats = [({"role": "user", "content": "Hi"},)]
+    assert rehearsal.render(found["model"], chats) == [found["greeting"]]
 
 
 def test_what_breaks_a_tokenizer_is_one_requests_error(found):

@@ -44,6 +44,11 @@ def source(model: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def plain(text: str) -> str:
+    """``text`` without the marks of generated turns, which Jinja alone does not know."""
+    return _GENERATION.sub("", text)
+
+
 def reads(text: str) -> frozenset[str]:
     """The variables that a template reads and does not set itself.
 
@@ -54,7 +59,7 @@ def reads(text: str) -> frozenset[str]:
 
     environment = jinja2.Environment(extensions=["jinja2.ext.loopcontrols"])  # noqa: S701
     try:
-        tree = environment.parse(_GENERATION.sub("", text))
+        tree = environment.parse(plain(text))
         return frozenset(meta.find_undeclared_variables(tree)) - GIVEN
     except (jinja2.TemplateError, RecursionError) as error:
         line = getattr(error, "lineno", None)

@@ -1,0 +1,121 @@
+"""A checkpoint's chat template, rendered here before anything is loaded.
+
+The template is the checkpoint author's code, so it runs in Jinja's sandbox, in a process of its own
+with limits of time and memory. What it is given is what ``apply_chat_template`` gives it: this is
+the one place that stands for that where transformers is not installed. The clock stands still and
+nothing is drawn at random, as in the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smallscale_ci.worker.engines import template
+
+LIMIT_S = 3  # of CPU time, for all that is rendered at a time: most prompts take a millisecond
+_GIB = 1 << 30
+_SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+_SCRIPT = f"""
+import json, resource, sys
+from datetime import datetime
+resource.setrlimit(resource.RLIMIT_AS, ({_GIB}, {_GIB}))
+resource.setrlimit(resource.RLIMIT_CPU, ({LIMIT_S}, {LIMIT_S}))
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+given = json.load(sys.stdin)
+made = ImmutableSandboxedEnvironment(
+    trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+)
+def refuse(what):
+    raise TemplateError(what)
+made.globals.update(
+    strftime_now=datetime(2026, 1, 1).strftime, raise_exception=refuse, lipsum=lambda *_, **__: ""
+)
+made.filters["tojson"] = lambda value, indent=None, **_: json.dumps(
+    value, ensure_ascii=False, indent=indent
+)
+made.filters["random"] = lambda items: list(items)[0]
+try:
+    ready = made.from_string(given["template"])
+    texts = [ready.render(messages=chat, **given["values"]) for chat in given["chats"]]
+    answer = {{"texts": texts}}
+except MemoryError:
+    answer = {{"failed": "it takes more than 1 GiB of memory"}}
+except Exception as error:
+    line = getattr(error, "lineno", None)
+    where = f" (line {{line}})" if line else ""
+    answer = {{"failed": f"{{type(error).__name__}}: {{error}}"[:500] + where}}
+sys.stdout.write(json.dumps(answer))
+"""
+
+
+class FailedError(Exception):
+    """What a template that cannot be rendered fails at."""
+
+
+def render(
+    path: Path,
+    chats: Iterable[Sequence[Mapping[str, str]]],
+    variables: Mapping[str, Any] | None = None,
+    *,
+    prompting: bool = True,
+) -> list[str] | None:
+    """The ``chats`` as the template of the checkpoint folder ``path`` writes them.
+
+    ``prompting`` adds the generation prompt. ``None`` for a checkpoint without a template, and
+    where no process can be started. Raises ``FailedError``.
+    """
+    text = template.source(path)
+    if text is None:
+        return None
+    values = {
+        **special_tokens(path),
+        "tools": None,
+        "documents": None,
+        "add_generation_prompt": prompting,
+        **(variables or {}),
+    }
+    given = {"template": template.plain(text), "chats": [*map(list, chats)], "values": values}
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-I", "-c", _SCRIPT],
+            input=json.dumps(given, default=dict),
+            capture_output=True,
+            text=True,
+            timeout=20 * LIMIT_S,  # on a machine that is busy with other things
+            check=True,
+        )
+        answer = json.loads(ran.stdout)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise FailedError(f"it does not end within {LIMIT_S} s") from error
+    except (OSError, ValueError):
+        return None
+    if "failed" in answer:
+        raise FailedError(answer["failed"])
+    return [str(one) for one in answer["texts"]]
+
+
+def special_tokens(path: Path) -> dict[str, str]:
+    """The special tokens that templates name, empty where the checkpoint names none."""
+    named = {**read(path / "special_tokens_map.json"), **read(path / "tokenizer_config.json")}
+    return {key: content(named.get(key)) for key in _SPECIAL}
+
+
+def content(token: Any) -> str:
+    """A token's text: configurations name it, or describe it."""
+    found = token.get("content") if isinstance(token, dict) else token
+    return found if isinstance(found, str) else ""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty where there is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
