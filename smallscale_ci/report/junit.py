@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from smallscale_ci.records import Check, VerdictKind
 from smallscale_ci.report import formats, text, wording
-from smallscale_ci.report.escape import clean
+from smallscale_ci.report.escape import clean, one_line
 from smallscale_ci.report.interface import ReportData
 
 _SECONDS = ("seconds to load", "seconds to generate")
@@ -20,7 +20,7 @@ def render(data: ReportData) -> str:
     REGRESSED and INCONCLUSIVE are failures of that type, INVALID is an error, a check that does
     not count is skipped. What is wrong with the run as a whole is a test case called ``verdict``.
     """
-    suite = TestSuite(clean(f"smallscale {data.suite}"))
+    suite = TestSuite(one_line(f"smallscale {data.suite}"))
     checks = data.verdict.checks if data.verdict else ()
     for check in checks:
         suite.add_testcase(_case(data, check))
@@ -32,9 +32,9 @@ def render(data: ReportData) -> str:
     cases = list(suite)
     for case in cases if took else ():
         case.time = round(took / len(cases), 3)
-    suite.add_property("model", clean(data.model))
-    suite.add_property("baseline", clean(data.baseline_name))
-    suite.add_property("run", clean(data.run_id))
+    suite.add_property("model", one_line(data.model))
+    suite.add_property("baseline", one_line(data.baseline_name))
+    suite.add_property("run", one_line(data.run_id))
     xml = JUnitXml("smallscale")
     xml.add_testsuite(suite)
     xml.update_statistics()
@@ -44,8 +44,8 @@ def render(data: ReportData) -> str:
 
 
 def _case(data: ReportData, check: Check) -> TestCase:
-    case = TestCase(check.metric.value, classname=clean(f"{data.suite}.{check.task}"))
-    message = clean(f"{text.check_sentence(check)}; difference {formats.difference(check)}")
+    case = TestCase(check.metric.value, classname=one_line(f"{data.suite}.{check.task}"))
+    message = one_line(f"{text.check_sentence(check)}; difference {formats.difference(check)}")
     if not formats.counts(check):
         case.result = [Skipped(f"{formats.verdict_word(check)}; {message}")]
     elif check.kind is VerdictKind.INVALID:
@@ -75,7 +75,7 @@ def _explained(result: Error | Failure, check: Check) -> Error | Failure:
 
 
 def _verdict_case(data: ReportData, kind: VerdictKind) -> TestCase:
-    case = TestCase("verdict", classname=clean(data.suite))
+    case = TestCase("verdict", classname=one_line(data.suite))
     result = Error if kind is VerdictKind.INVALID else Failure
-    case.result = [result(clean(text.headline(data)), kind.value)]
+    case.result = [result(one_line(text.headline(data)), kind.value)]
     return case

@@ -141,7 +141,7 @@ app = typer.Typer()
 def act(context):
     try:
         print("up", flush=True)
-        time.sleep(30)
+        SLEEP
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # whoever is impatient
             os.kill(os.getpid(), number)
@@ -157,6 +157,8 @@ app()
 def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     # Whatever started the tests, nohup for one, may have told them to ignore it.
     heard = f"import signal; signal.signal({number:d}, signal.SIG_DFL)" + SLEEPER
+    # One long sleep would hear only at its end of a signal that comes just before it.
+    heard = heard.replace("SLEEP", "[time.sleep(0.01) for _ in range(3000)]")
     process = subprocess.Popen(
         [sys.executable, "-c", heard],
         stdout=subprocess.PIPE,
@@ -173,7 +175,7 @@ def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
 
 def test_what_was_started_to_outlive_its_terminal_does():
     code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)" + SLEEPER
-    code = code.replace("time.sleep(30)", "os.kill(os.getpid(), signal.SIGHUP); time.sleep(0.2)")
+    code = code.replace("SLEEP", "os.kill(os.getpid(), signal.SIGHUP); time.sleep(0.2)")
     code = code.replace("for number in (signal.SIGINT, signal.SIGTERM):", "for number in ():")
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20

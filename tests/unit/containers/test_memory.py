@@ -98,7 +98,8 @@ def test_a_program_that_fails_is_an_ending():
     engine.start(started)
     printed: list[bytes] = []
     assert engine.follow(started, printed.append).code == 1
-    assert printed == [b"ZeroDivisionError: integer division or modulo by zero\n"]
+    assert len(printed) == 1
+    assert printed[0].startswith(b"ZeroDivisionError: ")
 
 
 def test_labels_find_containers_and_leftovers_are_removed():

@@ -319,7 +319,7 @@ def test_a_deadline_ends_the_run_with_a_report(place, tmp_path):
     assert "INTERRUPTED" in (run / "report" / "report.md").read_text()
     summary = (tmp_path / "summary.md").read_text()
     counted = re.search(r"INTERRUPTED: (\d+ of 120 samples done, nothing compared\.)", summary)
-    assert counted is not None
+    assert counted is not None, summary
     # The annotation counts what was planned as the report does.
     assert f"::error title=smallscale%3A INTERRUPTED::{counted[1]}" in done.stderr
     assert "| baseline |" not in summary  # there is one, and it was not looked at
