@@ -37,7 +37,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine engine-next train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-gpu bench-farm lock clean
+.PHONY: help venv engine engine-next train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -193,6 +193,9 @@ bench-rivals: venv ## The gate beside other gates' own commands: ARGS="RUNS COMM
 
 bench-generate: venv engine ## Measure the queue, the host, and the engine against a plain script (minutes)
 	@$(BIN)/python benchmarks/bench_generate.py $(ARGS)
+
+bench-lm-eval: venv engine ## From command to score beside lm-eval's vLLM backend: ARGS="--problems 300 --pairs 5" (minutes)
+	@$(BIN)/python benchmarks/bench_lm_eval.py $(ARGS)
 
 bench-gpu: venv ## Measure on a GPU (docs/benchmarks): ARGS="PART… --model … --gsm8k … --vllm-python …"
 	@$(BIN)/python benchmarks/gpu/bench_gpu.py $(ARGS)
