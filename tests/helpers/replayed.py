@@ -234,7 +234,7 @@ def start(place: Path, *arguments: str | Path, **environment: str) -> subprocess
     )
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait until ``condition`` holds; fail after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():

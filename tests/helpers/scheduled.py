@@ -17,7 +17,7 @@ from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Generation, Prompt, SamplingSpec
 
 SAMPLING = SamplingSpec(0, 1, 0, 0, 8, 0)
-PATIENT = Limits(30, 30)
+PATIENT = Limits(60, 60)
 
 
 def prompts(count: int, epoch: int = 0) -> list[Prompt]:
@@ -87,7 +87,7 @@ def collect(
 
 def wait_for_rank(folder: WorkFolder, rank: int) -> None:
     """Until it is loaded. Little is completed meanwhile: the host hands nothing out."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (folder.status(rank) or {}).get("state") != "ready":
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -70,7 +70,7 @@ def test_chaos(place, tmp_path, undisturbed, seed):
             kill_some(host, chance)
         time.sleep(chance.expovariate(2))
         host.send_signal(chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
-        host.communicate(timeout=20)
+        host.communicate(timeout=90)
         if not is_complete(run):  # at once, while orphaned workers may still be there
             host = replayed.start(place, "eval", "--resume", run)
             resumed += 1
@@ -97,7 +97,7 @@ def test_a_run_that_was_begun_is_offered_and_taken_up_by_resume_auto(place, tmp_
     replayed.wait_for(lambda: list(tmp_path.glob("*/work/out/*.jsonl")), "completions")
     (run,) = tmp_path.iterdir()
     host.send_signal(signal.SIGTERM)
-    host.communicate(timeout=20)
+    host.communicate(timeout=90)
     again = replayed.smallscale(place, *EVAL, "--runs", tmp_path, "--resume", "auto")
     assert again.returncode == 0, again.stderr
     assert list(tmp_path.iterdir()) == [run]
@@ -117,14 +117,14 @@ def test_what_was_begun_is_only_offered_where_nobody_asked(place, tmp_path):
     replayed.wait_for(lambda: len(begun(tmp_path)) == 2, "the second run")
     for process in (host, busy):
         process.send_signal(signal.SIGTERM)
-    host.communicate(timeout=20)
-    assert "--resume" not in busy.communicate(timeout=20)[1].partition("interrupted")[0]
+    host.communicate(timeout=90)
+    assert "--resume" not in busy.communicate(timeout=90)[1].partition("interrupted")[0]
     new = replayed.start(place, *SLOWER, "--runs", tmp_path)
     replayed.wait_for(lambda: len(begun(tmp_path)) == 3, "the third run")
     new.send_signal(signal.SIGTERM)
-    assert f"is unfinished: continue with --resume {tmp_path}" in new.communicate(timeout=20)[1]
+    assert f"is unfinished: continue with --resume {tmp_path}" in new.communicate(timeout=90)[1]
     other = replayed.start(place, *SLOWER, "--runs", tmp_path, "--seed", "5")
     replayed.wait_for(lambda: len(begun(tmp_path)) == 4, "the fourth run")
     other.send_signal(signal.SIGTERM)
-    assert "is unfinished" not in other.communicate(timeout=20)[1]
+    assert "is unfinished" not in other.communicate(timeout=90)[1]
     assert run.exists()

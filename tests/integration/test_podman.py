@@ -123,7 +123,7 @@ def test_a_rank_is_confined(engine: Engine, tmp_path: Path) -> None:
 def started(engine: Engine) -> str:
     """The id of rank 0's container, once it runs."""
     wanted = {spec.RUN: None, spec.RANK: "0"}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not (found := [one for one in engine.labelled(**wanted) if one.running]):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -114,9 +114,9 @@ def test_hostile_programs_are_wrong_and_leave_nothing(name: str, sandbox: Sandbo
     begin = time.monotonic()
     outcome, reason = rule(sandbox, HOSTILE[name], 2)
     assert outcome == "WRONG", reason
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 45  # what sleeps would sleep for longer
     while programs() - before:
-        assert time.monotonic() - begin < 25  # the kernel takes a moment to clear the cell
+        assert time.monotonic() - begin < 50  # the kernel takes a moment to clear the cell
         time.sleep(0.05)
     assert leftovers(sandbox) == []
 
@@ -255,7 +255,7 @@ def test_containers_of_a_killed_judge_are_removed(lock: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     token = process.stdout.readline().strip()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not any(each.running for each in boxes.engine().labelled(**{spec.RUN: token})):
         assert time.monotonic() < deadline
         time.sleep(0.1)

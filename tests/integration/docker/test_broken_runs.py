@@ -78,7 +78,7 @@ def test_a_container_that_hangs_is_given_up(place, engine, tmp_path, undisturbed
 def test_a_container_ends_at_its_deadline_without_a_host(engine):
     described = spec.Spec(
         name=f"smallscale-test-deadline-{os.getpid()}", image=boxes.base_entry(engine)["id"],
-        command=("sleep", "60"), mounts=(), user="10001:10001", memory=1 << 28, shm=1 << 20,
+        command=("sleep", "300"), mounts=(), user="10001:10001", memory=1 << 28, shm=1 << 20,
         deadline_s=1, labels={spec.RUN: "deadline"},
     )  # fmt: skip
     container = engine.create(described)
@@ -87,7 +87,7 @@ def test_a_container_ends_at_its_deadline_without_a_host(engine):
         engine.start(container)
         ended = engine.follow(container, lambda chunk: None)
         assert ended.code == 124
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 120
     finally:
         engine.remove(container)
 

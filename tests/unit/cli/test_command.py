@@ -169,7 +169,7 @@ def test_cleaning_up_is_not_interrupted_by_the_next_signal(number):
     assert process.stdout is not None
     assert process.stdout.readline() == "up\n"
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (out, process.returncode) == ("cleaned\n", 130), err
 
 
@@ -178,7 +178,7 @@ def test_what_was_started_to_outlive_its_terminal_does():
     code = code.replace("SLEEP", "os.kill(os.getpid(), signal.SIGHUP); time.sleep(0.2)")
     code = code.replace("for number in (signal.SIGINT, signal.SIGTERM):", "for number in ():")
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.stdout, done.returncode) == ("up\ncleaned\n", 0), done.stderr
 
@@ -231,7 +231,7 @@ def test_results_that_cannot_be_written_are_an_error(arguments):
     command = [sys.executable, "-c", WRITER, *arguments]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=20
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
     assert done.returncode == 3
     assert "No space left" in done.stderr

@@ -105,7 +105,7 @@ def working(inside: Inside) -> int:
 
 
 def eventually(condition) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -226,7 +226,8 @@ def test_containers_see_the_folders_of_all_runs_and_go_from_one_to_the_next(tmp_
     for number, folder in enumerate(folders):
         ranks.enter(folder)
         ranks.start()
-        eventually(lambda folder=folder: (folder.path / "alive" / "1.json").exists())
+        alive = [folder.path / "alive" / f"{rank}.json" for rank in range(2)]
+        eventually(lambda alive=alive: all(file.exists() for file in alive))
         ranks.read_statuses()
         assert ranks.ready
         assert list(ranks.dead()) == []

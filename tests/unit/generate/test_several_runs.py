@@ -142,16 +142,16 @@ def test_a_run_that_needs_another_engine_is_refused_by_the_workers(world, folder
 
 
 def test_both_ranks_share_the_second_run_where_one_was_late(world, folders):
-    world.store(200, epochs=2)
+    world.store(400, epochs=2)  # the first would be busy with them for ten seconds
     ranks = loaded(world, folders[:2], start_s=1.0, tokens_per_second=100)
     ranks._one_by_one = True
     with Scheduler(folders[0], ranks, world.job) as scheduler:
         assert {g.rank for g in collect(scheduler, prompts(4))} == {0}
     with Scheduler(folders[1], ranks, world.job) as scheduler:
-        found = collect(scheduler, prompts(200, epoch=1))
+        found = collect(scheduler, prompts(400, epoch=1))
         status = ranks.status()
     assert {g.rank for g in found} == {0, 1}
-    assert keys(found) == Counter((f"p{n}", 1) for n in range(200))
+    assert keys(found) == Counter((f"p{n}", 1) for n in range(400))
     assert status[0]["load_s"] == 0  # of the first run
     assert status[1]["load_s"] >= 1.0
     assert ranks.warnings == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 from email.utils import formatdate
 
@@ -50,19 +51,19 @@ def test_an_answer_cannot_end_its_own_marks_or_hide_in_thinking():
 
 
 def test_rulings_follow_the_model_and_many_are_asked_at_once():
-    def answer(body, _):
-        time.sleep(0.05)
+    crowd = threading.Barrier(5)
+
+    def answer(body, number):
+        if number <= crowd.parties:
+            crowd.wait(60)  # until so many are asked at once
         right = "\nright\n" in body["messages"][1]["content"]
         return says("Yes" if right else "No")
 
     with serving(answer) as server:
-        begin = time.monotonic()
         found = judge(server.url, ["right", "no"] * 40, concurrency=16)
-        seconds = time.monotonic() - begin
     assert [found[n].outcome for n in range(4)] == [Outcome.CORRECT, Outcome.WRONG] * 2
     assert found[0].reason == "m says Yes"
     assert server.most_at_once > 4
-    assert seconds < 80 * 0.05
     assert server.bodies[0]["temperature"] == 0
     assert server.keys[0] == f"Bearer {KEY}"
 
@@ -194,20 +195,19 @@ def test_a_service_that_is_not_there_is_given_up_in_the_end(monkeypatch):
 
 
 def test_a_silent_server_costs_two_waits_and_is_given_up_when_all_threads_met_it(monkeypatch):
-    monkeypatch.setattr(service_module, "_REQUEST_S", 0.3)
+    monkeypatch.setattr(service_module, "_REQUEST_S", 0.5)
 
     def answer(*_):
         time.sleep(2)
         return says("Yes")
 
     with serving(answer) as server:
-        begin = time.monotonic()
         (ruling,) = judge(server.url, ["4"]).values()
         assert ruling.outcome is Outcome.ERRORED
         assert len(server.bodies) == 2
         with pytest.raises(JudgeError, match="does not answer: Request timed out"):
             judge(server.url, ["4"] * 40, concurrency=4)
-        assert time.monotonic() - begin < 8
+        assert len(server.bodies) < 40  # of eighty
 
 
 def test_parts_of_text_are_an_answer():
@@ -252,16 +252,19 @@ def test_a_wrong_key_or_model_ends_it_at_once(status):
 
 
 def test_closing_does_not_wait_for_a_slow_service():
+    closed, answered = threading.Event(), []
+
     def answer(*_):
-        time.sleep(3)
+        closed.wait(60)
+        answered.append(True)
         return says("Yes")
 
     with serving(answer) as server:
         pool = LlmPool(Service(server.url))
         pool.submit(0, problem(), "4", SPEC)
-        begin = time.monotonic()
         pool.close()
-        assert time.monotonic() - begin < 1
+        assert not answered
+        closed.set()
 
 
 def generation(number: int, text: str, **more) -> Generation:

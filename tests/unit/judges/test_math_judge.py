@@ -201,11 +201,11 @@ def test_hostile_answers_are_wrong_at_once(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    begin = time.perf_counter()
+    begin = time.process_time()
     for gold in GOLDS:
         assert not decide(gold, HOSTILE[number]).same
         decide(HOSTILE[number], gold)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert list(tmp_path.iterdir()) == []
 
 

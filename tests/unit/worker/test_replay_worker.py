@@ -24,7 +24,7 @@ def prompt(number: int) -> Prompt:
     return Prompt(f"p{number}", 0, "t", ({"role": "user", "content": str(number)},), number)
 
 
-def wait(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
