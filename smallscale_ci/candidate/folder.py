@@ -11,8 +11,11 @@ candidates/<id>/
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from smallscale_ci.candidate.record import (
     RECORD,
@@ -36,12 +39,19 @@ SAMPLE, PAIRS, TRAIN, PARENT, VERDICT = STEPS
 class CandidateFolder:
     """Reads and writes ``candidate.json``; knows what each step leaves behind."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, shared: Mapping[str, Path] = MappingProxyType({})) -> None:
+        """``shared``: steps that another candidate made → their folders."""
+        self.path, self.shared = path, shared
+
+    @classmethod
+    def stored(cls, path: Path) -> CandidateFolder:
+        """The folder of a candidate that was started. Raises what ``record.read`` raises."""
+        shared = read(path).shared
+        return cls(path, {step: (path / place).resolve() for step, place in shared.items()})
 
     def of(self, step: str) -> Path:
-        """Where a step writes."""
-        return self.path / step
+        """Where a step writes, or wrote in another candidate's folder."""
+        return self.shared.get(step, self.path / step)
 
     def sampled(self, record: CandidateRecord) -> Path:
         """The run whose answers the pairs are made from: one of this folder, or the one named."""
@@ -59,7 +69,11 @@ class CandidateFolder:
     def begin(self, record: CandidateRecord) -> None:
         """Write the record of a new candidate. Raises ``OSError``."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write(record)
+        shared = {
+            step: Path(os.path.relpath(place, self.path.resolve())).as_posix()
+            for step, place in self.shared.items()
+        }
+        self._write(replace(record, shared=shared))
 
     def read(self) -> CandidateRecord:
         """The record. Raises what ``record.read`` raises."""

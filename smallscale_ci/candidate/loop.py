@@ -6,6 +6,7 @@ skipped where it is complete, and is a command of its own as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -47,6 +48,7 @@ def begin(loop: Loop) -> None:
         train_suite=SuiteId(loop.suite.name, loop.suite.hash),
         eval_suite=SuiteId(loop.parent.suite.name, loop.parent.suite.hash),
         request=loop.request,
+        steps=loop.made,
     )
     if not loop.folder.exists():
         loop.folder.begin(record)
@@ -65,15 +67,15 @@ def begin(loop: Loop) -> None:
 
 
 def run(
-    loop: Loop, wanted: Wanted, observer: LoopObserver, *, until: str = VERDICT
+    loop: Loop, wanted: Wanted, observer: LoopObserver, steps: Sequence[str] = tuple(STEPS)
 ) -> Evaluation | None:
-    """Do what is not done yet, up to and with the step ``until``; ``wanted`` is where to train.
+    """Do what is not done yet of ``steps``, in their order; ``wanted`` is where to train.
 
     Returns the evaluation of the candidate, ``None`` where it was not reached. Raises
     ``RunInterruptedError`` with the command that goes on, the errors of the steps, and, before
     anything is done, those of an environment to train in that is not there.
     """
-    folder, steps, now = loop.folder, [*STEPS][: [*STEPS].index(until) + 1], loop.settings.now
+    folder, now = loop.folder, loop.settings.now
     if TRAIN in steps and not (folder.exists() and folder.is_complete(TRAIN)):
         # Answers are not paid for where nobody could be trained on them.
         runner_for(loop.recipe, wanted, loop.settings, run_id=folder.path.name, say=observer.say)
@@ -102,7 +104,7 @@ def run(
             _write_lineage(loop)
     if result is not None:
         _write_lineage(loop, result)
-    elif until == VERDICT:
+    elif VERDICT in steps:
         result = stored_verdict(loop)
         lineage = folder.read().lineage
         if lineage is None or lineage.verdict is None:  # it was killed at the very end

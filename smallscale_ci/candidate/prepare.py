@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from smallscale_ci.candidate.folder import (
     VERDICT,
     CandidateFolder,
 )
-from smallscale_ci.candidate.record import CandidateRequest
+from smallscale_ci.candidate.record import CandidateRequest, StepRecord
 from smallscale_ci.config import load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
 from smallscale_ci.config.pairs import PairPolicy
@@ -53,6 +53,7 @@ class Loop:
     parent: Plan
     suite: Suite  # of the training problems
     check: Check
+    made: Mapping[str, StepRecord] = field(default_factory=dict)  # by another candidate
 
     @property
     def name(self) -> str:
@@ -75,11 +76,12 @@ def prepare(
     evaluation, a batch that cannot be split over the ranks.
     """
     makers = settings.makers
-    recipe = load.load(TrainRecipe, request.recipe, makers.roots)
-    recipe = override.apply(recipe, override.read(request.overrides, ("recipe",))["recipe"])
+    recipe = recipe_of(request, settings)
     asked = _ask(request, suite=request.eval_suite, baseline=NO_BASELINE)
     judged = held(asked, settings, say)
     gate = _gate(judged, settings, free=request.gate is None)
+    if request.once:
+        gate = _once(gate, request.eval_epochs or 1)
     parent = _plan(
         folder.of(PARENT),
         replace(judged, epochs=max(request.eval_epochs or 1, gate.max_epochs)),
@@ -109,6 +111,12 @@ def prepare(
     loop = Loop(folder, request, judged, gate, recipe, settings, sample, parent, suite, check)
     render(recipe, _place(loop, wanted))
     return loop
+
+
+def recipe_of(request: CandidateRequest, settings: Settings) -> TrainRecipe:
+    """The recipe with its overrides. Raises ``UsageError`` and ``ConfigError``."""
+    recipe = load.load(TrainRecipe, request.recipe, settings.makers.roots)
+    return override.apply(recipe, override.read(request.overrides, ("recipe",))["recipe"])
 
 
 def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
@@ -153,11 +161,12 @@ def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
         ],
         "pairs": pairs,
         "exact": exact,
-        "training": _training(loop, wanted, pairs, longest),
+        "longest": longest,
+        "training": training(loop, wanted, pairs, longest),
     }
 
 
-def _training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str, Any]:
+def training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str, Any]:
     """Steps, memory of one rank and LLaMA-Factory's settings, as far as nobody has to be asked."""
     recipe, place = loop.recipe, _place(loop, wanted)
     needs = memory(recipe, size(loop.parent.checkpoint.path), place, longest)
@@ -239,6 +248,12 @@ def _plan(path: Path, asked: Request, settings: Settings, say: Callable[[str], N
 def status(path: Path) -> str:
     """How the run in ``path`` ended; empty where there is none."""
     return RunFolder(path).read_manifest().status if is_run(path) else ""
+
+
+def _once(gate: GatePolicy, epochs: int) -> GatePolicy:
+    """``gate`` with one look, after ``epochs``: who is chosen from is measured alike."""
+    update = {"max_epochs": epochs, "looks_per_epoch": 1, "on_inconclusive": "fail"}
+    return gate.model_copy(update=update)
 
 
 def _strictest(policy: PairPolicy) -> float:

@@ -47,6 +47,8 @@ class CandidateRequest(Record):
     """Each is KEY=VALUE."""
     rules: str = ""
     """The commit of ``--rules``, which parent and candidate are judged by."""
+    once: bool = False
+    """Compared once, after ``eval_epochs``: for a choice among several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class CandidateRecord(Record):
     eval_suite: SuiteId
     request: CandidateRequest
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Steps that another candidate made → their folders, seen from this one's."""
     lineage: Lineage | None = None
     """``None`` until it is trained."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,16 +18,9 @@ from smallscale_ci.config.seams import RUNTIMES, STEPS
 
 if TYPE_CHECKING:
     from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.candidate.record import CandidateRequest
-    from smallscale_ci.cli.output import Display
     from smallscale_ci.config.settings import Settings
-    from smallscale_ci.pipeline.compare import Evaluation as Evaluated
-
-_GIB = 1 << 30
-_OBJECTIVES = {  # of ours, which LLaMA-Factory knows by no name
-    "lcpo": "LCPO (Length Controlled Preference Optimization)",
-    "simper": "SimPER",
-}
 
 
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what a table names
@@ -63,6 +56,15 @@ class Evaluation:
         ),
     ] = None
     rules: options.Rules = ""
+    fresh_suite: Annotated[
+        str | None,
+        option(
+            "--fresh-suite",
+            help="Of a grid: suite that the chosen candidate is judged by. Default: the evaluation "
+            "suite, with new samples.",
+            show_default=False,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
@@ -139,12 +141,17 @@ def candidate(
     """Train a checkpoint to think shorter, and judge the candidate.
 
     Samples answers, judges them, makes preference pairs, trains, evaluates parent and candidate on
-    held-out problems. The exit code is the verdict's.
+    held-out problems. The exit code is the verdict's. With a grid as --recipe, several candidates
+    are trained on the same answers, and the best is judged on samples that it was not chosen by.
     """
     from smallscale_ci.candidate import loop, prepare
+    from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.candidate.record import CandidateRequest
+    from smallscale_ci.cli import grids
+    from smallscale_ci.cli.candidates import Watcher, show, show_plan
     from smallscale_ci.cli.pairs import pair_policy
     from smallscale_ci.config import override
+    from smallscale_ci.errors import UsageError
     from smallscale_ci.train.prepare import Wanted
 
     rules = evaluation.rules
@@ -181,19 +188,28 @@ def candidate(
         gpus=request.gpus or None,
         python=training.train_python,
     )
+    steps = tuple(STEPS)[: [*STEPS].index(str(until)) + 1]
+    if isinstance(folder, GridFolder):
+        fresh = _fresh(folder, evaluation.fresh_suite)
+        return grids.make(context, folder, request, fresh, settings, wanted, steps, dry_run=dry_run)
+    if evaluation.fresh_suite:
+        raise UsageError(
+            f"--fresh-suite is for a grid, and {recipe} is one recipe.", "Leave it out."
+        )
     with context.out.watch() as display:
         planned = prepare.prepare(folder, request, settings, wanted, display.say)
         if dry_run:
-            _show_plan(context, prepare.planned(planned, wanted))
+            show_plan(context, prepare.planned(planned, wanted))
             return None
         display.say(f"candidate folder: {folder.path}")
-        result = loop.run(planned, wanted, _Watcher(context, display), until=str(until))
-    return _show(context, folder, result)
+        result = loop.run(planned, wanted, Watcher(context, display), steps)
+    return show(context, folder, result)
 
 
-def _resumed(path: Path, rules: str) -> CandidateFolder:
+def _resumed(path: Path, rules: str) -> CandidateFolder | GridFolder:
     """The folder to resume, by the rules that it was started with."""
     from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.errors import UsageError
 
     if rules:
@@ -201,7 +217,15 @@ def _resumed(path: Path, rules: str) -> CandidateFolder:
             "--resume takes the rules that the candidate was started with, and --rules others.",
             "Leave out one of them.",
         )
-    return CandidateFolder(path.resolve())
+    grid = GridFolder(path.resolve())
+    return grid if grid.exists() else CandidateFolder.stored(path.resolve())
+
+
+def _fresh(folder: GridFolder, suite: str | None) -> str:
+    """The suite of the fresh evaluation: the one that was named, or was when it was started."""
+    if suite is None and folder.exists():
+        return folder.read().fresh_suite
+    return _whole(suite) if suite else ""
 
 
 def _model(model: str | None) -> str:
@@ -225,20 +249,23 @@ def _whole(name: str) -> str:
 
 def _folder(
     out: Path | None, request: CandidateRequest, settings: Settings, context: Context
-) -> CandidateFolder:
+) -> CandidateFolder | GridFolder:
     """A new folder, or the one that ``out`` names if the same was started there."""
     from smallscale_ci.candidate.folder import CandidateFolder
+    from smallscale_ci.candidate.grid import is_grid
+    from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.candidate.record import values
     from smallscale_ci.checkpoint.find import name_of
     from smallscale_ci.cli import places
     from smallscale_ci.errors import UsageError
     from smallscale_ci.ids import run_id
 
+    kind = GridFolder if is_grid(request.recipe, settings.makers.roots) else CandidateFolder
     if out is None:
         recipe, model = Path(request.recipe).stem, name_of(request.model)
         name = run_id(settings.now(), recipe, model, settings.nonce())
-        return CandidateFolder(places.project(Path.cwd()) / "candidates" / name)
-    folder = CandidateFolder(out.resolve())
+        return kind(places.project(Path.cwd()) / "candidates" / name)
+    folder = kind(out.resolve())
     if folder.exists() and request.rules:
         raise UsageError(
             f"{out} holds a candidate already, and --rules takes no results from elsewhere.",
@@ -255,76 +282,3 @@ def _folder(
             )
         context.out.say("the same candidate was started here: resuming it")
     return folder
-
-
-def _show_plan(context: Context, planned: dict[str, Any]) -> None:
-    """What would be done, before any GPU is used."""
-    if context.json:
-        context.out.json(planned)
-        return
-    training = planned["training"]
-    memory = " · ".join(
-        f"{name} {value / _GIB:.1f}" for name, value in training["memory_bytes"].items()
-    )
-    context.out.table(
-        ("step", "state", "does"), [(s["step"], s["state"], s["does"]) for s in planned["steps"]]
-    )
-    context.out.mapping(
-        {
-            "objective": _OBJECTIVES.get(training["objective"], training["objective"].upper()),
-            "ranks": f"{training['ranks']} on {'GPUs' if training['gpu'] else 'CPUs'}",
-            "memory of a rank, GiB": memory,
-            # pref_loss is how LLaMA-Factory is made to load the pairs; the loss itself is ours.
-            **{
-                f"  {key}": str(value)
-                for key, value in training["settings"].items()
-                if key != "pref_loss" or training["objective"] not in _OBJECTIVES
-            },
-        }
-    )
-    if training["missing"]:
-        context.out.error(f"Nothing can be trained here: {training['missing']}", training["remedy"])
-
-
-class _Watcher:
-    """Shows runs as a bar, and training in lines."""
-
-    def __init__(self, context: Context, display: Display) -> None:
-        from smallscale_ci.cli.train import Lines
-
-        self.say, self.progress = display.say, display.progress
-        self.training = Lines(context).training
-
-
-def _show(context: Context, folder: CandidateFolder, evaluation: Evaluated | None) -> int | None:
-    from smallscale_ci.cli.github import tell_evaluation
-    from smallscale_ci.cli.verdicts import show
-    from smallscale_ci.files import to_json
-
-    if evaluation is None:
-        record = folder.read()
-        if context.json:
-            context.out.json({**to_json(record, exclude_none=True), "folder": str(folder.path)})
-        else:
-            context.out.table(
-                ("step", "seconds"),
-                [(name, f"{step.seconds:g}") for name, step in record.steps.items()],
-            )
-        return None
-    tell_evaluation(context, evaluation)
-    code = show(
-        context,
-        evaluation,
-        _policy(folder),
-        {"candidate": str(folder.path), "model": str(folder.model)},
-    )
-    context.out.say(f"the candidate: {folder.model}")
-    return code
-
-
-def _policy(folder: CandidateFolder) -> Any:
-    """The policy that the candidate was judged by."""
-    from smallscale_ci.candidate.folder import VERDICT
-    from smallscale_ci.run.folder import RunFolder
-
-    return RunFolder(folder.of(VERDICT)).read_config().gate

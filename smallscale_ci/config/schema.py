@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from smallscale_ci.config.grid import GridConfig
 from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
 from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.config.train import TrainRecipe
@@ -15,6 +16,7 @@ MODELS: dict[str, type[NamedConfig]] = {
     "gate": GatePolicy,
     "pairs": PairPolicy,
     "train": TrainRecipe,
+    "grid": GridConfig,
 }
 
 

@@ -179,6 +179,33 @@ def trade_off(
     return chart.svg("Accuracy against mean completion tokens") if chart.series else ""
 
 
+def front(
+    parent: tuple[str, str, Estimate, Estimate],
+    candidates: Sequence[tuple[str, str, Estimate, Estimate]],
+) -> str:
+    """Accuracy in per cent against mean tokens of several candidates and their parent.
+
+    Each is (name, mark, tokens, accuracy); a line joins the candidates that have a mark.
+    """
+    chart = _Chart(
+        {
+            "width": 520,
+            "y_title": "% correct",
+            "x_title": "mean completion tokens",
+            "x_value_formatter": formats.number,
+        }
+    )
+    known = [one for one in candidates if math.isfinite(one[2].value + one[3].value)]
+    line = sorted((tokens.value, 100 * rate.value) for _, mark, tokens, rate in known if mark)
+    if len(line) > 1:
+        chart.line("trail", line)
+    for name, mark, tokens, accuracy in known:
+        _cross(chart, "candidate", tokens, accuracy, f"{name} ({mark})" if mark else name)
+    name, _, tokens, accuracy = parent
+    _cross(chart, "baseline", tokens, accuracy, name)
+    return chart.svg("Accuracy against mean completion tokens, all candidates")
+
+
 def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
     """Levels of successive runs with 95% intervals; changes beyond noise in their colour."""
     is_rate = metric.scale is Scale.RATE
@@ -225,13 +252,13 @@ def power(curves: Sequence[tuple[str, float, float]], unchanged: float) -> str:
     return chart.svg("chance of REGRESSED by true loss")
 
 
-def _cross(chart: _Chart, name: str, tokens: Estimate, accuracy: Estimate) -> None:
+def _cross(chart: _Chart, name: str, tokens: Estimate, accuracy: Estimate, label: str = "") -> None:
     x, y = tokens.value, 100 * accuracy.value
     if all(map(math.isfinite, (tokens.low, tokens.high, accuracy.low, accuracy.high))):
         chart.line(f"whisker {name}", [(tokens.low, y), (tokens.high, y)])
         chart.line(f"whisker {name}", [(x, 100 * accuracy.low), (x, 100 * accuracy.high)])
-    label = f"{name}: {formats.rate(accuracy.value)}, {formats.tokens(x)} tokens"
-    chart.dots(name, [(x, y, label)])
+    told = f"{label or name}: {formats.rate(accuracy.value)}, {formats.tokens(x)} tokens"
+    chart.dots(name, [(x, y, told)])
 
 
 def _outline(values: Sequence[int], width: int) -> list[tuple[float, float]]:
