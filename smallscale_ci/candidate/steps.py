@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Protocol
 
+from smallscale_ci.candidate import monitor
 from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, TRAIN, VERDICT
 from smallscale_ci.candidate.prepare import Loop, status, verdict_plan
 from smallscale_ci.candidate.record import Done, Training
@@ -89,7 +90,7 @@ def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
     del wanted
     run = RunFolder(loop.folder.of(VERDICT))
     if run.verdict.is_file():
-        evaluation = stored_verdict(loop)
+        evaluation = compare.stored(run, loop.parent.suite, loop.settings)
     elif status(run.path) == COMPLETE:
         before = baselines.load(loop.folder.of(PARENT))
         evaluation = compare.decide_late(run, before, loop.parent.suite)
@@ -97,10 +98,17 @@ def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
         plan = verdict_plan(loop, observer.say)
         before = baselines.load(loop.folder.of(PARENT))
         evaluation = evaluate.evaluate(plan, before, loop.settings, observer)
+    evaluation = _watched(loop, evaluation)
     return Done(kind=evaluation.verdict.kind), evaluation
 
 
 def stored_verdict(loop: Loop) -> Evaluation:
     """The verdict that was decided before."""
     run = RunFolder(loop.folder.of(VERDICT))
-    return compare.stored(run, loop.parent.suite, loop.settings)
+    return _watched(loop, compare.stored(run, loop.parent.suite, loop.settings))
+
+
+def _watched(loop: Loop, evaluation: Evaluation) -> Evaluation:
+    """``evaluation`` with what the policy's monitor says of it."""
+    parent = RunFolder(loop.folder.of(PARENT))
+    return monitor.told(evaluation, loop.gate.monitor, loop.parent.suite, parent)

@@ -295,6 +295,24 @@ class Margins(Config):
                 assert_never(unknown)
 
 
+class MonitorConfig(Config):
+    """What the thinking of a candidate must still contain: shown, never gated."""
+
+    steps: Name | None = None  # key of the problems' meta that lists texts, each of them needed
+    patterns: tuple[str, ...] = ()  # regular expressions, each of which must be found
+
+    @model_validator(mode="after")
+    def _is_one_rule(self) -> MonitorConfig:
+        if (self.steps is None) == (not self.patterns):
+            raise ValueError("give either steps or patterns")
+        for pattern in self.patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"'{pattern}' is not a regular expression: {error}") from error
+        return self
+
+
 class GatePolicy(NamedConfig):
     """``configs/gates/NAME.yaml``: what the gate tolerates and with which error rates."""
 
@@ -316,6 +334,7 @@ class GatePolicy(NamedConfig):
     # Keys that must not differ, of those that otherwise are only shown: machine.device,
     # engine.settings, engine.settings.NAME.
     same: tuple[str, ...] = ()
+    monitor: MonitorConfig | None = None  # of candidates: what pruned thinking must still contain
 
     @field_validator("same")
     @classmethod

@@ -70,6 +70,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = replayed.SUITE.replace("tiny", "practice").replace("gate: practice", "gate: tiny")
     (place / "configs/suites/practice.yaml").write_text(text)
     (place / "configs/engines/cpu.yaml").write_text("name: cpu\nengine: vllm\nruntime: local\n")
+    gate = place / "configs/gates/tiny.yaml"
+    gate.write_text(gate.read_text() + "monitor: {patterns: ['sum is']}\n")
     for kind, name, content in (("train", "quick", RECIPE), ("grids", "rates", GRID)):
         (place / "configs" / kind).mkdir()
         (place / "configs" / kind / f"{name}.yaml").write_text(content)
@@ -163,6 +165,9 @@ def test_the_verdict_is_on_samples_that_nobody_was_chosen_by(place: Path):
     text = (grid.folder.report / "grid.md").read_text()
     assert "chance of the problems still can" in text
     assert "quick-0.001-s1 broke: " in text
+    own = (grid.folder.path / "fresh/verdict/report/report.md").read_text()
+    for shown in (text, own):  # what the policy's monitor found
+        assert "what the solution needs: 100.0% → 100.0% of answers" in shown
     lineage = json.loads(
         (grid.members["quick-1e-05-s1"].folder.model / "smallscale.json").read_text()
     )
@@ -190,7 +195,7 @@ def test_what_is_complete_is_kept_and_the_same_verdict_comes_again(place: Path):
     again = run(planned(place), watcher)
     assert first is not None
     assert again is not None
-    assert again.verdict.kind == first.verdict.kind
+    assert again.verdict == first.verdict
     assert "verdict: complete, skipped" in watcher.lines
     assert any("quick-0.001-s1: broke before" in line for line in watcher.lines)
     shutil.rmtree(grid.folder.member("quick-0.001-s1").path)

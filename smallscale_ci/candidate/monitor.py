@@ -1,0 +1,181 @@
+"""What shorter thinking may have lost: the share of answers whose thinking has what is needed.
+
+Accuracy alone does not see it: a candidate may skip a step and guess right, or lose steps while
+truncation, which costs answers, goes away. The rule is the policy's ``monitor``. It gates nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from smallscale_ci.config.models import MonitorConfig
+from smallscale_ci.errors import DataError
+from smallscale_ci.files import Record, where_writable, write_json
+from smallscale_ci.pipeline.compare import Evaluation
+from smallscale_ci.records import Metric, Problem, Reason, ReasonKind, VerdictKind
+from smallscale_ci.report import files, formats
+from smallscale_ci.run import tables
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.stats.paired import paired_difference
+from smallscale_ci.suite.model import Suite
+from smallscale_ci.worker.thinking import OPENED, split
+
+RECORD = "monitor.json"
+_EACH_SIDE = 0.025  # of the 95% intervals
+Rule = Callable[[Problem, str], bool | None]  # of the thinking; None: the problem names nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Record):
+    """One task: shares of answers that keep what is needed, and their difference at 95%."""
+
+    task: str
+    parent: float
+    candidate: float
+    change: float
+    low: float
+    high: float
+    problems: int
+
+    @property
+    def falls(self) -> bool:
+        """Whether it falls beyond chance."""
+        return self.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Watched(Record):
+    """``monitor.json``, beside the verdict that it was found with."""
+
+    rule: MonitorConfig
+    tasks: tuple[Kept, ...]
+
+
+def contains(steps: Sequence[str], thinking: str) -> bool:
+    """Whether ``thinking`` has every one of ``steps``, whatever white space is between words."""
+    words = " ".join(thinking.split())
+    return all(" ".join(step.split()) in words for step in steps)
+
+
+def thinking_of(text: str, *, opened: bool = False) -> str:
+    """What a completion thinks, or all of it where it does not think apart from its answer.
+
+    ``opened``: its prompt began the thinking.
+    """
+    whole = f"{OPENED}{text}" if opened else text
+    parts = split(whole)
+    return whole[: parts.start] if parts.name else whole
+
+
+def rule_of(config: MonitorConfig) -> Rule:
+    """The rule that a policy names. Raises ``DataError`` at a problem whose steps are no list."""
+    patterns = [re.compile(pattern) for pattern in config.patterns]
+
+    def found(problem: Problem, thinking: str) -> bool | None:
+        if config.steps is None:
+            return all(pattern.search(thinking) for pattern in patterns)
+        steps = problem.meta.get(config.steps)
+        if steps is None:
+            return None
+        if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
+            raise DataError(
+                f"meta.{config.steps} of problem {problem.id} is not a list of strings.",
+                "Correct the suite's data, or the policy's monitor.",
+            )
+        return contains(steps, thinking)
+
+    return found
+
+
+def watch(
+    config: MonitorConfig, suite: Suite, parent: RunFolder, candidate: RunFolder
+) -> tuple[Kept, ...]:
+    """The share of each task on both sides, paired by problem. Raises ``DataError``."""
+    problems, rule = {problem.id: problem for problem in suite.problems}, rule_of(config)
+    before, after = (_shares(run, problems, rule) for run in (parent, candidate))
+    found = []
+    for task in suite.tasks:
+        names = [
+            problem.id
+            for problem in suite.of(task.name)
+            if problem.id in before and problem.id in after
+        ]
+        if names:
+            found.append(_kept(task.name, [problems[name] for name in names], before, after))
+    return tuple(found)
+
+
+def _kept(
+    task: str,
+    problems: Sequence[Problem],
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+) -> Kept:
+    sides = [np.array([side[one.id] for one in problems]) for side in (before, after)]
+    labels = [one.cluster or one.id for one in problems]
+    _, cluster = np.unique(labels, return_inverse=True)
+    change = paired_difference(sides[1], sides[0], cluster.astype(np.int64))
+    low, high = change.interval(_EACH_SIDE)
+    parent, candidate = (float(side.mean()) for side in sides)
+    return Kept(task, parent, candidate, change.value, low, high, len(problems))
+
+
+def _shares(run: RunFolder, problems: Mapping[str, Problem], rule: Rule) -> dict[str, float]:
+    """Problem → share of its answers that keep what is needed, where that is known."""
+    found: dict[str, list[bool]] = {}
+    for one in tables.generations(run.generations):
+        problem = problems.get(one.problem_id)
+        if problem is None or one.error:
+            continue
+        keeps = rule(problem, thinking_of(one.text, opened=one.thinking))
+        if keeps is not None:
+            found.setdefault(problem.id, []).append(keeps)
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def told(
+    evaluation: Evaluation, config: MonitorConfig | None, suite: Suite, parent: RunFolder
+) -> Evaluation:
+    """``evaluation`` with what the monitor found among its notes, in its report and beside it."""
+    run = evaluation.run
+    if config is None or run is None:
+        return evaluation
+    kept = watch(config, suite, parent, run)
+    verdict = evaluation.verdict
+    notes = [
+        Reason(ReasonKind.STATED, text=sentence(one, holds=_holds(evaluation, one.task)))
+        for one in kept
+    ]
+    verdict = replace(verdict, notes=(*notes, *verdict.notes))
+    data = replace(evaluation.report, verdict=verdict)
+    with where_writable():
+        write_json(run.path / RECORD, Watched(config, kept))
+        files.write(run.report, data)
+    return replace(evaluation, verdict=verdict, report=data)
+
+
+def _holds(evaluation: Evaluation, task: str) -> bool:
+    """Whether the accuracy of a task is not worse."""
+    return not any(
+        check.kind is VerdictKind.REGRESSED
+        for check in evaluation.verdict.checks
+        if check.task == task and check.metric is Metric.ACCURACY
+    )
+
+
+def sentence(kept: Kept, *, holds: bool) -> str:
+    """What is said of a task; ``holds``: its accuracy is not worse."""
+    ends = (kept.change, kept.low, kept.high)
+    change, low, high = (formats.signed(100 * end) for end in ends)
+    shares = f"{formats.rate(kept.parent)} → {formats.rate(kept.candidate)}"
+    said = (
+        f"{kept.task}: thinking that contains what the solution needs: {shares} of answers "
+        f"({change} pp [{low}, {high}])."
+    )
+    if kept.falls and holds:
+        return f"{said} It falls while accuracy holds: accuracy does not show what pruning lost."
+    return said

@@ -1,0 +1,95 @@
+"""What thinking must still contain, and what is said when it does not."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from helpers import replayed
+
+from smallscale_ci.candidate.monitor import Kept, contains, rule_of, sentence, thinking_of, watch
+from smallscale_ci.config.load import parse
+from smallscale_ci.config.models import GatePolicy, MonitorConfig
+from smallscale_ci.errors import ConfigError, DataError
+from smallscale_ci.run.folder import RunFolder
+
+STEPS = MonitorConfig(steps="steps")
+
+
+def test_every_step_must_be_there_whatever_the_white_space():
+    thinking = "First 12 * 3\n= 36, then  36 + 4 = 40."
+    assert contains(["12 * 3 = 36", "36 + 4 = 40"], thinking)
+    assert not contains(["12 * 3 = 36", "36 + 4 = 41"], thinking)
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "thinks"),
+    [
+        ("<think>1 + 1 = 2</think> So \\boxed{2}.", False, "1 + 1 = 2"),
+        ("1 + 1 = 2</think> So \\boxed{2}.", True, "1 + 1 = 2"),
+        ("<think>1 + 1 = 2, wait", False, "1 + 1 = 2, wait"),  # cut off
+        ("1 + 1 = 2, so \\boxed{2}.", False, "so \\boxed{2}"),  # no thinking apart from the answer
+    ],
+)
+def test_what_is_looked_at_is_thinking(text: str, opened: bool, thinks: str):
+    found = thinking_of(text, opened=opened)
+    assert thinks in found
+    assert ("boxed" in found) == ("think" not in text)
+
+
+def test_one_rule_is_named():
+    for text in ("{}", "{steps: steps, patterns: [x]}", "{patterns: ['(']}", "{step: s}"):
+        with pytest.raises(ConfigError):
+            parse(GatePolicy, f"name: g\nmonitor: {text}\n", "g.yaml")
+    policy = parse(GatePolicy, "name: g\nmonitor: {patterns: ['a+b']}\n", "g.yaml")
+    assert policy.monitor == MonitorConfig(patterns=("a+b",))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Runs of a suite that says what its solutions need, of the first half of its problems."""
+    replayed.make_configs(tmp_path)
+    file = tmp_path / "configs/suites/tiny.parquet"
+    table = pq.read_table(file)
+    golds = table.column("gold").to_pylist()
+    meta = [json.dumps({"steps": [f"boxed{{{gold}}}"]} if n < 30 else {}) for n, gold in
+            enumerate(golds)]  # fmt: skip
+    pq.write_table(table.append_column("meta", [meta]), file)
+    replayed.make_run(tmp_path, "parent", wrong=0.0)
+    replayed.make_run(tmp_path, "pruned", wrong=0.4, seed=1)
+    return tmp_path
+
+
+def runs(place: Path) -> list[RunFolder]:
+    return [RunFolder(place / "stored" / name) for name in ("parent", "pruned")]
+
+
+def test_the_share_is_compared_by_problem_where_something_is_needed(place: Path):
+    _, suite = replayed.read_suite(place)
+    (kept,) = watch(STEPS, suite, *runs(place))
+    assert (kept.task, kept.problems, kept.parent) == ("sums", 30, 1.0)
+    assert kept.candidate == pytest.approx(1 + kept.change)
+    assert kept.low < kept.change < kept.high < 0
+    assert kept.falls
+    (same,) = watch(MonitorConfig(patterns=("sum is",)), suite, *runs(place))
+    assert (same.problems, same.parent, same.candidate) == (60, 1.0, 1.0)
+    assert not same.falls
+
+
+def test_steps_that_are_no_list_are_an_error(place: Path):
+    _, suite = replayed.read_suite(place)
+    problem = replace(suite.problems[0], meta={"sum": "1 + 1"})
+    rule = rule_of(MonitorConfig(steps="sum"))
+    with pytest.raises(DataError, match=r"meta\.sum of problem \w+ is not a list"):
+        rule(problem, "")
+
+
+def test_a_fall_that_accuracy_does_not_show_is_said():
+    fell = Kept("seen", 0.989, 0.98, -0.009, -0.014, -0.004, 800)
+    said = sentence(fell, holds=True)
+    assert "98.9% → 98.0% of answers (−0.9 pp [−1.4, −0.4])" in said
+    assert "falls while accuracy holds" in said
+    assert "holds" not in sentence(fell, holds=False)
+    noise = Kept("seen", 0.989, 0.98, -0.009, -0.02, 0.002, 800)
+    assert "holds" not in sentence(noise, holds=True)
