@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from problems import ASK, CHECKS, DIRECT
 
+from smallscale_ci.candidate.monitor import contains, thinking_of
+
 BUDGETS = (100, 200, 400, 800, 1280)  # completion tokens
 
 
@@ -26,7 +28,7 @@ def measured(run: Path, steps: Path) -> dict[str, Any]:
     for row in texts:
         question, task = asked[row["problem_id"]]
         outcome = outcomes[row["problem_id"], row["sample_index"]]
-        thinking = row["text"].partition("</think>")[0]
+        thinking = thinking_of(row["text"], opened=bool(row.get("thinking")))
         kind, *wanted = needed.get(question, ["?"])
         tasks.setdefault(task, []).append(
             {
@@ -34,7 +36,7 @@ def measured(run: Path, steps: Path) -> dict[str, Any]:
                 "right": outcome == "CORRECT",
                 "tokens": row["completion_tokens"],
                 "cut": row["finish_reason"] == "LENGTH",
-                "steps": bool(wanted) and all(step in thinking for step in wanted),
+                "steps": bool(wanted) and contains(wanted, thinking),
                 "checks": sum(thinking.count(check) for check in CHECKS),
                 "kind": kind,
             }
@@ -109,30 +111,26 @@ def compared(parent: Mapping[str, Any], candidate: Mapping[str, Any]) -> dict[st
     }
 
 
-def table(
-    results: Path,
-    grid: Mapping[str, Sequence[float]],
-    seeds: Sequence[int],
-    best: Mapping[str, float],
-) -> None:
-    """Print what the arms came to, and write ``table.json`` beside ``results``."""
-    rows = {row["arm"]: row for row in json.loads(results.read_text())["rows"]["evaluated"]}
-    parent, found = rows["parent"]["tasks"], {}
-    print("| arm | accuracy | change, pp | tokens | change | cut | steps kept | unseen kinds |")
+def table(rows: Mapping[str, Any], target: Path) -> None:
+    """Print what parent and candidates came to, and write ``target``: name → task → numbers."""
+    if "parent" not in rows:
+        print("no parent was evaluated")
+        return
+    parent = rows["parent"]
+    print(
+        "| candidate | accuracy | change, pp | tokens | change | cut | steps kept | unseen kinds |"
+    )
     print("|---|---|---|---|---|---|---|---|")
-    _line("parent", parent, parent)
-    for name, rates in grid.items():
-        for rate in rates:
-            for seed in seeds:
-                row = rows.get(f"{name}-{rate:g}-{seed}")
-                if row is None:
-                    continue
-                mark = " (best)" if best.get(name) == rate else ""
-                _line(f"{name} {rate:g} seed {seed}{mark}", row["tasks"], parent)
-                found[row["arm"]] = {
-                    task: compared(parent[task], row["tasks"][task]) for task in parent
-                }
-    (results.parent / "table.json").write_text(json.dumps(found, indent=1))
+    for name, tasks in rows.items():
+        _line(name, tasks, parent)
+    found = {
+        name: {
+            task: {**numbers, "change": compared(parent[task], numbers), "problems": None}
+            for task, numbers in tasks.items()
+        }
+        for name, tasks in rows.items()
+    }
+    target.write_text(json.dumps(found, indent=1))
 
 
 def _line(name: str, tasks: Mapping[str, Any], parent: Mapping[str, Any]) -> None:

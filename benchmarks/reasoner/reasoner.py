@@ -1,20 +1,23 @@
 """Half the tokens at equal accuracy? A reasoner that thinks too long is made, and pruned.
 
-``make``   problems, suites and worked solutions, into OUT/made
-``sft``    the default model (or any other) learns to think on them: the parent
-``loop``   `parents` and `pairs` side by side, then the grid
-``pairs``  16 answers to each training problem, and pairs of the shortest and the longest
-``grid``   every objective at each of its learning rates, evaluated beside the parent
-``seeds``  the best rate of each objective with two more training seeds, and the verdict of LCPO's
-``table``  what came out, as Markdown and JSON
+``make``     problems, suites, policy, grids and worked solutions, into OUT/made
+``sft``      the default model (or any other) learns to think on them: the parent
+``parents``  answers to train on; the parent without thinking, and asked to be brief
+``rates``    `candidate --recipe grid`: every objective at its learning rates, SFT over its steps
+``seeds``    the same at the best rate of each objective, with more training seeds
+``zero3``    `candidate` with LCPO at its best rate, trained with DeepSpeed ZeRO-3
+``table``    what came out, as Markdown and JSON
 
-Each step skips what OUT holds already; `all` runs them in turn. ``--rehearse`` is for a CPU.
+`all` runs them in turn. Each step resumes what OUT holds: a machine that is lent by the minute runs
+the same command again.
+``--rehearse`` is for a CPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tarfile
 import threading
@@ -31,9 +34,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from bench import MAIN, ROOT, Bench
-from measure import measured, table
+from measure import compared, measured, table
 from problems import ASK, DIRECT, KINDS, UNSEEN, Task, draw
-from sizes import AUTHORS, CONCISE, GRAPHS, GRID, LIMIT, LOSS, SEEDS, SMALL, Size
+from sizes import CONCISE, CURVE, GRAPHS, GRID, LIMIT, LOSS, SEEDS, SMALL, Size
+
+from smallscale_ci.candidate.members import Measured, choose
+
+_CHANGES = ("accuracy", "tokens")
 
 
 class Reasoner:
@@ -45,9 +52,7 @@ class Reasoner:
         self.size = SMALL if self.small else Size()
         self.made = bench.out / "made"
         self.parent = bench.out / "sft" / "model"
-        self.pairs_folder = bench.out / "candidate" / "pairs"
         self.lock = threading.Lock()
-        self.slots = threading.Semaphore(self.size.side_by_side)
 
     # -- make --------------------------------------------------------------------------------------
 
@@ -55,7 +60,7 @@ class Reasoner:
         """Problems of which none is in two places, and what the parent learns from."""
         size, known = self.size, set[tuple[str, ...]]()
         gated = draw(KINDS, size.gated, 1, known)
-        held_out = gated[: size.held_out]
+        held_out = draw(KINDS, size.held_out, 5, known)
         unseen = draw(UNSEEN, size.unseen, 2, known)
         train = draw(KINDS, size.train, 3, known)
         taught = draw(KINDS, size.taught, 4, known, again=True)
@@ -65,14 +70,27 @@ class Reasoner:
         few = held_out[: size.direct]
         self._suite("direct", {"direct": (few, DIRECT, None)})
         self._suite("concise", {"concise": (few, ASK, CONCISE)})
-        steps = {task.question: (task.kind, *task.steps) for task in (*gated, *unseen, *train)}
+        steps = {
+            task.question: (task.kind, *task.steps) for task in (*gated, *held_out, *unseen, *train)
+        }
         (self.made / "steps.json").write_text(json.dumps(steps))
+        # As `candidate` judges by default, and with an eye on the steps that a solution needs.
+        margins = {"accuracy": 0.02, "tokens": None, "truncation": 0.01}
+        watched = {"margins": margins, "monitor": {"steps": "steps"}}
+        self.bench.make("pruned", {"name": "pruned", **watched})
         lesson.write(self.made / "lesson", taught, size.brief)
 
     def _suite(self, name: str, tasks: dict[str, tuple[list[Task], str, str | None]]) -> None:
         told = []
         for task, (problems, ask, system) in tasks.items():
-            rows = [{"question": p.question, "gold": str(p.answer)} for p in problems]
+            rows = [
+                {
+                    "question": p.question,
+                    "gold": str(p.answer),
+                    "meta": json.dumps({"kind": p.kind, "steps": p.steps}),
+                }
+                for p in problems
+            ]
             pq.write_table(pa.Table.from_pylist(rows), self.made / f"{name}-{task}.parquet")
             prompt = {"user": f"{{question}}{ask}"}
             value: dict[str, Any] = {"name": task, "source": f"{name}-{task}.parquet"}
@@ -113,113 +131,124 @@ class Reasoner:
             )
 
     def parents(self) -> None:
-        """The parent with and without thinking, and asked to be brief."""
+        """Its answers to the training problems, without thinking, and asked to be brief."""
         self._together([
-            lambda: self.evaluate("parent", self.parent, "held-out", 2 * self.size.epochs),
+            self.sample,
             lambda: self.evaluate("parent-direct", self.parent, "direct"),
             lambda: self.evaluate("parent-concise", self.parent, "concise"),
         ])  # fmt: skip
 
-    def pairs(self) -> None:
-        """The first two steps of the loop: answers, and pairs from those solved every time."""
-        if (self.pairs_folder / "pairs.json").exists():
+    def sample(self) -> None:
+        """Answers to each training problem, which all candidates are made from."""
+        if self.bench.rows.get("sampled"):
             return
-        recipe = self._recipe("pairs", "lcpo", self._budget(AUTHORS, 42) | {"deepspeed": "zero3"})
-        given = ["--suite", str(self.made / "train.yaml"), "--samples", str(self.size.samples)]
-        given += ["--eval-suite", str(self.made / "held-out.yaml"), "--until", "pairs"]
-        code = self.candidate("pairs", recipe, given, self.bench.out / "candidate", 400)
-        if code:
-            self.bench.add("failed", step="pairs", code=code, said=self.bench.log("pairs")[-3000:])
-            return
-        record = json.loads((self.pairs_folder / "pairs.json").read_text())
-        self.bench.add("pairs", **record["counts"], lengths=record["lengths"])
+        given = ["-s", str(self.made / "train.yaml"), "--epochs", str(self.size.samples)]
+        given += ["-p", str(self._profile(ranks=1 if self.small else 3)), "--runtime", "local"]
+        given += ["--engine-python", str(self.options.vllm_python)]
+        found = self.bench.smallscale(
+            "sample", "generate", str(self.parent), *given, timeout=self._left(400)
+        )
+        if found is not None:
+            with self.lock:
+                self.bench.add("sampled", run=str(found))
 
     # -- candidates --------------------------------------------------------------------------------
 
-    def grid(self) -> None:
-        """Every objective at every rate."""
-        arms = [(name, rate, 42) for name, rates in GRID.items() for rate in rates]
-        arms.sort(key=lambda arm: GRID[arm[0]].index(arm[1]) != 1)  # the middle ones first
-        self.train_arms(self.options.arms or arms)
+    def rates(self) -> None:
+        """Every objective at every rate, and SFT over the number of its steps."""
+        size = self.size
+        arms = [self._arm(name, rates) for name, rates in size.of(GRID).items()]
+        arms += [
+            self._arm("sft-shortest", GRID["sft-shortest"][1:2], f"sft-{steps}", steps=steps)
+            for steps in size.of(CURVE)
+        ]
+        self._grid("rates", arms, (42,))
 
     def seeds(self) -> None:
-        """The best rate of each objective again, beside the verdict on LCPO's candidates."""
-        best = self.best()
-        arms = [(name, best[name], seed) for seed in SEEDS for name in GRID if name in best]
-        self._together([self.verdict, lambda: self.train_arms(self.options.arms or arms)])
+        """The best rate of each objective with more seeds."""
+        arms = [self._arm(name, (rate,)) for name, rate in self.best().items()]
+        if arms:
+            self._grid("seeds", arms, self.size.of(SEEDS))
 
-    def train_arms(self, arms: Sequence[tuple[str, float, int]]) -> None:
-        """Some candidates, several at a time."""
-        self._together([lambda arm=arm: self.arm(*arm) for arm in arms])
+    def zero3(self) -> None:
+        """The whole loop with LCPO at its best rate and DeepSpeed ZeRO-3, to its verdict."""
+        rate = self.best().get("lcpo", GRID["lcpo"][1])
+        changes = {**self._budget(), "deepspeed": "zero3", "learning_rate": rate}
+        recipe = self._recipe("zero3", "lcpo", changes)
+        suite = ["--eval-suite", str(self.made / "gated.yaml"), "--eval-epochs", "2"]
+        self._candidate("zero3", recipe, suite, ranks=2 if self.small else 1)
 
     def best(self) -> dict[str, float]:
-        """Objective → rate, on the problems of the kinds that were trained."""
-        parent = self._row("parent")
-        if parent is None:
-            return {}
-        chosen: dict[str, tuple[bool, float, float]] = {}
-        for name, rates in GRID.items():
+        """Objective → rate, by the rule that a grid chooses by."""
+        rows = self.rows()
+        parent = rows.get("parent")
+        found: dict[str, float] = {}
+        for name, rates in GRID.items() if parent else ():
+            tried = {}
             for rate in rates:
-                row = self._row(f"{name}-{rate:g}-42")
-                if row is None:
-                    continue
-                seen, before = row["tasks"]["seen"], parent["tasks"]["seen"]
-                loses = seen["accuracy"] < before["accuracy"] - LOSS
-                value = -seen["accuracy"] if loses else seen["tokens"]
-                chosen[name] = min(chosen.get(name, (True, 1e9, 0.0)), (loses, value, rate))
-        return {name: rate for name, (_, _, rate) in chosen.items()}
+                row = rows.get(f"{name}-{rate:g}-s42")
+                if row is not None:
+                    gain, length = (compared(parent["seen"], row["seen"])[k][0] for k in _CHANGES)
+                    tried[rate] = Measured(f"{rate:g}", gain / 100, math.log1p(length / 100))
+            if tried:
+                best = choose([*tried.values()], LOSS)
+                found[name] = next(rate for rate, one in tried.items() if one is best)
+        return found
 
-    def arm(self, objective: str, rate: float, seed: int) -> None:
-        """Train one candidate and evaluate it."""
-        name = f"{objective}-{rate:g}-{seed}"
-        if self._row(name) is not None:
+    def _grid(self, name: str, arms: Sequence[dict[str, Any]], seeds: Sequence[int]) -> None:
+        value = {"name": name, "seeds": list(seeds), "members": list(arms)}
+        value |= {"max_loss": LOSS, "side_by_side": self.size.side_by_side}
+        recipe = self.bench.make(name, value)
+        suites = ["--eval-suite", str(self.made / "held-out.yaml")]
+        suites += ["--fresh-suite", str(self.made / "gated.yaml"), "--eval-epochs", "2"]
+        self._candidate(name, recipe, suites)
+
+    def _arm(
+        self, recipe: str, rates: Sequence[float], name: str = "", **changes: Any
+    ) -> dict[str, Any]:
+        """One recipe of a grid; weights are saved at the end alone."""
+        budget = {**self._budget(), "deepspeed": "none", "gradient_checkpointing": False}
+        arm = {"recipe": recipe, "learning_rates": list(rates), "changes": {**budget, **changes}}
+        return {**arm, "name": name} if name else arm
+
+    def _candidate(self, step: str, recipe: Path, more: Sequence[str], ranks: int = 1) -> None:
+        """`smallscale candidate` of the parent to its verdict, its pairs as LCPO's authors'."""
+        out = self.bench.out / step
+        sampled = self.bench.rows.get("sampled", [])
+        if not sampled or not self.bench.has_time(step, 60):
             return
-        out = self.bench.out / "trained" / name
-        with self.slots:
-            if not self.bench.has_time(name, 60):
-                return
-            recipe = self._recipe(name, objective, self._budget(rate, seed) | {"deepspeed": "none"})
-            if not (out / "model" / "config.json").exists() and not self._train(
-                name, str(self.parent), self.pairs_folder, recipe, out
-            ):
-                return
-            self.evaluate(name, out / "model", "held-out")
-
-    def verdict(self) -> None:
-        """The whole loop with ZeRO-3 on the answers that are there, LCPO at its best rate.
-
-        Parent and candidate are judged on twice the held-out problems.
-        """
-        rate = self.best().get("lcpo", AUTHORS)
-        name = f"verdict-{rate:g}"
-        if not self.bench.has_time(name, 60):
-            return
-        recipe = self._recipe(name, "lcpo", self._budget(rate, 42) | {"deepspeed": "zero3"})
-        out, sample = self.bench.out / name, self.bench.out / "candidate" / "sample"
-        given = ["--sample", str(sample), "--eval-suite", str(self.made / "gated.yaml")]
-        code = self.candidate(name, recipe, [*given, "--eval-epochs", "2"], out, 400)
-        found = out / "verdict" / "verdict.json"
-        told = json.loads(found.read_text()) if found.is_file() else {}
-        kept = {"kind": told.get("kind"), "checks": told.get("checks")}
-        with self.lock:
-            said = self.bench.log(name)[-2500:]
-            self.bench.add("verdict", arm=name, code=code, said=said, **kept)
-        self.pack()
-
-    # -- how ---------------------------------------------------------------------------------------
-
-    def candidate(
-        self, step: str, recipe: Path, more: Sequence[str], out: Path, timeout: float
-    ) -> int:
-        """`smallscale candidate` of the parent, its pairs as LCPO's authors choose them."""
+        more = ["--sample", sampled[-1]["run"], *more]
         given = ["candidate", str(self.parent), "--recipe", str(recipe), *more, *self._pythons()]
-        given += ["--train-ranks", "1", "-p", str(self._profile(ranks=1 if self.small else 3))]
+        given += ["--gate", str(self.made / "pruned.yaml"), "--train-ranks", str(ranks)]
+        given += ["-p", str(self._profile())]
         values = ["max_pairs=800", "min_ratio=1.2", "per_problem=2"]
         if self.small:
-            values += ["easy_from=0.0", "difficulty=[easy,medium,hard]"]
+            values += ["easy_from=0.0", "difficulty=[easy,medium,hard]", "min_pairs=1"]
         for value in values:
             given += ["--set", f"pairs.{value}"]
-        return self._call(step, [*given, "--out", str(out)], timeout)
+        code = self._call(step, [*given, "--out", str(out)], 7200)
+        told = {"code": code, "said": self.bench.log(step)[-4000:]}
+        for verdict in out.glob("*/verdict.json"):
+            found = json.loads(verdict.read_text())
+            told |= {"kind": found["kind"], "checks": found["checks"]}
+        with self.lock:
+            self.bench.add("candidates", step=step, **told)
+        self.pack()
+
+    def rows(self) -> dict[str, Any]:
+        """The parent and all candidates: name → task → numbers."""
+        found = {}
+        for grid in ("rates", "seeds"):
+            out = self.bench.out / grid
+            runs = {path.name: path / "verdict" for path in sorted(out.glob("members/*"))}
+            if grid == "rates":
+                runs = {"parent": out / "parent", **runs}
+            for name, run in runs.items():
+                if (run / "summary.json").is_file():
+                    found[name] = measured(run, self.made / "steps.json")["tasks"]
+        return found
+
+    # -- how ---------------------------------------------------------------------------------------
 
     def evaluate(self, name: str, model: Path, suite: str, epochs: int = 0) -> None:
         """Answers to a suite, judged and measured."""
@@ -234,13 +263,6 @@ class Reasoner:
             with self.lock:
                 self.bench.add("evaluated", arm=name, suite=suite, **row)
         self.pack()
-
-    def loop(self) -> None:
-        """Parents and pairs at once, then the grid: for a machine that is lent by the minute."""
-        with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(step) for step in (self.parents, self.pairs)]:
-                done.result()
-        self.grid()
 
     def _train(self, name: str, model: str, pairs: Path, recipe: Path, out: Path) -> bool:
         command = ["train", model, str(pairs), "--out", str(out), "--recipe", str(recipe)]
@@ -264,10 +286,10 @@ class Reasoner:
         value |= {"name": name, "deepspeed": "none", "gradient_checkpointing": False, **changes}
         return self.bench.make(f"recipe-{name}", {k: v for k, v in value.items() if v is not None})
 
-    def _budget(self, rate: float, seed: int) -> dict[str, Any]:
+    def _budget(self) -> dict[str, Any]:
         size = self.size
-        return {"learning_rate": rate, "seed": seed, "steps": size.steps, "save_steps": size.steps,
-                "batch_size": size.batch, "micro_batch": min(size.micro, size.batch)}  # fmt: skip
+        return {"steps": size.steps, "save_steps": 1000, "batch_size": size.batch,
+                "micro_batch": min(size.micro, size.batch)}  # fmt: skip
 
     def _profile(self, ranks: int = 1) -> Path:
         if self.small:
@@ -305,7 +327,7 @@ class Reasoner:
 
     def _together(self, steps: Sequence[Any]) -> None:
         if self.small:
-            for step in steps[:2]:
+            for step in steps[:2]:  # the third is like the second
                 step()
             return
         with ThreadPoolExecutor(len(steps)) as pool:
@@ -327,22 +349,15 @@ class Reasoner:
             new.replace(self.options.packed / "reasoner.tar.gz")
 
 
-def an_arm(text: str) -> tuple[str, float, int]:
-    """OBJECTIVE=RATE=SEED."""
-    objective, rate, seed = text.split("=")
-    return objective, float(rate), int(seed)
-
-
 def main() -> None:
     """Run some of the steps."""
-    steps = ("make", "sft", "parents", "pairs", "grid", "seeds", "table")
+    steps = ("make", "sft", "parents", "rates", "seeds", "zero3", "table")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("steps", nargs="+", choices=[*steps, "all", "loop"])
+    parser.add_argument("steps", nargs="+", choices=[*steps, "all"])
     parser.add_argument("--out", type=Path, default=Path("runs/reasoner"))
     parser.add_argument("--model", default="", help="the checkpoint that learns to think")
     parser.add_argument("--vllm-python", type=Path)
     parser.add_argument("--train-python", type=Path)
-    parser.add_argument("--arms", nargs="+", type=an_arm, help="OBJECTIVE=RATE=SEED: the grid")
     parser.add_argument("--graphs", choices=GRAPHS, default="decode", help="CUDA graphs of vLLM")
     parser.add_argument("--packed", type=Path, help="where reasoner.tar.gz goes")
     parser.add_argument("--budget", type=float, default=7200, help="seconds; later steps give way")
@@ -353,7 +368,7 @@ def main() -> None:
     reasoner = Reasoner(bench, options)
     for step in steps if "all" in options.steps else options.steps:
         if step == "table":
-            table(bench.out / "results.json", GRID, (42, *SEEDS), reasoner.best())
+            table(reasoner.rows(), bench.out / "table.json")
         else:
             getattr(reasoner, step)()
             reasoner.pack()
