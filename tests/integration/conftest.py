@@ -54,7 +54,7 @@ CONTAINERS = (
     "test_sandboxes.py",
     "test_smoke_code.py",
 )
-TRAINING = ("test_grid_training.py", "test_losses.py", "test_training.py")
+TRAINING = ("test_losses.py", "test_training.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
