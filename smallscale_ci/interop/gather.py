@@ -1,7 +1,7 @@
 """From another tool's log to a run: its samples as columns, and what it records as a manifest.
 
-Samples are taken one at a time and kept as numbers, so that a file of any size is read in about a
-hundred bytes a sample.
+Samples are taken one at a time and kept as numbers, and a column goes as soon as its next form is
+there: a file of any size takes a number of bytes a sample, however long its texts are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from smallscale_ci.interop.files import bare_name, known
 from smallscale_ci.interop.interface import Log, Sample
 from smallscale_ci.interop.judged import two_contents
 from smallscale_ci.records import FinishReason, Metric, Outcome
+from smallscale_ci.run.columns import encode_sorted, numbers
 from smallscale_ci.run.manifest import COMPLETE, Engine, Manifest, PromptsId, SuiteId
 from smallscale_ci.run.run import Run
 from smallscale_ci.run.samples import Samples
@@ -40,9 +41,9 @@ class _Columns:
 
     def __init__(self) -> None:
         self.tasks: dict[str, int] = {}
-        self.task, self.epoch = array("i"), array("q")
+        self.task, self.epoch = array("i"), array("i")
         self.outcome, self.finish = array("b"), array("b")
-        self.tokens, self.thinking = array("q"), array("q")
+        self.tokens, self.thinking = array("i"), array("i")
         self.content, self.prompt, self.golds = array("Q"), array("Q"), array("Q")
         self.problems: list[pa.Array] = []
         self.clusters: list[pa.Array] = []
@@ -72,8 +73,22 @@ class _Columns:
 
     def flush(self) -> None:
         self.problems.append(pa.array(self._ids, pa.string()))
-        self.clusters.append(pa.array(self._groups, pa.string()))
+        named = any(self._groups)
+        self.clusters.append(pa.array(self._groups) if named else pa.nulls(len(self._ids)))
         self._ids, self._groups = [], []
+
+    def codes(self) -> pa.DictionaryArray:
+        """(n,) the problems, whose texts are given up here."""
+        texts = pa.chunked_array(self.problems, pa.string())
+        self.problems = []
+        codes, words = encode_sorted(texts)
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), words)
+
+    def cluster(self) -> pa.ChunkedArray:
+        """(n,) the clusters; of the type null where there are none."""
+        kinds = {part.type for part in self.clusters}
+        kind = pa.string() if pa.string() in kinds else pa.null()
+        return pa.chunked_array([part.cast(kind) for part in self.clusters], kind)
 
 
 def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -> Run:
@@ -83,108 +98,111 @@ def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -
     ``DataError`` where there are no verdicts, and its ``BadSamplesError`` for samples that cannot
     be counted.
     """
-    columns = _Columns()
+    taken = _Columns()
     for sample in log.samples if samples is None else samples:
-        columns.add(sample)
-    columns.flush()
-    if not len(columns.task):
-        found = "no verdicts" if columns.skipped else "no samples"
+        taken.add(sample)
+    taken.flush()
+    if not len(taken.task):
+        found = "no verdicts" if taken.skipped else "no samples"
         raise DataError(
             f"{log.path} holds {found}.",
             "Judge its texts: --rejudge math, or mcq (see `smallscale judge --help`)."
-            if columns.skipped
+            if taken.skipped
             else "Is this the right file?",
         )
-    problem = pa.chunked_array(columns.problems).dictionary_encode().combine_chunks()
-    code = np.asarray(problem.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
-    task = np.frombuffer(columns.task, dtype=np.int32).astype(np.int64)
-    key = task * len(problem.dictionary) + code
-    notes = [*log.facts.notes, *_notes(log, columns)]
-    table, unknown = _table(columns, problem, key, notes, str(log.path))
+    count = len(taken.task)
+    notes = [*log.facts.notes, *_notes(log, taken)]
+    table, unknown = _table(taken, notes, str(log.path))
     held = from_table(table, str(log.path), unknown=unknown)
-    _refuse_two_contents(key, np.frombuffer(columns.content, dtype=np.uint64), held, str(log.path))
-    manifest = _manifest(log, columns, key, judge, notes)
+    del table
+    content = np.frombuffer(taken.content, dtype=np.uint64)
+    _refuse_two_contents(content, held, str(log.path))
+    manifest = _manifest(log, taken, count, judge, notes)
+    del taken, content
+    pa.default_memory_pool().release_unused()
     return Run(_name_of(log.path), held, manifest, str(log.path), summarise(held))
 
 
-def _table(
-    columns: _Columns,
-    problem: pa.DictionaryArray,
-    key: NDArray[np.int64],
-    notes: list[str],
-    name: str,
-) -> tuple[pa.Table, frozenset[Metric]]:
+def _table(taken: _Columns, notes: list[str], name: str) -> tuple[pa.Table, frozenset[Metric]]:
     """The columns as a samples file has them, and the metrics that they do not tell."""
-    epoch = np.frombuffer(columns.epoch, dtype=np.int64)
-    outcome = np.frombuffer(columns.outcome, dtype=np.int8)
-    finish = np.frombuffer(columns.finish, dtype=np.int8)
-    tokens = np.frombuffer(columns.tokens, dtype=np.int64)
+    outcome = np.frombuffer(taken.outcome, dtype=np.int8)
+    finish = np.frombuffer(taken.finish, dtype=np.int8)
+    tokens = np.frombuffer(taken.tokens, dtype=np.int32)
+    thinking = np.frombuffer(taken.thinking, dtype=np.int32)
     good = outcome != _OUTCOMES[Outcome.ERRORED]
     unknown = set()
-    if np.any(tokens[good] < 0):
+    lacking = int(np.sum(good & (tokens < 0)))
+    if lacking:
         unknown.add(Metric.TOKENS)
-        some = int(np.sum(tokens[good] < 0))
-        if some < int(good.sum()):
-            notes.append(f"{some:,} samples have no token count: tokens are not compared.")
-    if np.any(finish[good] < 0):
+        if lacking < int(good.sum()):
+            notes.append(f"{lacking:,} samples have no token count: tokens are not compared.")
+    if np.any(good & (finish < 0)):
         unknown.add(Metric.TRUNCATION)
-    words = pa.array([reason.value for reason in FinishReason])
-    table = pa.table(
-        {
-            "task": pa.DictionaryArray.from_arrays(
-                pa.array(np.frombuffer(columns.task, dtype=np.int32)), pa.array(columns.tasks)
-            ),
-            "problem_id": problem,
-            "sample_index": pa.array(_epochs(epoch, key, name)),
-            "outcome": pa.DictionaryArray.from_arrays(
-                pa.array(outcome.astype(np.int32)), pa.array([one.value for one in Outcome])
-            ),
-            "completion_tokens": pa.array(tokens, mask=tokens < 0),
-            "finish_reason": pa.DictionaryArray.from_arrays(
-                pa.array(finish.astype(np.int32), mask=finish < 0), words
-            ).dictionary_decode(),
-            "cluster": pa.chunked_array(columns.clusters),
-        }
-    )
-    thinking = np.frombuffer(columns.thinking, dtype=np.int64)
+    problem = taken.codes()
+    columns = {
+        "task": _worded(np.frombuffer(taken.task, dtype=np.int32), list(taken.tasks)),
+        "problem_id": problem,
+        "sample_index": pa.array(_epochs(taken, problem, name)),
+        "outcome": _worded(outcome, [one.value for one in Outcome]),
+        "completion_tokens": pa.nulls(len(tokens))
+        if Metric.TOKENS in unknown
+        else pa.array(tokens, mask=tokens < 0),
+        "finish_reason": _worded(finish, [reason.value for reason in FinishReason]),
+        "cluster": taken.cluster(),
+    }
     # Servers that tell no thinking tokens say 0: where nobody thought, nothing is known.
     if Metric.TOKENS not in unknown and np.all(thinking[good] >= 0) and np.any(thinking > 0):
-        table = table.append_column("thinking_tokens", pa.array(thinking, mask=thinking < 0))
-    return table, frozenset(unknown)
+        columns["thinking_tokens"] = pa.array(thinking, mask=thinking < 0)
+    return pa.table(columns), frozenset(unknown)
 
 
-def _epochs(epoch: NDArray[np.int64], key: NDArray[np.int64], name: str) -> NDArray[np.int64]:
+def _worded(codes: NDArray[np.integer], words: list[str]) -> pa.Array:
+    """(n,) the words of ``codes``, empty where a code is negative."""
+    if np.all(codes < 0):
+        return pa.nulls(len(codes), pa.string())
+    empty = codes < 0
+    if not empty.any():
+        return pa.DictionaryArray.from_arrays(pa.array(codes), words)
+    found = pa.array(np.where(empty, 0, codes), mask=empty)
+    return pa.DictionaryArray.from_arrays(found, words).dictionary_decode()
+
+
+def _epochs(taken: _Columns, problem: pa.DictionaryArray, name: str) -> NDArray[np.int32]:
     """(n,) the tool's own epochs, or the place of each sample among those of its problem."""
+    epoch = np.frombuffer(taken.epoch, dtype=np.int32)
     if np.all(epoch >= 0):
         return epoch
     if np.any(epoch >= 0):
         raise BadSamplesError(f"{name}: only some samples have an epoch.", "Number all or none.")
+    found = np.zeros(len(epoch), dtype=np.int32)
+    if len(problem.dictionary) == len(epoch):  # each problem once
+        return found
+    task = np.frombuffer(taken.task, dtype=np.int32).astype(np.int64)
+    key = task * len(problem.dictionary) + numbers(problem.indices)
     order = np.argsort(key, kind="stable")
-    first = np.flatnonzero(np.r_[True, key[order][1:] != key[order][:-1]])
-    place = np.arange(len(key)) - np.repeat(first, np.diff(np.r_[first, len(key)]))
-    found = np.empty(len(key), dtype=np.int64)
-    found[order] = place
+    ordered = key[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    found[order] = np.arange(len(key)) - np.repeat(first, np.diff(np.r_[first, len(key)]))
     return found
 
 
-def _refuse_two_contents(
-    key: NDArray[np.int64], content: NDArray[np.uint64], held: Samples, name: str
-) -> None:
+def _refuse_two_contents(content: NDArray[np.uint64], held: Samples, name: str) -> None:
     """One id with two contents is two tasks joined without a word."""
-    order = np.lexsort((content, key))
-    same = key[order][1:] == key[order][:-1]
-    torn = np.flatnonzero(same & (content[order][1:] != content[order][:-1]))
+    if len(held.problem_ids) == len(content):
+        return
+    first = np.zeros(len(held.problem_ids), dtype=np.uint64)
+    first[held.problem[::-1]] = content[::-1]
+    torn = np.flatnonzero(content != first[held.problem])
     if len(torn):
-        row = int(order[torn[0]])
-        raise two_contents(name, held.problem_ids[held.problem[row]])
+        raise two_contents(name, held.problem_ids[held.problem[torn[0]]])
 
 
-def _notes(log: Log, columns: _Columns) -> list[str]:
+def _notes(log: Log, taken: _Columns) -> list[str]:
     notes = [
         f"{task}: {count:,} samples have no verdict of {log.facts.tool} and are left out."
-        for task, count in columns.skipped.items()
+        for task, count in taken.skipped.items()
     ]
-    found = len(columns.task) + sum(columns.skipped.values())
+    found = len(taken.task) + sum(taken.skipped.values())
     if log.facts.planned is not None and found < log.facts.planned:
         notes.append(
             f"{found:,} of the {log.facts.planned:,} samples that {log.facts.tool} planned are "
@@ -193,27 +211,25 @@ def _notes(log: Log, columns: _Columns) -> list[str]:
     return notes
 
 
-def _manifest(
-    log: Log, columns: _Columns, key: NDArray[np.int64], judge: str, notes: list[str]
-) -> Manifest:
-    facts, tasks = log.facts, list(columns.tasks)
+def _manifest(log: Log, taken: _Columns, count: int, judge: str, notes: list[str]) -> Manifest:
+    facts, tasks = log.facts, list(taken.tasks)
     judges = {task: judge or facts.judges.get(task, facts.tool) for task in tasks}
-    skipped = sum(columns.skipped.values())
-    planned = max(len(key), (facts.planned or 0) - skipped)
+    skipped = sum(taken.skipped.values())
+    planned = max(count, (facts.planned or 0) - skipped)
     suite = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
     model = _named(facts.model) or _name_of(log.path)
     return Manifest(
         run_id=_name_of(log.path),
         status=COMPLETE,
         checkpoint=Checkpoint(model, Path(), facts.model, "", "", "", ""),
-        suite=SuiteId(suite, _combined(columns.content)),
+        suite=SuiteId(suite, _combined(taken.content)),
         profile=facts.tool,
         created=facts.created,
-        prompts=PromptsId(_combined(columns.prompt)),
+        prompts=PromptsId(_combined(taken.prompt)),
         judges=judges,
         engine=Engine(name=facts.tool, version=facts.version),
         planned=planned,
-        tool={**facts.settings, **known(suite__golds=_combined(columns.golds))},
+        tool={**facts.settings, **known(suite__golds=_combined(taken.golds))},
         warnings=tuple(notes),
     )
 
@@ -236,8 +252,13 @@ def _short(digest: str) -> int:
 
 
 def _combined(hashes: array[int]) -> str:
-    """One hash of what all problems hold, whatever their order; empty where one has none."""
-    values = np.unique(np.frombuffer(hashes, dtype=np.uint64))
+    """One hash of what all problems hold, whatever their order; empty where one has none.
+
+    ``hashes`` are sorted where they are.
+    """
+    values = np.frombuffer(hashes, dtype=np.uint64)
+    values.sort()
     if not len(values) or values[0] == 0:
         return ""
-    return hashlib.sha256(values.tobytes()).hexdigest()[:16]
+    different = values[np.r_[True, values[1:] != values[:-1]]]
+    return hashlib.sha256(different.data).hexdigest()[:16]

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from smallscale_ci.interop.files import (
     within,
 )
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
+from smallscale_ci.interop.seen import Seen
 from smallscale_ci.interop.values import asked, content_hash, options_of, right
 from smallscale_ci.judges.options import has_options
 from smallscale_ci.records import Outcome
@@ -243,7 +245,7 @@ def _all(
 
 def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sample]:
     """Each document once, by its first filter, or by the one that is wanted."""
-    first: dict[int, str] = {}  # document → the filter that it was read by
+    seen = Seen()
     unnamed: dict[int, int] = {}  # document → hash of its responses, where rows name no filter
     passes: dict[int, int] = {}
     named = [str(one.get("name")) for one in at(results, "configs", task, "filter_list") or ()]
@@ -265,19 +267,21 @@ def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sa
             again = unnamed.setdefault(key, said := hash(repr(row["resps"]))) == said
             count = passes[key] = passes.get(key, -1) + 1
             used = named[count] if count < len(named) else f"filter {count + 1}"
-            used = used if again else first.get(key, used)
+            before = seen.first(key)  # rows that name no filter are looked up one by one
+            used = used if again else before or used
         filters.add(used)
         digest.update(f"{document}{row.get('prompt_hash')}{row.get('target_hash')}".encode())
         if wanted.filter and used != wanted.filter:
             continue
-        before = first.get(key)
-        if before is None:
-            first[key] = used
-        elif before == used:
+        before = seen.filter_of(key, used)
+        if before == used:
             raise _twice(path, number, row)
-        else:
+        if before is not None:
             continue
         yield from _sample(row, task, document, number, f"{path}, line {number}", wanted)
+    if (place := seen.twice()) is not None:
+        taken = (one for one in json_lines(path) if wanted.filter in ("", one[1].get("filter")))
+        raise _twice(path, *next(islice(taken, place, None)))
     if wanted.filter and wanted.filter not in filters:
         raise DataError(
             f"{path} has no filter '{wanted.filter}'.",

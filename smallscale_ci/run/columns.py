@@ -148,6 +148,11 @@ def encode(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringArray]:
 
 def encode_sorted(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringArray]:
     """``encode``, with the codes in the order of the texts; for many different ones."""
+    if pa.types.is_dictionary(texts.type) and not texts.null_count:
+        coded = _whole(texts.unify_dictionaries())
+        if not coded.dictionary.null_count:
+            ranks, words = encode_sorted(pa.chunked_array([coded.dictionary]))
+            return _of_those_used(ranks[numbers(coded.indices)], words)
     if pa.types.is_dictionary(texts.type) or texts.null_count:
         codes, words = encode(texts)
         if words.null_count:
@@ -162,6 +167,17 @@ def encode_sorted(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringA
     codes = np.empty(len(order), dtype=np.int64)
     codes[order] = ranks
     return codes, words
+
+
+def _of_those_used(
+    codes: NDArray[np.int64], words: pa.StringArray
+) -> tuple[NDArray[np.int64], pa.StringArray]:
+    """``codes`` of those ``words`` alone that have one."""
+    used = np.zeros(len(words), dtype=np.bool_)
+    used[codes] = True
+    if used.all():
+        return codes, words
+    return (np.cumsum(used) - 1)[codes], words.take(indices(np.flatnonzero(used)))
 
 
 def order_of(texts: pa.StringArray) -> NDArray[np.int64]:

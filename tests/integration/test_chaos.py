@@ -8,88 +8,41 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from helpers import replayed
+from helpers import kills, replayed
+from helpers.kills import EVAL, SAMPLES
 
 from smallscale_ci.run.folder import RunFolder
-
-SAMPLES = 200
-EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "slow", "--baseline", "tiny/replay/m")
 
 SLOWER = (*EVAL, "--profile", "slower")  # so slow that it goes on while others start
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    place = tmp_path_factory.mktemp("chaos")
-    replayed.make_configs(place, problems=SAMPLES)
-    slow = replayed.SLOW.replace("200", "100").replace("ranks: 2", "ranks: 4")
-    (place / "configs" / "engines" / "slow.yaml").write_text(slow)
+    place = kills.make(tmp_path_factory.mktemp("chaos"))
+    slow = (place / "configs" / "engines" / "slow.yaml").read_text()
     slower = slow.replace("name: slow", "name: slower").replace("100", "5")
     (place / "configs" / "engines" / "slower.yaml").write_text(slower)
-    source = replayed.make_run(place, "src", epochs=2)
-    done = replayed.smallscale(
-        place,
-        "baseline",
-        "record",
-        source,
-        "-m",
-        "first",
-        "--by",
-        "Ada",
-        "--baselines",
-        "baselines",
-    )
-    assert done.returncode == 0, done.stderr
     return place
 
 
 @pytest.fixture(scope="module")
-def undisturbed(place) -> list:
-    done = replayed.smallscale(place, *EVAL, "--profile", "replay", "--runs", place / "calm")
-    assert done.returncode == 0, done.stderr
-    (run,) = (place / "calm").iterdir()
-    return replayed.answers(run)
+def undisturbed(place) -> kills.Answers:
+    return kills.undisturbed(place)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_chaos(place, tmp_path, undisturbed, seed):
-    chance = random.Random(seed)
-    runs = tmp_path / "runs"
-    host = replayed.start(place, *EVAL, "--runs", runs)
-    replayed.wait_for(lambda: list(runs.glob("*/manifest.json")), "the run folder")
-    (run,) = runs.iterdir()
-    resumed = 0
-    while resumed < 5 and not is_complete(run):
-        for _ in range(chance.randint(0, 4)):
-            time.sleep(chance.expovariate(4))
-            kill_some(host, chance)
-        time.sleep(chance.expovariate(2))
-        host.send_signal(chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
-        host.communicate(timeout=90)
-        if not is_complete(run):  # at once, while orphaned workers may still be there
-            host = replayed.start(place, "eval", "--resume", run)
-            resumed += 1
-    if not is_complete(run):
-        out, err = host.communicate(timeout=60)
-        assert host.returncode == 0, out + err
-    assert replayed.answers(run) == undisturbed
+    run, _ = kills.storm(place, tmp_path / "runs", random.Random(seed))
+    assert kills.faults(run, undisturbed) == {}
     assert len(RunFolder(run).read_samples()) == SAMPLES
 
 
-def is_complete(run: Path) -> bool:
-    return RunFolder(run).verdict.exists()
-
-
-def kill_some(host: subprocess.Popen[str], chance: random.Random) -> None:
-    for worker in replayed.workers_of(host.pid):
-        if chance.random() < 0.3:
-            replayed.kill(worker)
-            time.sleep(chance.uniform(0, 0.05))
+def test_a_recording_that_is_killed_leaves_the_old_baseline_or_the_new_one(place):
+    _, found = kills.kill_records(place, 3, random.Random(1))
+    assert found == {}
 
 
 def test_a_run_that_was_begun_is_offered_and_taken_up_by_resume_auto(place, tmp_path, undisturbed):
