@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from smallscale_ci.config.models import MonitorConfig
-from smallscale_ci.errors import DataError
+from smallscale_ci.config.settings import Service
+from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.files import Record, where_writable, write_json
+from smallscale_ci.judges.reasoning import contain
 from smallscale_ci.pipeline.compare import Evaluation
 from smallscale_ci.records import Metric, Problem, Reason, ReasonKind, VerdictKind
 from smallscale_ci.report import files, formats
@@ -72,7 +74,10 @@ def thinking_of(text: str, *, opened: bool = False) -> str:
 
 
 def rule_of(config: MonitorConfig) -> Rule:
-    """The rule that a policy names. Raises ``DataError`` at a problem whose steps are no list."""
+    """The rule of a policy that names steps or patterns.
+
+    It raises ``DataError`` at a problem whose steps are no list.
+    """
     patterns = [re.compile(pattern) for pattern in config.patterns]
 
     def found(problem: Problem, thinking: str) -> bool | None:
@@ -91,12 +96,30 @@ def rule_of(config: MonitorConfig) -> Rule:
     return found
 
 
+def refuse_unasked(config: MonitorConfig | None, service: Service | None) -> None:
+    """Raise ``UsageError`` where a model shall be asked, and no endpoint is configured."""
+    if config is not None and config.model and service is None:
+        raise UsageError(
+            f"The policy's monitor asks {config.model}, but no judge endpoint is configured.",
+            "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, as "
+            "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it wants a key.",
+        )
+
+
 def watch(
-    config: MonitorConfig, suite: Suite, parent: RunFolder, candidate: RunFolder
+    config: MonitorConfig,
+    suite: Suite,
+    parent: RunFolder,
+    candidate: RunFolder,
+    service: Service | None = None,
 ) -> tuple[Kept, ...]:
-    """The share of each task on both sides, paired by problem. Raises ``DataError``."""
-    problems, rule = {problem.id: problem for problem in suite.problems}, rule_of(config)
-    before, after = (_shares(run, problems, rule) for run in (parent, candidate))
+    """The share of each task on both sides, paired by problem, where it is known.
+
+    Raises ``DataError``, and ``UsageError`` as ``refuse_unasked`` does.
+    """
+    refuse_unasked(config, service)
+    problems = {problem.id: problem for problem in suite.problems}
+    before, after = (_shares(config, run, problems, service) for run in (parent, candidate))
     found = []
     for task in suite.tasks:
         names = [
@@ -124,32 +147,49 @@ def _kept(
     return Kept(task, parent, candidate, change.value, low, high, len(problems))
 
 
-def _shares(run: RunFolder, problems: Mapping[str, Problem], rule: Rule) -> dict[str, float]:
+def _shares(
+    config: MonitorConfig,
+    run: RunFolder,
+    problems: Mapping[str, Problem],
+    service: Service | None,
+) -> dict[str, float]:
     """Problem → share of its answers that keep what is needed, where that is known."""
+    items = [
+        (problems[one.problem_id], thinking_of(one.text, opened=one.thinking))
+        for one in tables.generations(run.generations)
+        if one.problem_id in problems and not one.error
+        if not config.model or one.sample_index == 0
+    ]
+    if service is not None and config.model:
+        known = contain(service, config.model, items)
+    else:
+        rule = rule_of(config)
+        known = (rule(*item) for item in items)
     found: dict[str, list[bool]] = {}
-    for one in tables.generations(run.generations):
-        problem = problems.get(one.problem_id)
-        if problem is None or one.error:
-            continue
-        keeps = rule(problem, thinking_of(one.text, opened=one.thinking))
+    for (problem, _), keeps in zip(items, known, strict=True):
         if keeps is not None:
             found.setdefault(problem.id, []).append(keeps)
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def told(
-    evaluation: Evaluation, config: MonitorConfig | None, suite: Suite, parent: RunFolder
+    evaluation: Evaluation,
+    config: MonitorConfig | None,
+    suite: Suite,
+    parent: RunFolder,
+    service: Service | None = None,
 ) -> Evaluation:
     """``evaluation`` with what the monitor found among its notes, in its report and beside it."""
     run = evaluation.run
     if config is None or run is None:
         return evaluation
-    kept = watch(config, suite, parent, run)
+    kept = watch(config, suite, parent, run, service)
     verdict = evaluation.verdict
-    notes = [
-        Reason(ReasonKind.STATED, text=sentence(one, holds=_holds(evaluation, one.task)))
-        for one in kept
-    ]
+    said = [sentence(one, holds=_holds(evaluation, one.task)) for one in kept]
+    unknown = sorted({task.name for task in suite.tasks} - {one.task for one in kept})
+    never = "whether thinking has what the solution needs is not known."
+    said += [f"{task}: {never}" for task in unknown]
+    notes = [Reason(ReasonKind.STATED, text=text) for text in said]
     verdict = replace(verdict, notes=(*notes, *verdict.notes))
     data = replace(evaluation.report, verdict=verdict)
     with where_writable():

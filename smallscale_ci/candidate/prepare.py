@@ -15,6 +15,7 @@ from smallscale_ci.candidate.folder import (
     VERDICT,
     CandidateFolder,
 )
+from smallscale_ci.candidate.monitor import refuse_unasked
 from smallscale_ci.candidate.record import CandidateRequest, StepRecord
 from smallscale_ci.config import load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
@@ -80,6 +81,7 @@ def prepare(
     asked = _ask(request, suite=request.eval_suite, baseline=NO_BASELINE)
     judged = held(asked, settings, say)
     gate = _gate(judged, settings, free=request.gate is None)
+    refuse_unasked(gate.monitor, settings.service)
     if request.once:
         gate = _once(gate, request.eval_epochs or 1)
     parent = _plan(

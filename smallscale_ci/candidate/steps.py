@@ -111,4 +111,5 @@ def stored_verdict(loop: Loop) -> Evaluation:
 def _watched(loop: Loop, evaluation: Evaluation) -> Evaluation:
     """``evaluation`` with what the policy's monitor says of it."""
     parent = RunFolder(loop.folder.of(PARENT))
-    return monitor.told(evaluation, loop.gate.monitor, loop.parent.suite, parent)
+    service = loop.settings.service
+    return monitor.told(evaluation, loop.gate.monitor, loop.parent.suite, parent, service)

@@ -300,11 +300,12 @@ class MonitorConfig(Config):
 
     steps: Name | None = None  # key of the problems' meta that lists texts, each of them needed
     patterns: tuple[str, ...] = ()  # regular expressions, each of which must be found
+    model: str = ""  # asked at the judge endpoint, about the first answer to each problem
 
     @model_validator(mode="after")
     def _is_one_rule(self) -> MonitorConfig:
-        if (self.steps is None) == (not self.patterns):
-            raise ValueError("give either steps or patterns")
+        if sum(map(bool, (self.steps, self.patterns, self.model))) != 1:
+            raise ValueError("give one of steps, patterns and model")
         for pattern in self.patterns:
             try:
                 re.compile(pattern)

@@ -1,17 +1,22 @@
 """What thinking must still contain, and what is said when it does not."""
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from helpers import replayed
+from helpers.endpoint import Endpoint
 
 from smallscale_ci.candidate.monitor import Kept, contains, rule_of, sentence, thinking_of, watch
 from smallscale_ci.config.load import parse
 from smallscale_ci.config.models import GatePolicy, MonitorConfig
-from smallscale_ci.errors import ConfigError, DataError
+from smallscale_ci.config.settings import Service
+from smallscale_ci.errors import ConfigError, DataError, UsageError
+from smallscale_ci.judges import reasoning
+from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
 
 STEPS = MonitorConfig(steps="steps")
@@ -75,6 +80,34 @@ def test_the_share_is_compared_by_problem_where_something_is_needed(place: Path)
     (same,) = watch(MonitorConfig(patterns=("sum is",)), suite, *runs(place))
     assert (same.problems, same.parent, same.candidate) == (60, 1.0, 1.0)
     assert not same.falls
+
+
+def test_a_model_is_asked_about_first_answers(place: Path, tmp_path: Path):
+    _, suite = replayed.read_suite(place)
+    problems = {problem.id: problem for problem in suite.problems}
+    server = Endpoint()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    texts = [one for run in runs(place) for one in tables.generations(run.generations)]
+    for one in (one for one in texts if one.sample_index == 0):
+        problem = problems[one.problem_id]
+        said = "Yes" if problem.gold in one.text else "No"
+        asked = reasoning.question(problem, one.text)[-1]["content"]
+        message = {"role": "assistant", "content": said}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        server.changes[asked] = {"choices": [choice]}
+    silent = reasoning.question(suite.problems[0], texts[0].text)[-1]["content"]
+    del server.changes[silent]  # what is no Yes or No is left out
+    service = Service(server.url, "", tmp_path / "asked", concurrency=4)
+    try:
+        (kept,) = watch(MonitorConfig(model="m"), suite, *runs(place), service)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert kept.problems == 59
+    assert kept.parent == 1.0
+    assert kept.falls
+    with pytest.raises(UsageError, match="no judge endpoint"):
+        watch(MonitorConfig(model="m"), suite, *runs(place))
 
 
 def test_steps_that_are_no_list_are_an_error(place: Path):
