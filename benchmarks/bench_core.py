@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from smallscale_ci.config.load import default_roots, load
+from smallscale_ci.config.folders import default_roots
+from smallscale_ci.config.load import load
 from smallscale_ci.config.models import GatePolicy
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.summary import summarise

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench import MAIN, ROOT, Bench, identical, manifest, speed
 from bench_gpu import yaml_arguments
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import SuiteConfig
 from smallscale_ci.run import tables
 from smallscale_ci.suite import prompts
@@ -176,7 +176,7 @@ class Farm:
 
     def parts_by_length(self, known: Path) -> list[Path]:
         """Jobs of the plain script: the run's samples sorted by length, in contiguous parts."""
-        config = load.load(SuiteConfig, str(self.uneven), load.default_roots(ROOT))
+        config = load.load(SuiteConfig, str(self.uneven), folders.default_roots(ROOT))
         suite = load_suite(config, self.uneven.parent)
         length = {
             (row["problem_id"], row["sample_index"]): row["completion_tokens"]

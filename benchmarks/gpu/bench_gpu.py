@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench import ROOT, Bench, identical, manifest, speed
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import SuiteConfig
 from smallscale_ci.run import tables
 from smallscale_ci.suite import prompts
@@ -100,7 +100,7 @@ class Measurements:
         """The plain script on the same prompts with the same seeds."""
         if not self.bench.has_time(step, need):
             return
-        config = load.load(SuiteConfig, str(self.suite), load.default_roots(ROOT))
+        config = load.load(SuiteConfig, str(self.suite), folders.default_roots(ROOT))
         suite = load_suite(config, self.suite.parent)
         planned = list(prompts.build(suite, range(self.epochs), config.sampling.seed))
         base = yaml_arguments("vllm-cpu" if self.rehearse else "vllm")

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from bench import ROOT, manifest
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import SuiteConfig
 from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.paired import paired_difference
@@ -29,7 +29,7 @@ Answers = dict[tuple[str, int], dict[str, float]]
 
 def places(suite: Path) -> Places:
     """Problem id → (task, its number there): ids depend on the task's name."""
-    config = load.load(SuiteConfig, str(suite), load.default_roots(ROOT))
+    config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
     counts: Counter[str] = Counter()
     found = {}
     for problem in load_suite(config, suite.parent).problems:

@@ -17,7 +17,7 @@ from smallscale_ci.candidate.folder import (
 )
 from smallscale_ci.candidate.monitor import refuse_unasked
 from smallscale_ci.candidate.record import CandidateRequest, StepRecord
-from smallscale_ci.config import load, override
+from smallscale_ci.config import folders, load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
 from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.config.seams import STEPS
@@ -95,7 +95,7 @@ def prepare(
         sample = None
         suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     else:
-        profile = str(load.find(EngineProfile, judged.profile, settings.roots))
+        profile = str(folders.find(EngineProfile, judged.profile, settings.roots))
         asked = _ask(request, profile=profile, baseline=NO_BASELINE, epochs=request.samples)
         sample = _plan(folder.of(SAMPLE), asked, makers, say)
         suite = sample.suite

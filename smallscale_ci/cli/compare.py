@@ -265,7 +265,8 @@ def _policy(
 
     Under rules, those of the commit alone.
     """
-    from smallscale_ci.config.load import load, names
+    from smallscale_ci.config.folders import names
+    from smallscale_ci.config.load import load
     from smallscale_ci.config.models import GatePolicy, SuiteConfig
 
     if settings.rules is not None:

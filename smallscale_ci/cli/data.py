@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 def list_all(context: Context) -> None:
     """List the suites that can be named."""
-    from smallscale_ci.config.load import names
+    from smallscale_ci.config.folders import names
     from smallscale_ci.config.models import SuiteConfig
     from smallscale_ci.suite.local import not_pulled
 
@@ -164,7 +164,7 @@ def verify(
     ] = None,
 ) -> None:
     """Load suites completely: every row is checked, and every pin."""
-    from smallscale_ci.config.load import names as known
+    from smallscale_ci.config.folders import names as known
     from smallscale_ci.config.models import SuiteConfig
     from smallscale_ci.suite.local import not_pulled
 
@@ -278,7 +278,8 @@ def _teller(context: Context) -> Callable[[str, int, int | None], None]:
 
 def _configured(context: Context, name: str) -> tuple[SuiteConfig, Path]:
     """A suite's configuration and the folder that its relative sources start from."""
-    from smallscale_ci.config.load import find, load
+    from smallscale_ci.config.folders import find
+    from smallscale_ci.config.load import load
     from smallscale_ci.config.models import SuiteConfig
 
     roots = context.settings().roots

@@ -38,7 +38,7 @@ def _known(kind: str) -> Callable[[str], list[str]]:
 
     def complete(incomplete: str) -> list[str]:
         from smallscale_ci.cli import places
-        from smallscale_ci.config.load import names
+        from smallscale_ci.config.folders import names
         from smallscale_ci.config.schema import MODELS
 
         found = names(MODELS[kind], places.find().roots)

@@ -99,7 +99,7 @@ def pair_policy(name: str, overrides: Sequence[Override], settings: Settings) ->
 
 def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
     """What pairs are held to, with the problems of the evaluation suites ``names``."""
-    from smallscale_ci.config import load
+    from smallscale_ci.config import folders, load
     from smallscale_ci.config.models import SuiteConfig
     from smallscale_ci.pairs.build import Check
     from smallscale_ci.suite.local import load_suite
@@ -107,7 +107,7 @@ def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
     evaluation = {}
     for name in names:
         config = load.load(SuiteConfig, name, settings.roots)
-        base = load.find(SuiteConfig, name, settings.roots).parent
+        base = folders.find(SuiteConfig, name, settings.roots).parent
         evaluation[config.name] = load_suite(config, base, settings.cache).problems
     return Check(evaluation, **values)
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from smallscale_ci.config import rules as ruling
-from smallscale_ci.config.load import default_roots
+from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.settings import Service, Settings
 from smallscale_ci.errors import UsageError
 

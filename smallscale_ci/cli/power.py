@@ -246,7 +246,8 @@ def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy
 
 def own_suite(stored: Run, settings: Settings) -> SuiteConfig | None:
     """The suite that a run belongs to; ``None`` for a bare file."""
-    from smallscale_ci.config.load import load, names
+    from smallscale_ci.config.folders import names
+    from smallscale_ci.config.load import load
     from smallscale_ci.config.models import SuiteConfig
 
     suite = stored.manifest.suite.name if stored.manifest else None

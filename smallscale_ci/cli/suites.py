@@ -31,7 +31,7 @@ def names(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
     A file may have blanks in its name: what is a file, or not made of suites alone, is one name.
     Raises ``UsageError`` for a suite that is named twice.
     """
-    from smallscale_ci.config.load import names as known
+    from smallscale_ci.config.folders import names as known
     from smallscale_ci.config.models import SuiteConfig
 
     whole = " ".join(given or (DEFAULT,))
@@ -43,20 +43,22 @@ def names(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
         words = name.split()
         are_suites = all(word in found or Path(word).is_file() for word in words)
         suites += words if are_suites and not Path(name).is_file() else [name]
-    for name in suites:
-        if suites.count(name) > 1:
-            raise UsageError(f"--suite names {name} twice.", "Name each suite once.")
+    if twice := _twice(suites):
+        raise UsageError(f"--suite names {twice} twice.", "Name each suite once.")
     return tuple(suites)
 
 
 def refuse_same(plans: Sequence[Plan]) -> None:
     """Raise ``UsageError`` where two files are the same suite, whose baseline would be one."""
-    suites = [plan.config.suite.name for plan in plans]
-    for name in suites:
-        if suites.count(name) > 1:
-            raise UsageError(
-                f"Two suites are called {name}.", "Rename one of them: `name:` in its file."
-            )
+    if twice := _twice([plan.config.suite.name for plan in plans]):
+        raise UsageError(
+            f"Two suites are called {twice}.", "Rename one of them: `name:` in its file."
+        )
+
+
+def _twice(names: Sequence[str]) -> str:
+    """The first name that is there more than once; empty where none is."""
+    return next((name for name in names if names.count(name) > 1), "")
 
 
 def label(plans: Sequence[Plan], plan: Plan) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import Config, Name, NamedConfig
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.containers.interface import Engine
@@ -172,7 +172,7 @@ def read(path: Path) -> ImageLock:
             f"There is no image lock {path}.",
             "Run in a checkout, or name the lock in $SMALLSCALE_IMAGES.",
         )
-    return load.parse(ImageLock, load.read_text(path), str(path))
+    return load.parse(ImageLock, folders.read_text(path), str(path))
 
 
 def write(lock: ImageLock, path: Path) -> None:

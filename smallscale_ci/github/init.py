@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from smallscale_ci.config.load import names
+from smallscale_ci.config.folders import names
 from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
 from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.files import git_line

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.checkpoint.servable import refuse_own_code
-from smallscale_ci.config import load, override
+from smallscale_ci.config import folders, load, override
 from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
 from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
@@ -93,7 +93,7 @@ def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) ->
 def configure(request: Request, settings: Settings) -> RunConfig:
     """The complete configuration of a new run. Raises ``UsageError`` for what does not exist."""
     roots = settings.roots
-    suite_file = load.find(SuiteConfig, request.suite, roots)
+    suite_file = folders.find(SuiteConfig, request.suite, roots)
     changes = override.read(request.overrides, _FILES)
     suite = override.apply(load.load(SuiteConfig, request.suite, roots), changes["suite"])
     profile = load.load(EngineProfile, request.profile, roots)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
 from smallscale_ci.config.rules import Rules
 from smallscale_ci.config.settings import Settings
@@ -58,7 +58,7 @@ def policy_for(
     """
     rules = settings.rules
     ref = f"git:{rules.ref}" if rules else ""
-    known = load.names(GatePolicy, settings.fixed)
+    known = folders.names(GatePolicy, settings.fixed)
     if gate is not None:
         if gate not in known:
             raise UsageError(
@@ -79,7 +79,7 @@ def policy_for(
 
 def _located(model: type[NamedConfig], name: str, rules: Rules) -> str:
     """A name as it is, and a file as the commit has it. Raises ``UsageError`` for other files."""
-    if not load.is_path(name):
+    if not folders.is_path(name):
         return name
     found = rules.at_commit(name)
     if found is None:
@@ -92,4 +92,4 @@ def _located(model: type[NamedConfig], name: str, rules: Rules) -> str:
 
 
 def _is_added(model: type[NamedConfig], name: str, settings: Settings) -> bool:
-    return not load.is_path(name) and name not in load.names(model, settings.fixed)
+    return not folders.is_path(name) and name not in folders.names(model, settings.fixed)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import RunConfig
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import read_json, storage_errors
@@ -139,7 +139,7 @@ class RunFolder:
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``ConfigError``."""
-        return load.parse(RunConfig, load.read_text(self.config), str(self.config))
+        return load.parse(RunConfig, folders.read_text(self.config), str(self.config))
 
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.

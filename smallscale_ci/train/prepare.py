@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.containers import images
@@ -244,7 +244,7 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
             f"the training in {out} is complete: there is nothing to resume.",
             f"Its model is in {out / MODEL}.",
         )
-    recipe = load.parse(TrainRecipe, load.read_text(out / RECIPE), str(out / RECIPE))
+    recipe = load.parse(TrainRecipe, folders.read_text(out / RECIPE), str(out / RECIPE))
     return recipe, str(known.parent.path), Path(known.pairs.path), known.world.ranks
 
 

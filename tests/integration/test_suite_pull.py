@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.published import data_file
 
-from smallscale_ci.config.load import default_roots, load
+from smallscale_ci.config.folders import default_roots
+from smallscale_ci.config.load import load
 from smallscale_ci.config.models import JudgeConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DownloadError
 from smallscale_ci.suite import fetch, published, source

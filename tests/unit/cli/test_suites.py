@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.cli import suites
-from smallscale_ci.config import load
+from smallscale_ci.config import folders
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import RunInterruptedError, UsageError
 
@@ -20,7 +20,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         file.write_text(f"name: {file.stem.replace(' ', '-')}\ntasks: []\n")
     monkeypatch.chdir(tmp_path)
     return Settings(
-        roots=load.default_roots(tmp_path), cache=tmp_path, environments=tmp_path, runs=tmp_path,
+        roots=folders.default_roots(tmp_path), cache=tmp_path, environments=tmp_path, runs=tmp_path,
         baselines=tmp_path, environment={}, now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
         nonce=lambda: "ab12",
     )  # fmt: skip

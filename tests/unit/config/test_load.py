@@ -5,8 +5,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallscale_ci.config import load as loading
-from smallscale_ci.config.load import default_roots, dump, find, load, names, parse
+from smallscale_ci.config.folders import names
+from smallscale_ci.config.load import dump, load, parse
 from smallscale_ci.config.models import (
     EngineProfile,
     GatePolicy,
@@ -17,7 +17,7 @@ from smallscale_ci.config.models import (
     SuiteConfig,
     TaskConfig,
 )
-from smallscale_ci.errors import EXIT_USAGE, ConfigError, UsageError
+from smallscale_ci.errors import EXIT_USAGE, ConfigError
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -131,30 +131,6 @@ def write(root: Path, folder: str, name: str, text: str) -> Path:
     return path
 
 
-def test_first_root_wins_and_paths_work(tmp_path: Path) -> None:
-    own, shipped = tmp_path / "own", tmp_path / "shipped"
-    write(shipped, "gates", "g", "name: g\nmax_epochs: 2")
-    write(shipped, "gates", "other", "name: other")
-    path = write(own, "gates", "g", "name: g\nmax_epochs: 3")
-    roots = (own, shipped)
-    assert names(GatePolicy, roots) == ("g", "other")
-    assert find(GatePolicy, "g", roots) == path
-    assert load(GatePolicy, "g", roots).max_epochs == 3
-    assert load(GatePolicy, str(shipped / "gates" / "g.yaml"), roots).max_epochs == 2
-
-
-def test_unknown_names_and_paths(tmp_path: Path) -> None:
-    write(tmp_path, "gates", "strict", "name: strict")
-    with pytest.raises(
-        UsageError, match=r"no gate policy 'strickt' \(did you mean 'strict'\?\)"
-    ) as e:
-        load(GatePolicy, "strickt", (tmp_path,))
-    assert "Known: strict." in e.value.hint
-    with pytest.raises(UsageError, match="There is no file") as e:
-        load(GatePolicy, "gates/none.yaml", (tmp_path,))
-    assert "a gate policy: strict" in e.value.hint
-
-
 def test_a_copied_file_that_kept_its_name_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "gates", "mine", "name: default")
     with pytest.raises(ConfigError) as caught:
@@ -169,15 +145,6 @@ def test_unreadable_file(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(GatePolicy, "g", (tmp_path,))
-
-
-def test_default_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "configs").mkdir()
-    assert default_roots(tmp_path) == (tmp_path / "configs", REPOSITORY / "configs")
-    assert default_roots(REPOSITORY) == (REPOSITORY / "configs",)
-    (tmp_path / "wheel" / "_configs").mkdir(parents=True)
-    monkeypatch.setattr(loading, "_PACKAGE", tmp_path / "wheel")
-    assert default_roots(tmp_path / "elsewhere") == (tmp_path / "wheel" / "_configs",)
 
 
 @pytest.mark.parametrize("model", [SuiteConfig, EngineProfile, GatePolicy])

@@ -1,12 +1,12 @@
 import pytest
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.pairs import CORRECT, SHORTEST, PairPolicy
 
-ROOTS = load.default_roots(load._PACKAGE)
+ROOTS = folders.default_roots(folders._PACKAGE)
 
 
-@pytest.mark.parametrize("name", load.names(PairPolicy, ROOTS))
+@pytest.mark.parametrize("name", folders.names(PairPolicy, ROOTS))
 def test_shipped_policies_are_valid_and_come_back_from_a_dump(name):
     policy = load.load(PairPolicy, name, ROOTS)
     assert policy.description

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.config.load import dump, load, names, parse
+from smallscale_ci.config.folders import names
+from smallscale_ci.config.load import dump, load, parse
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import ConfigError
 

@@ -9,7 +9,8 @@ import yaml
 from helpers import typical
 from helpers.runs import simulate, together
 
-from smallscale_ci.config.load import load, names
+from smallscale_ci.config.folders import names
+from smallscale_ci.config.load import load
 from smallscale_ci.config.models import GatePolicy, SuiteConfig
 from smallscale_ci.gate.holdable import too_fine
 from smallscale_ci.gate.power import plan

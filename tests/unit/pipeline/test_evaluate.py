@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.pipeline import evaluate, prepare, session
@@ -25,7 +25,7 @@ def plan(tmp_path: Path) -> tuple[prepare.Plan, Settings]:
     replayed.make_configs(tmp_path, problems=20)
     replayed.record(replayed.make_run(tmp_path, "src"), tmp_path / "baselines")
     settings = Settings(
-        roots=load.default_roots(tmp_path),
+        roots=folders.default_roots(tmp_path),
         cache=tmp_path / "cache",
         environments=tmp_path / "envs",
         runs=tmp_path / "runs",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import EngineProfile
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import (
@@ -36,7 +36,7 @@ def place(tmp_path) -> Path:
 
 def settings(place: Path) -> Settings:
     return Settings(
-        roots=load.default_roots(place),
+        roots=folders.default_roots(place),
         cache=place / "cache",
         environments=place / "envs",
         runs=place / "runs",

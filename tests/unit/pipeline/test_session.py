@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config import load
+from smallscale_ci.config import folders
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.files import Hashed
@@ -24,7 +24,7 @@ from smallscale_ci.run import tables
 def settings(tmp_path: Path) -> Settings:
     replayed.make_configs(tmp_path, problems=6)
     return Settings(
-        roots=load.default_roots(tmp_path),
+        roots=folders.default_roots(tmp_path),
         cache=tmp_path / "cache",
         environments=tmp_path / "envs",
         runs=tmp_path / "runs",

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from helpers.published import data_file
 
-from smallscale_ci.config.load import default_roots, dump, load, parse
+from smallscale_ci.config.folders import default_roots
+from smallscale_ci.config.load import dump, load, parse
 from smallscale_ci.config.models import SamplingConfig, SuiteConfig
 from smallscale_ci.config.schema import schema
 from smallscale_ci.errors import ConfigError
