@@ -22,7 +22,7 @@ from smallscale_ci.candidate.prepare import Loop, prepare, recipe_of, training
 from smallscale_ci.candidate.prepare import planned as prepared
 from smallscale_ci.candidate.record import CandidateRequest
 from smallscale_ci.candidate.steps import LoopObserver
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.grid import GridConfig
 from smallscale_ci.config.seams import STEPS
 from smallscale_ci.config.settings import Settings
@@ -67,12 +67,12 @@ def is_grid(named: str, roots: Sequence[Path]) -> bool:
 
     Raises ``ConfigError`` for a file that is not YAML.
     """
-    if load.is_path(named):
+    if folders.is_path(named):
         path = Path(named)
-        held = load.read_value(load.read_text(path), str(path)) if path.is_file() else None
+        held = load.read_value(folders.read_text(path), str(path)) if path.is_file() else None
         return isinstance(held, dict) and "members" in held
-    known = load.names(GridConfig, roots)
-    return named in known and named not in load.names(TrainRecipe, roots)
+    known = folders.names(GridConfig, roots)
+    return named in known and named not in folders.names(TrainRecipe, roots)
 
 
 def plan(
@@ -86,7 +86,7 @@ def plan(
     """Resolve all names of all members; nothing is spent. Raises what ``prepare`` raises."""
     roots = settings.makers.roots
     config = load.load(GridConfig, request.recipe, roots)
-    file = load.find(GridConfig, request.recipe, roots).resolve()
+    file = folders.find(GridConfig, request.recipe, roots).resolve()
     found = members(config, file, request.overrides)
     chosen = replace(request, once=True, eval_epochs=request.eval_epochs or 1)
     first = _request(chosen, found[0])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallscale_ci.config import override
+from smallscale_ci.config.folders import is_path
 from smallscale_ci.config.grid import GridArm, GridConfig
-from smallscale_ci.config.load import is_path
 from smallscale_ci.errors import ConfigError, UsageError
 from smallscale_ci.records import Metric
 from smallscale_ci.report.interface import Beside

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.candidate.members import Measured, choose, front, members
+from smallscale_ci.config.folders import names
 from smallscale_ci.config.grid import GridArm, GridConfig
-from smallscale_ci.config.load import load, names, parse
+from smallscale_ci.config.load import load, parse
 from smallscale_ci.errors import ConfigError, UsageError
 
 ROOTS = (Path(__file__).parents[3] / "configs",)
