@@ -148,10 +148,10 @@ baseline: run-baseline ## Generate 8 epochs of MODEL; then: smallscale baseline 
 run-baseline: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
 	@$(BIN)/smallscale generate $(CHOICES) --epochs 8 $(ARGS); echo $$? > $(CODE_FILE)
 
-# Engines go one after another, and so do containers; what needs neither runs beside them.
+# Many tests wait, for a container or a deadline: three workers keep two cores busy.
 # pip takes one core: two environments are made in the time of the longer one.
 ENVIRONMENTS = $(MAKE) --no-print-directory -j 2 engine-next train-env interop-env
-SIDE_BY_SIDE = $(BIN)/python -m pytest -n 2 --durations=40
+SIDE_BY_SIDE = $(BIN)/python -m pytest -n 3 --durations=40
 
 test: venv ## Run all tests that need no GPU, engine and training included
 	@$(ENVIRONMENTS)

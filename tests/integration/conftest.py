@@ -1,6 +1,5 @@
 """Which integration tests run side by side, and what several need and is made once."""
 
-import functools
 import os
 import subprocess
 import sys
@@ -44,7 +43,16 @@ save_steps: 2
 gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
-ORDER = ("engines", "containers", "training", "")
+# What takes minutes, the longest first.
+LONGEST = (
+    "test_main_job.py",
+    "test_docker_image.py",
+    "test_candidate.py",
+    "test_training.py",
+    "test_vllm_versions.py",
+    "test_tutorial.py",
+    "test_openai_server.py",
+)
 # They look at the containers of the whole machine.
 CONTAINERS = (
     "docker",
@@ -54,17 +62,16 @@ CONTAINERS = (
     "test_sandboxes.py",
     "test_smoke_code.py",
 )
-TRAINING = ("test_losses.py", "test_training.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that two workers end together."""
-    items.sort(key=lambda item: ORDER.index(group(item.path)))
+    """What takes longest begins first, so that all workers end together."""
+    items.sort(key=lambda item: rank(item.path))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling":
-    """Engines go one after another, and so do containers and training; the rest file by file.
+    """File by file, but all containers one after another.
 
     xdist's own groups (`--dist loadgroup`) have no effect with pytest 9.2.
     """
@@ -73,20 +80,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScop
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return group(ROOT / path) or path
+            return "containers" if looks_at_containers(ROOT / path) else path
 
     config.option.loadscopereorder = False
     return Scheduling(config, log)
 
 
-@functools.cache
-def group(path: Path) -> str:
-    """What the tests of a file must not share with others at the same time; empty for nothing."""
-    if any(part in CONTAINERS for part in path.parts):
-        return "containers"
-    if "mark.engine" not in path.read_text(encoding="utf-8"):
-        return ""
-    return "training" if path.name in TRAINING else "engines"
+def looks_at_containers(path: Path) -> bool:
+    """Whether tests of a file would see the containers of other tests."""
+    return any(part in CONTAINERS for part in path.parts)
+
+
+def rank(path: Path) -> tuple[int, bool]:
+    """Where a test file stands in the order."""
+    place = LONGEST.index(path.name) if path.name in LONGEST else len(LONGEST)
+    return place, not looks_at_containers(path)
 
 
 @dataclass(frozen=True)

