@@ -78,6 +78,12 @@ class Reasoner:
         margins = {"accuracy": 0.02, "tokens": None, "truncation": 0.01}
         watched = {"margins": margins, "monitor": {"steps": "steps"}}
         self.bench.make("pruned", {"name": "pruned", **watched})
+        arms = [self._arm(name, rates) for name, rates in size.of(GRID).items()]
+        arms += [
+            self._arm("sft-shortest", GRID["sft-shortest"][1:2], f"sft-{steps}", steps=steps)
+            for steps in size.of(CURVE)
+        ]
+        self._make_grid("rates", arms, (42,))
         lesson.write(self.made / "lesson", taught, size.brief)
 
     def _suite(self, name: str, tasks: dict[str, tuple[list[Task], str, str | None]]) -> None:
@@ -156,19 +162,14 @@ class Reasoner:
 
     def rates(self) -> None:
         """Every objective at every rate, and SFT over the number of its steps."""
-        size = self.size
-        arms = [self._arm(name, rates) for name, rates in size.of(GRID).items()]
-        arms += [
-            self._arm("sft-shortest", GRID["sft-shortest"][1:2], f"sft-{steps}", steps=steps)
-            for steps in size.of(CURVE)
-        ]
-        self._grid("rates", arms, (42,))
+        self._judge_grid("rates")
 
     def seeds(self) -> None:
         """The best rate of each objective with more seeds."""
         arms = [self._arm(name, (rate,)) for name, rate in self.best().items()]
         if arms:
-            self._grid("seeds", arms, self.size.of(SEEDS))
+            self._make_grid("seeds", arms, self.size.of(SEEDS))
+            self._judge_grid("seeds")
 
     def zero3(self) -> None:
         """The whole loop with LCPO at its best rate and DeepSpeed ZeRO-3, to its verdict."""
@@ -195,13 +196,16 @@ class Reasoner:
                 found[name] = next(rate for rate, one in tried.items() if one is best)
         return found
 
-    def _grid(self, name: str, arms: Sequence[dict[str, Any]], seeds: Sequence[int]) -> None:
+    def _make_grid(self, name: str, arms: Sequence[dict[str, Any]], seeds: Sequence[int]) -> None:
+        """The file of a grid."""
         value = {"name": name, "seeds": list(seeds), "members": list(arms)}
-        value |= {"max_loss": LOSS, "side_by_side": self.size.side_by_side}
-        recipe = self.bench.make(name, value)
+        self.bench.make(name, {**value, "max_loss": LOSS, "side_by_side": self.size.side_by_side})
+
+    def _judge_grid(self, name: str) -> None:
+        """Its candidates, and the verdict on the best, on problems that nobody was chosen by."""
         suites = ["--eval-suite", str(self.made / "held-out.yaml")]
         suites += ["--fresh-suite", str(self.made / "gated.yaml"), "--eval-epochs", "2"]
-        self._candidate(name, recipe, suites)
+        self._candidate(name, self.made / f"{name}.yaml", suites)
 
     def _arm(
         self, recipe: str, rates: Sequence[float], name: str = "", **changes: Any

@@ -91,17 +91,16 @@ def plan(
     chosen = replace(request, once=True, eval_epochs=request.eval_epochs or 1)
     first = _request(chosen, found[0])
     base = prepare(folder.base, first, settings, wanted, say)
-    finally_ = replace(request, eval_suite=fresh_suite or request.eval_suite)
-    if not fresh_suite:
-        seed = request.seed if request.seed is not None else base.parent.sampling.seed
-        finally_ = replace(finally_, seed=(seed + _FRESH_SEED) % 2**31)
-    fresh = prepare(
-        folder.fresh(found[0].name),
-        _request(finally_, found[0]),
-        settings,
-        wanted,
-        say,
+    again = replace(
+        request,
+        eval_suite=fresh_suite or request.eval_suite,
+        seed=(base.parent.sampling.seed + _FRESH_SEED) % 2**31,
     )
+    fresh = prepare(folder.fresh(found[0].name), _request(again, found[0]), settings, wanted, say)
+    sides = ({one.id for one in plan.suite.problems} for plan in (base.parent, fresh.parent))
+    both = len(set.intersection(*sides))
+    if fresh_suite and both:
+        say(f"warning: members are chosen by {both:,} of the problems of {fresh.parent.suite.name}")
     # Pairs are kept apart from both evaluations.
     evaluation = {**base.check.evaluation, **fresh.check.evaluation}
     base = replace(base, check=replace(base.check, evaluation=evaluation))

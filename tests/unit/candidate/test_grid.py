@@ -202,6 +202,41 @@ def test_what_is_complete_is_kept_and_the_same_verdict_comes_again(place: Path):
     assert grid.folder.broken() == {}  # one that is removed is tried again
 
 
+def test_the_command_shows_all_candidates_and_the_verdict(place: Path):
+    grid = planned(place)
+    complete(place, grid)
+    evaluation = run(grid, Watcher())
+    assert evaluation is not None
+    python = ("--engine-python", sys.executable, "--train-python", sys.executable)
+    asked = ("candidate", "--resume", grid.folder.path, *python)
+    cache = {"SMALLSCALE_CACHE": str(place.parent / "cache")}
+    told = replayed.smallscale(place, *asked, **cache)
+    assert told.returncode == 5, told.stderr  # INCONCLUSIVE
+    assert evaluation.verdict.kind is VerdictKind.INCONCLUSIVE
+    for shown in ("chosen", "front", "broke", "Chosen: quick-1e-05-s1", "sums accuracy"):
+        assert shown in told.stdout
+    found = json.loads(replayed.smallscale(place, *asked, "--json", **cache).stdout)
+    assert found["chosen"] == "quick-1e-05-s1"
+    assert found["kind"] == "INCONCLUSIVE"
+    assert found["model"] == str(grid.members["quick-1e-05-s1"].folder.model)
+    assert [one["name"] for one in found["members"]] == [*grid.members]
+
+
+def test_members_side_by_side_are_processes_of_their_own(place: Path):
+    file = place / "configs/grids/rates.yaml"
+    file.write_text(f"{GRID}side_by_side: 2\n")
+    grid, watcher = planned(place), Watcher()
+    complete(place, grid)
+    evaluation = run(grid, watcher)
+    assert evaluation is not None
+    assert grid.folder.read().chosen == "quick-1e-05-s1"
+    (why,) = grid.folder.broken().values()
+    assert "No module named 'torch'" in why.message  # as the process said, without its hint
+    assert any(line.startswith("quick-1e-06-s1: verdict: ") for line in watcher.lines)
+    for name in ("quick-1e-06-s1", "quick-1e-05-s1", "quick-0.0001-s1"):
+        assert grid.members[name].folder.is_complete("verdict")
+
+
 def test_a_grid_that_changed_is_refused(place: Path):
     grid = planned(place)
     grids.begin(grid)
