@@ -194,9 +194,11 @@ def git(folder: Path, *arguments: str) -> bytes | None:
     """What git prints in ``folder``; ``None`` where it fails or is not installed.
 
     Folders of a working tree that look like a repository are none: who made them would choose what
-    a commit's name means, and which programs git runs.
+    a commit's name means, and which programs git runs. Objects are what their names say: nothing
+    that a ref under refs/replace puts in their place counts.
     """
-    command = ["git", "-c", "safe.bareRepository=explicit", "-C", str(folder), *arguments]
+    asked = ["-c", "safe.bareRepository=explicit", "-C", str(folder), *arguments]
+    command = ["git", "--no-replace-objects", *asked]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except OSError:

@@ -84,12 +84,16 @@ def refuse_changed(checkpoint: Checkpoint, cache: Path | None) -> None:
 
 
 def _refuse_strays(path: Path) -> None:
-    """Links lead within the folder or into the hub's cache beside it, and to files that exist."""
+    """All parts are regular files; links lead within the folder or into the hub's cache."""
     root = path.resolve()
     hub = _HUB.search(str(root))
     allowed = [root, *([Path(str(root)[: hub.end(1)]) / "blobs"] if hub else [])]
     for file in sorted({file for pattern in _PARTS for file in path.glob(pattern)}):
         if not file.is_symlink():
+            if not file.is_file():  # a pipe would be waited for, and a device has no end
+                raise UsageError(
+                    f"{file} is not a regular file.", "Copy the checkpoint as plain files."
+                )
             continue
         target = file.resolve()
         if not target.exists():
@@ -101,6 +105,11 @@ def _refuse_strays(path: Path) -> None:
             raise UsageError(
                 f"The link {file} leads out of the checkpoint, to {target}.",
                 f"Copy the file into {path}: what is evaluated must lie in one place.",
+            )
+        if not target.is_file():
+            raise UsageError(
+                f"The link {file} does not lead to a regular file.",
+                "Copy the checkpoint as plain files.",
             )
 
 

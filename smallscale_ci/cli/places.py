@@ -21,6 +21,10 @@ from smallscale_ci.config.settings import Service, Settings
 from smallscale_ci.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_OTHER_REPOSITORY = (  # what git reads instead of the repository that it is in
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_NAMESPACE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+)
 _OURS = ("configs/suites", "configs/engines", "configs/gates", "configs/pairs", "baselines")
 
 
@@ -87,7 +91,14 @@ def find(
         sandbox=str(sandbox or "") or environment.get("SMALLSCALE_SANDBOX") or "auto",
         repository=baselines or stored,
     )
-    return _ruled(found, ruling.read(rules, Path.cwd(), _OURS, cache)) if rules else found
+    if not rules:
+        return found
+    if named := [name for name in _OTHER_REPOSITORY if environment.get(name)]:
+        raise UsageError(
+            f"{named[0]} is set, and --rules takes the rules from the repository of this folder.",
+            f"Unset it: env -u {named[0]} smallscale …",
+        )
+    return _ruled(found, ruling.read(rules, Path.cwd(), _OURS, cache))
 
 
 def _ruled(settings: Settings, rules: ruling.Rules) -> Settings:

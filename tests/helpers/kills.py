@@ -20,7 +20,8 @@ from pathlib import Path
 
 from helpers import replayed
 from smallscale_ci.errors import SmallscaleError
-from smallscale_ci.run import baselines
+from smallscale_ci.generate.scheduler import _KILLS
+from smallscale_ci.run import baselines, tables
 from smallscale_ci.run.folder import RunFolder
 
 SAMPLES = 200
@@ -104,7 +105,11 @@ def kill_some(host: subprocess.Popen[str], chance: random.Random) -> int:
 
 
 def faults(run: Path, wanted: Answers) -> Counter[str]:
-    """What of a complete run was lost, doubled, half-written or changed."""
+    """What of a complete run was lost, doubled, half-written or changed.
+
+    A sample that was in flight at three deaths is held to be what kills workers, and ERRORED with
+    that reason: it is neither lost nor changed.
+    """
     found: Counter[str] = Counter()
     try:
         answers = replayed.answers(run)
@@ -114,7 +119,16 @@ def faults(run: Path, wanted: Answers) -> Counter[str]:
     keys = [answer[:2] for answer in answers]
     found["lost"] = len({answer[:2] for answer in wanted} - set(keys)) + (rows < len(wanted))
     found["doubled"] = len(keys) - len(set(keys)) + (rows > len(wanted))
-    found["changed"] = answers != wanted
+    given_up = {
+        (one.problem_id, one.sample_index)
+        for one in tables.generations(run / "generations.parquet")
+        if one.error == _KILLS
+    }
+    found["changed"] = len(
+        {one for one in answers if one[:2] not in given_up}.symmetric_difference(
+            one for one in wanted if one[:2] not in given_up
+        )
+    )
     return +found
 
 

@@ -258,6 +258,30 @@ def test_a_tag_or_branch_of_that_name_does_not_become_the_rules(world, clone, ki
         GitStore("origin/main", clone / "baselines")
 
 
+@pytest.mark.parametrize("kind", ["GIT_DIR", "GIT_OBJECT_DIRECTORY"])
+def test_the_environment_names_no_other_repository(world, clone, forged, kind):
+    """git would ask it what the commit's name means."""
+    git(forged, "update-ref", "refs/remotes/origin/main", "HEAD")
+    place = {"GIT_DIR": ".git", "GIT_OBJECT_DIRECTORY": ".git/objects"}[kind]
+    done = evaluate(clone, world, **{kind: str(forged / place)})
+    assert done.returncode == 2, done.stderr
+    assert f"{kind} is set" in done.stderr
+
+
+@pytest.mark.parametrize("what", ["origin/main", "origin/main:configs/gates/tiny.yaml"])
+def test_an_object_is_not_replaced_by_another(world, clone, what):
+    loosened_margins(clone)
+    git(clone, "commit", "-qam", "loose")
+    git(
+        clone,
+        "replace",
+        git(clone, "rev-parse", what),
+        git(clone, "rev-parse", what.replace("origin/main", "HEAD")),
+    )
+    done = evaluate(clone, world)
+    assert done.returncode == 1, done.stderr
+
+
 @pytest.mark.parametrize("rules", ["main", "git:", "git:nowhere", "git:main:x", "git:--all"])
 def test_rules_that_name_no_commit_are_a_usage_error(world, clone, rules):
     done = evaluate(clone, world, "--rules", rules)

@@ -147,6 +147,21 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path):
     assert look(folder).weights_hash
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "model.safetensors", "chat_template.jinja"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a device"])
+def test_a_part_that_is_no_regular_file_is_refused(tmp_path, name, kind):
+    """A pipe would be waited for."""
+    folder = make(tmp_path / "m", without(name))
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    elif kind == "folder":
+        (folder / name).mkdir()
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"not a regular file|leads out of the checkpoint"):
+        look(folder)
+
+
 def test_code_of_its_own_is_for_people_to_decide(tmp_path):
     own = json.dumps({"auto_map": {"AutoModel": "modeling_x.X", "AutoConfig": "conf_x.C"}}).encode()
     found = look(make(tmp_path / "m", {**FILES, "config.json": own, "conf_x.py": b""}))
