@@ -51,6 +51,8 @@ def copy(tmp_path_factory):
     for name in ("smallscale_ci", "configs", "docker", "tests/helpers"):
         shutil.copytree(ROOT / name, place / name, ignore=unneeded)
     shutil.copy(ROOT / "pyproject.toml", place)
+    if (ROOT / ".mypy_cache").exists():  # what was checked before need not be checked again
+        shutil.copytree(ROOT / ".mypy_cache", place / "cache")
     return place
 
 
