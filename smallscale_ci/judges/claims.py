@@ -48,7 +48,7 @@ _WRONG_BEHIND = re.compile(
     r"|erradas?|خاطئة|الخاطئة|خاطئ|الخاطئ)\b",
     re.IGNORECASE,
 )
-_RELATIVE = re.compile(r"\s(?:qui|que|che|that|which)\s", re.IGNORECASE)  # C qui convient
+_RELATIVE = re.compile(r"\s(?:qui|que|che|that|which|as)\s", re.IGNORECASE)  # C qui convient
 _NO = re.compile(
     r"\b(?:not|never|cannot|nicht|pas|no|non|não|не|depends)\b|n['’]t\b|不|未必", re.IGNORECASE
 )
@@ -190,7 +190,9 @@ def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim
         end = _ENDS.search(text, mark.end(), mark.end() + _WHERE)
         phrase = text[mark.end() : end.start() if end else mark.end() + _WHERE]
         lone = plain(_RELATIVE.split(phrase, maxsplit=1)[0])
-        if len(lone) <= _LABEL_LENGTH and not (end and end.group() == "?"):
+        asked = end is not None and end.group() == "?"
+        short = len(lone) <= _LABEL_LENGTH or by_text(phrase, options) is not None  # Hence iron.
+        if short and not asked:
             found = named(lone, options)
             if found is not None and found.place is not None:
                 yield Claim(mark.end(), found, strong=False, text=phrase)

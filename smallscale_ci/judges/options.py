@@ -32,6 +32,7 @@ _WRAPPER = re.compile(
     r"|operatorname|displaystyle)(?![a-zA-Z])"
 )
 _GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{(-?\w{1,20})\}\s*\{(\w{1,20})\}")
 _NOISE = re.compile(r"\\[,!]|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]")
 _NOUN = (
     r"(?:options?|choices?|answers?|letter|opción|opcion|opzione|opção|opcao|alternativa|letra"
@@ -200,7 +201,8 @@ def plain(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """``text`` without LaTeX wrappers and emphasis."""
+    """``text`` without LaTeX wrappers and emphasis, fractions as 1/6."""
+    text = _FRACTION.sub(r"\1/\2", text) if "frac" in text else text
     return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
 
 

@@ -114,7 +114,11 @@ STRONG = (
     r"\s(?:هو|هي)\s(?:الإجابة|الجواب|الخيار)\s(?:الصحيحة|الصحيح)",
 )
 WEAK = (
-    rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s)*(?:correct|right|best)\b",
+    (
+        rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s)*(?:correct|right|best"
+        r"|most\s(?:accurate|appropriate|likely|plausible|reasonable|suitable|logical))\b"
+    ),
+    r"\s(?:best|correctly|most\saccurately)\s(?:\w+s)\b|\s(?:fits|works|matches)\sbest\b|\smakes\sthe\smost\ssense\b",
     r"\s?[-–—:(]\s?(?:this\sis\s)?(?:the\s)?(?:correct|right)\b|\s?[✓✔✅]|\sit\sis(?=[.!\n]|$)",
     r"\s(?:ist\s(?:also\s|daher\s|somit\s)?)?(?:richtig|korrekt|zutreffend)",
     r"\sest\s(?:donc\s)?(?:la\s)?(?:correcte?|bonne|juste|exacte)",
@@ -138,7 +142,9 @@ LEADS = re.compile(
       | ,\s(?:but(?!\s(?:it|the)\b)(?:\srather)?|sondern|а
         |(?:es|sino(?:\sque\ses)?|è|ma|c['’]est|mais)(?:\sla)?|(?:é|mas)(?:\sa)?)\s
       | ,?而是\s? | ではなく(?:て)?、?\s? | 아니라\s
-      | \b(?:left\swith|leaves|going\swith|I(?:['’]d|\swould)\ssay)\b
+      | (?:^|\n|[.!]\s)(?:the|this)\s(?:\w+\s){1,4}supports\s(?=(?:option|choice|answer)\s)
+      | (?:^|\n|[.!]\s)(?:most\slikely|probably|definitely|certainly|surely)[,:]?\s
+      | \b(?:left\swith|leaves|leaving|going\swith|I(?:['’]d|\swould)\ssay)\b
       | (?:^|\n)[ \t>*\#-]*(?:choose|select|pick)\s(?=(?:option|choice|answer|letter)\s)
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+

@@ -72,7 +72,10 @@ _PRIME = re.compile(r"\^\s*\{?\s*((?:\\prime(?![a-zA-Z])\s*)+)\}?")
 _DEGREES = re.compile(
     r"\^\s*(?:\{\s*(?:\\circ|\\degree|°)\s*\}|\\circ|\\degree|°)|(?<=\d)\^(?:o|\{o\})(?![a-zA-Z])"
 )
-_SPACE_COMMAND = re.compile(r"\\[,;:!> ]|~|\\\n|\\$")
+_JOINED = re.compile(  # \\cotx, where a blank was lost
+    r"\\(arcsin|arccos|arctan|sin|cos|tan|cot|sec|csc|ln|log)([xyztabnA-Z])(?![a-zA-Z])"
+)
+_SPACE_COMMAND = re.compile(r"\\(?:[,;:!> ]|(?=\d))|~|\\\n|\\$")
 _THIN_GROUP = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\[,;: !])\s*(?=\d{3}(?!\d))")
 _SPACE_GROUP = re.compile(r"(?<![\d.,])\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?![\d])")
 _APOSTROPHE_GROUP = re.compile(r"(?<![\d.,'])\d{1,3}(?:'\d{3})+(?![\d'])")  # 12'345
@@ -173,7 +176,7 @@ def clean(text: str) -> str:
     text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace(r"\%", "%").replace(r"\|", "|")
     text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
     text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
-    text = _REALS.sub("ℝ", text)
+    text = _JOINED.sub(r"\\\1 \2", _REALS.sub("ℝ", text))
     text = _DEGREES.sub("°", _PRIME.sub(lambda match: "'" * match[1].count("p"), text))
     text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
     text = _OVERLINE.sub(r"\\bar", _SEGMENT.sub(r"\1", text))
