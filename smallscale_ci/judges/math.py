@@ -43,7 +43,7 @@ class MathJudge:
     """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
-    version = 5
+    version = 6
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""

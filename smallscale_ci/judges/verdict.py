@@ -25,7 +25,8 @@ _PARTS = re.compile(  # a list of text parts with one part
 _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
 _STATED = re.compile(
-    r"\b(?:answer|verdict|judge?ment|decision|conclusion|result)\b[ \t]*(?:is[ \t]*)?[:=]?\s*"
+    r"\b(?:(?:answer|verdict|judge?ment|decision|conclusion|result)\b[ \t]*(?:is[ \t]*)?[:=]?"
+    r"|I\s(?:would\s)?say)\s*"
     r"(yes|no)\b(?!\s*(?:/|or\b|doubt\b|longer\b|one\b))",
     re.IGNORECASE,
 )
@@ -41,9 +42,10 @@ _LAST = re.compile(r"[,;:]\s+(?:so,?\s+|then\s+)?(yes|no)[.!]*\s*\Z", re.IGNOREC
 _AGREES = re.compile(
     r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion)\s*:\s*)?
         (?:(?:the\s+(?:two\s+)?(?:given\s+|compared\s+|candidate\s+|models\s+)?(?:answers?|responses?|results?)
-            |they|these|it|both)\s+(?:is|are|do|does)(nt)?\s+)?
+            |they|these|it|both)\s+(?:(?:is|are|do|does)(nt)?\s+)?)?
         (not\s+)?(?:mathematically\s+)?(?:(correct|right|equal|equivalent|(?:the\s+)?same|true|match|agree)
-            |incorrect|wrong|false|different|unequal)[.!]*\s*""",
+            |incorrect|wrong|false|different|unequal|mismatch)
+        (?:\s+(?:to|as|with)\s+the\s+(?:reference|gold|correct)(?:\s+(?:answer|one))?)?[.!]*\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
 

@@ -48,6 +48,10 @@ def cells(data: pa.Table | pa.RecordBatch) -> list[Row]:
     for name in data.schema.names:
         column = data.column(name)
         try:
+            if column.type == pa.float32():  # 0.1, and not the double nearest to it
+                texts = column.cast(pa.string()).to_pylist()
+                found[name] = [None if text is None else float(text) for text in texts]
+                continue
             found[name] = column.to_pylist()
             if isinstance(column.type, pa.JsonType):
                 found[name] = [_decoded(value) for value in found[name]]

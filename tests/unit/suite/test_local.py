@@ -244,6 +244,10 @@ def test_columns_of_arrow_s_other_types_are_read(tmp_path: Path) -> None:
     )
     found = load_suite(suite("a.parquet"), tmp_path).problems
     assert [problem.gold for problem in found] == ["4", "007", "four"]
+    singles = pa.array([0.1, 2.5, 4.0], pa.float32())
+    pq.write_table(pa.table({"question": ["a", "b", "c"], "gold": singles}), tmp_path / "a.parquet")
+    found = load_suite(suite("a.parquet"), tmp_path).problems
+    assert [problem.gold for problem in found] == ["0.1", "2.5", "4"]
     durations = pa.array([1, 2, 3], pa.duration("s"))
     pq.write_table(
         pa.table({"question": ["a", "b", "c"], "gold": durations}), tmp_path / "a.parquet"
