@@ -123,6 +123,7 @@ from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.records import Problem
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it for jobs
     with JudgePool(2) as pool:
         try:
             spec = JudgeSpec("math")
