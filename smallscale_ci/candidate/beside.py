@@ -5,6 +5,7 @@ A member that dies costs itself only. The processes end with the one that starte
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,10 +23,14 @@ from smallscale_ci.errors import RunInterruptedError
 from smallscale_ci.train.prepare import Wanted, visible_gpus
 
 # Linux sends SIGTERM when the starter is gone (prctl PR_SET_PDEATHSIG): nobody trains for nobody.
-_MAIN = (
-    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 15); "
-    "from smallscale_ci.cli.main import main; main()"
-)
+_MAIN = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
+if os.getppid() != int(sys.argv.pop(1)):  # gone before that
+    raise SystemExit(130)
+from smallscale_ci.cli.main import main
+main()
+"""
 _KEPT = 60  # lines of each process, from which the reason of a failure is taken
 _GRACE_S = 90.0  # until a process that was told to end has written what is complete
 
@@ -155,8 +160,9 @@ def _one(
 
 def _command(loop: Loop, wanted: Wanted, until: str) -> list[str]:
     settings = loop.settings
-    command = [sys.executable, "-P", "-c", _MAIN, "candidate", "--resume", str(loop.folder.path)]
-    command += ["--until", until, "--json", "--sandbox", settings.sandbox]
+    command = [sys.executable, "-P", "-c", _MAIN, str(os.getpid()), "candidate"]
+    command += ["--resume", str(loop.folder.path), "--until", until, "--json"]
+    command += ["--sandbox", settings.sandbox]
     for name, python in (
         ("--engine-python", settings.engine_python),
         ("--train-python", wanted.python),

@@ -237,6 +237,42 @@ def test_members_side_by_side_are_processes_of_their_own(place: Path):
         assert grid.members[name].folder.is_complete("verdict")
 
 
+def test_a_killed_grid_leaves_no_process_and_goes_on_where_it_was(place: Path):
+    (place / "configs/grids/rates.yaml").write_text(f"{GRID}side_by_side: 2\n")
+    grid = planned(place)
+    complete(place, grid)
+    grids.begin(grid)
+    waits = place / "waits"  # for ever, in place of a Python that trains
+    waits.write_text("#!/bin/sh\nexec sleep 600\n")
+    waits.chmod(0o755)
+    asked = ("candidate", "--resume", grid.folder.path, "--engine-python", sys.executable)
+    cache = {"SMALLSCALE_CACHE": str(place.parent / "cache")}
+    process = replayed.start(place, *asked, "--train-python", waits, **cache)
+    member = str(grid.folder.member("quick-0.001-s1").path)
+    replayed.wait_for(lambda: len(of(member)) > 1, "the member that waits", 120)
+    process.kill()
+    process.communicate()
+    replayed.wait_for(lambda: not of(member), "the end of what was started", 120)
+    evaluation = run(grid, Watcher())
+    assert evaluation is not None
+    assert [*grid.folder.broken()] == ["quick-0.001-s1"]
+
+
+def of(folder: str) -> list[str]:
+    """The processes whose command names ``folder``, or a file in it, or that run there."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            named = folder in (entry / "cmdline").read_text() or folder in str(
+                (entry / "cwd").readlink()
+            )
+        except OSError:
+            continue
+        if named:
+            found.append(entry.name)
+    return found
+
+
 def test_a_grid_that_changed_is_refused(place: Path):
     grid = planned(place)
     grids.begin(grid)
