@@ -35,7 +35,7 @@ image: {image}
 order: as-is
 ranks: {ranks}
 max_in_flight: 4
-start_timeout_s: 30
+start_timeout_s: 120
 stall_timeout_s: 8
 engine_args: {{tokens_per_second: {speed}}}
 container: {{memory_gib: {memory}, shm_gib: 0.125, pids: 64, deadline_h: {deadline}}}
@@ -204,7 +204,7 @@ def begin(
     return host, run
 
 
-def finish(host: subprocess.Popen[str], seconds: float = 60) -> tuple[int, str]:
+def finish(host: subprocess.Popen[str], seconds: float = 240) -> tuple[int, str]:
     """Wait for the end of a run: its exit code, and what it printed."""
     out, err = host.communicate(timeout=seconds)
     assert "Traceback" not in err, err

@@ -207,7 +207,7 @@ def alter(run: Path, **changes: object) -> None:
 
 
 def smallscale(
-    place: Path, *arguments: str | Path, timeout: float = 60, **environment: str
+    place: Path, *arguments: str | Path, timeout: float = 240, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in ``place`` as a process of its own."""
     return subprocess.run(

@@ -164,9 +164,9 @@ def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, p
         place, "eval", "smollm2", "-s", "few", "-b", local, "--runtime", "docker",
         "--runs", "boxed", "--json", *ASLEEP,
     )  # fmt: skip
-    replayed.wait_for(lambda: engine.labelled(**{spec.RUN: None}), "a container", 60)
+    replayed.wait_for(lambda: engine.labelled(**{spec.RUN: None}), "a container", 240)
     (container,) = engine.labelled(**{spec.RUN: None})
-    replayed.wait_for(lambda: engine.inspect(container.id)["State"]["Running"], "its start", 60)
+    replayed.wait_for(lambda: engine.inspect(container.id)["State"]["Running"], "its start", 240)
     seen, inside = engine.inspect(container.id), boxes.inside(container.id)
     out, err = host.communicate(timeout=TIMEOUT_S)
     assert host.returncode == 0, out + err

@@ -298,11 +298,11 @@ def test_what_the_server_refuses_of_the_engine_openai(url, tmp_path):
     assert long.finish_reason is FinishReason.ERROR
     assert "maximum context length" in long.error  # the server's own words
     assert short.finish_reason in {FinishReason.STOP, FinishReason.LENGTH}
-    wrong = replayed.smallscale(tmp_path, *command, timeout=60, THE_KEY="no")
+    wrong = replayed.smallscale(tmp_path, *command, timeout=240, THE_KEY="no")
     assert wrong.returncode == 3, wrong.stderr
     assert "401" in wrong.stderr
     unknown = replayed.smallscale(
-        tmp_path, "generate", "unknown", *command[2:], timeout=60, THE_KEY=KEY
+        tmp_path, "generate", "unknown", *command[2:], timeout=240, THE_KEY=KEY
     )
     assert unknown.returncode == 3, unknown.stderr
     assert f"It serves: {MODEL}." in unknown.stderr

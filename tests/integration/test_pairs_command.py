@@ -249,7 +249,7 @@ def test_an_interrupted_candidate_says_how_to_go_on(place, tmp_path):
     host = replayed.start(place, *slow, "--out", out)
     replayed.wait_for(lambda: replayed.lines_out(out / "sample") >= 8, "completions")
     host.send_signal(signal.SIGINT)
-    _, told = host.communicate(timeout=60)
+    _, told = host.communicate(timeout=240)
     assert host.returncode == 130, told
     assert "step 'sample' was ended: interrupted with" in told
     assert f"smallscale candidate --resume {out}" in told

@@ -85,7 +85,7 @@ def test_ranks_spread_over_nodes_and_a_dead_node_costs_nothing(cluster, tmp_path
     found = []
     with (
         WorkFolder(tmp_path / "work") as folder,
-        Scheduler(folder, Ranks(runtime(), 3, Limits(60, 60)), job(tmp_path, 15.0)) as scheduler,
+        Scheduler(folder, Ranks(runtime(), 3, Limits(120, 120)), job(tmp_path, 15.0)) as scheduler,
     ):
         for some in scheduler.run(planned()):
             found += some
@@ -129,7 +129,7 @@ def test_what_a_dead_worker_started_is_gone_from_its_node(cluster, tmp_path):
     with (
         WorkFolder(tmp_path / "work") as folder,
         Scheduler(
-            folder, Ranks(runtime(python=python), 1, Limits(60, 60)), job(tmp_path, 9.0)
+            folder, Ranks(runtime(python=python), 1, Limits(120, 120)), job(tmp_path, 9.0)
         ) as scheduler,
         pytest.raises(EngineError, match="ended with code 9"),
     ):

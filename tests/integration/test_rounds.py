@@ -100,7 +100,7 @@ def test_plan_says_what_this_suite_holds_and_warns_before_a_hopeless_run(place: 
 
 
 def test_the_stored_baseline_keeps_its_levels(tmp_path: Path) -> None:
-    done = smallscale(tmp_path, "calibrate", str(STORED), "--trials", "300", "--json", timeout=240)
+    done = smallscale(tmp_path, "calibrate", str(STORED), "--trials", "300", "--json", timeout=600)
     assert done.returncode == 0, done.stderr
     value = json.loads(done.stdout)
     assert value["policy"] == "smoke"

@@ -186,7 +186,7 @@ def test_a_command_that_ends_in_the_second_suite_has_the_first_verdict(
     runs = tmp_path / "runs"
     process = started(place, runs, "odds", endpoint)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert "No verdict: odds." in err
     (first,), (second,) = runs.glob("*-tiny-*"), runs.glob("*-odds-*")
@@ -207,7 +207,7 @@ def test_a_command_that_ends_in_the_first_suite_leaves_nothing_of_the_second(
     runs = tmp_path / "runs"
     process = started(place, runs, "tiny", endpoint)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert "No verdict: tiny, odds." in err
     assert [path.name.split("-")[2] for path in runs.iterdir()] == ["tiny"]

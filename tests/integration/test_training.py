@@ -96,7 +96,7 @@ def test_two_ranks_with_zero3_lose_one_and_are_resumed(tiny: Path, tmp_path: Pat
     assert "A rank was killed" in told
     assert "signal 9" in told
     assert f"--resume {out}" in told
-    wait_for(lambda: not ranks(out), 60)
+    wait_for(lambda: not ranks(out), 120)
     assert json.loads((out / "train.json").read_text())["status"] == "failed"
     settings = (out / "settings" / "llamafactory.yaml").read_text()
     assert "use_cpu" not in settings
@@ -177,7 +177,7 @@ def test_ranks_do_not_outlive_smallscale(tiny: Path, tmp_path: Path, begin, numb
     started.send_signal(number)
     _, told = started.communicate(timeout=180)
     assert started.returncode == (130 if number == signal.SIGINT else -9), told
-    wait_for(lambda: not ranks(out), 60)
+    wait_for(lambda: not ranks(out), 120)
     status = json.loads((out / "train.json").read_text())["status"]
     assert status == ("interrupted" if number == signal.SIGINT else "running")
     if number == signal.SIGINT:

@@ -72,7 +72,7 @@ def at_its_last_sample(place: Path, runs: Path, *more: str) -> tuple[subprocess.
 
 
 def ended(host: subprocess.Popen[str]) -> tuple[str, str]:
-    out, err = host.communicate(timeout=60)
+    out, err = host.communicate(timeout=240)
     for word in ("Traceback", "nternal error"):
         assert word not in err, err
     return out, err

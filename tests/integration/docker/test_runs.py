@@ -193,7 +193,7 @@ def test_containers_go_on_with_the_next_run_and_come_back_into_it(engine, tmp_pa
         speed = {"tokens_per_second": 40}
         job = Job("replay", "/work/stored.jsonl", spec_of, 4, engine_args=speed)
         runtime = runtime_of(engine, tmp_path, [(), ()], works=works)
-        ranks = Ranks(runtime, 2, Limits(60, 60), folders=(first, second))
+        ranks = Ranks(runtime, 2, Limits(120, 120), folders=(first, second))
         with Scheduler(first, ranks, job) as scheduler:
             found = collect(scheduler, prompts(20))
             before = boxes.ours(engine)
