@@ -15,6 +15,7 @@ from smallscale_ci.ids import combined_hash, file_hash
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 _PARTS = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken", "*.py")
+_LARGEST_CONFIG = 1 << 24  # bytes; those of real models have some thousands
 _PICKLED = ("*.bin", "*.pt", "*.pth")
 _STEP = re.compile(r"checkpoint-(\d+)$")  # what trainers call their folders
 _HUB = re.compile(r"(models--.+)/snapshots/[^/]+$")  # huggingface_hub's cache
@@ -43,6 +44,8 @@ def inspect(
     tokenizer = [path / file for file in _TOKENIZERS if (path / file).exists()]
     template = path / "chat_template.jinja"
     generation = path / "generation_config.json"
+    if generation.exists():
+        _config(generation)  # engines read it for the tokens that end an answer
     if say is not None:
         ending = endings.complaint(path)
         if ending:
@@ -175,6 +178,11 @@ def _refuse_other_kinds(path: Path) -> None:
 
 def _config(path: Path) -> dict[str, Any]:
     weights.refuse_pointer(path)
+    if path.is_file() and path.stat().st_size > _LARGEST_CONFIG:
+        raise UsageError(
+            f"{path} has {path.stat().st_size:,} bytes, and no configuration is as large.",
+            "Save the checkpoint again.",
+        )
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

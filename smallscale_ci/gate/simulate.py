@@ -131,8 +131,9 @@ def simulate(
         if (baseline_epochs + most) * pool.repeats > pool.epochs < 2:
             raise DataError(
                 f"Task {pool.task} has problems with a single stored sample.",
-                "Resampling needs at least 2 epochs of every problem: give more runs, or a longer "
-                "baseline.",
+                "Noise between epochs shows only where problems were sampled twice. Give several "
+                "runs, or a baseline of 2 epochs or more: smallscale generate --epochs 2, inspect "
+                "eval --epochs 2, repeats: 2 of evalscope. `smallscale compare` needs one.",
             )
     losing = [can_lose(pools, policy, kind.metric, kind.loss) or [0] for kind in kinds]
     done: list[list[Trial]] = [[] for _ in kinds]

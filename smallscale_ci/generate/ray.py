@@ -45,7 +45,8 @@ class Outpost:
         self._place = Path(tempfile.mkdtemp(prefix="smallscale-"))
         self._folder = self._made(job)
         # The node's own environment: Ray names in it the GPUs that are this actor's.
-        environment = {**os.environ, **extra}
+        # What the engine starts with -c imports nothing from the folder that the node runs in.
+        environment = {**os.environ, "PYTHONSAFEPATH": "1", **extra}
         self._runtime = LocalRuntime(Path(python or sys.executable), environment)
         self._runtime.start(self._folder.path, rank)
         self._printed = self._folder.path / "log" / f"{rank}.log"

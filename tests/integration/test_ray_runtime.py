@@ -124,7 +124,8 @@ def test_a_rank_without_a_place_takes_no_work(cluster, tmp_path):
 
 def test_what_a_dead_worker_started_is_gone_from_its_node(cluster, tmp_path):
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {tmp_path}/child\nsleep 1; exit 9\n")
+    child = f"env > {tmp_path}/env; sleep 600 & echo $! > {tmp_path}/child; sleep 1; exit 9"
+    python.write_text(f"#!/bin/sh\n{child}\n")
     python.chmod(0o755)
     with (
         WorkFolder(tmp_path / "work") as folder,
@@ -139,6 +140,8 @@ def test_what_a_dead_worker_started_is_gone_from_its_node(cluster, tmp_path):
     while Path(f"/proc/{child}").exists():
         assert time.monotonic() < deadline, "it holds its node's GPU"
         time.sleep(0.1)
+    # What an engine starts with -c imports nothing from the folder that its node was started in.
+    assert "PYTHONSAFEPATH=1" in (tmp_path / "env").read_text().splitlines()
 
 
 def test_no_cluster_is_told():

@@ -162,6 +162,22 @@ def test_a_part_that_is_no_regular_file_is_refused(tmp_path, name, kind):
         look(folder)
 
 
+def test_a_configuration_of_any_size_is_not_read(tmp_path):
+    folder = make(tmp_path / "m")
+    with (folder / "config.json").open("r+b") as stream:
+        stream.truncate(1 << 32)
+    with pytest.raises(UsageError, match="4,294,967,296 bytes, and no configuration is as large"):
+        look(folder)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{"])
+def test_a_generation_configuration_that_no_engine_reads_is_refused(tmp_path, content):
+    folder = make(tmp_path / "m")
+    (folder / "generation_config.json").write_text(content)
+    with pytest.raises(UsageError, match=r"generation_config.json (is not readable|does not hold)"):
+        look(folder)
+
+
 def test_code_of_its_own_is_for_people_to_decide(tmp_path):
     own = json.dumps({"auto_map": {"AutoModel": "modeling_x.X", "AutoConfig": "conf_x.C"}}).encode()
     found = look(make(tmp_path / "m", {**FILES, "config.json": own, "conf_x.py": b""}))
