@@ -5,6 +5,7 @@ of 0.5.17 and 0.5.21, and what it answers was seen on a real one. ``tests/gpu`` 
 """
 
 import asyncio
+import os
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -20,6 +21,7 @@ from smallscale_ci.worker.engines.interface import (
     without_end,
 )
 from smallscale_ci.worker.engines.sglang import SglangAdapter
+from smallscale_ci.worker.engines.vllm import VllmAdapter
 
 SAMPLING = {
     "temperature": 0.6,
@@ -238,3 +240,37 @@ def test_an_aborted_request_of_sglang_is_one_request_and_a_dead_engine_is_not(sg
 def test_an_argument_that_sglang_does_not_take_is_told(sglang):
     with pytest.raises(StartError, match="engine_args"):
         started(engine_args={"unknown": 1})
+
+
+# -- vLLM -----------------------------------------------------------------------------------------
+
+
+def test_a_deterministic_vllm_also_leaves_the_flashinfer_sampler(monkeypatch):
+    class StartedError(Exception):
+        """In place of an engine on a GPU."""
+
+    class Platform:
+        @staticmethod
+        def is_cpu() -> bool:
+            raise StartedError
+
+    for name in ("vllm", "vllm.engine", "vllm.v1", "vllm.v1.engine"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    for name, what in (
+        ("vllm.engine.arg_utils", "AsyncEngineArgs"),
+        ("vllm.v1.engine.async_llm", "AsyncLLM"),
+        ("vllm.platforms", "current_platform"),
+    ):
+        module = ModuleType(name)
+        setattr(module, what, Platform)
+        monkeypatch.setitem(sys.modules, name, module)
+    for name in ("VLLM_BATCH_INVARIANT", "VLLM_USE_FLASHINFER_SAMPLER"):
+        monkeypatch.setenv(name, "as it was")
+    for deterministic, expected in ((False, ["as it was"] * 2), (True, ["1", "0"])):
+        adapter = VllmAdapter({"model": "m", "sampling": SAMPLING, "deterministic": deterministic})
+        with pytest.raises(StartedError):
+            asyncio.run(adapter.start())
+        found = [
+            os.environ[name] for name in ("VLLM_BATCH_INVARIANT", "VLLM_USE_FLASHINFER_SAMPLER")
+        ]
+        assert found == expected
