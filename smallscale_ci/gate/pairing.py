@@ -162,8 +162,7 @@ class _Sides:
         self.partial = partial
         self.candidate, self.baseline, self.match = candidate, baseline, match
         self.mine, self.theirs = problem_means(candidate), problem_means(baseline)
-        self.sizes = np.bincount(candidate.problem, minlength=len(candidate.problem_ids))
-        self.base_sizes = np.bincount(baseline.problem, minlength=len(baseline.problem_ids))
+        self.sizes, self.base_sizes = candidate.sizes, baseline.sizes
         expected = self.sizes
         if not complete:
             most = np.zeros(len(candidate.tasks), dtype=np.int64)

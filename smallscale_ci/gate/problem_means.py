@@ -81,6 +81,8 @@ def _taken(values: Vector, problems: Codes) -> Vector:
 @lru_cache(maxsize=2)  # summary and gate need those of the same two runs
 def problem_means(samples: Samples) -> ProblemMeans:
     """Average the epochs of each problem of ``samples``."""
+    if samples.one_each and not samples.errored.any():
+        return _of_one_each(samples)
     good = np.flatnonzero(~samples.errored)
     # Sums depend on their order in the last digit, and verdicts must not on that of the rows.
     index = samples.sample_index[good]
@@ -106,6 +108,17 @@ def problem_means(samples: Samples) -> ProblemMeans:
         if metric.scale is Scale.LENGTH:
             noise[metric] = nothing if single else _variance(values, means[metric], problem, judged)
     return ProblemMeans(judged, means, noise)
+
+
+def _of_one_each(samples: Samples) -> ProblemMeans:
+    """``problem_means`` where each problem has one sample, in order: that is its mean."""
+    nothing = np.broadcast_to(0.0, len(samples))  # takes no memory
+    means = dict.fromkeys(Metric, np.broadcast_to(np.nan, len(samples)))
+    for metric in (metric for metric in Metric if metric not in samples.unknown):
+        values = values_of(samples, metric)
+        means[metric] = values if values.any() else nothing
+    lengths = [metric for metric in Metric if metric.scale is Scale.LENGTH]
+    return ProblemMeans(samples.sizes, means, dict.fromkeys(lengths, nothing))
 
 
 def _variance(values: Vector, mean: Vector, problem: Codes, judged: Codes) -> Vector:

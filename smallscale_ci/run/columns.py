@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from smallscale_ci.errors import DataError
 
+_BLOCK = 500_000  # codes, looked through at once
 _BYTES = 8  # of a text are compared at once
 
 Data = TypeVar("Data", pa.Table, pa.RecordBatch)
@@ -139,7 +140,9 @@ def encode(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringArray]:
     inner, words = encode(pa.chunked_array([whole.dictionary]))
     codes = inner[numbers(whole.indices)]
     first = np.full(len(words), len(codes), dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    for start in reversed(range(0, len(codes), _BLOCK)):
+        block = codes[start : start + _BLOCK]
+        first[block[::-1]] = np.arange(start + len(block) - 1, start - 1, -1)
     used = np.argsort(first, kind="stable")[: int((first < len(codes)).sum())]
     place = np.empty(len(words), dtype=np.int64)
     place[used] = np.arange(len(used))

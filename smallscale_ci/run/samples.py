@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,20 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.problem)
+
+    @cached_property
+    def one_each(self) -> bool:
+        """Whether each problem has one sample, and the rows are in the problems' order."""
+        rising = self.problem[1:] > self.problem[:-1]
+        return len(self) == len(self.problem_ids) and bool(rising.all())
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """(problems,) how many samples each problem has."""
+        count = len(self.problem_ids)
+        if self.one_each:
+            return np.broadcast_to(np.int64(1), count)  # takes no memory
+        return np.bincount(self.problem, minlength=count)
 
     @property
     def correct(self) -> NDArray[np.bool_]:

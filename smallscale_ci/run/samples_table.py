@@ -162,14 +162,16 @@ def _filled(
 
 def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int32]:
     try:
-        values = table.column(column).cast(pa.int64())
+        values = table.column(column)
+        if values.type != pa.int32():
+            values = values.cast(pa.int64())
     except pa.ArrowException as error:
         raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
     if values.null_count or pc.min(values).as_py() < 0:
         raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
     if pc.max(values).as_py() > _LARGEST:  # keys are made of it and the problem
         raise DataError(f"{name}: column '{column}' has numbers over {_LARGEST:,}.", _HINT)
-    return columns.numbers(values).astype(np.int32)
+    return columns.numbers(values).astype(np.int32, copy=False)
 
 
 def _words(words: Names, column: str, known: Iterable[str], name: str) -> NDArray[np.int8]:

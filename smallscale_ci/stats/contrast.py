@@ -81,9 +81,10 @@ class Contrast:
     @cached_property
     def skewness(self) -> float:
         """Skewness of the influences."""
-        squares = self.influence * self.influence
-        scale = max(math.pow(float(squares.mean()), 1.5), 1e-300)
-        return float((squares * self.influence).sum()) / self.clusters / scale
+        powers = self.influence * self.influence
+        scale = max(math.pow(float(powers.mean()), 1.5), 1e-300)
+        powers *= self.influence
+        return float(powers.sum()) / self.clusters / scale
 
     @property
     def bounded(self) -> bool:
@@ -153,6 +154,8 @@ class Contrast:
     @cached_property
     def _groups(self) -> tuple[Vector, Vector, Vector]:
         """x, y and number of equal clusters; the middle is averaged where that makes too many."""
+        if np.ptp(self.x) == 0 and np.ptp(self.y) == 0:
+            return self.x[:1], self.y[:1], np.array([float(len(self.x))])
         order = np.lexsort((self.y, self.x - self.y if self.log else self.x))
         x, y = self.x[order], self.y[order]
         new = np.ones(len(x), dtype=np.bool_)

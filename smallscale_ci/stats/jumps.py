@@ -9,6 +9,7 @@ problem of average length, and one more such jump that was not seen.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from smallscale_ci.stats.paired import Codes, cluster_sums
 _FAR = 3.0  # standard deviations of an unchanged problem's growth, at least,
 _BY_CHANCE = 0.25  # and as many as leave so many problems outside if growths were normal
 _FEW = 30  # jumps: of more the mean is near normal
+_BLOCK = 500_000  # problems
 _NORMAL = 1.349  # quartiles of the normal distribution are so many standard deviations apart
 
 
@@ -45,31 +47,72 @@ def jumped(
     none = np.zeros(len(known), dtype=np.bool_)
     if known.sum() < SHOWN:
         return none
-    freedom = np.maximum(base_samples - 1, 0)
-    relative = base_within.sum() / max(float(np.square(baseline[known]) @ freedom[known]), 1e-9)
-    noise = np.maximum(base_within / np.maximum(freedom, 1), relative * np.square(baseline))
     bound = max(_FAR, -float(special.ndtri(_BY_CHANCE / len(known))))
-    least = baseline + bound * np.sqrt(noise * (1 / samples + 1 / base_samples))
-    far = np.flatnonzero(known & (candidate > least))
+    far, least = _far(candidate, samples, baseline, base_within, base_samples, known, bound)
     several = samples[far] > 1
     others = candidate[far]  # without the longest sample
-    others[several] = _without_one(candidate[far], within[far], samples[far])[several]
-    still = others > least[far]
+    some = far[several]
+    others[several] = _without_one(candidate[some], within[some], samples[some])
+    still = others > least
     far, several, others = far[still], several[still], others[still]
     if not len(far):
         return none
-    logs = np.log(candidate[known] / baseline[known])
+    logs = candidate[known]
+    logs /= baseline[known]
+    np.log(logs, out=logs)
     low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75), overwrite_input=True)
+    del logs
     found = np.log(others / baseline[far]) > middle + bound * (high - low) / _NORMAL
     if not several.all():
-        usual = _without_one(baseline, base_within, base_samples)[known]
-        longest = (1 + base_samples[known] * (baseline[known] / usual - 1)).max()
+        longest = max(
+            _longest(baseline[some], base_within[some], base_samples[some])
+            for some in _blocks(known)
+        )
         found &= several | (candidate[far] / baseline[far] > longest)
     number = int(found.sum())
     if number > _FEW or (number <= 1 and not several[found].any()):
         return none
     none[far[found]] = True
     return none
+
+
+def _far(
+    candidate: Vector,
+    samples: Codes,
+    baseline: Vector,
+    base_within: Vector,
+    base_samples: Codes,
+    known: NDArray[np.bool_],
+    bound: float,
+) -> tuple[Codes, Vector]:
+    """(k,) which problems are longer than ``bound`` standard deviations allow, and what that is."""
+    squared = sum(
+        float(np.square(baseline[some]) @ np.maximum(base_samples[some] - 1, 0))
+        for some in _blocks(known)
+    )
+    relative = base_within.sum() / max(squared, 1e-9)
+    places, bounds = [], []
+    for some in _blocks(known):
+        usual, freedom = baseline[some], np.maximum(base_samples[some] - 1, 1)
+        noise = np.maximum(base_within[some] / freedom, relative * np.square(usual))
+        each = 1 / samples[some] + 1 / base_samples[some]
+        least = usual + bound * np.sqrt(noise * each)
+        far = np.flatnonzero(candidate[some] > least)
+        places.append(some[far])
+        bounds.append(least[far])
+    return np.concatenate(places), np.concatenate(bounds)
+
+
+def _blocks(known: NDArray[np.bool_]) -> Iterator[Codes]:
+    """The places of ``known`` (n,), many at a time: of millions, each new array costs more."""
+    for start in range(0, len(known), _BLOCK):
+        yield start + np.flatnonzero(known[start : start + _BLOCK])
+
+
+def _longest(mean: Vector, within: Vector, samples: Codes) -> float:
+    """How many times its problem's mean the longest sample may be."""
+    usual = _without_one(mean, within, samples)
+    return float((1 + samples * (mean / usual - 1)).max(initial=0.0))
 
 
 def _without_one(mean: Vector, within: Vector, samples: Codes) -> Vector:
@@ -94,16 +137,16 @@ def with_jumps(
 
     The rest is as for ``paired_log_ratio``, which made ``change``.
     """
-    weights = np.ones(len(candidate)) if weight is None else weight
-    usual = float(np.average(baseline, weights=weights))
+    usual = float(np.average(baseline, weights=weight))
     ratio = candidate[jumps] / baseline[jumps]
     grown = candidate.copy()
     grown[jumps] += np.maximum(usual - baseline[jumps], 0.0) * (ratio - 1)
     most = usual * float(ratio.max())
-    largest = float(cluster_sums(weights, cluster, change.clusters).max())
+    ones = np.broadcast_to(1.0, len(candidate))
+    largest = float(cluster_sums(ones, cluster, change.clusters, weight).max())
     return replace(
         change,
-        x=cluster_sums(weights * grown, cluster, change.clusters),
+        x=cluster_sums(grown, cluster, change.clusters, weight),
         highest=(largest * most, largest * usual),
         effective=0.0,
     )

@@ -34,10 +34,9 @@ def bounded_mean(
     The influence of a cluster is its summed deviation from the mean, in units of one average
     cluster: the score of a regression on a constant (Cameron and Miller 2015, section II).
     """
-    weights = np.ones(len(values)) if weight is None else weight
     count = int(cluster.max()) + 1
-    x = cluster_sums(weights * values, cluster, count)
-    y = cluster_sums(weights, cluster, count)
+    x = cluster_sums(values, cluster, count, weight)
+    y = cluster_sums(np.broadcast_to(1.0, len(values)), cluster, count, weight)
     total = float(y.sum())
     value = float(x.sum()) / total
     largest = float(y.max())
@@ -56,9 +55,17 @@ def bounded_mean(
     )
 
 
-def cluster_sums(values: Vector, cluster: Codes, count: int) -> Vector:
-    """(count,) sum of ``values`` (n,) in each cluster."""
-    return np.asarray(np.bincount(cluster, values, count), dtype=np.float64)
+def cluster_sums(
+    values: Vector, cluster: Codes, count: int, weight: Vector | None = None
+) -> Vector:
+    """(count,) sum of ``values`` (n,) in each cluster, times their ``weight`` (1 if ``None``).
+
+    Where each cluster has one value, the sums are in the order of the values.
+    """
+    weighted = values if weight is None else weight * values
+    if count == len(values):
+        return weighted
+    return np.asarray(np.bincount(cluster, weighted, count), dtype=np.float64)
 
 
 def effective_count(x: Vector) -> float:
@@ -66,5 +73,7 @@ def effective_count(x: Vector) -> float:
     largest = float(np.abs(x).max(initial=0.0))
     if largest == 0.0:
         return 0.0
-    squares = (x / largest) ** 2
-    return float(squares.sum()) ** 2 / float(np.square(squares).sum())
+    squares = x / largest
+    np.square(squares, out=squares)  # in place: of millions, each new array costs more
+    total = float(squares.sum())
+    return total**2 / float(np.square(squares, out=squares).sum())

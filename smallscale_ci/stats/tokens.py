@@ -31,11 +31,10 @@ def paired_log_ratio(
 
     Raises ``ValueError`` when one side has no tokens at all.
     """
-    weights = np.ones(len(candidate)) if weight is None else weight
     count = int(cluster.max()) + 1
-    x = cluster_sums(weights * candidate, cluster, count)
-    y = cluster_sums(weights * baseline, cluster, count)
-    size = cluster_sums(weights, cluster, count)
+    x = cluster_sums(candidate, cluster, count, weight)
+    y = cluster_sums(baseline, cluster, count, weight)
+    size = cluster_sums(np.broadcast_to(1.0, len(candidate)), cluster, count, weight)
     sum_x, sum_y, total = float(x.sum()), float(y.sum()), float(size.sum())
     if sum_x <= 0 or sum_y <= 0:
         raise ValueError("a ratio of means needs tokens on both sides")
@@ -52,8 +51,15 @@ def paired_log_ratio(
         n=len(candidate),
         effective=effective_count(x - y),
         log=True,
-        least_se=0.0 if noise is None else math.sqrt(float(weights**2 @ noise) / (sum_x * sum_y)),
+        least_se=math.sqrt(_summed(noise, weight) / (sum_x * sum_y)),
     )
+
+
+def _summed(noise: Vector | None, weight: Vector | None) -> float:
+    """The variance of a weighted sum of terms that have the variances ``noise``."""
+    if noise is None:
+        return 0.0
+    return float(noise.sum() if weight is None else weight**2 @ noise)
 
 
 def _influence(x: Vector, y: Vector, sum_x: float, sum_y: float) -> Vector:
@@ -62,5 +68,7 @@ def _influence(x: Vector, y: Vector, sum_x: float, sum_y: float) -> Vector:
     rest_x, rest_y = sum_x - x, sum_y - y
     if count < 2 or min(rest_x.min(), rest_y.min()) <= 1e-9 * min(sum_x, sum_y):
         return np.asarray(count * (x / sum_x - y / sum_y))
-    left_out = np.log(rest_x / rest_y)
-    return np.asarray((count - 1) * (left_out.mean() - left_out))
+    left_out = np.log(np.divide(rest_x, rest_y, out=rest_x), out=rest_x)
+    np.subtract(left_out.mean(), left_out, out=left_out)
+    left_out *= count - 1
+    return left_out
