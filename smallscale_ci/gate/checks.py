@@ -131,6 +131,7 @@ def _of_metrics(
             _level(pair, metric, policy, look, schedule),
             describe,
             part=schedule.ends[look - 1] < 1,
+            final=look == schedule.looks,
         )
         for metric in metrics
         if (
@@ -199,6 +200,7 @@ def _check(
     describe: bool,
     *,
     part: bool,
+    final: bool,
 ) -> Check:
     pass_level, fail_level = level
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
@@ -215,7 +217,7 @@ def _check(
     if told is not change and change.n < FEW_CLUSTERS and metric.scale is Scale.RATE:
         p_value = max(p_value, _exact(pair, metric))  # no sum of so few is normal
     enough = 0.0 if describe else pass_level
-    few, jumps = _few_grown(pair, metric, change)
+    few, jumps = _few_grown(pair, metric, change, final=final)
     usual = pass_p = p_within(change, metric, margin, band=band, enough=enough)
     if few is not change:
         usual = pass_p = max(usual, p_within(few, metric, margin, band=band, enough=enough))
@@ -292,15 +294,18 @@ def _change(pair: TaskPair, metric: Metric) -> Contrast:
     return contrast(metric, candidate, baseline, pair.cluster, pair.weight, noise)
 
 
-def _few_grown(pair: TaskPair, metric: Metric, change: Contrast) -> tuple[Contrast, int]:
+def _few_grown(
+    pair: TaskPair, metric: Metric, change: Contrast, *, final: bool
+) -> tuple[Contrast, int]:
     """``change`` as the pass test has to see it where few problems grew much, and how many did."""
     mine, theirs = pair.candidate, pair.baseline
     if metric.scale is not Scale.LENGTH:
         return change, 0
     after, before = mine.means[metric], theirs.means[metric]
     jumps = jumped(
-        after, mine.within(metric), mine.judged, before, theirs.within(metric), theirs.judged
-    )
+        after, mine.within(metric), mine.judged, before, theirs.within(metric), theirs.judged,
+        final=final,
+    )  # fmt: skip
     if not jumps.any():
         return change, 0
     seen = with_jumps(change, after, before, pair.cluster, jumps, pair.weight)

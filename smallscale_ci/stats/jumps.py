@@ -21,6 +21,8 @@ from smallscale_ci.stats.paired import Codes, cluster_sums
 
 _FAR = 3.0  # standard deviations of an unchanged problem's growth, at least,
 _BY_CHANCE = 0.25  # and as many as leave so many problems outside if growths were normal
+_REST = 1.5  # standard deviations that the other samples of a problem that jumped are away
+_SOONER = 0.85  # times as far away is enough for a single sample where a second is to come
 _FEW = 30  # jumps: of more the mean is near normal
 _BLOCK = 500_000  # problems
 _NORMAL = 1.349  # quartiles of the normal distribution are so many standard deviations apart
@@ -33,6 +35,8 @@ def jumped(
     baseline: Vector,
     base_within: Vector,
     base_samples: Codes,
+    *,
+    final: bool,
 ) -> NDArray[np.bool_]:
     """(n,) which problems grew as no unchanged one of the others does.
 
@@ -40,21 +44,16 @@ def jumped(
     samples, of either side. A jump is far from the quartiles of the logarithms of all growths, and
     far outside the noise of its problem, or the average noise if that is more: lengths have long
     tails, which one of these alone would take for jumps. And since some models ramble now and then,
-    on either side, it must not be due to one sample: without the longest one it is a jump, too, or
-    where there is but one, it is further out than any of the baseline's, and not the only jump.
+    where there are several samples it must not be due to one: the others grew, too. A single one
+    may be a jump: the pass test then waits for a second. If these samples are ``final`` there will
+    be none, and it must be further out than any of the baseline's, and not the only jump.
     """
     known = (candidate > 0) & (baseline > 0)
     none = np.zeros(len(known), dtype=np.bool_)
     if known.sum() < SHOWN:
         return none
     bound = max(_FAR, -float(special.ndtri(_BY_CHANCE / len(known))))
-    far, least = _far(candidate, samples, baseline, base_within, base_samples, known, bound)
-    several = samples[far] > 1
-    others = candidate[far]  # without the longest sample
-    some = far[several]
-    others[several] = _without_one(candidate[some], within[some], samples[some])
-    still = others > least
-    far, several, others = far[still], several[still], others[still]
+    far = _far(candidate, samples, baseline, base_within, base_samples, known, bound)
     if not len(far):
         return none
     logs = candidate[known]
@@ -62,17 +61,23 @@ def jumped(
     np.log(logs, out=logs)
     low, middle, high = np.quantile(logs, (0.25, 0.5, 0.75), overwrite_input=True)
     del logs
-    found = np.log(others / baseline[far]) > middle + bound * (high - low) / _NORMAL
-    if not several.all():
+    spread = (high - low) / _NORMAL
+    least = np.where((samples[far] == 1) & (not final), _SOONER, 1.0) * bound * spread
+    far = far[np.log(candidate[far] / baseline[far]) > middle + least]
+    others = _without_one(candidate[far], within[far], samples[far])
+    rest, base = np.maximum(samples[far] - 1, 1), base_samples[far]
+    wider = np.sqrt((1 / rest + 1 / base) / (1 / samples[far] + 1 / base))
+    far = far[np.log(others / baseline[far]) > middle + _REST * spread * wider]
+    single = samples[far] == 1
+    if final and single.any():
         longest = max(
             _longest(baseline[some], base_within[some], base_samples[some])
             for some in _blocks(known)
         )
-        found &= several | (candidate[far] / baseline[far] > longest)
-    number = int(found.sum())
-    if number > _FEW or (number <= 1 and not several[found].any()):
-        return none
-    none[far[found]] = True
+        far = far[~single | (candidate[far] / baseline[far] > longest)]
+        far = far if len(far) > 1 or not single.all() else far[:0]
+    if len(far) <= _FEW:
+        none[far] = True
     return none
 
 
@@ -84,23 +89,21 @@ def _far(
     base_samples: Codes,
     known: NDArray[np.bool_],
     bound: float,
-) -> tuple[Codes, Vector]:
-    """(k,) which problems are longer than ``bound`` standard deviations allow, and what that is."""
+) -> Codes:
+    """(k,) which problems are longer than ``bound`` standard deviations of their noise allow."""
     squared = sum(
         float(np.square(baseline[some]) @ np.maximum(base_samples[some] - 1, 0))
         for some in _blocks(known)
     )
     relative = base_within.sum() / max(squared, 1e-9)
-    places, bounds = [], []
+    places = []
     for some in _blocks(known):
         usual, freedom = baseline[some], np.maximum(base_samples[some] - 1, 1)
         noise = np.maximum(base_within[some] / freedom, relative * np.square(usual))
         each = 1 / samples[some] + 1 / base_samples[some]
         least = usual + bound * np.sqrt(noise * each)
-        far = np.flatnonzero(candidate[some] > least)
-        places.append(some[far])
-        bounds.append(least[far])
-    return np.concatenate(places), np.concatenate(bounds)
+        places.append(some[candidate[some] > least])
+    return np.concatenate(places)
 
 
 def _blocks(known: NDArray[np.bool_]) -> Iterator[Codes]:
@@ -118,7 +121,7 @@ def _longest(mean: Vector, within: Vector, samples: Codes) -> float:
 def _without_one(mean: Vector, within: Vector, samples: Codes) -> Vector:
     """(n,) the mean of each problem without one sample, if that is all that differs.
 
-    Then it explains all of ``within``, the squared deviations from ``mean``.
+    Then it explains all of ``within``, the squared deviations from ``mean``. Of one sample, itself.
     """
     several = np.maximum(samples, 2)
     away = np.sqrt(within * several / (several - 1))

@@ -13,7 +13,7 @@ def lengths(seed=0, problems=198, within=0.3, epochs=9, ramble=0.0):
     return np.where(rng.random(found.shape) < ramble, 10 * found, found)
 
 
-def jumps_of(grid, samples=1):
+def jumps_of(grid, samples=1, *, final=True):
     """What jumped among the last ``samples`` epochs of ``grid``; the others are the baseline's."""
     base, mine = grid[:, :-samples], grid[:, -samples:]
     sides = [
@@ -21,7 +21,7 @@ def jumps_of(grid, samples=1):
          np.full(len(grid), side.shape[1]))
         for side in (mine, base)
     ]  # fmt: skip
-    return jumped(*sides[0], *sides[1])
+    return jumped(*sides[0], *sides[1], final=final)
 
 
 def test_a_problem_that_grew_many_times_over_has_jumped():
@@ -45,9 +45,25 @@ def test_a_single_long_answer_is_no_jump_of_its_problem():
     grid[3, -1] *= 11
     assert not jumps_of(grid).any()
     grid[77, -1] *= 11
-    assert not jumps_of(grid, samples=2).any()
+    assert not jumps_of(grid, samples=2)[[3, 77]].any()
     grid[77, -2] *= 11
-    assert np.flatnonzero(jumps_of(grid, samples=2)).tolist() == [77]
+    assert jumps_of(grid, samples=2)[[3, 77]].tolist() == [False, True]
+
+
+def test_a_single_long_answer_may_be_a_jump_while_more_samples_are_to_come():
+    grid = lengths()
+    grid[3, -1] *= 11
+    assert np.flatnonzero(jumps_of(grid, final=False)).tolist() == [3]
+
+
+def test_a_jump_shows_in_two_samples_of_very_different_lengths():
+    """Single answers of σ 0.7: the shorter one of two need not be far from all others."""
+    grid = lengths(1, within=0.7)
+    usual = grid[3, :-2].mean()
+    grid[3, -2:] = 14 * usual, 4.5 * usual
+    assert jumps_of(grid, samples=2, final=False)[3]
+    grid[3, -1] = usual  # one long answer and a usual one
+    assert not jumps_of(grid, samples=2, final=False)[3]
 
 
 def test_few_problems_say_nothing_about_jumps():
