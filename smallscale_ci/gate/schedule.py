@@ -22,6 +22,7 @@ from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 # of the fail test: a false alarm at an early look ends a run that would have passed later, while a
 # loss of twice the margin is plain at once.
 _PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.4, 0.1, 1.2
+_TWINS_KEPT = 0.6  # of twins few differ, and an early look cannot pass by the bounded test
 _FEWEST = 100  # problems of each task that a part of an epoch must have
 
 
@@ -136,14 +137,16 @@ def levels(
 
     ``covered`` is, for each of ``ends``, the share of the noise that is in the problems which have
     one sample more than the others by then; without it, the share of the problems.
+    ``baseline_epochs`` is infinite where each sample is compared with its twin alone.
     """
     if len(ends) == 1:
         return ((alpha_pass, alpha_fail),)
     extra = covered or tuple(end % 1 for end in ends)
     pairs = list(zip(ends, extra, strict=True))
     known = [information(end, share, baseline_epochs) for end, share in pairs]
+    kept = _TWINS_KEPT if math.isinf(baseline_epochs) else _KEPT
     passing = [
-        (1 - _KEPT) * pocock_spending(alpha_pass, (now / known[-1]) ** _PASS_CLOCK)
+        (1 - kept) * pocock_spending(alpha_pass, (now / known[-1]) ** _PASS_CLOCK)
         for now in known[:-1]
     ]
     failing = [pocock_spending(alpha_fail, (end / ends[-1]) ** _FAIL_CLOCK) for end in ends]

@@ -1,5 +1,7 @@
 """Same seeds: samples that agree with the baseline's carry no noise of their own."""
 
+import math
+
 import numpy as np
 import pytest
 from helpers.runs import RIGHT, WRONG, grid
@@ -7,6 +9,7 @@ from helpers.runs import RIGHT, WRONG, grid
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.pairing import common_samples, match_problems
+from smallscale_ci.gate.schedule import levels
 from smallscale_ci.gate.shared import shared_draws
 from smallscale_ci.records import ReasonKind, VerdictKind
 from smallscale_ci.report import wording
@@ -72,6 +75,28 @@ def test_198_problems_pass_two_points_where_most_draws_are_repeated():
             found.append(decide(candidate, grid(*base[:2]), POLICY).kind is VerdictKind.PASS)
     assert sum(kinds) >= 11
     assert sum(alone) <= 9
+
+
+def test_three_losses_among_792_twins_pass_by_the_exact_test():
+    """The bounded test gives 0.043, and 0.05 is its level: nothing is taken off for twins."""
+    right, tokens, _ = drawn(np.random.default_rng(8))
+    outcome = right[:, :4].copy()
+    outcome[np.flatnonzero(outcome[:, 0] == RIGHT)[:3], 0] = WRONG
+    policy = GatePolicy(name="p", margins=Margins(accuracy=0.02, tokens=None, truncation=None))
+    verdict = decide(grid(outcome, tokens[:, :4]), grid(right, tokens), policy)
+    check = next(check for check in verdict.checks if check.gated)
+    assert check.pass_p == pytest.approx(0.0434, abs=0.0002)
+    assert "bounded" in check.estimate.method
+    assert verdict.kind is VerdictKind.PASS
+    assert check.reach < 0.02
+
+
+def test_most_of_the_level_of_twins_is_for_the_last_look():
+    """With 198 problems that all agree, the bounded test cannot pass 2 pp below 0.018."""
+    ends = (1.0, 2.0, 3.0, 4.0)
+    twins, others = (levels(0.05, 0.01, ends, epochs)[-1][0] for epochs in (math.inf, 8.0))
+    assert others < 0.03
+    assert 0.04 < twins < 0.05
 
 
 def test_a_loss_among_repeated_draws_is_seen_and_the_report_says_how_they_were_compared():
