@@ -270,12 +270,13 @@ def _check(
 def _too_few(change: Contrast, fail_level: float) -> bool:
     """Whether so few clusters of problems could not show a loss of everything at ``fail_level``.
 
-    The bounded test takes G clusters that lost all they had for 2⁻ᴳ; Holm's order wants more of it.
-    So do few problems, of which rates at least can be tested exactly.
+    The bounded test takes G clusters that lost all they had for 2⁻ᴳ, and uneven ones for as many as
+    they are worth; Holm's order wants more of it. So do few problems, of which rates at least can
+    be tested exactly.
     """
     if change.clusters == change.n:  # no clusters
         return change.n < FEW_CLUSTERS and not change.log
-    return change.clusters < max(FEW_CLUSTERS, math.ceil(-math.log2(fail_level / _CHECKS)))
+    return change.even_clusters < max(FEW_CLUSTERS, math.ceil(-math.log2(fail_level / _CHECKS)))
 
 
 def _strictness(pair: TaskPair, seen: Contrast) -> float:

@@ -24,6 +24,7 @@ from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW_CLUSTERS
 
 _POWER = 0.9  # the chance to pass that advice about sizes aims at
+_HOPELESS = 100  # times the problems: where clusters are uneven, it is clusters that lack
 
 
 def deciding(kind: VerdictKind, checks: Sequence[Check]) -> tuple[Reason, ...]:
@@ -115,14 +116,16 @@ def advice(check: Check, look: int, of: int) -> Advice | None:
     """What would have made an open check conclusive; ``None`` for the others."""
     if check.kind is not VerdictKind.INCONCLUSIVE or not check.gated:
         return None
-    if not check.lost_decide and check.estimate.clusters < min(FEW_CLUSTERS, check.estimate.n):
-        return Advice(clusters=FEW_CLUSTERS)
+    clusters, problems = check.estimate.clusters, check.estimate.n
     reached, needed = check.reach, _problems_needed(check)
+    few = clusters < FEW_CLUSTERS or needed > _HOPELESS * problems
+    if not check.lost_decide and clusters < problems and few:
+        return Advice(clusters=FEW_CLUSTERS)
     # Nobody should widen a margin for a model that seems to be worse.
     wider = check.margin < reached < 1 and not check.seems_worse
     return Advice(
         margin=reached * 1.005 if wider else 0.0,
-        problems=needed if needed > check.estimate.n else 0,
+        problems=needed if needed > problems else 0,
         looks=of - look,
     )
 

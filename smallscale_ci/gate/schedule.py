@@ -22,7 +22,7 @@ from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 # of the fail test: a false alarm at an early look ends a run that would have passed later, while a
 # loss of twice the margin is plain at once.
 _PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.4, 0.1, 1.2
-_TWINS_KEPT = 0.6  # of twins few differ, and an early look cannot pass by the bounded test
+_TWINS_KEPT = 0.8  # of twins few differ, and an early look cannot pass by the bounded test
 _FEWEST = 100  # problems of each task that a part of an epoch must have
 
 

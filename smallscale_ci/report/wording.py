@@ -145,10 +145,12 @@ def advice(check: Check) -> str:
             "the others: find out why they failed, and generate them again."
         )
     if given.clusters:
+        even = check.estimate.clusters >= given.clusters
+        more = "more of similar size" if even else f"{given.clusters} clusters or more"
         return (
             f"The {check.estimate.n:,} problems are in "
             f"{count(check.estimate.clusters, 'cluster')}: more of the same clusters hardly help, "
-            f"{given.clusters} clusters or more do."
+            f"{more} do."
         )
     parts = []
     if given.margin:

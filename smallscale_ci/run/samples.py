@@ -116,8 +116,20 @@ class Samples:
         """Only the samples of the first ``count`` epochs."""
         return self.select(self.sample_index < count)
 
-    def select(self, rows: NDArray[np.bool_]) -> Samples:
-        """Only the rows where ``rows`` (n,) is true; problems keep their codes."""
+    def ordered(self) -> Samples:
+        """With the rows in the order of the problems where each has one sample; else as it is."""
+        count = len(self.problem_ids)
+        if self.one_each or len(self) != count:
+            return self
+        rows = np.empty(count, dtype=np.int64)
+        rows[self.problem] = np.arange(count)  # no problem is without a sample, so it has one
+        return self.select(rows)
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Samples:
+        """Only the rows where ``rows`` (n,) is true, or those, in that order.
+
+        Problems keep their codes.
+        """
         return replace(
             self,
             problem=self.problem[rows],

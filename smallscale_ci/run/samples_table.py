@@ -98,7 +98,7 @@ def read_samples(path: Path) -> Samples:
     found = from_table(table, str(path))
     del table, file
     pa.default_memory_pool().release_unused()  # a million texts may have been read
-    return found
+    return found.ordered()
 
 
 def to_table(samples: Samples) -> pa.Table:

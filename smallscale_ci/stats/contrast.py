@@ -69,6 +69,11 @@ class Contrast:
         """Number of clusters G."""
         return len(self.influence)
 
+    @property
+    def even_clusters(self) -> float:
+        """How many clusters of equal size would say as much (Kish 1965, *Survey Sampling*)."""
+        return float(self.y.sum()) ** 2 / max(float(np.square(self.y).sum()), 1e-300)
+
     @cached_property
     def se(self) -> float:
         """Clustered standard error of ``value``; 0 with one cluster."""

@@ -35,6 +35,24 @@ def test_whatever_the_clusters_a_loss_of_everything_is_red(clusters, alpha_fail)
         assert one(verdict, Metric.ACCURACY).kind is REGRESSED
 
 
+@pytest.mark.parametrize("largest", [0.4, 0.6, 0.9])
+@pytest.mark.parametrize("clusters", [12, 40])
+def test_nor_do_uneven_clusters_hide_a_loss_of_everything(largest, clusters):
+    """With 60% of the problems in one of 12 clusters, p was 0.27: they are worth three clusters."""
+    groups = ["c0" if i < 500 * largest else f"c{1 + i % (clusters - 1)}" for i in range(500)]
+    base = grid(np.full((500, 8), RIGHT), clusters=groups)
+    verdict = decide(grid(np.full((500, 1), WRONG), clusters=groups), base, GatePolicy(name="d"))
+    assert one(verdict, Metric.ACCURACY).kind is REGRESSED
+
+
+def test_advice_for_uneven_clusters_asks_for_clusters_of_similar_size():
+    rng = np.random.default_rng(1)
+    groups = ["c0" if i < 300 else f"c{1 + i % 11}" for i in range(500)]
+    base, candidate = (simulate(rng, rates(n=500), epochs, clusters=groups) for epochs in (4, 1))
+    said = wording.advice(one(decide(candidate, base, GatePolicy(name="d")), Metric.ACCURACY))
+    assert "in 12 clusters: more of the same clusters hardly help, more of similar size do" in said
+
+
 def test_nor_has_an_unchanged_one_regressed_for_its_few_clusters():
     kinds = []
     for seed in range(60):

@@ -4,6 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from smallscale_ci.errors import DataError
+from smallscale_ci.gate.problem_means import problem_means
+from smallscale_ci.records import Metric
 from smallscale_ci.run.samples_table import from_table, read_samples, to_table
 
 
@@ -31,6 +33,24 @@ def test_the_same_id_in_two_tasks_is_two_problems():
     assert np.isnan(samples.tokens[2])
     assert list(samples.clusters) == ["a", "a"]
     assert len(samples.epochs(1)) == 2
+
+
+def test_rows_of_one_sample_each_are_read_in_the_order_of_their_problems(tmp_path):
+    found = table(
+        task=["math"] * 3, problem_id=["c", "a", "b"], sample_index=[0, 4, 0],
+        outcome=["CORRECT", "WRONG", "TRUNCATED"], completion_tokens=[30, 10, 20],
+    )  # fmt: skip
+    pq.write_table(found, tmp_path / "s.parquet")
+    read, as_written = read_samples(tmp_path / "s.parquet"), from_table(found, "x")
+    assert (read.one_each, as_written.one_each) == (True, False)
+    assert read.problem_ids.tolist() == ["a", "b", "c"]
+    assert read.tokens.tolist() == [10, 20, 30]
+    assert read.sample_index.tolist() == [4, 0, 0]
+    assert read.sizes.tolist() == as_written.sizes.tolist() == [1, 1, 1]
+    means, others = problem_means(read), problem_means(as_written)
+    for metric in Metric:
+        np.testing.assert_array_equal(means.means[metric], others.means[metric])
+    np.testing.assert_array_equal(means.judged, others.judged)
 
 
 def test_write_and_read_gives_the_same(tmp_path):
