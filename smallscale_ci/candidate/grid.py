@@ -33,6 +33,8 @@ from smallscale_ci.errors import (
     RunInterruptedError,
     SmallscaleError,
     StorageError,
+    UsageError,
+    did_you_mean,
 )
 from smallscale_ci.pipeline.compare import Evaluation
 from smallscale_ci.report import history
@@ -65,14 +67,21 @@ class Grid:
 def is_grid(named: str, roots: Sequence[Path]) -> bool:
     """Whether ``--recipe`` names a grid: no recipe has the name, or a file lists members.
 
-    Raises ``ConfigError`` for a file that is not YAML.
+    Raises ``ConfigError`` for a file that is not YAML, ``UsageError`` for an unknown name.
     """
     if folders.is_path(named):
         path = Path(named)
         held = load.read_value(folders.read_text(path), str(path)) if path.is_file() else None
         return isinstance(held, dict) and "members" in held
-    known = folders.names(GridConfig, roots)
-    return named in known and named not in folders.names(TrainRecipe, roots)
+    grids, recipes = (folders.names(kind, roots) for kind in (GridConfig, TrainRecipe))
+    if named not in grids and named not in recipes:
+        raise UsageError(
+            f"There is no train recipe or grid '{named}'{did_you_mean(named, grids + recipes)}.",
+            f"Recipes: {', '.join(recipes)}; grids: {', '.join(grids)}. Your own go into "
+            "configs/train/NAME.yaml and configs/grids/NAME.yaml; the path of a YAML file works, "
+            "too.",
+        )
+    return named not in recipes
 
 
 def plan(

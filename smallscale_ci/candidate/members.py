@@ -72,7 +72,7 @@ def _of(
         for seed in arm.seeds or config.seeds or (None,):
             name, own = arm.name or Path(arm.recipe).stem, []
             if rate is not None:
-                name += f"-{rate:g}"
+                name += f"-{rate:g}".replace("+", "")  # a name has none
                 own.append(f"recipe.learning_rate={json.dumps(rate)}")
             if seed is not None:
                 name += f"-s{seed}"

@@ -33,6 +33,7 @@ class SchemaName(StrEnum):
     GATE = "gate"
     PAIRS = "pairs"
     TRAIN = "train"
+    GRID = "grid"
     VERDICT = "verdict"
 
 

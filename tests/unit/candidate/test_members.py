@@ -1,10 +1,14 @@
 """Which candidates a grid has, which are on the front, and which is chosen."""
 
+import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from smallscale_ci.candidate.grid import is_grid
 from smallscale_ci.candidate.members import Measured, choose, front, members
 from smallscale_ci.config.folders import names
 from smallscale_ci.config.grid import GridArm, GridConfig
@@ -34,6 +38,11 @@ def test_every_rate_with_every_seed_is_a_member():
         'recipe.name="lcpo-5e-06-s42"',
     )  # the command line has the last word on what the grid does not set of each member
     assert found[4].recipe == "/grids/own/sft.yaml"
+
+
+def test_every_rate_makes_a_name():
+    (found,) = members(grid(GridArm(recipe="lcpo", learning_rates=(1e30,))), FILE, ())
+    assert found.name == "lcpo-1e30"
 
 
 def test_two_of_one_name_are_refused():
@@ -71,6 +80,24 @@ SHORTER = Measured("shorter", -0.03, math.log(0.2))
 RIGHT = Measured("right", 0.02, math.log(0.9))
 BEHIND = Measured("behind", -0.006, math.log(0.5))
 ALL = (PARENT_BEATS, SHORT, SHORTER, RIGHT, BEHIND)
+
+
+def test_a_recipe_is_a_grid_by_its_name_or_its_members(tmp_path: Path):
+    assert is_grid("grid", ROOTS)
+    assert not is_grid("lcpo", ROOTS)
+    file = tmp_path / "own.yaml"
+    file.write_text('{"name": "own", "members": [{"recipe": "lcpo"}]}')
+    assert is_grid(str(file), ROOTS)
+    file.write_text("name: own\nobjective: lcpo\n")
+    assert not is_grid(str(file), ROOTS)
+    with pytest.raises(UsageError, match=r"no train recipe or grid 'gird' \(did you mean 'grid'"):
+        is_grid("gird", ROOTS)
+
+
+def test_the_schema_of_grids_is_printed():
+    program = Path(sys.executable).with_name("smallscale")
+    told = subprocess.run([program, "schema", "grid"], capture_output=True, check=True)
+    assert "side_by_side" in json.loads(told.stdout)["properties"]
 
 
 def test_the_front_is_what_nothing_surpasses():
