@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +99,7 @@ def _refuse_strays(path: Path) -> None:
                     f"{file} is not a regular file.", "Copy the checkpoint as plain files."
                 )
             continue
-        target = file.resolve()
+        target = Path(os.path.realpath(file))  # which does not raise for links in a circle
         if not target.exists():
             raise UsageError(
                 f"The link {file} points to nothing ({target}).",

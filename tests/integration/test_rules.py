@@ -198,6 +198,7 @@ def test_a_new_suite_is_judged_by_the_policies_of_the_rules(world, clone):
         {"SMALLSCALE_SET": "gate.margins.accuracy=1.0"},
         {"SMALLSCALE_BASELINE": "git:HEAD"},
         {"SMALLSCALE_RESUME": "auto"},
+        {"SMALLSCALE_DRY_RUN": "1"},
         {"SMALLSCALE_PROFILE": "configs/engines/vllm.yml"},
         {"SMALLSCALE_SUITE": "elsewhere/suites/tiny.yaml"},
     ],

@@ -162,6 +162,14 @@ def test_a_part_that_is_no_regular_file_is_refused(tmp_path, name, kind):
         look(folder)
 
 
+def test_links_in_a_circle_are_refused(tmp_path):
+    folder = make(tmp_path / "m", without("config.json"))
+    (folder / "config.json").symlink_to("other.json")
+    (folder / "other.json").symlink_to("config.json")
+    with pytest.raises(UsageError, match="points to nothing"):
+        look(folder)
+
+
 def test_a_configuration_of_any_size_is_not_read(tmp_path):
     folder = make(tmp_path / "m")
     with (folder / "config.json").open("r+b") as stream:
