@@ -95,11 +95,15 @@ def test_the_levels_of_a_file_are_reported(call):
 def test_the_levels_of_a_log_that_was_ended_early_say_so(call, tmp_path):
     log = json.loads(SUMS.with_name("sums.json").read_text())
     log |= {"status": "error", "samples": log["samples"][:2]}
+    log["results"]["completed_samples"] = 2
     (tmp_path / "a.json").write_text(json.dumps(log))
     code, found = call("report", "a.json")
     assert code == 0
     assert found["planned"] == 4
-    assert found["warnings"] == ["The evaluation ended with the status error."]
+    assert found["warnings"] == [
+        "The evaluation ended with the status error.",
+        "2 of the 4 samples that inspect planned are there: the others count as missing.",
+    ]
 
 
 def test_the_history_of_files(call, tmp_path):
