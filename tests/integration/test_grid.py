@@ -243,7 +243,7 @@ def test_a_killed_grid_leaves_no_process_and_goes_on_where_it_was(place: Path):
     complete(place, grid)
     grids.begin(grid)
     waits = place / "waits"  # for ever, in place of a Python that trains
-    waits.write_text("#!/bin/sh\nexec sleep 600\n")
+    waits.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n")
     waits.chmod(0o755)
     asked = ("candidate", "--resume", grid.folder.path, "--engine-python", sys.executable)
     cache = {"SMALLSCALE_CACHE": str(place.parent / "cache")}
