@@ -106,10 +106,12 @@ def answer_part(text: str) -> str | None:
     Text without any mark of thinking is all answer. What is given to a tool is not an answer and is
     left out. The box of GLM-4.5V's answers is an ``<answer>`` as any other.
     """
-    if "\\" in text and ("\\<" in text or "\\u003" in text) and _ESCAPED.search(text):
+    parts = split(text)
+    escapes = not parts.name and ("\\u003" in text or "\\<" in text)
+    if escapes and _ESCAPED.search(text) is not None:
         for escaped in ("\\u003c", "\\u003e", "\\<", "\\>"):
             text = text.replace(escaped, "<" if escaped.endswith(("c", "<")) else ">")
-    parts = split(text)
+        parts = split(text)
     if not parts.finished:
         return None
     answer = text[parts.start : parts.end]
