@@ -249,9 +249,11 @@ def test_a_killed_grid_leaves_no_process_and_goes_on_where_it_was(place: Path):
     cache = {"SMALLSCALE_CACHE": str(place.parent / "cache")}
     process = replayed.start(place, *asked, "--train-python", waits, **cache)
     member = str(grid.folder.member("quick-0.001-s1").path)
-    replayed.wait_for(lambda: len(of(member)) > 1, "the member that waits", 120)
-    process.kill()
-    process.communicate()
+    try:
+        replayed.wait_for(lambda: len(of(member)) > 1, "the member that waits", 120)
+    finally:
+        process.kill()
+        process.communicate()
     replayed.wait_for(lambda: not of(member), "the end of what was started", 120)
     evaluation = run(grid, Watcher())
     assert evaluation is not None
