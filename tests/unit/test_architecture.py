@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,9 @@ def test_the_worker_starts_in_a_python_that_has_nothing_installed(tmp_path):
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_test_files_are_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest collects no two of one name in a session."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
