@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -132,9 +133,14 @@ class LocalRunner:
         )
 
     def start(self, command: Sequence[str], out: Path, log: Path) -> LocalStarted:
-        """Start ``command`` in a process group of its own."""
+        """Start ``command`` in a process group of its own.
+
+        Whoever is interrupted meanwhile leaves no process: signals raise in the main thread, and it
+        is started in another. Raises ``EngineError`` where it cannot be started.
+        """
         environment = {**self._environment, "HF_DATASETS_CACHE": str(out.resolve() / "cache")}
-        try:
+
+        def started() -> LocalStarted:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -143,13 +149,24 @@ class LocalRunner:
                 env=environment,
                 start_new_session=True,
             )
+            return LocalStarted(process, log)
+
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(started)
+        try:
+            return future.result()
         except OSError as error:
             raise EngineError(
                 f"the training Python {command[0]} cannot be started: {error.strerror}.",
                 "Make its environment with `smallscale engine install train-cpu`, or name "
                 "one with --train-python.",
             ) from error
-        return LocalStarted(process, log)
+        except BaseException:
+            with suppress(OSError):
+                future.result().stop(0)
+            raise
+        finally:
+            pool.shutdown(wait=False)
 
 
 class LocalStarted:

@@ -153,7 +153,9 @@ def test_both_ranks_share_the_second_run_where_one_was_late(world, folders):
     assert {g.rank for g in found} == {0, 1}
     assert keys(found) == Counter((f"p{n}", 1) for n in range(400))
     assert status[0]["load_s"] == 0  # of the first run
-    assert status[1]["load_s"] >= 1.0
+    # On a busy machine the late one may have been there before the first run ended.
+    kept = [protocol.read_json(folder.path / "alive" / "1.json") or {} for folder in folders[:2]]
+    assert sum(each.get("load_s", 0) for each in kept) >= 1.0
     assert ranks.warnings == []
 
 

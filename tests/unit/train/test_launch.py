@@ -1,6 +1,9 @@
 """Commands, output and failures of torchrun, with real processes but without torch."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -104,6 +107,26 @@ def test_stop_ends_a_process_that_does_not_listen(tmp_path: Path) -> None:
         time.sleep(0.01)
     started.stop(0.2)
     assert started.poll() == -9
+
+
+def test_who_is_interrupted_while_it_starts_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Slow(subprocess.Popen):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)
+            begun.append(self)
+            os.kill(os.getpid(), signal.SIGINT)  # the process is there, and nobody knows it yet
+            time.sleep(0.1)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    with pytest.raises(KeyboardInterrupt):
+        runner().start(
+            [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, tmp_path / "log"
+        )
+    assert [process.poll() for process in begun] in ([-signal.SIGTERM], [-signal.SIGKILL])
 
 
 def test_the_first_failure_counts_also_across_chunks(tmp_path: Path) -> None:
