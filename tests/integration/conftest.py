@@ -52,6 +52,11 @@ LONGEST = (
     "test_vllm_versions.py",
     "test_tutorial.py",
     "test_openai_server.py",
+    "test_grid_training.py",
+    "test_reasoner.py",
+    "test_grid.py",
+    "test_chaos.py",
+    "test_fuzz.py",
 )
 # They look at the containers of the whole machine.
 CONTAINERS = (
