@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -25,6 +25,7 @@ WORKER = Path(worker.__file__).resolve().parent
 LEADER = "settings/leader"  # in the out folder: who started rank 0
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
 _LINES = 400
+_START_S = 10.0  # that a process takes at most to be started
 _OURS = ("--nproc-per-node", "--standalone")  # options of torchrun that we set ourselves
 # As --standalone, which looks up localhost: a container without a network has no such name.
 _ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
@@ -139,22 +140,25 @@ class LocalRunner:
         is started in another. Raises ``EngineError`` where it cannot be started.
         """
         environment = {**self._environment, "HF_DATASETS_CACHE": str(out.resolve() / "cache")}
+        started: Future[LocalStarted] = Future()
 
-        def started() -> LocalStarted:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-            return LocalStarted(process, log)
+        def begin() -> None:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    start_new_session=True,
+                )
+                started.set_result(LocalStarted(process, log))
+            except OSError as error:
+                started.set_exception(error)
 
-        pool = ThreadPoolExecutor(1)
-        future = pool.submit(started)
         try:
-            return future.result()
+            threading.Thread(target=begin, daemon=True).start()
+            return started.result()
         except OSError as error:
             raise EngineError(
                 f"the training Python {command[0]} cannot be started: {error.strerror}.",
@@ -162,11 +166,9 @@ class LocalRunner:
                 "one with --train-python.",
             ) from error
         except BaseException:
-            with suppress(OSError):
-                future.result().stop(0)
+            with suppress(OSError, TimeoutError):
+                started.result(_START_S).stop(0)
             raise
-        finally:
-            pool.shutdown(wait=False)
 
 
 class LocalStarted:

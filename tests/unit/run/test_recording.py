@@ -30,15 +30,19 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing that would run afterwards does."""
 
 
-def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raise before the ``step``-th change of a directory, and let none happen after it."""
+def killed_at(step: int, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raise before the ``step``-th change of a directory below ``root``, and let none happen later.
+
+    What else this process changes meanwhile, in a thread that another test left, say, is not ours.
+    """
     count = 0
 
     def counted(real):
         def call(*arguments, **options):
             nonlocal count
-            count += 1
-            if count >= step:
+            ours = Path(arguments[0]).is_relative_to(root)
+            count += ours
+            if ours and count >= step:
                 raise Killed
             return real(*arguments, **options)
 
@@ -57,7 +61,7 @@ def test_killed_at_any_moment_there_is_a_baseline(stored, tmp_path, monkeypatch)
         root = tmp_path / str(step)
         replayed.record(stored / "one", root, "first", NOW)
         with monkeypatch.context() as patch:
-            killed_at(step, patch)
+            killed_at(step, root, patch)
             try:
                 replayed.record(stored / "two", root, "second", NOW + timedelta(days=1))
             except Killed:

@@ -122,10 +122,14 @@ def test_who_is_interrupted_while_it_starts_leaves_no_process(
             time.sleep(0.1)
 
     monkeypatch.setattr(subprocess, "Popen", Slow)
-    with pytest.raises(KeyboardInterrupt):
-        runner().start(
-            [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, tmp_path / "log"
-        )
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    # Background jobs of a shell, pytest for one, begin with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner().start(command, tmp_path, tmp_path / "log")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [process.poll() for process in begun] in ([-signal.SIGTERM], [-signal.SIGKILL])
 
 
