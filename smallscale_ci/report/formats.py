@@ -128,8 +128,12 @@ def change(metric: Metric, value: float) -> float:
 
 
 def difference(check: Check) -> str:
+    """The difference that a check is about, as ``changed`` has it."""
+    return changed(check.metric, check.estimate)
+
+
+def changed(metric: Metric, estimate: Estimate) -> str:
     """``−12.3 pp [−15.1, −9.4]``, ``+34.2% [+30.1, +38.4]``."""
-    metric, estimate = check.metric, check.estimate
     value, low, high = (
         signed(change(metric, v)) for v in (estimate.value, estimate.low, estimate.high)
     )

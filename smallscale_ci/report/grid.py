@@ -6,17 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from smallscale_ci.files import write_text
 from smallscale_ci.records import Metric
-from smallscale_ci.report import charts, formats, markdown, text
-from smallscale_ci.report.escape import clean
+from smallscale_ci.report import charts, formats, markdown, pages, text
 from smallscale_ci.report.escape import markdown as escaped
 from smallscale_ci.report.interface import TRENDS, Beside, ReportData
 
-_TEMPLATES = Path(__file__).parent / "templates"
 HEADINGS = ("candidate", "task", "accuracy", "change", "tokens", "change", "")
 
 
@@ -170,21 +167,11 @@ def difference(task: Beside, metric: Metric) -> str:
     found = task.differences.get(metric)
     if found is None:
         return formats.UNKNOWN
-    ends = (found.value, found.low, found.high)
-    value, low, high = (formats.signed(formats.change(metric, end)) for end in ends)
-    return f"{value}{formats.unit(metric)} [{low}, {high}]"
+    return formats.changed(metric, found)
 
 
 def render_html(report: GridReport) -> str:
     """One self-contained page, with a chart of accuracy against tokens for each task."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: clean(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawn = []
     for parent in report.reference:
         points = [
@@ -197,7 +184,7 @@ def render_html(report: GridReport) -> str:
         svg = charts.front((report.parent, "parent", *levels), points)
         drawn.append((parent.task, Markup(svg)))  # noqa: S704 - made by an XML writer
     verdict = report.verdict.verdict
-    return environment.get_template("grid.html").render(
+    return pages.template("grid.html").render(
         report=report,
         headline=text.headline(report.verdict),
         kind=verdict.kind.value if verdict else "NONE",
@@ -208,6 +195,4 @@ def render_html(report: GridReport) -> str:
         seed_headings=SEED_HEADINGS,
         seeds=over_seeds(report),
         checks=verdict.checks if verdict else (),
-        formats=formats,
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
     )

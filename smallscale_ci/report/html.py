@@ -10,21 +10,17 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from smallscale_ci.records import Estimate, Metric, Outcome, Scale, TaskSummary
-from smallscale_ci.report import charts, formats, text, wording
-from smallscale_ci.report.escape import clean
+from smallscale_ci.report import charts, formats, pages, text, wording
 from smallscale_ci.report.interface import Answer, ReportData
 from smallscale_ci.report.problems import Packed, pack
 
 LIMIT = 2_000_000  # bytes of the page
 _LEAST = 100_000  # bytes for problems, however much the rest takes
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +37,14 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
 
     Only a suite of hundreds of tasks, whose tables and charts alone are too large, goes beyond it.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = pages.source("report.js")
     context: dict[str, Any] = {
         "data": data,
         "verdict": data.verdict,
-        "formats": formats,
         "text": text,
         "wording": wording,
         "forest": Markup(charts.forest(data.verdict.checks if data.verdict else ())),  # noqa: S704
         "tasks": tuple(_task_views(data)),
-        "style": Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
         "script": Markup(script),  # noqa: S704 - our own file
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "metrics": formats.columns(_levels(data)),
@@ -66,17 +52,12 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
         "lengths": tuple(m for m in formats.columns(_levels(data)) if m.scale is Scale.LENGTH),
         "outcomes": ",".join(Outcome),
     }
-    template = environment.get_template("report.html")
+    template = pages.template("report.html")
     # The frame is rendered first, with all its notes: the problems get the room that it leaves.
     empty = Packed("", len(data.excerpts), len(data.excerpts), cut=True)
     frame = template.render(context, problems=empty)
     room = max(limit - len(frame.encode()), _LEAST)
     return template.render(context, problems=pack(data, room))
-
-
-def _finalize(value: object) -> object:
-    """Take control characters from every text that the template prints, markup of ours aside."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _levels(data: ReportData) -> list[Mapping[Metric, Estimate]]:

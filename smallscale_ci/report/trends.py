@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from smallscale_ci.records import Metric
-from smallscale_ci.report import charts, formats
-from smallscale_ci.report.escape import clean
+from smallscale_ci.report import charts, formats, pages
 from smallscale_ci.report.interface import TRENDS, Trend, TrendPoint
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60  # of a sparkline
 
@@ -60,14 +56,6 @@ def changed(point: TrendPoint) -> str:
 
 def html(trends: Sequence[Trend]) -> str:
     """The page: a chart of each metric and a table of the runs, for every trend."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda v: clean(v) if isinstance(v, str) and not isinstance(v, Markup) else v,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawn = [
         (
             trend,
@@ -77,7 +65,4 @@ def html(trends: Sequence[Trend]) -> str:
         )
         for trend in trends
     ]
-    style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))  # noqa: S704
-    return environment.get_template("history.html").render(
-        trends=drawn, style=style, formats=formats, changed=changed
-    )
+    return pages.template("history.html").render(trends=drawn, changed=changed)
