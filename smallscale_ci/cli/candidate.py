@@ -189,6 +189,9 @@ def candidate(
         python=training.train_python,
     )
     steps = tuple(STEPS)[: [*STEPS].index(str(until)) + 1]
+    for named, without in (("--dry-run", dry_run), ("--until", steps != tuple(STEPS))):
+        if without:
+            options.refuse_variable(named, settings)
     if isinstance(folder, GridFolder):
         fresh = _fresh(folder, evaluation.fresh_suite)
         return grids.make(context, folder, request, fresh, settings, wanted, steps, dry_run=dry_run)

@@ -85,7 +85,7 @@ def evaluate(
             plans = _plans(context, request, suites.names(suite, settings), settings, resume)
             against = [_baseline(plan) for plan in plans]
         if dry_run:
-            _refuse_dry_environment(settings)
+            options.refuse_variable("--dry-run", settings)
             show_plans(context, plans)
             return 0
         # Not before: a checkpoint that cannot be served is refused in its first second.
@@ -237,17 +237,6 @@ def _plans(
     plans = [_plan(context, each, settings, resume) for each in requests]
     suites.refuse_same(plans)
     return plans
-
-
-def _refuse_dry_environment(settings: Settings) -> None:
-    """Under rules no variable turns a verdict into a plan, whose exit code is 0."""
-    from smallscale_ci.errors import UsageError
-
-    if settings.rules is not None and settings.environment.get("SMALLSCALE_DRY_RUN"):
-        raise UsageError(
-            "SMALLSCALE_DRY_RUN is set, and with --rules no variable replaces the verdict.",
-            "Unset it, or give --dry-run.",
-        )
 
 
 def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:

@@ -12,6 +12,9 @@ import typer
 
 from smallscale_ci.config.seams import AUTO, RUNTIMES, SANDBOXES
 
+if TYPE_CHECKING:
+    from smallscale_ci.config.settings import Settings
+
 
 def option(*names: str, **settings: Any) -> Any:
     """An option of a command; ``settings`` are those of ``typer.Option``, ``help`` among them.
@@ -19,8 +22,26 @@ def option(*names: str, **settings: Any) -> Any:
     Every option can also be given in the environment: as SMALLSCALE_ and its long name.
     """
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    variable = "SMALLSCALE_" + long.removeprefix("--").upper().replace("-", "_")
-    return typer.Option(*names, envvar=variable, show_envvar=False, **settings)
+    return typer.Option(*names, envvar=_variable(long), show_envvar=False, **settings)
+
+
+def refuse_variable(long: str, settings: Settings) -> None:
+    """Raise ``UsageError`` where the environment gives the option ``long``, under rules.
+
+    It is asked where there is no verdict for its sake, but an exit code of 0: a variable cannot
+    have that.
+    """
+    from smallscale_ci.errors import UsageError
+
+    if settings.rules is not None and settings.environment.get(_variable(long)):
+        raise UsageError(
+            f"{_variable(long)} is set, and with --rules no variable replaces the verdict.",
+            f"Unset it, or give {long}.",
+        )
+
+
+def _variable(long: str) -> str:
+    return "SMALLSCALE_" + long.removeprefix("--").upper().replace("-", "_")
 
 
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what tables name

@@ -184,6 +184,16 @@ def test_the_command_lists_what_does_not_count(place: Path):
     assert "tiny-without-tokens" in done.stdout
 
 
+@pytest.mark.parametrize("variable", [{"SMALLSCALE_DRY_RUN": "1"}, {"SMALLSCALE_UNTIL": "sample"}])
+def test_no_variable_replaces_the_verdict(place: Path, variable: dict[str, str]):
+    named = ("-s", "practice", "--eval-suite", "tiny", "-p", "cpu", "--recipe", "quick")
+    options = (*named, "--engine-python", sys.executable, "--rules", "git:main")
+    cache = {"SMALLSCALE_CACHE": str(place.parent / "cache")}
+    done = replayed.smallscale(place, "candidate", place / "model", *options, **cache, **variable)
+    assert done.returncode == 2, done.stderr
+    assert "with --rules no variable replaces the verdict" in done.stderr
+
+
 def test_nothing_that_was_made_before_is_believed(place: Path):
     commit = git(place, "rev-parse", "main")
     out = place / "candidates" / "c"
