@@ -22,6 +22,9 @@ from pathlib import Path
 
 from bench_queue import finish
 
+from smallscale_ci.config.folders import default_roots
+from smallscale_ci.config.load import load
+from smallscale_ci.config.models import EngineProfile
 from smallscale_ci.ids import sample_seed
 from smallscale_ci.records import SamplingSpec
 
@@ -63,11 +66,7 @@ def host(problems: int, epochs: int) -> None:
 
 # -- the bare engine ------------------------------------------------------------------------------
 
-_ARGUMENTS = {
-    "dtype": "bfloat16", "max_model_len": 1024, "max_num_seqs": 128,
-    "max_num_batched_tokens": 2048, "enable_chunked_prefill": False,
-    "enable_prefix_caching": True, "enforce_eager": True,
-}  # fmt: skip
+_PROFILE = load(EngineProfile, "vllm-cpu", default_roots(ROOT))
 _SAMPLING = SamplingSpec(0.6, 0.95, 0, 0.0, 128, 0)
 
 
@@ -121,7 +120,7 @@ def _ours(place: Path) -> tuple[float, Path]:
 def _bare(place: Path, model: str, questions: list[str], ids: list[str]) -> float:
     job = {
         "model": model,
-        "arguments": _ARGUMENTS,
+        "arguments": _PROFILE.engine_args,
         "sampling": asdict(_SAMPLING),
         "chats": [[{"role": "user", "content": text}] for text in questions],
         "seeds": [sample_seed(_SAMPLING.seed, name, 0) for name in ids],
@@ -130,7 +129,7 @@ def _bare(place: Path, model: str, questions: list[str], ids: list[str]) -> floa
     done = subprocess.run(
         [str(PYTHON), str(ROOT / "benchmarks" / "bare.py"), "job.json"],
         cwd=place,
-        env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "2", "TOKENIZERS_PARALLELISM": "false"},
+        env={**os.environ, **_PROFILE.env, "TOKENIZERS_PARALLELISM": "false"},
         check=True,
         capture_output=True,
         text=True,

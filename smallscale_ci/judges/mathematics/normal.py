@@ -281,9 +281,10 @@ def _large(match: re.Match[str]) -> str:
     factor = math.prod(LARGE[word.removesuffix("s")] for word in match[2].lower().split())
     zeros = len(str(factor)) - 1
     written = f"10^{{{zeros}}}" if factor == 10**zeros else f"{factor}^{{1}}"  # worked out
-    return f"*{written}" + (
-        ' "' if match[1] and not match[3] else match[3] or "" if not match[1] else ""
-    )
+    opened, closed = match[1], match[3]
+    if opened and closed:  # both were about the word alone
+        return f"*{written}"
+    return f"*{written}" + (' "' if opened else closed or "")
 
 
 def _lines(match: re.Match[str]) -> str:
