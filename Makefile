@@ -206,7 +206,7 @@ bench-judges: venv ## Measure agreement with people, speed and sandboxes of the 
 bench-gate: venv ## Measure the gate's error rates on simulated runs: ARGS="2000 --against COMMIT" (minutes)
 	@$(BIN)/python benchmarks/bench_gate.py $(ARGS)
 
-bench-rivals: venv ## The gate beside other gates' own commands: ARGS="RUNS COMMAND…" (minutes)
+bench-rivals: venv ## The gate beside other gates' own commands: ARGS="RUNS COMMAND… --losses 1,2" (minutes)
 	@$(BIN)/python benchmarks/bench_rivals.py $(ARGS)
 
 bench-generate: venv engine ## Measure the queue, the host, and the engine against a plain script (minutes)

@@ -4,9 +4,12 @@
 2 pp. A loss takes the same share of every rate. The others see four epochs of both sides, this gate
 looks as it does by default. Each tool is used if its command is given, from an environment of its
 own: statgate 0.1.1, evalsig 0.1.2, evalproof 0.2.1, nemo-evaluator 0.3.0 (Python 3.12).
-Usage: bench_rivals.py RUNS [COMMAND...], such as 20 /tmp/a/bin/statgate /tmp/b/bin/nel
+The rules of vLLM's tests (8% relative) and of MLPerf (±10% of tokens) are formulas; the latter is
+about tokens, so 1,319 problems with log-normal lengths and a margin of 5% follow.
+Usage: bench_rivals.py RUNS [COMMAND...] [--losses 1,2], such as 60 /tmp/a/statgate /tmp/b/nel
 """
 
+import argparse
 import csv
 import json
 import subprocess
@@ -17,15 +20,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bench_gate import SCENARIOS, with_error
+from bench_gate import SCENARIOS, simulate_tokens
 from numpy.typing import NDArray
 
 from smallscale_ci.gate.drawn import Drawn, judged
 from smallscale_ci.gate.schedule import Schedule
+from smallscale_ci.gate.simulate import share
 from smallscale_ci.records import Metric
 
-LOSSES = (0.0, 0.5, 1.0, 2.0)
 EPOCHS = 4
+VERDICTS = {"PASS": "pass", "REGRESSED": "fail"}
 Sides = dict[str, NDArray[np.float64]]  # each (problems, epochs) of zeros and ones
 SIDES = ("baseline", "candidate")
 
@@ -100,47 +104,91 @@ TOOLS = {"statgate": statgate, "evalsig": evalsig, "evalproof": evalproof, "nel"
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    """The finished command; a crash, whose exit code 1 is also a verdict's, ends the benchmark."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Traceback (most recent call last)" in done.stderr:
+        sys.exit(f"{command[0]} crashed:\n{done.stderr[-600:]}")
+    return done
 
 
-def main(runs: int, commands: list[str]) -> None:
+def accuracy(runs: int, loss: float, tools: dict[str, str]) -> None:
+    """Print a line for each gate: losses of accuracy, in margins."""
     scenario = SCENARIOS[0]
     schedule = Schedule.of(1, EPOCHS, scenario.policy, [scenario.problems])
+    rng = np.random.default_rng([9, round(10 * loss)])
+    counts: dict[str, list[str]] = {name: [] for name in ["smallscale", *tools, "8% relative"]}
+    spent = []
+    for _ in range(runs):
+        rates = rng.beta(1.6, 0.4, scenario.problems)
+        worse = rates * (1 - loss * scenario.margin / 0.8)
+        grid = np.concatenate(
+            [rng.random((len(p), k)) < p[:, None] for p, k in ((rates, 8), (worse, EPOCHS))],
+            axis=1,
+        ).astype(float)
+        values = {Metric.ACCURACY: grid, Metric.TOKENS: np.ones_like(grid)}
+        drawn = Drawn(scenario.pool, scenario.policy, rng, values, 8)
+        trial = judged([drawn], scenario.policy, schedule, 8)
+        counts["smallscale"].append(VERDICTS.get(trial.kind.value, "open"))
+        spent.append(trial.tokens / drawn.all_tokens)
+        sides = dict(zip(SIDES, (grid[:, :EPOCHS], grid[:, 8:]), strict=True))
+        fell = sides["candidate"].mean() < 0.92 * sides["baseline"].mean()
+        counts["8% relative"].append("fail" if fell else "pass")
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, command in tools.items():
+                counts[name].append(TOOLS[name](command, Path(scratch), sides))
+    lines("accuracy", loss, counts, float(np.mean(spent)))
+
+
+def tokens(runs: int, loss: float) -> None:
+    """The same for growth of tokens; the rules take the means of four epochs of both sides."""
+    scenario = next(one for one in SCENARIOS if one.tokens)
+    schedule = Schedule.of(1, EPOCHS, scenario.policy, [scenario.problems])
+    rng = np.random.default_rng([10, round(10 * loss)])
+    counts: dict[str, list[str]] = {"smallscale": [], "MLPerf ±10%": [], "8% relative": []}
+    spent = []
+    for _ in range(runs):
+        values = simulate_tokens(rng, scenario, loss)
+        drawn = Drawn(scenario.pool, scenario.policy, rng, values, 8)
+        trial = judged([drawn], scenario.policy, schedule, 8)
+        counts["smallscale"].append(VERDICTS.get(trial.kind.value, "open"))
+        spent.append(trial.tokens / drawn.all_tokens)
+        lengths = values[Metric.TOKENS]
+        ratio = lengths[:, 8:].mean() / lengths[:, :EPOCHS].mean()
+        counts["MLPerf ±10%"].append("fail" if abs(ratio - 1) > 0.1 else "pass")
+        counts["8% relative"].append("fail" if ratio > 1.08 else "pass")
+    lines("tokens", loss, counts, float(np.mean(spent)))
+
+
+def lines(metric: str, loss: float, counts: dict[str, list[str]], spent: float) -> None:
+    for name, found in counts.items():
+        other = set(found) - {"pass", "fail", "open"}
+        if other:
+            sys.exit(f"{name} failed: {other.pop()}")
+        shares = [with_interval(found.count(kind), len(found)) for kind in ("pass", "fail", "open")]
+        cost = 100 * spent if name == "smallscale" else 100.0
+        row = [name, f"{metric}, {loss:g} × margin", *shares, f"{cost:.0f}"]
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+def with_interval(count: int, runs: int) -> str:
+    """A share in % with its exact 95% interval (Clopper-Pearson)."""
+    one = share(count, runs)
+    return f"{100 * one.value:.0f} ({100 * one.low:.0f} to {100 * one.high:.0f})"
+
+
+def main(runs: int, losses: list[float], commands: list[str]) -> None:
     tools = {Path(command).name: command for command in commands}
     print("| gate | loss | pass % | fail % | open % | samples % |\n|---|---|---|---|---|---|")
-    for loss in LOSSES:
-        rng = np.random.default_rng([9, round(10 * loss)])
-        counts = {name: [] for name in ["smallscale", *tools, "8% relative"]}
-        spent = []
-        for _ in range(runs):
-            rates = rng.beta(1.6, 0.4, scenario.problems)
-            worse = rates * (1 - loss * scenario.margin / 0.8)
-            grid = np.concatenate(
-                [rng.random((len(p), k)) < p[:, None] for p, k in ((rates, 8), (worse, EPOCHS))],
-                axis=1,
-            ).astype(float)
-            values = {Metric.ACCURACY: grid, Metric.TOKENS: np.ones_like(grid)}
-            drawn = Drawn(scenario.pool, scenario.policy, rng, values, 8)
-            trial = judged([drawn], scenario.policy, schedule, 8)
-            verdicts = {"PASS": "pass", "REGRESSED": "fail"}
-            counts["smallscale"].append(verdicts.get(trial.kind.value, "open"))
-            spent.append(trial.tokens / drawn.all_tokens)
-            sides = dict(zip(SIDES, (grid[:, :EPOCHS], grid[:, 8:]), strict=True))
-            fell = sides["candidate"].mean() < 0.92 * sides["baseline"].mean()
-            counts["8% relative"].append("fail" if fell else "pass")
-            with tempfile.TemporaryDirectory() as scratch:
-                for name, command in tools.items():
-                    counts[name].append(TOOLS[name](command, Path(scratch), sides))
-        for name, found in counts.items():
-            other = set(found) - {"pass", "fail", "open"}
-            if other:
-                sys.exit(f"{name} failed: {other.pop()}")
-            shares = [
-                with_error(found.count(kind) / runs, runs) for kind in ("pass", "fail", "open")
-            ]
-            cost = 100 * float(np.mean(spent)) if name == "smallscale" else 100.0
-            print(f"| {name} | {loss:g} × margin | {' | '.join(shares)} | {cost:.0f} |", flush=True)
+    for loss in losses:
+        accuracy(runs, loss, tools)
+    for loss in losses:
+        tokens(runs, loss)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=int)
+    parser.add_argument("commands", nargs="*", metavar="COMMAND")
+    parser.add_argument("--losses", default="0,0.5,1,2", help="in margins, separated by commas")
+    options = parser.parse_args()
+    main(options.runs, [float(one) for one in options.losses.split(",")], options.commands)

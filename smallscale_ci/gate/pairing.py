@@ -95,6 +95,10 @@ def match_problems(candidate: Samples, baseline: Samples) -> Codes:
 
 def common_samples(candidate: Samples, baseline: Samples, match: Codes) -> Codes:
     """(candidate samples,) row of the same (problem, sample_index) in ``baseline``, −1 if none."""
+    if candidate.one_each and baseline.one_each:  # in the order of the problems
+        known = match >= 0
+        known &= candidate.sample_index == baseline.sample_index[match]
+        return match if known.all() else np.where(known, match, -1)
     width = int(max(candidate.sample_index.max(), baseline.sample_index.max())) + 1
     theirs = baseline.problem * width + baseline.sample_index
     mine = match[candidate.problem] * width + candidate.sample_index

@@ -6,6 +6,7 @@ not UTF-8 fail wherever they are first looked at.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -197,14 +198,19 @@ def order_of(texts: pa.StringArray) -> NDArray[np.int64]:
     size = count * length
     read = np.frombuffer(data, dtype=np.uint8, count=size, offset=int(starts[0]))
     read = read.reshape(count, length)
-    keys = _key(read, 0)
+    place, keys = 0, _key(read, 0)
+    while place + _BYTES < length and np.all(keys == keys[0]):  # what all share orders nothing
+        place += _BYTES
+        keys = _key(read, place)
     order = np.argsort(keys)
     keys = keys[order]
     tied = np.zeros(count, dtype=np.bool_)
-    tied[1:] = keys[1:] == keys[:-1]
+    np.equal(keys[1:], keys[:-1], out=tied[1:])
+    if place + _BYTES >= length or not tied.any():
+        return order
     tied[:-1] |= tied[1:]
     some = order[tied]
-    parts = [_key(read[some], place) for place in range(0, length, _BYTES)]
+    parts = [_key(read[some], at) for at in range(place, length, _BYTES)]
     order[tied] = some[np.lexsort(parts[::-1])]
     return order
 
@@ -214,7 +220,8 @@ def _key(texts: NDArray[np.uint8], place: int) -> NDArray[np.uint64]:
     part = np.zeros((len(texts), _BYTES), dtype=np.uint8)
     taken = texts[:, place : place + _BYTES]
     part[:, : taken.shape[1]] = taken
-    return part.view(">u8").ravel().astype(np.uint64)
+    keys = part.view(np.uint64).ravel()
+    return keys.byteswap(inplace=True) if sys.byteorder == "little" else keys
 
 
 def _runs(texts: pa.StringArray) -> tuple[NDArray[np.int64], pa.StringArray]:

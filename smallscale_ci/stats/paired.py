@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from smallscale_ci.stats.contrast import Contrast, Vector
 
 Codes = NDArray[np.int64]
+_BLOCK = 100_000  # values
 
 
 def paired_difference(
@@ -43,9 +44,12 @@ def bounded_mean(
     effective = effective_count(x)
     if lowest == 0.0:  # a level near 1 has as little information as one near 0
         effective = min(effective, effective_count(y - x))
+    influence = y * -value
+    influence += x
+    influence *= count / total
     return Contrast(
         value=value,
-        influence=(x - value * y) * (count / total),
+        influence=influence,
         x=x,
         y=y,
         lowest=(lowest * largest, largest),
@@ -70,10 +74,13 @@ def cluster_sums(
 
 def effective_count(x: Vector) -> float:
     """(Σx²)²/Σx⁴: how many of ``x`` matter, all if they are equally large, 0 if all are zero."""
-    largest = float(np.abs(x).max(initial=0.0))
+    largest = max(float(x.max(initial=0.0)), -float(x.min(initial=0.0)))
     if largest == 0.0:
         return 0.0
-    squares = x / largest
-    np.square(squares, out=squares)  # in place: of millions, each new array costs more
-    total = float(squares.sum())
-    return total**2 / float(np.square(squares, out=squares).sum())
+    total = fourth = 0.0
+    for start in range(0, len(x), _BLOCK):  # of millions, each new array costs more
+        squares = x[start : start + _BLOCK] / largest
+        np.square(squares, out=squares)
+        total += float(squares.sum())
+        fourth += float(np.square(squares, out=squares).sum())
+    return total**2 / fourth

@@ -29,3 +29,13 @@ def test_the_same_problem_and_index_are_found(step):
         else:
             assert theirs.problem_ids[theirs.problem[other]] == name
             assert theirs.sample_index[other] == mine.sample_index[row]
+
+
+def test_rows_of_one_sample_each_are_found_by_their_problems_and_index():
+    base = grid(np.full((30, 1), RIGHT))
+    candidate = grid(np.full((25, 1), RIGHT), first=10)
+    index = candidate.sample_index.copy()
+    index[3] = 7  # another epoch than the baseline's
+    candidate = replace(candidate, sample_index=index)
+    found = common_samples(candidate, base, match_problems(candidate, base))
+    assert found.tolist() == [-1 if row == 3 or row >= 20 else row + 10 for row in range(25)]
