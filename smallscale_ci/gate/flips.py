@@ -42,7 +42,11 @@ def find_flips(pairs: Sequence[TaskPair], matched: Sequence[TaskPair] | None) ->
         gained += int((after > before)[changed].sum())
         order = np.lexsort((after[changed] - before[changed], -np.abs(after - before)[changed]))
         flips += [_flip(alike, int(i)) for i in changed[order][:_MOST]]
-        expected = _by_chance(pair.baseline, alike.candidate.judged)
+        # A problem may have lost the baseline's samples that the candidate has, and no others.
+        baseline = pair.baseline
+        if len(alike.problem_ids) < len(pair.problem_ids):
+            baseline = baseline.take(alike.problem_ids.places_in(pair.problem_ids))
+        expected = _by_chance(baseline, alike.candidate.judged)
         chance = None if chance is None or expected is None else chance + expected
     flips.sort(key=lambda f: (-abs(f.candidate - f.baseline), f.candidate > f.baseline))
     return Flips(tuple(flips[:_MOST]), (lost, gained), chance)

@@ -18,7 +18,7 @@ from smallscale_ci.gate.simulate import gated_metrics, looks_of, make_pools
 from smallscale_ci.gate.trial import Pool
 from smallscale_ci.records import FewClusters, Holdable, Limit, Metric, Scale
 from smallscale_ci.run.samples import Samples
-from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS
+from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS, even_count
 from smallscale_ci.stats.paired import effective_count
 
 _MOST_LOOKS = 32  # more hardly change the level of the last
@@ -79,13 +79,17 @@ def limits(holdable: Sequence[Holdable], clusters: Mapping[str, Codes]) -> tuple
 
 
 def few_clusters(clusters: Mapping[str, Codes]) -> tuple[FewClusters, ...]:
-    """The tasks whose problems are in too few clusters to PASS; ``clusters``: codes by task."""
-    counts = {task: int(codes.max(initial=-1)) + 1 for task, codes in clusters.items()}
-    return tuple(
-        FewClusters(task, len(clusters[task]), count, FEW_CLUSTERS)
-        for task, count in counts.items()
-        if 0 < count < min(FEW_CLUSTERS, len(clusters[task]))
-    )
+    """The tasks whose problems are in too few clusters to PASS; ``clusters``: codes by task.
+
+    As in the verdict, uneven clusters count for as many as say the same.
+    """
+    found = []
+    for task, codes in clusters.items():
+        sizes = np.bincount(codes)
+        worth = even_count(sizes)
+        if len(sizes) < len(codes) and worth < FEW_CLUSTERS:
+            found.append(FewClusters(task, len(codes), len(sizes), worth, FEW_CLUSTERS))
+    return tuple(found)
 
 
 def stored_epochs(pools: Sequence[Pool]) -> int:
@@ -120,7 +124,9 @@ def _held(
         mean += float(means.mean())
         if metric.scale is Scale.RATE and effective_count(np.sqrt(within)) < FEW:
             # With next to no changes the bound is that of the bounded test: (1 − m)^n = level.
-            sparse = max(sparse, 1 - level ** (1 / (int(pool.cluster.max()) + 1)))
+            # A cluster counts by its size beside the largest, which is the one that may be lost.
+            largest = int(np.bincount(pool.cluster).max())
+            sparse = max(sparse, 1 - level ** (largest / len(pool.cluster)))
     error = math.sqrt(variance) / (len(pools) if metric.scale is Scale.RATE else max(mean, 1e-9))
     quantile = -float(special.ndtri(level))
     limits = [quantile * error, (quantile + float(special.ndtri(_HOLDS))) * error]

@@ -30,6 +30,7 @@ class FewClusters:
     task: str
     problems: int
     clusters: int
+    worth: float  # clusters of equal size that say as much
     needed: int  # from so many on errors between clusters are known
 
 

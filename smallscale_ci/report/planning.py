@@ -105,9 +105,14 @@ def limit(found: Limit) -> str:
                 f"{task} {metric.value}: the margin of {100 * (margin or 0):.3g}{unit} is finer "
                 f"than this suite {can}; about {100 * holds:.2g}{unit} is."
             )
-        case FewClusters(task, problems, clusters, needed):
+        case FewClusters(task, problems, clusters, worth, needed):
+            uneven = (
+                f", which are worth {worth:.1f} of equal size" if worth < clusters - 0.5 else ""
+            )
+            only = "only " if clusters < needed else ""
             return (
-                f"{task}: {problems:,} problems in only {formats.count(clusters, 'cluster')}. "
+                f"{task}: {problems:,} problems in {only}{formats.count(clusters, 'cluster')}"
+                f"{uneven}. "
                 "Errors are counted by cluster, so PASS needs margins far wider than with "
                 f"{needed} clusters or more, and REGRESSED goes by the noise between epochs: "
                 "it says that this suite regressed, not that others like it would."

@@ -71,8 +71,8 @@ class Contrast:
 
     @property
     def even_clusters(self) -> float:
-        """How many clusters of equal size would say as much (Kish 1965, *Survey Sampling*)."""
-        return float(self.y.sum()) ** 2 / max(float(np.square(self.y).sum()), 1e-300)
+        """How many clusters of equal size would say as much."""
+        return even_count(self.y)
 
     @cached_property
     def se(self) -> float:
@@ -194,6 +194,11 @@ class Contrast:
         found = optimize.brentq(lambda null, of: of[0](null), start, stop, (held,), xtol=1e-9)
         held.clear()
         return float(found)
+
+
+def even_count(sizes: Vector | NDArray[np.int64]) -> float:
+    """(Σn)²/Σn²: how many clusters of equal size say as much (Kish 1965, *Survey Sampling*)."""
+    return float(sizes.sum()) ** 2 / max(float(np.square(sizes).sum()), 1e-300)
 
 
 def _dirichlet_tail(terms: Vector, counts: Vector, enough: float) -> float:

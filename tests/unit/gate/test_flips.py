@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers.runs import RIGHT, WRONG, grid, simulate
+from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate
 
 from smallscale_ci.config.models import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
@@ -30,6 +32,26 @@ def test_flips_are_counted_on_the_epochs_that_both_have():
     verdict = decide(grid(np.full((30, 1), RIGHT)), grid(outcome), WIDE)
     assert verdict.flipped == (0, 5)
     assert "chance alone gives about" in text.flip_count(verdict)
+
+
+@pytest.mark.parametrize("lost", ["errored", "missing"])
+def test_a_problem_that_lost_the_epoch_that_is_compared_flips_nowhere(lost):
+    """`compare` ended in an IndexError for any baseline with an ERRORED sample in that epoch."""
+    rng = np.random.default_rng(5)
+    rates = rng.beta(1.6, 0.4, 300)
+    base, candidate = simulate(rng, rates, 8), simulate(rng, rates, 1)
+    whole = decide(candidate, base, WIDE)
+    first = (base.sample_index == 0) & (base.problem < 3)
+    if lost == "errored":
+        outcome, tokens = base.outcome.copy(), base.tokens.copy()
+        outcome[first], tokens[first] = ERRORED, np.nan
+        base = replace(base, outcome=outcome, tokens=tokens)
+    else:
+        base = base.select(~first)
+    verdict = decide(candidate, base, WIDE)
+    assert verdict.kind is whole.kind
+    assert {flip.problem_id for flip in verdict.flips}.isdisjoint({"p0", "p1", "p2"})
+    assert verdict.flips_by_chance == pytest.approx(whole.flips_by_chance, rel=0.1)
 
 
 def test_where_tokens_regress_the_examples_are_the_problems_that_grew():
