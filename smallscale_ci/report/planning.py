@@ -106,9 +106,7 @@ def limit(found: Limit) -> str:
                 f"than this suite {can}; about {100 * holds:.2g}{unit} is."
             )
         case FewClusters(task, problems, clusters, worth, needed):
-            uneven = (
-                f", which are worth {worth:.1f} of equal size" if worth < clusters - 0.5 else ""
-            )
+            uneven = f", worth {worth:.1f} of equal size" if worth < clusters - 0.5 else ""
             only = "only " if clusters < needed else ""
             return (
                 f"{task}: {problems:,} problems in {only}{formats.count(clusters, 'cluster')}"
