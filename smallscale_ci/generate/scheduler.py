@@ -40,6 +40,7 @@ class Scheduler:
         self._window = 2 * job.max_in_flight * ranks.sharing  # items on disk, not claimed yet
         self._fresh: deque[Generation] = deque()  # complete, not handed on yet
         self._productive: set[int] = set()  # ranks that completed a sample since they died last
+        self._completes = False  # whether a sample was ever completed
         self._more_on_disk = False  # completions of samples that were not asked for yet
         self.origins = Origins()  # of every completion that was handed on
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
@@ -150,6 +151,7 @@ class Scheduler:
             self._fresh.append(_generation(value))
             if not value["error"]:
                 self._productive.add(value["rank"])
+                self._completes = True
             self.tokens[value["rank"]] += value["completion_tokens"]
             self._note_prompt(value["problem_id"], value["prompt_hash"])
             self._last_at, self._progress_at = self._clock(), self._steady()
@@ -176,7 +178,7 @@ class Scheduler:
         self._refuse_to_wait()
 
     def _hand_out_again(self, number: int, work: _Work) -> bool:
-        """Whether an item was found that kills its workers."""
+        """Whether an item was found that kills its workers, and others do not."""
         given_up, not_at_fault = False, self.ranks.gave_up_itself(number)
         for item in self._folder.take_back(number):
             position = work.planned.position(item["problem_id"], item["sample_index"])
@@ -189,7 +191,8 @@ class Scheduler:
             if work.attempts[position] == _MAX_ATTEMPTS:
                 given_up = True
             work.hand_out_again(position, last=work.attempts[position] == _MAX_ATTEMPTS - 1)
-        return given_up
+        # Where nothing was ever completed, it is not the item that kills them.
+        return given_up and self._completes
 
     def _refuse_to_wait(self) -> None:
         if not self.ready:

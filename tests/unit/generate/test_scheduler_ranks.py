@@ -78,11 +78,12 @@ def test_an_item_that_kills_its_workers_is_found_and_the_others_are_not_blamed(w
     assert {g.finish_reason for g in others.values()} == {FinishReason.STOP}
 
 
-def test_a_run_in_which_every_sample_kills_its_engine_ends_soon(world, folder):
+@pytest.mark.parametrize("in_flight", [1, 8, 24])
+def test_a_run_in_which_every_sample_kills_its_engine_ends_soon(world, folder, in_flight):
     world.store(24)
     lines = [{**json.loads(line), "kills": True} for line in world.model.read_text().splitlines()]
     world.model.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with world.scheduler(folder, ranks=2, in_flight=1) as scheduler:
+    with world.scheduler(folder, ranks=2, in_flight=in_flight) as scheduler:
         with pytest.raises(EngineError, match="ended with code -9") as caught:
             collect(scheduler, prompts(24))
         assert len(scheduler.ranks.warnings) <= 6  # each rank was started again twice
