@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,11 @@ SHOWN = 1200  # characters of a row that are printed
 Row = dict[str, Any]
 
 
+def absolute(path: str) -> Path:
+    """An interpreter's path from any folder; its links are what makes it an environment's."""
+    return Path(path).absolute()
+
+
 @dataclass
 class Bench:
     """A folder of runs, and the rows that they gave."""
@@ -34,6 +40,7 @@ class Bench:
     gpus: str = "0"
     rows: dict[str, list[Row]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self.out = self.out.resolve()
@@ -123,11 +130,13 @@ class Bench:
 
     def add(self, part: str, **row: Any) -> None:
         """One more row of a table, on disk at once."""
-        self.rows.setdefault(part, []).append(row)
         told = json.dumps(row, default=str)
-        print(f"[{self.elapsed:4.0f} s] {part}: {told[:SHOWN]}", flush=True)  # the file has it all
-        value = {"rows": self.rows}
-        (self.out / "results.json").write_text(json.dumps(value, indent=1, default=str))
+        with self.lock:  # steps may run side by side
+            self.rows.setdefault(part, []).append(row)
+            # the file has it all
+            print(f"[{self.elapsed:4.0f} s] {part}: {told[:SHOWN]}", flush=True)
+            value = {"rows": self.rows}
+            (self.out / "results.json").write_text(json.dumps(value, indent=1, default=str))
 
     def together(self, steps: Sequence[Callable[[], object]]) -> None:
         """Run steps side by side: where nothing is timed."""

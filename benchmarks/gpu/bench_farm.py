@@ -3,20 +3,25 @@
 ``shapes``   a model of 6.9 billion random parameters, its ranks of 1, 2, 4 … GPUs each
 ``scaling``  the same model, ranks of one GPU, on 1, 2, 4 … GPUs
 ``split``    lengths sorted by size: the queue against a static contiguous split
+``large``    one run of the same model on the GPU ``--first``, with nothing in a cache yet
+``pairs``    the same model: `generate` and the plain script in turn, on every GPU by itself
+``repeat``   the same model with `deterministic: true`, the same samples on two GPUs
 ``kill``     a rank is killed in the middle; the samples must be those of an undisturbed run
+``fill``     another process holds the last GPU's memory at the start; then the run is resumed
 ``train``    one recipe of 50 steps with ZeRO-3 on all GPUs
 
 OUT/results.json has the results after every step; what the budget has no time for is left out,
-and named. ``--rehearse`` runs all but ``train`` on the CPU with a tiny model and two ranks.
+and named. ``--rehearse`` runs all but ``repeat``, ``fill`` and ``train`` on the CPU with a tiny
+model and two ranks.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import functools
 import os
-import resource
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -26,8 +31,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench import MAIN, ROOT, Bench, identical, manifest, speed
-from bench_gpu import yaml_arguments
+from bench import MAIN, ROOT, absolute, identical, manifest, speed
+from farm import Machine
 
 from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import SuiteConfig
@@ -35,9 +40,15 @@ from smallscale_ci.run import tables
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
 
-PARTS = ("shapes", "scaling", "split", "kill", "train")
-SLOTS = 256  # sequences at once of each rank
-EQUAL = 512  # tokens of each answer: random weights never end one
+PARTS = ("shapes", "scaling", "split", "large", "pairs", "repeat", "kill", "fill", "train")
+TURNS = ("ours", "bare", "bare", "ours", "ours", "bare")  # on every second GPU the other way round
+HOG = """
+import time, torch
+free, _ = torch.cuda.mem_get_info()
+held = torch.empty(free - (2 << 30), dtype=torch.uint8, device="cuda")
+print("held", flush=True)
+time.sleep(600)
+"""
 
 
 def halves(number: int) -> Iterator[int]:
@@ -47,83 +58,8 @@ def halves(number: int) -> Iterator[int]:
         number //= 2
 
 
-def cpu_s() -> float:
-    """Processor seconds of all processes that this one has started and that ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-class Farm:
+class Farm(Machine):
     """The parts, on one machine."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options, self.rehearse = options, options.rehearse
-        self.gpus: int = options.gpus
-        self.bench = Bench(options.out, str(options.model.resolve()), options.budget, "")
-        self.patience = 9 if self.rehearse else 2.5
-        self.large = self.bench.out / "made" / "random"
-        self.equal = self.suite("equal", 1, 16 if self.rehearse else EQUAL)
-        self.uneven = self.suite("uneven", 2, 24 if self.rehearse else 1024)
-
-    def suite(self, name: str, ask: int, max_tokens: int) -> Path:
-        """GSM8K's questions, ``ask`` samples a GPU and problem at most."""
-        tiny = {"limit": 12} if self.rehearse else {}
-        task = {"from": "gsm8k", "source": str(self.options.gsm8k.resolve()), **tiny}
-        sampling = {"temperature": 0.6, "top_p": 0.95, "max_tokens": max_tokens, "seed": ask}
-        return self.bench.make(name, {"name": name, "sampling": sampling, "tasks": [task]})
-
-    def profile(self, name: str, gpus: int, tp: int) -> Path:
-        """Ranks of ``tp`` GPUs each on the first ``gpus`` of the machine."""
-        base = "vllm-cpu" if self.rehearse else "vllm"
-        arguments = {"max_num_seqs": 16 if self.rehearse else SLOTS}
-        if not self.rehearse:
-            arguments["max_model_len"] = 4096
-        ranks = gpus // tp
-        changes = {"ranks": ranks, "max_in_flight": arguments["max_num_seqs"] * 5 // 4}
-        if not self.rehearse:
-            changes["tensor_parallel"] = tp
-        return self.bench.profile(base, name, arguments, **changes)
-
-    def generate(
-        self,
-        step: str,
-        model: str,
-        suite: Path,
-        gpus: int,
-        tp: int = 1,
-        *,
-        need: float = 120,
-        epochs: int = 1,
-        more: tuple[str, ...] = (),
-    ) -> Path | None:
-        """One run, and its row: speed, how far the ranks' ends are apart, CPU of the host."""
-        if not self.bench.has_time(step, need):
-            return None
-        given = ["-s", str(suite), "-p", str(self.profile(step, gpus, tp)), "--runtime", "local"]
-        given += ["--epochs", str(epochs), "--engine-python", str(self.options.vllm_python)]
-        if not self.rehearse:
-            given += ["--gpus", ",".join(map(str, range(gpus)))]
-        command = "eval" if "--baseline" in more else "generate"
-        before = cpu_s()
-        found = self.bench.smallscale(
-            step, command, model, *given, *more, timeout=self.patience * need
-        )
-        if found is not None:
-            used = round(cpu_s() - before, 1)  # engines, worker and host together
-            self.bench.add("runs", step=step, gpus=gpus, tp=tp, cpu_s=used, **speed(found))
-        return found
-
-    def random_model(self) -> str:
-        """The large model, made once on this machine."""
-        if not (self.large / "config.json").is_file():
-            script = ROOT / "benchmarks" / "gpu" / "random_model.py"
-            command = [str(self.options.vllm_python), str(script), self.bench.model]
-            command += [str(self.large), *(["--tiny"] if self.rehearse else [])]
-            code = self.bench.call("random-model", command, 300)
-            self.bench.add("made", code=code, said=self.bench.log("random-model")[-200:])
-        return str(self.large)
-
-    # -- the parts ---------------------------------------------------------------------------------
 
     def shapes(self) -> None:
         """N ranks of one GPU, half as many of two, and so on; in a rehearsal one shape."""
@@ -160,7 +96,7 @@ class Farm:
         jobs = self.parts_by_length(known)
         results: list[dict[str, Any]] = [{} for _ in jobs]
         threads = [
-            threading.Thread(target=self.bare, args=(number, job, results))
+            threading.Thread(target=self.bare, args=(number, job, results, f"split-{number}"))
             for number, job in enumerate(jobs)
         ]
         for thread in threads:
@@ -174,6 +110,66 @@ class Farm:
                            tokens_per_s=round(tokens / max(seconds)),
                            ends_apart_s=round(max(seconds) - min(seconds), 2))  # fmt: skip
 
+    def large(self) -> None:
+        """What a first start costs."""
+        self.generate("large", self.random_model(), self.equal, 1, first=self.options.first)
+
+    def pairs(self) -> None:
+        """Tokens/s of `generate` and of the plain script, neighbours in time, on every GPU."""
+        model = self.random_model()
+        places = range(1 if self.rehearse else self.gpus)
+        self.bench.together([functools.partial(self.turns, gpu, model) for gpu in places])
+        for gpu in places:
+            rows = [*self.bench.rows.get("runs", []), *self.bench.rows.get("bare", [])]
+            rates = {row["step"]: row["tokens_per_s"] for row in rows
+                     if row["step"].startswith(f"pair-{gpu}-")}  # fmt: skip
+            ours, bare = ([rate for step, rate in rates.items() if step.endswith(kind)]
+                          for kind in ("ours", "bare"))  # fmt: skip
+            self.bench.add("pairs", gpu=gpu, ours=ours, bare=bare)
+
+    def turns(self, gpu: int, model: str) -> None:
+        """The runs of one GPU; the first two runs of ours are compared by their tokens."""
+        kinds = TURNS[: 2 if self.rehearse else self.options.turns]
+        found: list[Path] = []
+        for turn, kind in enumerate(kinds if gpu % 2 == 0 else reversed(kinds)):
+            step = f"pair-{gpu}-{turn}-{kind}"
+            if kind == "ours":
+                run = self.generate(step, model, self.equal, 1, need=75, first=gpu)
+                found += [run] if run is not None else []
+            elif self.bench.has_time(step, 75):
+                results: list[dict[str, Any]] = [{}]
+                self.bare(gpu, self.job(step, model, self.equal), results, step)
+                if results[0]:
+                    rate = round(results[0]["tokens"] / results[0]["seconds"])
+                    self.bench.add("bare", step=step, tokens_per_s=rate, **results[0])
+        if len(found) > 1:
+            alike, of = identical(found[0], found[1])
+            self.bench.add("identical", step=f"plain, GPU {gpu} twice", alike=alike, of=of)
+
+    def job(self, name: str, model: str, suite: Path) -> Path:
+        """All prompts of a suite for the plain script, with the settings of `generate`."""
+        config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
+        planned = prompts.build(load_suite(config, suite.parent), range(1), config.sampling.seed)
+        return self.write_job(name, model, config, list(planned))
+
+    def repeat(self) -> None:
+        """`deterministic: true` on two GPUs at once: whether tokens agree, and what it costs."""
+        if self.rehearse or not self.bench.has_time("repeat", 120):
+            return
+        model, few = self.random_model(), ("--limit", "512")
+        found: dict[int, Path | None] = {}
+
+        def run(gpu: int) -> None:
+            found[gpu] = self.generate(f"deterministic-{gpu}", model, self.equal, 1, first=gpu,
+                                       more=few, deterministic=True)  # fmt: skip
+
+        places = range(min(2, self.gpus))
+        self.bench.together([functools.partial(run, gpu) for gpu in places])
+        one, other = found.get(0), found.get(1)
+        if one is not None and other is not None:
+            alike, of = identical(one, other)
+            self.bench.add("identical", step="deterministic, two GPUs", alike=alike, of=of)
+
     def parts_by_length(self, known: Path) -> list[Path]:
         """Jobs of the plain script: the run's samples sorted by length, in contiguous parts."""
         config = load.load(SuiteConfig, str(self.uneven), folders.default_roots(ROOT))
@@ -186,34 +182,12 @@ class Farm:
             prompts.build(suite, range(2), config.sampling.seed),
             key=lambda prompt: -length[prompt.problem_id, prompt.sample_index],
         )
-        base = yaml_arguments("vllm-cpu" if self.rehearse else "vllm")
         size = -(-len(planned) // self.gpus)
-        paths = []
-        for number in range(self.gpus):
-            part = planned[number * size : (number + 1) * size]
-            job = {
-                "model": self.bench.model,
-                "arguments": {**base, "max_num_seqs": 16 if self.rehearse else SLOTS,
-                              "max_model_len": 1024 if self.rehearse else 4096},
-                "sampling": config.sampling.model_dump(),
-                "chats": [prompt.messages for prompt in part],
-                "seeds": [prompt.seed for prompt in part],
-            }  # fmt: skip
-            paths.append(self.bench.out / "made" / f"part-{number}.json")
-            paths[-1].write_text(json.dumps(job))
-        return paths
-
-    def bare(self, number: int, job: Path, results: list[dict[str, Any]]) -> None:
-        """The plain script on GPU ``number``; its result goes to ``results``."""
-        command = [str(self.options.vllm_python), str(ROOT / "benchmarks" / "bare.py"), str(job)]
-        place = {} if self.rehearse else {"CUDA_VISIBLE_DEVICES": str(number)}
-        self.bench.call(f"split-{number}", command, self.patience * 150, place)
-        said = self.bench.log(f"split-{number}").splitlines()
-        for line in said:
-            if line.startswith("RESULT"):
-                results[number] = json.loads(line.removeprefix("RESULT"))
-        if not results[number]:
-            self.bench.add("failed", step=f"split-{number}", said="\n".join(said)[-3000:])
+        return [
+            self.write_job(f"part-{number}", self.bench.model, config,
+                           planned[number * size : (number + 1) * size])
+            for number in range(self.gpus)
+        ]  # fmt: skip
 
     def kill(self) -> None:
         """A rank dies when half of the answers are there; the run goes on without losing one."""
@@ -251,6 +225,32 @@ class Farm:
                 self.bench.add("killed", rank=rank, after=lines)
                 return
 
+    def fill(self) -> None:
+        """The last GPU has no memory left when the engines start; then it has, and all is there."""
+        if self.rehearse or not self.bench.has_time("fill", 150):
+            return
+        step, last = "filled", str(self.gpus - 1)
+        place = {**os.environ, "CUDA_VISIBLE_DEVICES": last}
+        command = [str(self.options.vllm_python), "-c", HOG]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=place) as hog:
+            try:
+                held = hog.stdout is not None and "held" in hog.stdout.readline()
+                found = self.generate(step, self.bench.model, self.uneven, self.gpus)
+            finally:
+                hog.kill()
+        self.tell(step, found, held=held, said=self.bench.log(step)[-2500:])
+        begun = sorted((self.bench.out / "runs" / step).glob("*/config.yaml"))
+        if begun and found is None:
+            resumed = self.bench.smallscale("filled-resumed", "generate", "--resume",
+                                            str(begun[-1].parent), timeout=200)  # fmt: skip
+            self.tell("filled-resumed", resumed or begun[-1].parent)
+
+    def tell(self, step: str, run: Path | None, **more: Any) -> None:
+        """What a run that was disturbed came to."""
+        found = manifest(run) if run is not None and (run / "manifest.json").is_file() else {}
+        kept = {key: found.get(key) for key in ("status", "planned", "warnings", "outcomes")}
+        self.bench.add("fill", step=step, **kept, **more)
+
     def train(self) -> None:
         """ZeRO-3 on all GPUs; pairs from samples that are drawn here."""
         if self.options.train_python is None or not self.bench.has_time("train", 200):
@@ -276,11 +276,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--gpus", type=int, default=8)
+    parser.add_argument("--first", type=int, default=0, help="GPU of the part `large`")
+    parser.add_argument("--turns", type=int, default=len(TURNS), help="runs a GPU of `pairs`")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-farm"))
     parser.add_argument("--model", type=Path, required=True, help="a small checkpoint's folder")
     parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
-    parser.add_argument("--vllm-python", type=Path, required=True)
-    parser.add_argument("--train-python", type=Path)
+    parser.add_argument("--vllm-python", type=absolute, required=True)
+    parser.add_argument("--train-python", type=absolute)
     parser.add_argument("--recipe", default="lcpo")
     parser.add_argument("--budget", type=float, default=560, help="seconds; later steps give way")
     parser.add_argument("--rehearse", action="store_true")

@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench import ROOT, Bench, identical, manifest, speed
+from bench import ROOT, Bench, absolute, identical, manifest, speed
 
 from smallscale_ci.config import folders, load
 from smallscale_ci.config.models import SuiteConfig
@@ -351,8 +351,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench-gpu"))
     parser.add_argument("--model", required=True, help="a checkpoint folder")
     parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
-    parser.add_argument("--vllm-python", type=Path, required=True)
-    parser.add_argument("--sglang-python", type=Path)
+    parser.add_argument("--vllm-python", type=absolute, required=True)
+    parser.add_argument("--sglang-python", type=absolute)
     parser.add_argument("--fours", type=int, default=1, help="times ours, bare, bare, ours")
     parser.add_argument("--epochs", type=int, default=3, help="samples a problem in these runs")
     parser.add_argument("--top-p", type=float, default=0.95)

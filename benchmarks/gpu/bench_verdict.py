@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench import MAIN, VERDICTS, Bench, manifest
+from bench import MAIN, VERDICTS, Bench, absolute, manifest
 
 PROBLEMS, TOKENS = 256, 256
 
@@ -27,6 +27,7 @@ class Verdicts:
 
     def __init__(self, bench: Bench, options: argparse.Namespace) -> None:
         self.bench, self.options = bench, options
+        self.gpus = len(bench.gpus.split(","))
         limit = 8 if options.rehearse else PROBLEMS
         task = {"from": "gsm8k", "source": str(options.gsm8k.resolve()), "limit": limit}
         sampling = {
@@ -34,12 +35,13 @@ class Verdicts:
             "top_p": 0.95,
             "max_tokens": TOKENS // (32 if options.rehearse else 1),
         }
-        self.suite = bench.make(
-            "quick", {"name": "quick", "sampling": sampling, "tasks": [task], "gate": "tiny"}
-        )
+        self.suite = bench.make("quick", {"name": "quick", "sampling": sampling, "tasks": [task]})
+        # One look, in words that both builds read.
+        margins = {"accuracy": 0.06, "tokens": 0.10, "truncation": 0.02}
+        self.gate = bench.make("look", {"name": "look", "margins": margins, "max_epochs": 1})
         base, arguments = "vllm", {"max_model_len": 4096}
         if options.rehearse:
-            base, arguments = "vllm-cpu", {"max_num_seqs": 8}
+            base, arguments = "vllm-cpu", {"max_num_seqs": 8, "max_model_len": 2048}
         self.profile = bench.profile(base, "quick-profile", arguments)
 
     def run(self, build: str, folder: Path, step: str, *more: str) -> Path | None:
@@ -63,7 +65,8 @@ class Verdicts:
         told: dict[str, Any] = manifest(found[-1].parent)
         ranks = [rank.get("load_s") for rank in told["ranks"].values()]
         tokens = told["tokens"]["completion"]
-        self.bench.add("runs", build=build, step=step, command=command, seconds=seconds, code=code,
+        self.bench.add("runs", build=build, step=step, command=command, gpus=self.gpus,
+                       seconds=seconds, code=code,
                        load_s=max(ranks), tokens=tokens, timings=told["timings"])  # fmt: skip
         return found[-1].parent
 
@@ -71,18 +74,26 @@ class Verdicts:
         """Baselines, then the builds in turn; their order changes with every turn."""
         builds = [(name, Path(folder).resolve()) for name, _, folder in
                   (build.partition("=") for build in self.options.build)]  # fmt: skip
-        known = {name: self.run(name, folder, f"{name}-baseline") for name, folder in builds}
+        known = {name: self.baseline(name, folder) for name, folder in builds}
         for turn in range(self.options.turns):
             for name, folder in builds if turn % 2 == 0 else builds[::-1]:
-                if known[name] is not None and self.bench.has_time(f"{name}-{turn}", 60):
-                    self.run(name, folder, f"{name}-{turn}", "--baseline", str(known[name]))
+                step = f"{name}-{self.gpus}-{turn}"
+                if known[name] is not None and self.bench.has_time(step, 60):
+                    more = ("--baseline", str(known[name]), "-g", str(self.gate))
+                    self.run(name, folder, step, *more)
         rows = [row for row in self.bench.rows.get("runs", []) if row["command"] == "eval"]
         means = {
-            name: round(statistics.mean(row["seconds"] for row in rows if row["build"] == name), 2)
+            name: round(statistics.mean(row["seconds"] for row in rows
+                                        if (row["build"], row["gpus"]) == (name, self.gpus)), 2)
             for name, _ in builds
-            if any(row["build"] == name for row in rows)
-        }
-        self.bench.add("means", **means)
+            if any((row["build"], row["gpus"]) == (name, self.gpus) for row in rows)
+        }  # fmt: skip
+        self.bench.add("means", gpus=self.gpus, **means)
+
+    def baseline(self, name: str, folder: Path) -> Path | None:
+        """A build's own baseline, of an earlier call or made now."""
+        known = sorted((self.bench.out / "runs" / f"{name}-baseline").glob("*/summary.json"))
+        return known[-1].parent if known else self.run(name, folder, f"{name}-baseline")
 
 
 def main() -> None:
@@ -93,11 +104,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bench-verdict"))
     parser.add_argument("--model", required=True)
     parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
-    parser.add_argument("--vllm-python", type=Path, required=True)
+    parser.add_argument("--vllm-python", type=absolute, required=True)
+    parser.add_argument("--gpus", default="0", help="ids; one rank each")
     parser.add_argument("--budget", type=float, default=560)
     parser.add_argument("--rehearse", action="store_true")
     options = parser.parse_args()
-    model, gpus = str(Path(options.model).resolve()), "" if options.rehearse else "0"
+    model, gpus = str(Path(options.model).resolve()), "" if options.rehearse else options.gpus
     bench = Bench(options.out, model, options.budget, gpus)
     Verdicts(bench, options).all()
     print(json.dumps(bench.rows.get("means", []), indent=1))

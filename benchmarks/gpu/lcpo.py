@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import yaml
-from bench import MAIN, ROOT, Bench, speed
+from bench import MAIN, ROOT, Bench, absolute, speed
 from lcpo_table import LIMIT, answers, brief, places, table
 
 EPOCHS, SAMPLES, PAIRS = 4, 16, 800
@@ -302,8 +302,8 @@ def main() -> None:
     run = steps.add_parser("run")
     run.add_argument("--out", type=Path, default=Path("runs/lcpo"))
     run.add_argument("--model", required=True, help="a checkpoint folder")
-    run.add_argument("--vllm-python", type=Path, required=True)
-    run.add_argument("--train-python", type=Path, required=True)
+    run.add_argument("--vllm-python", type=absolute, required=True)
+    run.add_argument("--train-python", type=absolute, required=True)
     run.add_argument("--packed", type=Path, help="where runs.tar.gz goes")
     run.add_argument("--arms", nargs="+", default=[arm.name for arm in ARMS])
     run.add_argument("--budget", type=float, default=3600, help="seconds; later steps give way")

@@ -1,4 +1,4 @@
-"""What answers of the reasoner come to: accuracy, tokens, steps kept; and the table of all."""
+"""What answers of the reasoner come to: accuracy, tokens, steps kept, and how two runs compare."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from problems import ASK, CHECKS, DIRECT
+from scipy import stats
+from sizes import LIMIT
 
 from smallscale_ci.candidate.monitor import contains, thinking_of
 
@@ -35,6 +37,8 @@ def measured(run: Path, steps: Path) -> dict[str, Any]:
                 "problem": row["problem_id"],
                 "right": outcome == "CORRECT",
                 "tokens": row["completion_tokens"],
+                "thinking": row["thinking_tokens"] or 0,
+                "looping": bool(row["looping"]),
                 "cut": row["finish_reason"] == "LENGTH",
                 "steps": bool(wanted) and contains(wanted, thinking),
                 "checks": sum(thinking.count(check) for check in CHECKS),
@@ -68,7 +72,9 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "tokens_right": round(float(tokens[right].mean()), 1) if right.any() else None,
         "tokens_wrong": round(float(tokens[~right].mean()), 1) if (~right).any() else None,
         "quantiles": [round(float(q)) for q in np.quantile(tokens, (0.1, 0.5, 0.9))],
+        "thinking": _mean(rows, "thinking"),
         "cut": _mean(rows, "cut"),
+        "looping": _mean(rows, "looping"),
         "steps": _mean(rows, "steps"),
         "steps_right": _mean([row for row in rows if row["right"]], "steps"),
         "checks": _mean(rows, "checks"),
@@ -77,6 +83,8 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for kind, some in _by_kind(rows).items()
         },
         "within": {str(b): round(float((right & (tokens <= b)).mean()), 4) for b in BUDGETS},
+        # The mean of accuracy within b tokens over all b from 0 to the limit.
+        "area": round(float((right * (1 - tokens / LIMIT)).mean()), 4),
         "problems": means,
     }
 
@@ -92,54 +100,35 @@ def _by_kind(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
     return found
 
 
-def compared(parent: Mapping[str, Any], candidate: Mapping[str, Any]) -> dict[str, Any]:
-    """Change of accuracy (points) and tokens (per cent) with 95% intervals, paired by problem."""
-    shared = sorted(set(parent["problems"]) & set(candidate["problems"]))
+def compared(
+    parent: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]
+) -> dict[str, list[float]]:
+    """Change of accuracy (points) and tokens (per cent), paired by problem, with 95% intervals.
+
+    ``candidates`` are of one kind, trained with several seeds. Seeds and problems are crossed and
+    both random: the variance is the sum of that of the seeds' means and that of the problems'
+    means, which counts their interaction twice and so errs on the wide side (Owen, The pigeonhole
+    bootstrap, 2007); degrees of freedom after Satterthwaite. With one seed only problems vary.
+    """
+    shared = sorted(set(parent["problems"]).intersection(*(one["problems"] for one in candidates)))
     before = np.array([parent["problems"][name] for name in shared])
-    after = np.array([candidate["problems"][name] for name in shared])
-    gain = (after - before)[:, 0] * 100
-    ratio = after[:, 1].mean() / before[:, 1].mean()
+    after = np.array([[one["problems"][name] for name in shared] for one in candidates])
+    gain = 100 * (after[..., 0] - before[:, 0])
+    mean = before[:, 1].mean()
+    ratio = after[..., 1].mean() / mean
     # Delta method for a ratio of two means over the same problems.
-    spread = np.std(after[:, 1] - ratio * before[:, 1], ddof=1) / before[:, 1].mean()
-    half, wide = (1.96 / len(shared) ** 0.5 * s for s in (np.std(gain, ddof=1), 100 * spread))
-    change = 100 * (ratio - 1)
+    spread = 100 * (after[..., 1] - ratio * before[:, 1]) / mean
     return {
-        "accuracy": [
-            round(float(v), 2) for v in (gain.mean(), gain.mean() - half, gain.mean() + half)
-        ],
-        "tokens": [round(float(v), 2) for v in (change, change - wide, change + wide)],
+        "accuracy": _interval(float(gain.mean()), gain),
+        "tokens": _interval(100 * (float(ratio) - 1), spread),
     }
 
 
-def table(rows: Mapping[str, Any], target: Path) -> None:
-    """Print what parent and candidates came to, and write ``target``: name → task → numbers."""
-    if "parent" not in rows:
-        print("no parent was evaluated")
-        return
-    parent = rows["parent"]
-    print(
-        "| candidate | accuracy | change, pp | tokens | change | cut | steps kept | unseen kinds |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for name, tasks in rows.items():
-        _line(name, tasks, parent)
-    found = {
-        name: {
-            task: {**numbers, "change": compared(parent[task], numbers), "problems": None}
-            for task, numbers in tasks.items()
-        }
-        for name, tasks in rows.items()
-    }
-    target.write_text(json.dumps(found, indent=1))
-
-
-def _line(name: str, tasks: Mapping[str, Any], parent: Mapping[str, Any]) -> None:
-    seen, unseen, change = tasks["seen"], tasks["unseen"], compared(parent["seen"], tasks["seen"])
-    gain, tokens = (
-        "{:+.1f} ({:+.1f} to {:+.1f})".format(*change[key]) for key in ("accuracy", "tokens")
-    )
-    print(
-        f"| {name} | {seen['accuracy']:.1%} | {gain} | {seen['tokens']:.0f} | {tokens}% | "
-        f"{seen['cut']:.1%} | {seen['steps']:.1%} | "
-        f"{unseen['accuracy']:.1%}, {unseen['tokens']:.0f} |"
-    )
+def _interval(value: float, each: Any) -> list[float]:
+    """``value`` with its ends; ``each``: seeds × problems."""
+    parts = [(np.var(means, ddof=1) / len(means), len(means) - 1)
+             for means in (each.mean(axis=0), each.mean(axis=1)) if len(means) > 1]  # fmt: skip
+    variance = sum(part for part, _ in parts)
+    freedom = variance**2 / max(sum(part**2 / df for part, df in parts), 1e-300)
+    half = float(stats.t.ppf(0.975, max(freedom, 1)) * variance**0.5)
+    return [round(number, 2) for number in (value, value - half, value + half)]

@@ -141,17 +141,17 @@ def _seedlings(chance: random.Random) -> Task:
     return Task("seedlings", question, total - rows * each, steps, ())
 
 
-def _ages(chance: random.Random) -> Task:
-    young, older, years = chance.randint(5, 30), chance.randint(2, 20), chance.randint(2, 15)
-    steps = (
-        f"{young} + {older} = {young + older}",
-        f"{young + older} + {years} = {young + older + years}",
-    )
-    question = (
-        f"Mia is {young} years old. Her brother is {older} years older than she is. How old will "
-        f"her brother be in {years} years?"
-    )
-    return Task("ages", question, young + older + years, steps, ())
+def _short_sums(chance: random.Random) -> Task:
+    one, other = chance.randint(12, 99), chance.randint(12, 99)
+    step = f"{one} + {other} = {one + other}"
+    return Task("short sums", f"What is {one} + {other}?", one + other, (step,), ())
+
+
+def _costs(chance: random.Random) -> Task:
+    count, price = chance.randint(3, 9), chance.randint(3, 19)
+    step = f"{count} * {price} = {count * price}"
+    question = f"Ida buys {count} pens for {price} dollars each. How many dollars does she pay?"
+    return Task("costs", question, count * price, (step,), ())
 
 
 KINDS: dict[str, Callable[[random.Random], Task]] = {
@@ -161,7 +161,8 @@ KINDS: dict[str, Callable[[random.Random], Task]] = {
     "shopping": _shopping,
     "puzzles": _puzzles,
 }
-UNSEEN = {"seedlings": _seedlings, "ages": _ages}  # kinds that no training has
+# Kinds that no training has: other words for the same steps, and less than what was trained.
+UNSEEN = {"seedlings": _seedlings, "short sums": _short_sums, "costs": _costs}
 
 
 def draw(

@@ -3,9 +3,10 @@
 ``make``     problems, suites, policy, grids and worked solutions, into OUT/made
 ``sft``      the default model (or any other) learns to think on them: the parent
 ``parents``  answers to train on; the parent without thinking, and asked to be brief
-``rates``    `candidate --recipe grid`: every objective at its learning rates, SFT over its steps
-``seeds``    the same at the best rate of each objective, with more training seeds
-``zero3``    `candidate` with LCPO at its best rate, trained with DeepSpeed ZeRO-3
+``rates``    `candidate --recipe grid`: every objective at its learning rates, SFT over its steps;
+             beside it `candidate` with LCPO, trained with DeepSpeed ZeRO-3 on one GPU
+``seeds``    the same at the best rate of each objective, with more training seeds;
+             beside it LCPO with ZeRO-3 on all GPUs, where there are several
 ``table``    what came out, as Markdown and JSON
 
 `all` runs them in turn. Each step resumes what OUT holds: a machine that is lent by the minute runs
@@ -33,10 +34,11 @@ import lesson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from bench import MAIN, ROOT, Bench
-from measure import compared, measured, table
+from bench import MAIN, ROOT, Bench, absolute
+from measure import compared, measured
 from problems import ASK, DIRECT, KINDS, UNSEEN, Task, draw
-from sizes import CONCISE, CURVE, GRAPHS, GRID, LIMIT, LOSS, SEEDS, SMALL, Size
+from sizes import CONCISE, CURVE, GRAPHS, GRID, LIMIT, LOSS, SEEDS, SMALL, TUNED, Size
+from tables import table
 
 from smallscale_ci.candidate.members import Measured, choose
 
@@ -52,6 +54,7 @@ class Reasoner:
         self.size = SMALL if self.small else Size()
         self.made = bench.out / "made"
         self.parent = bench.out / "sft" / "model"
+        self.gpus = options.gpus.split(",")
         self.lock = threading.Lock()
 
     # -- make --------------------------------------------------------------------------------------
@@ -155,29 +158,31 @@ class Reasoner:
             "sample", "generate", str(self.parent), *given, timeout=self._left(400)
         )
         if found is not None:
-            with self.lock:
-                self.bench.add("sampled", run=str(found))
+            self.bench.add("sampled", run=str(found))
 
     # -- candidates --------------------------------------------------------------------------------
 
     def rates(self) -> None:
         """Every objective at every rate, and SFT over the number of its steps."""
-        self._judge_grid("rates")
+        self._together([lambda: self._judge_grid("rates"), lambda: self._zero3("zero3-1", 1)])
 
     def seeds(self) -> None:
         """The best rate of each objective with more seeds."""
         arms = [self._arm(name, (rate,)) for name, rate in self.best().items()]
+        steps: list[Any] = []
         if arms:
             self._make_grid("seeds", arms, self.size.of(SEEDS))
-            self._judge_grid("seeds")
+            steps.append(lambda: self._judge_grid("seeds"))
+        if (several := 2 if self.small else len(self.gpus)) > 1:
+            steps.append(lambda: self._zero3(f"zero3-{several}", several))
+        self._together(steps)
 
-    def zero3(self) -> None:
-        """The whole loop with LCPO at its best rate and DeepSpeed ZeRO-3, to its verdict."""
-        rate = self.best().get("lcpo", GRID["lcpo"][1])
-        changes = {**self._budget(), "deepspeed": "zero3", "learning_rate": rate}
-        recipe = self._recipe("zero3", "lcpo", changes)
+    def _zero3(self, step: str, ranks: int) -> None:
+        """The whole loop with LCPO and DeepSpeed ZeRO-3, to its verdict."""
+        changes = {**self._budget(), "deepspeed": "zero3", "learning_rate": TUNED}
+        recipe = self._recipe(step, "lcpo", changes)
         suite = ["--eval-suite", str(self.made / "gated.yaml"), "--eval-epochs", "2"]
-        self._candidate("zero3", recipe, suite, ranks=2 if self.small else 1)
+        self._candidate(step, recipe, suite, self.gpus[:ranks], ranks)
 
     def best(self) -> dict[str, float]:
         """Objective → rate, by the rule that a grid chooses by."""
@@ -189,7 +194,7 @@ class Reasoner:
             for rate in rates:
                 row = rows.get(f"{name}-{rate:g}-s42")
                 if row is not None:
-                    gain, length = (compared(parent["seen"], row["seen"])[k][0] for k in _CHANGES)
+                    gain, length = (compared(parent["seen"], [row["seen"]])[k][0] for k in _CHANGES)
                     tried[rate] = Measured(f"{rate:g}", gain / 100, math.log1p(length / 100))
             if tried:
                 best = choose([*tried.values()], LOSS)
@@ -198,14 +203,15 @@ class Reasoner:
 
     def _make_grid(self, name: str, arms: Sequence[dict[str, Any]], seeds: Sequence[int]) -> None:
         """The file of a grid."""
-        value = {"name": name, "seeds": list(seeds), "members": list(arms)}
-        self.bench.make(name, {**value, "max_loss": LOSS, "side_by_side": self.size.side_by_side})
+        value = {"name": name, "seeds": list(seeds), "members": list(arms), "max_loss": LOSS}
+        together = self.size.side_by_side * len(self.gpus)
+        self.bench.make(name, {**value, "side_by_side": together})
 
     def _judge_grid(self, name: str) -> None:
         """Its candidates, and the verdict on the best, on problems that nobody was chosen by."""
         suites = ["--eval-suite", str(self.made / "held-out.yaml")]
         suites += ["--fresh-suite", str(self.made / "gated.yaml"), "--eval-epochs", "2"]
-        self._candidate(name, self.made / f"{name}.yaml", suites)
+        self._candidate(name, self.made / f"{name}.yaml", suites, self.gpus)
 
     def _arm(
         self, recipe: str, rates: Sequence[float], name: str = "", **changes: Any
@@ -215,14 +221,17 @@ class Reasoner:
         arm = {"recipe": recipe, "learning_rates": list(rates), "changes": {**budget, **changes}}
         return {**arm, "name": name} if name else arm
 
-    def _candidate(self, step: str, recipe: Path, more: Sequence[str], ranks: int = 1) -> None:
+    def _candidate(
+        self, step: str, recipe: Path, more: Sequence[str], gpus: Sequence[str], ranks: int = 1
+    ) -> None:
         """`smallscale candidate` of the parent to its verdict, its pairs as LCPO's authors'."""
         out = self.bench.out / step
         sampled = self.bench.rows.get("sampled", [])
         if not sampled or not self.bench.has_time(step, 60):
             return
         more = ["--sample", sampled[-1]["run"], *more]
-        given = ["candidate", str(self.parent), "--recipe", str(recipe), *more, *self._pythons()]
+        given = ["candidate", str(self.parent), "--recipe", str(recipe), *more]
+        given += self._pythons(gpus)
         given += ["--gate", str(self.made / "pruned.yaml"), "--train-ranks", str(ranks)]
         given += ["-p", str(self._profile())]
         values = ["max_pairs=800", "min_ratio=1.2", "per_problem=2"]
@@ -235,8 +244,7 @@ class Reasoner:
         for verdict in out.glob("*/verdict.json"):
             found = json.loads(verdict.read_text())
             told |= {"kind": found["kind"], "checks": found["checks"]}
-        with self.lock:
-            self.bench.add("candidates", step=step, **told)
+        self.bench.add("candidates", step=step, **told)
         self.pack()
 
     def rows(self) -> dict[str, Any]:
@@ -264,14 +272,14 @@ class Reasoner:
         found = self.bench.smallscale(name, "generate", str(model), *given, timeout=self._left(300))
         if found is not None:
             row = measured(found, self.made / "steps.json")
-            with self.lock:
-                self.bench.add("evaluated", arm=name, suite=suite, **row)
+            self.bench.add("evaluated", arm=name, suite=suite, **row)
         self.pack()
 
     def _train(self, name: str, model: str, pairs: Path, recipe: Path, out: Path) -> bool:
         command = ["train", model, str(pairs), "--out", str(out), "--recipe", str(recipe)]
         command += ["--ranks", "1", "--runtime", "local"]
-        command += ["--train-python", str(self.options.train_python), *self._gpus()]
+        command += ["--train-python", str(self.options.train_python)]
+        command += [] if self.small else ["--gpus", self.gpus[0]]
         code = self._call(f"train-{name}", command, 480)
         if code:
             log = out / "train.log"
@@ -280,9 +288,8 @@ class Reasoner:
             self.bench.add("failed", step=name, code=code, said=said)
             return False
         told = json.loads((out / "train.json").read_text())
-        with self.lock:
-            kept = {key: told.get(key) for key in ("steps", "loss", "tokens", "seconds")}
-            self.bench.add("trained", arm=name, **kept)
+        kept = {key: told.get(key) for key in ("steps", "loss", "tokens", "seconds")}
+        self.bench.add("trained", arm=name, **kept)
         return True
 
     def _recipe(self, name: str, base: str, changes: dict[str, Any]) -> Path:
@@ -302,20 +309,17 @@ class Reasoner:
         arguments = {
             "max_model_len": 2048,
             "max_num_seqs": 256,
-            "kv_cache_memory_bytes": 6 << 30,  # fixed: engines may then start side by side
+            "kv_cache_memory_bytes": 4 << 30,  # fixed: engines may then start side by side
             "gpu_memory_utilization": 0.03,  # what must be free at the start
             **GRAPHS[self.options.graphs],
         }
         return self.bench.profile("vllm", f"small-{ranks}", arguments, max_in_flight=288,
                                   ranks=ranks, ranks_per_gpu=ranks)  # fmt: skip
 
-    def _pythons(self) -> list[str]:
+    def _pythons(self, gpus: Sequence[str]) -> list[str]:
         given = ["--engine-python", str(self.options.vllm_python)]
         given += ["--train-python", str(self.options.train_python), "--runtime", "local"]
-        return given + self._gpus()
-
-    def _gpus(self) -> list[str]:
-        return ["--gpus", self.bench.gpus] if self.bench.gpus else []
+        return given if self.small else [*given, "--gpus", ",".join(gpus)]
 
     def _call(self, step: str, arguments: list[str], timeout: float) -> int:
         return self.bench.call(step, [sys.executable, "-c", MAIN, *arguments], self._left(timeout))
@@ -334,7 +338,7 @@ class Reasoner:
             for step in steps[:2]:  # the third is like the second
                 step()
             return
-        with ThreadPoolExecutor(len(steps)) as pool:
+        with ThreadPoolExecutor(len(steps) or 1) as pool:
             for done in [pool.submit(step) for step in steps]:
                 done.result()
 
@@ -348,27 +352,29 @@ class Reasoner:
             with tarfile.open(new, "w:gz", compresslevel=3) as archive:
                 for path in sorted(self.bench.out.rglob("*")):
                     small = path.suffix in {".json", ".log", ".yaml"} and path.is_file()
-                    if small and path.stat().st_size < 400_000:
+                    if small and path.stat().st_size < 4_000_000:
                         archive.add(path, path.relative_to(self.bench.out))
             new.replace(self.options.packed / "reasoner.tar.gz")
 
 
 def main() -> None:
     """Run some of the steps."""
-    steps = ("make", "sft", "parents", "rates", "seeds", "zero3", "table")
+    steps = ("make", "sft", "parents", "rates", "seeds", "table")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="+", choices=[*steps, "all"])
     parser.add_argument("--out", type=Path, default=Path("runs/reasoner"))
     parser.add_argument("--model", default="", help="the checkpoint that learns to think")
-    parser.add_argument("--vllm-python", type=Path)
-    parser.add_argument("--train-python", type=Path)
+    parser.add_argument("--vllm-python", type=absolute)
+    parser.add_argument("--train-python", type=absolute)
+    parser.add_argument("--gpus", default="0", help="ids; candidates are shared out over all")
     parser.add_argument("--graphs", choices=GRAPHS, default="decode", help="CUDA graphs of vLLM")
     parser.add_argument("--packed", type=Path, help="where reasoner.tar.gz goes")
     parser.add_argument("--budget", type=float, default=7200, help="seconds; later steps give way")
     parser.add_argument("--rehearse", action="store_true", help="in miniature, on a CPU")
     options = parser.parse_args()
     model = str(Path(options.model).resolve()) if options.model else ""
-    bench = Bench(options.out, model, options.budget, "" if options.rehearse else "0")
+    first = "" if options.rehearse else options.gpus.split(",")[0]
+    bench = Bench(options.out, model, options.budget, first)
     reasoner = Reasoner(bench, options)
     for step in steps if "all" in options.steps else options.steps:
         if step == "table":
