@@ -106,7 +106,8 @@ def normalised(text: str) -> str:
 def agreement(equal: Equal, pairs: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """By category: pairs, false positives, false negatives, and the slowest item in ms.
 
-    "all" is the corpus without the files that were named.
+    "all" is the corpus without the files that were named, "first" the same by the labels that
+    it had before others' labels of the same questions corrected some of them.
     """
     table: dict[str, dict[str, int]] = {}
     own = len(CORPUS.read_text().splitlines())
@@ -114,11 +115,15 @@ def agreement(equal: Equal, pairs: list[dict[str, Any]]) -> dict[str, dict[str, 
         begin = time.perf_counter()
         same = equal(pair["gold"], pair["answer"])
         milliseconds = round(1000 * (time.perf_counter() - begin))
-        for name in (pair["category"], "all") if number < own else (pair["category"],):
+        label = pair["equal"]
+        labels = {pair["category"]: label}
+        if number < own:
+            labels |= {"all": label, "first": pair.get("first_label", label)}
+        for name, equals in labels.items():
             row = table.setdefault(name, {"pairs": 0, "fp": 0, "fn": 0, "slowest_ms": 0})
             row["pairs"] += 1
-            row["fp"] += same and not pair["equal"]
-            row["fn"] += pair["equal"] and not same
+            row["fp"] += same and not equals
+            row["fn"] += equals and not same
             row["slowest_ms"] = max(row["slowest_ms"], milliseconds)
     return table
 
@@ -320,15 +325,18 @@ def main() -> None:
         cells = [f"{tables[n][category]['fp']}/{tables[n][category]['fn']}" for n in judges]
         print(f"{category:<12}{row['pairs']:>6}" + "".join(f"{cell:>22}" for cell in cells))
     for name in judges:
-        row = tables[name]["all"]
-        wrong = (row["fp"] + row["fn"]) / row["pairs"]
+        row, first = tables[name]["all"], tables[name]["first"]
+        agreed, before = (1 - (one["fp"] + one["fn"]) / one["pairs"] for one in (row, first))
         for path in [KINDS, HANDED, *options.pairs]:
             if one := tables[name].get(path.stem):
                 right = one["pairs"] - one["fp"] - one["fn"]
                 print(
                     f"{name}, {path.stem}: {right} of {one['pairs']}, {one['fp']} false positives"
                 )
-        print(f"{name}: {1 - wrong:.1%} agreement, slowest item {row['slowest_ms']} ms")
+        print(
+            f"{name}: {agreed:.1%} agreement, {before:.1%} by the first labels, "
+            f"slowest item {row['slowest_ms']} ms"
+        )
     ratio = rates["this judge"] / rates["math-verify"]
     print(
         f"ordinary numeric answers: {rates['this judge']:,.0f} items/s of CPU time against "

@@ -46,7 +46,7 @@ _STATED = re.compile(
                 |given\ by|about|approximately|roughly)\b)*\s*[:=]?
       | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
       | \banswers?\b(?:\*\*)?\s*[:=]
-      | (?:^|\n)[ \t]*[\#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*
+      | (?:^|\n)[ \t\#*]*(?:(?:final|correct)\s)?answer[ \t*:]*
         (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
       | <answer>
       | (?:答案|结果|結果)(?:\*\*)?\s?(?:应该|應該|应|應)?(?:是|为|為|等于|等於|[:：])\s?[:：]?

@@ -48,7 +48,7 @@ class LlmJudge:
     """CORRECT where the model says Yes, WRONG where it says No; anything else is ERRORED."""
 
     name = "llm"
-    version = 5
+    version = 6
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client

@@ -19,6 +19,7 @@ from smallscale_ci.judges.mathematics.readings import (
     as_choices,
     other_junction,
     with_glued_unit,
+    with_gold_letter,
     with_other_commas,
     with_spelt_number,
 )
@@ -43,7 +44,7 @@ class MathJudge:
     """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
-    version = 6
+    version = 7
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""
@@ -74,7 +75,7 @@ def _rule(problem: Problem, text: str, spec: JudgeSpec, *, deep: bool) -> Ruling
     return Ruling(outcome, found.text[:LONGEST], f"{found.rule}: {decision.rule}")
 
 
-def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: PLR0911 - rule by rule
+def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: PLR0911, PLR0912 - rule by rule
     """Whether ``answer`` means ``gold``. Raises ``NeedsAlgebra`` unless ``deep``."""
     if squeeze(gold) == squeeze(answer):
         return Decision(True, "same text")
@@ -93,6 +94,8 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, f"same {_kind(gold_form)}")
     if with_other_commas(gold, gold_form, answer_text, deep=deep):
         return Decision(True, "same, commas read another way")
+    if with_gold_letter(gold, gold_form, answer, deep=deep):
+        return Decision(True, "same for all whole numbers")
     if with_glued_unit(gold_form, answer_text, deep=deep) or with_spelt_number(
         gold_form, answer_text, deep=deep
     ):

@@ -10,15 +10,15 @@ from functools import cached_property
 from smallscale_ci.records import Problem
 
 LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_ARABIC = "أبجدهوزحطي"
 # Labels that exams print, each with its order; digits are the other kind. ① counts as 1.
 _ALPHABETS = (
     LATIN,
     "АБВГДЕЖЗИК",
-    _ARABIC,
+    "أبجدهوزحطي",
     "甲乙丙丁戊己庚",
     "가나다라마바사",
     "アイウエオカキ",
+    "ΑΒΓΔΕ",
 )
 _LABELS = "A-Za-zА-К" + "".join(_ALPHABETS[2:])
 _OPTION_LINE = re.compile(
@@ -26,10 +26,12 @@ _OPTION_LINE = re.compile(
     r"(?:[.):\]、．]\*{0,2}[ \t]*|[ \t]+[-–—][ \t]+)|([①-⑳])[ \t]*)(\S.*)$",
     re.MULTILINE,
 )
-_LOOKALIKES = str.maketrans("АВСЕ", "ABCE")  # Cyrillic letters that look like Latin ones
+# Cyrillic and Greek letters that look like Latin ones, and mostly are typed for them.
+_LOOKALIKES = str.maketrans("АВСЕΑΒΕ", "ABCEABE")
 _WRAPPER = re.compile(
-    r"\\(?:text(?:bf|it|rm|sf)?|math(?:bf|it|rm|sf)|boldsymbol|bm|bf|rm|mbox|boxed|fbox"
-    r"|operatorname|displaystyle)(?![a-zA-Z])"
+    r"\\(?:text(?:bf|it|rm|sf|tt|sc|sl|up|md|normal)?|math(?:bf|it|rm|sf|tt|cal|scr|bb|frak|normal)"
+    r"|boldsymbol|pmb|bm|bf|rm|it|sf|tt|emph|underline|mbox|hbox|boxed|fbox|framebox|operatorname\*?"
+    r"|displaystyle|(?:text)?color\s*\{[^{}]{0,30}\})(?![a-zA-Z])"
 )
 _GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{(-?\w{1,20})\}\s*\{(\w{1,20})\}")
@@ -46,6 +48,18 @@ _LEAD = re.compile(
 )
 _ARTICLE = re.compile(r"^(?:la|le|el|il|die|a|o)\s+(?=\(?[A-Z]\)?\W*$)")  # la B
 _INSTEAD = re.compile(r",? (?:and )?not \W?[A-Z]\W{0,2}$")
+# One option and not another: "not A but C", "C rather than A".
+_NOT_BUT = re.compile(
+    r"(?:not|nicht|pas|no|non|não|не|不是)\s*(?P<other>\S.{0,200}?),?\s*"
+    r"(?:\b(?:but(?:\srather)?|sondern|mais|sino|ma|mas|а)\s|而是)\s*(?P<meant>\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_RATHER = re.compile(
+    r"(?P<meant>\S.{0,200}?),?\s*(?:\b(?:(?:and|und|et|y|e|и|а)\s)?(?:not|rather\sthan|instead\sof"
+    r"|as\sopposed\sto|nicht|statt|anstatt|non(?:\spas)?|pas|plutôt\sque|au\slieu\sde|no|en\slugar\sde"
+    r"|en\svez\sde|anziché|invece\sdi|não|em\svez\sde|не|вместо|وليس)\s|而不是|而非)\s*(?P<other>\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _COPULA = re.compile(
     r"\s*(?:번)?\s*(?:です|である|だ|となります|になります|입니다|이다|이에요|예요|번)[\s.。!]*$"
 )
@@ -92,8 +106,9 @@ class Options:
             return self.labels.index(label)
         if self.labels[0] == "A":
             label = label.translate(_LOOKALIKES)
-            if label in _ARABIC:
-                label = LATIN[_ARABIC.index(label)]
+            for alphabet in _ALPHABETS[1:]:
+                if label in alphabet:  # Б, ب or 乙 for B
+                    label = LATIN[alphabet.index(label)]
             return self.labels.index(label) if label in self.labels else None
         place = LATIN.find(label) if len(label) == 1 and self.labels[0].isdigit() else -1
         return place if 0 <= place < len(self.labels) else None
@@ -158,6 +173,11 @@ def named(text: str, options: Options) -> Named | None:
     A capital before other words is a label only where these are the option's own text, or where
     they go on with the sentence ("B because …"): the answer "A planet" names no option A.
     """
+    contrast = _contrast(plain(text), options) if by_text(text, options) is None else None
+    return contrast or _named_alone(text, options)
+
+
+def _named_alone(text: str, options: Options) -> Named | None:
     short = plain(text)
     exact = by_text(text, options)
     if not short or (exact is None and _NEGATED.match(short)):
@@ -177,6 +197,16 @@ def named(text: str, options: Options) -> Named | None:
         every = len(options.labels) > 2 and labels == set(options.labels)
         return None if every else Named(None, "several options")
     return _labelled(short, options) or _leading_text(short, options)
+
+
+def _contrast(short: str, options: Options) -> Named | None:
+    """The option that is set against another: both sides name one, and not the same."""
+    for pattern in (_NOT_BUT, _RATHER):
+        if match := pattern.fullmatch(short):
+            meant, other = (_named_alone(match[side], options) for side in ("meant", "other"))
+            if meant and other and None not in (meant.place, other.place):
+                return meant if meant.place != other.place else None
+    return None
 
 
 def by_text(text: str, options: Options) -> int | None:

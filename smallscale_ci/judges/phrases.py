@@ -139,8 +139,8 @@ LEADS = re.compile(
         (?:la\s|l['’]|a\s|die\s)?
         (?=(?:réponse|option|opción|respuesta|opzione|risposta|alternativa|letra|opção|antwort)\s)
       | \bbut\s(?:it(?:['’]s|\sis)|the\s\w+\sis)\s(?:(?:actually|really|in\sfact)\s)?
-      | ,\s(?:but(?!\s(?:it|the)\b)(?:\srather)?|sondern|а
-        |(?:es|sino(?:\sque\ses)?|è|ma|c['’]est|mais)(?:\sla)?|(?:é|mas)(?:\sa)?)\s
+      | ,\s(?:but(?!\s(?:it|the)\b)(?:\srather)?|а|(?:es|è|c['’]est)(?:\sla)?|é(?:\sa)?)\s
+      | ,?\s(?:sondern|(?:sino(?:\sque\ses)?|ma|mais)(?:\sla)?|mas(?:\sa)?)\s
       | ,?而是\s? | ではなく(?:て)?、?\s? | 아니라\s
       | (?:^|\n|[.!]\s)(?:the|this)\s(?:\w+\s){1,4}supports\s(?=(?:option|choice|answer)\s)
       | (?:^|\n|[.!]\s)(?:most\slikely|probably|definitely|certainly|surely)[,:]?\s
@@ -149,7 +149,9 @@ LEADS = re.compile(
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
         (?:it(?:['’]s|\sis)\s+)?
-      | (?:^|\n)[*\s]*it(?:['’]s|\sis|\s(?:must|should|has\sto)\sbe)\s+
+      | (?:^|[\n.;!,])[*\s]*it(?:['’]s|\sis|\s(?:must|should|has\sto)\sbe)\s+
+      | \bI(?:\s(?:think|believe|guess|suspect|say)
+        |['’]m\s(?!not\b)(?:\w+\s)?(?:sure|confident|certain))\s(?:that\s)?(?:it(?:['’]s|\sis)\s)?
     """,
     re.IGNORECASE | re.VERBOSE,
 )

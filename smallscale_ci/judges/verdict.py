@@ -41,11 +41,12 @@ _LAST = re.compile(r"[,;:]\s+(?:so,?\s+|then\s+)?(yes|no)[.!]*\s*\Z", re.IGNOREC
 # A last line that says nothing but that they agree, or do not.
 _AGREES = re.compile(
     r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion)\s*:\s*)?
-        (?:(?:the\s+(?:two\s+)?(?:given\s+|compared\s+|candidate\s+|models\s+)?(?:answers?|responses?|results?)
+        (?:(?:the\s+(?:two\s+)?(?:(?:given|compared|candidate|submitted|proposed|predicted|final|models?|students?|users?|assistants?)\s+){0,2}
+                (?:answers?|responses?|results?|solutions?|predictions?)
             |they|these|it|both)\s+(?:(?:is|are|do|does)(nt)?\s+)?)?
-        (not\s+)?(?:mathematically\s+)?(?:(correct|right|equal|equivalent|(?:the\s+)?same|true|match|agree)
+        (not\s+)?(?:mathematically\s+)?(?:(correct|right|equal|equivalent|(?:the\s+)?same|true|match(?:es)?|agrees?|equals)
             |incorrect|wrong|false|different|unequal|mismatch)
-        (?:\s+(?:to|as|with)\s+the\s+(?:reference|gold|correct)(?:\s+(?:answer|one))?)?[.!]*\s*""",
+        (?:(?:\s+(?:to|as|with))?\s+the\s+(?:reference|gold|correct)(?:\s+(?:answer|one))?)?[.!]*\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
 

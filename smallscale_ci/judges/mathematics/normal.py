@@ -131,7 +131,13 @@ _MICRO = re.compile(r'(?:"\\mu\s*|\\mu\s*")(?=(?:[msgLlCFAV]|meters?|metres?)\b)
 _OHM = re.compile(r"(?<=[\d}])\s*\\Omega\s*$")
 _WHERE = re.compile(r'[,;]?"\s*where\b.*$', re.IGNORECASE | re.DOTALL)
 _WHOLE = re.compile(  # behind n\\pi
-    r"(?<=\S)\s*(?:[,;(]|\"(?:for|with)\")\s*[klmnN]\s*\\in\s*\\(?:mathbb|mathbf)?\s*\{?Z\}?\s*\)?\s*$"
+    r"""(?<=\S)\s*(?:
+        (?:[,;(]|"(?:for|with)")\s*[jklmnNt]\s*\\in\s*\\(?:mathbb|mathbf)?\s*\{?Z\}?
+      | [,;(]?\s*"\s*(?:for|with)\s(?:any|all|every|an)\s(?:arbitrary\s)?integers?
+        \s*"?\s*[jklmnNt]\s*"?
+      | (?:[,;(]|"(?:for|with)")\s*[jklmnNt]\s*"\s*(?:is\s|being\s)?an(?:y)?\sinteger\s*"
+    )\s*\)?\s*$""",
+    re.VERBOSE,
 )
 _LEAD = re.compile(
     r'^"?(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*"?\s*(?=[^\s"])'
@@ -180,8 +186,8 @@ def clean(text: str) -> str:
     text = _DEGREES.sub("°", _PRIME.sub(lambda match: "'" * match[1].count("p"), text))
     text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
     text = _OVERLINE.sub(r"\\bar", _SEGMENT.sub(r"\1", text))
-    text = _WHOLE.sub("", _WHERE.sub("", text))
-    text = _OHM.sub(' "ohm"', _SPACE_COMMAND.sub(" ", text))
+    text = _WHOLE.sub("", _SPACE_COMMAND.sub(" ", _WHERE.sub("", text)))
+    text = _OHM.sub(' "ohm"', text)
     text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
     text = _ELLIPSIS.sub(_going_on, text)
     text = _REALS_WITHOUT.sub("ℝ∖", _CUP.sub("∪", text))

@@ -176,12 +176,11 @@ def product_of(form: object) -> Node | None:
     if isinstance(form, Scalar):
         return form.node if form.unit is None else None
     word = form.words[0] if isinstance(form, Words) and len(form.words) == 1 else ""
-    neighbours = all(ord(b) - ord(a) == 1 for a, b in pairwise(sorted(word)))
     if not word.isascii() or not word.isalpha() or word in _SHORT_WORDS:
         return None
     if not form.product:  # type: ignore[attr-defined]
         return None
-    return parse(word) if len(word) == 2 or (len(word) == 3 and neighbours) else None
+    return parse(word) if len(word) == 2 or (len(word) in (3, 4) and _neighbours(word)) else None
 
 
 def read_date(text: str) -> Words | None:
@@ -277,11 +276,15 @@ def _are_units(text: str, body: str) -> bool:
         return (len(words) > 1 or body.endswith((" ", '"', "°"))) and _is_number(body)
     body = body.rstrip()
     plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
-    return (
-        bool(plain)
-        and len((known or words)[0]) > 2
-        and words[0].lower() not in ("sin", "cos", "tan", "log")
-    )
+    first = (known or words)[0]
+    factors = words == [first] and len(first) < 5 and _neighbours(first)  # 3xyz
+    called = len(first) > 2 and words[0].lower() not in ("sin", "cos", "tan", "log")
+    return bool(plain) and called and not factors
+
+
+def _neighbours(letters: str) -> bool:
+    """Whether they follow each other in the alphabet, in any order."""
+    return all(ord(b) - ord(a) == 1 for a, b in pairwise(sorted(letters)))
 
 
 def _is_number(text: str) -> bool:

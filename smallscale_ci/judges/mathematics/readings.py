@@ -24,6 +24,11 @@ _LETTER = re.compile("[A-H]")
 _GLUED = re.compile(r"([-+]?\d[\d.,]*)\s*(''|[\"']|[mgshlLNJWVkK])")
 _MIXED = re.compile(r"(\d{1,9}) and (?:\\frac ?\{)?(\d{1,9})(?:/|\}\{)(\d{1,9})\}?")
 _JUNCTION = re.compile(r"\b(?:and|or)\b")
+_ANY_WHOLE = re.compile(  # the letter that stands for any whole number
+    r"(?<![a-zA-Z\\])([a-zN])[\s$}]*(?:(?:\\in|∈)\s*(?:\\math(?:bb|bf)\s*)?\{?\s*[Zℤ](?![a-zA-Z^_])"
+    r"|(?:\\text\{|\\ )*\s*(?:is|are|be|being)?\s*an(?:y)?\s(?:arbitrary\s)?integer\b)"
+    r"|\b(?:any|all|an|every)\s(?:arbitrary\s)?integers?\s?[}$\s]*([a-zN])(?![a-zA-Z])"
+)
 _GLUED_UNITS = {"''": "inch", '"': "inch", "'": "foot"}
 
 
@@ -72,6 +77,21 @@ def as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, de
         label = _LABEL.fullmatch(gold)
         return label[1] == right[1] if label else equal(gold_form, read(right[2]), deep=deep)
     return False
+
+
+def with_gold_letter(gold: str, gold_form: Form, answer: str, *, deep: bool) -> bool:
+    """``3k+1, k ∈ Z`` for ``3n+1, n ∈ Z``: how the letter is called does not matter."""
+    asked, said = _ANY_WHOLE.search(gold), _ANY_WHOLE.search(answer)
+    if asked is None or said is None:
+        return False
+    wanted, found = asked[1] or asked[2], said[1] or said[2]
+    if wanted == found or re.search(_letter(wanted), text := clean(answer)):
+        return False
+    return equal(gold_form, read(re.sub(_letter(found), wanted, text)), deep=deep)
+
+
+def _letter(name: str) -> str:
+    return rf"(?<![a-zA-Z\\]){name}(?![a-zA-Z])"
 
 
 def other_junction(gold: str, gold_form: Form, answer: str) -> bool:

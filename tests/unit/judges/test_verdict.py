@@ -69,7 +69,12 @@ def test_anything_else_is_no_verdict(said):
         ("It is not the same as the reference answer.", False), ("I say that it depends", None),
         ("Yes. On second thought, no.", None),
         ("Yes.\nThe answer is wrong.", None), ("The reference answer is correct.", None),
-        ("It is correct that the signs differ", None),
+        ("It is correct that the signs differ", None), ("The student's answer is correct.", True),
+        ("The student's final answer is incorrect.", False),
+        ("The submitted solution is wrong.", False),
+        ("The assistant’s response is equivalent to the reference.", True),
+        ("The predicted answer does not match the reference answer.", False),
+        ("The reference solution is correct.", None), ("The student is right.", None),
     ],
 )  # fmt: skip
 def test_verdicts_in_other_words(said, agrees):
