@@ -24,7 +24,17 @@ def show_plans(context: Context, plans: Sequence[Plan]) -> None:
 
     for plan in () if context.json else plans:
         context.out.mapping(_lines(plan))
+        for warning in _warnings(plan):
+            context.out.warning(warning)
     show_json(context, [_value(plan) for plan in plans])
+
+
+def _warnings(plan: Plan) -> tuple[str, ...]:
+    from smallscale_ci.pipeline.evaluate import warnings
+
+    if plan.baseline is None or plan.config.limit is not None:  # a trial decides nothing
+        return ()
+    return warnings(plan, plan.baseline)
 
 
 def _value(plan: Plan) -> dict[str, Any]:
@@ -39,6 +49,7 @@ def _value(plan: Plan) -> dict[str, Any]:
         "baseline": baseline and {"name": baseline.name, "source": baseline.source},
         "runtime": {"name": plan.place.name, "reason": plan.place.reason},
         "expected": asdict(forecast(plan)),
+        "warnings": list(_warnings(plan)),
         "config": plan.config.model_dump(mode="json"),
     }
 

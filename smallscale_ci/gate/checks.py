@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from smallscale_ci.config.models import GatePolicy
-from smallscale_ci.gate import reasons
 from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_within, p_worse
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import ProblemMeans
@@ -41,8 +40,8 @@ def make_checks(
     """All checks at this look; ``reproduced`` says that every sample agrees.
 
     In the mode ``mean`` the checks of the mean over tasks come first, and the tasks' own are guard
-    rails. Without ``describe`` only what decides is computed: no intervals, no advice, and nothing
-    that is not gated.
+    rails. Without ``describe`` only what decides is computed: no intervals, and nothing that is not
+    gated.
     """
     if schedule.ends[look - 1] >= 1 and schedule.parts:
         pairs = [
@@ -54,12 +53,7 @@ def make_checks(
         raw += mean_checks(pairs, policy, look, schedule, describe=describe)
     for pair in pairs:
         raw += task_checks(pair, policy, look, schedule, describe=describe)
-    done = decided(raw, reproduced=reproduced)
-    if not describe:
-        return done
-    return tuple(
-        replace(check, advice=reasons.advice(check, look, schedule.looks)) for check in done
-    )
+    return decided(raw, reproduced=reproduced)
 
 
 def decided(raw: Sequence[Check], *, reproduced: bool = False) -> tuple[Check, ...]:

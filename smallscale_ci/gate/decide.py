@@ -19,6 +19,7 @@ from smallscale_ci.errors import UsageError
 from smallscale_ci.gate import reasons
 from smallscale_ci.gate.checks import make_checks, overall
 from smallscale_ci.gate.flips import find_flips, grown
+from smallscale_ci.gate.futility import out_of_reach, repeats_itself
 from smallscale_ci.gate.pairing import (
     TaskPair,
     agrees,
@@ -71,6 +72,7 @@ def decide(
     rows = common_samples(candidate, baseline, match)
     reproduced = agrees(candidate, baseline, rows)
     share = shared_draws(candidate, baseline, rows)
+    epochs = len(baseline) * schedule.ends[look - 1] / max(len(candidate), 1)
     twins = not reproduced and share >= ENOUGH
     if reproduced or twins:  # compare with the very samples that were drawn again
         baseline = baseline.select(np.isin(np.arange(len(baseline)), rows))
@@ -96,6 +98,12 @@ def decide(
         return verdict
     checks = make_checks(pairs, policy, look, schedule, reproduced=reproduced)
     kind = overall(checks)
+    futile = (
+        look < of
+        and kind is VerdictKind.INCONCLUSIVE
+        and (repeats_itself(candidate) or out_of_reach(checks, policy, look, schedule, epochs))
+    )
+    checks = reasons.advised(checks, of - look, futile=futile)
     matched = None
     if len(baseline) > len(candidate):
         common = baseline.select(np.isin(np.arange(len(baseline)), rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scipy import special
 
@@ -112,8 +113,15 @@ def check_notes(checks: Sequence[Check], policy: GatePolicy) -> Iterator[Reason]
             yield _of(check, ReasonKind.REAL_BUT_SMALL)
 
 
-def advice(check: Check, look: int, of: int) -> Advice | None:
-    """What would have made an open check conclusive; ``None`` for the others."""
+def advised(checks: Sequence[Check], left: int, *, futile: bool) -> tuple[Check, ...]:
+    """``checks`` with what would have made the open ones conclusive.
+
+    ``left`` are the looks to come; ``futile`` says that they would not decide the run.
+    """
+    return tuple(replace(check, advice=_advice(check, left, futile=futile)) for check in checks)
+
+
+def _advice(check: Check, left: int, *, futile: bool) -> Advice | None:
     if check.kind is not VerdictKind.INCONCLUSIVE or not check.gated:
         return None
     clusters, problems = check.estimate.clusters, check.estimate.n
@@ -123,11 +131,12 @@ def advice(check: Check, look: int, of: int) -> Advice | None:
         return Advice(clusters=FEW_CLUSTERS)
     # Nobody should widen a margin for a model that seems to be worse.
     wider = check.margin < reached < 1 and not check.seems_worse
-    return Advice(
+    found = Advice(
         margin=reached * 1.005 if wider else 0.0,
         problems=needed if needed > problems else 0,
-        looks=of - look,
+        looks=0 if futile else left,
     )
+    return None if futile and found == Advice() else found
 
 
 def _of(check: Check, kind: ReasonKind = ReasonKind.CHECK) -> Reason:

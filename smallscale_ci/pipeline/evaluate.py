@@ -59,9 +59,9 @@ def evaluate(
     if refused is not None:
         shown = collect.refused(plan.config, plan.checkpoint.name, plan.baseline, refused)
         return Evaluation(refused, shown, None)
-    gate, budget = plan.config.gate, (plan.config.epochs, plan.config.max_epochs)
-    for limit in too_fine(baseline.samples, gate, budget, plan.suite.repeats):
-        observer.say(f"warning: {planning.limit(limit)}")
+    gate = plan.config.gate
+    for warning in warnings(plan, baseline):
+        observer.say(f"warning: {warning}")
     verdict: Verdict | None = None
     current: Session | None = None
     try:
@@ -85,6 +85,13 @@ def evaluate(
         data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=None)
         return Evaluation(verdict, data, plan.run, candidate, error)
     return Evaluation(verdict, data, plan.run, candidate)
+
+
+def warnings(plan: Plan, baseline: Run) -> tuple[str, ...]:
+    """What the suite cannot tell under its policy, a sentence each, before anything runs."""
+    budget = plan.config.epochs, plan.config.max_epochs
+    found = too_fine(baseline.samples, plan.config.gate, budget, plan.suite.repeats)
+    return tuple(map(planning.limit, found))
 
 
 def is_refused(plan: Plan, baseline: Run) -> bool:

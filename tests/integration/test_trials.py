@@ -51,8 +51,10 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(place, tmp_path, command):
     for told in ("tiny, 20 problems, max_tokens 64", "2 epochs: 40 samples"):
         assert told in done.stdout
     assert ("about 1,050 tokens" in done.stdout) is ("m, recorded 20" in done.stdout)
+    assert ("sums accuracy: the margin" in done.stderr) is (command == "eval")  # too fine for 20
     found = json.loads(replayed.smallscale(place, *asked, *options, "--json").stdout)
     assert found["expected"]["samples"] == 40
+    assert any("is finer than" in one for one in found["warnings"]) is (command == "eval")
     assert found["config"]["epochs"] == 2
     assert not (tmp_path / "runs").exists()
 

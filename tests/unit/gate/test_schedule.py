@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers.runs import ERRORED, RIGHT, WRONG, grid
+from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate
 
 from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.futility import out_of_reach, repeats_itself
 from smallscale_ci.gate.problem_means import problem_means
 from smallscale_ci.gate.schedule import Schedule, first_order, later_order, levels, part, worth_of
-from smallscale_ci.records import Metric
+from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.report import wording
 
 ACCURACY = GatePolicy(
     name="p", looks_per_epoch=4, margins=Margins(accuracy=0.02, tokens=None, truncation=None)
@@ -89,12 +93,6 @@ def test_epochs_that_repeat_each_other_are_noticed():
 
 
 def test_a_run_stops_where_neither_verdict_is_in_reach():
-    from dataclasses import replace
-
-    from helpers.runs import simulate
-
-    from smallscale_ci.gate.decide import decide
-
     rates = np.full(400, 0.6)
     rng = np.random.default_rng(0)
     schedule = Schedule.every_epoch(4)
@@ -105,3 +103,21 @@ def test_a_run_stops_where_neither_verdict_is_in_reach():
         made = replace(check, pass_p=pass_p, adjusted_p=fail_p)
         assert out_of_reach([made], ACCURACY, 3, schedule, 8.0) is hopeless
         assert not out_of_reach([made], ACCURACY, 4, schedule, 8.0)
+
+
+@pytest.mark.parametrize(
+    ("margin", "look", "looks_left"),
+    [(0.002, 3, 0), (0.012, 1, 3)],  # neither is in reach; one may still be
+)
+def test_advice_promises_no_looks_that_would_not_decide(margin, look, looks_left):
+    """A report said that 7 more looks may decide it, and that none of them was in reach."""
+    rng = np.random.default_rng(0)
+    rates = np.full(400, 0.6)
+    base, candidate = (simulate(rng, rates, epochs) for epochs in (8, look))
+    narrow = GatePolicy(name="d", margins=Margins(accuracy=margin, tokens=None, truncation=None))
+    verdict = decide(candidate, base, narrow, look=look, of=4)
+    (check,) = (one for one in verdict.checks if one.metric is Metric.ACCURACY)
+    assert check.kind is VerdictKind.INCONCLUSIVE
+    assert check.advice is None or check.advice.looks == looks_left
+    assert ("more look" in wording.advice(check)) is bool(looks_left)
+    assert "epochs may decide" not in wording.advice(check)
