@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smallscale_ci.judges.mathematics.normal import without_entities
 
@@ -48,7 +48,10 @@ _STATED = re.compile(
       | \banswers?\b(?:\*\*)?\s*[:=]
       | (?:^|\n)[ \t\#*]*(?:(?:final|correct)\s)?answer[ \t*:]*
         (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
-      | <answer>
+      | <(?:final_?)?answer>
+      | <(?P<tag>solution|conclusion|result)>  # around the answer alone, no sentence
+        (?=\s*(?!(?:[a-z'’]+,?\s+){2}[a-z])[^<\n]{1,80}\s*</(?P=tag)>)
+      | [{,]\s{0,40}"(?:final_?|correct_?)?answer"\s{0,8}:\s{0,8}(?=["\d.-])  # in JSON
       | (?:答案|结果|結果)(?:\*\*)?\s?(?:应该|應該|应|應)?(?:是|为|為|等于|等於|[:：])\s?[:：]?
       | 答\s?[:：]
       | (?:答え|解答|正解|回答)(?:\*\*)?\s?(?:は、?|[:：])
@@ -58,7 +61,8 @@ _STATED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PHRASE_END = re.compile(
-    r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed | </answer>
+    r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed
+      | </(?:(?:final_?)?answer|solution|conclusion|result)>
       | [。；！] | です|である|となり|になり|입니다|이다|이에요|예요
       | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
       | ,\sthat\ is\b
@@ -70,6 +74,7 @@ _BEGUN = re.compile(  # a sentence that goes on, in an <answer> that was cut off
     r"|the\s(?:answer|result|value|final|solution|total|number))\b[a-z ,']*",
     re.IGNORECASE,
 )
+_JSON_VALUE = re.compile(r'"(?P<text>(?:[^"\\]|\\.){0,2000})"|-?[\d.][\d.eE+-]*', re.DOTALL)
 _DECORATION = re.compile(r"(?:[\s*_\"“”:=]|\}(?=\s)|(?:\$\$|\\\[)(?=[ \t]*\n))+")
 _LAST_NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])[-−])?\\?\$?(?:
@@ -81,12 +86,10 @@ _LAST_NUMBER = re.compile(
 )
 
 
-_BOXES = ("\\boxed", "\\fbox")
 _Span = tuple[int, int, int, int]  # of a box: start, start and end of its content, end
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A possible answer and the rule that found it."""
 
     text: str
@@ -100,15 +103,18 @@ def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
     ``rules`` are "boxed", "stated" and "last-number"; others are left to the judge that knows
     them. ``text`` is what ``thinking.answer_part`` gave.
     """
-    text = without_entities(_without_tags(_SPECIAL_TOKEN.sub(" ", text)))
-    finders = {"stated": stated, "last-number": last_number}
+    if "<" in text:
+        text = _without_tags(_SPECIAL_TOKEN.sub(" ", text))
+    text = without_entities(text)
     for rule in rules:
         if rule == "boxed":
             spans = _box_spans(text)
-            if spans:
+            if len(spans) == 1:
+                yield Found(text[spans[0][1] : spans[0][2]].strip(), rule)
+            elif spans:
                 yield Found(_joined(text, spans), rule, _named(text, spans) or _listed(text, spans))
             continue
-        finder = finders.get(rule)
+        finder = _FINDERS.get(rule)
         found = finder(text) if finder else None
         if found is not None:
             yield Found(found, rule)
@@ -159,8 +165,6 @@ def _joined(text: str, spans: list[_Span]) -> str:
 
 def _named(text: str, spans: list[_Span]) -> str | None:
     """``a = 1, b = 2`` where the last boxes have several names, else ``None``."""
-    if len(spans) == 1:
-        return None
     parts: dict[str, str] = {}  # by name, from last to first
     start = -1
     for begin, inner, end, after in reversed(spans):
@@ -213,7 +217,9 @@ def _is_glue(text: str) -> bool:
 
 def _box_spans(text: str) -> list[_Span]:
     """The outermost non-empty boxes."""
-    first = min((at for at in map(text.find, _BOXES) if at >= 0), default=-1)
+    first = text.find("\\boxed")
+    if "\\fbox" in text:
+        first = min(at for at in (first, text.index("\\fbox")) if at >= 0)
     if first < 0:
         return []
     spans: list[_Span] = []
@@ -255,6 +261,11 @@ def stated(text: str) -> str | None:
     """What the last "the answer is …", "Answer: …" or "#### …" says, up to its sentence's end."""
     for mark in reversed(list(_STATED.finditer(text))):
         start = mark.end()
+        if mark.group()[0] in "{,":
+            value = _json_value(text, start)
+            if value:
+                return value
+            continue
         skip = _DECORATION.match(text, start)
         start = skip.end() if skip else start
         end = _PHRASE_END.search(text, start, start + 2000)
@@ -266,9 +277,21 @@ def stated(text: str) -> str | None:
     return None
 
 
+def _json_value(text: str, start: int) -> str:
+    """The text or number in JSON at ``start``; models forget to double their backslashes."""
+    value = _JSON_VALUE.match(text, start)
+    if value is None:
+        return ""
+    inner = value.group() if value["text"] is None else value["text"]
+    return inner.replace("\\\\", "\\").replace('\\"', '"').strip()
+
+
 def last_number(text: str) -> str | None:
     """The last number in the text, with its sign, currency and percent sign."""
     last = None
     for last in _LAST_NUMBER.finditer(text):  # noqa: B007 - the last one is wanted
         pass
     return last.group() if last else None
+
+
+_FINDERS = {"stated": stated, "last-number": last_number}

@@ -35,7 +35,7 @@ ANSWER = (
     ),
     r"\bthe\s(?:option|choice)\s(?:that|which)\b[^.\n:=?]{0,60}\sis\b",
     r"\[\[",
-    r"<(?:final_?\s?)?(?:answer|choice|option|letter|selection)>",
+    r"<(?:final_?\s?)?(?:answer|choice|option|letter|selection|solution|conclusion)>",
     (
         r"[\"'](?:final_?|correct_?|selected_?)?(?:answer|option|choice|letter|prediction)"
         r"(?:_?(?:choice|letter|option))?[\"']\s*:\s*\[?"

@@ -73,6 +73,12 @@ FORMATS = (
         "prompts of GRPO recipes (TRL, Unsloth): <reasoning>…</reasoning><answer>…",
     ),
     Format(
+        "working-out",
+        ("<start_working_out>", "<working_out>"),
+        ("<end_working_out>", "</working_out>", "</start_working_out>"),
+        "Unsloth's GRPO notebooks (reasoning_start, reasoning_end)",
+    ),
+    Format(
         "thought",
         ("<thought>", "<thoughts>"),
         ("</thought>", "</thoughts>"),

@@ -29,14 +29,14 @@ _LAST = re.compile(  # the tokens that end a turn, where they end a text
     r"(?:<\|close\|>(?:response|message)<\|sep\|>|<\|(?!end_of_box)[^|<>\n]{1,40}\|>"
     r"|\[\|\w{1,20}\|\]|</?s>|</longcat_s>|<(?:(?:seed:)?eos|sep|end_of_turn|pad|turn\|)>"
     r"|\[unused\d{1,3}\]|<｜[^｜<>\n]{1,40}｜>|\[END FINAL RESPONSE\]"
-    r"|</(?i:response|output|conclusion)>)\s{0,8}$"
+    r"|</(?i:response|output)>)\s{0,8}$"
 )
-_WRAPPED = re.compile(  # ERNIE 4.5, Granite 3.3; Reflection, Marco-o1; LLaVA-CoT; Inkling
-    r"\s{0,8}(?:<(?i:response|output|conclusion)>|(?:<\|message_model\|>)?<\|content_text\|>)"
+_WRAPPED = re.compile(  # ERNIE 4.5, Granite 3.3; Reflection, Marco-o1; Inkling
+    r"\s{0,8}(?:<(?i:response|output)>|(?:<\|message_model\|>)?<\|content_text\|>)"
 )
 _SPECIAL = re.compile(
     r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
-    r"|<｜[^｜<>\n]{1,40}｜>|</?(?i:response|output|conclusion|answer)>)*"
+    r"|<｜[^｜<>\n]{1,40}｜>|</?(?i:response|output|conclusion|solution|answer)>)*"
 )
 _USER = re.compile(  # in whose name Qwen's template gives the results of tools, too
     r"(?:<\|(?:im_start|start_header_id|start)\|>user\b|<(?:start_of_turn|\|turn)>user\b|<\|user\|>)"
@@ -79,6 +79,8 @@ _ASIDE = re.compile(
 _BOX = "<|begin_of_box|>"
 _BARE_CHANNELS = ("assistantfinal", "assistantanalysis")
 _CHANNEL_NAMES = ("analysis", "commentary", "final")
+_HEADS = (*_CHANNEL_NAMES, *_PHRASES)
+_BEGIN_MARKS = ("<", "[", "&lt;", "assistant", "u003", "◁", "＜")
 _ESCAPED = re.compile(  # for JSON, or for Markdown
     r"\\(?:u003c|<)\\?/?[\w:|]{0,12}(?:think|thought|reason)", re.IGNORECASE
 )
@@ -106,6 +108,8 @@ def answer_part(text: str) -> str | None:
     Text without any mark of thinking is all answer. What is given to a tool is not an answer and is
     left out. The box of GLM-4.5V's answers is an ``<answer>`` as any other.
     """
+    if _is_plain(text):
+        return "" if text.isspace() else text
     parts = split(text)
     escapes = not parts.name and ("\\u003" in text or "\\<" in text)
     if escapes and _ESCAPED.search(text) is not None:
@@ -124,6 +128,14 @@ def answer_part(text: str) -> str | None:
         lambda aside: aside[0] if is_text(answer, aside) or blocks.hold(aside, 0) else "\n", answer
     )
     return answer.replace(_BOX, "<answer>").replace("<|end_of_box|>", "</answer>")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether ``text`` has nothing that a mark, a phrase or a channel may begin with."""
+    for mark in _BEGIN_MARKS:
+        if mark in text:
+            return False
+    return not text[:_LONGEST_HEAD].lstrip(_BLANKS).startswith(_HEADS)
 
 
 def split(text: str) -> Parts:

@@ -8,6 +8,8 @@ _CLOSERS = ")]}⦄⟩⟫⌋⌉⧽"
 
 def split(text: str, separators: str) -> list[str]:
     """``text`` cut at the characters ``separators`` that stand outside all brackets."""
+    if not any(map(text.__contains__, separators)):
+        return [text]
     parts, level, start = [], 0, 0
     quoted = False
     for position, character in enumerate(text):

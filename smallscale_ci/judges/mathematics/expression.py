@@ -59,6 +59,11 @@ def renamed(node: Node, names: Mapping[str, Node]) -> Node:
     return tuple(renamed(part, names) if isinstance(part, tuple) else part for part in node)
 
 
+def applies(node: Node) -> bool:
+    """Whether a name stands before brackets anywhere in ``node``."""
+    return node[0] == "apply" or any(applies(part) for part in node[1:] if isinstance(part, tuple))
+
+
 def functions(node: Node, inside: str = "") -> frozenset[str]:
     """The names before brackets in ``node`` that cannot be factors.
 

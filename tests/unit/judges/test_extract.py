@@ -83,6 +83,23 @@ def test_boxed(text: str, expected: str | None) -> None:
         ("<answer>so 5", "so 5"),  # stopped at </answer>, which is left out
         ("<answer>Paris", "Paris"),
         ("<answer>So the result</answer>", "So the result"),
+        ("<SOLUTION>36</SOLUTION>", "36"),
+        ("<SOLUTION>\n\\frac{1}{2}\n</SOLUTION>", "\\frac{1}{2}"),
+        ("<CONCLUSION> 36 </CONCLUSION>", "36"),
+        ("<final_answer>36</final_answer>", "36"),
+        ("<solution>6 apples</solution>", "6 apples"),
+        ("<solution>There is not enough information</solution>", None),
+        ("<solution>First we add 3.\nThen 4.</solution>", None),
+        ("<solution>36", None),
+        ('{"answer": 8}', "8"),
+        ('```json\n{"steps": ["2+6"], "final_answer": "8"}\n```', "8"),
+        ('{"answer": "\\\\frac{1}{2}"}', "\\frac{1}{2}"),
+        ('{"answer": "\\frac{1}{2}"}', "\\frac{1}{2}"),  # a backslash that JSON asks to double
+        ('{"answer": "-3,5", "confidence": 0.9}', "-3,5"),
+        ('{"answer": ""}', None),
+        ('{"answer": null}', None),
+        ('{"answer": 8} No: the answer is 9.', "9"),
+        ('The answer is 9. {"answer": 8}', "8"),
     ],
 )
 def test_stated(text: str, expected: str | None) -> None:

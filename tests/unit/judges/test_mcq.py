@@ -57,6 +57,8 @@ def rule(text: str, gold: str = "C", question: str = QUESTION, spec: JudgeSpec =
         "The correct option is C",
         "### Answer\nC",
         "<answer>C</answer>",
+        "<SOLUTION>C</SOLUTION>",
+        "<CONCLUSION> C </CONCLUSION>",
         "So the best choice here is (C).",
         "C",
         "Option C is the right choice of many.",

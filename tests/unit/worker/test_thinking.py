@@ -294,7 +294,7 @@ def test_time_is_linear(text: str) -> None:
         ("<|content_thinking|>a<|content_text|>b<|end_message|>", "b"),
         # wrapped answers, and what ends a turn
         ("<Thought>a</Thought><Output>b</Output>", "b"),
-        ("<REASONING>a</REASONING>\n<CONCLUSION>b</CONCLUSION>", "b"),
+        ("<REASONING>a</REASONING><CONCLUSION>b</CONCLUSION>", "<CONCLUSION>b</CONCLUSION>"),
         (("a<|close|>think<|sep|><|open|>response<|sep|>b<|close|>response<|sep|>"
           "<|close|>message<|sep|>"), "b"),
         ("[unused16]a[unused17]b[unused10]", "b"),
