@@ -56,7 +56,7 @@ $(CORE_READY):
 	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-engine: $(ENGINE_READY) ## Make the environment of the vLLM CPU engine (.envs, 3.5 GB)
+engine: $(ENGINE_READY) ## Make the environment of the vLLM CPU engine (.envs, 2.5 GB)
 	@:
 
 $(ENGINE_READY):

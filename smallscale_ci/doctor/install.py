@@ -31,7 +31,7 @@ class Environment:
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
-    "engine-vllm-cpu": Environment("the vLLM CPU engine (3.5 GB)"),
+    "engine-vllm-cpu": Environment("the vLLM CPU engine (2.5 GB)"),
     # DeepSpeed is published as source; its operators are compiled on first use, not here.
     "train-cpu": Environment(
         "LLaMA-Factory and DeepSpeed (1.8 GB)",

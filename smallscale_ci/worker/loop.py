@@ -25,6 +25,7 @@ from .engines.interface import (
     failed,
 )
 from .engines.registry import adapter_for
+from .loading import without_garbage
 from .loops import loops
 
 _POLL_S = 0.05  # how often an idle worker looks for items
@@ -145,7 +146,8 @@ class Worker:
         adapter = adapter_for(self.job)
         began = time.monotonic()
         try:
-            await adapter.start()
+            with without_garbage():
+                await adapter.start()
             self.info = adapter.info()
             with self._reporting:
                 self.load_s = time.monotonic() - began

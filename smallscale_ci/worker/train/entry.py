@@ -22,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..loading import without_garbage
+
 FAILED = "smallscale-train-failed: "  # before the JSON of a failure
 WHOLE = "whole.json"  # in a checkpoint: its files and their sizes
 _WATCH_S = 2.0
@@ -52,7 +54,8 @@ def main(arguments: list[str]) -> int:
         elif options.step == "check":
             from .check import check
 
-            check(options.file)
+            with without_garbage():
+                check(options.file)
         else:
             from .export import export
 
@@ -95,10 +98,11 @@ def stand_in_for_audio() -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    import yaml
-    from llamafactory.train import tuner
-    from llamafactory.train.dpo import trainer as dpo
-    from llamafactory.train.sft import workflow as sft
+    with without_garbage():
+        import yaml
+        from llamafactory.train import tuner
+        from llamafactory.train.dpo import trainer as dpo
+        from llamafactory.train.sft import workflow as sft
 
     from . import template
 
