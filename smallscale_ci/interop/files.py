@@ -80,6 +80,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
                         yield from enumerate(_array(path, line + stream.read()), 1)
                         return
                     row = _odd_line(path, number, line, error)
+                if number == 1 and row.__class__ is list and row and isinstance(row[0], dict):
+                    yield from enumerate(_array(path, line + stream.read()), 1)
+                    return
                 if row.__class__ is not dict:
                     raise DataError(f"{path}, line {number} is not a JSON object.", WRONG_FILE)
                 yield number, row
@@ -122,7 +125,7 @@ def first_object(path: Path) -> Row:
     try:
         with opened(path) as stream:
             for line in stream:
-                if line.strip() == b"[":
+                if line.strip() == b"[" or line.startswith((b"[{", b"[ {")):
                     return next(iter(_array(path, line + stream.read())), {})
                 if line.strip():
                     value = json.loads(line[:_SNIFFED].removeprefix(codecs.BOM_UTF8))

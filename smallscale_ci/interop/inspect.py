@@ -222,9 +222,10 @@ def _outcome(
     scorer = _scorer(log, wanted)
     if not scores or not wanted.verdicts:
         return None
-    if wanted.metric and wanted.metric not in scores:
-        raise DataError(f"{where} has no score '{scorer}'.", f"It has {', '.join(scores)}.")
-    value = scores.get(scorer, next(iter(scores.values())))["value"]
+    values = _values(scores)
+    if wanted.metric and wanted.metric not in values:
+        raise DataError(f"{where} has no score '{scorer}'.", f"It has {', '.join(values)}.")
+    value = values.get(scorer, next(iter(values.values())))
     if isinstance(value, str) and value in _OUTCOMES:
         return scored(_OUTCOMES[value], finish)
     value = _WORDS.get(value.lower(), value) if isinstance(value, str) else value
@@ -232,6 +233,15 @@ def _outcome(
         return None  # the scorer gave no score
     right = fraction(value, scorer, where)
     return scored(Outcome.CORRECT if right else Outcome.WRONG, finish)
+
+
+def _values(scores: Row) -> Row:
+    """The values by their names: those of a scorer that gives several have names of their own."""
+    values: Row = {}
+    for scorer, score in scores.items():
+        value = score["value"]
+        values |= value if isinstance(value, dict) and value else {scorer: value}
+    return values
 
 
 def _invalid(row: Row) -> str:

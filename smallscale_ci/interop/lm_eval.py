@@ -59,9 +59,9 @@ def claims(path: Path) -> bool:
     """See ``Reader``."""
     if path.is_dir():
         return bool(_files(path) or any(map(_is_results, within(path, "results_*.json", 2))))
-    if kind_of(path) == ".json":
-        return _is_results(path)
-    if kind_of(path) != ".jsonl":
+    if kind_of(path) == ".json" and _is_results(path):
+        return True
+    if kind_of(path) not in (".json", ".jsonl"):
         return False
     row = first_object(path)
     return "doc_id" in row and ("resps" in row or "filtered_resps" in row)
@@ -70,7 +70,7 @@ def claims(path: Path) -> bool:
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
     files = _files(path) if path.is_dir() else [path]
-    if not files or kind_of(path) == ".json":
+    if not files or (kind_of(path) == ".json" and _is_results(path)):
         raise DataError(
             f"{path} holds scores of lm-eval, and no samples.",
             "Run lm_eval again with --log_samples, and give the folder that it writes.",
@@ -259,7 +259,7 @@ def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sa
                 "Give the samples_….jsonl that lm-eval writes with --log_samples.",
             )
         document = row.get("doc_hash") or _hash_of(row["doc"] if "doc" in row else row["doc_id"])
-        key = hash((str(row["doc_id"]), document))
+        key = hash((str(row["doc_id"]), document, row.get("prompt_hash"), row.get("target_hash")))
         if "filter" in row:
             used = str(row["filter"])
         else:

@@ -194,13 +194,21 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
         raise DataError(f"{path} is not JSON: {error}.", "The file is damaged.") from error
     if isinstance(value, dict):
         lists = [part for part in value.values() if _are_rows(part) and part]
-        value = lists[0] if len(lists) == 1 else None
+        value = lists[0] if len(lists) == 1 else _by_ids(value)
     if not _are_rows(value):
         raise DataError(
             f"{path} is not a JSON array of objects, and does not hold just one.",
             "Write the rows as a JSON array, or as JSON Lines.",
         )
     yield from enumerate(value, 1)
+
+
+def _by_ids(value: Row) -> list[Row] | None:
+    """The rows of an object that has each under its id; ``None`` where it holds other things."""
+    rows = list(value.values())
+    if not rows or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
+        return None
+    return [{"id": key, **row} for key, row in value.items()]
 
 
 def _are_rows(value: object) -> bool:

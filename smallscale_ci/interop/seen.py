@@ -18,11 +18,13 @@ class Seen:
         self._filter: str | None = None  # the only one so far
         self._keys = array("q")
         self._by: dict[int, str] | None = None  # document → filter, once there are several
+        self._others: set[tuple[int, str]] = set()  # documents with filters that took nothing
 
     def filter_of(self, key: int, used: str) -> str | None:
         """The filter that ``key`` was taken by; ``None``: it was not, and is taken by ``used`` now.
 
-        While all rows have one filter it is always ``None``: see ``twice``.
+        It is ``used`` where this filter had the document before, taken or not. While all rows have
+        one filter it is always ``None``: see ``twice``.
         """
         if self._by is None and self._filter in (None, used):
             self._filter = used
@@ -32,6 +34,10 @@ class Seen:
         before = by.get(key)
         if before is None:
             by[key] = used
+        elif before != used:
+            if (key, used) in self._others:
+                return used
+            self._others.add((key, used))
         return before
 
     def first(self, key: int) -> str | None:

@@ -7,6 +7,7 @@ which column is what.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +25,13 @@ from smallscale_ci.suite import gold
 name = "rows"
 about = "JSON Lines, JSON, CSV, Parquet or Arrow with the columns that --columns names"
 
+_CHATS = ("messages", "conversations", "conversation")
 # Our name of a column → the names that files give it, the first that is there counts.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "task": ("task",),
     "problem": ("problem_id", "question_id", "example_id", "id"),
     "epoch": ("sample_index", "epoch"),
-    "question": ("question", "problem", "prompt", "query", "input", "messages"),
+    "question": ("question", "problem", "prompt", "query", "input", *_CHATS),
     "gold": (
         *("gold", "ground_truth", "target", "expected_answer", "correct_answer"),
         *("reference_answer", "answer", "answer_key", "answerKey"),
@@ -39,7 +41,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("text", "model_output", "output", "response", "completion", "generation"),
         *("generated_text", "prediction"),
         *("outputs", "responses", "completions", "generations", "predictions"),
-        "messages",  # a chat with its answer
+        *_CHATS,  # with their answers
     ),
     "outcome": ("outcome",),
     "score": ("score", "correct", "is_correct", "reward"),
@@ -49,6 +51,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "cluster": ("cluster",),
     "error": ("error",),
     "model": ("model",),
+}
+_BATCH = {  # what the batch API of OpenAI, and of vLLM, writes
+    "problem": "custom_id",
+    "text": "response.body.choices.0.message.content",
+    "finish": "response.body.choices.0.finish_reason",
+    "tokens": "response.body.usage.completion_tokens",
+    "model": "response.body.model",
 }
 _TASK = "samples"  # of files that do not say
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
@@ -92,11 +101,15 @@ def read_rows(file: RowFile, wanted: Wanted, facts: Facts) -> Log:
 
 def _columns(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
     """Our columns → the file's, as named, else by what files usually call them."""
+    plain = {_plain(theirs): theirs for theirs in reversed(file.columns)}
+    plain |= {theirs: theirs for theirs in file.columns}  # as it is written goes first
     found = {}
     for ours, names in COLUMNS.items():
-        theirs = next((one for one in names if one in file.columns), None)
+        theirs = next((plain[one] for one in names if one in plain), None)
         if theirs is not None:
             found[ours] = theirs
+    if {"custom_id", "response"} <= set(file.columns):
+        found |= _BATCH
     for ours, theirs in named.items():
         if ours not in COLUMNS:
             raise UsageError(
@@ -111,6 +124,11 @@ def _columns(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
             )
     taken = {theirs.partition(".")[0] for theirs in named.values()}
     return {**{ours: one for ours, one in found.items() if one not in taken}, **named}
+
+
+def _plain(name: str) -> str:
+    """``Model Output`` as ``model_output``."""
+    return re.sub(r"[\s-]+", "_", name.strip()).lower()
 
 
 def _without_verdicts(columns: Mapping[str, str]) -> dict[str, str]:
@@ -131,16 +149,42 @@ def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) 
                 "Split the file by model and give the part that is meant.",
             )
         model = said or model
+        scores = cells.get("score")
+        if isinstance(scores, list):  # one for each text
+            cells["score"] = None
         first = _sample(cells, _options(row, columns, where), columns, number, base, where)
         texts = _texts(row, cells, columns, where)
+        kept = file.kept(row)
+        if isinstance(scores, list):
+            yield from _each(replace(first, kept=kept), texts, scores, columns, where)
+            continue
         if len(texts) > 1 and (first.epoch is not None or first.outcome is not None):
             raise DataError(
                 f"{where} has {len(texts)} texts, and the number or the outcome of one sample.",
                 "Give each text a row of its own.",
             )
-        kept = file.kept(row)
         for text in texts:
             yield replace(first, text=text, kept=kept)
+
+
+def _each(
+    first: Sample,
+    texts: list[str | None],
+    scores: list[Any],
+    columns: Mapping[str, str],
+    where: str,
+) -> Iterator[Sample]:
+    """A sample for each text with its own score; for each score where there are no texts."""
+    if texts == [None]:
+        texts = [None] * len(scores)
+    if len(texts) != len(scores):
+        raise DataError(
+            f"{where} has {len(texts)} texts and {len(scores)} scores.",
+            "Give each text a score.",
+        )
+    for text, score in zip(texts, scores, strict=True):
+        outcome = _outcome({"score": score}, columns, first.finish, where)
+        yield replace(first, text=text, outcome=outcome)
 
 
 def _texts(row: Row, cells: Row, columns: Mapping[str, str], where: str) -> list[str | None]:

@@ -175,3 +175,15 @@ def test_of_several_scores_the_named_one_decides(tmp_path):
     assert outcomes(read(path, metric="model_graded")[1]) == {"CORRECT": 1}
     with pytest.raises(DataError, match="no score 'f1'"):
         read(path, metric="f1")
+
+
+def test_a_scorer_of_several_values_has_a_score_for_each(tmp_path):
+    value = {"right": 1, "polite": 0}
+    path = inspect_log(
+        tmp_path / "l.json", sample("a", "2", "2", scores={"judge": {"value": value}})
+    )
+    assert outcomes(read(path)[1]) == {"CORRECT": 1}
+    assert outcomes(read(path, metric="polite")[1]) == {"WRONG": 1}
+    with pytest.raises(DataError, match="has no score 'other'") as told:
+        read(path, metric="other")
+    assert "right, polite" in told.value.hint

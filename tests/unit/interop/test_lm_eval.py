@@ -5,7 +5,8 @@ import pytest
 from helpers.foreign import DATA, judged, outcomes, own_scores, read
 
 from smallscale_ci.errors import DataError
-from smallscale_ci.interop import lm_eval
+from smallscale_ci.interop import lm_eval, readers
+from smallscale_ci.interop.gather import gather
 from smallscale_ci.interop.interface import Wanted
 from smallscale_ci.judges.interface import JudgeSpec
 
@@ -207,3 +208,27 @@ def test_options_in_a_prompt_that_is_logged_as_json(tmp_path):
     assert judged(jsonl(tmp_path / "s.jsonl", row), out, MCQ)[0] == {"CORRECT": 1}
     row = logged(0, "['4', 'four']", ["The answer is 4."])
     assert judged(jsonl(tmp_path / "s.jsonl", row), out)[0] == {"CORRECT": 1}
+
+
+def test_tasks_of_the_same_documents_in_one_file_are_refused(tmp_path):
+    """None of them is dropped without a word."""
+    rows = [logged(n, str(n), [str(n)], kind="strict", n=n) for n in range(3)]
+    again = [logged(n, str(n), [str(n)], kind="flexible", n=n) for n in range(3)]
+    for row in (*rows, *again):
+        row |= {"prompt_hash": "p", "target_hash": f"t{row['doc_id']}"}
+    _, samples = read(jsonl(tmp_path / "one.jsonl", *rows, *again))
+    assert len(samples) == 3
+    with pytest.raises(DataError, match="twice with the filter 'flexible'"):
+        read(jsonl(tmp_path / "both.jsonl", *rows, *again, *again))
+    other = [{**row, "target_hash": "u", "filter": "none"} for row in rows]
+    with pytest.raises(DataError, match="stands for two questions"):
+        gather(readers.read(jsonl(tmp_path / "two.jsonl", *rows, *other)))
+
+
+@pytest.mark.parametrize("name", ["samples.json", "samples.jsonl"])
+def test_samples_in_one_json_array_are_read(tmp_path, name):
+    rows = [logged(n, str(n), [str(n)], n=n) for n in range(3)]
+    path = tmp_path / name
+    path.write_text(json.dumps(rows))
+    log, samples = read(path)
+    assert (log.facts.tool, len(samples)) == ("lm-eval", 3)

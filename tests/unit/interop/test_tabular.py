@@ -133,3 +133,51 @@ def test_damaged_files_are_reported(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         read(tmp_path / name, columns={"text": "a"} if name == "f.csv" else {})
+
+
+def test_names_of_columns_are_read_in_any_spelling(tmp_path):
+    rows = [{"Problem ID": "a", "Correct Answer": "2", "Model Output": r"\boxed{2}"}]
+    _, (sample,) = read(written(tmp_path, "csv", rows))
+    assert (sample.name, sample.golds, sample.text) == ("a", ("2",), r"\boxed{2}")
+    rows = [{"ID": 1, "Answer": "2", "Response": r"\boxed{2}", "answer": "3"}]
+    _, (sample,) = read(written(tmp_path, "jsonl", rows))
+    assert (sample.name, sample.golds, sample.text) == ("1", ("3",), r"\boxed{2}")
+
+
+def test_each_of_several_texts_has_its_own_score(tmp_path):
+    rows = [{"idx": 0, "question": "1+1?", "gt": "2", "code": ["2", "3"], "score": [True, False]}]
+    path = written(tmp_path, "jsonl", rows)
+    _, samples = read(path, columns={"gold": "gt", "text": "code"})
+    assert [(one.text, one.outcome) for one in samples] == [("2", "CORRECT"), ("3", "WRONG")]
+    _, samples = read(path, columns={"gold": "gt"})  # scores alone
+    assert outcomes(samples) == {"CORRECT": 1, "WRONG": 1}
+    rows[0]["score"] = [True]
+    with pytest.raises(DataError, match="2 texts and 1 scores"):
+        read(written(tmp_path, "jsonl", rows), columns={"gold": "gt", "text": "code"})
+
+
+def test_a_chat_in_sharegpt_s_words_is_question_and_text(tmp_path):
+    chat = [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": r"\boxed{2}"}]
+    _, (sample,) = read(written(tmp_path, "jsonl", [{"conversations": chat, "gold": "2"}]))
+    assert (sample.question, sample.text) == ("1+1?", r"\boxed{2}")
+
+
+def test_an_object_of_rows_by_their_ids_is_a_file_of_rows(tmp_path):
+    path = tmp_path / "f.json"
+    path.write_text(json.dumps({"a": {"gold": "2", "text": "x"}, "b": {"gold": "3", "text": "y"}}))
+    _, samples = read(path)
+    assert [(one.name, one.golds, one.text) for one in samples] == [
+        ("a", ("2",), "x"), ("b", ("3",), "y"),
+    ]  # fmt: skip
+    path.write_text(json.dumps({"config": {"a": 1}, "results": {"b": 2}}))
+    with pytest.raises(DataError, match="is not a JSON array of objects"):
+        read(path)
+
+
+def test_the_answers_of_openai_s_batches_are_found(tmp_path):
+    said = {"message": {"role": "assistant", "content": r"\boxed{2}"}, "finish_reason": "length"}
+    body = {"model": "m", "choices": [said], "usage": {"completion_tokens": 7}}
+    row = {"id": "x", "custom_id": "a", "gold": "2", "response": {"body": body}, "error": None}
+    _, (sample,) = read(written(tmp_path, "jsonl", [row]))
+    assert (sample.name, sample.text, sample.tokens) == ("a", r"\boxed{2}", 7)
+    assert sample.finish is FinishReason.LENGTH
