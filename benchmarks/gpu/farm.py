@@ -34,7 +34,7 @@ class Machine:
         self.gpus: int = options.gpus
         self.bench = Bench(options.out, str(options.model.resolve()), options.budget, "")
         self.patience = 9 if self.rehearse else 2.5
-        self.large = self.bench.out / "made" / "random"
+        self.large_model = self.bench.out / "made" / "random"
         self.equal = self.suite("equal", 1, 16 if self.rehearse else EQUAL)
         self.uneven = self.suite("uneven", 2, 24 if self.rehearse else 1024)
 
@@ -96,13 +96,13 @@ class Machine:
 
     def random_model(self) -> str:
         """The large model, made once on this machine."""
-        if not (self.large / "config.json").is_file():
+        if not (self.large_model / "config.json").is_file():
             script = ROOT / "benchmarks" / "gpu" / "random_model.py"
             command = [str(self.options.vllm_python), str(script), self.bench.model]
-            command += [str(self.large), *(["--tiny"] if self.rehearse else [])]
+            command += [str(self.large_model), *(["--tiny"] if self.rehearse else [])]
             code = self.bench.call("random-model", command, 300)
             self.bench.add("made", code=code, said=self.bench.log("random-model")[-200:])
-        return str(self.large)
+        return str(self.large_model)
 
     def write_job(
         self, name: str, model: str, config: SuiteConfig, planned: Sequence[Prompt]

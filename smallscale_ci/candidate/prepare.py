@@ -254,7 +254,7 @@ def status(path: Path) -> str:
 
 def _once(gate: GatePolicy, epochs: int) -> GatePolicy:
     """``gate`` with one look, after ``epochs``: who is chosen from is measured alike."""
-    update = {"max_epochs": epochs, "looks_per_epoch": 1, "on_inconclusive": "fail"}
+    update = {"max_epochs": epochs, "looks_per_epoch": 1, "on_inconclusive": "extend"}
     return gate.model_copy(update=update)
 
 
