@@ -15,7 +15,7 @@ import numpy as np
 from smallscale_ci.config.models import MonitorConfig
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import DataError, UsageError
-from smallscale_ci.files import Record, where_writable, write_json
+from smallscale_ci.files import Record, from_json, read_json, where_writable, write_json
 from smallscale_ci.judges.reasoning import contain
 from smallscale_ci.pipeline.compare import Evaluation
 from smallscale_ci.records import Metric, Problem, Reason, ReasonKind, VerdictKind
@@ -184,6 +184,25 @@ def told(
     if config is None or run is None:
         return evaluation
     kept = watch(config, suite, parent, run, service)
+    with where_writable():
+        write_json(run.path / RECORD, Watched(config, kept))
+    return _noted(evaluation, kept, suite)
+
+
+def recalled(evaluation: Evaluation, suite: Suite) -> Evaluation:
+    """``evaluation`` with what the monitor found when its verdict was made, if it did.
+
+    Raises ``DataError`` where ``monitor.json`` is damaged.
+    """
+    path = evaluation.run.path / RECORD if evaluation.run is not None else None
+    if path is None or not path.is_file():
+        return evaluation
+    kept = from_json(Watched, read_json(path), str(path), "Delete it: the verdict stands without.")
+    return _noted(evaluation, kept.tasks, suite)
+
+
+def _noted(evaluation: Evaluation, kept: Sequence[Kept], suite: Suite) -> Evaluation:
+    """``evaluation`` with a note on each task, in its report files, too."""
     verdict = evaluation.verdict
     said = [sentence(one, holds=_holds(evaluation, one.task)) for one in kept]
     unknown = sorted({task.name for task in suite.tasks} - {one.task for one in kept})
@@ -192,9 +211,9 @@ def told(
     notes = [Reason(ReasonKind.STATED, text=text) for text in said]
     verdict = replace(verdict, notes=(*notes, *verdict.notes))
     data = replace(evaluation.report, verdict=verdict)
-    with where_writable():
-        write_json(run.path / RECORD, Watched(config, kept))
-        files.write(run.report, data)
+    if evaluation.run is not None:
+        with where_writable():
+            files.write(evaluation.run.report, data)
     return replace(evaluation, verdict=verdict, report=data)
 
 

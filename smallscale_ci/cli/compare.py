@@ -62,7 +62,7 @@ def compare(
     from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.cli.judge import FileJudge
     from smallscale_ci.cli.power import own_suite
-    from smallscale_ci.cli.verdicts import refuse, show
+    from smallscale_ci.cli.verdicts import refuse, show, tell_monitor
     from smallscale_ci.errors import BadSamplesError, UsageError
     from smallscale_ci.gate.decide import unusable
     from smallscale_ci.pipeline import compare
@@ -90,6 +90,7 @@ def compare(
         policy = _policy(gate, config, known, settings, context.out.say)
         said = Reason(ReasonKind.STATED, text=error.message)
         return refuse(context, unusable(policy, [said], look=look, of=of), error)
+    tell_monitor(context, policy)
     notes: tuple[Reason, ...] = ()
     if gate is None and settings.rules is None:
         policy, notes = gated_by_what_is_known(policy, loaded, against)
@@ -134,6 +135,7 @@ def report(
     """
     from dataclasses import replace
 
+    from smallscale_ci.candidate import monitor
     from smallscale_ci.cli.history import beside
     from smallscale_ci.cli.verdicts import show
     from smallscale_ci.errors import UsageError
@@ -154,6 +156,7 @@ def report(
     config, suite = _configured(folder, context.settings())
     if config is not None and folder.verdict.exists():
         evaluation = compare.stored(folder, suite, context.settings(baselines=baselines))
+        evaluation = monitor.recalled(evaluation, suite) if suite is not None else evaluation
         samples = evaluation.candidate.samples if evaluation.candidate else None
         values, shown = _metrics(folder, samples, budgets)
         data = evaluation.report

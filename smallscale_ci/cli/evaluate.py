@@ -61,6 +61,7 @@ def evaluate(
     from smallscale_ci.cli import suites
     from smallscale_ci.cli.announce import show_plans
     from smallscale_ci.cli.deadline import within
+    from smallscale_ci.cli.verdicts import tell_monitor
     from smallscale_ci.pipeline.prepare import Request
 
     settings = context.settings(
@@ -84,6 +85,8 @@ def evaluate(
         with context.out.watch():
             plans = _plans(context, request, suites.names(suite, settings), settings, resume)
             against = [_baseline(plan) for plan in plans]
+        for plan in plans:
+            tell_monitor(context, plan.config.gate)
         if dry_run:
             options.refuse_variable("--dry-run", settings)
             show_plans(context, plans)

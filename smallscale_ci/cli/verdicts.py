@@ -47,6 +47,15 @@ def refuse(context: Context, verdict: Verdict, error: SmallscaleError) -> int:
     return EXIT_INVALID
 
 
+def tell_monitor(context: Context, policy: GatePolicy) -> None:
+    """Say that a policy's monitor plays no part where no candidate is made."""
+    if policy.monitor is not None:
+        context.out.say(
+            f"monitor: of the policy {policy.name} applies to candidates (smallscale candidate): "
+            "nothing is watched here"
+        )
+
+
 def show(
     context: Context,
     evaluation: Evaluation,

@@ -10,11 +10,21 @@ import pytest
 from helpers import replayed
 from helpers.endpoint import Endpoint
 
-from smallscale_ci.candidate.monitor import Kept, contains, rule_of, sentence, thinking_of, watch
+from smallscale_ci.candidate.monitor import (
+    RECORD,
+    Kept,
+    Watched,
+    contains,
+    rule_of,
+    sentence,
+    thinking_of,
+    watch,
+)
 from smallscale_ci.config.load import parse
 from smallscale_ci.config.models import GatePolicy, MonitorConfig
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import ConfigError, DataError, UsageError
+from smallscale_ci.files import write_json
 from smallscale_ci.judges import reasoning
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
@@ -126,3 +136,38 @@ def test_a_fall_that_accuracy_does_not_show_is_said():
     assert "holds" not in sentence(fell, holds=False)
     noise = Kept("seen", 0.989, 0.98, -0.009, -0.02, 0.002, 800)
     assert "holds" not in sentence(noise, holds=True)
+
+
+def test_report_says_again_what_the_monitor_found(place: Path):
+    _, suite = replayed.read_suite(place)
+    parent, pruned = runs(place)
+    compared = replayed.smallscale(place, "compare", pruned.path, parent.path)
+    assert "what the solution needs" not in compared.stdout
+    write_json(pruned.path / RECORD, Watched(STEPS, watch(STEPS, suite, parent, pruned)))
+    shown = replayed.smallscale(place, "report", pruned.path)
+    assert shown.returncode == compared.returncode
+    assert "sums: thinking that contains what the solution needs: 100.0% →" in shown.stdout
+    assert "what the solution needs" in (pruned.report / "report.html").read_text()
+    as_json = replayed.smallscale(place, "report", pruned.path, "--json")
+    assert "what the solution needs" in as_json.stdout
+    assert replayed.smallscale(place, "verify", pruned.path).returncode == 0
+    (pruned.path / RECORD).write_text("{}")
+    damaged = replayed.smallscale(place, "report", pruned.path)
+    assert damaged.returncode == 2
+    assert "monitor.json is damaged" in damaged.stderr
+
+
+def test_eval_and_compare_say_that_the_monitor_is_for_candidates(place: Path):
+    gate = place / "configs/gates/watching.yaml"
+    gate.write_text("name: watching\nmonitor: {patterns: ['a+b']}\n")
+    told = "monitor: of the policy watching applies to candidates"
+    parent, pruned = runs(place)
+    compared = replayed.smallscale(place, "compare", pruned.path, parent.path, "--gate", "watching")
+    assert told in compared.stderr
+    replayed.record(parent.path, place / "baselines")
+    planned = replayed.smallscale(
+        place, "eval", pruned.path, "--suite", "tiny", "--profile", "replay", "--gate", "watching",
+        "--baseline", "tiny/replay/m", "--dry-run",
+    )  # fmt: skip
+    assert planned.returncode == 0
+    assert told in planned.stderr
