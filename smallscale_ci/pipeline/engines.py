@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import takewhile
 from pathlib import Path
@@ -17,6 +17,7 @@ from smallscale_ci.generate.interface import Job, Placement
 from smallscale_ci.generate.ranks import Limits, Ranks
 from smallscale_ci.generate.store import write_replay
 from smallscale_ci.generate.workfolder import WorkFolder
+from smallscale_ci.pipeline.forecast import quick
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.run.folder import RunFolder, is_run
 from smallscale_ci.worker.engines.registry import Source
@@ -40,6 +41,7 @@ class Engines:
         self._held = ExitStack()
         self._mates: list[Plan] = []  # plans of the ranks
         self._ranks: Ranks | None = None
+        self.quick: Mapping[str, Any] = {}  # what starts the present engines sooner
 
     def __enter__(self) -> Self:
         """Take the work folders. Raises ``UsageError`` for one that another process works in."""
@@ -83,6 +85,7 @@ class Engines:
                 self._ranks.stop()
             later = self._plans[self._plans.index(plan) :]
             self._mates = list(takewhile(lambda other: _share(plan, other), later))
+            self.quick = quick(self._mates)
             self._ranks = self._made()
         return self._ranks
 
@@ -110,8 +113,11 @@ class Engines:
         )
 
 
-def job(plan: Plan) -> Job:
-    """What the workers of the plan's run are told; a replayed run's completions are laid out."""
+def job(plan: Plan, quick: Mapping[str, Any]) -> Job:
+    """What the workers of the plan's run are told; a replayed run's completions are laid out.
+
+    ``quick``: engine arguments beside the profile's.
+    """
     profile = plan.config.profile
     model = plan.checkpoint.path
     if profile.engine_kind.source is Source.RUN:
@@ -127,7 +133,7 @@ def job(plan: Plan) -> Job:
         deterministic=profile.deterministic,
         trust_remote_code=profile.trust_remote_code,
         logprobs=profile.logprobs,
-        engine_args=profile.engine_args,
+        engine_args={**profile.engine_args, **quick},
         template={key: value for key, value in plan.variables.items() if key != SYSTEM},
     )
 

