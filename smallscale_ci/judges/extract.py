@@ -50,7 +50,7 @@ _STATED = re.compile(
         (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
       | <(?:final_?)?answer>
       | <(?P<tag>solution|conclusion|result)>  # around the answer alone, no sentence
-        (?=\s*(?!(?:[a-z'’]+,?\s+){2}[a-z])[^<\n]{1,80}\s*</(?P=tag)>)
+        (?=\s{0,8}(?!(?:[a-z'’]{1,30},?\s){2}[a-z])[^<\s][^<\n]{0,80}\s{0,8}</(?P=tag)>)
       | [{,]\s{0,40}"(?:final_?|correct_?)?answer"\s{0,8}:\s{0,8}(?=["\d.-])  # in JSON
       | (?:答案|结果|結果)(?:\*\*)?\s?(?:应该|應該|应|應)?(?:是|为|為|等于|等於|[:：])\s?[:：]?
       | 答\s?[:：]

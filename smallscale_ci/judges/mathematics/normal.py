@@ -12,6 +12,7 @@ import html
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from fractions import Fraction
 
 from smallscale_ci.judges.mathematics.cjk import in_english
@@ -164,45 +165,38 @@ def clean(text: str) -> str:
     text = _STARS.sub("", _undoubled(_unicode(without_entities(text))))
     if 0 < (missing := text.count("{") - text.count("}") - text.count(r"\{")) < 3:
         text += "}" * missing if r"\}" not in text else ""  # the end was forgotten
-    while (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
+    latex = "\\" in text
+    while latex and (shorter := _TEXT_POWER.sub(r"\1^\2", text)) != text:
         text = shorter
     if r"\begin" in text:
         text = _LEFT_BRACE.sub(r"\\begin{cases}\1\\end{cases}", text)
-    text = _LINES.sub(_lines, _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text)))
-    text = _MATRIX.sub(_matrix_mark, text)
+    if latex:
+        text = _LINES.sub(_lines, _COLOUR.sub(" ", _ROW_BREAK.sub("⏎", text)))
+        text = _MATRIX.sub(_matrix_mark, text)
     if r"\bmod" in text and "equiv" not in text and "≡" not in text:
         text = _REMAINDER.sub(' "rem" ', text)
-    text = _CHOOSE.sub(r"\\binom{\1\3}{\2\4}", text)
-    text = _MICRO.sub('"μ', _MODULO.sub(r' "mod" \1\2', _TEXT.sub(_quote, _dollars(text))))
-    text = _NUMBER_IN_TEXT.sub(r'\1 "\2"', text) if '"' in text else text
-    text = _OVER.sub(r"\\frac{\1}{\2}", _UNWRAP.sub("", text))
-    text = _THIN_GROUP.sub("", text)
-    text = _BRACED_COLON.sub(r"\1", _LATEX_COMMA.sub(".", text))
-    text = _PRESENTATION.sub(" ", text)
-    text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace(r"\%", "%").replace(r"\|", "|")
-    text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
-    text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
-    text = _JOINED.sub(r"\\\1 \2", _REALS.sub("ℝ", text))
-    text = _DEGREES.sub("°", _PRIME.sub(lambda match: "'" * match[1].count("p"), text))
-    text = _REPEATING.sub(_repeating, _BASED_BAR.sub(r"\1", text))
-    text = _OVERLINE.sub(r"\\bar", _SEGMENT.sub(r"\1", text))
-    text = _WHOLE.sub("", _SPACE_COMMAND.sub(" ", _WHERE.sub("", text)))
-    text = _OHM.sub(' "ohm"', text)
-    text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
-    text = _ELLIPSIS.sub(_going_on, text)
-    text = _REALS_WITHOUT.sub("ℝ∖", _CUP.sub("∪", text))
+    if "C_" in text:
+        text = _CHOOSE.sub(r"\\binom{\1\3}{\2\4}", text)
+    text = _rewritten(_dollars(text) if "$" in text else text, _GROUPED)
+    if "\\" in text:
+        text = text.replace(r"\{", "⦃").replace(r"\}", "⦄").replace(r"\%", "%").replace(r"\|", "|")
+        text = text.replace(r"\(", " ").replace(r"\)", " ").replace(r"\[", " ").replace(r"\]", " ")
+        text = text.replace(r"\&", "&").replace(r"\#", "#").replace(r"\_", "_")
+    text = _rewritten(text, _COMMANDED)
     text = text.replace("**", "^").replace("<=", "≤").replace(">=", "≥")
-    text = _UNEQUAL.sub("≠", text)
-    text = _SPACE_GROUP.sub(lambda match: re.sub(r"\s", "", match[0]), text)
-    text = _APOSTROPHE_GROUP.sub(lambda match: match[0].replace("'", ""), text)
-    text = _MIXED_SLASH.sub(r"(\1+\2/\3)", text)
-    text = _MIXED_FRACTION.sub(_mixed, text)
-    text = _SCIENTIFIC.sub(r"\1*10^{\2}", text)
-    text = _LARGE_WORD.sub(_large, text)
+    text = _rewritten(text, _NUMBERED)
     text = _trim(_without_lead(_trim(re.sub(r"\s+", " ", text))))
     text = in_english(text)
     cycle = _CYCLE.fullmatch(text)
     return cycle[1] + _recurring(cycle[2], cycle[3], cycle[4]) if cycle else text
+
+
+def _rewritten(text: str, steps: tuple[_Step, ...]) -> str:
+    """``text`` after ``steps``, in turn; most need a character that it does not have."""
+    for needed, pattern, written in steps:
+        if needed in text:
+            text = pattern.sub(written, text)
+    return text
 
 
 def _without_lead(text: str) -> str:
@@ -339,3 +333,46 @@ def _trim(text: str) -> str:
         if shorter == text:
             return text
         text = shorter
+
+
+# What every match of a pattern holds, the pattern, and what is written in its place.
+_Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
+_GROUPED: tuple[_Step, ...] = (
+    ("\\", _TEXT, _quote),
+    ("mod", _MODULO, r' "mod" \1\2'),
+    (r"\mu", _MICRO, '"μ'),
+    ('"', _NUMBER_IN_TEXT, r'\1 "\2"'),
+    ("\\", _UNWRAP, ""),
+    (r"\over", _OVER, r"\\frac{\1}{\2}"),
+    ("", _THIN_GROUP, ""),
+    ("{,}", _LATEX_COMMA, "."),
+    ("{", _BRACED_COLON, r"\1"),
+    ("\\", _PRESENTATION, " "),
+)
+_COMMANDED: tuple[_Step, ...] = (
+    ("R", _REALS, "ℝ"),
+    ("\\", _JOINED, r"\\\1 \2"),
+    (r"\prime", _PRIME, lambda match: "'" * match[1].count("p")),
+    ("^", _DEGREES, "°"),
+    (r"\overline", _BASED_BAR, r"\1"),
+    ("\\", _REPEATING, _repeating),
+    ("\\", _SEGMENT, r"\1"),
+    (r"\overline", _OVERLINE, r"\\bar"),
+    ('"', _WHERE, ""),
+    ("", _SPACE_COMMAND, " "),
+    ("", _WHOLE, ""),
+    (r"\Omega", _OHM, ' "ohm"'),
+    ("\\", _COMMAND, lambda match: _COMMANDS.get(match[1], match[0])),
+    (".", _ELLIPSIS, _going_on),
+    ("U", _CUP, "∪"),
+    ("ℝ", _REALS_WITHOUT, "ℝ∖"),
+)
+_NUMBERED: tuple[_Step, ...] = (
+    ("!=", _UNEQUAL, "≠"),
+    ("", _SPACE_GROUP, lambda match: re.sub(r"\s", "", match[0])),
+    ("'", _APOSTROPHE_GROUP, lambda match: match[0].replace("'", "")),
+    ("/", _MIXED_SLASH, r"(\1+\2/\3)"),
+    (r"\frac", _MIXED_FRACTION, _mixed),
+    ("", _SCIENTIFIC, r"\1*10^{\2}"),
+    ("", _LARGE_WORD, _large),
+)

@@ -173,6 +173,10 @@ def test_special_tokens_are_no_part_of_an_answer() -> None:
         "x=\\boxed{5} or " * 10_000,
         "9" * 100_000,
         "\\frac{" * 20_000,
+        "<solution>" * 20_000,
+        "<solution>" + " " * 200_000 + "x",
+        '{"answer": "' * 20_000,
+        '{"answer": "' + "a" * 200_000,
     ],
 )
 def test_time_is_linear(text: str) -> None:
