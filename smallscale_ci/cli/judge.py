@@ -16,8 +16,8 @@ from smallscale_ci.config.seams import JUDGES
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.interop.interface import Sample, Wanted
-    from smallscale_ci.judges.agreement import Agreement
     from smallscale_ci.judges.interface import JudgeSpec
+    from smallscale_ci.pipeline.judge import Counted
     from smallscale_ci.records import FinishReason, Problem
 
 _FOREIGN = "Foreign files"
@@ -101,7 +101,7 @@ class FileJudge:
                 f"{asked}{problem['msg']}.",
                 "See `smallscale judge --help`; llm needs --judge-model.",
             ) from error
-        return JudgeSpec(**config.model_dump())
+        return JudgeSpec(**config.model_dump(exclude={"measured"}))
 
 
 def register(app: typer.Typer) -> None:
@@ -131,6 +131,14 @@ def judge(
     file_judge: FileJudge,
     columns: tools.Columns = "",
     gold_index: tools.GoldIndex = None,
+    labelled: Annotated[
+        bool,
+        option(
+            "--labelled",
+            help="The file's own verdicts (column score) are people's labels: count how often the "
+            "judge calls right what is right, and wrong what is wrong.",
+        ),
+    ] = False,
     sandbox: options.Sandbox = None,
     output: Annotated[
         Path | None,
@@ -146,7 +154,10 @@ def judge(
 
     A file is judged into a new one; the original is never changed.
     """
+    from dataclasses import replace
+
     from smallscale_ci.cli import levels
+    from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import judge
     from smallscale_ci.pipeline.sample import find
     from smallscale_ci.records import FinishReason
@@ -155,15 +166,25 @@ def judge(
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
         spec = file_judge.spec()
-        wanted = tools.wanted(columns, gold_index=gold_index)
+        wanted = replace(tools.wanted(columns, gold_index=gold_index), verdicts=labelled)
         if explain is not None:
             _explain(context, _foreign_sample(run, explain, spec, wanted), FinishReason.STOP)
             return
         target = output or run.with_name(f"{run.stem}.judged.parquet")
         with context.out.watch() as display:
             found = judge.judge_foreign(run, target, spec, display, settings.service, wanted)
-        _show_counts(context, target, *found)
+        if labelled and not found.measured.complete:
+            raise UsageError(
+                f"{run} has no labels of both kinds that the judge decided about.",
+                "Name the column that says whether an answer is right: --columns score=COLUMN",
+            )
+        _show_counts(context, target, found, labelled=labelled)
         return
+    if labelled:
+        raise UsageError(
+            f"--labelled: {run} is a run, which has no labels.",
+            "Give a file whose column score says which answers are right.",
+        )
     if explain is not None:
         one = find(run, explain, settings)
         _explain(context, (one.problem, one.text, one.spec), one.finish)
@@ -230,14 +251,24 @@ def _explain(
     context.out.table(("step", "value"), told.steps)
 
 
-def _show_counts(
-    context: Context, target: Path, counts: dict[str, int], agreement: Agreement | None
-) -> None:
+def _show_counts(context: Context, target: Path, found: Counted, *, labelled: bool) -> None:
+    from smallscale_ci.report import wording
+
+    measured = found.measured
     if context.json:
-        told = {"judge_agreement": agreement.record()} if agreement else {}
-        context.out.json({"judged": str(target), "outcomes": counts, **told})
+        told: dict[str, Any] = {}
+        if found.agreement:
+            told["judge_agreement"] = found.agreement.record()
+        if labelled:
+            told["measured"] = {
+                "right": [measured.right, measured.right_of],
+                "wrong": [measured.wrong, measured.wrong_of],
+            }
+        context.out.json({"judged": str(target), "outcomes": found.outcomes, **told})
         return
-    context.out.table(("outcome", "samples"), [(k, str(v)) for k, v in counts.items()])
-    if agreement is not None:
-        context.out.result(agreement.sentence())
+    context.out.table(("outcome", "samples"), [(k, str(v)) for k, v in found.outcomes.items()])
+    if found.agreement is not None:
+        context.out.result(found.agreement.sentence())
+    if labelled:
+        context.out.result(wording.measured(measured))
     context.out.say(f"written: {target}")

@@ -20,6 +20,7 @@ def show(context: Context, path: Path) -> None:
 
 def tell(context: Context, path: Path) -> dict[str, Any]:
     """Print the levels of a judged run for people; its JSON value."""
+    from smallscale_ci.report import wording
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.records_json import summary_json
     from smallscale_ci.run.run import read_summary
@@ -31,6 +32,8 @@ def tell(context: Context, path: Path) -> dict[str, Any]:
     summary = read_summary(run)
     if not context.json:
         table(context, summary)
+        for task, errors in run.read_manifest().judge_errors.items():
+            context.out.result(f"{task}: accuracy {wording.corrected(errors)}.")
         context.out.say(f"written: {path}")
     return {**summary_json(summary), "run": str(path)}
 

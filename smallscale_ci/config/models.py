@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from smallscale_ci.config import engine_args as passed
+from smallscale_ci.config.measured import MeasuredConfig
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.config.seams import AUTO, JUDGES, RUNTIMES
 from smallscale_ci.records import Metric
@@ -105,14 +106,15 @@ class JudgeConfig(Config):
     rule: Annotated[str, OneOf.of(table=_RULES)] | None = (
         None  # llm: count its agreement with this judge
     )
+    measured: MeasuredConfig | None = None  # llm: its errors, which correct the accuracy
 
     @model_validator(mode="after")
     def _only_who_asks_has_a_model(self) -> JudgeConfig:
         asks = JUDGES[self.name].asks
         if asks and not self.model:
             raise ValueError(f"the judge '{self.name}' needs the name of its model")
-        if not asks and (self.model or self.request or self.rule):
-            raise ValueError("model, request and rule are options of an LLM judge alone")
+        if not asks and (self.model or self.request or self.rule or self.measured):
+            raise ValueError("model, request, rule and measured are options of an LLM judge alone")
         passed.refuse_secrets("request", self.request)
         return self
 

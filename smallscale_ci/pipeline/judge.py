@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,12 +25,14 @@ from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.prepare import choose_sandbox
 from smallscale_ci.pipeline.session import (
     Observer,
+    judge_errors,
     judge_specs,
     judge_versions,
     write_summary,
 )
 from smallscale_ci.pipeline.sides import judge_batch
-from smallscale_ci.records import Generation, Judgement
+from smallscale_ci.records import Generation, Judgement, Outcome
+from smallscale_ci.records.measured import Measured
 from smallscale_ci.report import wording
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run.collector import Judged
@@ -41,6 +43,15 @@ from smallscale_ci.suite.model import Suite
 _JUDGES = os.cpu_count() or 1
 _REASONS = 3  # of ERRORED samples that are shown, the most frequent first
 _BATCH = 4096  # samples of a file in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A judged file in numbers."""
+
+    outcomes: dict[str, int]
+    agreement: Agreement | None  # with the judge that the spec's rule names
+    measured: Measured  # against the file's own verdicts, if it has any
 
 
 def judge(
@@ -81,8 +92,10 @@ def judge(
         path.unlink(missing_ok=True)
     write_json(run.manifest, manifest)
     made = {chain.JUDGEMENTS: judged.write(run.judgements, files[chain.GENERATIONS])}
-    made |= write_summary(run, summarise(judged.samples(str(run.path))), suite, made)
-    write_json(run.manifest, replace(manifest, files={**files, **made}))
+    summary = summarise(judged.samples(str(run.path)))
+    made |= write_summary(run, summary, suite, made)
+    errors = judge_errors(summary, suite)
+    write_json(run.manifest, replace(manifest, files={**files, **made}, judge_errors=errors))
     return stream.refusal(str(run.path))
 
 
@@ -93,15 +106,15 @@ def judge_foreign(
     observer: Observer,
     service: Service | None = None,
     wanted: Wanted | None = None,
-) -> tuple[dict[str, int], Agreement | None]:
+) -> Counted:
     """Judge a generation file of another tool into ``target``, a batch in memory at a time.
 
-    Raises ``JudgeError``, and writes nothing, where nothing could be judged. Returns counts by
-    outcome, and the agreement with the judge that ``spec.rule`` names.
+    Raises ``JudgeError``, and writes nothing, where nothing could be judged.
     """
     refuse_target(source, target)
     log = readers.read(source, wanted)
     counts: Counter[str] = Counter()
+    labelled: Counter[tuple[Outcome, Outcome]] = Counter()  # by the file, and by the judge
     tracker = Tracker(log.facts.planned or 0)
     tracker.phase = "judging"
     read = opened(iter(log.samples))
@@ -122,6 +135,11 @@ def judge_foreign(
             judgements = judge_batch([sample for _, sample in batch], spec, stream, source, seen)
             file.write(batch, judgements)
             counts.update(judgement.outcome.value for judgement in judgements)
+            labelled.update(
+                (sample.outcome, judgement.outcome)
+                for (_, sample), judgement in zip(batch, judgements, strict=True)
+                if sample.outcome is not None
+            )
         if not counts:
             raise DataError(f"{source} holds no generations.", "Is this the right file?")
         if refused := stream.refusal(str(source)):
@@ -129,7 +147,18 @@ def judge_foreign(
     for note in read.notes:
         observer.say(note)
     tell(stream, observer)
-    return dict(counts), stream.agreement.get(spec.name)
+    return Counted(dict(counts), stream.agreement.get(spec.name), _measured(labelled))
+
+
+def _measured(labelled: Counter[tuple[Outcome, Outcome]]) -> Measured:
+    """The judge against the file's own verdicts, where it decided."""
+    right, wrong = Outcome.CORRECT, Outcome.WRONG
+    return Measured(
+        labelled[right, right],
+        labelled[right, right] + labelled[right, wrong],
+        labelled[wrong, wrong],
+        labelled[wrong, wrong] + labelled[wrong, right],
+    )
 
 
 def _refuse_other_suite(run: RunFolder, manifest: Manifest, suite: Suite) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from smallscale_ci.config import load
 from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.files import where_writable, write_json, write_text
+from smallscale_ci.gate.corrected import corrected_accuracy
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
@@ -27,6 +28,7 @@ from smallscale_ci.pipeline.due import prompts_id
 from smallscale_ci.pipeline.engines import REPLAYED
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.records import Summary
+from smallscale_ci.records.measured import Measured
 from smallscale_ci.run import chain
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.collector import Judged
@@ -143,6 +145,8 @@ class Session:
         if self.judging and len(self.judged):
             self.summary = summarise(self.look())
             self.files |= write_summary(run, self.summary, self.plan.suite, self.files)
+            errors = judge_errors(self.summary, self.plan.suite)
+            self.manifest = replace(self.manifest, judge_errors=errors)
         self.refresh_manifest(status)
         if status is COMPLETE:
             for name in ("out", "pending", "claimed", "alive"):
@@ -288,7 +292,25 @@ def write_summary(
 
 def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
     """The judge of each task and its options."""
-    return {task.name: JudgeSpec(**task.judge.model_dump()) for task in suite.tasks}
+    return {
+        task.name: JudgeSpec(**task.judge.model_dump(exclude={"measured"})) for task in suite.tasks
+    }
+
+
+def judge_errors(summary: Summary, suite: Suite) -> dict[str, dict[str, float]]:
+    """What a manifest says of tasks whose judge's errors were measured."""
+    found = {}
+    for task in summary.tasks:
+        counts = suite.task(task.task).judge.measured
+        if counts is not None and task.accuracy.n:
+            measured = Measured(*counts.right, *counts.wrong)
+            level = corrected_accuracy(task, measured)
+            found[task.task] = asdict(measured) | {
+                "corrected": level.value,
+                "low": level.low,
+                "high": level.high,
+            }
+    return found
 
 
 def judge_versions(suite: Suite) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from smallscale_ci.config.models import RunConfig
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Outcome, Problem, Summary, Verdict
-from smallscale_ci.report import history
+from smallscale_ci.report import history, wording
 from smallscale_ci.report.interface import Answer, Excerpt, LoopQuote, ReportData
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run import tables
@@ -140,6 +140,8 @@ def _metrics(manifest: Manifest) -> dict[str, float | str]:
         "GPU seconds": timings.gpu_s,
         "cost": timings.cost,
     }
+    for task, errors in manifest.judge_errors.items():
+        known[f"accuracy of {task}"] = wording.corrected(errors)
     return {name: value for name, value in known.items() if value}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 from smallscale_ci.records import (
@@ -15,6 +15,7 @@ from smallscale_ci.records import (
     Verdict,
     VerdictKind,
 )
+from smallscale_ci.records.measured import Measured
 from smallscale_ci.report.formats import change, count, level, rate, unit
 
 
@@ -209,6 +210,27 @@ def _worse(check: Check) -> str:
     if check.tolerated:
         margin = f"{margin}, tolerated {_size(check.metric, check.tolerated)}"
     return f"{check.task} {happened} (from {before} to {after}; margin {margin})."
+
+
+def measured(found: Measured) -> str:
+    """How often a judge errs on a labelled sample, and how a suite states that."""
+    return (
+        f"The judge calls {found.right:,} of {found.right_of:,} right answers right "
+        f"({rate(found.sensitivity)}) and {found.wrong:,} of {found.wrong_of:,} wrong ones wrong "
+        f"({rate(found.specificity)}). In a suite's judge: measured: {{right: [{found.right}, "
+        f"{found.right_of}], wrong: [{found.wrong}, {found.wrong_of}]}}"
+    )
+
+
+def corrected(errors: Mapping[str, float]) -> str:
+    """An accuracy that the errors of its judge correct, as a manifest has it."""
+    counts = Measured(*(int(errors[one]) for one in ("right", "right_of", "wrong", "wrong_of")))
+    low, high = (rate(errors[end]).removesuffix("%") for end in ("low", "high"))
+    return (
+        f"{rate(errors['corrected'])} [{low}, {high}] corrected for the judge's errors; its "
+        f"verdicts, which the gate compares as they are, show {rate(counts.kept)} of a true "
+        "difference"
+    )
 
 
 def unknown_thinking(marks: Iterable[str]) -> str:

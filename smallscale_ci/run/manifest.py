@@ -189,6 +189,8 @@ class Manifest(Record):
     first few."""
     judge_agreement: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """Task → how often its two judges agreed."""
+    judge_errors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Task → counts of its judge's labelled sample, and the accuracy that they correct."""
     warnings: tuple[str, ...] = ()
     rules: str = ""
     """The commit of ``--rules``, which suite, profile, policy and baseline were read from."""

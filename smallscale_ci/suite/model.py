@@ -18,7 +18,8 @@ class Suite:
     """Problems in the order of their tasks and files, with one hash over all that matters.
 
     ``hash`` covers the problems in their order and each task's prompt, judge and metric. Names of
-    files, descriptions, epochs, the gate and the sampling are not part of it.
+    files, what was measured of a judge, descriptions, epochs, the gate and the sampling are not
+    part of it.
     """
 
     name: str
@@ -79,7 +80,10 @@ def suite_hash(tasks: Sequence[TaskConfig], problems: Sequence[Problem]) -> str:
     # Defaults stay out, so that a new option with a default leaves stored baselines comparable.
     asked = [
         task.model_dump(
-            mode="json", include={"name", "prompt", "judge", "metric"}, exclude_defaults=True
+            mode="json",
+            include={"name", "prompt", "judge", "metric"},
+            exclude={"judge": {"measured"}},  # it changes no ruling
+            exclude_defaults=True,
         )
         for task in tasks
     ]

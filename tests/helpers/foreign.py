@@ -44,8 +44,8 @@ def outcomes(samples: list[Sample]) -> dict[str, int]:
 def judged(source: Path, target: Path, spec: JudgeSpec = MATH, **wanted):
     """Counts by outcome, and the rows of the judged file; the source is as it was."""
     before = source.read_bytes() if source.is_file() else b""
-    counts, _ = judge.judge_foreign(
+    found = judge.judge_foreign(
         source, target, spec, replayed.Nobody(), wanted=Wanted(verdicts=False, **wanted)
     )
     assert not before or source.read_bytes() == before
-    return counts, pq.read_table(target).to_pylist()
+    return found.outcomes, pq.read_table(target).to_pylist()

@@ -136,6 +136,98 @@ def test_a_file_is_judged_by_rule_and_by_model(place, log):
     assert file_hash(log) == before
 
 
+def wrong_now_and_then(body, _):
+    """Right but for answers that end in 9, which it refuses, and in 3, which it accepts."""
+    asked = body["messages"][1]["content"]
+    box = asked.rsplit("\\boxed{", 1)[1].split("}")[0]
+    honest = agreeable(body, _)
+    return says("No") if box.endswith("9") else says("Yes") if box.endswith("3") else honest
+
+
+@pytest.fixture
+def labelled(tmp_path) -> Path:
+    rows = [
+        {"problem_id": str(n), "gold": str(n), "text": f"\\boxed{{{n + odd}}}", "score": 1 - odd}
+        for n, odd in ((n, n % 2) for n in range(2, 42))
+    ] + [{"problem_id": "50", "gold": "9", "text": "\\boxed{9}", "score": 1},
+         {"problem_id": "51", "gold": "5", "text": "\\boxed{3}", "score": 0}]  # fmt: skip
+    path = tmp_path / "labelled.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_errors_of_a_judge_are_measured_and_correct_the_accuracy(place, labelled, tmp_path):
+    with serving(wrong_now_and_then) as server:
+        known = {
+            "SMALLSCALE_JUDGE_URL": server.url,
+            "SMALLSCALE_CACHE": str(tmp_path / "cache"),
+        }
+        model = ("--judge", "llm", "--judge-model", "m", "--labelled")
+        done = replayed.smallscale(place, "judge", labelled, *model, **known)
+        assert done.returncode == 0, done.stderr
+        assert "20 of 21 right answers right (95.2%)" in done.stdout
+        assert "measured: {right: [20, 21], wrong: [20, 21]}" in done.stdout
+        told = replayed.smallscale(place, "judge", labelled, *model, "--json", **known)
+        assert json.loads(told.stdout)["measured"] == {"right": [20, 21], "wrong": [20, 21]}
+        suites = place / "configs" / "suites"
+        (suites / "asked.yaml").write_text(
+            ASKED.replace("rule: math}", "measured: {right: [20, 21], wrong: [20, 21]}}")
+        )
+        arguments = ("generate", "stored/src", "--suite", "asked", "--profile", "replay")
+        done = replayed.smallscale(place, *arguments, "--runs", tmp_path / "runs", **known)
+        (run,) = (tmp_path / "runs").iterdir()
+        gated = replayed.smallscale(
+            place, "eval", *arguments[1:], "--runs", tmp_path / "gated", "--baseline", run, **known
+        )
+        (suites / "asked.yaml").write_text(ASKED)
+    assert done.returncode == 0, done.stderr
+    assert gated.returncode == 0, gated.stderr
+    (report,) = (tmp_path / "gated").glob("*/report")
+    assert all(
+        "corrected for the judge" in (report / name).read_text()
+        for name in ("report.md", "report.html")
+    )
+    manifest = RunFolder(run).read_manifest()
+    errors = manifest.judge_errors["sums"]
+    accuracy = json.loads((run / "summary.json").read_text())["tasks"][0]["accuracy"]
+    assert errors["corrected"] == pytest.approx(
+        min((accuracy["value"] + 20 / 21 - 1) / (40 / 21 - 1), 1.0)
+    )
+    assert errors["high"] - errors["low"] > accuracy["high"] - accuracy["low"]
+    assert "corrected for the judge's errors" in " ".join(done.stdout.split())
+    checked = replayed.smallscale(place, "verify", run)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ("{right: [3, 2], wrong: [1, 2]}", "more than all"),
+        ("{right: [1, 2], wrong: [1, 2]}", "no better than chance"),
+        ("{right: [1, 0], wrong: [1, 2]}", "measured.right"),
+    ],
+)
+def test_errors_that_correct_nothing_are_refused(place, measured, said):
+    path = place / "configs" / "suites" / "chance.yaml"
+    text = ASKED.replace("asked", "chance").replace("rule: math}", f"measured: {measured}}}")
+    path.write_text(text)
+    done = replayed.smallscale(place, "suite", "show", "chance")
+    path.unlink()
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_labels_of_one_kind_measure_nothing(place, labelled):
+    lines = labelled.read_text().splitlines()
+    labelled.write_text("".join(f"{line}\n" for line in lines if '"score": 1' in line))
+    done = replayed.smallscale(place, "judge", labelled, "--labelled")
+    assert done.returncode == 2
+    assert "labels of both kinds" in done.stderr
+    done = replayed.smallscale(place, "judge", "stored/src", "--labelled")
+    assert done.returncode == 2
+    assert "has no labels" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

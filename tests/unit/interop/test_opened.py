@@ -83,8 +83,8 @@ def test_judge_counts_no_box_in_unfinished_thinking(file, tmp_path) -> None:
         def progress(self, snapshot: object) -> None:
             del snapshot
 
-    counts, _ = judge.judge_foreign(file, tmp_path / "out.parquet", JudgeSpec("math"), Heard())
-    assert counts == {"CORRECT": 2, "TRUNCATED": 1, "UNPARSED": 1}
+    found = judge.judge_foreign(file, tmp_path / "out.parquet", JudgeSpec("math"), Heard())
+    assert found.outcomes == {"CORRECT": 2, "TRUNCATED": 1, "UNPARSED": 1}
     assert NOTE in said
 
 
