@@ -62,7 +62,7 @@ class CodeJudge:
     """CORRECT when every test passes; stops at the first that fails and says which."""
 
     name = "code"
-    version = 4
+    version = 5
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Without a sandbox every program is ERRORED and none is run."""
