@@ -1,8 +1,9 @@
 """Error rates of the gate on simulated runs, beside those of the rules that people use today.
 
 Prints the tables of docs/gate.md as Markdown. Each number has its Monte Carlo standard error.
-Usage: bench_gate.py [RUNS] [--against REF], RUNS simulated runs for each line (default 2000;
-minutes). With REF, a commit, only the table of targets: this build beside that one, accuracy alone.
+Usage: bench_gate.py [RUNS] [--against REF [--losses 0,2]], RUNS simulated runs for each line
+(default 2000; minutes). With REF, a commit, only the table of targets: this build beside that one,
+accuracy alone, in the lines of those losses (all if none are named).
 """
 
 import argparse
@@ -93,7 +94,7 @@ print(json.dumps([dict(b.measure(b.SCENARIOS[0], loss, int(sys.argv[1]))) for lo
 """
 
 
-def against(ref: str, runs: int) -> None:
+def against(ref: str, runs: int, losses: Sequence[float]) -> None:
     """This build beside that of the commit ``ref``, in one run: levels, and tokens of all."""
     root = Path(__file__).resolve().parents[1]
     with tempfile.TemporaryDirectory() as scratch:
@@ -105,7 +106,7 @@ def against(ref: str, runs: int) -> None:
         builds = {"this build": root, ref: Path(scratch)}
         started = {
             name: subprocess.Popen(
-                [sys.executable, "-c", OTHER, str(runs), json.dumps(list(TARGETS))],
+                [sys.executable, "-c", OTHER, str(runs), json.dumps(list(losses))],
                 cwd=place / "benchmarks", env={**os.environ, "PYTHONPATH": str(place)},
                 stdout=subprocess.PIPE, text=True,
             )
@@ -114,12 +115,15 @@ def against(ref: str, runs: int) -> None:
         found = {name: json.loads(one.communicate()[0]) for name, one in started.items()}
     print("| build | loss | PASS % | REGRESSED % | epochs | tokens % of all | target % |")
     print("|---|---|---|---|---|---|---|")
-    for place, (loss, target) in enumerate(TARGETS.items()):
+    for place, loss in enumerate(losses):
         for build, results in found.items():
             one = results[place]
             shares = [with_error(one[kind], runs) for kind in ("PASS", "REGRESSED")]
-            spent = one.get("spent", one["epochs"] / SCENARIOS[0].epochs)  # every answer: one token
-            row = [build, name(loss), *shares, f"{one['epochs']:.2f}", f"{100 * spent:.1f}", target]
+            whole = SCENARIOS[0].epochs  # every answer is one token
+            spent = one.get("spent", one["epochs"] / whole)
+            error = one.get("spent_error", one["epochs_error"] / whole)
+            cost = f"{100 * spent:.1f} ± {100 * error:.1f}"
+            row = [build, name(loss), *shares, f"{one['epochs']:.2f}", cost, TARGETS[loss]]
             print(f"| {' | '.join(row)} |")
 
 
@@ -245,8 +249,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=int, nargs="?", default=2000)
     parser.add_argument("--against", metavar="REF")
+    parser.add_argument("--losses", help="in margins, separated by commas")
     options = parser.parse_args()
     if options.against:
-        against(options.against, options.runs)
+        named = options.losses.split(",") if options.losses else TARGETS
+        against(options.against, options.runs, [float(one) for one in named])
     else:
         main(options.runs)
