@@ -46,3 +46,16 @@ def test_many_samples_are_compared_in_little_memory(tmp_path, shuffled):
     code, memory, loaded = json.loads(done.stdout.splitlines()[-1])
     assert (code, loaded) == (0, []), done.stdout
     assert memory < MOST
+
+
+def test_arrow_does_not_load_pandas_where_it_is_installed():
+    code = (
+        "import sys\nfrom smallscale_ci.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "import pyarrow as pa\nassert pa.array(['a']).to_pylist() == ['a']\n"
+        "print('pandas' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "False"
