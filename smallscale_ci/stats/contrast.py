@@ -28,7 +28,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 FEW = 6.0  # effective informative clusters below which the variance is not trusted
 FEW_CLUSTERS = 10  # below, errors by cluster are hardly known
@@ -189,6 +189,8 @@ class Contrast:
             if excess(stop) <= 0:
                 break
             reach *= 2
+        from scipy import optimize  # loads all its solvers: half of the time of scipy's import
+
         # SciPy leaves a cycle around its function: it must not keep all that this one refers to.
         held = [excess]
         found = optimize.brentq(lambda null, of: of[0](null), start, stop, (held,), xtol=1e-9)
@@ -220,6 +222,8 @@ def _dirichlet_tail(terms: Vector, counts: Vector, enough: float) -> float:
 
     def slope(s: float) -> float:
         return float((counts * values / (1 - values * s)).sum())
+
+    from scipy import optimize
 
     saddle = optimize.brentq(slope, (1 - 1e-12) / least, 0.0)
     saddle = min(saddle, 1e-4 / least)

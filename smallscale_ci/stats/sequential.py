@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 Vector = NDArray[np.float64]
 _LOWEST = -9.0  # of the z grid: nothing below has weight
@@ -61,6 +61,8 @@ def _solve(nodes: Vector, weights: Vector, ratio: float, spread: float, step: fl
 
     if excess(8.0) > 0:
         return 8.0
+    from scipy import optimize  # loads all its solvers: half of the time of scipy's import
+
     return float(optimize.brentq(excess, -8.0, 8.0, xtol=1e-8))
 
 
