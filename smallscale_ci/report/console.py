@@ -35,9 +35,10 @@ def _parts(data: ReportData, width: int) -> Iterator[RenderableType]:
     if verdict and verdict.checks:
         yield _checks(verdict)
         yield from _chart(verdict, width)
-    else:
+        yield Text()
+    elif data.candidate.tasks:  # a refused run has none
         yield _levels(data.candidate, width)
-    yield Text()
+        yield Text()
     details = text.details(data)
     yield from _lines(details)
     if details:

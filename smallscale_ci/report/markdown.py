@@ -55,7 +55,7 @@ def _sections(data: ReportData) -> Iterator[str]:
     if verdict and verdict.checks:
         yield _checks(verdict.checks)
         yield _chart(verdict.checks)
-    else:
+    elif data.candidate.tasks:  # a refused run has none
         yield _levels(data.candidate)
     yield from _bullets(data)
     if verdict and verdict.differences:

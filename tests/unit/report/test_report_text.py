@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 from helpers.report_examples import (
@@ -15,13 +16,24 @@ from helpers.report_examples import (
     report,
     verdict,
 )
+from rich.console import Console
 
-from smallscale_ci.records import Accounting, Flip, Metric, Outcome
-from smallscale_ci.report import annotations, charts, formats, junit, markdown, text
+from smallscale_ci.records import Accounting, Flip, Metric, Outcome, Summary
+from smallscale_ci.report import annotations, charts, console, formats, junit, markdown, text
 from smallscale_ci.report.interface import Answer
 
 ACCURACY = check("t", Metric.ACCURACY, REGRESSED, 0.6, 0.5, 0.01)
 TOKENS = check("t", Metric.TOKENS, REGRESSED, 100.0, 200.0, 0.0)
+
+
+def test_a_run_that_was_refused_has_no_table_without_rows() -> None:
+    """A run that was INVALID before it generated anything showed the head of an empty table."""
+    nothing = replace(EXAMPLES["invalid"], candidate=Summary((), 0, {}))
+    screen = Console(width=80, record=True, file=StringIO())
+    screen.print(console.render(nothing))
+    for shown in (screen.export_text(), markdown.render(nothing)):
+        assert "INVALID" in shown
+        assert "mean tokens" not in shown
 
 
 def test_token_log_ratios_are_shown_as_relative_change() -> None:
