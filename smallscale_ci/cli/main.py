@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -98,6 +99,7 @@ def main() -> None:
     # working folder: a checkout, where a pull request may have put a multiprocessing.py.
     os.environ["PYTHONSAFEPATH"] = "1"
     sys.meta_path.insert(0, _WithoutPandas())
+    gc.set_threshold(20_000)  # most of what is imported and read stays: look for garbage less often
     for stream in (sys.stdout, sys.stderr):
         # Reports have signs that a locale may lack, and paths bytes that no text has: no verdict
         # may end in either.
