@@ -103,6 +103,14 @@ def resolved(node: Node, names: frozenset[str]) -> Node:  # noqa: PLR0911 - case
     return (node[0], *parts)
 
 
+def closed(node: Node) -> Node:
+    r"""``n(n+1)`` in brackets or below a line, as one: ``\frac{1}{n(n+1)}`` divides by both."""
+    inner = node
+    while inner[0] in ("^", "!"):
+        inner = inner[1]
+    return ("*", ("number", Fraction(1)), node) if inner[0] == "apply" else node
+
+
 def _is_product(node: Node, names: frozenset[str]) -> bool:
     """Whether this is an application, perhaps with a power, that ``resolved`` makes a product."""
     while node[0] in ("^", "!"):

@@ -11,6 +11,7 @@ from smallscale_ci.judges.mathematics.expression import (
     Node,
     TooLarge,
     Unreadable,
+    closed,
     exact,
     kinds,
     symbols,
@@ -200,7 +201,7 @@ class _Parser:
         if kind == "command":
             return self._command(text, applied=applied)
         if text in _CLOSING:
-            node = self._bracket(_CLOSING[text])[0]
+            node = closed(self._bracket(_CLOSING[text])[0])
             return {"⌊": ("floor", node), "⌈": ("ceil", node)}.get(text, node)
         if text == "|":
             self._bars += 1
@@ -289,7 +290,7 @@ class _Parser:
             return ("+", ("cos", angle), ("*", ("i",), ("sin", angle)))
         if name in ("frac", "binom"):
             top = self._digit_argument()
-            return ("/" if name == "frac" else name, top, self._digit_argument())
+            return ("/" if name == "frac" else name, top, closed(self._digit_argument()))
         if name == "sqrt":
             degree: Node = ("number", Fraction(2))
             if self._take("["):
