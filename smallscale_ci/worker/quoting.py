@@ -35,7 +35,7 @@ def is_text(text: str, match: re.Match[str]) -> bool:
             and (before == "{" or _BEFORE_QUOTE.search(text[max(0, start - 4) : start - 1]))
         ):
             return True
-    return _SPOKEN.match(text, end) is not None
+    return text[end : end + 1] == " " and _SPOKEN.match(text, end) is not None
 
 
 class Blocks:

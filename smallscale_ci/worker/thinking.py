@@ -80,6 +80,8 @@ _BOX = "<|begin_of_box|>"
 _BARE_CHANNELS = ("assistantfinal", "assistantanalysis")
 _CHANNEL_NAMES = ("analysis", "commentary", "final")
 _HEADS = (*_CHANNEL_NAMES, *_PHRASES)
+_THINKS, _THOUGHT = "<think>\n", "\n</think>\n"
+_OTHER = re.compile(r"<[ \\/]{0,3}[tT]")  # may be another mark of the same format
 _BEGIN_MARKS = ("<", "[", "&lt;", "assistant", "u003", "◁", "＜")
 _ESCAPED = re.compile(  # for JSON, or for Markdown
     r"\\(?:u003c|<)\\?/?[\w:|]{0,12}(?:think|thought|reason)", re.IGNORECASE
@@ -145,6 +147,8 @@ def split(text: str) -> Parts:
     with ``OPENED`` begins inside thinking, of whichever format. What a model that does not stop
     writes in the name of the next user belongs to nothing.
     """
+    if text.startswith(_THINKS) and (start := _usual_end(text)) is not None:
+        return Parts(start, len(text), True, FORMATS[0].name)
     if ("|" in text and ("|>user" in text or "<|user|>" in text)) or "turn>user" in text:
         text = _first_turn(text)
     head = text[:_LONGEST_HEAD].lstrip(_BLANKS)
@@ -162,6 +166,21 @@ def split(text: str) -> Parts:
     if not (found.name and found.finished) and head[:1] in ("<", "[", "◁", "＜"):
         return _by_guess(text, known=found.name != "") or found
     return found
+
+
+def _usual_end(text: str) -> int | None:
+    """Where thinking ends in a text as most models write it; ``None``: look at it mark by mark.
+
+    That is thinking between marks on lines of their own, with nothing in it that may be another
+    mark, and an answer that is plain.
+    """
+    at = text.find(_THOUGHT, len(_THINKS))
+    if at < 0 or any(mark in text for mark in ("|", "assistant", "&lt;", "turn>user")):
+        return None
+    if _OTHER.search(text, len(_THINKS), at):
+        return None
+    answer = text[at + len(_THOUGHT) :]
+    return at + len(_THOUGHT) - 1 if answer.strip() and _is_plain(answer) else None
 
 
 def begins_inside(text: str) -> bool | None:
