@@ -91,9 +91,8 @@ def compare(
         said = Reason(ReasonKind.STATED, text=error.message)
         return refuse(context, unusable(policy, [said], look=look, of=of), error)
     tell_monitor(context, policy)
-    notes: tuple[Reason, ...] = ()
-    if gate is None and settings.rules is None:
-        policy, notes = gated_by_what_is_known(policy, loaded, against)
+    by_itself = gate is None and settings.rules is None
+    policy, notes = gated_by_what_is_known(policy, loaded, against) if by_itself else (policy, ())
     evaluation = compare.compare(
         loaded, against, policy, look=look, of=of, suite=suite, run=run, notes=notes
     )

@@ -157,34 +157,17 @@ def judge(
     from dataclasses import replace
 
     from smallscale_ci.cli import levels
-    from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import judge
     from smallscale_ci.pipeline.sample import find
-    from smallscale_ci.records import FinishReason
     from smallscale_ci.run.folder import is_run
 
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
-        spec = file_judge.spec()
         wanted = replace(tools.wanted(columns, gold_index=gold_index), verdicts=labelled)
-        if explain is not None:
-            _explain(context, _foreign_sample(run, explain, spec, wanted), FinishReason.STOP)
-            return
         target = output or run.with_name(f"{run.stem}.judged.parquet")
-        with context.out.watch() as display:
-            found = judge.judge_foreign(run, target, spec, display, settings.service, wanted)
-        if labelled and not found.measured.complete:
-            raise UsageError(
-                f"{run} has no labels of both kinds that the judge decided about.",
-                "Name the column that says whether an answer is right: --columns score=COLUMN",
-            )
-        _show_counts(context, target, found, labelled=labelled)
+        _judge_file(context, run, target, file_judge.spec(), wanted, settings, explain)
         return
-    if labelled:
-        raise UsageError(
-            f"--labelled: {run} is a run, which has no labels.",
-            "Give a file whose column score says which answers are right.",
-        )
+    _refuse_labels(run, labelled=labelled)
     if explain is not None:
         one = find(run, explain, settings)
         _explain(context, (one.problem, one.text, one.spec), one.finish)
@@ -195,6 +178,43 @@ def judge(
     levels.show(context, run)
     if refused is not None:
         raise refused
+
+
+def _judge_file(
+    context: Context,
+    file: Path,
+    target: Path,
+    spec: JudgeSpec,
+    wanted: Wanted,
+    settings: Settings,
+    explain: str | None,
+) -> None:
+    """Judge another tool's file into ``target``, or show how its sample ``explain`` is judged."""
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.pipeline import judge
+    from smallscale_ci.records import FinishReason
+
+    if explain is not None:
+        _explain(context, _foreign_sample(file, explain, spec, wanted), FinishReason.STOP)
+        return
+    with context.out.watch() as display:
+        found = judge.judge_foreign(file, target, spec, display, settings.service, wanted)
+    if wanted.verdicts and not found.measured.complete:
+        raise UsageError(
+            f"{file} has no labels of both kinds that the judge decided about.",
+            "Name the column that says whether an answer is right: --columns score=COLUMN",
+        )
+    _show_counts(context, target, found, labelled=wanted.verdicts)
+
+
+def _refuse_labels(run: Path, *, labelled: bool) -> None:
+    from smallscale_ci.errors import UsageError
+
+    if labelled:
+        raise UsageError(
+            f"--labelled: {run} is a run, which has no labels.",
+            "Give a file whose column score says which answers are right.",
+        )
 
 
 def _open(settings: Settings, run: Path) -> tuple[Any, Any]:
