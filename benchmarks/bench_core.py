@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import file_hash

@@ -25,7 +25,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import stats
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.drawn import Drawn, judged
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.schedule import Schedule

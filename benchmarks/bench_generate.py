@@ -24,7 +24,7 @@ from bench_queue import finish
 
 from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.ids import sample_seed
 from smallscale_ci.records import SamplingSpec
 

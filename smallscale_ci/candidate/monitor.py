@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smallscale_ci.config.models import MonitorConfig
+from smallscale_ci.config.policy import MonitorConfig
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.files import Record, from_json, read_json, where_writable, write_json

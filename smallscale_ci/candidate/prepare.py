@@ -18,10 +18,12 @@ from smallscale_ci.candidate.folder import (
 from smallscale_ci.candidate.monitor import refuse_unasked
 from smallscale_ci.candidate.record import CandidateRequest, StepRecord
 from smallscale_ci.config import folders, load, override
-from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
 from smallscale_ci.config.pairs import PairPolicy
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.seams import STEPS
 from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import ContainerError, EngineError
 from smallscale_ci.ids import run_id, slug

@@ -56,7 +56,7 @@ def record(
 
     from smallscale_ci.cli import places
     from smallscale_ci.cli.judge import FileJudge
-    from smallscale_ci.config.models import GatePolicy
+    from smallscale_ci.config.policy import GatePolicy
     from smallscale_ci.errors import UsageError
     from smallscale_ci.files import git_line
     from smallscale_ci.pipeline import sides

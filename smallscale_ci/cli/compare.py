@@ -13,8 +13,10 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
-    from smallscale_ci.config.models import GatePolicy, RunConfig, SuiteConfig
+    from smallscale_ci.config.policy import GatePolicy
+    from smallscale_ci.config.run import RunConfig
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.run.baselines import Place
     from smallscale_ci.run.folder import RunFolder
     from smallscale_ci.run.run import Run
@@ -84,8 +86,7 @@ def compare(
         loaded = load(candidate, wanted, spec)
         known = known or own_suite(loaded, settings)
         policy = _policy(gate, config, known, settings, context.out.say)
-        place = _place(loaded, known)
-        against = resolve(baseline, place, settings.root_of(baseline), wanted, spec)
+        against = resolve(baseline, _place(loaded, known), settings.root_of(baseline), wanted, spec)
     except BadSamplesError as error:
         policy = _policy(gate, config, known, settings, context.out.say)
         said = Reason(ReasonKind.STATED, text=error.message)
@@ -269,7 +270,8 @@ def _policy(
     """
     from smallscale_ci.config.folders import names
     from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.config.policy import GatePolicy
+    from smallscale_ci.config.suite import SuiteConfig
 
     if settings.rules is not None:
         from smallscale_ci.pipeline.ruled import policy_for

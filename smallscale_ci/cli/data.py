@@ -15,7 +15,7 @@ from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.options import option
 
 if TYPE_CHECKING:
-    from smallscale_ci.config.models import SuiteConfig, TaskConfig
+    from smallscale_ci.config.suite import SuiteConfig, TaskConfig
     from smallscale_ci.records import FewClusters
     from smallscale_ci.suite.model import Suite
 
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 def list_all(context: Context) -> None:
     """List the suites that can be named."""
     from smallscale_ci.config.folders import names
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.suite.local import not_pulled
 
     settings = context.settings()
@@ -166,7 +166,7 @@ def verify(
 ) -> None:
     """Load suites completely: every row is checked, and every pin."""
     from smallscale_ci.config.folders import names as known
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.suite.local import not_pulled
 
     settings = context.settings()
@@ -281,7 +281,7 @@ def _configured(context: Context, name: str) -> tuple[SuiteConfig, Path]:
     """A suite's configuration and the folder that its relative sources start from."""
     from smallscale_ci.config.folders import find
     from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
 
     roots = context.settings().roots
     return load(SuiteConfig, name, roots), find(SuiteConfig, name, roots).parent

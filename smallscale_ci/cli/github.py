@@ -174,7 +174,8 @@ def _chance(context: Context, folder: Path, facts: Facts) -> float | None:
     """How often an unchanged model passes, simulated on a stored baseline of the suite."""
     from smallscale_ci.cli.places import shipped
     from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.config.policy import GatePolicy
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.gate.power import plan
     from smallscale_ci.run import baselines
 

@@ -72,7 +72,7 @@ class FileJudge:
         from pydantic import ValidationError
 
         from smallscale_ci.config import override
-        from smallscale_ci.config.models import JudgeConfig
+        from smallscale_ci.config.suite import JudgeConfig
         from smallscale_ci.errors import UsageError
         from smallscale_ci.judges.interface import JudgeSpec
 

@@ -100,7 +100,7 @@ def pair_policy(name: str, overrides: Sequence[Override], settings: Settings) ->
 def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
     """What pairs are held to, with the problems of the evaluation suites ``names``."""
     from smallscale_ci.config import folders, load
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.pairs.build import Check
     from smallscale_ci.suite.local import load_suite
 

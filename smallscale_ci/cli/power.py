@@ -15,8 +15,9 @@ from smallscale_ci.cli.options import option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smallscale_ci.config.models import GatePolicy, SuiteConfig
+    from smallscale_ci.config.policy import GatePolicy
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.gate.calibrate import Calibration
     from smallscale_ci.gate.power import Plan
     from smallscale_ci.report.planning import Share
@@ -60,7 +61,7 @@ def plan(
     unchanged model would mostly not pass.
     """
     from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.errors import EXIT_OK, EXIT_USAGE
     from smallscale_ci.gate.power import plan as work_out
     from smallscale_ci.generate.progress import Progress
@@ -238,7 +239,7 @@ class _Unchanged:
 
 def _policy(name: str, max_epochs: int | None, settings: Settings) -> GatePolicy:
     from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import GatePolicy
+    from smallscale_ci.config.policy import GatePolicy
 
     policy = load(GatePolicy, name, settings.roots)
     return policy if max_epochs is None else policy.model_copy(update={"max_epochs": max_epochs})
@@ -248,7 +249,7 @@ def own_suite(stored: Run, settings: Settings) -> SuiteConfig | None:
     """The suite that a run belongs to; ``None`` for a bare file."""
     from smallscale_ci.config.folders import names
     from smallscale_ci.config.load import load
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
 
     suite = stored.manifest.suite.name if stored.manifest else None
     if suite and suite in names(SuiteConfig, settings.roots):

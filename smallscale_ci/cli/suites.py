@@ -32,7 +32,7 @@ def names(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
     Raises ``UsageError`` for a suite that is named twice.
     """
     from smallscale_ci.config.folders import names as known
-    from smallscale_ci.config.models import SuiteConfig
+    from smallscale_ci.config.suite import SuiteConfig
 
     whole = " ".join(given or (DEFAULT,))
     if Path(whole).is_file():

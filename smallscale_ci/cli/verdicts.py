@@ -20,7 +20,7 @@ from smallscale_ci.report import console, wording
 
 if TYPE_CHECKING:
     from smallscale_ci.cli.command import Context
-    from smallscale_ci.config.models import GatePolicy
+    from smallscale_ci.config.policy import GatePolicy
     from smallscale_ci.pipeline.compare import Evaluation
 
 
@@ -51,8 +51,7 @@ def tell_monitor(context: Context, policy: GatePolicy) -> None:
     """Say that a policy's monitor plays no part where no candidate is made."""
     if policy.monitor is not None:
         context.out.say(
-            f"monitor: of the policy {policy.name} applies to candidates (smallscale candidate): "
-            "nothing is watched here"
+            f"monitor: of the policy {policy.name} is for candidates alone: nothing is watched here"
         )
 
 

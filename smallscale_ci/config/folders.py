@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from smallscale_ci.config.models import NamedConfig
+from smallscale_ci.config.base import NamedConfig
 from smallscale_ci.config.problems import article
 from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 

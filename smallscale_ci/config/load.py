@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from smallscale_ci.config.base import Config, NamedConfig
 from smallscale_ci.config.document import EXPONENT, Document
 from smallscale_ci.config.folders import find, read_text
-from smallscale_ci.config.models import Config, NamedConfig, SuiteConfig, TaskConfig
 from smallscale_ci.config.problems import article, own_problems, schema_hint, sentence, shown
+from smallscale_ci.config.suite import SuiteConfig, TaskConfig
 from smallscale_ci.errors import ConfigError, DataError, UsageError
 
 C = TypeVar("C", bound=NamedConfig)

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from smallscale_ci.config.base import NamedConfig
 from smallscale_ci.config.load import read_value
-from smallscale_ci.config.models import NamedConfig
 from smallscale_ci.config.problems import schema_hint, sentence
 from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
-from smallscale_ci.config.models import Fraction, Name, NamedConfig
+from smallscale_ci.config.base import Fraction, Name, NamedConfig
 
 SHORTEST: Final = "shortest-correct-vs-longest"
 CORRECT: Final = "correct-vs-wrong"

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from smallscale_ci.config.models import Config
+from smallscale_ci.config.base import Config
 from smallscale_ci.config.schema import MODELS
 from smallscale_ci.errors import did_you_mean
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from smallscale_ci.config.base import NamedConfig
 from smallscale_ci.config.grid import GridConfig
-from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
 from smallscale_ci.config.pairs import PairPolicy
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import UsageError, did_you_mean
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from smallscale_ci.config.models import Config, Finite, Fraction, Name, NamedConfig
+from smallscale_ci.config.base import Config, Finite, Fraction, Name, NamedConfig
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]

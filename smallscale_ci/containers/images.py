@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import Config, Name, NamedConfig
+from smallscale_ci.config.base import Config, Name, NamedConfig
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.containers.interface import Engine
 from smallscale_ci.errors import ContainerError, StorageError, UsageError, did_you_mean

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.metric import contrast, is_band, margin_of, p_within, p_worse
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import ProblemMeans

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate import reasons
 from smallscale_ci.gate.checks import make_checks, overall

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.checks import decided, mean_checks, overall, task_checks
 from smallscale_ci.gate.futility import out_of_reach
 from smallscale_ci.gate.metric import margin_of

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.schedule import Schedule, information, levels
 from smallscale_ci.records import Check
 from smallscale_ci.run.samples import Samples

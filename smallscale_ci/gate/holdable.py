@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.checks import MEAN
 from smallscale_ci.gate.metric import margin_of

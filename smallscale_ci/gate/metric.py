@@ -11,7 +11,7 @@ from typing import Any, assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.records import Metric, Outcome, Scale
 from smallscale_ci.run.samples import OUTCOMES, Samples
 from smallscale_ci.stats.contrast import Contrast, Vector

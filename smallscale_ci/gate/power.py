@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate.drawn import Trial
 from smallscale_ci.gate.holdable import limits, margins_held, stored_epochs

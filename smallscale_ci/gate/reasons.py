@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from scipy import special
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.records import (

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.problem_means import Codes, ProblemMeans
 from smallscale_ci.records import Metric, Scale

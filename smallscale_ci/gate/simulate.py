@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.drawn import Drawn, Errored, Trial, judged
 from smallscale_ci.gate.metric import margin_of, values_of

@@ -9,7 +9,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.gate.checks import TENFOLD
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.problem_means import Codes

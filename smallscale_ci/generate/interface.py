@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.records import SamplingSpec
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import smallscale_ci
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.generate.interface import Placement
 from smallscale_ci.generate.local import LocalRuntime

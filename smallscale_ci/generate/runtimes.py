@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.seams import AUTO, RUNTIMES, imported
 from smallscale_ci.containers import images
 from smallscale_ci.containers.images import Pinned

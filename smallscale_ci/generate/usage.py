@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.run.manifest import Manifest, RankUsage, Timings, TokenCounts
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from shlex import quote
 
 from smallscale_ci.config.folders import names
-from smallscale_ci.config.models import EngineProfile, GatePolicy, SuiteConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.files import git_line
 

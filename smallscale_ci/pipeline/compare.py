@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, StorageError
 from smallscale_ci.files import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from smallscale_ci.config.models import RunConfig
+from smallscale_ci.config.run import RunConfig
 from smallscale_ci.gate.problem_means import problem_means
 from smallscale_ci.gate.schedule import PARTS, Schedule, first_order, later_order, part, worth_of
 from smallscale_ci.records import Problem

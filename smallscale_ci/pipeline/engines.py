@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from smallscale_ci.config.models import SYSTEM
 from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.template import SYSTEM
 from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.interface import Job, Placement
 from smallscale_ci.generate.ranks import Limits, Ranks

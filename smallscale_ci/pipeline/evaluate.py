@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from smallscale_ci.checkpoint.servable import refuse_changed
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, RunInterruptedError, StorageError
 from smallscale_ci.files import where_writable

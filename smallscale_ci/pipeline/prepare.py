@@ -13,9 +13,12 @@ from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.checkpoint.servable import refuse_own_code
 from smallscale_ci.config import folders, load, override
-from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.run import RunConfig
 from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.runtimes import Choice

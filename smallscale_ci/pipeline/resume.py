@@ -9,7 +9,9 @@ from shlex import quote
 from typing import Any
 
 from smallscale_ci.config import load
-from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.run import RunConfig
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import SmallscaleError, UsageError
 from smallscale_ci.generate.workfolder import WorkFolder

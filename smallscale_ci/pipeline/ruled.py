@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import EngineProfile, GatePolicy, NamedConfig, SuiteConfig
+from smallscale_ci.config.base import NamedConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.rules import Rules
 from smallscale_ci.config.settings import Settings
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import UsageError
 from smallscale_ci.pipeline.prepare import Request
 from smallscale_ci.run.folder import NO_BASELINE

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.interop import readers

@@ -11,7 +11,7 @@ from smallscale_ci.checkpoint import rehearsal
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.checkpoint.servable import own_code
 from smallscale_ci.config import load
-from smallscale_ci.config.models import SYSTEM, TemplateVariables
+from smallscale_ci.config.template import SYSTEM, TemplateVariables
 from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.worker.engines import template
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.config import load
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import InvalidError, SmallscaleError, UsageError
 from smallscale_ci.files import json_text, read_json

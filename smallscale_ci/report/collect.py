@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from smallscale_ci.config.models import RunConfig
+from smallscale_ci.config.run import RunConfig
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.records import Outcome, Problem, Summary, Verdict
 from smallscale_ci.report import history, wording

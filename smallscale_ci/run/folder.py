@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import RunConfig
+from smallscale_ci.config.run import RunConfig
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import read_json, storage_errors
 from smallscale_ci.run import chain, tables

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.config.models import SYSTEM, SuiteConfig, TaskConfig
+from smallscale_ci.config.suite import SuiteConfig, TaskConfig
+from smallscale_ci.config.template import SYSTEM
 from smallscale_ci.errors import DataError
 from smallscale_ci.records import Problem
 from smallscale_ci.suite import files, published, source

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from smallscale_ci import ids
-from smallscale_ci.config.models import TaskConfig
+from smallscale_ci.config.suite import TaskConfig
 from smallscale_ci.errors import UsageError
 from smallscale_ci.records import CodeTest, Problem
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from smallscale_ci.config.models import TaskConfig
 from smallscale_ci.config.seams import JUDGES
+from smallscale_ci.config.suite import TaskConfig
 from smallscale_ci.errors import DataError, did_you_mean
 from smallscale_ci.suite import gold, livecodebench
 from smallscale_ci.suite.files import Row

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci import ids
-from smallscale_ci.config.models import PLACEHOLDERS, PromptConfig
+from smallscale_ci.config.suite import PLACEHOLDERS, PromptConfig
 from smallscale_ci.errors import ConfigError, DataError, StorageError
 from smallscale_ci.files import whole
 from smallscale_ci.records import Problem, Prompt

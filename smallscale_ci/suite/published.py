@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci import ids
-from smallscale_ci.config.models import TaskConfig
+from smallscale_ci.config.suite import TaskConfig
 from smallscale_ci.errors import DataError, StorageError
 from smallscale_ci.files import whole, write_json
 from smallscale_ci.records import Problem

@@ -22,7 +22,10 @@ import pyarrow.parquet as pq
 
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
-from smallscale_ci.config.models import EngineProfile, GatePolicy, RunConfig, SuiteConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.run import RunConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.progress import Progress
 from smallscale_ci.ids import file_hash

@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers.runs import simulate
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 
 WIDE = GatePolicy(
     name="wide", margins=Margins(accuracy=0.12, tokens=0.2, truncation=0.05), max_epochs=1

@@ -16,8 +16,8 @@ from smallscale_ci.candidate import prepare
 from smallscale_ci.candidate.folder import CandidateFolder
 from smallscale_ci.candidate.record import CandidateRecord, CandidateRequest, Parent
 from smallscale_ci.cli import places
-from smallscale_ci.config.models import SuiteConfig
 from smallscale_ci.config.pairs import PairPolicy
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.run.manifest import SuiteId
 from smallscale_ci.train.prepare import Wanted

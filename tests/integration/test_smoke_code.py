@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from helpers.needed import absent
 
 from smallscale_ci.config import load
-from smallscale_ci.config.models import GatePolicy, SuiteConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.judges.blocks import program as program_in
 from smallscale_ci.judges.registry import judge_version

@@ -19,7 +19,7 @@ from helpers.published import data_file
 
 from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import JudgeConfig, SuiteConfig, TaskConfig
+from smallscale_ci.config.suite import JudgeConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DownloadError
 from smallscale_ci.suite import fetch, published, source
 from smallscale_ci.suite.local import load_suite

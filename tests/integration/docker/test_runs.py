@@ -80,7 +80,7 @@ def test_a_run_of_a_user_whose_files_are_nobody_else_s(place, engine, tmp_path, 
 
 
 def test_auto_takes_docker_where_it_is_there_and_says_why_not(place, engine, tmp_path):
-    from smallscale_ci.config.models import EngineProfile
+    from smallscale_ci.config.profile import EngineProfile
     from smallscale_ci.generate import runtimes
 
     said: list[str] = []

@@ -21,7 +21,7 @@ from smallscale_ci.candidate.monitor import (
     watch,
 )
 from smallscale_ci.config.load import parse
-from smallscale_ci.config.models import GatePolicy, MonitorConfig
+from smallscale_ci.config.policy import GatePolicy, MonitorConfig
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import ConfigError, DataError, UsageError
 from smallscale_ci.files import write_json
@@ -160,7 +160,7 @@ def test_report_says_again_what_the_monitor_found(place: Path):
 def test_eval_and_compare_say_that_the_monitor_is_for_candidates(place: Path):
     gate = place / "configs/gates/watching.yaml"
     gate.write_text("name: watching\nmonitor: {patterns: ['a+b']}\n")
-    told = "monitor: of the policy watching applies to candidates"
+    told = "monitor: of the policy watching is for candidates alone"
     parent, pruned = runs(place)
     compared = replayed.smallscale(place, "compare", pruned.path, parent.path, "--gate", "watching")
     assert told in compared.stderr

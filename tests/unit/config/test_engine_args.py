@@ -1,7 +1,8 @@
 import pytest
 
 from smallscale_ci.config.load import parse
-from smallscale_ci.config.models import EngineProfile, SuiteConfig
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import ConfigError
 
 SECRET = "sk-proj-0123456789abcdef"

@@ -7,7 +7,7 @@ import pytest
 from smallscale_ci.config import folders
 from smallscale_ci.config.folders import default_roots, find, names
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[3]

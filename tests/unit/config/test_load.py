@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from smallscale_ci.config.folders import names
 from smallscale_ci.config.load import dump, load, parse
-from smallscale_ci.config.models import (
-    EngineProfile,
-    GatePolicy,
+from smallscale_ci.config.policy import GatePolicy, Margins
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.suite import (
     JudgeConfig,
-    Margins,
     PromptConfig,
     SamplingConfig,
     SuiteConfig,

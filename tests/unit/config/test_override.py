@@ -1,9 +1,11 @@
 import pytest
 
 from smallscale_ci.config import override
-from smallscale_ci.config.models import EngineProfile, GatePolicy, JudgeConfig, SuiteConfig
-from smallscale_ci.config.models import TaskConfig as Task
 from smallscale_ci.config.pairs import PairPolicy
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.suite import JudgeConfig, SuiteConfig
+from smallscale_ci.config.suite import TaskConfig as Task
 from smallscale_ci.errors import ConfigError, UsageError
 
 RUN = ("suite", "profile", "gate")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.config import seams
-from smallscale_ci.config.models import EngineProfile, JudgeConfig
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.seams import JUDGES, RUNTIMES, SANDBOXES, STEPS, imported
+from smallscale_ci.config.suite import JudgeConfig
 from smallscale_ci.worker.engines.registry import ENGINES, adapter_for
 
 CONFIGS = Path(__file__).parents[3] / "configs"

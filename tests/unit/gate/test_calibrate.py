@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate, together
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.gate.calibrate import Calibration, Scenario, calibrate
 from smallscale_ci.gate.checks import make_checks

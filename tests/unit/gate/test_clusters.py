@@ -5,7 +5,7 @@ import pytest
 from helpers.runs import RIGHT, WRONG, grid, simulate
 from helpers.verdicts import WIDE, one, rates, run
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.holdable import few_clusters, margins_held, too_fine
 from smallscale_ci.gate.simulate import make_pools

@@ -10,7 +10,7 @@ from helpers.runs import CUT, RIGHT, WRONG, grid, together
 from helpers.verdicts import WIDE, one, rates, run
 
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate.checks import MEAN
 from smallscale_ci.gate.decide import decide

@@ -3,7 +3,7 @@
 import numpy as np
 from helpers.runs import simulate
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.checks import make_checks
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.drawn import Drawn, judged

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import VerdictKind
 from smallscale_ci.report import text

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.names import Names

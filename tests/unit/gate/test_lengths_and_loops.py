@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.runs import CUT, RIGHT, WRONG, grid
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.errors import BadSamplesError, DataError
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.power import plan

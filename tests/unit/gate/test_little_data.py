@@ -8,7 +8,7 @@ import pytest
 from helpers.runs import RIGHT, WRONG, grid
 from helpers.verdicts import WIDE, one, rates, run
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import Metric, VerdictKind
 

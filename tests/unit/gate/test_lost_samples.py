@@ -7,7 +7,7 @@ import pytest
 from helpers.runs import ERRORED, WRONG, simulate, together
 from helpers.verdicts import WIDE, one, rates, run
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.report import wording

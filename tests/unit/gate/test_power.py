@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers.runs import simulate, together
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.errors import DataError
 from smallscale_ci.gate.holdable import too_fine
 from smallscale_ci.gate.power import plan

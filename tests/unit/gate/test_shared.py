@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.runs import RIGHT, WRONG, grid
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
 from smallscale_ci.gate.pairing import common_samples, match_problems
 from smallscale_ci.gate.schedule import levels

@@ -11,7 +11,8 @@ from helpers.runs import simulate, together
 
 from smallscale_ci.config.folders import names
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import GatePolicy, SuiteConfig
+from smallscale_ci.config.policy import GatePolicy
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.gate.holdable import too_fine
 from smallscale_ci.gate.power import plan
 from smallscale_ci.report import planning

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.config.models import ContainerConfig, EngineProfile
+from smallscale_ci.config.profile import ContainerConfig, EngineProfile
 from smallscale_ci.containers import images, memory
 from smallscale_ci.containers.images import Image, ImageLock, Pinned
 from smallscale_ci.errors import ContainerError, UsageError

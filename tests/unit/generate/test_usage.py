@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.generate.usage import sentence, with_usage
 from smallscale_ci.run.manifest import COMPLETE, Machine, Manifest, SuiteId, Timings, TokenCounts
 

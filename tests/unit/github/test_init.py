@@ -7,7 +7,7 @@ import yaml
 from helpers import replayed
 
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.github import init
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.foreign import DATA
 
-from smallscale_ci.config.models import GatePolicy, Margins
+from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.errors import BadSamplesError, DataError
 from smallscale_ci.interop.gather import gather
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted

@@ -8,7 +8,7 @@ import pytest
 from helpers.runs import RIGHT, grid
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.compare import derive

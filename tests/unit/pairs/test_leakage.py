@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.pairs.leakage import find_leaks, refuse, similarity, words
 from smallscale_ci.records import Problem
 from smallscale_ci.suite.local import load_suite

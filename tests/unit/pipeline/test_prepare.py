@@ -9,7 +9,7 @@ from helpers import replayed
 from helpers.checkpoints import make
 
 from smallscale_ci.config import folders, load
-from smallscale_ci.config.models import EngineProfile
+from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import (
     DataError,

@@ -10,7 +10,8 @@ import pytest
 
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import load
-from smallscale_ci.config.models import EngineProfile, SuiteConfig
+from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import ConfigError, UsageError
 from smallscale_ci.files import to_json
 from smallscale_ci.pipeline import variables

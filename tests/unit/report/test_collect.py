@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.pipeline import compare
 from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder

@@ -8,7 +8,7 @@ import pytest
 
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config.load import parse
-from smallscale_ci.config.models import GatePolicy
+from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import ConfigError, DataError, InvalidError
 from smallscale_ci.files import to_json
 from smallscale_ci.records import SamplingSpec

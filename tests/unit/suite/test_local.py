@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.published import data_file
 
-from smallscale_ci.config.models import JudgeConfig, PromptConfig, SuiteConfig, TaskConfig
+from smallscale_ci.config.suite import JudgeConfig, PromptConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.records import CodeTest
 from smallscale_ci.suite.local import load_suite

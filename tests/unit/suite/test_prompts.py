@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallscale_ci import ids
-from smallscale_ci.config.models import JudgeConfig, PromptConfig, TaskConfig
+from smallscale_ci.config.suite import JudgeConfig, PromptConfig, TaskConfig
 from smallscale_ci.errors import ConfigError, DataError, StorageError
 from smallscale_ci.records import Problem
 from smallscale_ci.suite.model import Suite

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smallscale_ci.config.models import JudgeConfig, SuiteConfig, TaskConfig
+from smallscale_ci.config.suite import JudgeConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DataError, StorageError, UsageError
 from smallscale_ci.suite import published, source
 from smallscale_ci.suite.fetch import candidates

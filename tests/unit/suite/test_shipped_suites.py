@@ -8,8 +8,8 @@ from helpers.published import data_file
 
 from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.load import dump, load, parse
-from smallscale_ci.config.models import SamplingConfig, SuiteConfig
 from smallscale_ci.config.schema import schema
+from smallscale_ci.config.suite import SamplingConfig, SuiteConfig
 from smallscale_ci.errors import ConfigError
 from smallscale_ci.records import Problem
 from smallscale_ci.suite.prompts import messages

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from smallscale_ci.config.load import load
-from smallscale_ci.config.models import SuiteConfig
+from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.suite.prompts import build

@@ -1,0 +1,30 @@
+"""What all configuration files are: frozen models, data and constraints, no behaviour.
+
+``config.load`` turns YAML into them; ``smallscale schema`` prints their JSON schemas.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Config(BaseModel):
+    """Base of all configuration models: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NamedConfig(Config):
+    """A model that is a file: ``configs/<folder>/<name>.yaml``; ``kind`` is what people call it."""
+
+    folder: ClassVar[str]
+    kind: ClassVar[str]
+
+    name: Name
+    description: str = ""
