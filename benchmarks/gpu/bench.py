@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import yaml
+
+if TYPE_CHECKING:
+    from smallscale_ci.config.suite import SamplingConfig
+    from smallscale_ci.suite.prompts import Prompt
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from smallscale_ci.cli.main import main; main()"
@@ -103,6 +107,41 @@ class Bench:
                 except subprocess.TimeoutExpired:
                     process.kill()
                 return 124
+
+    def result(
+        self,
+        step: str,
+        command: Sequence[str],
+        timeout: float,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> Row | None:
+        """The last RESULT that a script printed; a row of failure where there is none."""
+        code = self.call(step, command, timeout, more)
+        lines = [line for line in self.log(step).splitlines() if line.startswith("RESULT")]
+        if code or not lines:
+            self.add("failed", step=step, code=code, said=self.log(step)[-3000:])
+            return None
+        return dict(json.loads(lines[-1].removeprefix("RESULT")))
+
+    def job(
+        self,
+        name: str,
+        model: str,
+        arguments: Mapping[str, Any],
+        sampling: SamplingConfig,
+        planned: Sequence[Prompt],
+    ) -> Path:
+        """The file that the plain script, `bare.py`, reads."""
+        job = {
+            "model": model,
+            "arguments": dict(arguments),
+            "sampling": sampling.model_dump(),
+            "chats": [prompt.messages for prompt in planned],
+            "seeds": [prompt.seed for prompt in planned],
+        }
+        path = self.out / "made" / f"{name}.json"
+        path.write_text(json.dumps(job))
+        return path
 
     def log(self, step: str) -> str:
         """What a step printed."""

@@ -26,6 +26,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,18 +95,13 @@ class Farm(Machine):
         if not self.bench.has_time("static split", 120):
             return
         jobs = self.parts_by_length(known)
-        results: list[dict[str, Any]] = [{} for _ in jobs]
-        threads = [
-            threading.Thread(target=self.bare, args=(number, job, results, f"split-{number}"))
-            for number, job in enumerate(jobs)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if all(results):
-            seconds = [found["seconds"] for found in results]
-            tokens = sum(found["tokens"] for found in results)
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            steps = [f"split-{number}" for number in range(len(jobs))]
+            results = list(pool.map(self.bare, range(len(jobs)), jobs, steps))
+        found = [result for result in results if result is not None]
+        if len(found) == len(jobs):
+            seconds = [result["seconds"] for result in found]
+            tokens = sum(result["tokens"] for result in found)
             self.bench.add("static split", tokens=tokens, seconds=max(seconds),
                            tokens_per_s=round(tokens / max(seconds)),
                            ends_apart_s=round(max(seconds) - min(seconds), 2))  # fmt: skip
@@ -137,20 +133,19 @@ class Farm(Machine):
                 run = self.generate(step, model, self.equal, 1, need=75, first=gpu)
                 found += [run] if run is not None else []
             elif self.bench.has_time(step, 75):
-                results: list[dict[str, Any]] = [{}]
-                self.bare(gpu, self.job(step, model, self.equal), results, step)
-                if results[0]:
-                    rate = round(results[0]["tokens"] / results[0]["seconds"])
-                    self.bench.add("bare", step=step, tokens_per_s=rate, **results[0])
+                result = self.bare(gpu, self.whole_job(step, model, self.equal), step)
+                if result is not None:
+                    rate = round(result["tokens"] / result["seconds"])
+                    self.bench.add("bare", step=step, tokens_per_s=rate, **result)
         if len(found) > 1:
             alike, of = identical(found[0], found[1])
             self.bench.add("identical", step=f"plain, GPU {gpu} twice", alike=alike, of=of)
 
-    def job(self, name: str, model: str, suite: Path) -> Path:
-        """All prompts of a suite for the plain script, with the settings of `generate`."""
+    def whole_job(self, name: str, model: str, suite: Path) -> Path:
+        """All prompts of a suite for the plain script."""
         config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
         planned = prompts.build(load_suite(config, suite.parent), range(1), config.sampling.seed)
-        return self.write_job(name, model, config, list(planned))
+        return self.job(name, model, config, list(planned))
 
     def repeat(self) -> None:
         """`deterministic: true` on two GPUs at once: whether tokens agree, and what it costs."""
@@ -184,8 +179,8 @@ class Farm(Machine):
         )
         size = -(-len(planned) // self.gpus)
         return [
-            self.write_job(f"part-{number}", self.bench.model, config,
-                           planned[number * size : (number + 1) * size])
+            self.job(f"part-{number}", self.bench.model, config,
+                     planned[number * size : (number + 1) * size])
             for number in range(self.gpus)
         ]  # fmt: skip
 

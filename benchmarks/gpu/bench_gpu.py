@@ -104,15 +104,8 @@ class Measurements:
         suite = load_suite(config, self.suite.parent)
         planned = list(prompts.build(suite, range(self.epochs), config.sampling.seed))
         base = yaml_arguments("vllm-cpu" if self.rehearse else "vllm")
-        job = {
-            "model": self.bench.model,
-            "arguments": {**base, **self.arguments(slots, 1)},
-            "sampling": config.sampling.model_dump(),
-            "chats": [prompt.messages for prompt in planned],
-            "seeds": [prompt.seed for prompt in planned],
-        }
-        path = self.bench.out / "made" / f"{step}.json"
-        path.write_text(json.dumps(job))
+        arguments = {**base, **self.arguments(slots, 1)}
+        path = self.bench.job(step, self.bench.model, arguments, config.sampling, planned)
         found = self.result(step, self.options.vllm_python, ROOT / "benchmarks/bare.py", path, need)
         if found:
             rate = round(found["tokens"] / found["seconds"])
@@ -124,12 +117,7 @@ class Measurements:
         """The RESULT of a script in an engine's Python; the last argument is the time it needs."""
         *given, need = arguments
         command = [str(python), str(script), *map(str, given)]
-        code = self.bench.call(step, command, self.patience * float(need))
-        lines = [line for line in self.bench.log(step).splitlines() if line.startswith("RESULT")]
-        if code or not lines:
-            self.bench.add("failed", step=step, code=code, said=self.bench.log(step)[-3000:])
-            return None
-        return dict(json.loads(lines[-1].removeprefix("RESULT")))
+        return self.bench.result(step, command, self.patience * float(need))
 
     def throughput(self) -> None:
         """One rank against the plain script, in turn; then several ranks on the GPU."""

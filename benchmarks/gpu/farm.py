@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import ROOT, Bench, speed
+from bench import ROOT, Bench, Row, speed
 from bench_gpu import yaml_arguments
 
 from smallscale_ci.config.suite import SuiteConfig
@@ -104,31 +103,15 @@ class Machine:
             self.bench.add("made", code=code, said=self.bench.log("random-model")[-200:])
         return str(self.large_model)
 
-    def write_job(
-        self, name: str, model: str, config: SuiteConfig, planned: Sequence[Prompt]
-    ) -> Path:
-        """What the plain script reads."""
+    def job(self, name: str, model: str, suite: SuiteConfig, planned: Sequence[Prompt]) -> Path:
+        """What the plain script reads, with the settings of `generate`."""
         base = yaml_arguments("vllm-cpu" if self.rehearse else "vllm")
-        job = {
-            "model": model,
-            "arguments": {**base, "max_num_seqs": 16 if self.rehearse else SLOTS,
-                          "max_model_len": 1024 if self.rehearse else 4096},
-            "sampling": config.sampling.model_dump(),
-            "chats": [prompt.messages for prompt in planned],
-            "seeds": [prompt.seed for prompt in planned],
-        }  # fmt: skip
-        path = self.bench.out / "made" / f"{name}.json"
-        path.write_text(json.dumps(job))
-        return path
+        own = {"max_num_seqs": 16 if self.rehearse else SLOTS,
+               "max_model_len": 1024 if self.rehearse else 4096}  # fmt: skip
+        return self.bench.job(name, model, {**base, **own}, suite.sampling, planned)
 
-    def bare(self, gpu: int, job: Path, results: list[dict[str, Any]], step: str) -> None:
-        """The plain script on a GPU; its result goes to its place in ``results``."""
+    def bare(self, gpu: int, job: Path, step: str) -> Row | None:
+        """What the plain script gives on a GPU."""
         command = [str(self.options.vllm_python), str(ROOT / "benchmarks" / "bare.py"), str(job)]
         place = {} if self.rehearse else {"CUDA_VISIBLE_DEVICES": str(gpu)}
-        self.bench.call(step, command, self.patience * 150, place)
-        said = self.bench.log(step).splitlines()
-        for line in said:
-            if line.startswith("RESULT"):
-                results[gpu % len(results)] = json.loads(line.removeprefix("RESULT"))
-        if not results[gpu % len(results)]:
-            self.bench.add("failed", step=step, said="\n".join(said)[-3000:])
+        return self.bench.result(step, command, self.patience * 150, place)
