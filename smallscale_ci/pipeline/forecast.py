@@ -68,7 +68,7 @@ def quick(plans: Sequence[Plan]) -> Mapping[str, Any]:
     profile = plans[0].config.profile
     kind = profile.engine_kind
     chosen = profile.deterministic or not profile.engine_args.keys().isdisjoint(kind.paced)
-    if chosen or any(plan.config.gate.same for plan in plans):
+    if not kind.quick or chosen or any(plan.config.gate.same for plan in plans):
         return {}
     tokens = [forecast(plan).tokens for plan in plans]
     few = sum(each or 0 for each in tokens) < _FEW_TOKENS * profile.ranks

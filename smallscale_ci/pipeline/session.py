@@ -28,7 +28,7 @@ from smallscale_ci.pipeline.due import prompts_id
 from smallscale_ci.pipeline.engines import REPLAYED
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.records import Summary
-from smallscale_ci.records.measured import Measured
+from smallscale_ci.records.measured import Corrected, Measured
 from smallscale_ci.run import chain
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.collector import Judged
@@ -297,7 +297,7 @@ def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
     }
 
 
-def judge_errors(summary: Summary, suite: Suite) -> dict[str, dict[str, float]]:
+def judge_errors(summary: Summary, suite: Suite) -> dict[str, Corrected]:
     """What a manifest says of tasks whose judge's errors were measured."""
     found = {}
     for task in summary.tasks:
@@ -305,11 +305,9 @@ def judge_errors(summary: Summary, suite: Suite) -> dict[str, dict[str, float]]:
         if counts is not None and task.accuracy.n:
             measured = Measured(*counts.right, *counts.wrong)
             level = corrected_accuracy(task, measured)
-            found[task.task] = asdict(measured) | {
-                "corrected": level.value,
-                "low": level.low,
-                "high": level.high,
-            }
+            found[task.task] = Corrected(
+                **asdict(measured), corrected=level.value, low=level.low, high=level.high
+            )
     return found
 
 

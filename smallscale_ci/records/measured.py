@@ -37,3 +37,12 @@ class Measured:
     def kept(self) -> float:
         """What is left of a true difference between two models (Youden's J)."""
         return self.sensitivity + self.specificity - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected(Measured):
+    """An accuracy that the errors of its judge correct, with its 95% interval."""
+
+    corrected: float = 0.0
+    low: float = 0.0
+    high: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from smallscale_ci.records import (
@@ -15,7 +15,7 @@ from smallscale_ci.records import (
     Verdict,
     VerdictKind,
 )
-from smallscale_ci.records.measured import Measured
+from smallscale_ci.records.measured import Corrected, Measured
 from smallscale_ci.report.formats import change, count, level, rate, unit
 
 
@@ -222,13 +222,12 @@ def measured(found: Measured) -> str:
     )
 
 
-def corrected(errors: Mapping[str, float]) -> str:
-    """An accuracy that the errors of its judge correct, as a manifest has it."""
-    counts = Measured(*(int(errors[one]) for one in ("right", "right_of", "wrong", "wrong_of")))
-    low, high = (rate(errors[end]).removesuffix("%") for end in ("low", "high"))
+def corrected(errors: Corrected) -> str:
+    """An accuracy that the errors of its judge correct."""
+    low, high = (rate(end).removesuffix("%") for end in (errors.low, errors.high))
     return (
-        f"{rate(errors['corrected'])} [{low}, {high}] corrected for the judge's errors; its "
-        f"verdicts, which the gate compares as they are, show {rate(counts.kept)} of a true "
+        f"{rate(errors.corrected)} [{low}, {high}] corrected for the judge's errors; its "
+        f"verdicts, which the gate compares as they are, show {rate(errors.kept)} of a true "
         "difference"
     )
 

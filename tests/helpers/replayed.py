@@ -21,10 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.config import load
+from smallscale_ci.config import folders, load
 from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.run import RunConfig
+from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.progress import Progress
@@ -97,6 +98,20 @@ def make_configs(place: Path, problems: int = 60) -> None:
         }
     )
     pq.write_table(table, place / "configs" / "suites" / "tiny.parquet")
+
+
+def settings(place: Path) -> Settings:
+    """The settings of a command in ``place``, on a fixed day."""
+    return Settings(
+        roots=folders.default_roots(place),
+        cache=place / "cache",
+        environments=place / "envs",
+        runs=place / "runs",
+        baselines=place / "baselines",
+        environment={},
+        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
+        nonce=lambda: "ab12",
+    )
 
 
 def read_suite(place: Path, name: str = "tiny") -> tuple[SuiteConfig, Suite]:

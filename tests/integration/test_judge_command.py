@@ -190,10 +190,10 @@ def test_the_errors_of_a_judge_are_measured_and_correct_the_accuracy(place, labe
     manifest = RunFolder(run).read_manifest()
     errors = manifest.judge_errors["sums"]
     accuracy = json.loads((run / "summary.json").read_text())["tasks"][0]["accuracy"]
-    assert errors["corrected"] == pytest.approx(
+    assert errors.corrected == pytest.approx(
         min((accuracy["value"] + 20 / 21 - 1) / (40 / 21 - 1), 1.0)
     )
-    assert errors["high"] - errors["low"] > accuracy["high"] - accuracy["low"]
+    assert errors.high - errors.low > accuracy["high"] - accuracy["low"]
     assert "corrected for the judge's errors" in " ".join(done.stdout.split())
     checked = replayed.smallscale(place, "verify", run)
     assert checked.returncode == 0, checked.stderr

@@ -1,14 +1,12 @@
 """What an evaluation hands on is not read again."""
 
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config import folders
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.pipeline import evaluate, prepare, session
@@ -24,16 +22,7 @@ from smallscale_ci.worker import protocol
 def plan(tmp_path: Path) -> tuple[prepare.Plan, Settings]:
     replayed.make_configs(tmp_path, problems=20)
     replayed.record(replayed.make_run(tmp_path, "src"), tmp_path / "baselines")
-    settings = Settings(
-        roots=folders.default_roots(tmp_path),
-        cache=tmp_path / "cache",
-        environments=tmp_path / "envs",
-        runs=tmp_path / "runs",
-        baselines=tmp_path / "baselines",
-        environment={},
-        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
-        nonce=lambda: "ab12",
-    )
+    settings = replayed.settings(tmp_path)
     asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay")
     return prepare.plan(asked, settings, say=lambda _: None), settings
 

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config import folders
-from smallscale_ci.config.settings import Settings
 from smallscale_ci.pipeline import engines, forecast, prepare
 from smallscale_ci.pipeline.prepare import Plan, Request
 
@@ -22,16 +19,7 @@ def planned(tmp_path: Path) -> Callable[..., Plan]:
     """A run of 20 problems with a baseline, as if a vLLM of ``engine_args`` was to make it."""
     replayed.make_configs(tmp_path, problems=20)
     replayed.record(replayed.make_run(tmp_path, "src"), tmp_path / "baselines")
-    settings = Settings(
-        roots=folders.default_roots(tmp_path),
-        cache=tmp_path / "cache",
-        environments=tmp_path / "envs",
-        runs=tmp_path / "runs",
-        baselines=tmp_path / "baselines",
-        environment={},
-        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
-        nonce=lambda: "ab12",
-    )
+    settings = replayed.settings(tmp_path)
     asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay")
     plan = prepare.plan(asked, settings, say=lambda _: None)
 

@@ -8,7 +8,7 @@ import pytest
 from helpers import replayed
 from helpers.checkpoints import make
 
-from smallscale_ci.config import folders, load
+from smallscale_ci.config import load
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import (
@@ -36,16 +36,7 @@ def place(tmp_path) -> Path:
 
 
 def settings(place: Path) -> Settings:
-    return Settings(
-        roots=folders.default_roots(place),
-        cache=place / "cache",
-        environments=place / "envs",
-        runs=place / "runs",
-        baselines=place / "baselines",
-        environment={"KEEP": "me"},
-        now=lambda: NOW,
-        nonce=lambda: "ab12",
-    )
+    return replace(replayed.settings(place), environment={"KEEP": "me"}, now=lambda: NOW)
 
 
 def request(place: Path, **changes: object) -> Request:

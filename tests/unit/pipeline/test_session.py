@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from helpers import replayed
 
-from smallscale_ci.config import folders
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.files import Hashed
@@ -23,16 +21,7 @@ from smallscale_ci.run import tables
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     replayed.make_configs(tmp_path, problems=6)
-    return Settings(
-        roots=folders.default_roots(tmp_path),
-        cache=tmp_path / "cache",
-        environments=tmp_path / "envs",
-        runs=tmp_path / "runs",
-        baselines=tmp_path / "baselines",
-        environment={},
-        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
-        nonce=lambda: "ab12",
-    )
+    return replayed.settings(tmp_path)
 
 
 @pytest.fixture
