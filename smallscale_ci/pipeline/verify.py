@@ -182,7 +182,7 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
     baseline = compared_with(said.baseline, settings)
     schedule = Schedule(stored.ends) if stored.ends else Schedule.every_epoch(stored.of)
     derived = derive(run, baseline, policy, look=stored.look, schedule=schedule)
-    ours, theirs = verdict_json(derived), verdict_json(stored)
+    ours, theirs = (_decided(verdict_json(verdict)) for verdict in (derived, stored))
     # A run adds notes about its own budget, which does not follow from samples.
     theirs["notes"] = [note for note in theirs["notes"] if note in ours["notes"]]
     differing = sorted(key for key in ours if not _same(ours[key], theirs.get(key)))
@@ -191,6 +191,11 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
             f"From the samples follows another verdict ({derived.kind}, not {stored.kind}): "
             f"{', '.join(differing)} differ."
         )
+
+
+def _decided(value: dict[str, Any]) -> dict[str, Any]:
+    """``value`` without its advice, which decides nothing and changes from release to release."""
+    return {**value, "checks": [{**check, "advice": None} for check in value["checks"]]}
 
 
 def _read(said: Predicate) -> Verdict:

@@ -105,6 +105,20 @@ def test_a_verdict_that_was_changed_with_its_evidence_does_not_follow(run):
     assert any("another verdict" in problem and "checks" in problem for problem in problems)
 
 
+def test_advice_that_another_release_words_otherwise_decides_nothing(run):
+    """A run that stopped for futility once promised more looks."""
+    value = read_json(run / "verdict.json")
+    check = value["checks"][0]
+    check["advice"] = {"margin": 0.0, "problems": 1, "looks": 3, "clusters": 0, "sentence": "Wait."}
+    files = read_json(run / "manifest.json")["files"]
+    statement = read_json(run / EVIDENCE)
+    statement["predicate"]["verdict"] = value
+    statement["predicate"]["verdict_sha256"] = write_json(run / "verdict.json", value)
+    assert statement["predicate"]["files"] == files  # the verdict is not among them
+    write_json(run / EVIDENCE, statement)
+    assert verify(run) == (0, [])
+
+
 def test_another_subject_is_refused(run):
     value = read_json(run / EVIDENCE)
     value["subject"][0]["digest"] = {"sha256": "0" * 64}
