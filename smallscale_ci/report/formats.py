@@ -141,9 +141,10 @@ def changed(metric: Metric, estimate: Estimate) -> str:
 
 
 def difference_title(checks: Iterable[Check]) -> str:
-    """``difference [90%]``: with the level of the intervals, where they have one."""
-    levels = {f"{100 * (1 - 2 * check.pass_boundary):.3g}%" for check in checks}
-    return f"difference [{levels.pop()}]" if len(levels) == 1 else "difference"
+    """``difference [90%]``, or ``difference [90–96.6%]`` where the intervals' levels differ."""
+    levels = sorted(1 - 2 * check.pass_boundary for check in checks)
+    shown = dict.fromkeys(f"{100 * level:.3g}" for level in (levels[0], levels[-1]))
+    return f"difference [{'–'.join(shown)}%]"
 
 
 def margin(check: Check) -> str:

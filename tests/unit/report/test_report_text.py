@@ -52,7 +52,7 @@ def test_the_intervals_say_their_level() -> None:
     later = replace(ACCURACY, pass_boundary=0.0169)
     assert formats.difference_title((ACCURACY, TOKENS)) == "difference [90%]"
     assert formats.difference_title((later,)) == "difference [96.6%]"
-    assert formats.difference_title((ACCURACY, later)) == "difference"
+    assert formats.difference_title((later, ACCURACY)) == "difference [90–96.6%]"
 
 
 def test_no_change_has_no_sign() -> None:
