@@ -272,13 +272,15 @@ def _explain(
 
 
 def _show_counts(context: Context, target: Path, found: Counted, *, labelled: bool) -> None:
+    from dataclasses import asdict
+
     from smallscale_ci.report import wording
 
     measured = found.measured
     if context.json:
         told: dict[str, Any] = {}
         if found.agreement:
-            told["judge_agreement"] = found.agreement.record()
+            told["judge_agreement"] = asdict(found.agreement)
         if labelled:
             told["measured"] = {
                 "right": [measured.right, measured.right_of],
@@ -288,7 +290,7 @@ def _show_counts(context: Context, target: Path, found: Counted, *, labelled: bo
         return
     context.out.table(("outcome", "samples"), [(k, str(v)) for k, v in found.outcomes.items()])
     if found.agreement is not None:
-        context.out.result(found.agreement.sentence())
+        context.out.result(wording.agreed(found.agreement))
     if labelled:
         context.out.result(wording.measured(measured))
     context.out.say(f"written: {target}")

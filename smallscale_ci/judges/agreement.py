@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smallscale_ci.records.measured import Agreed
+
 
 @dataclass
 class Agreement:
@@ -48,22 +50,6 @@ class Agreement:
         chance = model * rule + (1 - model) * (1 - rule)
         return (self.share - chance) / (1 - chance) if chance < 1 else None
 
-    def sentence(self) -> str:
-        """For people."""
-        if self.share is None:
-            return "No sample was decided by both judges."
-        kappa = "undefined (all alike)" if self.kappa is None else f"{self.kappa:.2f}"
-        return (
-            f"The model and the rule judge agree on {100 * self.share:.1f}% of "
-            f"{self.samples:,} samples: Cohen's κ {kappa}."
-        )
-
-    def record(self) -> dict[str, float | int | None]:
+    def record(self) -> Agreed:
         """As manifests hold it."""
-        return {
-            "samples": self.samples,
-            "agree": self.share,
-            "kappa": self.kappa,
-            "model_alone": self.model_alone,
-            "rule_alone": self.rule_alone,
-        }
+        return Agreed(self.samples, self.share, self.kappa, self.model_alone, self.rule_alone)

@@ -19,7 +19,6 @@ from smallscale_ci.interop import readers
 from smallscale_ci.interop.interface import Wanted
 from smallscale_ci.interop.judged import JudgedFile, numbered, refuse_target
 from smallscale_ci.interop.opened import opened
-from smallscale_ci.judges.agreement import Agreement
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.prepare import choose_sandbox
@@ -32,7 +31,7 @@ from smallscale_ci.pipeline.session import (
 )
 from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement, Outcome
-from smallscale_ci.records.measured import Measured
+from smallscale_ci.records.measured import Agreed, Measured
 from smallscale_ci.report import wording
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run.collector import Judged
@@ -50,7 +49,7 @@ class Counted:
     """A judged file in numbers."""
 
     outcomes: dict[str, int]
-    agreement: Agreement | None  # with the judge that the spec's rule names
+    agreement: Agreed | None  # with the judge that the spec's rule names
     measured: Measured  # against the file's own verdicts, if it has any
 
 
@@ -147,7 +146,8 @@ def judge_foreign(
     for note in read.notes:
         observer.say(note)
     tell(stream, observer)
-    return Counted(dict(counts), stream.agreement.get(spec.name), _measured(labelled))
+    agreement = stream.agreement.get(spec.name)
+    return Counted(dict(counts), agreement.record() if agreement else None, _measured(labelled))
 
 
 def _measured(labelled: Counter[tuple[Outcome, Outcome]]) -> Measured:
@@ -190,7 +190,7 @@ def tell(stream: JudgeStream, observer: Observer) -> None:
     for reason, times in stream.errors.most_common(_REASONS):
         observer.say(f"ERRORED, {times:,} samples: {reason}")
     for task, agreement in stream.agreement.items():
-        observer.say(f"{task}: {agreement.sentence()}")
+        observer.say(f"{task}: {wording.agreed(agreement.record())}")
 
 
 def take(pairs: Iterator[tuple[Generation, Judgement]], judged: Judged, tracker: Tracker) -> None:

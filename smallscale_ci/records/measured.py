@@ -1,4 +1,4 @@
-"""How often a judge errs, as a sample shows whose answers people have labelled."""
+"""How often a judge errs on a labelled sample, and how often it agrees with another."""
 
 from __future__ import annotations
 
@@ -46,3 +46,17 @@ class Corrected(Measured):
     corrected: float = 0.0
     low: float = 0.0
     high: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """How often a model and a rule judge agreed; ``None`` is what the samples cannot tell."""
+
+    samples: int = 0
+    agree: float | None = None
+    """The share of samples on which they agree."""
+    kappa: float | None = None
+    """Cohen's κ, 0 for chance and 1 for full agreement (Cohen 1960)."""
+    model_alone: int = 0
+    """Samples that are right to the model alone."""
+    rule_alone: int = 0

@@ -15,7 +15,7 @@ from smallscale_ci.records import (
     Verdict,
     VerdictKind,
 )
-from smallscale_ci.records.measured import Corrected, Measured
+from smallscale_ci.records.measured import Agreed, Corrected, Measured
 from smallscale_ci.report.formats import change, count, level, rate, unit
 
 
@@ -229,6 +229,17 @@ def corrected(errors: Corrected) -> str:
         f"{rate(errors.corrected)} [{low}, {high}] corrected for the judge's errors; its "
         f"verdicts, which the gate compares as they are, show {rate(errors.kept)} of a true "
         "difference"
+    )
+
+
+def agreed(found: Agreed) -> str:
+    """How often a model and a rule judge agreed."""
+    if found.agree is None:
+        return "No sample was decided by both judges."
+    kappa = "undefined (all alike)" if found.kappa is None else f"{found.kappa:.2f}"
+    return (
+        f"The model and the rule judge agree on {rate(found.agree)} of {found.samples:,} samples: "
+        f"Cohen's κ {kappa}."
     )
 
 

@@ -19,7 +19,7 @@ from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.files import Record, from_json, git_line, refuse_schema, to_json
 from smallscale_ci.ids import combined_hash
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.records.measured import Corrected
+from smallscale_ci.records.measured import Agreed, Corrected
 
 SCHEMA_VERSION = "2"  # of the run folder
 _READ = ("1", SCHEMA_VERSION)
@@ -188,7 +188,7 @@ class Manifest(Record):
     unknown_thinking: Mapping[str, int] = field(default_factory=dict)
     """Marks that look like the end of thinking, in no known format → texts that have them, of the
     first few."""
-    judge_agreement: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    judge_agreement: Mapping[str, Agreed] = field(default_factory=dict)
     """Task → how often its two judges agreed."""
     judge_errors: Mapping[str, Corrected] = field(default_factory=dict)
     """Task → counts of its judge's labelled sample, and the accuracy that they correct."""

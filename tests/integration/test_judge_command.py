@@ -64,7 +64,7 @@ def test_a_suite_is_judged_by_a_model_while_it_is_generated_and_again(place, tmp
     assert "Cohen's κ 1.00" in done.stderr
     manifest = RunFolder(run).read_manifest()
     assert manifest.judges == {"sums": "llm/6 boxed+stated m"}
-    assert manifest.judge_agreement["sums"]["samples"] == 60
+    assert manifest.judge_agreement["sums"].samples == 60
     by_rule = {
         (j.problem_id, j.sample_index): j.outcome
         for j in tables.judgements(place / "stored" / "src" / "judgements.parquet")

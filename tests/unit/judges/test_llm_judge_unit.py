@@ -19,6 +19,7 @@ from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.llm import LlmPool, question
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
+from smallscale_ci.report import wording
 
 SPEC = JudgeSpec("llm", model="m")
 KEY = "sk-secret-0123456789"
@@ -301,8 +302,8 @@ def test_agreement_with_the_rule_judge_is_counted():
     assert agreement.share == pytest.approx(0.5)
     chance = (4 * 3 + 2 * 3) / 36
     assert agreement.kappa == pytest.approx((0.5 - chance) / (1 - chance))
-    assert "50.0% of 6 samples" in agreement.sentence()
-    assert stream.told()["judge_agreement"]["t"]["samples"] == 6
+    assert "50.0% of 6 samples" in wording.agreed(agreement.record())
+    assert stream.told()["judge_agreement"]["t"].samples == 6
 
 
 def test_without_a_service_nothing_begins():
