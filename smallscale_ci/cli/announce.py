@@ -40,15 +40,13 @@ def _warnings(plan: Plan) -> tuple[str, ...]:
 def _value(plan: Plan) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from smallscale_ci.pipeline.forecast import forecast
-
     baseline = plan.baseline
     return {
         "model": {"name": plan.checkpoint.name, "path": str(plan.checkpoint.path)},
         "suite_hash": plan.suite.hash,
         "baseline": baseline and {"name": baseline.name, "source": baseline.source},
         "runtime": {"name": plan.place.name, "reason": plan.place.reason},
-        "expected": asdict(forecast(plan)),
+        "expected": asdict(plan.expected),
         "warnings": list(_warnings(plan)),
         "config": plan.config.model_dump(mode="json"),
     }
@@ -67,10 +65,9 @@ def _why(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> dict[str, str]:
-    from smallscale_ci.pipeline.forecast import forecast
     from smallscale_ci.report.formats import age, count
 
-    config, expected = plan.config, forecast(plan)
+    config, expected = plan.config, plan.expected
     profile, sampling = config.profile, config.suite.sampling
     ranks = "1 rank" if profile.ranks == 1 else f"{profile.ranks} ranks"
     part = f" (--limit {config.limit})" if config.limit else ""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from smallscale_ci.pipeline.prepare import Plan
-
-# Tokens of a rank, below which compilation and CUDA graphs do not pay back: with a model of 135
-# million parameters on an H200 they take 8 s with warm caches and save 36 µs a token.
-_FEW_TOKENS = 150_000
+from smallscale_ci.config.run import RunConfig
+from smallscale_ci.run.run import Run
+from smallscale_ci.suite.model import Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +30,13 @@ class Forecast:
         return ", ".join(parts)
 
 
-def forecast(plan: Plan) -> Forecast:
-    """What the first epochs of ``plan`` take.
+def forecast(config: RunConfig, suite: Suite, baseline: Run | None) -> Forecast:
+    """What the first epochs of a run of ``config`` take.
 
     Tokens are the baseline's for the same problems. Minutes count where the baseline was made
     under the same profile: its engine's start, and its tokens a second.
     """
-    suite, epochs, baseline = plan.suite, plan.config.epochs, plan.baseline
-    samples = epochs * suite.samples_per_epoch
+    epochs, samples = config.epochs, config.epochs * suite.samples_per_epoch
     if baseline is None:
         return Forecast(len(suite.problems), samples, None, None)
     known = baseline.samples.mean_tokens()
@@ -51,25 +46,9 @@ def forecast(plan: Plan) -> Forecast:
         repeats[problem.task] * known.get(problem.id, usual) for problem in suite.problems
     )
     minutes, manifest = None, baseline.manifest
-    if manifest is not None and manifest.profile == plan.config.profile.name:
+    if manifest is not None and manifest.profile == config.profile.name:
         made = manifest.tokens.completion
         if made and manifest.timings.generate_s:
             seconds = manifest.timings.start_s + tokens * manifest.timings.generate_s / made
             minutes = seconds / 60
     return Forecast(len(suite.problems), samples, tokens, minutes)
-
-
-def quick(plans: Sequence[Plan]) -> Mapping[str, Any]:
-    """Engine arguments that start the one engine of ``plans`` sooner, though it generates slower.
-
-    Empty where many tokens are expected or none are known, where the profile says how to start, and
-    where the run must be like its baseline: deterministic, or with equal settings by its policy.
-    """
-    profile = plans[0].config.profile
-    kind = profile.engine_kind
-    chosen = profile.deterministic or not profile.engine_args.keys().isdisjoint(kind.paced)
-    if not kind.quick or chosen or any(plan.config.gate.same for plan in plans):
-        return {}
-    tokens = [forecast(plan).tokens for plan in plans]
-    few = sum(each or 0 for each in tokens) < _FEW_TOKENS * profile.ranks
-    return dict(kind.quick) if few and None not in tokens else {}

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -24,6 +25,7 @@ from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.runtimes import Choice
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pipeline import variables
+from smallscale_ci.pipeline.forecast import Forecast, forecast
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import baselines, chain
 from smallscale_ci.run.baselines import Place
@@ -86,6 +88,11 @@ class Plan:
     def variables(self) -> Mapping[str, Any]:
         """What the chat template is given besides the messages, and ``system``."""
         return self.config.suite.template
+
+    @cached_property
+    def expected(self) -> Forecast:
+        """What the epochs before the first decision take."""
+        return forecast(self.config, self.suite, self.baseline)
 
 
 def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) -> Plan:

@@ -1,68 +1,53 @@
-"""What is expected of a run, and how its engine is started for it."""
+"""What a run is expected to take, from the stored answers of its baseline."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import replayed
 
-from smallscale_ci.pipeline import engines, forecast, prepare
+from smallscale_ci.pipeline import prepare
+from smallscale_ci.pipeline.forecast import Forecast, forecast
 from smallscale_ci.pipeline.prepare import Plan, Request
-
-EAGER = {"enforce_eager": True}
-
-
-@pytest.fixture
-def planned(tmp_path: Path) -> Callable[..., Plan]:
-    """A run of 20 problems with a baseline, as if a vLLM of ``engine_args`` was to make it."""
-    replayed.make_configs(tmp_path, problems=20)
-    replayed.record(replayed.make_run(tmp_path, "src"), tmp_path / "baselines")
-    settings = replayed.settings(tmp_path)
-    asked = Request(str(tmp_path / "stored" / "src"), "tiny", "replay")
-    plan = prepare.plan(asked, settings, say=lambda _: None)
-
-    def as_if(same: tuple[str, ...] = (), **profile: Any) -> Plan:
-        changed = plan.config.profile.model_copy(update={"engine": "vllm", **profile})
-        gate = plan.config.gate.model_copy(update={"same": same})
-        config = plan.config.model_copy(update={"profile": changed, "gate": gate})
-        return replace(plan, config=config)
-
-    return as_if
+from smallscale_ci.run.manifest import Timings, TokenCounts
 
 
-def test_few_expected_tokens_start_the_engine_the_quick_way(planned):
-    plan = planned(engine_args={"max_num_seqs": 8})
-    assert forecast.quick([plan]) == EAGER
-    assert engines.job(plan, EAGER).engine_args == {"max_num_seqs": 8, **EAGER}
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A run of 20 problems with a baseline of the same profile."""
+    place = tmp_path_factory.mktemp("forecast")
+    replayed.make_configs(place, problems=20)
+    replayed.record(replayed.make_run(place, "src"), place / "baselines")
+    asked = Request(str(place / "stored" / "src"), "tiny", "replay", epochs=2)
+    return prepare.plan(asked, replayed.settings(place), say=lambda _: None)
 
 
-def test_many_expected_tokens_pay_for_compilation(planned, monkeypatch):
-    plan = planned()
-    tokens = forecast.forecast(plan).tokens
-    assert tokens is not None
-    monkeypatch.setattr(forecast, "_FEW_TOKENS", tokens)
-    assert forecast.quick([plan]) == {}
-    assert forecast.quick([planned(ranks=2), planned(ranks=2)]) == {}  # one engine for both
-    assert forecast.quick([planned(ranks=2)]) == EAGER
+def test_tokens_are_those_of_the_baseline_for_the_same_problems(plan):
+    assert plan.baseline is not None
+    known = plan.baseline.samples.mean_tokens()
+    assert plan.expected.samples == 40
+    assert plan.expected.tokens == pytest.approx(2 * sum(known.values()))
+    assert plan.expected is plan.expected  # worked out once
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        {"engine_args": {"enforce_eager": False}},
-        {"engine_args": {"compilation_config": {"mode": 0}}},
-        {"deterministic": True},
-        {"same": ("engine.settings",)},
-        {"engine": "sglang"},
-        {"engine": "replay"},
-    ],
-)
-def test_what_was_chosen_is_kept(planned, chosen):
-    assert forecast.quick([planned(**chosen)]) == {}
+def test_minutes_are_those_of_the_baseline_where_its_profile_was_the_same(plan):
+    made = plan.baseline
+    assert made is not None
+    assert made.manifest is not None
+    manifest = replace(
+        made.manifest, timings=Timings(start_s=30.0, generate_s=60.0), tokens=TokenCounts(1000)
+    )
+    expected = forecast(plan.config, plan.suite, replace(made, manifest=manifest))
+    assert expected.tokens is not None
+    assert expected.minutes == pytest.approx((30 + expected.tokens * 60 / 1000) / 60)
+    other = replace(manifest, profile="another")
+    assert forecast(plan.config, plan.suite, replace(made, manifest=other)).minutes is None
 
 
-def test_without_a_baseline_nothing_is_known(planned):
-    assert forecast.quick([replace(planned(), baseline=None)]) == {}
-    assert forecast.quick([planned(), replace(planned(), baseline=None)]) == {}
+def test_without_a_baseline_only_samples_are_known(plan):
+    assert forecast(plan.config, plan.suite, None) == Forecast(20, 40, None, None)
+
+
+def test_the_sentence_says_what_is_known():
+    assert Forecast(1, 600, None, None).sentence() == "600 samples"
+    assert Forecast(1, 600, 9800.4, 2.13).sentence() == "600 samples, about 9,800 tokens, 2.1 min"
+    assert Forecast(1, 6000, 1e6, 1234).sentence().endswith(", 1,234 min")
