@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -14,17 +13,15 @@ from pathlib import Path
 from smallscale_ci.containers import leftovers, rights, spec
 from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.images import Pinned
-from smallscale_ci.containers.interface import Ended, Engine
+from smallscale_ci.containers.interface import Engine
 from smallscale_ci.containers.spec import Mount, Spec
-from smallscale_ci.errors import ContainerError, EngineError, UsageError
+from smallscale_ci.errors import ContainerError, UsageError
+from smallscale_ci.generate.followed import Followed
 from smallscale_ci.generate.interface import Placement, assign_gpus
 from smallscale_ci.generate.local import WORKER_FOLDER
-from smallscale_ci.generate.workfolder import appending
 from smallscale_ci.worker import protocol
 from smallscale_ci.worker.engines.registry import ENGINES
 
-_LOG_BYTES = 64 << 20  # of one rank: an engine that prints forever does not fill the disk
-_DEADLINE, _KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
 _MEMORY_SHARE = 0.9  # of the machine's, for all ranks together
 
 
@@ -68,7 +65,7 @@ class DockerRuntime:
         self._gpus, self._bounds, self._clock = gpus, bounds, clock
         self._works = tuple(work.resolve() for work in works)
         self._about = engine.about()
-        self._ranks: dict[int, _Rank] = {}
+        self._ranks: dict[int, Followed] = {}
         self._checked = image.version is None
         leftovers.remove_run(engine, run_id)
         leftovers.clean(engine, clock())
@@ -78,7 +75,7 @@ class DockerRuntime:
         if rank in self._ranks:
             self._engine.remove(self._ranks[rank].container)
         container = self._engine.create(self.describe(work, rank))
-        running = _Rank(self._engine, container, work, rank, self._bounds.deadline_s)
+        running = Followed(self._engine, container, work, rank, self._bounds.deadline_s)
         self._ranks[rank] = running
         self._engine.start(container)
         running.follow()
@@ -172,7 +169,7 @@ class DockerRuntime:
             rank.join(1)
         self._ranks.clear()
 
-    def _check_version(self, rank: _Rank) -> None:
+    def _check_version(self, rank: Followed) -> None:
         """The worker's engine must be the one that the lock promises."""
         if self._checked:
             return
@@ -216,100 +213,3 @@ def build(placement: Placement) -> DockerRuntime:
             deadline_s=math.ceil(bounds.deadline_h * 3600),  # 0 would be none
         ),
     )
-
-
-class _Rank:
-    """A container that runs, and the thread that reads what it prints and waits for its end."""
-
-    def __init__(
-        self, engine: Engine, container: str, work: Path, number: int, deadline_s: int
-    ) -> None:
-        self.container, self.number, self._deadline_s = container, number, deadline_s
-        self.status = work / "alive" / f"{number}.json"
-        self.ended: Ended | None = None
-        self.lost: ContainerError | None = None
-        self._engine, self._log = engine, work / "log" / f"{number}.log"
-        self._thread: threading.Thread | None = None
-
-    def follow(self) -> None:
-        """Begin to read its log."""
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def join(self, seconds: float) -> None:
-        """Wait for its end."""
-        if self._thread is not None:
-            self._thread.join(seconds)
-
-    def _follow(self) -> None:
-        written = 0
-
-        def sink(chunk: bytes) -> None:
-            nonlocal written
-            if written < _LOG_BYTES:
-                with suppress(OSError):  # a full disk: the run has other ways to notice
-                    written += stream.write(chunk)
-                    stream.flush()
-
-        try:
-            with appending(self._log) as stream:
-                ended = self._engine.follow(self.container, sink)
-            self._tell(ended)
-            self.ended = ended
-        except ContainerError as error:
-            self.lost = error
-        except (OSError, ValueError, EngineError) as error:
-            self.lost = ContainerError(
-                f"the log {self._log} cannot be written: {error}.", "Check the disk and its rights."
-            )
-
-    def _tell(self, ended: Ended) -> None:
-        """Say why it ended in its place, where the worker had no time to."""
-        message, hint = _reason(ended, self.number, self._deadline_s)
-        said = protocol.read_json(self.status) or {"beat": 0, "info": {}}
-        known = said.get("error") or {}
-        # A worker whose engine was killed because it ran out of memory knows only that it is dead.
-        if not message or (known and not ended.out_of_memory):
-            return
-        # A deadline that were followed by another container would be none.
-        final = bool(known.get("final")) or _is_late(ended, self._deadline_s)
-        error = {"message": message, "hint": hint, "final": final}
-        value = {**said, "beat": said["beat"] + 1, "error": error}
-        with suppress(OSError):
-            protocol.write_atomically(self.status, {**value, "state": protocol.FAILED})
-
-
-def _is_late(ended: Ended, deadline_s: int) -> bool:
-    """Whether it ended at its deadline. `timeout` is killed with a worker that hears no signal."""
-    return ended.code == _DEADLINE or (ended.code == _KILLED and ended.seconds >= deadline_s)
-
-
-def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
-    if ended.out_of_memory:
-        return (
-            f"the container of rank {rank} ran out of memory and was killed.",
-            (
-                "Raise container.memory_gib in the profile and continue with --resume; or restart "
-                "with an engine that takes less (max_model_len, max_num_seqs, its cache)."
-            ),
-        )
-    if _is_late(ended, deadline_s):
-        return (
-            f"the container of rank {rank} reached its deadline.",
-            "Raise container.deadline_h in the profile, and continue with --resume.",
-        )
-    if ended.code in {125, 126, 127}:
-        return (
-            f"the worker cannot be started in the container of rank {rank} (code {ended.code}).",
-            "The image needs python3 and timeout in its PATH, and must let its user read them.",
-        )
-    if ended.code in {_KILLED, 143}:
-        return (
-            f"the container of rank {rank} was killed (code {ended.code}).",
-            # Podman, and an engine whose machine ran out of memory, do not say which of the two.
-            (
-                "Look who stopped it, or whether memory ran out (container.memory_gib in the "
-                "profile); continue with --resume."
-            ),
-        )
-    return "", ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from smallscale_ci import worker
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Placement, assign_gpus
-from smallscale_ci.generate.workfolder import appending
+from smallscale_ci.generate.opening import appending
 from smallscale_ci.worker import protocol
 
 WORKER_FOLDER = Path(worker.__file__).resolve().parent

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.errors import EngineError
+from smallscale_ci.generate.cause import points_elsewhere, root_cause
 from smallscale_ci.generate.interface import Runtime
-from smallscale_ci.generate.workfolder import WorkFolder, points_elsewhere, root_cause
+from smallscale_ci.generate.steady import SteadyClock
+from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.worker import protocol
 
 _MAX_RESTARTS = 2  # of one rank in a row, without anything completed in between
 _SILENCE_S = 120.0  # a running rank without a heartbeat for so long hangs
 _MEASURABLE_S = 2.0  # busy: less tells nothing about a rank's speed
-_JUMP_S = 10.0  # more than that between two looks is a machine that slept, not an engine that hangs
 _BEAT_S = 1.0
 _POLL_S = 0.02
 _SUMS = ("busy_s", "waiting_s", "load_s")  # what a rank's processes add up to
@@ -34,21 +35,6 @@ class Limits:
     start_s: float
     stall_s: float
     grace_s: float = 2.0  # a cancelled CI job leaves little time: 5 s with the report
-
-
-class SteadyClock:
-    """Seconds that pass while somebody looks: a machine that sleeps does not age its engines."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last, self._time = clock(), 0.0
-
-    def __call__(self) -> float:
-        """Seconds since it was made."""
-        now = self._clock()
-        self._time += min(max(now - self._last, 0.0), _JUMP_S)
-        self._last = now
-        return self._time
 
 
 @dataclass

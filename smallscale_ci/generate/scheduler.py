@@ -13,7 +13,8 @@ from smallscale_ci.errors import EngineError
 from smallscale_ci.files import where_writable
 from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.planned import Planned
-from smallscale_ci.generate.ranks import Ranks, SteadyClock
+from smallscale_ci.generate.ranks import Ranks
+from smallscale_ci.generate.steady import SteadyClock
 from smallscale_ci.generate.store import Origins
 from smallscale_ci.generate.workfolder import WorkFolder, valid_text
 from smallscale_ci.records import FinishReason, Generation

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.generate.workfolder import reading, valid_text
+from smallscale_ci.generate.opening import reading
+from smallscale_ci.generate.workfolder import valid_text
 from smallscale_ci.run import tables
 from smallscale_ci.worker import protocol
 

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.files import lock
 from smallscale_ci.generate.interface import Job
+from smallscale_ci.generate.opening import reading, refuse_link
 from smallscale_ci.records import Prompt
 from smallscale_ci.worker import protocol
 
 _LOG_BYTES = 1_000_000
-# As Python prints an exception, behind whatever an engine's logger puts before each line.
-_ERROR = re.compile(r"(?:^|[\])|] )((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit)): (.+)$")
-_POINTS_ELSEWHERE = re.compile(
-    r"root cause|initialization failed|background process", re.IGNORECASE
-)
 _LOCK = "host.lock"
 
 
@@ -249,65 +244,12 @@ def make(path: Path) -> None:
         refuse_link(path / name)
 
 
-def reading(path: Path) -> BinaryIO:
-    """A file of the work folder that engine processes write. Raises ``EngineError`` for a link."""
-    try:
-        return os.fdopen(protocol.opened(path, os.O_RDONLY), "rb")
-    except OSError as error:
-        raise _not_ours(path, error) from error
-
-
-def appending(path: Path) -> BinaryIO:
-    """A log of the work folder, to be continued. Raises ``EngineError`` for a link."""
-    try:
-        return os.fdopen(protocol.opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
-    except OSError as error:
-        raise _not_ours(path, error) from error
-
-
-def refuse_link(path: Path) -> None:
-    """Raise ``EngineError`` where the folder ``path`` is a link to another one."""
-    if path.is_symlink():
-        raise EngineError(
-            f"{path} is a link, which no engine of ours makes: the checkpoint may be hostile.",
-            "Look at what it leads to, then start a new run.",
-        )
-
-
-def _not_ours(path: Path, error: OSError) -> Exception:
-    if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
-        return error
-    return EngineError(
-        f"{path} is a link or not a file, which no engine of ours makes: the checkpoint may be "
-        "hostile.",
-        "Look at what it leads to, then start a new run.",
-    )
-
-
 def _items(folder: Path) -> list[Path]:
     """The items in ``folder``, and in those of ranks in it; nothing behind a link."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     inner = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
     return sorted(path for place in (folder, *inner) for path in place.glob("*.json"))
-
-
-def points_elsewhere(message: str) -> bool:
-    """Whether an error only says that there was another one."""
-    return _POINTS_ELSEWHERE.search(message) is not None
-
-
-def root_cause(lines: Sequence[str]) -> str:
-    """The last error of a log before the first that only points to another, as ``Error: text``."""
-    found = ""
-    for line in lines:
-        error = _ERROR.search(line)
-        if error is None:
-            continue
-        if points_elsewhere(error[2]):
-            break
-        found = f"{error[1].rpartition('.')[2]}: {error[2].strip()}"
-    return found
 
 
 def valid_text(value: Any) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.generate.ranks import Limits, Ranks, SteadyClock
+from smallscale_ci.generate.ranks import Limits, Ranks
+from smallscale_ci.generate.steady import SteadyClock
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.worker import protocol
 

@@ -1,17 +1,14 @@
 import json
 import multiprocessing
-import os
 import random
-import shutil
-import threading
 import time
 from collections import Counter
 
 import pytest
 
-from smallscale_ci.errors import EngineError, UsageError
-from smallscale_ci.generate.interface import Job, assign_gpus
-from smallscale_ci.generate.workfolder import WorkFolder, appending, root_cause
+from smallscale_ci.errors import UsageError
+from smallscale_ci.generate.interface import Job
+from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Prompt, SamplingSpec
 from smallscale_ci.worker import claims, protocol
 
@@ -146,31 +143,6 @@ def test_log_tail_is_the_end_of_the_log(folder):
     assert folder.log_tail(0, 2) == "97\n98"
 
 
-LOG = """\
-INFO 11-28 23:11:01 [core.py:91] Initializing a V1 LLM engine
-(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051] EngineCore failed to start.
-(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051] Traceback (most recent call last):
-(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051]   File "core.py", line 1042, in run
-(EngineCore pid=7) ERROR 11-28 23:11:09 [core.py:1051] FileNotFoundError: [Errno 2] No such file
-Traceback (most recent call last):
-RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
-"""
-
-
-@pytest.mark.parametrize(
-    ("log", "cause"),
-    [
-        (LOG, "FileNotFoundError: [Errno 2] No such file"),
-        ("torch.OutOfMemoryError: CUDA out of memory.\n", "OutOfMemoryError: CUDA out of memory."),
-        ("ValueError: first\nKeyError: 'second'\n", "KeyError: 'second'"),
-        ("RuntimeError: Engine core initialization failed.\n", ""),
-        ("nothing of the kind\n", ""),
-    ],
-)
-def test_the_cause_of_an_engines_end_is_found_in_its_log(log, cause):
-    assert root_cause(log.splitlines()) == cause
-
-
 def _claim_all(work: str, rank: int, start: object, found: object) -> None:
     from pathlib import Path
 
@@ -283,74 +255,3 @@ def test_a_large_backlog_fills_each_rank_that_comes(folder):
     for number in range(40):
         folder.put(prompt(number))
     assert len(claims.claim(folder.path, 0, 8, 0, claims.Pace(4))) == 8
-
-
-@pytest.mark.parametrize(
-    ("gpus", "ranks", "width", "expected"),
-    [
-        ((), 2, 1, [(), ()]),
-        (("0", "1"), 2, 1, [("0",), ("1",)]),
-        (("0", "1", "2", "3"), 2, 2, [("0", "1"), ("2", "3")]),
-        (("0",), 2, 1, [("0",), ("0",)]),
-        (("0", "1", "2"), 2, 2, [("0", "1"), ("0", "1")]),
-        (("0",), 1, 2, [("0",)]),
-    ],
-)
-def test_gpus_are_shared_out(gpus, ranks, width, expected):
-    assert assign_gpus(gpus, ranks, width) == expected
-
-
-# -- a hostile engine ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def outside(tmp_path):
-    """A folder with files that no engine may read or change."""
-    place = tmp_path / "outside"
-    place.mkdir()
-    (place / "precious.json").write_text("{}")
-    (place / "secret.jsonl").write_bytes(protocol.encode_line({"problem_id": "x"}))
-    return place
-
-
-def contents(place):
-    return {path.name: path.read_bytes() for path in place.iterdir()}
-
-
-def test_completions_behind_a_link_or_a_pipe_are_not_read(tmp_path, outside):
-    with WorkFolder(tmp_path / "work") as folder:
-        (folder.path / "out" / "0.jsonl").symlink_to(outside / "secret.jsonl")
-        with pytest.raises(EngineError, match="is a link"):
-            list(folder.completions())
-        (folder.path / "out" / "0.jsonl").unlink()
-        os.mkfifo(folder.path / "out" / "0.jsonl")
-        with pytest.raises(EngineError, match="is a link or not a file"):
-            list(folder.completions())
-
-
-def test_nothing_is_written_or_removed_behind_a_link(tmp_path, outside):
-    before = contents(outside)
-    with WorkFolder(tmp_path / "work") as folder:
-        for name in (f".host.{os.getpid()}.{threading.get_ident()}.part", "host"):
-            (folder.path / "alive" / name).symlink_to(outside / "precious.json")
-        folder.beat()
-        assert not (folder.path / "alive" / "host").is_symlink()
-        (folder.path / "claimed" / "0").symlink_to(outside)
-        assert folder.take_back(0) == []
-        (folder.path / "out" / "host.jsonl").symlink_to(outside / "precious.json")
-        with pytest.raises(OSError, match="symbolic links"):
-            folder.give_up_on({"problem_id": "p", "sample_index": 0}, "it died")
-        (folder.path / "stop").symlink_to(outside / "new")
-        with pytest.raises(OSError, match="symbolic links"):
-            folder.ask_to_stop()
-        (folder.path / "log" / "0.log").symlink_to(outside / "precious.json")
-        assert folder.log_lines(0) == []
-        with pytest.raises(EngineError, match="is a link"):
-            appending(folder.path / "log" / "0.log")
-        assert protocol.read_json(folder.path / "log" / "0.log") is None
-        shutil.rmtree(folder.path / "pending")
-        (folder.path / "pending").symlink_to(outside)
-        folder.prepare(JOB)
-    with pytest.raises(EngineError, match="is a link"), WorkFolder(tmp_path / "work"):
-        pass
-    assert contents(outside) == before

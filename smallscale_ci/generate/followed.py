@@ -1,0 +1,112 @@
+"""The container of a rank, followed to its end, which is explained where its worker was killed."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from smallscale_ci.containers.interface import Ended, Engine
+from smallscale_ci.errors import ContainerError, EngineError
+from smallscale_ci.generate.opening import appending
+from smallscale_ci.worker import protocol
+
+_LOG_BYTES = 64 << 20  # of one rank: an engine that prints forever does not fill the disk
+_DEADLINE, _KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
+
+
+class Followed:
+    """A container that runs, and the thread that reads what it prints and waits for its end."""
+
+    def __init__(
+        self, engine: Engine, container: str, work: Path, number: int, deadline_s: int
+    ) -> None:
+        self.container, self.number, self._deadline_s = container, number, deadline_s
+        self.status = work / "alive" / f"{number}.json"
+        self.ended: Ended | None = None
+        self.lost: ContainerError | None = None
+        self._engine, self._log = engine, work / "log" / f"{number}.log"
+        self._thread: threading.Thread | None = None
+
+    def follow(self) -> None:
+        """Begin to read its log."""
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _follow(self) -> None:
+        written = 0
+
+        def sink(chunk: bytes) -> None:
+            nonlocal written
+            if written < _LOG_BYTES:
+                with suppress(OSError):  # a full disk: the run has other ways to notice
+                    written += stream.write(chunk)
+                    stream.flush()
+
+        try:
+            with appending(self._log) as stream:
+                ended = self._engine.follow(self.container, sink)
+            self._tell(ended)
+            self.ended = ended
+        except ContainerError as error:
+            self.lost = error
+        except (OSError, ValueError, EngineError) as error:
+            self.lost = ContainerError(
+                f"the log {self._log} cannot be written: {error}.", "Check the disk and its rights."
+            )
+
+    def _tell(self, ended: Ended) -> None:
+        """Say why it ended in its place, where the worker had no time to."""
+        message, hint = _reason(ended, self.number, self._deadline_s)
+        said = protocol.read_json(self.status) or {"beat": 0, "info": {}}
+        known = said.get("error") or {}
+        # A worker whose engine was killed because it ran out of memory knows only that it is dead.
+        if not message or (known and not ended.out_of_memory):
+            return
+        # A deadline that were followed by another container would be none.
+        final = bool(known.get("final")) or _is_late(ended, self._deadline_s)
+        error = {"message": message, "hint": hint, "final": final}
+        value = {**said, "beat": said["beat"] + 1, "error": error}
+        with suppress(OSError):
+            protocol.write_atomically(self.status, {**value, "state": protocol.FAILED})
+
+
+def _is_late(ended: Ended, deadline_s: int) -> bool:
+    """Whether it ended at its deadline. `timeout` is killed with a worker that hears no signal."""
+    return ended.code == _DEADLINE or (ended.code == _KILLED and ended.seconds >= deadline_s)
+
+
+def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
+    if ended.out_of_memory:
+        return (
+            f"the container of rank {rank} ran out of memory and was killed.",
+            (
+                "Raise container.memory_gib in the profile and continue with --resume; or restart "
+                "with an engine that takes less (max_model_len, max_num_seqs, its cache)."
+            ),
+        )
+    if _is_late(ended, deadline_s):
+        return (
+            f"the container of rank {rank} reached its deadline.",
+            "Raise container.deadline_h in the profile, and continue with --resume.",
+        )
+    if ended.code in {125, 126, 127}:
+        return (
+            f"the worker cannot be started in the container of rank {rank} (code {ended.code}).",
+            "The image needs python3 and timeout in its PATH, and must let its user read them.",
+        )
+    if ended.code in {_KILLED, 143}:
+        return (
+            f"the container of rank {rank} was killed (code {ended.code}).",
+            # Podman, and an engine whose machine ran out of memory, do not say which of the two.
+            (
+                "Look who stopped it, or whether memory ran out (container.memory_gib in the "
+                "profile); continue with --resume."
+            ),
+        )
+    return "", ""
