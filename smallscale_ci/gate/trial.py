@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smallscale_ci.config.policy import GatePolicy
-from smallscale_ci.gate.checks import TENFOLD
+from smallscale_ci.gate.check import TENFOLD
 from smallscale_ci.gate.metric import margin_of
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.records import Metric, Scale
