@@ -7,8 +7,8 @@ Docker, or podman through its docker-compatible socket. Everything that can go w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import IO, Any
 
@@ -17,8 +17,8 @@ import requests
 
 from smallscale_ci.containers import identity, podman, registry
 from smallscale_ci.containers.connect import sockets
+from smallscale_ci.containers.faults import innermost, refuse, told
 from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
-from smallscale_ci.containers.remedies import remedy
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
@@ -57,7 +57,7 @@ class DockerEngine:
                 client = docker.DockerClient(timeout=_TIMEOUT_S, version="auto", **options)
                 client.ping()
             except (docker.errors.DockerException, requests.RequestException) as error:
-                problems.append(f"{url or 'DOCKER_HOST'}: {_cause(error)}")
+                problems.append(f"{url or 'DOCKER_HOST'}: {innermost(error)}")
                 continue
             found = str(client.api.api_version)
             engine = cls(client, docker.DockerClient(timeout=None, version=found, **options), url)
@@ -78,7 +78,7 @@ class DockerEngine:
 
     def about(self) -> About:
         """Version, size and abilities of the engine."""
-        with _told("the container engine does not describe itself"):
+        with told("the container engine does not describe itself"):
             version, info = self._api.version(), self._api.info()
         parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
         options = " ".join(map(str, info.get("SecurityOptions") or ()))
@@ -99,7 +99,7 @@ class DockerEngine:
 
     def image(self, reference: str) -> LocalImage | None:
         """The image that is present under ``reference``, or ``None``."""
-        with _told(f"the image {reference} cannot be looked up"):
+        with told(f"the image {reference} cannot be looked up"):
             try:
                 value = self._api.inspect_image(reference)
             except docker.errors.NotFound:
@@ -120,7 +120,7 @@ class DockerEngine:
         except registry.UnreachableError:
             if self._podman_version() is not None:
                 raise  # it has no such question
-        with _told(f"{reference} cannot be resolved in its registry"):
+        with told(f"{reference} cannot be resolved in its registry"):
             value = self._api.inspect_distribution(reference)
         return str(value["Descriptor"]["digest"])
 
@@ -136,9 +136,9 @@ class DockerEngine:
         """Pull an image by digest, layer by layer."""
         what = f"{reference} cannot be pulled"
         done: set[str] = set()
-        with _told(what):
+        with told(what):
             for line in self._api.pull(reference, stream=True, decode=True):
-                _refuse(line, what)
+                refuse(line, what)
                 if line.get("status") == "Pull complete":
                     done.add(line.get("id", ""))
                     say(f"pulled layer {len(done)} ({line.get('id', '')})")
@@ -147,10 +147,10 @@ class DockerEngine:
         """Push ``repository:tag``; its digest in the registry."""
         what = f"{repository}:{tag} cannot be pushed"
         named = ""
-        with _told(what):
+        with told(what):
             # A registry may be silent for minutes while it takes in a large layer.
             for line in self._patient.push(repository, tag=tag, stream=True, decode=True):
-                _refuse(line, what)
+                refuse(line, what)
                 named = (line.get("aux") or {}).get("Digest") or named
         try:
             digest = self.resolve(f"{repository}:{tag}")
@@ -165,7 +165,7 @@ class DockerEngine:
 
     def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image that is present another name."""
-        with _told(f"{image} cannot be named {repository}:{tag}"):
+        with told(f"{image} cannot be named {repository}:{tag}"):
             self._api.tag(image, repository, tag, force=True)
 
     def build(
@@ -181,7 +181,7 @@ class DockerEngine:
         """Build a tar ``context``; the id of the image, which is also named ``tagged``."""
         what = f"{tagged} cannot be built"
         printed: deque[str] = deque(maxlen=_BUILD_LINES)
-        with _told(what):
+        with told(what):
             for line in self._api.build(
                 fileobj=context,
                 custom_context=True,
@@ -200,7 +200,7 @@ class DockerEngine:
                     printed.append(text)
                 if line.get("error"):
                     say("\n".join(printed))
-                    _refuse(line, what)
+                    refuse(line, what)
         found = self.image(tagged)
         if found is None:
             raise ContainerError(f"{what}: the engine reported no image.", "Build it again.")
@@ -216,7 +216,7 @@ class DockerEngine:
             limits = config["Ulimits"]
             limits += podman.more_limits({limit["Name"] for limit in limits})
             config["DeviceRequests"] = podman.device_requests(config["DeviceRequests"], version)
-        with _told(f"the container {spec.name} cannot be created"):
+        with told(f"the container {spec.name} cannot be created"):
             created = self._api.create_container_from_config(body, spec.name)
         return str(created["Id"])
 
@@ -228,17 +228,17 @@ class DockerEngine:
 
     def start(self, container: str) -> None:
         """Start a container that was created."""
-        with _told("the container cannot be started"):
+        with told("the container cannot be started"):
             self._api.start(container)
 
     def inspect(self, container: str) -> dict[str, Any]:
         """All that the engine knows of a container."""
-        with _told("the container cannot be inspected"):
+        with told("the container cannot be inspected"):
             return dict(self._api.inspect_container(container))
 
     def follow(self, container: str, sink: Callable[[bytes], object]) -> Ended:
         """Give what a container prints to ``sink`` until it ends; how it ended."""
-        with _told("the container cannot be followed"):
+        with told("the container cannot be followed"):
             # Podman sends nothing, not even a header, before the container prints something.
             for chunk in self._patient.logs(
                 container, stdout=True, stderr=True, stream=True, follow=True
@@ -253,7 +253,7 @@ class DockerEngine:
 
     def wait(self, container: str, seconds: float) -> Ended | None:
         """How a container ended; ``None`` where it still runs after ``seconds``."""
-        with _told("the container cannot be waited for"):
+        with told("the container cannot be waited for"):
             try:
                 self._api.wait(container, timeout=seconds)
             except (requests.Timeout, requests.ConnectionError) as error:
@@ -274,12 +274,12 @@ class DockerEngine:
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal; a container that ended already is left alone."""
-        with _told("the container cannot be signalled"), suppress(docker.errors.APIError):
+        with told("the container cannot be signalled"), suppress(docker.errors.APIError):
             self._api.kill(container, signal=name)
 
     def remove(self, container: str) -> None:
         """End and remove a container and its anonymous volumes, if it is still there."""
-        with _told("the container cannot be removed"):
+        with told("the container cannot be removed"):
             try:
                 self._api.remove_container(container, v=True, force=True)
             except docker.errors.NotFound:
@@ -291,7 +291,7 @@ class DockerEngine:
     def labelled(self, **labels: str | None) -> list[Container]:
         """All containers with these labels (``None``: with any value), running or not."""
         wanted = [key if value is None else f"{key}={value}" for key, value in labels.items()]
-        with _told("the containers cannot be listed"):
+        with told("the containers cannot be listed"):
             found = self._api.containers(all=True, filters={"label": wanted})
         return [
             Container(
@@ -314,35 +314,6 @@ def _security(environment: Mapping[str, str]) -> dict[str, Any]:
     if not environment.get("DOCKER_TLS_VERIFY"):
         return {}
     return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
-
-
-@contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Whatever the engine or the way to it raises, as a ``ContainerError``."""
-    try:
-        yield
-    except docker.errors.APIError as error:
-        cause = str(error.explanation or error).strip().rstrip(".")
-        raise ContainerError(f"{what}: {cause}.", remedy(cause)) from error
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        raise ContainerError(
-            f"{what}: the container engine stopped answering ({_cause(error)}).",
-            "Start it again. What is complete is on disk: continue with --resume.",
-        ) from error
-
-
-def _refuse(line: Mapping[str, Any], what: str) -> None:
-    """Streams carry their errors as lines."""
-    if line.get("error"):
-        cause = str(line["error"]).strip().rstrip(".")
-        raise ContainerError(f"{what}: {cause}.", remedy(cause))
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost sentence of a nested connection error."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return str(error) or type(error).__name__
 
 
 def _numbers(version: str) -> tuple[int, ...]:
