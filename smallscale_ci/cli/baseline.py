@@ -9,7 +9,7 @@ import typer
 
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import baseline_names, option
 
 
 def register(app: typer.Typer) -> None:
@@ -123,7 +123,7 @@ def show_one(
     name: Annotated[
         str,
         typer.Argument(
-            autocompletion=options.baseline_names,
+            autocompletion=baseline_names,
             help="SUITE/PROFILE/MODEL, or MODEL where only one baseline has that model.",
             show_default=False,
         ),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import groups, options
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option, refuse_variable
 from smallscale_ci.cli.pairs import Pairs
 from smallscale_ci.cli.train import Recipe, TrainPython
 from smallscale_ci.config.seams import RUNTIMES, STEPS
@@ -135,7 +135,7 @@ def candidate(
     ] = None,
     *,
     evaluation: Evaluation,
-    engine: options.Engine,
+    engine: groups.Engine,
     training: Training,
 ) -> int | None:
     """Train a checkpoint to think shorter, and judge the candidate.
@@ -191,7 +191,7 @@ def candidate(
     steps = tuple(STEPS)[: [*STEPS].index(str(until)) + 1]
     for named, without in (("--dry-run", dry_run), ("--until", steps != tuple(STEPS))):
         if without:
-            options.refuse_variable(named, settings)
+            refuse_variable(named, settings)
     if isinstance(folder, GridFolder):
         fresh = _fresh(folder, evaluation.fresh_suite)
         return grids.make(context, folder, request, fresh, settings, wanted, steps, dry_run=dry_run)

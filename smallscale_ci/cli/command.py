@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 from typer.main import get_command_from_info
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 from smallscale_ci.errors import (
     EXIT_INFRASTRUCTURE,
     EXIT_INTERRUPTED,

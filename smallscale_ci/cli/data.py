@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 if TYPE_CHECKING:
     from smallscale_ci.config.suite import SuiteConfig, TaskConfig

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 
 def register(app: typer.Typer) -> None:

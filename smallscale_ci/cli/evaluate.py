@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import groups, options
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option, refuse_variable
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -44,9 +44,9 @@ def evaluate(
     resume: options.Resume = None,
     rules: options.Rules = "",
     *,
-    budget: options.Budget,
-    engine: options.Engine,
-    folders: options.Folders,
+    budget: groups.Budget,
+    engine: groups.Engine,
+    folders: groups.Folders,
 ) -> int:
     """Put a checkpoint through the gate.
 
@@ -88,7 +88,7 @@ def evaluate(
         for plan in plans:
             tell_monitor(context, plan.config.gate)
         if dry_run:
-            options.refuse_variable("--dry-run", settings)
+            refuse_variable("--dry-run", settings)
             show_plans(context, plans)
             return 0
         # Not before: a checkpoint that cannot be served is refused in its first second.
@@ -108,7 +108,7 @@ def generate(
     resume: options.Resume = None,
     runs: options.Runs = None,
     *,
-    engine: options.Engine,
+    engine: groups.Engine,
 ) -> None:
     """Generate and judge without comparing.
 

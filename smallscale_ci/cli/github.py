@@ -14,7 +14,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 _OFTEN = 0.5  # below it, something is wrong with the policy
 

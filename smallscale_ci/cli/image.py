@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 if TYPE_CHECKING:
     from smallscale_ci.containers.images import ImageLock

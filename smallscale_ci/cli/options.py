@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smallscale_ci.cli.option import baseline_names, known, option
 from smallscale_ci.config.seams import AUTO, RUNTIMES, SANDBOXES
-
-if TYPE_CHECKING:
-    from smallscale_ci.config.settings import Settings
-
-
-def option(*names: str, **settings: Any) -> Any:
-    """An option of a command; ``settings`` are those of ``typer.Option``, ``help`` among them.
-
-    Every option can also be given in the environment: as SMALLSCALE_ and its long name.
-    """
-    long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    return typer.Option(*names, envvar=_variable(long), show_envvar=False, **settings)
-
-
-def refuse_variable(long: str, settings: Settings) -> None:
-    """Raise ``UsageError`` where the environment gives the option ``long``, under rules.
-
-    It is asked where there is no verdict for its sake, but an exit code of 0: a variable cannot
-    have that.
-    """
-    from smallscale_ci.errors import UsageError
-
-    if settings.rules is not None and settings.environment.get(_variable(long)):
-        raise UsageError(
-            f"{_variable(long)} is set, and with --rules no variable replaces the verdict.",
-            f"Unset it, or give {long}.",
-        )
-
-
-def _variable(long: str) -> str:
-    return "SMALLSCALE_" + long.removeprefix("--").upper().replace("-", "_")
-
 
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what tables name
     RuntimeName = str
@@ -54,30 +21,6 @@ else:
     )
 
 
-def _known(kind: str) -> Callable[[str], list[str]]:
-    """Completes the names of one kind of configuration: suite, engine, gate, pairs or train."""
-
-    def complete(incomplete: str) -> list[str]:
-        from smallscale_ci.cli import places
-        from smallscale_ci.config.folders import names
-        from smallscale_ci.config.schema import MODELS
-
-        found = names(MODELS[kind], places.find().roots)
-        return [name for name in found if name.startswith(incomplete)]
-
-    return complete
-
-
-def baseline_names(incomplete: str) -> list[str]:
-    """Completes the stored baselines, and the model names among them."""
-    from smallscale_ci.cli import places
-    from smallscale_ci.run import baselines
-
-    found = baselines.names(places.find().baselines)
-    words = ["auto", *dict.fromkeys(name.rsplit("/", 1)[-1] for name in found), *found]
-    return [word for word in words if word.startswith(incomplete)]
-
-
 Model = Annotated[
     str | None,
     typer.Argument(
@@ -87,14 +30,14 @@ Model = Annotated[
 ]
 Suite = Annotated[
     str,
-    option("--suite", "-s", autocompletion=_known("suite"), help="Suite: a name or a YAML file."),
+    option("--suite", "-s", autocompletion=known("suite"), help="Suite: a name or a YAML file."),
 ]
 Suites = Annotated[
     list[str] | None,
     option(
         "--suite",
         "-s",
-        autocompletion=_known("suite"),
+        autocompletion=known("suite"),
         help="Suite: a name or a YAML file; may be repeated, on one loaded engine.",
         show_default="smoke",
     ),
@@ -102,7 +45,7 @@ Suites = Annotated[
 Profile = Annotated[
     str,
     option(
-        "--profile", "-p", autocompletion=_known("engine"), help="Engine profile: a name or a file."
+        "--profile", "-p", autocompletion=known("engine"), help="Engine profile: a name or a file."
     ),
 ]
 Gate = Annotated[
@@ -110,7 +53,7 @@ Gate = Annotated[
     option(
         "--gate",
         "-g",
-        autocompletion=_known("gate"),
+        autocompletion=known("gate"),
         help="Gate policy: a name or a file. Default: the suite's.",
         show_default=False,
     ),
@@ -297,70 +240,3 @@ Set = Annotated[
         show_default=False,
     ),
 ]
-
-
-@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
-class Engine:
-    """Which answers are drawn, and what the engine processes run on: options of their own."""
-
-    seed: Seed = None
-    template: Template = None
-    ranks: Ranks = None
-    tp: TensorParallel = None
-    gpus: Gpus = ""
-    runtime: Runtime = None
-    sandbox: Sandbox = None
-    engine_python: EnginePython = None
-
-    def request(self) -> dict[str, Any]:
-        """As a ``Request`` calls them. Raises ``UsageError`` for a GPU that is named twice."""
-        return {
-            "seed": self.seed,
-            "template": tuple(self.template or ()),
-            "ranks": self.ranks,
-            "tensor_parallel": self.tp,
-            "gpus": named_gpus(self.gpus),
-            "runtime": str(self.runtime) if self.runtime else None,
-        }
-
-
-@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
-class Budget:
-    """What an evaluation may cost at most."""
-
-    max_epochs: MaxEpochs = None
-    token_budget: TokenBudget = None
-    time_budget: TimeBudget = None
-    deadline: Deadline = None
-
-    def request(self) -> dict[str, Any]:
-        """As a ``Request`` calls them; the deadline is not the run's, but of this call."""
-        return {
-            "max_epochs": self.max_epochs,
-            "token_budget": self.token_budget,
-            "time_budget_min": self.time_budget,
-        }
-
-
-@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
-class Folders:
-    """Where runs and baselines are stored."""
-
-    runs: Runs = None
-    baselines: Baselines = None
-
-    def places(self) -> dict[str, Path | None]:
-        """As ``Context.settings`` calls them."""
-        return {"runs": self.runs, "baselines": self.baselines}
-
-
-def named_gpus(text: str) -> tuple[str, ...]:
-    """The GPUs of ``--gpus``. Raises ``UsageError`` for one that is named twice."""
-    from smallscale_ci.errors import UsageError
-
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
-    if len(set(names)) < len(names):
-        raise UsageError(
-            "--gpus names a GPU twice.", "Ranks share a GPU by ranks_per_gpu in the profile."
-        )
-    return names

@@ -10,7 +10,7 @@ import typer
 
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

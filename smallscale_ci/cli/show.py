@@ -8,7 +8,7 @@ import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 if TYPE_CHECKING:
     from smallscale_ci.pipeline.sample import Reference, Sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 if TYPE_CHECKING:
     from smallscale_ci.interop.interface import Wanted

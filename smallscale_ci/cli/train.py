@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options
+from smallscale_ci.cli import groups, options
 from smallscale_ci.cli.command import Context, command
-from smallscale_ci.cli.options import option
+from smallscale_ci.cli.option import option
 
 if TYPE_CHECKING:
     from smallscale_ci.checkpoint.model import Checkpoint
@@ -82,7 +82,7 @@ class Where:
         return Wanted(
             runtime=str(self.runtime) if self.runtime else None,
             ranks=self.ranks or before,
-            gpus=() if self.gpus == "none" else options.named_gpus(self.gpus) or None,
+            gpus=() if self.gpus == "none" else groups.named_gpus(self.gpus) or None,
             python=self.train_python,
             torchrun=tuple(shlex.split(self.torchrun)),
         )

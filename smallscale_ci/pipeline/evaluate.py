@@ -29,7 +29,8 @@ from smallscale_ci.pipeline.due import Due, schedule_of
 from smallscale_ci.pipeline.engines import Engines, job
 from smallscale_ci.pipeline.judge import judge_stream, take, tell
 from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.pipeline.session import Observer, Session, begin, session
+from smallscale_ci.pipeline.provenance import begin
+from smallscale_ci.pipeline.session import Observer, Session, session
 from smallscale_ci.records import Prompt, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.report import collect, files, planning
 from smallscale_ci.run import comparable

@@ -22,13 +22,8 @@ from smallscale_ci.interop.opened import opened
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.prepare import choose_sandbox
-from smallscale_ci.pipeline.session import (
-    Observer,
-    judge_errors,
-    judge_specs,
-    judge_versions,
-    write_summary,
-)
+from smallscale_ci.pipeline.provenance import judge_errors, judge_specs, judge_versions
+from smallscale_ci.pipeline.session import Observer, write_summary
 from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement, Outcome
 from smallscale_ci.records.measured import Agreed, Measured

@@ -10,7 +10,7 @@ from smallscale_ci.errors import SmallscaleError, UsageError
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import judged_text, within
 from smallscale_ci.pipeline.prepare import choose_sandbox
-from smallscale_ci.pipeline.session import judge_specs
+from smallscale_ci.pipeline.provenance import judge_specs
 from smallscale_ci.records import FinishReason, Problem
 from smallscale_ci.run import baselines, chain, tables
 from smallscale_ci.run.baselines import Place

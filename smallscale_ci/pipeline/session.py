@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,17 @@ from numpy.typing import NDArray
 from smallscale_ci.config import load
 from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.files import where_writable, write_json, write_text
-from smallscale_ci.gate.corrected import corrected_accuracy
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.generate.progress import Progress, Tracker
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.store import Origins, write_generations
 from smallscale_ci.generate.usage import sentence, with_usage
 from smallscale_ci.generate.workfolder import WorkFolder
-from smallscale_ci.judges.interface import JudgeSpec
-from smallscale_ci.judges.registry import judge_version
-from smallscale_ci.pipeline.due import prompts_id
 from smallscale_ci.pipeline.engines import REPLAYED
 from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.provenance import begin, judge_errors, with_engine
 from smallscale_ci.records import Summary
-from smallscale_ci.records.measured import Corrected, Measured
 from smallscale_ci.run import chain
-from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.collector import Judged
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import (
@@ -38,11 +33,8 @@ from smallscale_ci.run.manifest import (
     FAILED,
     INTERRUPTED,
     RUNNING,
-    Engine,
     Manifest,
-    Runtime,
     Status,
-    SuiteId,
     Timings,
 )
 from smallscale_ci.run.records_json import summary_json
@@ -50,7 +42,6 @@ from smallscale_ci.run.run import Run
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
-from smallscale_ci.worker.engines.registry import Source
 
 _SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
 _SMALL_SIZE = 16 << 20  # and bytes of completions
@@ -107,7 +98,7 @@ class Session:
         manifest = self.manifest
         if self.scheduler is not None:
             config = self.plan.config
-            manifest = _with_engine(manifest, self.plan, self.scheduler)
+            manifest = with_engine(manifest, self.plan, self.scheduler)
             manifest = with_usage(
                 manifest, self.scheduler, config.profile, config.gpus, self.before
             )
@@ -288,84 +279,3 @@ def write_summary(
         made_from["judgements"] = files[chain.JUDGEMENTS]
     sha256 = write_json(run.summary, {**summary_json(summary), "made_from": made_from})
     return {chain.SUMMARY: sha256}
-
-
-def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
-    """The judge of each task and its options."""
-    return {
-        task.name: JudgeSpec(**task.judge.model_dump(exclude={"measured"})) for task in suite.tasks
-    }
-
-
-def judge_errors(summary: Summary, suite: Suite) -> dict[str, Corrected]:
-    """What a manifest says of tasks whose judge's errors were measured."""
-    found = {}
-    for task in summary.tasks:
-        counts = suite.task(task.task).judge.measured
-        if counts is not None and task.accuracy.n:
-            measured = Measured(*counts.right, *counts.wrong)
-            level = corrected_accuracy(task, measured)
-            found[task.task] = Corrected(
-                **asdict(measured), corrected=level.value, low=level.low, high=level.high
-            )
-    return found
-
-
-def judge_versions(suite: Suite) -> dict[str, str]:
-    """Task → judge with its version and options, as the manifest compares them."""
-    return {
-        task.name: " ".join(
-            (judge_version(task.judge.name), "+".join(task.judge.extract), task.judge.model)
-        ).strip()
-        for task in suite.tasks
-    }
-
-
-def begin(plan: Plan) -> Manifest:
-    """The manifest of a run that begins: what is known before the engine is loaded."""
-    config = plan.config
-    asked: tuple[Mapping[str, Any], ...] = (plan.variables, config.profile.asked)
-    if _replays(plan):  # as the run that is replayed
-        source = _replayed(plan)
-        asked = (source.template, source.engine.request)
-    template, request = asked
-    return provenance.begin(
-        run_id=config.name,
-        now=plan.now(),
-        checkpoint=plan.checkpoint,
-        suite=SuiteId(config.suite.name, plan.suite.hash),
-        sampling=plan.sampling,
-        template=template,
-        judges=judge_versions(plan.suite),
-        engine=Engine(config.profile.engine, plan.place.digest, request=request),
-        profile=config.profile.name,
-        runtime=Runtime(
-            plan.place.name,
-            plan.place.reason,
-            plan.place.digest,
-            config.profile.ranks,
-            config.profile.engine,
-        ),
-        repository=Path.cwd(),
-        rules=config.rules,
-    )
-
-
-def _with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
-    """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
-    if _replays(plan):
-        source = _replayed(plan)
-        return replace(
-            manifest, engine=source.engine, prompts=source.prompts, machine=source.machine
-        )
-    manifest = provenance.with_engine(manifest, scheduler.ranks.info())
-    return replace(manifest, prompts=prompts_id(scheduler.prompt_hashes, plan.suite))
-
-
-def _replays(plan: Plan) -> bool:
-    return plan.config.profile.engine_kind.source is Source.RUN
-
-
-def _replayed(plan: Plan) -> Manifest:
-    """The manifest of the run whose outputs are replayed."""
-    return RunFolder(plan.checkpoint.path).read_manifest()

@@ -32,7 +32,7 @@ from smallscale_ci.generate.progress import Progress
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pipeline import judge
 from smallscale_ci.pipeline.due import prompts_id
-from smallscale_ci.pipeline.session import judge_versions
+from smallscale_ci.pipeline.provenance import judge_versions
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import chain, recording, tables
 from smallscale_ci.run import manifest as provenance

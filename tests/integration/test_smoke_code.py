@@ -18,7 +18,7 @@ from smallscale_ci.gate.decide import decide
 from smallscale_ci.judges.blocks import program as program_in
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
-from smallscale_ci.pipeline.session import judge_specs
+from smallscale_ci.pipeline.provenance import judge_specs
 from smallscale_ci.records import FinishReason, Generation, Outcome, VerdictKind
 from smallscale_ci.run import baselines
 from smallscale_ci.run.samples import Samples

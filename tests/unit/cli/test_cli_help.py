@@ -91,7 +91,7 @@ def functions() -> list[Any]:
 
 
 def test_no_command_has_more_than_15_parameters_of_its_own():
-    """Options that belong together are one parameter: a frozen dataclass of options.py."""
+    """Options that belong together are one parameter: a frozen dataclass of groups.py."""
     counts = {f.__qualname__: len(inspect.signature(f).parameters) - 1 for f in functions()}
     assert len(counts) > 20
     assert {name: count for name, count in counts.items() if count > 15} == {}
