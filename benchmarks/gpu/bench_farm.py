@@ -224,8 +224,8 @@ class Farm(Machine):
         """The last GPU has no memory left when the engines start; then it has, and all is there."""
         if self.rehearse or not self.bench.has_time("fill", 150):
             return
-        step, last = "filled", str(self.gpus - 1)
-        place = {**os.environ, "CUDA_VISIBLE_DEVICES": last}
+        step = "filled"
+        place = {**os.environ, "CUDA_VISIBLE_DEVICES": self.ids[-1]}
         command = [str(self.options.vllm_python), "-c", HOG]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=place) as hog:
             try:
@@ -271,7 +271,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--gpus", type=int, default=8)
-    parser.add_argument("--first", type=int, default=0, help="GPU of the part `large`")
+    parser.add_argument("--ids", nargs="+", help="GPUs in this order, instead of the first --gpus")
+    parser.add_argument("--beside", action="store_true",
+                        help="other work is on the GPUs: take little memory")  # fmt: skip
+    parser.add_argument("--first", type=int, default=0, help="place of the GPU of `large`")
     parser.add_argument("--turns", type=int, default=len(TURNS), help="runs a GPU of `pairs`")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-farm"))
     parser.add_argument("--model", type=Path, required=True, help="a small checkpoint's folder")

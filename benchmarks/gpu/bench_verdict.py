@@ -3,6 +3,9 @@
 Each build (NAME=FOLDER, a checkout of this repository) first generates its own baseline, which
 also warms the engine's caches, and then evaluates the same checkpoint against it, several times in
 turn with the others. Seconds of the wall clock, and what each run's manifest says of its parts.
+
+``--first`` measures something else: from the command to the first token on disk, the first build in
+turn with the plain script; one problem, one token, the same engine settings without compilation.
 """
 
 from __future__ import annotations
@@ -12,14 +15,22 @@ import json
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench import MAIN, VERDICTS, Bench, absolute, manifest
+from bench import MAIN, ROOT, VERDICTS, Bench, absolute, manifest
+from bench_gpu import yaml_arguments
+
+from smallscale_ci.config import folders, load
+from smallscale_ci.config.suite import SuiteConfig
+from smallscale_ci.suite import prompts
+from smallscale_ci.suite.local import load_suite
 
 PROBLEMS, TOKENS = 256, 256
+PATIENCE_S = 240
 
 
 class Verdicts:
@@ -36,6 +47,8 @@ class Verdicts:
             "max_tokens": TOKENS // (32 if options.rehearse else 1),
         }
         self.suite = bench.make("quick", {"name": "quick", "sampling": sampling, "tasks": [task]})
+        one, single = {**task, "limit": 1}, {**sampling, "max_tokens": 1}
+        self.one = bench.make("one", {"name": "one", "sampling": single, "tasks": [one]})
         # One look, in words that both builds read.
         margins = {"accuracy": 0.06, "tokens": 0.10, "truncation": 0.02}
         self.gate = bench.make("look", {"name": "look", "margins": margins, "max_epochs": 1})
@@ -43,20 +56,16 @@ class Verdicts:
         if options.rehearse:
             base, arguments = "vllm-cpu", {"max_num_seqs": 8, "max_model_len": 2048}
         self.profile = bench.profile(base, "quick-profile", arguments)
+        self.arguments = {**arguments, "enforce_eager": True}
+        self.base = base
 
     def run(self, build: str, folder: Path, step: str, *more: str) -> Path | None:
         """One command of a build, and its row."""
         runs = self.bench.out / "runs" / step
-        given = ["-s", str(self.suite), "-p", str(self.profile), "--runtime", "local", "-q"]
-        given += ["--engine-python", str(self.options.vllm_python), "--runs", str(runs)]
-        if self.bench.gpus:
-            given += ["--gpus", self.bench.gpus]
-        script = f"import sys; sys.path.insert(0, {str(folder)!r}); {MAIN}"
-        began = time.monotonic()
         command = "eval" if "--baseline" in more else "generate"
-        code = self.bench.call(
-            step, [sys.executable, "-c", script, command, self.bench.model, *given, *more], 240
-        )
+        given = self.command(folder, step, command, self.suite, self.profile)
+        began = time.monotonic()
+        code = self.bench.call(step, [*given, *more], PATIENCE_S)
         seconds = round(time.monotonic() - began, 2)
         found = sorted(runs.glob("*/manifest.json"))
         if code not in VERDICTS or not found:
@@ -69,6 +78,47 @@ class Verdicts:
                        seconds=seconds, code=code,
                        load_s=max(ranks), tokens=tokens, timings=told["timings"])  # fmt: skip
         return found[-1].parent
+
+    def command(
+        self, folder: Path, step: str, command: str, suite: Path, profile: Path
+    ) -> list[str]:
+        """A command of a build."""
+        given = ["-s", str(suite), "-p", str(profile), "--runtime", "local", "-q"]
+        given += ["--engine-python", str(self.options.vllm_python)]
+        given += ["--runs", str(self.bench.out / "runs" / step)]
+        if self.bench.gpus:
+            given += ["--gpus", self.bench.gpus]
+        script = f"import sys; sys.path.insert(0, {str(folder)!r}); {MAIN}"
+        return [sys.executable, "-c", script, command, self.bench.model, *given]
+
+    def first(self, folder: Path) -> None:
+        """Seconds to the first token: ours, bare, bare, ours, after one start of each."""
+        profile = self.bench.profile(self.base, "eager", self.arguments)
+        suite = load.load(SuiteConfig, str(self.one), folders.default_roots(ROOT))
+        planned = [*prompts.build(load_suite(suite, self.one.parent), range(1), 0)]
+        arguments = {**yaml_arguments(self.base), **self.arguments}
+        job = self.bench.job("one-job", self.bench.model, arguments, suite.sampling, planned)
+        script = [str(self.options.vllm_python), str(ROOT / "benchmarks/bare.py"), str(job)]
+        for turn, kind in enumerate(("bare", "ours", "ours", "bare", "bare", "ours")):
+            step = f"first-{turn}-{kind}"
+            if not self.bench.has_time(step, 45):
+                return
+            runs = self.bench.out / "runs" / step
+            ours = self.command(folder, step, "generate", self.one, profile)
+            place = {} if kind == "ours" else {"CUDA_VISIBLE_DEVICES": self.bench.gpus}
+            began, said = time.monotonic(), None
+            with ThreadPoolExecutor(1) as pool:
+                done = pool.submit(self.bench.call, step, ours if kind == "ours" else script,
+                                   PATIENCE_S, place)  # fmt: skip
+                while said is None and not done.done():
+                    told = "RESULT" in self.bench.log(step) if kind == "bare" else any(
+                        path.stat().st_size for path in runs.glob("*/work/out/*.jsonl")
+                    )  # fmt: skip
+                    if told:
+                        said = round(time.monotonic() - began, 2)
+                    time.sleep(0.05)
+            whole = round(time.monotonic() - began, 2)
+            self.bench.add("first", step=step, first_s=said, whole_s=whole, code=done.result())
 
     def all(self) -> None:
         """Baselines, then the builds in turn; their order changes with every turn."""
@@ -101,6 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--build", nargs="+", required=True, help="NAME=FOLDER")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--first", action="store_true", help="seconds to the first token")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-verdict"))
     parser.add_argument("--model", required=True)
     parser.add_argument("--gsm8k", type=Path, required=True, help="test_gsm8k.parquet")
@@ -111,7 +162,11 @@ def main() -> None:
     options = parser.parse_args()
     model, gpus = str(Path(options.model).resolve()), "" if options.rehearse else options.gpus
     bench = Bench(options.out, model, options.budget, gpus)
-    Verdicts(bench, options).all()
+    verdicts = Verdicts(bench, options)
+    if options.first:
+        verdicts.first(Path(options.build[0].partition("=")[2]).resolve())
+        return
+    verdicts.all()
     print(json.dumps(bench.rows.get("means", []), indent=1))
 
 

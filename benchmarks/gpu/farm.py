@@ -17,6 +17,9 @@ from smallscale_ci.suite.prompts import Prompt
 
 SLOTS = 256  # sequences at once of each rank
 EQUAL = 512  # tokens of each answer: random weights never end one
+WAVES = (
+    4 * SLOTS
+)  # problems of the suite whose answers are equal: no last wave that is nearly empty
 
 
 def cpu_s() -> float:
@@ -30,26 +33,30 @@ class Machine:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options, self.rehearse = options, options.rehearse
-        self.gpus: int = options.gpus
+        self.ids: list[str] = options.ids or [str(gpu) for gpu in range(options.gpus)]
+        self.gpus = len(self.ids)
         self.bench = Bench(options.out, str(options.model.resolve()), options.budget, "")
         self.patience = 9 if self.rehearse else 2.5
         self.large_model = self.bench.out / "made" / "random"
-        self.equal = self.suite("equal", 1, 16 if self.rehearse else EQUAL)
+        self.equal = self.suite("equal", 1, 16 if self.rehearse else EQUAL, WAVES)
         self.uneven = self.suite("uneven", 2, 24 if self.rehearse else 1024)
 
-    def suite(self, name: str, ask: int, max_tokens: int) -> Path:
-        """GSM8K's questions, ``ask`` samples a GPU and problem at most."""
-        tiny = {"limit": 12} if self.rehearse else {}
-        task = {"from": "gsm8k", "source": str(self.options.gsm8k.resolve()), **tiny}
+    def suite(self, name: str, ask: int, max_tokens: int, limit: int | None = None) -> Path:
+        """GSM8K's questions, all or the first of them; ``ask`` is the seed."""
+        task: Row = {"from": "gsm8k", "source": str(self.options.gsm8k.resolve())}
+        if limit or self.rehearse:
+            task["limit"] = 12 if self.rehearse else limit
         sampling = {"temperature": 0.6, "top_p": 0.95, "max_tokens": max_tokens, "seed": ask}
         return self.bench.make(name, {"name": name, "sampling": sampling, "tasks": [task]})
 
     def profile(self, name: str, gpus: int, tp: int, **more: Any) -> Path:
         """Ranks of ``tp`` GPUs each on ``gpus`` GPUs."""
         base = "vllm-cpu" if self.rehearse else "vllm"
-        arguments = {"max_num_seqs": 16 if self.rehearse else SLOTS}
+        arguments: dict[str, float] = {"max_num_seqs": 16 if self.rehearse else SLOTS}
         if not self.rehearse:
             arguments["max_model_len"] = 4096
+        if self.options.beside:  # a fixed cache, and what must be free at the start
+            arguments |= {"kv_cache_memory_bytes": 8 << 30, "gpu_memory_utilization": 0.06}
         ranks = gpus // tp
         changes = {"ranks": ranks, "max_in_flight": arguments["max_num_seqs"] * 5 // 4, **more}
         if not self.rehearse:
@@ -72,7 +79,7 @@ class Machine:
     ) -> Path | None:
         """One run, and its row: speed, how far the ranks' ends are apart, CPU of the host.
 
-        On ``gpus`` GPUs from ``first``; ``changes`` are the profile's.
+        On ``gpus`` GPUs from the ``first``; ``changes`` are the profile's.
         """
         if not self.bench.has_time(step, need):
             return None
@@ -80,7 +87,7 @@ class Machine:
         given = ["-s", str(suite), "-p", str(profile), "--runtime", "local"]
         given += ["--epochs", str(epochs), "--engine-python", str(self.options.vllm_python)]
         if not self.rehearse:
-            given += ["--gpus", ",".join(map(str, range(first, first + gpus)))]
+            given += ["--gpus", ",".join(self.ids[first : first + gpus])]
         command = "eval" if "--baseline" in more else "generate"
         before, began = cpu_s(), time.monotonic()
         found = self.bench.smallscale(
@@ -113,5 +120,5 @@ class Machine:
     def bare(self, gpu: int, job: Path, step: str) -> Row | None:
         """What the plain script gives on a GPU."""
         command = [str(self.options.vllm_python), str(ROOT / "benchmarks" / "bare.py"), str(job)]
-        place = {} if self.rehearse else {"CUDA_VISIBLE_DEVICES": str(gpu)}
+        place = {} if self.rehearse else {"CUDA_VISIBLE_DEVICES": self.ids[gpu]}
         return self.bench.result(step, command, self.patience * 150, place)

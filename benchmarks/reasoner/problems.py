@@ -43,6 +43,24 @@ class Task:
     lines: tuple[str, ...]  # the steps in words, one sentence each
 
 
+def _left(held: int, count: int, price: int) -> tuple[str, ...]:
+    """What is left of ``held``."""
+    cost = count * price
+    return f"{count} * {price} = {cost}", f"{held} - {cost} = {held - cost}"
+
+
+def _undone(number: int, shift: int, factor: int) -> tuple[str, ...]:
+    """Back to ``number``, which ``shift`` was added to before it was multiplied."""
+    both = number + shift
+    return f"{both * factor} / {factor} = {both}", f"{both} - {shift} = {number}"
+
+
+def _solved(factor: int, value: int, shift: int) -> tuple[str, ...]:
+    """``value`` from ``factor`` · value + ``shift``."""
+    times = factor * value
+    return f"{times + shift} - {shift} = {times}", f"{times} / {factor} = {value}"
+
+
 def _sums(chance: random.Random) -> Task:
     terms = [chance.randint(12, 99) for _ in range(3)]
     told = " + ".join(map(str, terms))
@@ -82,7 +100,7 @@ def _products(chance: random.Random) -> Task:
 def _equations(chance: random.Random) -> Task:
     factor, value, shift = chance.randint(2, 9), chance.randint(2, 19), chance.randint(1, 40)
     total = factor * value + shift
-    steps = (f"{total} - {shift} = {factor * value}", f"{factor * value} / {factor} = {value}")
+    steps = _solved(factor, value, shift)
     lines = (
         f"The equation is {factor}x + {shift} = {total}.",
         f"I subtract {shift} on both sides: {steps[0]}, so {factor}x = {factor * value}.",
@@ -98,14 +116,17 @@ def _shopping(chance: random.Random) -> Task:
     what = chance.choice(("pens", "apples", "books", "tickets", "cards", "plants", "lamps"))
     count, price = chance.randint(3, 9), chance.randint(3, 19)
     paid = count * price + chance.randint(1, 40)
-    steps = (
-        f"{count} * {price} = {count * price}",
-        f"{paid} - {count * price} = {paid - count * price}",
+    steps = _left(paid, count, price)
+    bought = f"{count} {what}"
+    asked = (
+        f"buys {bought} for {price} dollars each and pays with {paid} dollars. How many dollars of "
+        "change are left?"
     )
-    question = (
-        f"{who} buys {count} {what} for {price} dollars each and pays with {paid} dollars. "
-        "How many dollars of change are left?"
+    other = (
+        f"takes {bought}. Each of them costs {price} dollars. How much is left of {paid} dollars?"
     )
+    third = f"needs {bought} at {price} dollars each. What remains of {paid} dollars after paying?"
+    question = f"{who} {chance.choice((asked, other, third))}"
     lines = (
         f"{who} buys {count} {what} at {price} dollars each.",
         f"The cost is {steps[0]} dollars.",
@@ -117,11 +138,19 @@ def _shopping(chance: random.Random) -> Task:
 def _puzzles(chance: random.Random) -> Task:
     number, factor, shift = chance.randint(3, 30), chance.randint(2, 6), chance.randint(2, 30)
     total = (number + shift) * factor
-    steps = (f"{total} / {factor} = {number + shift}", f"{number + shift} - {shift} = {number}")
-    question = (
+    steps = _undone(number, shift, factor)
+    asked = (
         f"I think of a number, add {shift} and multiply the result by {factor}. I get {total}. "
         "What is my number?"
     )
+    other = (
+        f"To a secret number {shift} is added. The result times {factor} is {total}. What is the "
+        "secret number?"
+    )
+    third = (
+        f"Which number gives {total}, if {shift} is added and the sum is multiplied by {factor}?"
+    )
+    question = chance.choice((asked, other, third))
     lines = (
         f"I go backwards from {total}.",
         f"The last thing was to multiply by {factor}, so I divide: {steps[0]}.",
@@ -130,28 +159,54 @@ def _puzzles(chance: random.Random) -> Task:
     return Task("puzzles", question, number, steps, lines)
 
 
+def _cinema(chance: random.Random) -> Task:
+    count, price = chance.randint(3, 9), chance.randint(3, 19)
+    held = count * price + chance.randint(1, 40)
+    steps = _left(held, count, price)
+    question = (
+        f"A class sends {count} children to the cinema at {price} dollars per child. The class "
+        f"has saved {held} dollars. How much money does it still have afterwards?"
+    )
+    return Task("cinema", question, held - count * price, steps, ())
+
+
+def _riddles(chance: random.Random) -> Task:
+    number, factor, shift = chance.randint(3, 30), chance.randint(2, 6), chance.randint(2, 30)
+    total = (number + shift) * factor
+    steps = _undone(number, shift, factor)
+    question = (
+        f"Somebody increases her age by {shift} and multiplies the sum by {factor}, which makes "
+        f"{total}. How old is she?"
+    )
+    return Task("riddles", question, number, steps, ())
+
+
+def _boxes(chance: random.Random) -> Task:
+    one, two, three = (chance.randint(12, 99) for _ in range(3))
+    steps = (f"{one} + {two} = {one + two}", f"{one + two} + {three} = {one + two + three}")
+    question = (
+        f"Three boxes hold {one}, {two} and {three} nails. How many nails are there altogether?"
+    )
+    return Task("boxes", question, one + two + three, steps, ())
+
+
+def _letters(chance: random.Random) -> Task:
+    factor, value, shift = chance.randint(2, 9), chance.randint(2, 19), chance.randint(1, 40)
+    total = factor * value + shift
+    steps = _solved(factor, value, shift)
+    question = f"What is n if {factor}n + {shift} = {total}?"
+    return Task("letters", question, value, steps, ())
+
+
 def _seedlings(chance: random.Random) -> Task:
     rows, each = chance.randint(3, 9), chance.randint(3, 19)
     total = rows * each + chance.randint(1, 40)
-    steps = (f"{rows} * {each} = {rows * each}", f"{total} - {rows * each} = {total - rows * each}")
+    steps = _left(total, rows, each)
     question = (
         f"A gardener has {total} seedlings and plants {rows} rows of {each} seedlings. How many "
         "seedlings are left?"
     )
     return Task("seedlings", question, total - rows * each, steps, ())
-
-
-def _short_sums(chance: random.Random) -> Task:
-    one, other = chance.randint(12, 99), chance.randint(12, 99)
-    step = f"{one} + {other} = {one + other}"
-    return Task("short sums", f"What is {one} + {other}?", one + other, (step,), ())
-
-
-def _costs(chance: random.Random) -> Task:
-    count, price = chance.randint(3, 9), chance.randint(3, 19)
-    step = f"{count} * {price} = {count * price}"
-    question = f"Ida buys {count} pens for {price} dollars each. How many dollars does she pay?"
-    return Task("costs", question, count * price, (step,), ())
 
 
 KINDS: dict[str, Callable[[random.Random], Task]] = {
@@ -161,8 +216,15 @@ KINDS: dict[str, Callable[[random.Random], Task]] = {
     "shopping": _shopping,
     "puzzles": _puzzles,
 }
-# Kinds that no training has: other words for the same steps, and less than what was trained.
-UNSEEN = {"seedlings": _seedlings, "short sums": _short_sums, "costs": _costs}
+# Kinds that no training has: the same steps asked for in another story, in words instead of signs,
+# with another letter; in the last one the numbers come in another order as well.
+UNSEEN = {
+    "cinema": _cinema,
+    "riddles": _riddles,
+    "boxes": _boxes,
+    "letters": _letters,
+    "seedlings": _seedlings,
+}
 
 
 def draw(

@@ -3,10 +3,9 @@
 ``make``     problems, suites, policy, grids and worked solutions, into OUT/made
 ``sft``      the default model (or any other) learns to think on them: the parent
 ``parents``  answers to train on; the parent without thinking, and asked to be brief
-``rates``    `candidate --recipe grid`: every objective at its learning rates, SFT over its steps;
-             beside it `candidate` with LCPO, trained with DeepSpeed ZeRO-3 on one GPU
-``seeds``    the same at the best rate of each objective, with more training seeds;
-             beside it LCPO with ZeRO-3 on all GPUs, where there are several
+``rates``    `candidate --recipe grid`: every objective at its learning rates, SFT over its steps
+``seeds``    the same at the best rate of each objective, with more training seeds
+``zero3``    `candidate` with LCPO, trained with DeepSpeed ZeRO-3 on all of ``--gpus``
 ``table``    what came out, as Markdown and JSON
 
 `all` runs them in turn. Each step resumes what OUT holds: a machine that is lent by the minute runs
@@ -164,28 +163,35 @@ class Reasoner:
 
     def rates(self) -> None:
         """Every objective at every rate, and SFT over the number of its steps."""
-        self._together([lambda: self._judge_grid("rates"), lambda: self._zero3("zero3-1", 1)])
+        self._judge_grid("rates")
 
     def seeds(self) -> None:
         """The best rate of each objective with more seeds."""
         arms = [self._arm(name, (rate,)) for name, rate in self.best().items()]
-        steps: list[Any] = []
-        if arms:
-            self._make_grid("seeds", arms, self.size.of(SEEDS))
-            steps.append(lambda: self._judge_grid("seeds"))
-        if (several := 2 if self.small else len(self.gpus)) > 1:
-            steps.append(lambda: self._zero3(f"zero3-{several}", several))
-        self._together(steps)
+        if not arms:
+            return
+        # The first grid's own seed comes with them where there was no such grid.
+        first = () if (self.bench.out / "rates").is_dir() else (42,)
+        self._make_grid("seeds", arms, (*first, *self.size.of(SEEDS)))
+        self._judge_grid("seeds")
 
-    def _zero3(self, step: str, ranks: int) -> None:
-        """The whole loop with LCPO and DeepSpeed ZeRO-3, to its verdict."""
+    def zero3(self) -> None:
+        """The whole loop with LCPO and DeepSpeed ZeRO-3, to its verdict.
+
+        By itself: several processes that share two GPUs keep each other's collectives waiting.
+        """
+        ranks = 2 if self.small else len(self.gpus)
+        step = f"zero3-{ranks}"
         changes = {**self._budget(), "deepspeed": "zero3", "learning_rate": TUNED}
         recipe = self._recipe(step, "lcpo", changes)
         suite = ["--eval-suite", str(self.made / "gated.yaml"), "--eval-epochs", "2"]
-        self._candidate(step, recipe, suite, self.gpus[:ranks], ranks)
+        self._candidate(step, recipe, suite, self.gpus, ranks)
 
     def best(self) -> dict[str, float]:
-        """Objective → rate, by the rule that a grid chooses by."""
+        """Objective → rate: what is named, or by the rule that a grid chooses by."""
+        if self.options.best:
+            named = (one.partition("=") for one in self.options.best)
+            return {name: float(rate) for name, _, rate in named}
         rows = self.rows()
         parent = rows.get("parent")
         found: dict[str, float] = {}
@@ -253,7 +259,7 @@ class Reasoner:
         for grid in ("rates", "seeds"):
             out = self.bench.out / grid
             runs = {path.name: path / "verdict" for path in sorted(out.glob("members/*"))}
-            if grid == "rates":
+            if "parent" not in found:
                 runs = {"parent": out / "parent", **runs}
             for name, run in runs.items():
                 if (run / "summary.json").is_file():
@@ -359,7 +365,7 @@ class Reasoner:
 
 def main() -> None:
     """Run some of the steps."""
-    steps = ("make", "sft", "parents", "rates", "seeds", "table")
+    steps = ("make", "sft", "parents", "rates", "seeds", "zero3", "table")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="+", choices=[*steps, "all"])
     parser.add_argument("--out", type=Path, default=Path("runs/reasoner"))
@@ -367,6 +373,8 @@ def main() -> None:
     parser.add_argument("--vllm-python", type=absolute)
     parser.add_argument("--train-python", type=absolute)
     parser.add_argument("--gpus", default="0", help="ids; candidates are shared out over all")
+    known = "best rates of an earlier table, for `seeds` without `rates`"
+    parser.add_argument("--best", nargs="+", default=[], metavar="OBJECTIVE=RATE", help=known)
     parser.add_argument("--graphs", choices=GRAPHS, default="decode", help="CUDA graphs of vLLM")
     parser.add_argument("--packed", type=Path, help="where reasoner.tar.gz goes")
     parser.add_argument("--budget", type=float, default=7200, help="seconds; later steps give way")

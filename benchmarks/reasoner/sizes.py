@@ -47,7 +47,7 @@ class Size:
     train: int = 500
     held_out: int = 400
     gated: int = 800  # the verdict's, by which nobody is chosen
-    unseen: int = 120
+    unseen: int = 200
     direct: int = 200
     samples: int = 16
     epochs: int = 2
@@ -57,7 +57,7 @@ class Size:
     steps: int = 50
     batch: int = 16
     micro: int = 2
-    side_by_side: int = 9  # on each GPU
+    side_by_side: int = 6  # on each GPU
     few: bool = False  # one of every list
 
     def of(self, listed: Any) -> Any:
@@ -69,4 +69,4 @@ class Size:
         return listed[:1]
 
 
-SMALL = Size(40, 60, 6, 3, 5, 2, 2, 4, 1, 1, 4, 2, 2, 2, 1, 1, few=True)
+SMALL = Size(40, 60, 6, 3, 5, 5, 2, 4, 1, 1, 4, 2, 2, 2, 1, 1, few=True)
