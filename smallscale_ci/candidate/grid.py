@@ -37,7 +37,7 @@ from smallscale_ci.errors import (
     did_you_mean,
 )
 from smallscale_ci.pipeline.compare import Evaluation
-from smallscale_ci.report import history
+from smallscale_ci.report import history, stored
 from smallscale_ci.report.grid import GridReport, GridRow, write
 from smallscale_ci.report.interface import Beside
 from smallscale_ci.train.prepare import Wanted, runner_for
@@ -235,13 +235,13 @@ def _choose(grid: Grid, observer: LoopObserver) -> Measured:
 
 def _rows(grid: Grid) -> tuple[tuple[Beside, ...], dict[str, str]]:
     """The parent and every measured member side by side, and which member each run is of."""
-    stored, names = [history.read(grid.base.folder.of(PARENT))], {}
+    runs, names = [stored.read(grid.base.folder.of(PARENT))], {}
     for name, one in grid.members.items():
         if one.folder.exists() and one.folder.is_complete(VERDICT):
-            found = history.read(one.folder.of(VERDICT))
-            stored.append(found)
+            found = stored.read(one.folder.of(VERDICT))
+            runs.append(found)
             names[found.run_id] = name
-    return history.side_by_side(stored), names
+    return history.side_by_side(runs), names
 
 
 def _fresh(grid: Grid, name: str) -> Loop:

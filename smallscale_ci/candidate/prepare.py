@@ -29,7 +29,8 @@ from smallscale_ci.errors import ContainerError, EngineError
 from smallscale_ci.ids import run_id, slug
 from smallscale_ci.pairs import build, leakage
 from smallscale_ci.pairs.build import Check
-from smallscale_ci.pipeline.prepare import Plan, Request, plan
+from smallscale_ci.pipeline.prepare import Plan, plan
+from smallscale_ci.pipeline.request import Request
 from smallscale_ci.pipeline.resume import resume
 from smallscale_ci.pipeline.ruled import held
 from smallscale_ci.records import Metric, Scale

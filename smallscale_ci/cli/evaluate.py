@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.pipeline.compare import Evaluation
     from smallscale_ci.pipeline.engines import Engines
-    from smallscale_ci.pipeline.prepare import Plan, Request
+    from smallscale_ci.pipeline.prepare import Plan
+    from smallscale_ci.pipeline.request import Request
     from smallscale_ci.run.run import Run
 
 
@@ -62,7 +63,7 @@ def evaluate(
     from smallscale_ci.cli.announce import show_plans
     from smallscale_ci.cli.deadline import within
     from smallscale_ci.cli.verdicts import tell_monitor
-    from smallscale_ci.pipeline.prepare import Request
+    from smallscale_ci.pipeline.request import Request
 
     settings = context.settings(
         **folders.places(),
@@ -117,7 +118,7 @@ def generate(
     """
     from smallscale_ci.cli import levels, suites
     from smallscale_ci.cli.announce import announce, show_plans
-    from smallscale_ci.pipeline.prepare import Request
+    from smallscale_ci.pipeline.request import Request
     from smallscale_ci.run.folder import NO_BASELINE
 
     settings = context.settings(

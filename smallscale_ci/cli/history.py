@@ -66,8 +66,9 @@ def history(
     """
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import sides
-    from smallscale_ci.report import history as stored
+    from smallscale_ci.report import stored
     from smallscale_ci.report import trends as render
+    from smallscale_ci.report.history import history as trends_of
     from smallscale_ci.run.records_json import plain
 
     places = paths or [context.settings(runs=runs).runs]
@@ -79,7 +80,7 @@ def history(
     others = sides.stored(read.wanted()) if paths else None
     found, left_out = stored.find([*filter(Path.exists, places)], others)
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
-    result = stored.history(chosen if last is None else stored.last(chosen, last), left_out)
+    result = trends_of(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:
         context.out.say(f"left out: {note}")
     if html is not None:
@@ -138,15 +139,16 @@ def beside(context: Context, paths: Sequence[Path]) -> None:
     """Several runs side by side, each compared with the first."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import sides
-    from smallscale_ci.report import history as stored
+    from smallscale_ci.report import stored
     from smallscale_ci.report.formats import change, level_interval, signed, unit
+    from smallscale_ci.report.history import side_by_side
     from smallscale_ci.report.interface import TRENDS
     from smallscale_ci.run.records_json import plain
 
     if len(paths) < 2:
         raise UsageError("--compare needs two runs or more.", "smallscale report --compare A B C")
     others = sides.stored(tools.wanted(verdicts=True))
-    rows = stored.side_by_side([stored.read(path, others) for path in paths])
+    rows = side_by_side([stored.read(path, others) for path in paths])
     if context.json:
         context.out.json([plain(asdict(row)) for row in rows])
         return

@@ -12,50 +12,25 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import cache
 from typing import IO, Any
 
+from smallscale_ci.containers.box import (
+    EXITED,
+    RUNNING,
+    Box,
+    Inside,
+    Program,
+    is_over,
+    nothing,
+)
 from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
 from smallscale_ci.containers.spec import Spec
 from smallscale_ci.errors import ContainerError
 
 SCHEME = "memory:"
 _SIGNALS = {"SIGTERM": 143, "SIGKILL": 137, "SIGINT": 130}
-_CREATED, _RUNNING, _EXITED = "created", "running", "exited"
-
-
-@dataclass
-class Inside:
-    """What a container's program sees: what it was created with, its output, and whether to end."""
-
-    spec: Spec
-    write: Callable[[bytes], None]
-    ended: threading.Event  # set by a signal: whoever waits for it ends in time
-
-
-Program = Callable[[Inside], int]  # returns the exit code
-
-
-def nothing(inside: Inside) -> int:
-    """A program that ends at once."""
-    del inside
-    return 0
-
-
-@dataclass
-class _Box:
-    """One container."""
-
-    id: str
-    spec: Spec
-    status: str = _CREATED
-    code: int = 0
-    began: float = 0.0
-    seconds: float = 0.0
-    printed: list[bytes] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
-    gone: bool = False
 
 
 class MemoryEngine:
@@ -82,7 +57,7 @@ class MemoryEngine:
         )
         self._clock = clock
         self._images: dict[str, LocalImage] = {}  # by id
-        self._boxes: dict[str, _Box] = {}
+        self._boxes: dict[str, Box] = {}
         self._changed = threading.Condition()
 
     def about(self) -> About:
@@ -177,7 +152,7 @@ class MemoryEngine:
                     f"The container {spec.name} cannot be created: the name is in use.",
                     "Remove the other one.",
                 )
-            box = _Box(_digest(f"{spec.name} {len(self._boxes)}".encode())[7:], spec)
+            box = Box(_digest(f"{spec.name} {len(self._boxes)}".encode())[7:], spec)
             self._boxes[box.id] = box
         return box.id
 
@@ -185,7 +160,7 @@ class MemoryEngine:
         """See ``interface.Engine``."""
         box = self._box(container)
         with self._changed:
-            box.status, box.began = _RUNNING, self._clock()
+            box.status, box.began = RUNNING, self._clock()
         threading.Thread(target=self._run, args=(box,), daemon=True).start()
 
     def inspect(self, container: str) -> dict[str, Any]:
@@ -208,7 +183,7 @@ class MemoryEngine:
         """See ``interface.Engine``."""
         box = self._box(container)
         with self._changed:
-            over = self._changed.wait_for(lambda: _is_over(box), seconds)
+            over = self._changed.wait_for(lambda: is_over(box), seconds)
         return self._ended(box) if over else None
 
     def signal(self, container: str, name: str) -> None:
@@ -221,7 +196,7 @@ class MemoryEngine:
         """See ``interface.Engine``."""
         box = self._boxes.get(container)
         if box is not None:
-            box.gone = not _is_over(box)
+            box.gone = not is_over(box)
             self._end(box, 137)
             with self._changed:
                 self._boxes.pop(container, None)
@@ -232,7 +207,7 @@ class MemoryEngine:
         with self._changed:
             boxes = [*self._boxes.values()]
         return [
-            Container(box.id, box.spec.name, box.spec.labels, box.status == _RUNNING)
+            Container(box.id, box.spec.name, box.spec.labels, box.status == RUNNING)
             for box in boxes
             if all(
                 key in box.spec.labels and value in {None, box.spec.labels[key]}
@@ -243,13 +218,13 @@ class MemoryEngine:
     def close(self) -> None:
         """See ``interface.Engine``. What is in memory stays."""
 
-    def _printed_after(self, box: _Box, given: int) -> list[bytes]:
+    def _printed_after(self, box: Box, given: int) -> list[bytes]:
         """What was printed after ``given`` chunks, waited for; nothing at its end."""
         with self._changed:
-            self._changed.wait_for(lambda: len(box.printed) > given or _is_over(box))
+            self._changed.wait_for(lambda: len(box.printed) > given or is_over(box))
             return box.printed[given:]
 
-    def _run(self, box: _Box) -> None:
+    def _run(self, box: Box) -> None:
         def write(chunk: bytes) -> None:
             with self._changed:
                 box.printed.append(chunk)
@@ -262,18 +237,18 @@ class MemoryEngine:
             code = 1
         self._end(box, code)
 
-    def _end(self, box: _Box, code: int) -> None:
+    def _end(self, box: Box, code: int) -> None:
         """The first end counts."""
         with self._changed:
-            if box.status == _RUNNING:
+            if box.status == RUNNING:
                 box.seconds = self._clock() - box.began
-            if not _is_over(box):
-                box.status, box.code = _EXITED, code
+            if not is_over(box):
+                box.status, box.code = EXITED, code
             box.stop.set()
             self._changed.notify_all()
 
     @staticmethod
-    def _ended(box: _Box) -> Ended:
+    def _ended(box: Box) -> Ended:
         if box.gone:
             return Ended(137, out_of_memory=False, error="removed")
         return Ended(box.code, out_of_memory=False, error="", seconds=box.seconds)
@@ -286,7 +261,7 @@ class MemoryEngine:
             )
         return found
 
-    def _box(self, container: str) -> _Box:
+    def _box(self, container: str) -> Box:
         if container not in self._boxes:
             raise ContainerError(
                 f"There is no container {container}.", "It was removed: start the run again."
@@ -298,10 +273,6 @@ class MemoryEngine:
 def engine(name: str) -> MemoryEngine:
     """The engine called ``name`` of this process."""
     return MemoryEngine(name)
-
-
-def _is_over(box: _Box) -> bool:
-    return box.status == _EXITED
 
 
 def _digest(content: bytes) -> str:

@@ -28,11 +28,11 @@ from smallscale_ci.interop.files import (
     fraction,
     json_lines,
     kind_of,
-    known,
     try_object,
     within,
 )
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
+from smallscale_ci.interop.lm_eval_results import RESULTS, model, own_score, preferred, settings
 from smallscale_ci.interop.seen import Seen
 from smallscale_ci.interop.values import asked, content_hash, options_of, right
 from smallscale_ci.judges.options import has_options
@@ -44,7 +44,6 @@ about = "samples_TASK_DATE.jsonl of --log_samples, or the folder that holds them
 
 _NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl(\.gz)?")
 _NEEDED = ("doc_id", "resps", "target")
-_RESULTS = "results.json"  # up to 0.4.2
 _NO_SCORES = (  # what else rows hold
     *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
     *("doc_hash", "prompt_hash", "target_hash"),
@@ -52,7 +51,6 @@ _NO_SCORES = (  # what else rows hold
 _TASK = "samples"  # of files whose name does not say
 _NO_ANSWER = "[invalid]"  # what the regex filter gives where it finds nothing
 _RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
-_SCORES = ("exact_match", "acc", "acc_norm")  # preferred where a row has several
 
 
 def claims(path: Path) -> bool:
@@ -78,7 +76,7 @@ def read(path: Path, wanted: Wanted) -> Log:
     _refuse_two_runs(files)
     tasks = {file: _task(file) for file in files}
     results = {file: try_object(file.with_name(_results_name(file))) for file in files}
-    models = sorted(set(filter(None, map(_model, results.values()))))
+    models = sorted(set(filter(None, map(model, results.values()))))
     if len(models) > 1:
         raise DataError(
             f"{path} holds results of {len(models)} models: {', '.join(models)}.",
@@ -90,12 +88,12 @@ def read(path: Path, wanted: Wanted) -> Log:
         version=str(first.get("lm_eval_version") or ""),
         model=models[0] if models else "",
         created=_date(files[0]),
-        settings=_settings(first, tasks[files[0]]),
+        settings=settings(first, tasks[files[0]]),
         judges={tasks[file]: _scored(file, wanted) for file in files},
         scores={
             tasks[file]: score
             for file in files
-            if (score := _own_score(results[file], tasks[file], wanted)) is not None
+            if (score := own_score(results[file], tasks[file], wanted)) is not None
         },
     )
     return Log(path, facts, _all(files, tasks, results, wanted))
@@ -111,7 +109,7 @@ def _files(folder: Path) -> list[Path]:
     return [file for file in found if _NAMED.fullmatch(file.name)] or [
         file
         for file in within(folder, "*.jsonl", 1)
-        if file.with_name(_RESULTS).is_file() and _task(file) != _TASK
+        if file.with_name(RESULTS).is_file() and _task(file) != _TASK
     ]
 
 
@@ -127,11 +125,15 @@ def _refuse_two_runs(files: list[Path]) -> None:
             )
 
 
+def _results_name(file: Path) -> str:
+    return f"results_{_date(file)}.json" if _date(file) else RESULTS
+
+
 def _task(file: Path) -> str:
     named = _NAMED.fullmatch(file.name)
     if named:
         return named["task"]
-    tasks = at(try_object(file.with_name(_RESULTS)), "results") or {}
+    tasks = at(try_object(file.with_name(RESULTS)), "results") or {}
     ends = [task for task in tasks if file.stem.endswith(f"_{task}")]
     return max(ends, key=len, default=_TASK)
 
@@ -141,96 +143,18 @@ def _date(file: Path) -> str:
     return named["date"] if named else ""
 
 
-def _results_name(file: Path) -> str:
-    return f"results_{_date(file)}.json" if _date(file) else _RESULTS
-
-
 # -- what holds for all samples -------------------------------------------------------------------
-
-
-def _settings(results: Row, task: str) -> Row:
-    """What the results record under the manifest's keys; nothing where there are none."""
-    config = results.get("configs", {}).get(task, {})
-    asked_for = at(results, "config", "gen_kwargs")
-    generation = {
-        **(config.get("generation_kwargs") or {}),
-        **(asked_for if isinstance(asked_for, dict) else {}),
-    }
-    arguments = at(results, "config", "model_args")
-    arguments = arguments if isinstance(arguments, dict) else _pairs(arguments)
-    greedy = 0.0 if generation.get("do_sample") is False else None
-    return known(
-        engine__version=results.get("lm_eval_version"),
-        engine__backend=at(results, "config", "model"),
-        engine__dtype=arguments.get("dtype"),
-        engine__max_model_len=results.get("max_length"),
-        engine__chat_template=results.get("chat_template_sha"),
-        suite__version=at(results, "versions", task),
-        suite__limit=at(results, "config", "limit"),
-        sampling__temperature=generation.get("temperature", greedy),
-        sampling__top_p=generation.get("top_p"),
-        sampling__top_k=generation.get("top_k"),
-        sampling__max_tokens=generation.get("max_gen_toks") or generation.get("max_tokens"),
-        sampling__stop=generation.get("until"),
-    )
-
-
-def _model(results: Row) -> str:
-    """The model's name; older versions have it among the arguments alone."""
-    arguments = _pairs(at(results, "config", "model_args"))
-    return str(results.get("model_name") or arguments.get("pretrained") or "")
-
-
-def _pairs(text: Any) -> dict[str, str]:
-    """``a=1,b=2``, as older versions record the arguments of the model."""
-    if not isinstance(text, str):
-        return {}
-    return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-
-
-def _own_keys(results: Row, task: str) -> list[str]:
-    """``metric,filter`` of the task's own scores, in the tool's order."""
-    scores = at(results, "results", task)
-    keys = list(scores) if isinstance(scores, dict) else []
-    return [key for key in keys if "," in key and not key.partition(",")[0].endswith("_stderr")]
-
-
-def _own_key(results: Row, task: str, wanted: Wanted) -> str:
-    keys = _own_keys(results, task)
-    if wanted.filter:
-        keys = [key for key in keys if key.partition(",")[2] == wanted.filter]
-    if keys and not wanted.filter:
-        first = _first_filter(results, task) or keys[0].partition(",")[2]
-        keys = [key for key in keys if key.partition(",")[2] == first] or keys
-    metric = _metric([key.partition(",")[0] for key in keys], wanted)
-    return next((key for key in keys if key.partition(",")[0] == metric), "")
-
-
-def _first_filter(results: Row, task: str) -> str:
-    filters = at(results, "configs", task, "filter_list")
-    return str(filters[0].get("name", "")) if isinstance(filters, list) and filters else ""
-
-
-def _own_score(results: Row, task: str, wanted: Wanted) -> float | None:
-    value = at(results, "results", task, _own_key(results, task, wanted))
-    return float(value) if isinstance(value, (int, float)) else None
 
 
 def _scored(file: Path, wanted: Wanted) -> str:
     row = first_object(file)
-    return f"lm-eval {_metric(_names(row), wanted)},{wanted.filter or row.get('filter', '')}"
+    return f"lm-eval {preferred(_names(row), wanted)},{wanted.filter or row.get('filter', '')}"
 
 
 def _names(row: Row) -> list[str]:
     """The scores of a row; older versions do not list them."""
     listed = row.get("metrics") or [key for key in row if key not in _NO_SCORES]
     return [name for name in listed if isinstance(name, str) and name in row and name != "bypass"]
-
-
-def _metric(names: list[str], wanted: Wanted) -> str:
-    if wanted.metric:
-        return wanted.metric if wanted.metric in names else ""
-    return next((score for score in _SCORES if score in names), names[0] if names else "")
 
 
 # -- samples --------------------------------------------------------------------------------------
@@ -343,7 +267,7 @@ def _outcome(row: Row, where: str, wanted: Wanted) -> Outcome | None:
     if not wanted.verdicts:
         return None
     names = _names(row)
-    metric = _metric(names, wanted)
+    metric = preferred(names, wanted)
     if wanted.metric and not metric:
         raise DataError(
             f"{where} has no score '{wanted.metric}'.", f"It has {', '.join(names) or 'none'}."

@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING, Any, assert_never
 from smallscale_ci.checkpoint import find
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.checkpoint.servable import refuse_own_code
-from smallscale_ci.config import folders, load, override
-from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.run import RunConfig
 from smallscale_ci.config.seams import RUNTIMES
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import DataError, EngineError, UsageError
 from smallscale_ci.generate import runtimes
 from smallscale_ci.generate.runtimes import Choice
-from smallscale_ci.ids import run_id, slug
+from smallscale_ci.ids import slug
 from smallscale_ci.pipeline import variables
 from smallscale_ci.pipeline.forecast import Forecast, forecast
+from smallscale_ci.pipeline.request import Request, configure
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.run import baselines, chain
 from smallscale_ci.run.baselines import Place
@@ -39,31 +37,6 @@ from smallscale_ci.worker.engines.registry import Source
 
 if TYPE_CHECKING:
     from smallscale_ci.sandbox.choice import SandboxChoice
-
-_FILES = ("suite", "profile", "gate")  # that --set may change
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for; ``None`` leaves it to the suite, the profile or the policy."""
-
-    model: str
-    suite: str = "smoke"
-    profile: str = "vllm-cpu"
-    gate: str | None = None
-    baseline: str = "auto"
-    epochs: int | None = None
-    max_epochs: int | None = None
-    token_budget: int | None = None
-    time_budget_min: float | None = None
-    seed: int | None = None
-    template: tuple[str, ...] = ()  # KEY=VALUE each
-    ranks: int | None = None
-    tensor_parallel: int | None = None
-    gpus: tuple[str, ...] = ()
-    runtime: str | None = None
-    limit: int | None = None
-    overrides: tuple[str, ...] = ()  # KEY=VALUE
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,80 +72,6 @@ def plan(request: Request, settings: Settings, *, say: Callable[[str], None]) ->
     """Resolve a new run. Raises the errors of every part, before any GPU is used."""
     config = configure(request, settings)
     return complete(config, settings, say)
-
-
-def configure(request: Request, settings: Settings) -> RunConfig:
-    """The complete configuration of a new run. Raises ``UsageError`` for what does not exist."""
-    roots = settings.roots
-    suite_file = folders.find(SuiteConfig, request.suite, roots)
-    changes = override.read(request.overrides, _FILES)
-    suite = override.apply(load.load(SuiteConfig, request.suite, roots), changes["suite"])
-    profile = load.load(EngineProfile, request.profile, roots)
-    profile = override.apply(profile, changes["profile"])
-    gate = load.load(GatePolicy, request.gate or suite.gate, settings.fixed)
-    gate = override.apply(gate, changes["gate"])
-    if request.limit is not None:
-        suite = _limited(suite, request.limit)
-    if request.seed is not None:
-        sampling = suite.sampling.model_copy(update={"seed": request.seed})
-        suite = suite.model_copy(update={"sampling": sampling})
-    given = variables.merged(suite.template, profile.template, request.template)
-    suite = suite.model_copy(update={"template": given})
-    named = ranks_for(request, profile)
-    asked = {
-        "ranks": request.ranks or named,
-        "tensor_parallel": request.tensor_parallel,
-        "runtime": request.runtime,
-    }
-    profile = profile.model_copy(
-        update={key: value for key, value in asked.items() if value is not None}
-    )
-    epochs = request.epochs or 1
-    is_open = gate.on_inconclusive == "extend" and request.limit is None
-    if request.baseline == NO_BASELINE or not is_open:
-        most = epochs
-    else:
-        most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
-    return RunConfig(
-        name=run_id(settings.now(), suite.name, find.name_of(request.model), settings.nonce()),
-        model=request.model
-        if profile.engine_kind.source is Source.SERVICE
-        else absolute(request.model),
-        suite=suite,
-        suite_folder=str(suite_file.parent.resolve()),
-        profile=profile,
-        gate=gate,
-        baseline=request.baseline,
-        epochs=epochs,
-        max_epochs=most,
-        token_budget=request.token_budget,
-        time_budget_min=request.time_budget_min,
-        gpus=request.gpus,
-        limit=request.limit,
-        overrides=request.overrides,
-        rules=settings.rules.commit if settings.rules else "",
-    )
-
-
-def _limited(suite: SuiteConfig, limit: int) -> SuiteConfig:
-    """``suite`` with at most ``limit`` problems of each task."""
-    tasks = [
-        task.model_copy(update={"limit": min(limit, task.limit or limit)}) for task in suite.tasks
-    ]
-    return suite.model_copy(update={"tasks": tuple(tasks)})
-
-
-def ranks_for(request: Request, profile: EngineProfile) -> int | None:
-    """The ranks for the GPUs that were named. Raises ``UsageError`` for too few of them."""
-    if not request.gpus:
-        return None
-    size = request.tensor_parallel or profile.tensor_parallel
-    if len(request.gpus) < size:
-        raise UsageError(
-            f"one rank needs {size} GPUs, and --gpus names {len(request.gpus)}.",
-            "Name more, or lower --tp.",
-        )
-    return len(request.gpus) // size * profile.ranks_per_gpu
 
 
 def complete(
@@ -293,12 +192,6 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
             "--engine-python.",
         )
     return python
-
-
-def absolute(model: str) -> str:
-    """A folder by its full path; a hub id or an alias as it is."""
-    path = Path(model).expanduser()
-    return str(path.resolve()) if path.exists() else model
 
 
 def choose_sandbox(settings: Settings) -> SandboxChoice:

@@ -16,7 +16,8 @@ from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import SmallscaleError, UsageError
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.pipeline import variables
-from smallscale_ci.pipeline.prepare import Plan, Request, absolute, complete, configure, ranks_for
+from smallscale_ci.pipeline.prepare import Plan, complete
+from smallscale_ci.pipeline.request import Request, absolute, configure, ranks_for
 from smallscale_ci.run import chain
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
 from smallscale_ci.run.manifest import COMPLETE

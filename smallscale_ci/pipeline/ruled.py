@@ -13,7 +13,7 @@ from smallscale_ci.config.rules import Rules
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import UsageError
-from smallscale_ci.pipeline.prepare import Request
+from smallscale_ci.pipeline.request import Request
 from smallscale_ci.run.folder import NO_BASELINE
 from smallscale_ci.worker.engines.registry import Source
 

@@ -20,7 +20,7 @@ from smallscale_ci.interop.interface import Log, Sample, Wanted
 from smallscale_ci.interop.opened import opened
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.records import Generation, Judgement, Metric, Reason, ReasonKind
-from smallscale_ci.report import history
+from smallscale_ci.report.stored import Others, StoredRun
 from smallscale_ci.run import baselines
 from smallscale_ci.run.baselines import Place
 from smallscale_ci.run.folder import is_run
@@ -72,18 +72,18 @@ def load(
     return gather(log, _judged(log, read.samples, rejudge, service), name)
 
 
-def stored(wanted: Wanted) -> history.Others:
+def stored(wanted: Wanted) -> Others:
     """Another tool's results as stored runs of a history; samples are read again when needed."""
 
-    def read(path: Path) -> history.StoredRun:
+    def read(path: Path) -> StoredRun:
         run = load(path, wanted)
         manifest, summary = run.manifest, run.summary
         assert manifest is not None and summary is not None  # noqa: S101, PT018 - gather has both
-        return history.StoredRun(
+        return StoredRun(
             path.name, path, manifest, lambda: summary, lambda: load(path, wanted).samples
         )
 
-    return history.Others(is_foreign, read)
+    return Others(is_foreign, read)
 
 
 def resolve(

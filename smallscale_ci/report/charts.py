@@ -8,63 +8,22 @@ that the page's style sheet knows (``baseline``, ``candidate``, ``interval``, â€
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from xml.etree import ElementTree as ET
+from collections.abc import Sequence
 
-import pygal
 from pygal.etree import etree
 from pygal.style import Style
 
 from smallscale_ci.records import Check, Estimate, Metric, Scale, TaskSummary
 from smallscale_ci.report import formats, text
-from smallscale_ci.report.escape import one_line
 from smallscale_ci.report.interface import TrendPoint
+from smallscale_ci.report.svg import Chart
 
 etree.to_etree()  # where lxml is installed, pygal would build its elements from that
 
-_OPTIONS = {
-    "js": (),
-    "css": (),
-    "show_legend": False,
-    "width": 380,  # units of the viewBox: the page scales them
-    "height": 230,
-    "margin": 12,
-    "dots_size": 4,
-    "max_scale": 6,
-}
 _REACH = 8  # margins shown at most on either side of no change
 _BINS = 24
 _BUDGETS = 40  # points of a curve
 _NAME = 34  # characters of a row's name
-_SERIES = re.compile(r"series serie-(\d+)")
-_DECIMALS = re.compile(r"(\d\.\d)\d+")  # a tenth of a unit is enough for the eye
-
-
-@dataclass
-class _Chart:
-    """A pygal XY chart under construction, and the class names of its series in order."""
-
-    options: dict[str, Any]
-    series: list[tuple[str, list[Any], dict[str, Any]]] = field(default_factory=list)
-
-    def line(self, name: str, points: Iterable[Any]) -> None:
-        """Connect ``points``, without marks."""
-        self.series.append((name, list(points), {"show_dots": False}))
-
-    def dots(self, name: str, points: Iterable[tuple[float, float, str]]) -> None:
-        """Mark each (x, y, what it says when one points at it)."""
-        marks = [{"value": (x, y), "label": one_line(label)} for x, y, label in points]
-        self.series.append((name, marks, {"stroke": False}))
-
-    def svg(self, description: str) -> str:
-        """The finished chart as an ``<svg>`` element."""
-        chart = pygal.XY(**{**_OPTIONS, **self.options})
-        for name, points, how in self.series:
-            chart.add(name, points, **how)
-        return _bare(chart.render_tree(), [name for name, _, _ in self.series], description)
 
 
 def forest(checks: Sequence[Check]) -> str:
@@ -77,7 +36,7 @@ def forest(checks: Sequence[Check]) -> str:
     ends = [end for check in rows for end in formats.used_margin(check)]
     left = -min(max(1, math.ceil(-min(ends))), _REACH)
     right = min(max(2, math.ceil(max(ends))), _REACH)
-    chart = _Chart(
+    chart = Chart(
         {
             "height": 70 + 26 * top,
             "width": 520,
@@ -113,7 +72,7 @@ def distribution(
     if not longest or not candidate:
         return ""
     width = max(1, math.ceil((longest + 1) / _BINS))
-    chart = _Chart(
+    chart = Chart(
         {
             "include_x_axis": True,
             "x_labels": _ticks(longest),
@@ -138,7 +97,7 @@ def under_budget(
     longest = max((tokens for tokens, _ in (*baseline, *candidate)), default=0)
     if not longest or not candidate:
         return ""
-    chart = _Chart(
+    chart = Chart(
         {
             "include_x_axis": True,
             "x_labels": _ticks(longest),
@@ -162,7 +121,7 @@ def trade_off(
 
     ``trail`` holds (mean tokens, accuracy as a fraction, run id), oldest first.
     """
-    chart = _Chart(
+    chart = Chart(
         {
             "y_title": "% correct",
             "x_title": "mean completion tokens",
@@ -187,7 +146,7 @@ def front(
 
     Each is (name, mark, tokens, accuracy); a line joins the candidates that have a mark.
     """
-    chart = _Chart(
+    chart = Chart(
         {
             "width": 520,
             "y_title": "% correct",
@@ -215,7 +174,7 @@ def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
     if not rows:
         return ""
     every = math.ceil(len(points) / 12)
-    chart = _Chart(
+    chart = Chart(
         {
             "width": 520,
             "xrange": (0.5, len(points) + 0.5),
@@ -243,7 +202,7 @@ def power(curves: Sequence[tuple[str, float, float]], unchanged: float) -> str:
 
     ``curves`` are (metric, loss, chance); ``unchanged`` is the chance at no loss.
     """
-    chart = _Chart({"x_title": "true loss, in margins", "y_title": "REGRESSED, %"})
+    chart = Chart({"x_title": "true loss, in margins", "y_title": "REGRESSED, %"})
     for metric in dict.fromkeys(name for name, _, _ in curves):
         points = [(0.0, 100 * unchanged)]
         points += [(loss, 100 * chance) for name, loss, chance in curves if name == metric]
@@ -252,7 +211,7 @@ def power(curves: Sequence[tuple[str, float, float]], unchanged: float) -> str:
     return chart.svg("chance of REGRESSED by true loss")
 
 
-def _cross(chart: _Chart, name: str, tokens: Estimate, accuracy: Estimate, label: str = "") -> None:
+def _cross(chart: Chart, name: str, tokens: Estimate, accuracy: Estimate, label: str = "") -> None:
     x, y = tokens.value, 100 * accuracy.value
     if all(map(math.isfinite, (tokens.low, tokens.high, accuracy.low, accuracy.high))):
         chart.line(f"whisker {name}", [(tokens.low, y), (tokens.high, y)])
@@ -290,32 +249,3 @@ def _ticks(longest: float) -> list[float]:
     step = 10 ** math.floor(math.log10(max(longest, 1) / 2))
     step *= next(factor for factor in (1, 2, 5, 10, 20) if longest / (step * factor) <= 5)
     return [step * place for place in range(int(longest / step) + 1)]
-
-
-def _bare(root: ET.Element, names: Sequence[str], description: str) -> str:
-    """``root`` without pygal's style, script, date and tooltips, with our class names."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if callable(child.tag) or child.tag == "defs" or "-overlay" in child.get("class", ""):
-                parent.remove(child)
-    root.attrib = {"viewBox": root.get("viewBox", ""), "role": "img", "class": "chart"}
-    title = root.find("title")
-    if title is not None:
-        title.text = description
-    for element in root.iter():
-        if element.tag == "g" and (found := _SERIES.match(element.get("class", ""))):
-            element.set("class", f"series {names[int(found[1])]}")
-        if element.get("class") == "dots":
-            _label_dot(element)
-        for key, value in element.attrib.items():
-            element.set(key, _DECIMALS.sub(r"\1", value))
-    return ET.tostring(root, encoding="unicode")
-
-
-def _label_dot(group: ET.Element) -> None:
-    """Turn pygal's descriptions, which its script would show, into a title that browsers show."""
-    labels = [desc.text for desc in group.findall("desc") if desc.get("class") == "label"]
-    for desc in group.findall("desc"):
-        group.remove(desc)
-    for circle in group.findall("circle"):
-        ET.SubElement(circle, "title").text = labels[0] if labels else ""

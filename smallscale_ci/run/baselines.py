@@ -6,66 +6,21 @@ Earlier ones are in ``history/``. How one is recorded is in ``recording``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import Any
 
 from smallscale_ci.errors import DataError, InvalidError, UsageError
-from smallscale_ci.files import Record, from_json, parse_json, to_json
 from smallscale_ci.ids import slug
-from smallscale_ci.records import Summary
 from smallscale_ci.run import columns
-from smallscale_ci.run import manifest as provenance
+from smallscale_ci.run.baseline_record import HISTORY, RESTORE, BaselineRecord, parse
 from smallscale_ci.run.folder import is_run
-from smallscale_ci.run.manifest import Manifest
-from smallscale_ci.run.records_json import summary_from_json, summary_json
-from smallscale_ci.run.run import Recorded, Run, read_file, read_run
+from smallscale_ci.run.run import Run, read_file, read_run
 from smallscale_ci.run.samples_table import from_table, unknown_in
 from smallscale_ci.run.stores import RECORD, FolderStore, GitStore, Store, folders
 
-SCHEMA_VERSION = "1"
-SAMPLES, HISTORY = "samples.parquet", "history"
-_RESTORE = "Restore it from git, or record it again."
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineRecord(Record):
-    """``baseline.json``."""
-
-    suite: str
-    profile: str
-    model: str
-    recorded: Recorded
-    samples_sha256: str
-    """Of the ``samples.parquet`` beside it."""
-    summary: Summary
-    manifest: Manifest
-    schema_version: str = SCHEMA_VERSION
-
-    @property
-    def kept(self) -> PurePosixPath:
-        """Its folder in the history, once it is no longer the newest."""
-        return PurePosixPath(HISTORY, slug(f"{self.recorded.at}-{self.recorded.run_id}"))
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is written: without this machine's paths, for baselines go into git."""
-        manifest = to_json(self.manifest)
-        checkpoint = manifest["checkpoint"]
-        del checkpoint["path"]
-        if Path(checkpoint["source"]).is_absolute():
-            checkpoint["source"] = Path(checkpoint["source"]).name
-        return {
-            "schema_version": self.schema_version,
-            "suite": self.suite,
-            "profile": self.profile,
-            "model": self.model,
-            "recorded": to_json(self.recorded),
-            "samples_sha256": self.samples_sha256,
-            "summary": summary_json(self.summary),
-            "manifest": manifest,
-        }
+SAMPLES = "samples.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,19 +173,6 @@ def _is_part(path: PurePosixPath) -> bool:
     return path.parts[3:] == (SAMPLES,) or path.parts[3:4] + path.parts[5:] == (HISTORY, RECORD)
 
 
-def parse(content: bytes, where: str) -> BaselineRecord:
-    """A ``baseline.json`` with all its parts. Raises ``DataError`` and ``InvalidError``."""
-    where = f"the baseline {where}"
-    value = parse_json(content, where, _RESTORE)
-    parts: dict[str, Any] = {}
-    if isinstance(value.get("manifest"), Mapping):
-        parts["manifest"] = provenance.parse(value["manifest"], f"{where} (manifest)", _RESTORE)
-    if isinstance(value.get("summary"), Mapping):
-        summary = {key: item for key, item in value["summary"].items() if key != "made_from"}
-        parts["summary"] = summary_from_json(summary)
-    return from_json(BaselineRecord, {**value, **parts}, where, _RESTORE)
-
-
 def samples_of(store: Store, folder: PurePosixPath, record: BaselineRecord) -> bytes | None:
     """The samples file that ``record`` names, or ``None`` where there is none at all.
 
@@ -300,8 +242,8 @@ def _read(store: Store, folder: PurePosixPath, name: str) -> Run | None:
     samples = samples_of(store, folder, record)
     if samples is None:
         return None
-    file = columns.parquet(samples, f"{where}/{SAMPLES}", _RESTORE)
-    with columns.damage(f"{where}/{SAMPLES}", _RESTORE):
+    file = columns.parquet(samples, f"{where}/{SAMPLES}", RESTORE)
+    with columns.damage(f"{where}/{SAMPLES}", RESTORE):
         # In this thread alone: another that holds Python's bytes at the exit aborts the process.
         table = columns.checked(file.read(use_threads=False))
     found = from_table(table, f"{where}/{SAMPLES}", unknown_in(table))

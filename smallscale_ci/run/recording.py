@@ -15,12 +15,10 @@ from smallscale_ci.errors import InvalidError, SmallscaleError, UsageError
 from smallscale_ci.files import lock, write_json
 from smallscale_ci.ids import slug
 from smallscale_ci.run import tables
+from smallscale_ci.run.baseline_record import HISTORY, BaselineRecord, parse
 from smallscale_ci.run.baselines import (
-    HISTORY,
     SAMPLES,
-    BaselineRecord,
     Place,
-    parse,
     samples_of,
 )
 from smallscale_ci.run.chain import JUDGEMENTS

@@ -10,7 +10,7 @@ from smallscale_ci.config.suite import SuiteConfig, TaskConfig
 from smallscale_ci.config.template import SYSTEM
 from smallscale_ci.errors import DataError
 from smallscale_ci.records import Problem
-from smallscale_ci.suite import files, published, source
+from smallscale_ci.suite import files, pins, published, source
 from smallscale_ci.suite.model import Suite, suite_hash
 from smallscale_ci.suite.normal import Numbered, normal, refusal
 from smallscale_ci.suite.rows import RowError, problem
@@ -87,7 +87,7 @@ def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterab
             f"Task {task.name}: there is no file {found}.",
             "Correct 'source' in the suite's YAML; relative paths start beside that YAML.",
         )
-    published.check_pin(task, found, base)
+    pins.check_pin(task, found, base)
     return str(found), normal(files.rows(found), task, str(found))
 
 

@@ -6,7 +6,6 @@ beside the suite, which belongs into git. A pin is never rewritten.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,14 +19,14 @@ import pyarrow.parquet as pq
 from smallscale_ci import ids
 from smallscale_ci.config.suite import TaskConfig
 from smallscale_ci.errors import DataError, StorageError
-from smallscale_ci.files import whole, write_json
+from smallscale_ci.files import whole
 from smallscale_ci.records import Problem
 from smallscale_ci.suite import files, source
 from smallscale_ci.suite.fetch import fetch
 from smallscale_ci.suite.normal import VERSION, Numbered, normal, refusal
+from smallscale_ci.suite.pins import checked, pin_of, record
 from smallscale_ci.suite.rows import PULLED, RowError, problem
 
-LOCK = "pins.lock.json"
 _KEPT = b"smallscale.pulled"
 _BATCH_ROWS, _BATCH_BYTES = 4096, 64 << 20  # a problem of a code benchmark may hold megabytes
 Tell = Callable[[str, int, int | None], None]  # task, bytes so far, bytes in all if known
@@ -81,7 +80,7 @@ def _pull(
     tell: Tell | None,
 ) -> Pulled:
     folder.mkdir(parents=True, exist_ok=True)
-    pin = _pin(task, base)
+    pin = pin_of(task, base)
     part = folder / f"{ids.content_hash([task.source, origin], 16)}.part"
     if pin is None:
         part.unlink(missing_ok=True)  # nothing would tell two versions in one file
@@ -92,7 +91,7 @@ def _pull(
 
     raw = fetch(found, origin, part, progress)
     try:
-        sha256, how = _checked(task, raw, pin)
+        sha256, how = checked(task, raw, pin)
     except DataError:
         part.unlink(missing_ok=True)
         raise
@@ -106,25 +105,18 @@ def _pull(
     path = folder / _name(task, pin[1] if pin else sha256)
     made = _normalised(task, raw, found.path.name, path, about)
     if pin is None:
-        _record(base, task.source, sha256)
+        record(base, task.source, sha256)
     part.unlink(missing_ok=True)
     return made
 
 
 def cached(task: TaskConfig, base: Path, cache: Path) -> Path | None:
     """The normalised file of a pulled task, or ``None`` where it was not pulled (as it is now)."""
-    pin = _pin(task, base)
+    pin = pin_of(task, base)
     if pin is None:
         return None
     path = cache / "suites" / _name(task, pin[1])
     return path if path.is_file() else None
-
-
-def check_pin(task: TaskConfig, path: Path, base: Path) -> None:
-    """Raise ``DataError`` where a file is not the one that ``task`` or the lock pins."""
-    pin = _pin(task, base)
-    if pin is not None:
-        _checked(task, path, pin)
 
 
 def _here(task: TaskConfig, path: Path, base: Path) -> Pulled:
@@ -134,54 +126,16 @@ def _here(task: TaskConfig, path: Path, base: Path) -> Pulled:
             f"Task {task.name}: there is no file {path}.", "Correct 'source' in the suite's YAML."
         )
     shipped = path.parent == source.SHIPPED
-    pin = _pin(task, base)
-    sha256, how = _checked(task, path, pin)
+    pin = pin_of(task, base)
+    sha256, how = checked(task, path, pin)
     if pin is None and not shipped:
-        _record(base, task.source, sha256)
+        record(base, task.source, sha256)
     seen = _Counted(files.rows(path))
     problems = sum(1 for _ in normal(seen, task, str(path)))
     how = "shipped" if shipped and pin is None else how
     return Pulled(
         task.name, task.source, str(path), sha256, how, seen.count, problems, str(path), fresh=False
     )
-
-
-def _pin(task: TaskConfig, base: Path) -> tuple[str, str] | None:
-    """(kind, hash) of the file that is expected: from the suite, else from the lock."""
-    if task.sha256 is not None:
-        return "sha256", task.sha256.lower()
-    if task.blob is not None:
-        return "blob", task.blob.lower()
-    locked = _lock(base).get(task.source)
-    return ("lock", locked) if locked else None
-
-
-def _checked(task: TaskConfig, path: Path, pin: tuple[str, str] | None) -> tuple[str, str]:
-    """(sha256 of the file, kind of its pin). Raises ``DataError`` for another file."""
-    sha256 = ids.file_hash(path)
-    if pin is None:
-        return sha256, "recorded"
-    kind, expected = pin
-    actual = git_blob(path) if kind == "blob" else sha256
-    if actual != expected:
-        name = "git blob id" if kind == "blob" else "sha256"
-        where = f"the line of {task.source} in {LOCK}" if kind == "lock" else "the suite"
-        raise DataError(
-            f"Task {task.name}: {path} is not the pinned file: its {name} is {actual}, "
-            f"{where} says {expected}.",
-            "Get the pinned file; if it was changed on purpose, put the new hash there "
-            "and record new baselines.",
-        )
-    return sha256, kind
-
-
-def git_blob(path: Path) -> str:
-    """The id that git gives to a file's content: SHA-1 over its kind, size and bytes."""
-    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _normalised(
@@ -278,29 +232,3 @@ def _name(task: TaskConfig, pin: str) -> str:
         made_by.append([skipped.row for skipped in task.skip])
     stem = re.sub(r"[^\w-]+", "-", PurePosixPath(task.source).stem.rpartition(":")[2])[:40]
     return f"{stem}-{ids.content_hash(made_by, 12)}.parquet"
-
-
-def _lock(base: Path) -> dict[str, str]:
-    path = base / LOCK
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "Restore it from git.") from error
-    if not isinstance(found, dict) or not all(isinstance(pin, str) for pin in found.values()):
-        raise DataError(f"{path} is not a mapping of sources to sha256s.", "Restore it from git.")
-    return found
-
-
-def _record(base: Path, name: str, sha256: str) -> None:
-    """Add a pin to the lock; one that is there stays as it is."""
-    path = base / LOCK
-    pins = {name: sha256, **_lock(base)}
-    try:
-        write_json(path, pins)
-    except OSError as error:
-        raise StorageError(
-            f"the pin of {name} cannot be recorded in {path}: {error.strerror}.",
-            f"Write it into the suite's YAML yourself: sha256: {sha256}",
-        ) from error

@@ -21,7 +21,7 @@ from smallscale_ci.config.folders import default_roots
 from smallscale_ci.config.load import load
 from smallscale_ci.config.suite import JudgeConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DownloadError
-from smallscale_ci.suite import fetch, published, source
+from smallscale_ci.suite import fetch, pins, published, source
 from smallscale_ci.suite.local import load_suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -279,7 +279,7 @@ def test_an_unpinned_source_of_ones_own(tmp_path: Path) -> None:
         first = smallscale(tmp_path, "suite", "pull", "mine.yaml")
         assert first.returncode == 0, first.stderr
         assert "commit it" in first.stderr
-        lock = tmp_path / published.LOCK
+        lock = tmp_path / pins.LOCK
         assert json.loads(lock.read_text()) == {
             f"{server.url}/a.jsonl": hashlib.sha256(body).hexdigest()
         }

@@ -10,8 +10,8 @@ from helpers import replayed
 from typer.testing import CliRunner
 
 from smallscale_ci.cli.main import app
-from smallscale_ci.containers import images, memory
-from smallscale_ci.containers.memory import Inside
+from smallscale_ci.containers import box, images, memory
+from smallscale_ci.containers.box import Inside
 
 LOCK = Path(__file__).parents[3] / "docker" / "images.lock.yaml"
 
@@ -75,6 +75,6 @@ def test_images_that_are_not_here(monkeypatch):
     found = value(0, "image", "verify", "vllm")["vllm"]
     assert found == f"{pinned.digest} with vllm {pinned.version}"
     assert "not on this machine" in value(3, "image", "verify", "vllm", "sglang")["error"]
-    engine.program = memory.nothing
+    engine.program = box.nothing
     assert "of no version" in value(3, "image", "verify", "vllm")["error"]
     assert engine.labelled() == []

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from smallscale_ci.containers import leftovers, memory, spec
+from smallscale_ci.containers import box, leftovers, spec
+from smallscale_ci.containers.box import Inside
 from smallscale_ci.containers.connect import connect
-from smallscale_ci.containers.memory import Inside, MemoryEngine
+from smallscale_ci.containers.memory import MemoryEngine
 from smallscale_ci.containers.spec import Spec
 from smallscale_ci.errors import ContainerError
 
@@ -29,7 +30,7 @@ def container(engine: MemoryEngine, name: str = "c", **labels: str) -> str:
     )
 
 
-def made(program: memory.Program = memory.nothing) -> MemoryEngine:
+def made(program: box.Program = box.nothing) -> MemoryEngine:
     engine = MemoryEngine(program=program)
     engine.add(IMAGE)
     return engine

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.containers import leftovers, rights, spec
+from smallscale_ci.containers.box import Inside
 from smallscale_ci.containers.images import Pinned
 from smallscale_ci.containers.interface import About
-from smallscale_ci.containers.memory import Inside, MemoryEngine
+from smallscale_ci.containers.memory import MemoryEngine
 from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate import docker

@@ -10,7 +10,7 @@ from helpers import replayed
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.pipeline import evaluate, prepare, session
-from smallscale_ci.pipeline.prepare import Request
+from smallscale_ci.pipeline.request import Request
 from smallscale_ci.records import VerdictKind
 from smallscale_ci.report import collect
 from smallscale_ci.run import chain, tables

@@ -7,7 +7,8 @@ from helpers import replayed
 
 from smallscale_ci.pipeline import prepare
 from smallscale_ci.pipeline.forecast import Forecast, forecast
-from smallscale_ci.pipeline.prepare import Plan, Request
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.request import Request
 from smallscale_ci.run.manifest import Timings, TokenCounts
 
 

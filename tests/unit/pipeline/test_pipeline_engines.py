@@ -9,7 +9,8 @@ import pytest
 from helpers import replayed
 
 from smallscale_ci.pipeline import engines, prepare
-from smallscale_ci.pipeline.prepare import Plan, Request
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.request import Request
 
 EAGER = {"enforce_eager": True}
 

@@ -22,7 +22,8 @@ from smallscale_ci.files import write_json
 from smallscale_ci.generate.ray import gpus_of
 from smallscale_ci.pipeline import prepare, resume
 from smallscale_ci.pipeline.engines import Engines
-from smallscale_ci.pipeline.prepare import Plan, Request
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.request import Request
 from smallscale_ci.run.folder import RunFolder
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from smallscale_ci.errors import RunInterruptedError, StorageError
 from smallscale_ci.files import Hashed
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.pipeline import evaluate, prepare
-from smallscale_ci.pipeline.prepare import Request
+from smallscale_ci.pipeline.request import Request
 from smallscale_ci.pipeline.session import session
 from smallscale_ci.run import tables
 

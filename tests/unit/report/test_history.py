@@ -10,7 +10,7 @@ from helpers import replayed
 from smallscale_ci.errors import InvalidError
 from smallscale_ci.files import write_json
 from smallscale_ci.records import Metric
-from smallscale_ci.report import formats, history, trends
+from smallscale_ci.report import formats, history, stored, trends
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import SuiteId
@@ -40,11 +40,11 @@ def place(tmp_path_factory):
 
 
 def read(place, *names):
-    return [history.read(place / "stored" / name) for name in names]
+    return [stored.read(place / "stored" / name) for name in names]
 
 
 def test_changes_are_marked_where_they_happened_and_nowhere_else(place):
-    runs, left_out = history.find([place / "stored"])
+    runs, left_out = stored.find([place / "stored"])
     assert left_out == ()
     (trend,) = history.history(runs).trends
     assert [point.model for point in trend.points] == [f"step-{n}" for n in range(1, 6)]
@@ -59,7 +59,7 @@ def test_changes_are_marked_where_they_happened_and_nowhere_else(place):
 
 def test_noise_is_rarely_marked(place):
     """Sixty runs of one model, 118 tests: the chance of any mark is one in a hundred."""
-    one = history.read(place / "stored" / "r1")
+    one = stored.read(place / "stored" / "r1")
     rng = np.random.default_rng(7)
     samples = one.samples()
     marks = 0
@@ -79,7 +79,7 @@ def test_noise_is_rarely_marked(place):
 def test_runs_that_are_not_comparable_are_not_tested(place, tmp_path):
     other = shutil.copytree(place / "stored" / "r4", tmp_path / "other")
     replayed.alter(other, engine={"version": "9"})
-    (trend,) = history.history([*read(place, "r1"), history.read(other)]).trends
+    (trend,) = history.history([*read(place, "r1"), stored.read(other)]).trends
     assert trend.points[1].changes == {}
     assert trend.points[1].incomparable == ("engine.version",)
     assert "≠ engine.version" in trends.changed(trend.points[1])
@@ -94,7 +94,7 @@ def test_the_trail_of_a_report_is_the_same_model_before(place, tmp_path):
     manifest.write_text(manifest.read_text().replace('"run_id": "r1"', '"run_id": "second"'))
     points = history.trail(RunFolder(tmp_path / "now"))
     assert [point.run_id for point in points] == ["r1", "second"]
-    assert points[0].accuracy == history.read(place / "stored/r1").summary().tasks[0].accuracy.value
+    assert points[0].accuracy == stored.read(place / "stored/r1").summary().tasks[0].accuracy.value
 
 
 def test_runs_of_an_older_schema_and_incomplete_ones_are_named(place, tmp_path):
@@ -102,9 +102,9 @@ def test_runs_of_an_older_schema_and_incomplete_ones_are_named(place, tmp_path):
         run = RunFolder(shutil.copytree(place / "stored" / "r1", tmp_path / name))
         write_json(run.manifest, {**json.loads(run.manifest.read_text()), key: value})
     with pytest.raises(InvalidError, match="schema '0', and this smallscale reads") as caught:
-        history.read(tmp_path / "old")
+        stored.read(tmp_path / "old")
     assert "the smallscale that wrote it" in caught.value.hint
-    found, left_out = history.find([tmp_path, place / "stored" / "r1"])
+    found, left_out = stored.find([tmp_path, place / "stored" / "r1"])
     assert len(found) == 1
     assert len(left_out) == 2
     assert any("half is interrupted" in note for note in left_out)
@@ -116,14 +116,14 @@ def test_runs_of_an_older_schema_and_incomplete_ones_are_named(place, tmp_path):
 def test_a_run_without_judgements_is_shown_but_not_tested(place, tmp_path):
     bare = date(shutil.copytree(place / "stored" / "r4", tmp_path / "bare"), 2)
     RunFolder(bare).judgements.unlink()
-    result = history.history([*read(place, "r1"), history.read(bare)])
+    result = history.history([*read(place, "r1"), stored.read(bare)])
     assert len(result.trends[0].points) == 2
     assert "not marked" in result.left_out[0]
 
 
 def test_memory_holds_two_runs_and_of_the_others_their_points(place):
     """Twenty times as many runs need less than 3 KiB more for each, however large they are."""
-    one = history.read(place / "stored" / "r1")
+    one = stored.read(place / "stored" / "r1")
 
     def numbered(one, number):
         return replace(one, manifest=replace(one.manifest, run_id=f"r{number}"))
@@ -143,7 +143,7 @@ def test_only_the_newest_runs_of_each_series(place):
     ones = read(place, "r1", "r2", "r3", "r4")
     other = replace(ones[1].manifest, suite=SuiteId("other"))
     ones[1] = replace(ones[1], manifest=other)
-    assert [one.run_id for one in history.last(ones, 2)] == ["r2", "r3", "r4"]
+    assert [one.run_id for one in stored.last(ones, 2)] == ["r2", "r3", "r4"]
     done = replayed.smallscale(place, "history", "stored", "--last", "2", "--json")
     (trend,) = json.loads(done.stdout)["trends"]
     assert [point["run_id"] for point in trend["points"]] == ["r4", "r5"]

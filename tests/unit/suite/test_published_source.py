@@ -10,7 +10,7 @@ import pytest
 
 from smallscale_ci.config.suite import JudgeConfig, SuiteConfig, TaskConfig
 from smallscale_ci.errors import DataError, StorageError, UsageError
-from smallscale_ci.suite import published, source
+from smallscale_ci.suite import pins, published, source
 from smallscale_ci.suite.fetch import candidates
 from smallscale_ci.suite.local import load_suite, load_task
 
@@ -59,7 +59,7 @@ def test_git_blob_is_what_git_says(tmp_path: Path) -> None:
     said = subprocess.run(
         ["git", "hash-object", str(path)], capture_output=True, text=True, check=True
     )
-    assert published.git_blob(path) == said.stdout.strip()
+    assert pins.git_blob(path) == said.stdout.strip()
 
 
 def test_columns_of_ones_own_and_the_rest_as_meta(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_file_without_a_pin_gets_one_at_its_first_pull(tmp_path: Path) -> None
     pulled = published.pull(task("a.jsonl"), tmp_path, tmp_path / "cache")
     assert pulled.pinned == "recorded"
     assert (pulled.rows, pulled.problems, pulled.fresh) == (1, 1, False)
-    lock = tmp_path / published.LOCK
+    lock = tmp_path / pins.LOCK
     recorded = {"a.jsonl": hashlib.sha256(path.read_bytes()).hexdigest()}
     assert json.loads(lock.read_text()) == recorded
     assert published.pull(task("a.jsonl"), tmp_path, tmp_path / "cache").pinned == "lock"
@@ -131,11 +131,11 @@ def pull_again(folder: Path) -> None:
 
 def test_a_damaged_lock_and_one_that_cannot_be_written(tmp_path: Path) -> None:
     jsonl(tmp_path / "a.jsonl", [{"question": "q", "gold": "1"}])
-    (tmp_path / published.LOCK).write_text("[]")
+    (tmp_path / pins.LOCK).write_text("[]")
     with pytest.raises(DataError, match="not a mapping of sources"):
         load_task(task("a.jsonl"), tmp_path)
-    (tmp_path / published.LOCK).unlink()
-    (tmp_path / f".{published.LOCK}.part").mkdir()
+    (tmp_path / pins.LOCK).unlink()
+    (tmp_path / f".{pins.LOCK}.part").mkdir()
     with pytest.raises(StorageError) as caught:
         pull_again(tmp_path)
     assert "sha256: " in caught.value.hint
@@ -146,7 +146,7 @@ def test_shipped_data_need_no_pin(tmp_path: Path) -> None:
         name="t", source="package:smoke-mcq.parquet", judge=JudgeConfig(name="mcq")
     )
     assert published.pull(shipped, tmp_path, tmp_path / "cache").pinned == "shipped"
-    assert not (tmp_path / published.LOCK).exists()
+    assert not (tmp_path / pins.LOCK).exists()
 
 
 def test_a_suite_whose_data_are_not_pulled_says_how(tmp_path: Path) -> None:

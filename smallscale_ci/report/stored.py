@@ -1,0 +1,114 @@
+"""Stored runs, of ours and of other tools, in the order in which they were made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallscale_ci.errors import InvalidError, SmallscaleError
+from smallscale_ci.records import Summary
+from smallscale_ci.run import chain
+from smallscale_ci.run.folder import is_run, open_run
+from smallscale_ci.run.manifest import COMPLETE, Manifest
+from smallscale_ci.run.run import read_summary
+from smallscale_ci.run.samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A complete run whose samples are not read yet."""
+
+    run_id: str
+    path: Path
+    manifest: Manifest
+    summary: Callable[[], Summary]  # raises DataError and InvalidError
+    samples: Callable[[], Samples]  # raises DataError and InvalidError
+
+    @property
+    def at(self) -> str:
+        """When it began, ISO time; empty where another tool does not record it."""
+        return self.manifest.created
+
+    @property
+    def model(self) -> str:
+        """Name of the checkpoint."""
+        return self.manifest.checkpoint.name
+
+    @property
+    def series(self) -> tuple[str, str]:
+        """(suite, profile): runs of one series are one trend."""
+        return self.manifest.suite.name, self.manifest.profile
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """How another tool's results become runs: whether a path holds some, and how it is read."""
+
+    claims: Callable[[Path], bool]
+    read: Callable[[Path], StoredRun]
+
+
+def read(path: Path, others: Others | None = None) -> StoredRun:
+    """The run in ``path``, or another tool's results.
+
+    Raises ``InvalidError`` for one that is not complete or of another schema, ``UsageError`` and
+    ``DataError`` for one that cannot be read.
+    """
+    if others is not None and others.claims(path):
+        return others.read(path)
+    run = open_run(path)
+    manifest = run.read_manifest()
+    if manifest.status is not COMPLETE:
+        raise InvalidError(
+            f"the run {path} is {manifest.status}, not complete.",
+            f"Finish it: {run.resume_command()}",
+        )
+
+    def summary() -> Summary:
+        chain.check(run.path, manifest, (chain.SUMMARY,))
+        return read_summary(run)
+
+    summary()  # that it can be read is known before anything is shown
+    return StoredRun(manifest.run_id, path, manifest, summary, run.read_samples)
+
+
+def find(
+    paths: Iterable[Path], others: Others | None = None
+) -> tuple[list[StoredRun], tuple[str, ...]]:
+    """All complete runs in ``paths``, which are runs or folders of runs, oldest first.
+
+    Another tool's results without a date keep their order, before all runs. Also says of every run
+    that is left out why.
+    """
+    found, left_out = [], []
+    for path in dict.fromkeys(run for place in paths for run in _inside(place, others)):
+        try:
+            found.append(read(path, others))
+        except SmallscaleError as error:
+            left_out.append(error.message)
+    ordered = sorted(found, key=lambda one: (one.at, one.path.name if one.at else ""))
+    return ordered, tuple(left_out)
+
+
+def _inside(path: Path, others: Others | None) -> list[Path]:
+    """``path``, or the runs in it where it is a folder of them."""
+    if is_run(path) or not path.is_dir() or (others is not None and others.claims(path)):
+        return [path]
+    inside = sorted(path.iterdir())
+    runs = [one for one in inside if is_run(one)]
+    if not runs and others is not None:
+        runs = [one for one in inside if others.claims(one)]
+    return runs if inside else [path]
+
+
+def last(runs: Sequence[StoredRun], count: int) -> list[StoredRun]:
+    """The ``count`` newest runs of each series of ``runs``, which come oldest first."""
+    left = Counter(one.series for one in runs)
+    chosen = []
+    for one in runs:
+        if left[one.series] <= count:
+            chosen.append(one)
+        left[one.series] -= 1
+    return chosen
