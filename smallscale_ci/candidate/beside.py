@@ -20,7 +20,7 @@ from smallscale_ci.candidate.grid_record import Broken
 from smallscale_ci.candidate.prepare import Loop
 from smallscale_ci.candidate.steps import LoopObserver
 from smallscale_ci.errors import RunInterruptedError
-from smallscale_ci.train.prepare import Wanted, visible_gpus
+from smallscale_ci.train.runner import Wanted, visible_gpus
 
 # Linux sends SIGTERM when the starter is gone (prctl PR_SET_PDEATHSIG): nobody trains for nobody.
 _MAIN = """\

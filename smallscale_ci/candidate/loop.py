@@ -31,7 +31,7 @@ from smallscale_ci.pipeline.compare import Evaluation, verdict_value
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import SuiteId
-from smallscale_ci.train.prepare import Wanted, runner_for
+from smallscale_ci.train.runner import Wanted, runner_for
 
 
 def begin(loop: Loop) -> None:

@@ -40,7 +40,7 @@ from smallscale_ci.suite.local import load_suite
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.train.estimate import memory, size, steps
 from smallscale_ci.train.llamafactory import Place, render
-from smallscale_ci.train.prepare import Wanted, runner_for, visible_gpus
+from smallscale_ci.train.runner import Wanted, runner_for, visible_gpus
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,8 @@ from smallscale_ci.pipeline.session import Observer
 from smallscale_ci.run import baselines
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE
-from smallscale_ci.train.prepare import Wanted
 from smallscale_ci.train.record import MANIFEST, read
+from smallscale_ci.train.runner import Wanted
 from smallscale_ci.train.session import Watcher, train_on
 
 Did = tuple[Done, Evaluation | None]

@@ -152,7 +152,7 @@ def candidate(
     from smallscale_ci.cli.pairs import pair_policy
     from smallscale_ci.config import override
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.train.prepare import Wanted
+    from smallscale_ci.train.runner import Wanted
 
     rules = evaluation.rules
     folder = None if resume is None else _resumed(resume, rules)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.config.settings import Settings
     from smallscale_ci.pipeline.compare import Evaluation
-    from smallscale_ci.train.prepare import Wanted
+    from smallscale_ci.train.runner import Wanted
 
 
 def make(
@@ -29,15 +29,16 @@ def make(
     dry_run: bool,
 ) -> int | None:
     """Make the candidates of a grid, or show what would be done."""
-    from smallscale_ci.candidate import grid as grids
+    from smallscale_ci.candidate import grid_report, grid_run
+    from smallscale_ci.candidate.grid import plan
 
     with context.out.watch() as display:
-        grid = grids.plan(folder, request, fresh_suite, settings, wanted, display.say)
+        grid = plan(folder, request, fresh_suite, settings, wanted, display.say)
         if dry_run:
-            _show_plan(context, grids.planned(grid, wanted))
+            _show_plan(context, grid_report.planned(grid, wanted))
             return None
         display.say(f"grid folder: {folder.path}")
-        evaluation = grids.run(grid, wanted, Watcher(context, display), steps)
+        evaluation = grid_run.run(grid, wanted, Watcher(context, display), steps)
     if evaluation is None:
         if context.json:
             context.out.json({"folder": str(folder.path), "until": steps[-1]})
@@ -78,7 +79,7 @@ def _show(context: Context, grid: Grid, evaluation: Evaluation) -> int:
     """The table of all candidates, then the verdict on the chosen one."""
     from dataclasses import asdict
 
-    from smallscale_ci.candidate.grid import report
+    from smallscale_ci.candidate.grid_report import report
     from smallscale_ci.cli import verdicts
     from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.report import grid as words

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.train.follow import TrainProgress
     from smallscale_ci.train.launch import Runner
-    from smallscale_ci.train.prepare import TrainPlan, Wanted
+    from smallscale_ci.train.prepare import TrainPlan
+    from smallscale_ci.train.runner import Wanted
     from smallscale_ci.train.session import TrainResult
 
 _LINE_EVERY_S = 10.0
@@ -77,7 +78,7 @@ class Where:
 
     def wanted(self, before: int | None) -> Wanted:
         """The same for the training; ``before`` is the number of ranks of what is resumed."""
-        from smallscale_ci.train.prepare import Wanted
+        from smallscale_ci.train.runner import Wanted
 
         return Wanted(
             runtime=str(self.runtime) if self.runtime else None,
@@ -203,7 +204,7 @@ def _runner(
 ) -> Runner | None:
     """Where LLaMA-Factory runs; ``None`` in a dry run on a machine without it."""
     from smallscale_ci.errors import EngineError
-    from smallscale_ci.train.prepare import runner_for
+    from smallscale_ci.train.runner import runner_for
 
     try:
         runner = runner_for(recipe, wanted, settings, run_id=name, say=context.out.say)

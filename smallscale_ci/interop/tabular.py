@@ -7,14 +7,14 @@ which column is what.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.errors import DataError, UsageError, did_you_mean
+from smallscale_ci.errors import DataError
 from smallscale_ci.interop import chat
+from smallscale_ci.interop.columns import cell, columns_of, without_verdicts
 from smallscale_ci.interop.files import MANY, Row
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
 from smallscale_ci.interop.rows import SUFFIXES, RowFile, open_rows
@@ -25,40 +25,6 @@ from smallscale_ci.suite import gold
 name = "rows"
 about = "JSON Lines, JSON, CSV, Parquet or Arrow with the columns that --columns names"
 
-_CHATS = ("messages", "conversations", "conversation")
-# Our name of a column → the names that files give it, the first that is there counts.
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "task": ("task",),
-    "problem": ("problem_id", "question_id", "example_id", "id"),
-    "epoch": ("sample_index", "epoch"),
-    "question": ("question", "problem", "prompt", "query", "input", *_CHATS),
-    "gold": (
-        *("gold", "ground_truth", "target", "expected_answer", "correct_answer"),
-        *("reference_answer", "answer", "answer_key", "answerKey"),
-    ),
-    "choices": (),  # by the one rule for options: choices, options, or columns A, B, …
-    "text": (
-        *("text", "model_output", "output", "response", "completion", "generation"),
-        *("generated_text", "prediction"),
-        *("outputs", "responses", "completions", "generations", "predictions"),
-        *_CHATS,  # with their answers
-    ),
-    "outcome": ("outcome",),
-    "score": ("score", "correct", "is_correct", "reward"),
-    "tokens": ("completion_tokens", "output_tokens"),
-    "thinking_tokens": ("thinking_tokens", "reasoning_tokens"),
-    "finish": ("finish_reason", "stop_reason"),
-    "cluster": ("cluster",),
-    "error": ("error",),
-    "model": ("model",),
-}
-_BATCH = {  # what the batch API of OpenAI, and of vLLM, writes
-    "problem": "custom_id",
-    "text": "response.body.choices.0.message.content",
-    "finish": "response.body.choices.0.finish_reason",
-    "tokens": "response.body.usage.completion_tokens",
-    "model": "response.body.model",
-}
 _TASK = "samples"  # of files that do not say
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _YES = frozenset({"true", "yes", "1", "correct", "right", "pass", "passed", "c"})
@@ -80,7 +46,7 @@ def read_rows(file: RowFile, wanted: Wanted, facts: Facts) -> Log:
     """The rows of ``file``; those without a task are all of one."""
     if not file.columns:
         raise DataError(f"{file.path} holds no rows.", "Is this the right file?")
-    columns = _columns(file, wanted.columns)
+    columns = columns_of(file, wanted.columns)
     if "text" not in columns and not {"outcome", "score"} & set(columns):
         raise DataError(
             f"{file.path} has no column with the model's text, and none with its outcome: it has "
@@ -93,46 +59,10 @@ def read_rows(file: RowFile, wanted: Wanted, facts: Facts) -> Log:
         file.path,
         replace(facts, judges=facts.judges or judges),
         _samples(
-            file, columns if wanted.verdicts else _without_verdicts(columns), wanted.gold_index
+            file, columns if wanted.verdicts else without_verdicts(columns), wanted.gold_index
         ),
         schema=file.schema,
     )
-
-
-def _columns(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
-    """Our columns → the file's, as named, else by what files usually call them."""
-    plain = {_plain(theirs): theirs for theirs in reversed(file.columns)}
-    plain |= {theirs: theirs for theirs in file.columns}  # as it is written goes first
-    found = {}
-    for ours, names in COLUMNS.items():
-        theirs = next((plain[one] for one in names if one in plain), None)
-        if theirs is not None:
-            found[ours] = theirs
-    if {"custom_id", "response"} <= set(file.columns):
-        found |= _BATCH
-    for ours, theirs in named.items():
-        if ours not in COLUMNS:
-            raise UsageError(
-                f"--columns: unknown column '{ours}'{did_you_mean(ours, COLUMNS)}.",
-                f"Known: {', '.join(COLUMNS)}.",
-            )
-        if theirs not in file.columns and theirs.partition(".")[0] not in file.columns:
-            raise UsageError(
-                f"--columns {ours}={theirs}: {file.path} has no column '{theirs}'"
-                f"{did_you_mean(theirs, file.columns)}.",
-                f"It has {', '.join(file.columns)}.",
-            )
-    taken = {theirs.partition(".")[0] for theirs in named.values()}
-    return {**{ours: one for ours, one in found.items() if one not in taken}, **named}
-
-
-def _plain(name: str) -> str:
-    """``Model Output`` as ``model_output``."""
-    return re.sub(r"[\s-]+", "_", name.strip()).lower()
-
-
-def _without_verdicts(columns: Mapping[str, str]) -> dict[str, str]:
-    return {ours: one for ours, one in columns.items() if ours not in ("outcome", "score")}
 
 
 def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) -> Iterator[Sample]:
@@ -140,7 +70,7 @@ def _samples(file: RowFile, columns: Mapping[str, str], gold_index: int | None) 
     base = _base(file, columns) if gold_index is None else gold_index
     for number, row in file.rows():
         where = f"{file.path}, row {number}"
-        cells = {ours: _cell(row, theirs) for ours, theirs in columns.items()}
+        cells = {ours: cell(row, theirs) for ours, theirs in columns.items()}
         said = _text(cells.get("model"))
         if said and model not in (None, said):
             raise DataError(
@@ -199,19 +129,6 @@ def _texts(row: Row, cells: Row, columns: Mapping[str, str], where: str) -> list
     return [*chat.answers(cells["text"], where)]
 
 
-def _cell(row: Row, column: str) -> Any:
-    """The value of a column; ``response.choices.0.text`` is inside one."""
-    if column in row or "." not in column:
-        return row.get(column)
-    value: Any = row
-    for key in column.split("."):
-        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
 def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
     """What numbers among the golds count from, where rows have options; it takes a pass."""
     if "gold" not in columns or not ("choices" in columns or gold.columns(_probe(file))):
@@ -221,7 +138,7 @@ def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
         for number, row in file.rows():
             where = f"{file.path}, row {number}"
             options = _options(row, columns, where)
-            yield right(_cell(row, columns["gold"]), gold.Choices(), None, where), options
+            yield right(cell(row, columns["gold"]), gold.Choices(), None, where), options
 
     return gold.base_of(pairs())
 
@@ -232,7 +149,7 @@ def _probe(file: RowFile) -> Row:
 
 def _options(row: Row, columns: Mapping[str, str], where: str) -> gold.Choices:
     named = columns.get("choices")
-    return options_of(_cell(row, named) if named else gold.columns(row), where)
+    return options_of(cell(row, named) if named else gold.columns(row), where)
 
 
 def _sample(

@@ -40,18 +40,9 @@ from smallscale_ci.train.failure import failure
 from smallscale_ci.train.follow import Follower, Point, TrainProgress
 from smallscale_ci.train.launch import LEADER, Started, torchrun
 from smallscale_ci.train.llamafactory import CHECKPOINTS, DEEPSPEED, SETTINGS
-from smallscale_ci.train.prepare import (
-    CURVE,
-    LOG,
-    MODEL,
-    RECIPE,
-    TrainPlan,
-    Wanted,
-    plan,
-    runner_for,
-    writing,
-)
+from smallscale_ci.train.prepare import CURVE, LOG, MODEL, RECIPE, TrainPlan, plan, writing
 from smallscale_ci.train.record import MANIFEST, Losses, PairsUsed, Steps, TrainRecord, World
+from smallscale_ci.train.runner import Wanted, runner_for
 
 _POLL_S = 0.5
 _GRACE_S = 20.0

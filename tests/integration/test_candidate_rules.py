@@ -20,7 +20,7 @@ from smallscale_ci.config.pairs import PairPolicy
 from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import DataError, UsageError
 from smallscale_ci.run.manifest import SuiteId
-from smallscale_ci.train.prepare import Wanted
+from smallscale_ci.train.runner import Wanted
 
 RECIPE = "name: quick\nobjective: lcpo\nbatch_size: 4\nsteps: 3\n"
 SHAPE = {"num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 16}

@@ -12,6 +12,7 @@ import pytest
 from helpers import checkpoints, replayed
 
 from smallscale_ci.candidate import grid as grids
+from smallscale_ci.candidate import grid_report, grid_run
 from smallscale_ci.candidate.grid_record import Broken, GridFolder
 from smallscale_ci.candidate.record import CandidateRequest
 from smallscale_ci.cli import places
@@ -23,8 +24,8 @@ from smallscale_ci.records import VerdictKind
 from smallscale_ci.report import grid as words
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE
-from smallscale_ci.train.prepare import Wanted
 from smallscale_ci.train.record import Losses, PairsUsed, Steps, TrainRecord, World
+from smallscale_ci.train.runner import Wanted
 
 RECIPE = "name: quick\nobjective: lcpo\nbatch_size: 4\nsteps: 3\n"
 GRID = """\
@@ -138,7 +139,7 @@ def complete(place: Path, grid: grids.Grid) -> None:
 
 
 def run(grid: grids.Grid, watcher: Watcher):
-    return grids.run(grid, Wanted(python=Path(sys.executable)), watcher)
+    return grid_run.run(grid, Wanted(python=Path(sys.executable)), watcher)
 
 
 def test_the_verdict_is_on_samples_that_nobody_was_chosen_by(place: Path):
@@ -151,7 +152,7 @@ def test_the_verdict_is_on_samples_that_nobody_was_chosen_by(place: Path):
     assert evaluation is not None
     assert evaluation.run == RunFolder(grid.folder.path / "fresh" / "verdict")
     assert evaluation.verdict.kind in {VerdictKind.PASS, VerdictKind.INCONCLUSIVE}
-    told = grids.report(grid, evaluation)
+    told = grid_report.report(grid, evaluation)
     assert [row.name for row in told.rows if row.on_front] == ["quick-1e-05-s1", "quick-0.0001-s1"]
     assert told.same_problems
     lines = words.table(told)
@@ -299,7 +300,7 @@ def test_members_that_all_broke_are_an_error_with_a_reason(place: Path):
 
 def test_the_plan_shows_members_and_spends_nothing(place: Path):
     grid = planned(place)
-    told = grids.planned(grid, Wanted(python=Path(sys.executable)))
+    told = grid_report.planned(grid, Wanted(python=Path(sys.executable)))
     assert [one["state"] for one in told["members"]] == ["to do"] * 4
     assert {one["settings"]["learning_rate"] for one in told["members"]} == {1e-6, 1e-5, 1e-4, 1e-3}
     assert "new samples" in told["fresh"]

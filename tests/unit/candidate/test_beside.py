@@ -1,7 +1,7 @@
 """Where members that are trained side by side go."""
 
 from smallscale_ci.candidate.beside import shares
-from smallscale_ci.train.prepare import Wanted
+from smallscale_ci.train.runner import Wanted
 
 
 def test_gpus_are_shared_out_and_fewer_are_taken_in_turn():

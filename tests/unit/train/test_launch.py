@@ -19,7 +19,7 @@ from smallscale_ci.train.container import DockerRunner
 from smallscale_ci.train.failure import failure
 from smallscale_ci.train.launch import LocalRunner, Printed, nodes_of, torchrun
 from smallscale_ci.train.llamafactory import Place
-from smallscale_ci.train.prepare import visible_gpus
+from smallscale_ci.train.runner import visible_gpus
 from smallscale_ci.worker.train.entry import FAILED
 
 
