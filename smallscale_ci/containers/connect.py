@@ -21,9 +21,10 @@ def connect(environment: Mapping[str, str]) -> Engine:
     host = environment.get("DOCKER_HOST", "")
     if host.startswith(memory.SCHEME):
         return memory.engine(host.removeprefix(memory.SCHEME))
+    from smallscale_ci.containers.client import reach
     from smallscale_ci.containers.docker import DockerEngine
 
-    return DockerEngine.connect(environment)
+    return DockerEngine(*reach(environment))
 
 
 def sockets(environment: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The container engine, through the ``docker`` package: the only module that imports it.
+"""The container engine, through the ``docker`` package.
 
 Docker, or podman through its docker-compatible socket. Everything that can go wrong is a
 ``ContainerError`` with a remedy.
@@ -16,19 +16,13 @@ import docker
 import requests
 
 from smallscale_ci.containers import identity, podman, registry
-from smallscale_ci.containers.connect import sockets
-from smallscale_ci.containers.faults import innermost, refuse, told
+from smallscale_ci.containers.client import numbers
+from smallscale_ci.containers.faults import refuse, told
 from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
-_TIMEOUT_S = 60
 _BUILD_LINES = 12  # that are shown of a build that failed
-_OLDEST_API = "1.41"  # engine 20.10
-_START = (
-    "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
-    "DOCKER_HOST at it, or run the engine without containers (--runtime local)."
-)
 
 
 class DockerEngine:
@@ -40,41 +34,6 @@ class DockerEngine:
         self._api: Any = client.api
         self._patient: Any = patient.api
         self._about: About | None = None
-
-    @classmethod
-    def connect(cls, environment: Mapping[str, str]) -> DockerEngine:
-        """The engine of DOCKER_HOST, or the first that answers on a usual socket.
-
-        Raises ``ContainerError`` when none does, or when it is too old.
-        """
-        problems = []
-        for url in sockets(environment):
-            if url.startswith("ssh:"):
-                problems.append(f"{url}: one on another machine does not see the folders of this")
-                continue
-            try:
-                options = {"base_url": url, **_security(environment)}
-                client = docker.DockerClient(timeout=_TIMEOUT_S, version="auto", **options)
-                client.ping()
-            except (docker.errors.DockerException, requests.RequestException) as error:
-                problems.append(f"{url or 'DOCKER_HOST'}: {innermost(error)}")
-                continue
-            found = str(client.api.api_version)
-            engine = cls(client, docker.DockerClient(timeout=None, version=found, **options), url)
-            if _numbers(found) < _numbers(_OLDEST_API):
-                raise ContainerError(
-                    f"the container engine's API {found} is too old.",
-                    "Docker 20.10 or podman 4 is needed.",
-                )
-            return engine
-        if any("ermission denied" in problem for problem in problems):
-            hint = (
-                "Join the group docker (`sudo usermod -aG docker $USER`), or run the engine "
-                "without containers (--runtime local)."
-            )
-            raise ContainerError(f"no container engine may be used ({problems[0]}).", hint)
-        tried = "; ".join(problems) or "no socket of docker or podman is there"
-        raise ContainerError(f"no container engine answers ({tried}).", _START)
 
     def about(self) -> About:
         """Version, size and abilities of the engine."""
@@ -224,7 +183,7 @@ class DockerEngine:
         """Of podman; ``None``: it is docker."""
         if self._about is None:
             self._about = self.about()
-        return _numbers(self._about.version) if self._about.name == "podman" else None
+        return numbers(self._about.version) if self._about.name == "podman" else None
 
     def start(self, container: str) -> None:
         """Start a container that was created."""
@@ -307,14 +266,3 @@ class DockerEngine:
         """Close the connection."""
         for client in self._clients:
             client.close()
-
-
-def _security(environment: Mapping[str, str]) -> dict[str, Any]:
-    """TLS, where the environment says so as it does to docker itself."""
-    if not environment.get("DOCKER_TLS_VERIFY"):
-        return {}
-    return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

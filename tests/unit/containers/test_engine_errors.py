@@ -14,8 +14,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from smallscale_ci.containers import docker
+from smallscale_ci.containers import client
 from smallscale_ci.containers.connect import connect
+from smallscale_ci.containers.docker import DockerEngine
 from smallscale_ci.errors import ContainerError
 
 
@@ -97,7 +98,9 @@ def test_podman_s_socket_is_known_for_what_it_is(tmp_path):
     info = {"MemTotal": 8 << 30, "NCPU": 4, "SecurityOptions": ["name=seccomp", "name=rootless"]}
     answers = {"/version": (200, version), "/_ping": (200, "OK"), "/info": (200, info)}
     with answering(str(tmp_path / "s"), answers) as environment:
-        about = connect(environment).about()
+        engine = connect(environment)
+        assert isinstance(engine, DockerEngine)
+        about = engine.about()
     assert (about.name, about.version, about.rootless) == ("podman", "4.3.1", True)
     assert about.memory == 8 << 30
 
@@ -148,7 +151,7 @@ def test_a_registry_that_has_had_enough_of_strangers(tmp_path):
 
 
 def test_a_registry_that_is_silent_for_long_while_it_takes_in_a_large_layer(tmp_path, monkeypatch):
-    monkeypatch.setattr(docker, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(client, "_TIMEOUT_S", 0.3)
     pushed = {"aux": {"Digest": "sha256:" + "a" * 64}}
     answers = {
         "/version": (200, {"ApiVersion": "1.41"}),
@@ -161,7 +164,7 @@ def test_a_registry_that_is_silent_for_long_while_it_takes_in_a_large_layer(tmp_
 
 def test_a_container_that_prints_nothing_for_long(tmp_path, monkeypatch):
     """Podman does not even send a header before the container prints something."""
-    monkeypatch.setattr(docker, "_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(client, "_TIMEOUT_S", 0.3)
     state = {
         "ExitCode": 0,
         "StartedAt": "2026-01-31T00:00:00Z",

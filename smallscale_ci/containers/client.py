@@ -1,0 +1,66 @@
+"""The client of the container engine: the first that answers on a usual socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import docker
+import requests
+
+from smallscale_ci.containers.connect import sockets
+from smallscale_ci.containers.faults import innermost
+from smallscale_ci.errors import ContainerError
+
+_TIMEOUT_S = 60
+_OLDEST_API = "1.41"  # engine 20.10
+_START = (
+    "Start it (`systemctl start docker`, or `systemctl --user start podman.socket`), point "
+    "DOCKER_HOST at it, or run the engine without containers (--runtime local)."
+)
+
+
+def reach(environment: Mapping[str, str]) -> tuple[Any, Any, str]:
+    """A client, one that waits forever, and the socket that answers them.
+
+    Raises ``ContainerError`` when no engine answers, or when it is too old.
+    """
+    problems = []
+    for url in sockets(environment):
+        if url.startswith("ssh:"):
+            problems.append(f"{url}: one on another machine does not see the folders of this")
+            continue
+        try:
+            options = {"base_url": url, **_security(environment)}
+            client = docker.DockerClient(timeout=_TIMEOUT_S, version="auto", **options)
+            client.ping()
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            problems.append(f"{url or 'DOCKER_HOST'}: {innermost(error)}")
+            continue
+        found = str(client.api.api_version)
+        if numbers(found) < numbers(_OLDEST_API):
+            raise ContainerError(
+                f"the container engine's API {found} is too old.",
+                "Docker 20.10 or podman 4 is needed.",
+            )
+        return client, docker.DockerClient(timeout=None, version=found, **options), url
+    if any("ermission denied" in problem for problem in problems):
+        hint = (
+            "Join the group docker (`sudo usermod -aG docker $USER`), or run the engine "
+            "without containers (--runtime local)."
+        )
+        raise ContainerError(f"no container engine may be used ({problems[0]}).", hint)
+    tried = "; ".join(problems) or "no socket of docker or podman is there"
+    raise ContainerError(f"no container engine answers ({tried}).", _START)
+
+
+def _security(environment: Mapping[str, str]) -> dict[str, Any]:
+    """TLS, where the environment says so as it does to docker itself."""
+    if not environment.get("DOCKER_TLS_VERIFY"):
+        return {}
+    return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """``1.41`` as (1, 41): versions are ordered by it."""
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
