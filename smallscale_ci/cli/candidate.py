@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smallscale_ci.cli import groups, options
+from smallscale_ci.cli.candidate_options import Answers, Evaluation, Place, Training
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option, refuse_variable
-from smallscale_ci.cli.pairs import Pairs
-from smallscale_ci.cli.train import Recipe, TrainPython
+from smallscale_ci.cli.train import Recipe
 from smallscale_ci.config.seams import RUNTIMES, STEPS
 
 if TYPE_CHECKING:
@@ -21,67 +21,13 @@ if TYPE_CHECKING:
     from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.config.settings import Settings
+    from smallscale_ci.train.runner import Wanted
 
 
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what a table names
     Step = str
 else:
     Step = StrEnum("Step", {name.upper(): name for name in STEPS})
-
-
-@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
-class Evaluation:
-    """What parent and candidate are judged by."""
-
-    eval_suite: Annotated[
-        str,
-        option("--eval-suite", help="Held-out suite that parent and candidate are judged by."),
-    ] = "smoke"
-    gate: Annotated[
-        str | None,
-        option(
-            "--gate",
-            "-g",
-            help="Gate policy. Default: the evaluation suite's, with tokens shown but not gated.",
-            show_default=False,
-        ),
-    ] = None
-    eval_epochs: Annotated[
-        int | None,
-        option(
-            "--eval-epochs",
-            min=1,
-            help="Samples of every evaluation problem before the first decision.",
-            show_default="1",
-        ),
-    ] = None
-    rules: options.Rules = ""
-    fresh_suite: Annotated[
-        str | None,
-        option(
-            "--fresh-suite",
-            help="Of a grid: suite that the chosen candidate is judged by. Default: the evaluation "
-            "suite, with new samples.",
-            show_default=False,
-        ),
-    ] = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
-class Training:
-    """What trains."""
-
-    train_ranks: Annotated[
-        int | None,
-        option(
-            "--train-ranks",
-            min=1,
-            max=1024,
-            help="Processes that train.",
-            show_default="one for each GPU",
-        ),
-    ] = None
-    train_python: TrainPython = None
 
 
 def register(app: typer.Typer) -> None:
@@ -94,46 +40,16 @@ def candidate(
     context: Context,
     model: options.Model = None,
     recipe: Recipe = "lcpo",
-    suite: Annotated[str, option("--suite", "-s", help="Suite to train on.")] = "smoke-train",
     profile: options.Profile = "vllm-cpu",
-    samples: Annotated[
-        int,
-        option(
-            "--samples", min=4, help="Answers to each training problem: the k of solved k of k."
-        ),
-    ] = 16,
-    sample: Annotated[
-        Path | None,
-        option(
-            "--sample",
-            help="Take the answers of this judged run instead of sampling.",
-            show_default=False,
-        ),
-    ] = None,
-    pairs: Pairs = "lcpo",
     overrides: options.Set = None,
     until: Annotated[Step, option("--until", help="Stop after this step.")] = "verdict",
     dry_run: Annotated[
         bool,
         option("--dry-run", help="Show pairs, steps, memory and settings, and do nothing."),
     ] = False,
-    out: Annotated[
-        Path | None,
-        option(
-            "--out",
-            help="Folder of the candidate; an unfinished one is resumed.",
-            show_default="candidates/<id>",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        option(
-            "--resume",
-            help="Resume this candidate's folder; completed steps are not repeated.",
-            show_default=False,
-        ),
-    ] = None,
     *,
+    answers: Answers,
+    place: Place,
     evaluation: Evaluation,
     engine: groups.Engine,
     training: Training,
@@ -144,54 +60,27 @@ def candidate(
     held-out problems. The exit code is the verdict's. With a grid as --recipe, several candidates
     are trained on the same answers, and the best is judged on samples that it was not chosen by.
     """
-    from smallscale_ci.candidate import loop, prepare
     from smallscale_ci.candidate.grid_record import GridFolder
-    from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.cli import grids
-    from smallscale_ci.cli.candidates import Watcher, show, show_plan
-    from smallscale_ci.cli.pairs import pair_policy
-    from smallscale_ci.config import override
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.train.runner import Wanted
 
-    rules = evaluation.rules
-    folder = None if resume is None else _resumed(resume, rules)
+    folder = None if place.resume is None else _resumed(place.resume, evaluation.rules)
     request = folder.read().request if folder is not None else None
-    if request is not None and request.rules:
-        rules = f"git:{request.rules}"
+    rules = f"git:{request.rules}" if request is not None and request.rules else evaluation.rules
     settings = context.settings(
         engine_python=engine.engine_python, sandbox=engine.sandbox, rules=rules
     )
     if folder is None or request is None:
-        changes = override.read(overrides or (), ("pairs", "recipe"))
-        request = CandidateRequest(
-            model=_model(model),
-            recipe=_whole(recipe),
-            train_suite=_whole(suite),
-            eval_suite=_whole(evaluation.eval_suite),
-            gate=_whole(evaluation.gate) if evaluation.gate else None,
-            profile=_whole(profile),
-            samples=samples,
-            eval_epochs=evaluation.eval_epochs,
-            policy=pair_policy(pairs, changes["pairs"], settings.makers),
-            overrides=tuple(change.text for change in changes["recipe"]),
-            sample=str(sample.resolve()) if sample else "",
-            train_ranks=training.train_ranks,
-            rules=settings.rules.commit if settings.rules else "",
-            **engine.request(),
-        )
-        folder = _folder(out, request, settings, context)
-    known = RUNTIMES.get(request.runtime or "")
-    wanted = Wanted(
-        runtime=request.runtime if known is None or known.trains else None,
-        ranks=request.train_ranks,
-        gpus=request.gpus or None,
-        python=training.train_python,
-    )
+        request = _request(
+            _model(model), recipe, profile, overrides, answers, evaluation, engine, training,
+            settings,
+        )  # fmt: skip
+        folder = _folder(place.out, request, settings, context)
     steps = tuple(STEPS)[: [*STEPS].index(str(until)) + 1]
     for named, without in (("--dry-run", dry_run), ("--until", steps != tuple(STEPS))):
         if without:
             refuse_variable(named, settings)
+    wanted = _wanted(request, training)
     if isinstance(folder, GridFolder):
         fresh = _fresh(folder, evaluation.fresh_suite)
         return grids.make(context, folder, request, fresh, settings, wanted, steps, dry_run=dry_run)
@@ -199,6 +88,71 @@ def candidate(
         raise UsageError(
             f"--fresh-suite is for a grid, and {recipe} is one recipe.", "Leave it out."
         )
+    return _made(context, folder, request, settings, wanted, steps, dry_run=dry_run)
+
+
+def _request(
+    model: str,
+    recipe: str,
+    profile: str,
+    overrides: Sequence[str] | None,
+    answers: Answers,
+    evaluation: Evaluation,
+    engine: groups.Engine,
+    training: Training,
+    settings: Settings,
+) -> CandidateRequest:
+    """What a new candidate is made of; files by their full paths."""
+    from smallscale_ci.candidate.record import CandidateRequest
+    from smallscale_ci.cli.pairs import pair_policy
+    from smallscale_ci.config import override
+
+    changes = override.read(overrides or (), ("pairs", "recipe"))
+    return CandidateRequest(
+        model=model,
+        recipe=_whole(recipe),
+        train_suite=_whole(answers.suite),
+        eval_suite=_whole(evaluation.eval_suite),
+        gate=_whole(evaluation.gate) if evaluation.gate else None,
+        profile=_whole(profile),
+        samples=answers.samples,
+        eval_epochs=evaluation.eval_epochs,
+        policy=pair_policy(answers.pairs, changes["pairs"], settings.makers),
+        overrides=tuple(change.text for change in changes["recipe"]),
+        sample=str(answers.sample.resolve()) if answers.sample else "",
+        train_ranks=training.train_ranks,
+        rules=settings.rules.commit if settings.rules else "",
+        **engine.request(),
+    )
+
+
+def _wanted(request: CandidateRequest, training: Training) -> Wanted:
+    """Where to train. A runtime that only generates, as ray does, leaves that open."""
+    from smallscale_ci.train.runner import Wanted
+
+    known = RUNTIMES.get(request.runtime or "")
+    return Wanted(
+        runtime=request.runtime if known is None or known.trains else None,
+        ranks=request.train_ranks,
+        gpus=request.gpus or None,
+        python=training.train_python,
+    )
+
+
+def _made(
+    context: Context,
+    folder: CandidateFolder,
+    request: CandidateRequest,
+    settings: Settings,
+    wanted: Wanted,
+    steps: tuple[str, ...],
+    *,
+    dry_run: bool,
+) -> int | None:
+    """Make one candidate, or show what would be done."""
+    from smallscale_ci.candidate import loop, prepare
+    from smallscale_ci.cli.candidates import Watcher, show, show_plan
+
     with context.out.watch() as display:
         planned = prepare.prepare(folder, request, settings, wanted, display.say)
         if dry_run:
