@@ -18,7 +18,7 @@ from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate import reasons
 from smallscale_ci.gate.checks import make_checks, overall
-from smallscale_ci.gate.flips import find_flips, grown
+from smallscale_ci.gate.flips import Flips, find_flips, grown
 from smallscale_ci.gate.futility import out_of_reach, repeats_itself
 from smallscale_ci.gate.pairing import (
     TaskPair,
@@ -98,10 +98,9 @@ def decide(
         return verdict
     checks = make_checks(pairs, policy, look, schedule, reproduced=reproduced)
     kind = overall(checks)
-    futile = (
-        look < of
-        and kind is VerdictKind.INCONCLUSIVE
-        and (repeats_itself(candidate) or out_of_reach(checks, policy, look, schedule, epochs))
+    is_open = look < of and kind is VerdictKind.INCONCLUSIVE
+    futile = is_open and (
+        repeats_itself(candidate) or out_of_reach(checks, policy, look, schedule, epochs)
     )
     checks = reasons.advised(checks, of - look, futile=futile)
     matched = None
@@ -109,9 +108,7 @@ def decide(
         common = baseline.select(np.isin(np.arange(len(baseline)), rows))
         matched = _matched(candidate, common, match, task_order, pairs)
     flips = find_flips(pairs, matched)
-    listed, all_of_them = len(flips.listed), sum(flips.number)
-    more = [Reason(ReasonKind.MORE_FLIPS, count=all_of_them, of=listed)]
-    seen = [*reasons.check_notes(checks, policy), *(more if all_of_them > listed else ())]
+    seen = [*reasons.check_notes(checks, policy), *_unlisted(flips)]
     return replace(
         verdict,
         kind=kind,
@@ -123,6 +120,12 @@ def decide(
         grown=grown(pairs, checks),
         notes=(*verdict.notes, *seen),
     )
+
+
+def _unlisted(flips: Flips) -> tuple[Reason, ...]:
+    """A note on the flips that are too many to list."""
+    listed, number = len(flips.listed), sum(flips.number)
+    return (Reason(ReasonKind.MORE_FLIPS, count=number, of=listed),) if number > listed else ()
 
 
 def _matched(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def grown(pairs: Sequence[TaskPair], checks: Sequence[Check]) -> tuple[Flip, ...
             growth = pair.candidate.means[Metric.TOKENS] - pair.baseline.means[Metric.TOKENS]
             found += [_flip(pair, int(i)) for i in np.argsort(-growth, kind="stable")[:_GROWN]]
     found.sort(key=lambda f: f.baseline_tokens - f.candidate_tokens)
-    return tuple(replace(flip) for flip in found)
+    return tuple(found)
 
 
 def _flip(pair: TaskPair, place: int) -> Flip:

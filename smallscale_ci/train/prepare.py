@@ -90,16 +90,8 @@ def plan(
     stage = llamafactory.deepspeed_stage(recipe, place)
     with (pairs / PAIRS).open("rb") as lines:
         count = sum(1 for line in lines if line.strip())
-    answer = None
-    if runner is not None:
-        with writing(out):
-            answer = ask(runner, place, settings, out)
-        if place.gpu and not answer.gpus:
-            raise EngineError(
-                "the training environment sees no GPU.",
-                "Name a Python with a CUDA build of torch with --train-python, or train without: "
-                "--gpus none.",
-            )
+    answer = None if runner is None else _answer(runner, place, settings, out)
+    if answer is not None:
         answer.refuse(recipe, count)
         screening = Screening(count, answer.dropped, answer.cut, recipe.cutoff_len, answer.longest)
     else:
@@ -126,6 +118,19 @@ def plan(
         resumes=last,
         began=resume,
     )
+
+
+def _answer(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) -> Answer:
+    """What LLaMA-Factory says of the settings. Raises ``EngineError`` where it lacks its GPU."""
+    with writing(out):
+        answer = ask(runner, place, settings, out)
+    if place.gpu and not answer.gpus:
+        raise EngineError(
+            "the training environment sees no GPU.",
+            "Name a Python with a CUDA build of torch with --train-python, or train without: "
+            "--gpus none.",
+        )
+    return answer
 
 
 def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
