@@ -1,24 +1,16 @@
-"""The charts of the HTML report: inline SVG by pygal, with colours left to the page's style sheet.
-
-pygal's own style sheet, script and date are taken away, so that the same report gives the same
-bytes, follows the page's light or dark theme, and has no script. Each series gets a class name
-that the page's style sheet knows (``baseline``, ``candidate``, ``interval``, …).
-"""
+"""The charts of the HTML report: what each of them shows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from pygal.etree import etree
 from pygal.style import Style
 
 from smallscale_ci.records import Check, Estimate, Metric, Scale, TaskSummary
 from smallscale_ci.report import formats, text
 from smallscale_ci.report.interface import TrendPoint
 from smallscale_ci.report.svg import Chart
-
-etree.to_etree()  # where lxml is installed, pygal would build its elements from that
 
 _REACH = 8  # margins shown at most on either side of no change
 _BINS = 24

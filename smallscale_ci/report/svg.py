@@ -1,4 +1,9 @@
-"""One chart as SVG that a page may hold: no scripts, no styles of its own, no ids."""
+"""One chart as inline SVG by pygal, with colours left to the page's style sheet.
+
+pygal's own style sheet, script and date are taken away, so that the same report gives the same
+bytes, follows the page's light or dark theme, and has no script. Each series gets a class name
+that the page's style sheet knows (``baseline``, ``candidate``, ``interval``, …).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pygal
+from pygal.etree import etree
 
 from smallscale_ci.report.escape import one_line
+
+etree.to_etree()  # where lxml is installed, pygal would build its elements from that
 
 _OPTIONS = {
     "js": (),

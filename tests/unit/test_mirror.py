@@ -13,34 +13,47 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.name != "__init__.py"
 )
-ELSEWHERE = {"records", "sandbox"}  # a vocabulary without behaviour; what is tried for real
+ELSEWHERE = {"sandbox"}  # what is tried for real
 # Modules that no test imports, and where they are tried instead: as users run them, or through the
 # one module that uses them.
 THROUGH = {
     "__main__": "unit/test_readme.py",
-    "candidate.*": "integration/test_pairs_command.py",
+    "candidate.loop": "integration/test_pairs_command.py",
+    "candidate.steps": "integration/test_pairs_command.py",
     "cli.*": "unit/cli/test_cli_help.py",
     "config.base": "unit/config/test_load.py",
     "config.document": "unit/config/test_load.py",
     "config.engine_args": "unit/config/test_engine_args.py",
     "config.names": "unit/config/test_seams.py",
-    "config.problems": "unit/config/test_load.py",
     "config.rules": "integration/test_rules.py",
-    "config.template": "unit/pipeline/test_variables.py",
     "containers.remedies": "unit/containers/test_engine_errors.py",
     "doctor.install": "integration/test_remedies.py",
-    "gate.*": "unit/gate/test_decide.py",
+    "gate.check": "unit/gate/test_decide.py",
+    "gate.flips": "unit/gate/test_flips.py",
+    "gate.levels": "unit/gate/test_schedule.py",
+    "gate.reasons": "unit/gate/test_decide.py",
     "interop.*": "unit/interop/test_readers.py",
     "judges.*": "unit/judges/test_math_judge.py",
     "pairs.build": "integration/test_pairs_command.py",
-    "pipeline.*": "unit/pipeline/test_evaluate.py",
-    "records.*": "unit/run/test_records_json.py",
-    "report.*": "unit/report/test_report_golden.py",
-    "run.*": "unit/run/test_folder.py",
+    "pipeline.ruled": "integration/test_rules.py",
+    "pipeline.sample": "integration/test_show.py",
+    "pipeline.verify": "unit/pipeline/test_verify.py",
+    "records.limits": "unit/gate/test_shipped_policies.py",
+    "records.reasons": "unit/report/test_wording.py",
+    "report.pages": "unit/report/test_report_page.py",
+    "report.pairs_page": "integration/test_pairs_command.py",
+    "run.collector": "unit/pipeline/test_session.py",
     "sandbox.*": "integration/test_sandboxes.py",
-    "stats.epochs": "unit/gate/test_schedule.py",
-    "suite.*": "unit/suite/test_smoke.py",
-    "worker.*": "unit/worker/test_loop.py",
+    "suite.normal": "unit/suite/test_local.py",
+    "suite.smoke_code": "integration/test_smoke_code.py",
+    "suite.smoke_facts": "unit/suite/test_smoke.py",
+    "worker.__main__": "unit/worker/test_loop.py",
+    "worker.bytecode": "unit/worker/test_bytecode.py",
+    "worker.convert": "unit/checkpoint/test_find.py",
+    "worker.engines.replay": "unit/worker/test_replay_worker.py",
+    "worker.quoting": "unit/worker/test_thinking.py",
+    "worker.train.export": "unit/worker/test_train_entry.py",
+    "worker.train.template": "unit/worker/test_train_check.py",
 }
 
 
