@@ -1,6 +1,7 @@
 """Simulated runs for the tests of summaries and the gate."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,4 +69,16 @@ def together(*parts: Samples) -> Samples:
         outcome=np.concatenate([part.outcome for part in parts]),
         tokens=np.concatenate([part.tokens for part in parts]),
         truncated=np.concatenate([part.truncated for part in parts]),
+    )
+
+
+def reordered(samples: Samples, rows: NDArray[np.int64]) -> Samples:
+    """The same samples in the order of ``rows``."""
+    return replace(
+        samples,
+        problem=samples.problem[rows],
+        sample_index=samples.sample_index[rows],
+        outcome=samples.outcome[rows],
+        tokens=samples.tokens[rows],
+        truncated=samples.truncated[rows],
     )

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from helpers import checkpoints, replayed
+from helpers.repositories import git
 
 from smallscale_ci.candidate import prepare
 from smallscale_ci.candidate.folder import CandidateFolder
@@ -29,14 +29,6 @@ MODEL = {
     "config.json": json.dumps({"model_type": "tiny", **SHAPE}).encode(),
 }
 PRACTICE = replayed.SUITE.replace("tiny", "practice")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 def practise(place: Path, first: int) -> None:

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import replayed
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+from helpers.repositories import git
 
 
 @pytest.fixture(scope="module")

@@ -12,20 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from helpers import replayed
+from helpers.repositories import git
 
 from smallscale_ci.errors import UsageError
 from smallscale_ci.run.stores import GitStore
 
 VLLM = "name: vllm\nengine: replay\nruntime: local\n"
 LOOSE = "{accuracy: 1.0, tokens: 10.0, truncation: 1.0}"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *who, *arguments], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """What the gate decides of two runs, and the reasons that it gives."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.runs import CUT, RIGHT, WRONG, grid, together
+from helpers.runs import CUT, RIGHT, WRONG, grid, reordered, together
 from helpers.verdicts import WIDE, one, rates, run
 
 from smallscale_ci.config.load import load
@@ -246,14 +245,7 @@ def test_rows_in_any_order_give_the_same_verdict():
     p = rates()
     candidate, base = run(1, p, 2), run(2, p, 8)
     rows = np.random.default_rng(0).permutation(len(candidate))
-    shuffled = replace(
-        candidate,
-        problem=candidate.problem[rows],
-        sample_index=candidate.sample_index[rows],
-        outcome=candidate.outcome[rows],
-        tokens=candidate.tokens[rows],
-        truncated=candidate.truncated[rows],
-    )
+    shuffled = reordered(candidate, rows)
     one_way, other = decide(candidate, base, WIDE), decide(shuffled, base, WIDE)
     assert one_way.reasons == other.reasons
     assert one_way.flips == other.flips

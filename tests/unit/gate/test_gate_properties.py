@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.runs import RIGHT, WRONG, grid, simulate
+from helpers.runs import RIGHT, WRONG, grid, reordered, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -92,14 +92,7 @@ def test_the_order_of_rows_does_not_matter(runs, random):
     order = list(range(len(candidate)))
     random.shuffle(order)
     rows = np.array(order)
-    shuffled = replace(
-        candidate,
-        problem=candidate.problem[rows],
-        sample_index=candidate.sample_index[rows],
-        outcome=candidate.outcome[rows],
-        tokens=candidate.tokens[rows],
-        truncated=candidate.truncated[rows],
-    )
+    shuffled = reordered(candidate, rows)
     one, other = decide(candidate, base, POLICY), decide(shuffled, base, POLICY)
     assert one.kind is other.kind
     assert [c.kind for c in one.checks] == [c.kind for c in other.checks]

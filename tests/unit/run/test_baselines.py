@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import replayed
+from helpers.repositories import git
 
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.files import write_json
@@ -21,15 +22,6 @@ PLACE = Place("tiny", "replay", "m")
 NAME = "tiny/replay/m"
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    replayed.make_configs(place, problems=8)
-    replayed.make_run(place, "one", epochs=2)
-    replayed.make_run(place, "two", epochs=1, seed=5)
-    return place / "stored"
-
-
 @pytest.fixture
 def root(tmp_path):
     return tmp_path / "baselines"
@@ -37,12 +29,6 @@ def root(tmp_path):
 
 def record(stored: Path, run: str, root: Path, reason: str = "why", now: datetime = NOW) -> Path:
     return replayed.record(stored / run, root, reason, now)
-
-
-def git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b.example"]
-    done = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def test_what_is_recorded_is_what_the_run_was(stored, root):

@@ -17,15 +17,6 @@ PLACE = Place("tiny", "replay", "m")
 NAME = "tiny/replay/m"
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    place = tmp_path_factory.mktemp("place")
-    replayed.make_configs(place, problems=8)
-    replayed.make_run(place, "one", epochs=2)
-    replayed.make_run(place, "two", epochs=1, seed=5)
-    return place / "stored"
-
-
 class Killed(BaseException):
     """Stands for SIGKILL: nothing that would run afterwards does."""
 
