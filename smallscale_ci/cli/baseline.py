@@ -38,7 +38,7 @@ def record(
         str,
         option(
             "--by",
-            help="The person who answers for it. Default: git's user.name.",
+            help="The person responsible for it. Default: git's user.name.",
             show_default=False,
         ),
     ] = "",
@@ -49,8 +49,8 @@ def record(
 ) -> None:
     """Store a complete run as the baseline of its model.
 
-    Each suite, profile and model has one; the one before it is kept in history/. A run of which
-    too few samples could be judged is refused.
+    Each suite, profile and model has one; the previous one is kept in history/. A run with too few
+    judged samples is refused.
     """
     from datetime import UTC, datetime
 

@@ -19,9 +19,7 @@ class Answers:
     suite: Annotated[str, option("--suite", "-s", help="Suite to train on.")] = "smoke-train"
     samples: Annotated[
         int,
-        option(
-            "--samples", min=4, help="Answers to each training problem: the k of solved k of k."
-        ),
+        option("--samples", min=4, help="Answers to each training problem: k in “solved k of k”."),
     ] = 16
     sample: Annotated[
         Path | None,
@@ -87,8 +85,8 @@ class Evaluation:
         str | None,
         option(
             "--fresh-suite",
-            help="Of a grid: suite that the chosen candidate is judged by. Default: the evaluation "
-            "suite, with new samples.",
+            help="For a grid: suite that the chosen candidate is judged by. Default: the "
+            "evaluation suite, with new samples.",
             show_default=False,
         ),
     ] = None

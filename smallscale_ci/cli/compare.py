@@ -115,14 +115,14 @@ def report(
         bool,
         option(
             "--compare",
-            help="Show several runs beside the first: no verdict.",
+            help="Compare several runs with the first, without a verdict.",
         ),
     ] = False,
     budgets: Annotated[
         str,
         option(
             "--budgets",
-            help="Also the accuracy if answers had been cut at so many tokens: 1024,2048,…",
+            help="Also show the accuracy with answers cut at these lengths in tokens: 1024,2048,…",
             show_default=False,
         ),
     ] = "",

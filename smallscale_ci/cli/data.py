@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_all(context: Context) -> None:
-    """List the suites that can be named."""
+    """List the available suites."""
     from smallscale_ci.config.folders import names
     from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.suite.local import not_pulled
@@ -72,7 +72,7 @@ def show(
     name: _NAME,
     problems: Annotated[
         int,
-        option("--problems", min=0, help="Print so many each."),
+        option("--problems", min=0, help="Problems to print for each task."),
     ] = 1,
 ) -> None:
     """Show a suite: tasks, sampling, hash, and some problems.

@@ -33,7 +33,7 @@ def doctor(
     """Check this machine.
 
     Each line says what was found and how to fix what is not right.
-    Exits 3 when something is in the way of every run.
+    Exits 3 when something prevents every run.
     """
     from dataclasses import asdict
 

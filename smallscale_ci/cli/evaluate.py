@@ -56,8 +56,9 @@ def evaluate(
     0 pass · 1 regressed · 2 usage · 3 infrastructure · 4 invalid or no baseline · 5 inconclusive ·
     130 interrupted.
 
-    Of several suites each has its own run, baseline, policy and verdict, and the engine is loaded
-    once. The exit code is 1 if any regressed, else 4, else 5, if any ends so.
+    With several suites, each has its own run, baseline, policy and verdict, and the engine is
+    loaded once. The exit code is 1 if any regressed, else 4 if any is invalid, else 5 if any is
+    inconclusive.
     """
     from smallscale_ci.cli import suites
     from smallscale_ci.cli.announce import show_plans

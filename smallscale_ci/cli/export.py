@@ -45,7 +45,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write a run as inspect, lm-eval or the model hub reads it.
+    """Write a run in the format of inspect, lm-eval or the model hub.
 
     inspect's viewer opens the logs, lm-eval's table code reads the results, and .eval_results goes
     into the model's repository on the hub.

@@ -62,10 +62,10 @@ def publish(
 ) -> None:
     """Show a run's report on GitHub.
 
-    As step summary, annotations and one comment.
+    As a step summary, annotations and one comment.
 
     The comment is updated in place. Its token is GITHUB_TOKEN or GH_TOKEN of the environment;
-    without one, or outside of a pull request, the summary is still written. The verdict does not
+    without one, or outside a pull request, the summary is still written. The verdict does not
     change the exit code: `eval` has set it already.
     """
     from smallscale_ci.errors import UsageError

@@ -51,7 +51,7 @@ def history(
         option(
             "--last",
             min=1,
-            help="Only so many newest runs of each suite and profile.",
+            help="Only the newest N runs of each suite and profile.",
             show_default="all",
         ),
     ] = None,
@@ -61,7 +61,7 @@ def history(
 ) -> None:
     """Show accuracy and tokens over stored runs.
 
-    A change to the run before is marked only where it is more than noise: paired by problem, with
+    A change from the previous run is marked only where it exceeds noise: paired by problem, with
     Holm's correction over all runs of a suite and profile at 1%.
     """
     from smallscale_ci.errors import UsageError

@@ -70,7 +70,7 @@ def lock(
         ),
     ] = False,
 ) -> int:
-    """Resolve tags in their registries and pin what they mean now.
+    """Resolve tags in their registries and pin what they point to now.
 
     Shows what changes. With --check nothing is written, and a tag that moved is exit code 4.
     """
@@ -101,7 +101,7 @@ def lock(
 def pull(context: Context, names: _Names = None) -> None:
     """Pull images by their digest.
 
-    Without names those with an engine that are in a registry.
+    Without names: all engine images that are in a registry.
     """
     from smallscale_ci.containers import catalog
 
@@ -156,9 +156,9 @@ def build(
         option("--push", help="Push it, and pin its digest there."),
     ] = False,
 ) -> None:
-    """Build an image of ours and pin it in the lock.
+    """Build one of this project's images and pin it in the lock.
 
-    Without --push it is pinned by its own id, which holds on this machine alone.
+    Without --push it is pinned by its own id, which is valid on this machine only.
     """
     from datetime import UTC, datetime
 
@@ -189,9 +189,9 @@ def build(
 
 
 def verify(context: Context, names: _Names = None) -> None:
-    """Check that images are here, as the lock has them.
+    """Check that local images match the lock.
 
-    By their digest, and with the version of the engine that the lock promises.
+    By digest, and by the engine version that the lock states.
     """
     from smallscale_ci.containers import catalog
     from smallscale_ci.errors import ContainerError

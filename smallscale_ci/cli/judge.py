@@ -31,13 +31,13 @@ class FileJudge:
 
     name: Annotated[
         str,
-        option("--judge", help=f"Judge of a file: {', '.join(_OF_FILES)}."),
+        option("--judge", help=f"Judge for a file: {', '.join(_OF_FILES)}."),
     ] = "math"
     extract: Annotated[
         str,
         option(
             "--extract",
-            help="Where answers of a file may be: boxed, stated, last-number, letter.",
+            help="Where to look for answers in a file: boxed, stated, last-number, letter.",
         ),
     ] = "boxed,stated"
     model: Annotated[
@@ -52,7 +52,7 @@ class FileJudge:
         str | None,
         option(
             "--rule",
-            help="Count how far llm agrees with this judge: math or mcq.",
+            help="Report how often llm agrees with this judge: math or mcq.",
             show_default=False,
         ),
     ] = None
@@ -136,7 +136,7 @@ def judge(
         option(
             "--labelled",
             help="The file's own verdicts (column score) are people's labels: count how often the "
-            "judge calls right what is right, and wrong what is wrong.",
+            "judge accepts right answers and rejects wrong ones.",
         ),
     ] = False,
     sandbox: options.Sandbox = None,
@@ -150,7 +150,7 @@ def judge(
         ),
     ] = None,
 ) -> None:
-    """Judge a run, or another tool's file, again.
+    """Judge a run again, or another tool's file.
 
     A file is judged into a new one; the original is never changed.
     """

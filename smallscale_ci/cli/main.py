@@ -33,7 +33,7 @@ from smallscale_ci.cli import (
 
 app = typer.Typer(
     name="smallscale",
-    help="pytest for model checkpoints: fails the pipeline when a checkpoint lost accuracy, "
+    help="pytest for model checkpoints: fails the pipeline when a checkpoint loses accuracy, "
     "thinks longer or is cut off more often than its baseline.",
     epilog="Example: smallscale eval smollm2",
     no_args_is_help=True,

@@ -11,13 +11,19 @@ import typer
 from smallscale_ci.cli.option import baseline_names, known, option
 from smallscale_ci.config.seams import AUTO, RUNTIMES, SANDBOXES
 
+_TRAINS = [name for name, kind in RUNTIMES.items() if kind.trains]
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what tables name
     RuntimeName = str
+    TrainRuntimeName = str
     SandboxName = str
 else:
-    RuntimeName, SandboxName = (
+    RuntimeName, TrainRuntimeName, SandboxName = (
         StrEnum(title, {name.upper(): name for name in (AUTO, *table)})
-        for title, table in (("RuntimeName", RUNTIMES), ("SandboxName", SANDBOXES))
+        for title, table in (
+            ("RuntimeName", RUNTIMES),
+            ("TrainRuntimeName", _TRAINS),
+            ("SandboxName", SANDBOXES),
+        )
     )
 
 
@@ -128,7 +134,7 @@ Template = Annotated[
     option(
         "--template",
         metavar="KEY=VALUE",
-        help="Variable of the chat template, as enable_thinking=false; may be repeated.",
+        help="Variable of the chat template, as in enable_thinking=false; may be repeated.",
         show_default="the suite's and the profile's",
     ),
 ]
@@ -161,6 +167,15 @@ Runtime = Annotated[
         show_default="the profile's",
     ),
 ]
+TrainRuntime = Annotated[
+    TrainRuntimeName | None,
+    option(
+        "--runtime",
+        help="docker: in a container; local: in a virtual environment; auto: in a container where "
+        "GPUs and the image are there.",
+        show_default="auto",
+    ),
+]
 Sandbox = Annotated[
     SandboxName | None,
     option(
@@ -173,7 +188,7 @@ Gpus = Annotated[
     str,
     option(
         "--gpus",
-        help="GPUs, as 0,1,2,3 or by CDI name.",
+        help="GPUs, as in 0,1,2,3, or by CDI name.",
         show_default="all",
     ),
 ]
@@ -223,7 +238,7 @@ Limit = Annotated[
     option(
         "--limit",
         min=1,
-        help="Try it on this many problems of each task; decides nothing.",
+        help="Try this many problems of each task; gives no verdict.",
         show_default="all",
     ),
 ]

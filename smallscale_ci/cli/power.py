@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _Trials = Annotated[
     int,
-    option("--trials", min=1, help="Simulated runs of a kind."),
+    option("--trials", min=1, help="Simulated runs of each kind."),
 ]
 _SMALL = 2.5e9  # bytes of weights: about a billion parameters
 _RandomSeed = Annotated[int, option("--seed", min=0, help="Seed of the simulation.")]

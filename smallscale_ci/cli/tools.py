@@ -24,7 +24,7 @@ GoldIndex = Annotated[
         "--gold-index",
         min=0,
         max=1,
-        help="Golds of a file are positions of its choices, counted from 0 or from 1.",
+        help="The file's golds are positions in its choices, counted from 0 or from 1.",
         show_default=False,
     ),
 ]
@@ -48,7 +48,7 @@ Rejudge = Annotated[
     str,
     option(
         "--rejudge",
-        help="Judge other tools' texts by math or mcq instead of taking the tools' own verdicts.",
+        help="Judge other tools' texts with math or mcq instead of taking the tools' own verdicts.",
         show_default=False,
     ),
 ]

@@ -52,7 +52,7 @@ class Where:
             "--ranks",
             min=1,
             max=1024,
-            help="Processes of this node.",
+            help="Training processes on this node.",
             show_default="one for each GPU, or as before with --resume",
         ),
     ] = None
@@ -60,11 +60,11 @@ class Where:
         str,
         option(
             "--gpus",
-            help="GPUs, as 0,1,2,3; none: train without.",
+            help="GPUs, as in 0,1,2,3; none: train on the CPU.",
             show_default="all",
         ),
     ] = ""
-    runtime: options.Runtime = None
+    runtime: options.TrainRuntime = None
     torchrun: Annotated[
         str,
         option(
@@ -114,7 +114,7 @@ def train(
         Path | None,
         option(
             "--resume",
-            help="Resume the training in this folder, from its newest whole checkpoint.",
+            help="Resume the training in this folder, from its newest complete checkpoint.",
             show_default=False,
         ),
     ] = None,

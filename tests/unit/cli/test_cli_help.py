@@ -103,6 +103,13 @@ def test_no_command_is_longer_than_70_lines():
     assert {name: length for name, length in lengths.items() if length > 70} == {}
 
 
+def test_a_training_runs_only_where_models_can_be_trained():
+    done = CliRunner().invoke(app, ["train", "m", "p", "--runtime", "ray"])
+    assert done.exit_code == 2
+    assert "'ray' is not one of" in done.stderr
+    assert "docker" in done.stderr
+
+
 def test_no_two_options_share_an_environment_name_with_another_meaning():
     meanings: dict[str, set[str]] = {}
     for command in commands().values():
