@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,5 +19,14 @@ def without_garbage() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
-        gc.enable()
+        _search()
+
+
+def _search() -> None:
+    """Search for garbage, but not among what is there already."""
+    gc.freeze()
+    gc.enable()
+
+
+# An engine that is forked while it loads would never search again.
+os.register_at_fork(after_in_child=_search)

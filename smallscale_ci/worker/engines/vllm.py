@@ -13,6 +13,7 @@ from .base import ChatEngine, Output
 from .interface import ABORT, ERROR, LENGTH, STOP, EngineDownError, Request, StartError
 
 _FEW_CORES = 4
+_METHOD = "VLLM_WORKER_MULTIPROC_METHOD"
 
 
 class VllmAdapter(ChatEngine):
@@ -56,8 +57,12 @@ class VllmAdapter(ChatEngine):
                 f"vLLM does not take one of the profile's engine_args: {error}",
                 "Compare engine_args in configs/engines with this vLLM's EngineArgs.",
             ) from error
-        self._engine = AsyncLLM.from_engine_args(engine_args)
-        config = self._engine.vllm_config
+        config = _config(engine_args)
+        self._engine = AsyncLLM.from_vllm_config(
+            config,
+            enable_log_requests=engine_args.enable_log_requests,
+            disable_log_stats=engine_args.disable_log_stats,
+        )
         self.context = int(config.model_config.max_model_len)
         self.settings = {
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
@@ -162,6 +167,23 @@ class VllmAdapter(ChatEngine):
             "settings": self.settings,
             "end_ids": sorted(self.chat.end_ids),
         }
+
+
+def _config(engine_args: Any) -> Any:
+    """The configuration. On a CPU, an engine that needs a single process is forked.
+
+    vLLM forks where it has a GPU. On a CPU it spawns, so that each process reads OpenMP settings of
+    its own when it loads torch, and imports everything a second time: a third of a start. The one
+    process of ``uni`` has the settings of this one. VLLM_WORKER_MULTIPROC_METHOD in a profile wins.
+    """
+    from vllm.usage.usage_lib import UsageContext
+
+    chosen = os.environ.get(_METHOD, "fork")
+    config = engine_args.create_engine_config(UsageContext.ENGINE_CONTEXT)
+    alone = config.parallel_config.distributed_executor_backend == "uni"
+    if alone and config.device_config.device_type == "cpu":
+        os.environ[_METHOD] = chosen
+    return config
 
 
 def _attention_backend(config: Any) -> str:
