@@ -22,11 +22,7 @@ from smallscale_ci.config import folders, load
 from smallscale_ci.config.grid import GridConfig
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
-from smallscale_ci.errors import (
-    InvalidError,
-    UsageError,
-    did_you_mean,
-)
+from smallscale_ci.errors import InvalidError, UsageError, did_you_mean
 from smallscale_ci.train.runner import Wanted
 
 # Added to the seed of a fresh evaluation on the same problems: the seeds of all samples differ.

@@ -15,12 +15,7 @@ from smallscale_ci.candidate.members import Measured, choose, measured
 from smallscale_ci.candidate.prepare import Loop
 from smallscale_ci.candidate.steps import LoopObserver
 from smallscale_ci.config.seams import STEPS
-from smallscale_ci.errors import (
-    EngineError,
-    RunInterruptedError,
-    SmallscaleError,
-    StorageError,
-)
+from smallscale_ci.errors import EngineError, RunInterruptedError, SmallscaleError, StorageError
 from smallscale_ci.pipeline.compare import Evaluation
 from smallscale_ci.report.grid import write
 from smallscale_ci.train.runner import Wanted, runner_for

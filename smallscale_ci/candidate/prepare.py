@@ -7,14 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.candidate.folder import (
-    PAIRS,
-    PARENT,
-    SAMPLE,
-    TRAIN,
-    VERDICT,
-    CandidateFolder,
-)
+from smallscale_ci.candidate.folder import PAIRS, PARENT, SAMPLE, TRAIN, VERDICT, CandidateFolder
 from smallscale_ci.candidate.monitor import refuse_unasked
 from smallscale_ci.candidate.record import CandidateRequest, StepRecord
 from smallscale_ci.config import folders, load, override

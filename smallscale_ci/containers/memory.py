@@ -16,15 +16,7 @@ from dataclasses import asdict, replace
 from functools import cache
 from typing import IO, Any
 
-from smallscale_ci.containers.box import (
-    EXITED,
-    RUNNING,
-    Box,
-    Inside,
-    Program,
-    is_over,
-    nothing,
-)
+from smallscale_ci.containers.box import EXITED, RUNNING, Box, Inside, Program, is_over, nothing
 from smallscale_ci.containers.interface import About, Container, Ended, LocalImage
 from smallscale_ci.containers.spec import Spec
 from smallscale_ci.errors import ContainerError

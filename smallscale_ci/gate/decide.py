@@ -20,24 +20,11 @@ from smallscale_ci.gate import reasons
 from smallscale_ci.gate.checks import make_checks, overall
 from smallscale_ci.gate.flips import Flips, find_flips, grown
 from smallscale_ci.gate.futility import out_of_reach, repeats_itself
-from smallscale_ci.gate.pairing import (
-    TaskPair,
-    agrees,
-    common_samples,
-    match_problems,
-    pair_tasks,
-)
+from smallscale_ci.gate.pairing import TaskPair, agrees, common_samples, match_problems, pair_tasks
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.gate.schedule import Schedule
 from smallscale_ci.gate.shared import ENOUGH, shared_draws, with_shared
-from smallscale_ci.records import (
-    Accounting,
-    Difference,
-    Reason,
-    ReasonKind,
-    Verdict,
-    VerdictKind,
-)
+from smallscale_ci.records import Accounting, Difference, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.run.samples import Samples
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smallscale_ci.interop.files import (
-    Row,
-    at,
-    known,
-)
+from smallscale_ci.interop.files import Row, at, known
 from smallscale_ci.interop.interface import Wanted
 
 RESULTS = "results.json"  # up to 0.4.2

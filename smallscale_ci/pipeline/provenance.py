@@ -17,12 +17,7 @@ from smallscale_ci.records import Summary
 from smallscale_ci.records.measured import Corrected, Measured
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.folder import RunFolder
-from smallscale_ci.run.manifest import (
-    Engine,
-    Manifest,
-    Runtime,
-    SuiteId,
-)
+from smallscale_ci.run.manifest import Engine, Manifest, Runtime, SuiteId
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.worker.engines.registry import Source
 

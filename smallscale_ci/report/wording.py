@@ -6,15 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from smallscale_ci.records import (
-    Check,
-    Metric,
-    Outcome,
-    Reason,
-    ReasonKind,
-    Verdict,
-    VerdictKind,
-)
+from smallscale_ci.records import Check, Metric, Outcome, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.records.measured import Agreed, Corrected, Measured
 from smallscale_ci.report.formats import change, count, level, rate, unit
 

@@ -16,11 +16,7 @@ from smallscale_ci.files import lock, write_json
 from smallscale_ci.ids import slug
 from smallscale_ci.run import tables
 from smallscale_ci.run.baseline_record import HISTORY, BaselineRecord, parse
-from smallscale_ci.run.baselines import (
-    SAMPLES,
-    Place,
-    samples_of,
-)
+from smallscale_ci.run.baselines import SAMPLES, Place, samples_of
 from smallscale_ci.run.chain import JUDGEMENTS
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import COMPLETE

@@ -12,10 +12,7 @@ from typing import Any
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import folders, load
 from smallscale_ci.config.train import TrainRecipe
-from smallscale_ci.errors import (
-    EngineError,
-    UsageError,
-)
+from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.files import storage_errors
 from smallscale_ci.pairs import screen
 from smallscale_ci.pairs.record import PAIRS, PairsRecord, Screening

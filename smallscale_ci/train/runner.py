@@ -9,11 +9,7 @@ from pathlib import Path
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.containers import images
-from smallscale_ci.errors import (
-    ContainerError,
-    EngineError,
-    UsageError,
-)
+from smallscale_ci.errors import ContainerError, EngineError, UsageError
 from smallscale_ci.generate.runtimes import DOCKER, provide
 from smallscale_ci.train.launch import LocalRunner, Runner, nodes_of
 from smallscale_ci.train.llamafactory import Place

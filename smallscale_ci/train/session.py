@@ -27,14 +27,7 @@ from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.errors import EngineError, RunInterruptedError, UsageError
 from smallscale_ci.files import json_text, lock, write_json, write_text
 from smallscale_ci.ids import pretty_json, run_id
-from smallscale_ci.run.manifest import (
-    COMPLETE,
-    FAILED,
-    INTERRUPTED,
-    RUNNING,
-    Status,
-    package_state,
-)
+from smallscale_ci.run.manifest import COMPLETE, FAILED, INTERRUPTED, RUNNING, Status, package_state
 from smallscale_ci.train import checkpoints, follow, llamafactory, plots, record
 from smallscale_ci.train.failure import failure
 from smallscale_ci.train.follow import Follower, Point, TrainProgress

@@ -25,13 +25,7 @@ from smallscale_ci.judges.mathematics.forms import (
 from smallscale_ci.judges.mathematics.intervals import real_set
 from smallscale_ci.judges.mathematics.matrices import is_plain
 from smallscale_ci.judges.mathematics.normal import squeeze
-from smallscale_ci.judges.mathematics.notations import (
-    based,
-    congruent,
-    full_hour,
-    ratios,
-    times,
-)
+from smallscale_ci.judges.mathematics.notations import based, congruent, full_hour, ratios, times
 from smallscale_ci.judges.mathematics.numerals import ORDINALS
 from smallscale_ci.judges.mathematics.piecewise import as_expression, same_cases
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words, product_of

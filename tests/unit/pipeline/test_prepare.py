@@ -11,13 +11,7 @@ from helpers.checkpoints import make
 from smallscale_ci.config import load
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.errors import (
-    DataError,
-    EngineError,
-    InvalidError,
-    SmallscaleError,
-    UsageError,
-)
+from smallscale_ci.errors import DataError, EngineError, InvalidError, SmallscaleError, UsageError
 from smallscale_ci.files import write_json
 from smallscale_ci.generate.ray import gpus_of
 from smallscale_ci.pipeline import prepare, resume

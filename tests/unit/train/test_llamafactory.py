@@ -5,13 +5,7 @@ import yaml
 
 from smallscale_ci.config.train import LoraConfig, TrainRecipe
 from smallscale_ci.errors import UsageError
-from smallscale_ci.train.llamafactory import (
-    Place,
-    deepspeed,
-    deepspeed_stage,
-    render,
-    to_yaml,
-)
+from smallscale_ci.train.llamafactory import Place, deepspeed, deepspeed_stage, render, to_yaml
 
 CPU = Place("/m", "/p", "/o", ranks=1)
 GPUS = Place("/checkpoint", "/pairs", "/work", ranks=4, nodes=2, gpu=True)

@@ -11,12 +11,7 @@ from smallscale_ci.generate.interface import Job
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import Prompt, SamplingSpec
 from smallscale_ci.worker import protocol
-from smallscale_ci.worker.engines.interface import (
-    Completion,
-    EngineDownError,
-    Request,
-    StartError,
-)
+from smallscale_ci.worker.engines.interface import Completion, EngineDownError, Request, StartError
 from smallscale_ci.worker.loop import Worker, _complete
 
 
