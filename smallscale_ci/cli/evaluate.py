@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,11 +17,7 @@ if TYPE_CHECKING:
     from smallscale_ci.pipeline.compare import Evaluation
     from smallscale_ci.pipeline.engines import Engines
     from smallscale_ci.pipeline.prepare import Plan
-    from smallscale_ci.pipeline.request import Request
     from smallscale_ci.run.run import Run
-
-
-_LATEST = "auto"  # --resume auto: the unfinished run of the same configuration, or the only one
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +58,7 @@ def evaluate(
     from smallscale_ci.cli import suites
     from smallscale_ci.cli.announce import show_plans
     from smallscale_ci.cli.deadline import within
+    from smallscale_ci.cli.plans import plans_of
     from smallscale_ci.cli.verdicts import tell_monitor
     from smallscale_ci.pipeline.request import Request
 
@@ -85,7 +81,7 @@ def evaluate(
     )
     with within(budget.deadline):
         with context.out.watch():
-            plans = _plans(context, request, suites.names(suite, settings), settings, resume)
+            plans = plans_of(context, request, suites.names(suite, settings), settings, resume)
             against = [_baseline(plan) for plan in plans]
         for plan in plans:
             tell_monitor(context, plan.config.gate)
@@ -119,6 +115,7 @@ def generate(
     """
     from smallscale_ci.cli import levels, suites
     from smallscale_ci.cli.announce import announce, show_plans
+    from smallscale_ci.cli.plans import plans_of
     from smallscale_ci.pipeline.request import Request
     from smallscale_ci.run.folder import NO_BASELINE
 
@@ -135,7 +132,7 @@ def generate(
         **engine.request(),
     )
     with context.out.watch():
-        plans = _plans(context, request, suites.names(suite, settings), settings, resume)
+        plans = plans_of(context, request, suites.names(suite, settings), settings, resume)
     if dry_run:
         show_plans(context, plans)
         return
@@ -220,65 +217,6 @@ def _judged(
     tell_evaluation(context, evaluation)
     code = verdicts.tell(context, evaluation, plan.config.gate)
     return _Result(code, verdicts.value(evaluation), evaluation)
-
-
-def _plans(
-    context: Context,
-    request: Request,
-    names: Sequence[str],
-    settings: Settings,
-    resume: Path | None,
-) -> list[Plan]:
-    """The plan of each suite, all checked before any engine is loaded."""
-    from smallscale_ci.cli import suites
-    from smallscale_ci.errors import UsageError
-
-    if len(names) > 1 and resume is not None and (str(resume) != _LATEST or not request.model):
-        raise UsageError(
-            f"--resume {resume} resumes one run, and {len(names)} suites are named.",
-            "Resume each run alone, or name MODEL with --resume auto.",
-        )
-    requests = [replace(request, suite=name) for name in names]
-    plans = [_plan(context, each, settings, resume) for each in requests]
-    suites.refuse_same(plans)
-    return plans
-
-
-def _plan(context: Context, request: Request, settings: Settings, resume: Path | None) -> Plan:
-    from smallscale_ci.errors import UsageError
-    from smallscale_ci.pipeline import prepare
-    from smallscale_ci.pipeline import resume as resuming
-    from smallscale_ci.pipeline.ruled import held
-    from smallscale_ci.run.folder import NO_BASELINE
-
-    say = context.out.say
-    if settings.rules is not None:
-        if resume is not None:
-            raise UsageError(
-                "--resume takes the rules of the run folder, and --rules those of a commit.",
-                "Leave out one of them.",
-            )
-        request = held(request, settings, say)
-    if resume is not None and str(resume) == _LATEST and not request.model:
-        resume = resuming.only_unfinished(settings, compares=request.baseline != NO_BASELINE)
-    if resume is not None and str(resume) != _LATEST:
-        return resuming.resume(resume, settings, say=say, request=request)
-    if not request.model:
-        raise UsageError(
-            "Missing argument MODEL.",
-            "Give an alias (smollm2), a checkpoint folder, or a hub id org/name[@revision].",
-        )
-    if settings.rules is not None:
-        return prepare.plan(request, settings, say=say)
-    started = resuming.unfinished(request, settings)
-    if started is not None and resume is not None:
-        try:
-            return resuming.resume(started, settings, say=say)
-        except UsageError as error:  # the model or the data changed: it cannot be completed
-            say(f"not resumed: {error.message}")
-    elif started is not None:
-        say(f"a run with the same configuration is unfinished: continue with --resume {started}")
-    return prepare.plan(request, settings, say=say)
 
 
 def _baseline(plan: Plan) -> Run:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -32,7 +31,15 @@ from smallscale_ci.interop.files import (
     within,
 )
 from smallscale_ci.interop.interface import Facts, Log, Sample, Wanted
-from smallscale_ci.interop.lm_eval_results import RESULTS, model, own_score, preferred, settings
+from smallscale_ci.interop.lm_eval_files import (
+    date_of,
+    files_in,
+    is_results,
+    refuse_two_runs,
+    results_name,
+    task_of,
+)
+from smallscale_ci.interop.lm_eval_results import model, own_score, preferred, settings
 from smallscale_ci.interop.seen import Seen
 from smallscale_ci.interop.values import asked, content_hash, options_of, right
 from smallscale_ci.judges.options import has_options
@@ -42,13 +49,11 @@ from smallscale_ci.suite import gold
 name = "lm-eval"
 about = "samples_TASK_DATE.jsonl of --log_samples, or the folder that holds them"
 
-_NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl(\.gz)?")
 _NEEDED = ("doc_id", "resps", "target")
 _NO_SCORES = (  # what else rows hold
     *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
     *("doc_hash", "prompt_hash", "target_hash"),
 )
-_TASK = "samples"  # of files whose name does not say
 _NO_ANSWER = "[invalid]"  # what the regex filter gives where it finds nothing
 _RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
 
@@ -56,8 +61,8 @@ _RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
 def claims(path: Path) -> bool:
     """See ``Reader``."""
     if path.is_dir():
-        return bool(_files(path) or any(map(_is_results, within(path, "results_*.json", 2))))
-    if kind_of(path) == ".json" and _is_results(path):
+        return bool(files_in(path) or any(map(is_results, within(path, "results_*.json", 2))))
+    if kind_of(path) == ".json" and is_results(path):
         return True
     if kind_of(path) not in (".json", ".jsonl"):
         return False
@@ -67,15 +72,15 @@ def claims(path: Path) -> bool:
 
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
-    files = _files(path) if path.is_dir() else [path]
-    if not files or (kind_of(path) == ".json" and _is_results(path)):
+    files = files_in(path) if path.is_dir() else [path]
+    if not files or (kind_of(path) == ".json" and is_results(path)):
         raise DataError(
             f"{path} holds scores of lm-eval, and no samples.",
             "Run lm_eval again with --log_samples, and give the folder that it writes.",
         )
-    _refuse_two_runs(files)
-    tasks = {file: _task(file) for file in files}
-    results = {file: try_object(file.with_name(_results_name(file))) for file in files}
+    refuse_two_runs(files)
+    tasks = {file: task_of(file) for file in files}
+    results = {file: try_object(file.with_name(results_name(file))) for file in files}
     models = sorted(set(filter(None, map(model, results.values()))))
     if len(models) > 1:
         raise DataError(
@@ -87,7 +92,7 @@ def read(path: Path, wanted: Wanted) -> Log:
         tool=name,
         version=str(first.get("lm_eval_version") or ""),
         model=models[0] if models else "",
-        created=_date(files[0]),
+        created=date_of(files[0]),
         settings=settings(first, tasks[files[0]]),
         judges={tasks[file]: _scored(file, wanted) for file in files},
         scores={
@@ -99,53 +104,6 @@ def read(path: Path, wanted: Wanted) -> Log:
     return Log(path, facts, _all(files, tasks, results, wanted))
 
 
-def _is_results(path: Path) -> bool:
-    """Whether ``path`` is a ``results_DATE.json``."""
-    return path.name.startswith("results") and {"results", "n-shot"} <= try_object(path).keys()
-
-
-def _files(folder: Path) -> list[Path]:
-    found = within(folder, "samples_*.jsonl*", 2)
-    return [file for file in found if _NAMED.fullmatch(file.name)] or [
-        file
-        for file in within(folder, "*.jsonl", 1)
-        if file.with_name(RESULTS).is_file() and _task(file) != _TASK
-    ]
-
-
-def _refuse_two_runs(files: list[Path]) -> None:
-    seen: dict[str, Path] = {}
-    for file in files:
-        before = seen.setdefault(_task(file), file)
-        if before != file:
-            raise DataError(
-                f"{file.parent} holds two runs of the task '{_task(file)}': {before.name} and "
-                f"{file.name}.",
-                "Give one of the files, or move one run into a folder of its own.",
-            )
-
-
-def _results_name(file: Path) -> str:
-    return f"results_{_date(file)}.json" if _date(file) else RESULTS
-
-
-def _task(file: Path) -> str:
-    named = _NAMED.fullmatch(file.name)
-    if named:
-        return named["task"]
-    tasks = at(try_object(file.with_name(RESULTS)), "results") or {}
-    ends = [task for task in tasks if file.stem.endswith(f"_{task}")]
-    return max(ends, key=len, default=_TASK)
-
-
-def _date(file: Path) -> str:
-    named = _NAMED.fullmatch(file.name)
-    return named["date"] if named else ""
-
-
-# -- what holds for all samples -------------------------------------------------------------------
-
-
 def _scored(file: Path, wanted: Wanted) -> str:
     row = first_object(file)
     return f"lm-eval {preferred(_names(row), wanted)},{wanted.filter or row.get('filter', '')}"
@@ -155,9 +113,6 @@ def _names(row: Row) -> list[str]:
     """The scores of a row; older versions do not list them."""
     listed = row.get("metrics") or [key for key in row if key not in _NO_SCORES]
     return [name for name in listed if isinstance(name, str) and name in row and name != "bypass"]
-
-
-# -- samples --------------------------------------------------------------------------------------
 
 
 def _all(
@@ -214,7 +169,7 @@ def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sa
     stated = at(results, "task_hashes", task)
     if stated and stated != digest.hexdigest():
         raise DataError(
-            f"{path} is not the file that {_results_name(path)} was written with: lines are "
+            f"{path} is not the file that {results_name(path)} was written with: lines are "
             "missing, added or changed.",
             "Copy both files again from where lm-eval wrote them.",
         )
