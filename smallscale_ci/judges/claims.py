@@ -11,22 +11,41 @@ import re
 import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
-from itertools import pairwise
 from typing import Any
 
-from smallscale_ci.judges.options import LONGEST, Named, Options, by_text, named, plain, words
+from smallscale_ci.judges.conclusions import conclusion
+from smallscale_ci.judges.lines import (
+    NO,
+    Claim,
+    Line,
+    any_of,
+    label_pattern,
+    lines_of,
+    says_no_more,
+    with_its_text,
+)
+from smallscale_ci.judges.options import (
+    LONGEST,
+    Named,
+    Options,
+    by_position,
+    by_text,
+    named,
+    plain,
+)
 from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
 
 _ENDS = re.compile(
-    r"""[.!?](?=[\s*"'”’)\]]|$) | [。;](?=.|$) | \n | \\boxed | </ | \]\] | (?<=\w)["'](?=\s*[,}\]])
+    r"""[.!?](?=[\s*"'”’)\]]|$) | [。;](?=.|$) | \n | \\boxed | </ | \[/ | \]\]
+      | (?<=\w)["'](?=\s*[,}\]])
       | ,?\s(?:because|since|where|when|hence|therefore|meaning|i\.e)\b
       | ,\s(?:so|as|which|that\ is)\b | (?<=[A-Z]),(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_MARKUP = re.compile(r"</?(?:b|strong|i|em|u|p|br|div|span|font)\b[^<>\n]{0,80}>")
 _SKIPPED = re.compile(r"(?:[\s*_\"“”'‘’「『«【`:=>、,]|[-–—](?=[\s*]))*")  # but no minus
 # What makes the words before a claim no claim: a condition, a question, a negation.
 _DOUBT = re.compile(
@@ -49,22 +68,25 @@ _WRONG_BEHIND = re.compile(
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"\s(?:qui|que|che|that|which|as)\s", re.IGNORECASE)  # C qui convient
-_NO = re.compile(
-    r"\b(?:not|never|cannot|nicht|pas|no|non|não|не|depends)\b|n['’]t\b|不|未必", re.IGNORECASE
-)
 _NO_AFTER = re.compile(
     r"\W*\w\s*(?:ではな|じゃな|ではあり|(?:가|이|번이)\s?(?:아니|아닙|아님|아냐))"
 )
-# Symbols before a line, such as an arrow or a tick, but no cross.
-_MARKUP = re.compile(r"</?(?:b|strong|i|em|u|p|br|div|span|font)\b[^<>\n]{0,80}>")
-_LINE = re.compile(r"[ \t>]*(?:[^\w\s(\[{$\\\"'“*`_<❌✗✘]{1,4}[ \t]+)?(.*?)[ \t]*")
-_EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,}|\$\$|\\[\[\]])?\s*")
 _FORWARD = re.compile("|".join(f"(?:{one})" for one in ANSWER), re.IGNORECASE)
-_SAYS = re.compile("|".join(STRONG), re.IGNORECASE)
+_SAYS = re.compile(
+    "|".join((*STRONG, r"\sis\sthe\s(?:correct|right)\s\w+(?=[\s.,:])")), re.IGNORECASE
+)
 _CLAUSE = re.compile(r"[.!?\n:;,]\s*|\b(?:so|thus|hence|therefore|that)\b,?\s*", re.IGNORECASE)
 _SUBJUNCTIVE = re.compile(r"\b(?:would|wäre|würde|serait|sería|sarebbe|seria)\b", re.IGNORECASE)
 _IF = re.compile(r"\b(?:if|were|had|unless|wenn|falls|si|se)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?\n]\s*")
+_CORRECTED = re.compile(
+    r"\b(?:wait|hmm|actually|correction|scratch\sthat|on\s(?:second\sthought|reflection)|I\swas\swrong|mistake"
+    r"|let\sme\s(?:reconsider|correct|re-?check))\b|(?:^|[.!\n]\s*)no\b",
+    re.IGNORECASE,
+)
+_BOLD = re.compile(r"(?<![\w_])__(?=[^\W_])|(?<=[^\W_])__(?![\w_])")
+_ASIDE = re.compile(r"\s\([^()]{1,80}\)\.?$")
+_NUMBERED = re.compile(r"(?:option\s)?\d{1,2}\s?[).:]\s+", re.IGNORECASE)
 _LABEL_LENGTH = 4
 _HEAD, _TAIL, _BLOCK = 1_000, 20_000, 400  # characters: of the text that is looked at; at a time
 _MOST = 50  # places of a block that are looked at, from its end
@@ -72,28 +94,10 @@ _QUOTES = " \t*_\"'“”[]<>"
 _WHERE = 200  # characters before a claim that may cast doubt on it
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A place in the text, and the option that it names there."""
-
-    start: int
-    named: Named
-    strong: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    start: int
-    text: str
-    place: int | None  # of the option that it names by its label
-    listed: bool  # part of a list of options
-
-
 def claim(text: str, options: Options) -> Claim | None:
     """The claim that counts. Of a long text the beginning and the end are looked at."""
     text = _normal(text)
-    lines = _lines(text, options)
+    lines = lines_of(text, options)
     listed = {line.start for line in lines if line.listed}
     alone = list(_alone(lines, options))
     weak: list[Claim] = []
@@ -104,16 +108,25 @@ def claim(text: str, options: Options) -> Claim | None:
         found += [one for one in alone if start <= one.start < stop]
         strong = [one for one in found if one.strong]
         if strong:
-            return max(strong, key=lambda one: one.start)
+            last = max(strong, key=lambda one: one.start)
+            return _taken_back(text, last, [*weak, *found]) or last
         weak += found
     if len({one.named.place for one in weak}) == 1:
         return weak[0]
-    return None
+    return conclusion(lines, options)
+
+
+def _taken_back(text: str, last: Claim, weak: Sequence[Claim]) -> Claim | None:
+    """What is said after a claim that is corrected: "The answer is C. No, wait, so it's B."."""
+    later = [one for one in weak if one.start > last.start and not one.strong]
+    if len({one.named.place for one in later}) != 1:
+        return None
+    return later[0] if _CORRECTED.search(text, last.start, later[0].start) else None
 
 
 def lone_line(text: str, options: Options) -> Claim | None:
     """A first or last line that is a label, or begins with one (the rule "letter")."""
-    lines = _lines(_normal(text), options)
+    lines = lines_of(_normal(text), options)
     for line in [*lines[-1:], *lines[:1]]:
         if line.place is not None and not line.listed:
             return Claim(line.start, Named(line.place, "by its label"), strong=True, text=line.text)
@@ -124,7 +137,7 @@ def _normal(text: str) -> str:
     """The beginning and end of a text, letters of full width as usual ones, without HTML."""
     if len(text) > _HEAD + _TAIL:
         text = f"{text[:_HEAD]}\n…\n{text[-_TAIL:]}"
-    return unicodedata.normalize("NFKC", _MARKUP.sub("", unescape(text)))
+    return unicodedata.normalize("NFKC", _BOLD.sub("**", _MARKUP.sub("", unescape(text))))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -150,7 +163,7 @@ def _forward(
     for mark in reversed(_last(_FORWARD, text, start, stop)):
         before = text[max(0, mark.start() - _WHERE) : mark.start()]
         says = mark.group()
-        if _NO.search(says) or _DOUBT.search(before) or _supposed(before, says):
+        if NO.search(says) or _DOUBT.search(before) or _supposed(before, says):
             continue
         if _WRONG.search(before) or _WRONG_BEHIND.match(says):
             continue
@@ -191,9 +204,12 @@ def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim
         phrase = text[mark.end() : end.start() if end else mark.end() + _WHERE]
         lone = plain(_RELATIVE.split(phrase, maxsplit=1)[0])
         asked = end is not None and end.group() == "?"
-        short = len(lone) <= _LABEL_LENGTH or by_text(phrase, options) is not None  # Hence iron.
+        own = by_text(phrase, options) is not None  # Hence iron.
+        if not mark.group().strip().endswith("leaves"):  # (C) cut up leaves (D) use a glass
+            own = own or with_its_text(phrase, options) is not None  # Hence B) iron.
+        short = len(lone) <= _LABEL_LENGTH or own
         if short and not asked:
-            found = named(lone, options)
+            found = named(lone, options) or named(phrase, options)
             if found is not None and found.place is not None:
                 yield Claim(mark.end(), found, strong=False, text=phrase)
 
@@ -213,7 +229,7 @@ def _backward(text: str, start: int, stop: int, options: Options) -> Iterator[Cl
             says = text[max(said.end("text"), said.start()) : said.end()].strip().casefold()
             if says in options.texts[place].casefold():
                 continue  # it is the option's own text
-            if said["text"] and _any_of(options.labels).search(said["text"]):
+            if said["text"] and any_of(options.labels).search(said["text"]):
                 continue
             if _DOUBT.search(text[max(0, label.start() - _WHERE) : label.start("label")]):
                 continue
@@ -229,88 +245,27 @@ def _subjects(text: str, start: int, stop: int, options: Options) -> Iterator[Cl
         before = text[max(0, match.start() - _WHERE) : match.start()]
         subject = _CLAUSE.split(before)[-1].strip(_QUOTES)
         place = by_text(subject, options) if subject else None
+        place = by_position(subject, options) if place is None else place
         if place is not None:
             yield Claim(match.start(), Named(place, "by its text"), strong=True, text=subject)
 
 
-def _alone(lines: Sequence[_Line], options: Options) -> Iterator[Claim]:
+def _alone(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     """The last line where it is a label, an option, or its text; the first, weakly."""
     for number in {0, len(lines) - 1} if lines else ():
         line = lines[number]
         if line.listed or len(line.text) > 2 * _WHERE:
             continue
         place, how = line.place, "by its label"
-        whole = place is not None and _says_no_more(line.text, options, place)
+        whole = place is not None and says_no_more(line.text, options, place)
         if place is None:
-            own = words(plain(line.text).casefold())
-            whole = bool(own) and options.folded.count(own) == 1
-            place, how = options.folded.index(own) if whole else None, "by its text"
+            own = _ASIDE.sub("", _NUMBERED.sub("", plain(line.text), count=1))
+            place, how = by_text(own, options), "by its text"
+            place = with_its_text(line.text, options) if place is None else place
+            whole = place is not None
         if place is not None:
             last = number == len(lines) - 1
             yield Claim(line.start, Named(place, how), strong=last and whole, text=line.text)
-
-
-def _says_no_more(line: str, options: Options, place: int) -> bool:
-    """Whether a line is the label alone, or with the option's own text."""
-    rest = words(_labelled_line(options.labels).sub("", plain(line), count=1).casefold())
-    return not rest or rest == options.folded[place]
-
-
-def _lines(text: str, options: Options) -> list[_Line]:
-    """The lines that hold something.
-
-    A list is a run of at least two lines that begin with labels in order, whatever follows.
-    """
-    found: list[tuple[int, str]] = []
-    start = 0
-    for raw in text.split("\n"):
-        if not _EMPTY.fullmatch(raw):
-            match = _LINE.fullmatch(raw.rstrip("\r"))
-            found.append((start, match[1] if match else raw.strip()))
-        start += len(raw) + 1
-    begin = [_beginning(line, options) for _, line in found]
-    labelled = [(number, one) for number, one in enumerate(begin) if one is not None]
-    in_list = {
-        number
-        for (first, (one, rest)), (second, (other, more)) in pairwise(labelled)
-        if other == one + 1 and bool(rest) == bool(more)
-        for number in (first, second)
-    }
-    return [
-        _Line(start, line, _named_by(begin[number], options), number in in_list)
-        for number, (start, line) in enumerate(found)
-    ]
-
-
-def _beginning(line: str, options: Options) -> tuple[int, str] | None:
-    """The option whose label a line begins with, and what follows the label."""
-    if len(line) > LONGEST:
-        return None
-    short = plain(line)
-    match = _labelled_line(options.labels).match(short)
-    place = options.index(match[1]) if match else None
-    return (place, short[match.end() :]) if match and place is not None else None
-
-
-def _named_by(beginning: tuple[int, str] | None, options: Options) -> int | None:
-    """The option that a line names: its label alone, or with its own text."""
-    if beginning is None:
-        return None
-    place, tail = beginning
-    rest, own = words(tail.casefold()), options.folded[place]
-    if not rest or (own and rest == own):
-        return place
-    begins = bool(own) and (rest[: len(own)] == own or own[: len(rest)] == rest)
-    denied = _NO.search(tail) or _any_of(options.labels).search(tail)
-    return place if begins and not denied else None
-
-
-@lru_cache(maxsize=64)
-def _labelled_line(labels: tuple[str, ...]) -> re.Pattern[str]:
-    one = _label(labels, both_cases=True)
-    return re.compile(
-        rf"[(\[]?\s*({one})\s*(?:[。、]|[)\]][.:]|[)\].:,](?=\s|\W|$)|[)\]]|\s[-–—]\s|$)\s*"
-    )
 
 
 @lru_cache(maxsize=64)
@@ -319,7 +274,7 @@ def _behind(labels: tuple[str, ...]) -> tuple[Any, ...]:
 
     A bare letter begins its clause; behind "option" or in brackets it may be anywhere.
     """
-    label = _label(labels)
+    label = label_pattern(labels)
     one = rf"(?P<label>{label})(?![A-Za-zА-Яа-я\d_'’])"
     says = rf"(?i:(?P<strong>{'|'.join(STRONG)})|{'|'.join(WEAK)})"
     clause = (
@@ -341,13 +296,3 @@ def _behind(labels: tuple[str, ...]) -> tuple[Any, ...]:
         re.compile(rf"(?P<text>[.):]\*{{0,2}}\s[^.\n?]{{0,80}}?)?\*{{0,2}}{says}"),
     )
     return several, marked, bare
-
-
-@lru_cache(maxsize=64)
-def _any_of(labels: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){_label(labels)}(?!\w)")
-
-
-def _label(labels: tuple[str, ...], *, both_cases: bool = False) -> str:
-    every = [*labels, *(label.lower() for label in labels if both_cases)]
-    return "(?:" + "|".join(re.escape(label) for label in sorted(set(every), reverse=True)) + ")"

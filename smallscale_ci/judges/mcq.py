@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smallscale_ci.judges.claims import claim, lone_line
+from smallscale_ci.judges.continuation import own_part
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.options import LONGEST, Named, Options, by_text, named, options_of
@@ -14,7 +15,7 @@ class McqJudge:
     """CORRECT when the answer names the gold option, by its letter or by its text."""
 
     name = "mcq"
-    version = 8
+    version = 9
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``.
@@ -33,6 +34,7 @@ class McqJudge:
         answer = answer_part(text)
         if answer is None:
             return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
+        answer = own_part(answer, problem.question)
         seen: str | None = None
         for rule in spec.extract:
             found, where = find(answer, rule, options)

@@ -35,18 +35,22 @@ _WRAPPER = re.compile(
 )
 _GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{(-?\w{1,20})\}\s*\{(\w{1,20})\}")
-_NOISE = re.compile(r"\\[,!]|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]")
+_NOISE = re.compile(
+    r"\\[,!]|\\(?=[%&#_$]|(?:log|ln|exp|sin|cos|tan|det|max|min|gcd)\b)|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]"
+)
+_GLUED_UNIT = re.compile(r"(?<=\d)(?=[^\W\d_])")
+_PERCENT = re.compile(r"(?<=\d)\s?per\s?cent\b")
 _NOUN = (
     r"(?:options?|choices?|answers?|letter|opción|opcion|opzione|opção|opcao|alternativa|letra"
     r"|respuesta|risposta|resposta|réponse|proposition|antwort|buchstabe|вариант|ответ"
     r"|选项|選項|選択肢|선택지|보기|옵션|الخيار)"
 )
 _LEAD = re.compile(
-    rf"^(?:(?:the|la|l['’]|le|die|der|el|il|a|o)\s*)?(?:correct\s+|right\s+)?{_NOUN}\s*"
+    rf"^(?:(?:the|la|l['’]|le|die|der|el|il|a|o|η|το)\s*)?(?:correct\s+|right\s+)?(?:answer\s)?{_NOUN}\s*"
     r"(?:number\s*)?(?:(?:is|are)\b\s*)?:?\s*",
     re.IGNORECASE,
 )
-_ARTICLE = re.compile(r"^(?:la|le|el|il|die|a|o)\s+(?=\(?[A-Z]\)?\W*$)")  # la B
+_ARTICLE = re.compile(r"^(?:la|le|el|il|die|a|o|η|το)\s+(?=\(?[A-Z]\)?\W*$)")  # la B
 _INSTEAD = re.compile(r",? (?:and )?not \W?[A-Z]\W{0,2}$")
 # One option and not another: "not A but C", "C rather than A".
 _NOT_BUT = re.compile(
@@ -61,7 +65,20 @@ _RATHER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COPULA = re.compile(
-    r"\s*(?:번)?\s*(?:です|である|だ|となります|になります|입니다|이다|이에요|예요|번)[\s.。!]*$"
+    r"\s*(?:번)?\s*(?:です|である|だ|となります|になります|입니다|이다|이에요|예요|번|है|हैं)[\s.。।!]*$"
+    r"|['’][dt][ıiuü]r[\s.]*$"  # A'dır
+)
+_NOUN_BEHIND = re.compile(
+    r"^(\(?[A-Z]\)?)\s*(?:option|choice|选项|選項|项|項)[\s.。!]*$", re.IGNORECASE
+)
+_ORDINALS = (
+    *("first|1st", "second|2nd", "third|3rd", "fourth|4th", "fifth|5th"),
+    *("sixth|6th", "seventh|7th", "eighth|8th", "ninth|9th", "tenth|10th", "last"),
+)
+_ORDINAL = re.compile(
+    rf"(?:the\s)?(?:{'|'.join(f'({one})' for one in _ORDINALS)})\s"
+    r"(?:option|choice|answer|one|statement|alternative)(?=\W|$)",
+    re.IGNORECASE,
 )
 _LONE = re.compile(rf"[(\[]?\s*([{_LABELS}]|\d{{1,2}})\s*[)\]]?\s*[.:,;!。]?")
 _MARK = r"(?:[).:,;。、]|\s?[-–—](?=\s)|\s?\()"
@@ -73,7 +90,7 @@ _LABELLED = re.compile(
 _GLUED = re.compile(r"([A-Z])(?=[^\W\dA-Za-z_])(.*)", re.DOTALL)  # B입니다, B正确
 _SPACED = re.compile(r"([A-Z]|\d{1,2})\s+(\S.*)", re.DOTALL)
 _GOES_ON = re.compile(
-    r"(?:because|since|here|as|and|which|is|was|given|due|for|with|so|weil|da|denn|car|parce|porque"
+    r"(?:because|since|then|here|as|and|which|is|was|given|due|for|with|so|weil|da|denn|car|parce|porque"
     r"|perché|poiché|pois|так|потому|omdat|want|eftersom|fordi|ponieważ|çünkü|karena|vì|qui|que|che|die|richtig|korrekt|zutreffend|correct)\b",
     re.IGNORECASE,
 )
@@ -87,7 +104,8 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+(?:[.,]\d+)*|[^\w\s]")
-_ARTICLES = frozenset({"a", "an", "the", ".", ",", ";", "'", "’"})
+_STOPS = frozenset({".", ",", ";", "'", "’"})
+_ARTICLES = frozenset({"a", "an", "the"}) | _STOPS
 _PLAUSIBLE = 10
 LONGEST = 2000  # characters of an answer that are looked at
 
@@ -122,6 +140,16 @@ class Options:
     def folded(self) -> tuple[tuple[str, ...], ...]:
         """The same without case."""
         return tuple(words(text.casefold()) for text in self.texts)
+
+    @cached_property
+    def stems(self) -> tuple[tuple[str, ...], ...]:
+        """``folded`` without what all of them begin and end with: a unit, ``x =``, "vitamin"."""
+        texts, fewest = self.folded, min(map(len, self.folded))
+        same = [len({text[at] for text in texts}) == 1 for at in range(fewest - 1)]
+        head = next((at for at, one in enumerate(same) if not one), len(same))
+        same = [len({text[-at] for text in texts}) == 1 for at in range(1, fewest - head)]
+        tail = next((at for at, one in enumerate(same) if not one), len(same))
+        return tuple(text[head : len(text) - tail] for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +224,11 @@ def _named_alone(text: str, options: Options) -> Named | None:
         # All of them together are the question's own list, and no answer.
         every = len(options.labels) > 2 and labels == set(options.labels)
         return None if every else Named(None, "several options")
-    return _labelled(short, options) or _leading_text(short, options)
+    return (
+        _labelled(short, options)
+        or _leading_text(short, options)
+        or _by_another_name(short, options)
+    )
 
 
 def _contrast(short: str, options: Options) -> Named | None:
@@ -220,13 +252,16 @@ def by_text(text: str, options: Options) -> int | None:
     ):
         if wanted and known.count(wanted) == 1:
             return known.index(wanted)
-    return None
+    stem = words(text.casefold())
+    told_apart = len(stem) > 0 and (len(stem[0]) > 1 or stem[0].isdecimal())
+    return options.stems.index(stem) if told_apart and options.stems.count(stem) == 1 else None
 
 
 def plain(text: str) -> str:
     """``text`` without LaTeX wrappers, emphasis, a leading "option" and a trailing "is it"."""
-    text = bare(unicodedata.normalize("NFKC", text[:LONGEST])).strip().strip("'‘’_")  # Ｂ
+    text = bare(unicodedata.normalize("NFKC", text[:LONGEST])).strip().strip("'‘’_<>")  # Ｂ
     text = _ARTICLE.sub("", _LEAD.sub("", _COPULA.sub("", text)))
+    text = _NOUN_BEHIND.sub(r"\1", text)
     return _INSTEAD.sub("", text).strip().strip("'‘’").strip()
 
 
@@ -236,13 +271,20 @@ def bare(text: str) -> str:
     return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
 
 
+def spaced(text: str) -> str:
+    """``60ms`` as ``60 ms``."""
+    return _GLUED_UNIT.sub(" ", text)
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of ``text`` that tell options apart."""
-    tokens = _WORD.findall(bare(unicodedata.normalize("NFKC", text[:LONGEST])))
+    text = bare(unicodedata.normalize("NFKC", text[:LONGEST]))
+    tokens = _WORD.findall(spaced(_PERCENT.sub("%", text) if "cent" in text else text))
     if len(tokens) > 2 and tokens[0] in ("A", "a") and tokens[1] in (".", ","):
         return tuple(tokens)  # a label, not an article
-    kept = tuple(token for token in tokens if token.lower() not in _ARTICLES)
-    return kept or tuple(token for token in tokens if token.isalnum())
+    kept = [token for token in tokens[:-1] if token.lower() not in _ARTICLES]
+    kept += [token for token in tokens[-1:] if token not in _STOPS]  # vitamin A
+    return tuple(kept) or tuple(token for token in tokens if token.isalnum())
 
 
 def _several(short: str, options: Options) -> set[str]:
@@ -284,9 +326,33 @@ def _leading_text(short: str, options: Options) -> Named | None:
         return None
     rest = words(short[len(options.texts[longest]) :].casefold())
     others = [text for place, text in enumerate(options.folded) if place != longest]
-    if any(text and _contains(rest, text) for text in others):
+    if any(text and contains(rest, text) for text in others):
         return None
     return Named(longest, "by its text")
+
+
+def _by_another_name(short: str, options: Options) -> Named | None:
+    """``the third option``, or an option's text in the plural."""
+    if (at := by_position(short, options)) is not None:
+        return Named(at, "by its place")
+    said = _singular(words(short.casefold().rstrip(".")))
+    same = [place for place, own in enumerate(options.folded) if own and _singular(own) == said]
+    return Named(same[0], "by its text") if len(same) == 1 else None
+
+
+def by_position(text: str, options: Options) -> int | None:
+    """The option that ``text`` counts: ``the third option``, ``the last one (iron)``."""
+    if (match := _ORDINAL.match(text)) is None:
+        return None
+    place = next(number for number, one in enumerate(match.groups()) if one)
+    last = len(options.labels) - 1
+    return last if place == len(_ORDINALS) - 1 else place if place <= last else None
+
+
+def _singular(text: tuple[str, ...]) -> tuple[str, ...]:
+    """Words without the ``s`` of the last one's plural, where it is a longer word."""
+    last = text[-1] if text else ""
+    return (*text[:-1], last[:-1]) if len(last) > 4 and last.endswith("s") else text
 
 
 def _begins(text: str, options: Options, place: int) -> bool:
@@ -295,7 +361,8 @@ def _begins(text: str, options: Options, place: int) -> bool:
     return bool(own) and found[: len(own)] == own
 
 
-def _contains(tokens: tuple[str, ...], part: tuple[str, ...]) -> bool:
+def contains(tokens: tuple[str, ...], part: tuple[str, ...]) -> bool:
+    """Whether the words ``part`` follow each other in ``tokens``."""
     return any(
         tokens[start : start + len(part)] == part for start in range(len(tokens) - len(part) + 1)
     )

@@ -11,20 +11,25 @@ import re
 
 # Words before the phrase that names the option. "…" in a gap never crosses a sentence.
 _GAP = r"[^.\n:=?。]{0,60}?"
+_WHICH = (
+    r"(?:correct|right|best|better|final|my|closest|nearest|credited|only\s(?:correct|valid|possible|remaining)"
+    r"|most\s\w+)\s(?:option|choice|letter|pick|selection|response|statement|one|ending|sentence|completion"
+    r"|continuation|match|alternative|value|guess|solution)"
+)
 ANSWER = (
     # English
     (
-        rf"\b(?:answers?|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement|one))\b{_GAP}"
+        rf"\b(?:answers?|{_WHICH})\b{_GAP}"
         r"\s(?:is|are|equals|(?:must|should|would|has\sto)\sbe)\b(?:[\s,]+(?:actually|indeed|simply|just|thus"
         r"|therefore|then|still|now|clearly|definitely|of\scourse|that)\b)*[\s,]*[:=]?"
     ),
     (
-        r"\b(?:answers?|ans|(?:correct|right|best|final|my)\s(?:option|choice|letter|pick|selection|response|statement|one))\b"
-        r"(?:\*\*|\"|\))?(?:\s*[:=]|\.(?=\s*\(?[A-Z]\b)|\s+[-–—](?=\s))"
+        rf"\b(?:answers?|ans|{_WHICH})\b"
+        r"(?:\*\*|\"|\))?(?:\s*(?:[:=→⇒➜]|[-=]>)|\.(?=\s*\(?[A-Z]\b)|\s+[-–—](?=\s))"
     ),
     (
         r"(?:^|\n)[ \t>*#-]*(?:(?:selected|chosen|final|correct)\s)?(?:choice|option|selected"
-        r"|selection|correct|richtig|correcto|final|result|solution|conclusion|verdict|decision|also|donc)\s*:"
+        r"|selection|select\soption|correct|richtig|correcto|final|result|solution|conclusion|verdict|decision|also|donc)\s*:"
     ),
     r"\banswer\sto\sbe\b|\bans\)",
     r"(?:^|\n)[ \t]*[#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*(?=\n)",
@@ -33,7 +38,10 @@ ANSWER = (
         r"\b(?:I|we)(?:['’](?:d|ll)|\swould|\swill|\stherefore)?\s(?:choose|pick|select|go\swith|opt\sfor"
         r"|vote\sfor|settle\son)\b"
     ),
-    r"\bthe\s(?:option|choice)\s(?:that|which)\b[^.\n:=?]{0,60}\sis\b",
+    r"\bthe\s(?:only\s)?(?:option|choice|one|answer|statement)\s(?:that|which)\b[^.\n:=?]{0,60}\sis\b",
+    r"\bthe\sonly\s(?:option|choice|one)\s(?:left|remaining)\sis\b",
+    r"(?:^|\n)[ \t]*A:(?=[ \t]*\(?[A-J]\)?\.?[ \t]*(?:\n|$))",
+    r"\[answer\]|(?<!\\)\bboxed\{(?=[^{}]{1,80}\})",
     r"\[\[",
     r"<(?:final_?\s?)?(?:answer|choice|option|letter|selection|solution|conclusion)>",
     (
@@ -77,7 +85,7 @@ ANSWER = (
         r"|\s?[-–—](?=\s)|под\sбуквой)(?:\s(?:это|вариант|под\sбуквой)(?=\s))*"
         r"|\b(?:правильным|верным)\s(?:является|будет)\b(?:\s(?:ответ|вариант))?|\bвыбираю\b"
     ),
-    r"(?:答案|正确的?选项|正確的?選項|【答案】)\s*(?:应该?|應該?)?\s*(?:是|为|為|选择?(?!项)|選擇?(?!項)|[:】])+",
+    r"(?:答案|正确的?选项|正確的?選項|【答案】)[\s*]*(?:应该?|應該?)?\s*(?:是|为|為|选择?(?!项)|選擇?(?!項)|[:】])+",
     r"(?<![不未没])(?:选择?|選擇?)(?![择擇项項题題])\s*:?",
     r"(?:答え|正解|解答|回答|正答|(?:正しい|適切な)選択肢)\s*(?:は|:|が)",
     r"(?:정답|답변|답안|답|(?:올바른|맞는)\s(?:선택지|보기|옵션))\s*(?:은|는|:)",
@@ -87,6 +95,8 @@ ANSWER = (
         r"\b(?:antwoord|svar(?:et)?|odpowied[źz](?:ią)?|odpověď|răspuns(?:ul)?|válasz|cevap|yanıt|jawaban(?:nya)?"
         rf"|đáp\sán|απάντηση|відповідь)\b{_GAP}(?:\b(?:is|är|er|to|jest|je|este|adalah|là|είναι)\b|[:=])"
     ),
+    r"ตอบ\s(?:ข้อ\s?)?(?=[A-Z](?:\W|$))|(?:विकल्प|گزینه)\s?:\s?",
+    r"(?:उत्तर|উত্তর)(?=\s\(?[A-Z]\)?(?:\s|$|[।.,]))|\bcevap\s(?=[A-Z]['’])",
     r"(?:उत्तर|উত্তর|ค(?:ำ|ํา)ตอบ)[^.\n:=?।]{0,20}?\s?(?:है|คือ|:)",
     r"(?:الإجابة|الاجابة|الجواب|الخيار|الحل)(?:\s\S+){0,2}?\s*(?:هي|هو|:)",
 )
@@ -99,6 +109,7 @@ STRONG = (
         r"(?:answer|option|choice|one)"
     ),
     rf"\s{_IS}\s(?:the|our|my)\s(?:answer|choice)\b",
+    rf"\s{_IS}\sthe\s(?:only|better)\s(?:option|choice|answer|one)\b",
     r"\sist\s(?:also\s|daher\s|somit\s)?die\s(?:richtige|korrekte|beste)\s(?:antwort|option|wahl|lösung)",
     r"\sest\s(?:donc\s)?la\s(?:bonne|meilleure)\s(?:réponse|option)|\sest\s(?:donc\s)?la\sréponse\scorrecte",
     r"\ses\sla\s(?:respuesta|opción|alternativa)\scorrecta|\sè\sla\srisposta\s(?:corretta|giusta|esatta)",
@@ -115,10 +126,10 @@ STRONG = (
 )
 WEAK = (
     (
-        rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s)*(?:correct|right|best"
-        r"|most\s(?:accurate|appropriate|likely|plausible|reasonable|suitable|logical))\b"
+        rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s|\w+ly\s)*(?:correct|right|best"
+        r"|closest|nearest|true(?=[^\n]{0,20}\b(?:others?|rest)\b)|most\s(?:accurate|appropriate|likely|plausible|reasonable|suitable|logical))\b"
     ),
-    r"\s(?:best|correctly|most\saccurately)\s(?:\w+s)\b|\s(?:fits|works|matches)\sbest\b|\smakes\sthe\smost\ssense\b",
+    r"\s(?:best|correctly|most\saccurately)\s(?:\w+s)\b|\s(?:\w+s\s){1,3}(?:[\w']+\s){0,4}best(?=[.!\n]|$)|\s(?:fits|works|matches)\sbest\b|\smakes\sthe\smost\ssense\b",
     r"\s?[-–—:(]\s?(?:this\sis\s)?(?:the\s)?(?:correct|right)\b|\s?[✓✔✅]|\sit\sis(?=[.!\n]|$)",
     r"\s(?:ist\s(?:also\s|daher\s|somit\s)?)?(?:richtig|korrekt|zutreffend)",
     r"\sest\s(?:donc\s)?(?:la\s)?(?:correcte?|bonne|juste|exacte)",
@@ -128,6 +139,7 @@ WEAK = (
     r"\s?(?:选项|選項|项|項)?\s?(?:是|为|為)?\s?(?:正确|正確|对的)",
     r"\s?が(?:正しい|適切)",
     r"\s?번?\s?[이가]\s(?:맞|옳)",
+    r"\s(?:درست|صحیح)\s(?:است|می‌باشد)",
     r"\s(?:(?:هو|هي)\s)?(?:الصحيحة|الصحيح|صحيحة|صحيح)",
 )
 # What may lead to an option that is not yet the answer.
@@ -144,8 +156,14 @@ LEADS = re.compile(
       | ,?而是\s? | ではなく(?:て)?、?\s? | 아니라\s
       | (?:^|\n|[.!]\s)(?:the|this)\s(?:\w+\s){1,4}supports\s(?=(?:option|choice|answer)\s)
       | (?:^|\n|[.!]\s)(?:most\slikely|probably|definitely|certainly|surely)[,:]?\s
+      | \bthe\s(?:most\s\w+|best|closest|nearest|correct|right)\b[^.\n:=?,]{0,60}?\s(?:is|would\sbe)
+        (?:\sto|\sthat)?(?:\s(?:s?he|it|they))?\s*:?\s(?!an?\b)
+      | \b(?:closest|nearest)\sto\s
+      | \bby\s(?:process\sof\s)?elimination[,:]?\s
       | \b(?:left\swith|leaves|leaving|going\swith|I(?:['’]d|\swould)\ssay)\b
-      | (?:^|\n)[ \t>*\#-]*(?:choose|select|pick)\s(?=(?:option|choice|answer|letter)\s)
+      | (?:^|\n|[.!]\s)[ \t>*\#-]*(?:choose|select|pick)\s
+        (?=(?:option|choice|answer|letter)\s|\([A-Z]\)|\*)
+      | \bon\s(?:reflection|second\sthought)[,:]\s
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
         (?:it(?:['’]s|\sis)\s+)?
@@ -156,6 +174,6 @@ LEADS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 NOUN = (
-    r"(?:option|choice|answer|letter|antwortmöglichkeit|antwort|réponse|opción|respuesta|alternativa|opzione|risposta"
-    r"|opção|resposta|letra|вариант|ответ|选项|選項|選択肢|선택지|보기|옵션|الخيار|الإجابة|الجواب)"
+    r"(?:option|choice|answer|letter|ending|sentence|statement|response|antwortmöglichkeit|antwort|réponse|opción|respuesta|alternativa|opzione|risposta"
+    r"|opção|resposta|letra|вариант|ответ|选项|選項|選択肢|선택지|보기|옵션|الخيار|الإجابة|الجواب|گزینه)"
 )

@@ -1,0 +1,34 @@
+"""Where a base model goes on to ask itself another question."""
+
+from __future__ import annotations
+
+import re
+
+_NEXT = re.compile(
+    r"\n[ \t]*(?:[#*>]{1,4}[ \t]*)?(?:Question|Problem|Q|Exercise|User|Human|Instruction|Input"
+    r"|Prompt|Frage|Pregunta|Domanda|Pergunta|Вопрос|问题|问|題目|题目|質問|問題|질문|문제)"
+    r"(?:[ \t]*\*{1,2})?[ \t]*[:：][ \t*]*\n?(?P<asks>[^\n]*)",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w+")
+_SHARE = 0.6  # of its words that a question has in common with itself in other words
+_LONGEST = 4000  # characters of a question
+
+
+def own_part(answer: str, question: str) -> str:
+    """``answer`` up to another question that it asks.
+
+    Few-shot prompts teach base models to write one question after another; what they answer to the
+    next one is no answer to this one. A question is this one again where most of its words and all
+    of its numbers are. Without a question in ``question`` nothing is cut off.
+    """
+    known = frozenset(_WORD.findall(question[-_LONGEST:].casefold()))
+    if len(known) < 3:
+        return answer
+    for mark in _NEXT.finditer(answer):
+        words = set(_WORD.findall(mark["asks"][:_LONGEST].casefold()))
+        same = len(words & known) >= _SHARE * len(words)
+        numbers = all(word in known for word in words if word.isdecimal())
+        if words and not (same and numbers) and answer[: mark.start()].strip():
+            return answer[: mark.start()]
+    return answer
