@@ -62,6 +62,7 @@ _WRONG = re.compile(  # answers, as the words before or behind them say
     r"|неправильн\w{2,3}|неверн\w{2,3})|错误的?|不正确的?|不对的|間違った|誤った|틀린|잘못된)\s?$",
     re.IGNORECASE,
 )
+_MISTAKEN = re.compile(r"wrong|incorrect|mistake|error|misconception|distractor", re.IGNORECASE)
 _WRONG_BEHIND = re.compile(
     r"^\W*\w+\s(?:incorrectas?|incorrectes?|incorretas?|fausses?|erróneas?|sbagliat[ae]|errat[ae]"
     r"|erradas?|خاطئة|الخاطئة|خاطئ|الخاطئ)\b",
@@ -199,6 +200,8 @@ def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim
     for mark in _last(LEADS, text, start, stop):
         before = text[max(0, mark.start() - _WHERE) : mark.start()]
         if mark.group()[0].isalpha() and _DOUBT.search(before):  # no es la opción C
+            continue
+        if _MISTAKEN.search(mark.group()):
             continue
         end = _ENDS.search(text, mark.end(), mark.end() + _WHERE)
         phrase = text[mark.end() : end.start() if end else mark.end() + _WHERE]

@@ -55,8 +55,10 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _HEDGED = re.compile(
-    r"\b(?:if|whether|could|may|might|maybe|perhaps|either|neither|both|consider|look\sat|let['’]?s?|suppose|assume"
-    r"|check|unless|unsure|between|for\sexample|such\sas|like|nothing|none|nobody|nor|hardly|lacks|without|versus|vs|false|untrue|unlikely|wrong|incorrect|eliminated?|falsch\w*|неправильн\w*|неверн\w*)\b|\bn['’]t\b|\?",
+    r"\b(?:exclud\w+|rul(?:e|es|ed|ing)\sout|dismiss\w*|discard\w*|reject\w*|misconceptions?|mistakes?"
+    r"|errors?|traps?|distractors?|tempting|considered|(?<!in\s)questions?\s(?:is|asks|wants|concerns)|options?\sare|includes?|possib\w+"
+    r"|if|whether|could|may|might|maybe|perhaps|either|neither|both|consider|look\sat|let['’]?s?|suppose|assume"
+    r"|check|unless|unsure|for\sexample|such\sas|like|nothing|none|nobody|nor|hardly|lacks|without|versus|vs|false|untrue|unlikely|wrong|incorrect|eliminated?|falsch\w*|неправильн\w*|неверн\w*)\b|\bn['’]t\b|\?",
     re.IGNORECASE,
 )
 _SENTENCES = re.compile(r"(?<!\b[A-Z]\.)(?<=[.!?])[*_)\]]{0,3}\s+|(?<=[。！？])\s*|\n+")
@@ -73,7 +75,7 @@ _COPULA = re.compile(
     r"|\b(?:equals|gives|yields|becomes|simplifies\sto|called|namely)(?:\s(?:the|an?))?\W*$",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"\W*\(?\w[)]|\W*\w\s?[-–—:]")
+_MARKED = re.compile(r"\W*\(?\w\)?\s?[-–—:]")
 _COPULA_WORD = re.compile(
     r"\b(?:is|are|was|were|ist|war|sind|est|sont|es|son|è|é|sono|são)\s(?:to\s|that\s)?"
     r"(?:(?:the|an?|der|die|das|le|la|el|il|lo|o)\s)?|[是为為は]|\s—\s"
@@ -299,19 +301,24 @@ def _at_the_start(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     found = [beginning(line.text, options) for line in lines]
     if not found or found[0] is None or sum(one is not None for one in found) > 1:
         return
-    place, rest = found[0]
-    label = lines[0].text[:12]
-    marked = "*" in label or _MARKED.match(label) is not None
+    (place, rest), label = found[0], lines[0].text[:12]
+    own, pattern = _own(options.texts[place]), _patterns(options.labels)
+    own_text = bool(own) and _own(rest).startswith(own)
+    marked = "*" in label or _MARKED.match(label) is not None or own_text
     verdict = _SAYS_FIRST.match(rest)
     wrong = verdict is not None and verdict["wrong"] is not None
-    others = _patterns(options.labels).any.search(rest)
-    doubt = NO.search(_SENTENCES.split(rest)[0]) or _HEDGED.search(rest[:40])
+    others = (pattern.listed if own_text else pattern.any).search(rest) is not None
+    if own_text and (other := pattern.inline.search(rest)):  # (A) copper (B) iron
+        others = others or options.index(other[1]) == place + 1
+    said = rest[len(own) :] if own_text else rest
+    doubt = NO.search(_SENTENCES.split(rest)[0]) or _HEDGED.search(said[: _LONG // 10])
     if marked and not (lines[0].listed or wrong or others or doubt):
         yield _weak(lines[0], place, "by its label")
 
 
 class _Patterns(NamedTuple):
     any: re.Pattern[str]  # a label that stands alone
+    listed: re.Pattern[str]  # a label as lists have it
     last: re.Pattern[str]  # a label with which a line ends: groups "one" and "other"
     aside: re.Pattern[str]  # a label in brackets
     only: re.Pattern[str]  # a label behind "only"
@@ -325,6 +332,7 @@ def _patterns(labels: tuple[str, ...]) -> _Patterns:
     arrow = r"(?:[;,:.!?]\s|\s?(?:[→⇒⟹⟶]|[=-]>|\\(?:to|rightarrow|Rightarrow|implies))\s?)"
     return _Patterns(
         any=any_of(labels),
+        listed=re.compile(rf"(?<![(\w]){label}[).:]\s"),
         last=re.compile(
             rf"(?:[(\[]\s*{noun}(?P<one>{label})\s*[)\]]|{arrow}[\s*$]*{noun}(?P<other>{label}))"
             r"[\s*$.!]*$"

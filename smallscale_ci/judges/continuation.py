@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from smallscale_ci.worker.thinking import answer_part
+
 _NEXT = re.compile(
     r"\n[ \t]*(?:[#*>]{1,4}[ \t]*)?(?:Question|Problem|Q|Exercise|User|Human|Instruction|Input"
     r"|Prompt|Frage|Pregunta|Domanda|Pergunta|Вопрос|问题|问|題目|题目|質問|問題|질문|문제)"
@@ -13,6 +15,12 @@ _NEXT = re.compile(
 _WORD = re.compile(r"\w+")
 _SHARE = 0.6  # of its words that a question has in common with itself in other words
 _LONGEST = 4000  # characters of a question
+
+
+def own_answer(text: str, question: str) -> str | None:
+    """What ``text`` answers to ``question``; ``None`` where its thinking never ended."""
+    answer = answer_part(text)
+    return None if answer is None else own_part(answer, question)
 
 
 def own_part(answer: str, question: str) -> str:

@@ -8,6 +8,7 @@ from typing import cast
 from smallscale_ci.config.seams import JUDGES, imported
 from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.code import program_of
+from smallscale_ci.judges.continuation import own_part
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import Judge, JudgeSpec, Ruling
 from smallscale_ci.judges.outcome import outcome
@@ -40,12 +41,15 @@ def explain(
     All values are model text or made from it: escape them before they reach a terminal.
     """
     ruling = _judge(spec, service).judge(problem, text, spec)
-    answer = answer_part(text)
+    rest = answer_part(text)
+    answer = None if rest is None else own_part(rest, problem.question)
     steps = [("gold", " | ".join(problem.golds))]
     if answer is None:
         steps.append(("after thinking", "nothing: thinking was not finished"))
     else:
         steps.append(("after thinking", f"{len(answer)} of {len(text)} characters"))
+    if answer != rest:
+        steps.append(("another question follows", "what it answers to that is left out"))
     shown = imported(JUDGES[spec.name].steps) if JUDGES[spec.name].steps else found
     steps += shown(problem, answer or "", spec, ruling)
     decided, reason = outcome(ruling, finish)

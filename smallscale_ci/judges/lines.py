@@ -12,6 +12,7 @@ from smallscale_ci.judges.options import LONGEST, Named, Options, plain, words
 # Symbols before a line, such as an arrow or a tick, but no cross.
 _LINE = re.compile(r"[ \t>]*(?:[^\w\s(\[{$\\\"'“*`_<❌✗✘]{1,4}[ \t]+)?(.*?)[ \t]*")
 _EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,}|\$\$|\\[\[\]])?\s*")
+_LABEL_AND_TEXT = re.compile(r"\W*(\w)\W+(.+)", re.DOTALL)
 NO = re.compile(
     r"\b(?:not|never|cannot|nicht|pas|no|non|não|не|depends)\b|n['’]t\b|不|未必", re.IGNORECASE
 )
@@ -95,11 +96,14 @@ def named_by(beginning: tuple[int, str] | None, options: Options) -> int | None:
 
 def with_its_text(phrase: str, options: Options) -> int | None:
     """The option whose label and text are all that ``phrase`` says: ``B (iron)``, ``B) Iron``."""
-    said = [word for word in words(plain(phrase).casefold()) if word[0].isalnum()]
-    if len(said) < 2 or (place := options.index(said[0])) is None:
+    match = _LABEL_AND_TEXT.match(plain(phrase))
+    if match is None or (place := options.index(match[1])) is None:
         return None
-    own = [word for word in options.folded[place] if word[0].isalnum()]
-    return place if own and said[1:] == own else None
+    said, own = (
+        [word for word in text if word[0].isalnum()]
+        for text in (words(match[2].casefold()), options.folded[place])
+    )
+    return place if own and said == own else None
 
 
 @lru_cache(maxsize=64)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from smallscale_ci.config.settings import Service
 from smallscale_ci.errors import JudgeError
+from smallscale_ci.judges.continuation import own_answer
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.verdict import verdict
 from smallscale_ci.records import Outcome, Problem
-from smallscale_ci.worker.thinking import answer_part
 
 if TYPE_CHECKING:
     from smallscale_ci.judges.service import Client
@@ -48,7 +48,7 @@ class LlmJudge:
     """CORRECT where the model says Yes, WRONG where it says No; anything else is ERRORED."""
 
     name = "llm"
-    version = 6
+    version = 7
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client
@@ -64,7 +64,7 @@ class LlmJudge:
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
         """Only what need not be asked: no answer after thinking."""
-        answer = answer_part(text)
+        answer = own_answer(text, problem.question)
         if answer is None:
             return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
         if not answer.strip():
@@ -78,7 +78,7 @@ class LlmJudge:
             return quick
         if self._client is None:
             return Ruling(Outcome.ERRORED, None, "no judge service is named")
-        answer = answer_part(text) or ""
+        answer = own_answer(text, problem.question) or ""
         said = self._client.ask(spec.model, question(problem, answer), spec.request, _is_usable)
         found = next(candidates(answer, spec.extract), None)
         extracted = found.text[:_LONGEST] if found else None

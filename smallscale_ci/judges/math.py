@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from smallscale_ci.judges.continuation import own_answer
 from smallscale_ci.judges.deadline import uncharged
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
@@ -25,7 +26,6 @@ from smallscale_ci.judges.mathematics.readings import (
 )
 from smallscale_ci.judges.mathematics.values import NeedsAlgebra, left_standing
 from smallscale_ci.records import Outcome, Problem
-from smallscale_ci.worker.thinking import answer_part
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
 _GOES_ON = re.compile(r"([-+]?\d*\.\d+)(?:\.{3}|…|\\[lc]?dots)")
@@ -44,7 +44,7 @@ class MathJudge:
     """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
-    version = 7
+    version = 8
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""
@@ -59,7 +59,7 @@ class MathJudge:
 
 
 def _rule(problem: Problem, text: str, spec: JudgeSpec, *, deep: bool) -> Ruling:
-    answer = answer_part(text)
+    answer = own_answer(text, problem.question)
     if answer is None:
         return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
     found = next(candidates(answer, spec.extract), None)
@@ -102,7 +102,8 @@ def decide(gold: str, answer: str, *, deep: bool = True) -> Decision:  # noqa: P
         return Decision(True, "same, with a unit")
     if as_choices(gold_text, gold_form, answer_text, answer_form, deep=deep):
         return Decision(True, "same choice")
-    words = len(gold_text) == 1 or not isinstance(gold_form, Scalar | Relation)  # R is not r
+    choice = len(gold_text) == 1 and gold_text.upper() in "ABCDE"
+    words = choice or not isinstance(gold_form, Scalar | Relation)  # R is not r
     if words and squeeze(gold_text).casefold() == squeeze(answer_text).casefold():
         return Decision(True, "same normal form up to case")
     if _cut_short(gold) == _cut_short(answer):  # 0.333… for 0.333

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from smallscale_ci.judges.claims import claim, lone_line
-from smallscale_ci.judges.continuation import own_part
+from smallscale_ci.judges.continuation import own_answer
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
 from smallscale_ci.judges.options import LONGEST, Named, Options, by_text, named, options_of
 from smallscale_ci.records import Outcome, Problem
-from smallscale_ci.worker.thinking import answer_part
 
 
 class McqJudge:
@@ -31,10 +30,9 @@ class McqJudge:
             return Ruling(
                 Outcome.ERRORED, None, f"the gold {problem.gold!r} names none of the options"
             )
-        answer = answer_part(text)
+        answer = own_answer(text, problem.question)
         if answer is None:
             return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
-        answer = own_part(answer, problem.question)
         seen: str | None = None
         for rule in spec.extract:
             found, where = find(answer, rule, options)

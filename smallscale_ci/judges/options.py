@@ -38,6 +38,7 @@ _FRACTION = re.compile(r"\\[dt]?frac\s*\{(-?\w{1,20})\}\s*\{(\w{1,20})\}")
 _NOISE = re.compile(
     r"\\[,!]|\\(?=[%&#_$]|(?:log|ln|exp|sin|cos|tan|det|max|min|gcd)\b)|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]"
 )
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _GLUED_UNIT = re.compile(r"(?<=\d)(?=[^\W\d_])")
 _PERCENT = re.compile(r"(?<=\d)\s?per\s?cent\b")
 _NOUN = (
@@ -272,8 +273,8 @@ def bare(text: str) -> str:
 
 
 def spaced(text: str) -> str:
-    """``60ms`` as ``60 ms``."""
-    return _GLUED_UNIT.sub(" ", text)
+    """``60ms`` as ``60 ms``, ``1,800`` as ``1800``."""
+    return _GLUED_UNIT.sub(" ", _THOUSANDS.sub("", text) if "," in text else text)
 
 
 def words(text: str) -> tuple[str, ...]:

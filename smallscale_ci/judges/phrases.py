@@ -127,9 +127,9 @@ STRONG = (
 WEAK = (
     (
         rf"\s{_IS}\s(?:therefore\s|thus\s|clearly\s|indeed\s|the\s|also\s|\w+ly\s)*(?:correct|right|best"
-        r"|closest|nearest|true(?=[^\n]{0,20}\b(?:others?|rest)\b)|most\s(?:accurate|appropriate|likely|plausible|reasonable|suitable|logical))\b"
+        r"|closest|nearest|true(?=[^\n]{0,20}\b(?:others?|rest)\b)|most\s(?:natural|fitting|consistent|sensible|probable|accurate|appropriate|likely|plausible|reasonable|suitable|logical))\b"
     ),
-    r"\s(?:best|correctly|most\saccurately)\s(?:\w+s)\b|\s(?:\w+s\s){1,3}(?:[\w']+\s){0,4}best(?=[.!\n]|$)|\s(?:fits|works|matches)\sbest\b|\smakes\sthe\smost\ssense\b",
+    r"\s(?:best|correctly|most\saccurately)\s(?:\w+s)\b|\s(?:\w+s\s){1,3}(?:[\w']+\s){0,4}best(?=[.!\n]|$)|\s(?:fits|works|matches)\sbest\b|\smakes\sthe\smost\ssense\b|\smust\sbe\strue\b",
     r"\s?[-–—:(]\s?(?:this\sis\s)?(?:the\s)?(?:correct|right)\b|\s?[✓✔✅]|\sit\sis(?=[.!\n]|$)",
     r"\s(?:ist\s(?:also\s|daher\s|somit\s)?)?(?:richtig|korrekt|zutreffend)",
     r"\sest\s(?:donc\s)?(?:la\s)?(?:correcte?|bonne|juste|exacte)",
@@ -159,6 +159,7 @@ LEADS = re.compile(
       | \bthe\s(?:most\s\w+|best|closest|nearest|correct|right)\b[^.\n:=?,]{0,60}?\s(?:is|would\sbe)
         (?:\sto|\sthat)?(?:\s(?:s?he|it|they))?\s*:?\s(?!an?\b)
       | \b(?:closest|nearest)\sto\s
+      | \b(?:completed|answered|described|explained|represented|captured|expressed)\sby\s
       | \bby\s(?:process\sof\s)?elimination[,:]?\s
       | \b(?:left\swith|leaves|leaving|going\swith|I(?:['’]d|\swould)\ssay)\b
       | (?:^|\n|[.!]\s)[ \t>*\#-]*(?:choose|select|pick)\s

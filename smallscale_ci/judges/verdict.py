@@ -17,13 +17,14 @@ _KEYS = re.compile(
     re.IGNORECASE,
 )
 _NOISE = re.compile(
-    r"[*_`\"'“”‘’$\[\]]|(?<![^\n])(?:#{1,6}(?=\s)|[>(]\s*)|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])"
+    r"[✅✔✓☑❌✗✘✖\ufe0f*_`\"'“”‘’$\[\]]|(?<![^\n])(?:#{1,6}(?=\s)|[>(]\s*)|\\(?:text(?:bf|it|rm)?|mathrm|mathbf)(?![a-zA-Z])"
 )
 _PARTS = re.compile(  # a list of text parts with one part
     r"""\s*\[\s*\{[^{}]*["']text["']\s*:\s*["']([^"'{}]*)["'][^{}]*\}\s*\]\s*"""
 )
 _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
+_GRADE = re.compile(r"\s*[AB]\s*[:.)]\s*(in)?correct[\s.]*", re.IGNORECASE)  # of SimpleQA's grader
 _STATED = re.compile(
     r"\b(?:(?:answer|verdict|judge?ment|decision|conclusion|result)\b[ \t]*(?:is[ \t]*)?[:=]?"
     r"|I\s(?:would\s)?say)\s*"
@@ -34,6 +35,12 @@ _STATED = re.compile(
 _SENTENCE = re.compile(
     r"(?:^|[.!?:\n]\s*|-\s+)(?:(?:therefore|thus|so|hence|overall),?\s+)?(yes|no)\b(?=\s*(?:[,.:;!–—)]|-\s|\n|$)"
     r"|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
+    re.IGNORECASE,
+)
+# A verdict in its own paragraph, and its explanation.
+_RULED = re.compile(
+    r"(?:(?:final\s+)?(?:verdict|answer|judge?ment)\s*:\s*)?(?:yes|no)[.!]?[ \t]*\n\s*"
+    r"(?=(?:explanation|reason(?:ing)?|rationale|justification)\s*:)",
     re.IGNORECASE,
 )
 # A last word: "1/2 is 0.5, so yes.", "On second thought, no."
@@ -65,6 +72,11 @@ def verdict(said: str) -> bool | None:
 
 def _in_text(answer: str) -> Iterator[bool]:
     text = _NOISE.sub("", answer).strip()
+    if grade := _GRADE.fullmatch(text):
+        yield grade[1] is None
+        return
+    if ruled := _RULED.match(text):  # what explains a verdict may say yes or no of something else
+        text = ruled[0].rstrip()
     for pattern in (_BOX, _TAG, _STATED, _SENTENCE, _LAST):
         yield from (_WORDS[match[1].lower()] for match in pattern.finditer(text))
     if match := _AGREES.fullmatch(text.rpartition("\n")[2].strip()):

@@ -150,7 +150,7 @@ def test_a_file_is_judged_by_the_command_and_refusals_end_in_exit_3(url, tmp_pat
     assert done.returncode == 0, done.stderr
     assert sum(json.loads(done.stdout)["outcomes"].values()) == 4
     rows = pq.read_table(tmp_path / "samples.judged.parquet").to_pylist()
-    assert {row["judge"] for row in rows} == {"llm/6"}
+    assert {row["judge"] for row in rows} == {"llm/7"}
     other = {**known, "SMALLSCALE_CACHE": str(tmp_path / "other")}
     wrong = replayed.smallscale(tmp_path, *ask, timeout=120, SMALLSCALE_JUDGE_KEY="no", **other)
     assert wrong.returncode == 3, wrong.stderr

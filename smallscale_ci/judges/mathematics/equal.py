@@ -31,6 +31,7 @@ from smallscale_ci.judges.mathematics.piecewise import as_expression, same_cases
 from smallscale_ci.judges.mathematics.quantity import Opaque, Scalar, Words, product_of
 from smallscale_ci.judges.mathematics.relations import (
     conditions,
+    in_letter_of,
     interchangeable,
     is_equation,
     left_of,
@@ -191,6 +192,8 @@ def _group_and_other(gold: Form, answer: Form, deep: bool) -> bool:
 
 def _only_says(gold: Words, answer: Group) -> bool:
     """``Yes, it converges`` for ``Yes``, where nothing else in it says no."""
+    if not answer.items:
+        return False
     first, *others = answer.items
     other = {"yes": "no", "no": "yes"}[gold.words[0]]
     words = [
@@ -325,6 +328,7 @@ def _values(form: Form, deep: bool) -> tuple[Form, ...]:
 
 def _two_relations(gold: Relation, answer: Relation, deep: bool) -> bool:
     statements = set(gold.operators + answer.operators) <= set("=≈")
+    answer = in_letter_of(gold, answer)
     alike = statements and (_same_left(gold, answer, deep) or interchangeable(gold, answer))
     if alike and _any_value(gold, answer, deep):
         return True

@@ -301,6 +301,10 @@ def _matrix_mark(match: re.Match[str]) -> str:
     return "⟪" if match[1] not in ("vmatrix", "Vmatrix") else "\\det⟪"
 
 
+def _both(match: re.Match[str]) -> str:
+    return f"{{{match[2][1:]}{max(match[1], match[3])}}}"
+
+
 def _repeating(match: re.Match[str]) -> str:
     return _recurring(*match.groups())
 
@@ -335,6 +339,8 @@ def _trim(text: str) -> str:
         text = shorter
 
 
+# ``P(A ∩ B)`` and ``P(B ∩ A)``: one name for the event.
+_EVENTS = re.compile(r"(?<![A-Za-z])P\s?\(\s?([A-Z])\s?(\\c[au]p)(?![a-zA-Z])\s?([A-Z])\s?\)")
 # What every match of a pattern holds, the pattern, and what is written in its place.
 _Step = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
 _GROUPED: tuple[_Step, ...] = (
@@ -350,6 +356,7 @@ _GROUPED: tuple[_Step, ...] = (
     ("\\", _PRESENTATION, " "),
 )
 _COMMANDED: tuple[_Step, ...] = (
+    ("P", _EVENTS, lambda match: f"P({'_'.join((min(match[1], match[3]), _both(match)))})"),
     ("R", _REALS, "ℝ"),
     ("\\", _JOINED, r"\\\1 \2"),
     (r"\prime", _PRIME, lambda match: "'" * match[1].count("p")),

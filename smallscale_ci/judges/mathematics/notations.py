@@ -60,13 +60,16 @@ def _ratio_parts(form: Form) -> list[Node] | None:
 
 def congruent(gold: Form, answer: Form) -> bool:
     """The same class of numbers; of the operation ``5 mod 7`` the remainder is meant."""
+    if isinstance(gold, Congruence) and isinstance(answer, Scalar):
+        gold, answer = answer, gold
     if not isinstance(gold, Congruence):
         sides = (answer.value.node, answer.modulus.node) if isinstance(answer, Congruence) else ()
         return (
             isinstance(gold, Scalar)
             and isinstance(answer, Congruence)
             and answer.operation
-            and remainder(*sides) == remainder(gold.node, None)
+            and (rest := remainder(*sides)) is not None
+            and rest == remainder(gold.node, None)
         )
     if not isinstance(answer, Congruence):
         return False

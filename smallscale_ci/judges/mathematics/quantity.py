@@ -36,6 +36,25 @@ _COMPOUND = re.compile(
     r'(\d{1,20}(?:\.\d{1,20})?)\s*"?\s*([a-zA-Z]{1,12})\.?\s*"?[\s,]*("?and"?\s*)?'
 )
 _ARC = re.compile(r"""(-?)\s*(\d{1,5})\s*°\s*(\d{1,2})\s*'(?:\s*(\d{1,2})\s*(?:''|"))?""")
+_VOWEL = re.compile("[aeiouyAEIOUY]")
+_GLUED = frozenset(  # abbreviations that people write behind a number without a space
+    {"mph", "kph", "kmh", "kwh", "rpm", "bpm", "mpg", "ppm", "ppb", "pts", "pcs", "yrs", "cts"}
+    | {
+        "kbps",
+        "mbps",
+        "gbps",
+        "mmhg",
+        "hrs",
+        "lbs",
+        "dpi",
+        "fps",
+        "wpm",
+        "kcal",
+        "pct",
+        "pmol",
+        "mmol",
+    }
+)
 _WORD = re.compile(r"[^\W_]+")
 _PLURAL = re.compile(r"ies$|(?<=ss|sh|ch)es$|(?<=[xz])es$|(?<!s)s$")
 _PHRASE = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)+")
@@ -44,6 +63,9 @@ _LONG_WORD = re.compile(r"\b(?=[a-z]*[aeiou])[a-z]{3,}\b", re.IGNORECASE)
 _ALIKE = {
     ("impossible",): ("not", "possible"),
     ("infinitely", "many", "solutions"): ("infinitely", "many"),
+    ("infinite",): ("infinitely", "many"),
+    ("infinite", "solutions"): ("infinitely", "many"),
+    ("infinitely", "many", "values"): ("infinitely", "many"),
     ("does", "not", "exist"): ("dne",),
 }
 _ANYTHING = frozenset(  # one of these for another is no other answer
@@ -274,10 +296,12 @@ def _are_units(text: str, body: str) -> bool:
         if any(len(word) > 1 or not word.isalpha() for word in words):
             return True
         return (len(words) > 1 or body.endswith((" ", '"', "°"))) and _is_number(body)
-    body = body.rstrip()
+    glued, body = body == body.rstrip(), body.rstrip()
     plain = re.fullmatch(r"[-+]?\s*[\d.,\s/()+]+|.*\}\s*", body)
     first = (known or words)[0]
-    factors = words == [first] and len(first) < 5 and _neighbours(first)  # 3xyz
+    letters = _neighbours(first)  # 3xyz
+    letters = letters or (glued and first not in _GLUED and not _VOWEL.search(first))  # 2mgh
+    factors = words == [first] and len(first) < 5 and letters
     called = len(first) > 2 and words[0].lower() not in ("sin", "cos", "tan", "log")
     return bool(plain) and called and not factors
 

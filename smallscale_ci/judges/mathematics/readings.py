@@ -16,7 +16,7 @@ from smallscale_ci.judges.mathematics.reader import read
 _ABROAD = re.compile(
     r"([-+]?\s*[€£]?\s*)(\d{1,3}(?:\.\d{3})+|\d{1,3}(?:'\d{3})+|\d+)(?:,(\d+))?(\D*)"
 )
-_LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(.+?)')
+_LABELLED = re.compile(r'"?\s*(?:\(\s*)?([A-H])\s*\)(?:"[\s:.~]*|[\s:.~]+)(?!(?:and|or|&)\s)(.+?)')
 _LABEL = re.compile(r'"?(?:(?:[Oo]ption|[Cc]hoice)(?:"\s*| ))?\(?([A-H])\)?"?\.?')
 _PADDED = re.compile(r",0\d\d")  # what begins with a zero is the rest of a number
 _LETTERS = re.compile(r"[A-H]{2,8}|[A-H](?:(?:,| and|, and) ?[A-H]){1,7}")

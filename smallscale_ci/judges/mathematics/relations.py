@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -31,6 +32,7 @@ _NAME = re.compile(
     r"\\?[A-Za-z]+'*(?:_\{?\"?\w{1,10}\"?\}?|\^\{?-1\}?)?(?:\([^()=]{1,20}\))?|[mM]?[∠△].*|.*_\{?△\w+\}?"
     r"|\\frac ?\{ ?d(?:\^\{?2\}?)? ?[A-Za-z] ?\} ?\{ ?d ?[a-z](?:\^\{?2\}?)? ?\}"  # dy/dx
 )
+_BOUND = re.compile(r"([A-Za-z]'*)(\(|_)\{?([a-z])(?:\}|\))?")
 _SEGMENT = re.compile(r"\|?([A-Z])([A-Z])\|?")
 _ANGLE = re.compile(r"m?(∠[A-Z]?)([A-Z])([A-Z]?)")
 _FLIP = str.maketrans("<>≤≥", "><≥≤")
@@ -72,6 +74,29 @@ def interchangeable(gold: Relation, answer: Relation) -> bool:
     applied = [node for node in nodes if node[0] == "apply" and node[2][0] == "symbol"]
     inverse = any(left_of(relation).endswith("^{-1}") for relation in (gold, answer))
     return len(plain) == 1 and (len(applied) == 1 or inverse)
+
+
+def in_letter_of(gold: Relation, answer: Relation) -> Relation:
+    """``f(t) = t^2`` as ``f(x) = x^2``, ``a_k = 2k`` as ``a_n = 2n``: the letter is free."""
+    bound = [_bound(relation) for relation in (gold, answer)]
+    if bound[0] is None or bound[1] is None or bound[0][0] != bound[1][0]:
+        return answer
+    letter, other = bound[0][1], bound[1][1]
+    scalars = [side for side in answer.sides[1:] if isinstance(side, Scalar)]
+    known = frozenset().union(*(symbols(side.node) for side in scalars))
+    asked = [side.node for side in gold.sides[1:] if isinstance(side, Scalar)]
+    free = other in known and any(letter in symbols(node) for node in asked)  # not f(x) = 3
+    if letter == other or letter in known or not free or len(scalars) != len(answer.sides) - 1:
+        return answer
+    names: dict[str, Node] = {other: ("symbol", letter)}
+    sides = tuple(replace(side, node=renamed(side.node, names)) for side in scalars)
+    return replace(answer, sides=(gold.sides[0], *sides), texts=(gold.texts[0], *answer.texts[1:]))
+
+
+def _bound(relation: Relation) -> tuple[str, str] | None:
+    """``f(`` and ``x`` of ``f(x) = …``, ``a_`` and ``n`` of ``a_n = …``."""
+    match = _BOUND.fullmatch(squeeze(relation.texts[0]))
+    return (match[1] + match[2], match[3]) if match else None
 
 
 def _subject(side: Form, text: str) -> str:

@@ -34,6 +34,7 @@ _ONE_SIGN = [  # £3 and 3 pounds, ¥3 and 3 yuan or yen
     {read_unit("¥"), read_unit("yuan")},
     {read_unit("¥"), read_unit("yen")},
 ]
+_IN_RADIANS = ("'pi'", "'arctan'", "'arcsin'", "'arccos'")
 _LOG_BASES: tuple[Node, ...] = (("e",), ("number", Fraction(10)))
 
 
@@ -63,15 +64,16 @@ def scalars(gold: Scalar, answer: Scalar, deep: bool) -> bool:
             left = ("*", left, ("degree",))
         else:
             right = ("*", right, ("degree",))
-        return (radians or ("pi" in repr(left)) != ("pi" in repr(right))) and nodes(
-            left, right, None, None, deep
-        )
+        angles = [any(name in repr(side) for name in _IN_RADIANS) for side in (left, right)]
+        return (radians or angles[0] != angles[1]) and nodes(left, right, None, None, deep)
     return _as_set(gold, answer, deep)
 
 
 def other_things(gold: Scalar, answer: Scalar) -> bool:
-    """Whether they count what is not the same: 5 apples, 5 oranges."""
+    """Whether they count what is not the same: 5 apples, 5 oranges; an angle, a temperature."""
     one, two = gold.noun, answer.noun
+    if gold.degrees and gold.unit is None and answer.unit is not None:
+        return answer.unit.dimensions[0][0] in ("celsius", "fahrenheit", "kelvin")
     return bool(one and two) and not (one <= two or two <= one)
 
 
