@@ -27,7 +27,7 @@ def own_part(answer: str, question: str) -> str:
     """``answer`` up to another question that it asks.
 
     Few-shot prompts teach base models to write one question after another; what they answer to the
-    next one is no answer to this one. A question is this one again where most of its words and all
+    next one does not answer this one. A question is this one again where most of its words and all
     of its numbers are. Without a question in ``question`` nothing is cut off.
     """
     known = frozenset(_WORD.findall(question[-_LONGEST:].casefold()))
