@@ -227,7 +227,7 @@ def git_commit(folder: Path, ref: str) -> str:
         if len(found) > 1:
             raise UsageError(
                 f"git knows '{name}' as {' and as '.join(found)}.",
-                "Write the one that is meant in full, as refs/remotes/origin/main.",
+                "Write the one that is meant in full, such as refs/remotes/origin/main.",
             )
     wanted_commit = f"{ref}^{{commit}}"
     return git_line(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted_commit)

@@ -48,7 +48,7 @@ def run(
     except RunInterruptedError as error:
         raise RunInterruptedError(
             error.message,
-            f"Go on with: smallscale candidate --resume {quote(str(grid.folder.path))}",
+            f"Resume with: smallscale candidate --resume {quote(str(grid.folder.path))}",
         ) from error
     if evaluation is not None:
         write(grid.folder.report, report(grid, evaluation))

@@ -93,7 +93,7 @@ def run(
             told = error.message if isinstance(error, RunInterruptedError) else "interrupted."
             raise RunInterruptedError(
                 f"step '{step}' was ended: {told}",
-                f"Go on with: smallscale candidate --resume {quote(str(folder.path))}",
+                f"Resume with: smallscale candidate --resume {quote(str(folder.path))}",
             ) from error
         if result is not None and result.run is None:
             return result  # refused before it began: there is nothing to keep

@@ -101,8 +101,8 @@ def refuse_unasked(config: MonitorConfig | None, service: Service | None) -> Non
     if config is not None and config.model and service is None:
         raise UsageError(
             f"The policy's monitor asks {config.model}, but no judge endpoint is configured.",
-            "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, as "
-            "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it wants a key.",
+            "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, such as "
+            "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it requires one.",
         )
 
 

@@ -49,7 +49,7 @@ def reach(environment: Mapping[str, str]) -> tuple[Any, Any, str]:
             "Join the group docker (`sudo usermod -aG docker $USER`), or run the engine "
             "without containers (--runtime local)."
         )
-        raise ContainerError(f"no container engine may be used ({problems[0]}).", hint)
+        raise ContainerError(f"no container engine is accessible ({problems[0]}).", hint)
     tried = "; ".join(problems) or "no socket of docker or podman is there"
     raise ContainerError(f"no container engine answers ({tried}).", _START)
 

@@ -45,7 +45,7 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
             needed = stat.S_IXOTH | stat.S_IROTH if path.is_dir() else stat.S_IROTH
             if state.st_uid != number and state.st_mode & needed != needed:
                 raise ContainerError(
-                    f"{path} may not be read by the containers' user ({number}).",
+                    f"{path} cannot be read by the containers' user ({number}).",
                     f"Let others read it: chmod -R a+rX {mount.source}",
                 )
 

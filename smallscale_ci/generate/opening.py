@@ -31,7 +31,7 @@ def refuse_link(path: Path) -> None:
     """Raise ``EngineError`` where the folder ``path`` is a link to another one."""
     if path.is_symlink():
         raise EngineError(
-            f"{path} is a link, which no engine of ours makes: the checkpoint may be hostile.",
+            f"{path} is a link, which none of our engines creates: the checkpoint may be hostile.",
             "Look at what it leads to, then start a new run.",
         )
 
@@ -40,7 +40,7 @@ def _not_ours(path: Path, error: OSError) -> Exception:
     if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
         return error
     return EngineError(
-        f"{path} is a link or not a file, which no engine of ours makes: the checkpoint may be "
+        f"{path} is a link or not a file, which none of our engines creates: the checkpoint may be "
         "hostile.",
         "Look at what it leads to, then start a new run.",
     )

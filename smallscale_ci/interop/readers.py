@@ -92,4 +92,4 @@ def unknown(path: Path) -> DataError:
         more = f" and {len(inside) - 3} more" if len(inside) > 3 else ""
         return DataError(said, f"Give what is in it: {', '.join(inside[:3])}{more}.")
     kinds = "".join(f"\n  {known.name}: {known.about}" for known in READERS)
-    return DataError(said, f"Known are:{kinds}")
+    return DataError(said, f"Known:{kinds}")

@@ -213,7 +213,7 @@ class JudgePool:
                 self._waiting.append(again)
             else:
                 raise JudgeError(
-                    f"The judge processes die before they begin: {error}",
+                    f"The judge processes die at startup: {error}",
                     "Is there enough memory? Try fewer judge workers.",
                 ) from error
 

@@ -100,7 +100,7 @@ class Client:
         except openai.OpenAIError as error:
             raise self._unanswered(error, whole=True) from None
         except (ValueError, TypeError, AttributeError, IndexError):
-            raise UnansweredError("the service gave no chat completion", whole=True) from None
+            raise UnansweredError("the service returned no chat completion", whole=True) from None
         if not content and choice.finish_reason == "length":
             reason = "it reached max_completion_tokens before it answered (see judge.request)"
             raise UnansweredError(reason, whole=False)

@@ -71,8 +71,8 @@ class JudgeStream:
             if service is None:
                 raise UsageError(
                     "The suite or file uses an LLM judge, but no judge endpoint is configured.",
-                    "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, as "
-                    "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it wants a key.",
+                    "Set SMALLSCALE_JUDGE_URL to an OpenAI-compatible address, such as "
+                    "http://localhost:8000/v1, and SMALLSCALE_JUDGE_KEY if it requires one.",
                 )
             self._llm = LlmPool(service)
 

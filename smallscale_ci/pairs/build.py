@@ -123,7 +123,7 @@ def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
         )
     if not run.judgements.is_file():
         raise InvalidError(
-            f"{run.path} is not judged, so nobody knows which answers are right.",
+            f"{run.path} is not judged, so it is unknown which answers are right.",
             f"Judge it: smallscale judge {run.typed}",
         )
 

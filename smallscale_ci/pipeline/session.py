@@ -165,14 +165,14 @@ class Session:
         is_whole = self.is_complete or self.folder.is_whole
         if work is None or (work == self.run.work and not is_whole):
             raise StorageError(
-                f"The run folder {before}, or a part of it, was removed while the run went on.",
+                f"The run folder {before}, or part of it, was removed during the run.",
                 "What is gone cannot be resumed: start the run again. A copy that was made on "
                 "another disk is resumed with --resume COPY.",
             )
         if work == self.run.work:
             return ""
         self.plan = replace(self.plan, run=RunFolder(work.parent))
-        return f"the run folder {before} was renamed to {work.parent} while the run went on: "
+        return f"the run folder {before} was renamed to {work.parent} during the run: "
 
     def _is_small(self) -> bool:
         size = sum(path.stat().st_size for path in (self.run.work / "out").glob("*.jsonl"))
@@ -256,7 +256,7 @@ def _interrupted(current: Session, moved: str) -> RunInterruptedError:
     done = current.tracker.snapshot()
     return RunInterruptedError(
         f"{moved}interrupted with {done.done:,} of {done.total:,} samples complete.",
-        f"Go on with: {current.run.resume_command()}",
+        f"Resume with: {current.run.resume_command()}",
     )
 
 

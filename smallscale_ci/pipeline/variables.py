@@ -45,7 +45,7 @@ def refuse_unread(variables: Mapping[str, Any], found: Checkpoint) -> None:
             f"The chat template of {found.name} never reads the variable '{name}'"
             f"{did_you_mean(name, read)}.",
             f"It reads: {', '.join(sorted(read)) or 'none'}. Variables come from --template and "
-            "from 'template' in suite and profile, where null takes one out.",
+            "from 'template' in suite and profile, where null removes one.",
         )
 
 

@@ -188,7 +188,7 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
     differing = sorted(key for key in ours if not _same(ours[key], theirs.get(key)))
     if differing:
         raise InvalidError(
-            f"From the samples follows another verdict ({derived.kind}, not {stored.kind}): "
+            f"The samples give another verdict ({derived.kind}, not {stored.kind}): "
             f"{', '.join(differing)} differ."
         )
 

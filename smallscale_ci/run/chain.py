@@ -49,7 +49,7 @@ def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
                 raise DataError(f"there is no {path}.", _remedy(run, name))
         elif named is None and manifest.status is COMPLETE:
             raise InvalidError(
-                f"{path} is named nowhere: it was added, or whatever wrote it did not end.",
+                f"{path} is not listed in the manifest: it was added, or its writer was killed.",
                 _remedy(run, name),
             )
         elif named is not None and file_hash(path) != named:

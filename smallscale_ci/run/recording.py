@@ -81,7 +81,7 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
 def _refuse_unsigned(by: str, reason: str) -> None:
     if by.strip().lower() in _NOBODY:
         raise UsageError(
-            "a baseline needs the name of a person who answers for it.",
+            "a baseline needs the name of a person who is responsible for it.",
             "Name one with --by, or set git's user.name.",
         )
     if not reason.strip():

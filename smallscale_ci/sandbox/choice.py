@@ -38,7 +38,7 @@ def choose(
     if wanted != AUTO and wanted not in SANDBOXES:
         raise UsageError(
             f"There is no sandbox '{wanted}'{did_you_mean(wanted, SANDBOXES)}.",
-            f"Known are: {', '.join((AUTO, *SANDBOXES))}.",
+            f"Known: {', '.join((AUTO, *SANDBOXES))}.",
         )
     failures: list[str] = []
     for name in SANDBOXES if wanted == AUTO else (wanted,):

@@ -76,16 +76,16 @@ def choices(value: Any) -> Choices:
     if isinstance(value, Mapping):
         value = _options_mapping(value)
     if not isinstance(value, list | tuple):
-        raise GoldError("has choices that are no list of texts")
+        raise GoldError("has choices that are not a list of texts")
     if value and all(isinstance(one, Mapping) for one in value):
         pairs = [(_first(one, _LABEL_KEYS), _first(one, _TEXT_KEYS)) for one in value]
     else:
         pairs = [("", one) for one in value]
     if any(isinstance(text, list | tuple | Mapping) or text is None for _, text in pairs):
-        raise GoldError("has choices that are no list of texts")
+        raise GoldError("has choices that are not a list of texts")
     texts = tuple(scalar(text, "choice") for _, text in pairs)
     if not all(text.strip() for text in texts):
-        raise GoldError("has choices that are no list of texts")
+        raise GoldError("has choices that are not a list of texts")
     labels = tuple(scalar(label, "label") for label, _ in pairs)
     return Choices(texts, labels) if all(labels) else _unlabelled(texts)
 
@@ -237,7 +237,7 @@ def _options_mapping(value: Mapping[str, Any]) -> list[Any]:
         return [{"label": one, "text": text} for one, text in zip(labels, texts, strict=True)]
     present = {str(label): text for label, text in value.items() if text is not None}
     if not present or not all(re.fullmatch(r"[A-Za-z]|\d{1,2}", label) for label in present):
-        raise GoldError("has choices that are no list of texts")
+        raise GoldError("has choices that are not a list of texts")
     return [{"label": one.upper(), "text": present[one]} for one in sorted(present)]
 
 

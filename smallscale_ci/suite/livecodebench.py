@@ -88,7 +88,7 @@ def _listed(source: Mapping[str, Any], column: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise RowError(f"has {column} that are no list")
+        raise RowError(f"has {column} that are not a list")
     return value
 
 

@@ -123,7 +123,7 @@ def _tests(row: Mapping[str, Any]) -> tuple[CodeTest, ...]:
     if values is None:
         return ()
     if not isinstance(values, list):
-        raise RowError("has tests that are no list")
+        raise RowError("has tests that are not a list")
     found = []
     for value in values:
         if not isinstance(value, dict) or not {"input", "output"} <= value.keys():

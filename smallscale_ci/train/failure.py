@@ -23,7 +23,7 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
     """The error of a training that ended with ``code``."""
     last = newest_whole(out / CHECKPOINTS)
     kept = f"{last.name} is whole" if last else "no checkpoint had been saved"
-    go_on = f"Go on with: smallscale train --resume {quote(str(out))}"
+    go_on = f"Resume with: smallscale train --resume {quote(str(out))}"
     told = printed.failure or {"kind": "", "message": ""}
     killed = [found for found in _SIGNAL.findall(printed.text()) if found[0] != _SIGTERM]
     message = told["message"].partition(": ")[2] or told["message"]

@@ -86,7 +86,7 @@ def train(
             session.record(INTERRUPTED)
             raise RunInterruptedError(
                 f"interrupted after step {session.step} of {planned.steps}.",
-                f"Go on with: smallscale train --resume {quote(str(out))}",
+                f"Resume with: smallscale train --resume {quote(str(out))}",
             ) from error
         except BaseException:
             with suppress(OSError):

@@ -142,7 +142,7 @@ def test_a_removed_run_is_reported(place, tmp_path):
     host.send_signal(signal.SIGCONT)
     _, err = ended(host)
     assert host.returncode == 3, err
-    assert f"The run folder {run}, or a part of it, was removed while the run went on" in err
+    assert f"The run folder {run}, or part of it, was removed during the run" in err
     assert "start the run again" in err
     assert not run.exists()
     assert all(not Path(f"/proc/{worker}").exists() for worker in workers)
@@ -155,7 +155,7 @@ def test_a_removed_part_is_reported(place, tmp_path, part):
     _, err = ended(host)
     assert host.returncode in {3, 130}, err
     if part != "work":
-        assert "a part of it, was removed while the run went on" in err
+        assert "part of it, was removed during the run" in err
 
 
 # -- full and read-only ---------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def adapter_for(job: dict[str, Any]) -> Adapter:
     kind = ENGINES.get(job["engine"])
     if kind is None:
         raise StartError(
-            f"this worker knows no engine '{job['engine']}'.", f"Known are: {', '.join(ENGINES)}."
+            f"this worker knows no engine '{job['engine']}'.", f"Known: {', '.join(ENGINES)}."
         )
     module, _, name = kind.adapter.partition(":")
     found = getattr(importlib.import_module(f".{module}", __package__), name)

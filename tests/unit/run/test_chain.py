@@ -107,7 +107,7 @@ def test_a_file_that_was_added_is_refused(run):
     value = json.loads((run / "manifest.json").read_text())
     del value["files"][chain.SUMMARY]
     (run / "manifest.json").write_text(json.dumps(value))
-    with pytest.raises(InvalidError, match=r"summary\.json is named nowhere"):
+    with pytest.raises(InvalidError, match=r"summary\.json is not listed in the manifest"):
         RunFolder(run).read_samples()
 
 
@@ -145,4 +145,4 @@ def test_a_verdict_without_its_evidence_is_refused(run):
     (run / evidence.EVIDENCE).unlink()
     code, said = invoke("report", run)
     assert code == 4
-    assert "verdict.json is named nowhere" in said
+    assert "verdict.json is not listed in the manifest" in said

@@ -110,7 +110,7 @@ def test_bombs_and_torn_files(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"question_content": " "}, "has no question_content"),
         ({"private_test_cases": packed(Evil())}, "can't be unpacked: it is a pickle of more"),
         ({"private_test_cases": packed("{")}, "not valid JSON"),
-        ({"public_test_cases": "{}"}, "public_test_cases that are no list"),
+        ({"public_test_cases": "{}"}, "public_test_cases that are not a list"),
         ({"public_test_cases": '[{"input": "1"}]'}, "without 'input' and 'output'"),
         ({"public_test_cases": json.dumps(CALLS)}, "no func_name"),
         ({"metadata": "[]"}, "metadata that is not a JSON object"),

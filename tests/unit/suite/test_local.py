@@ -127,9 +127,9 @@ def test_pin(tmp_path: Path) -> None:
         ("mcq", {"question": "q", "gold": "A", "choices": ["x", "x"]}, "the same choice twice"),
         ("mcq", {"question": "q", "gold": "A", "choices": ["x"]}, "has 1 choices"),
         ("mcq", {"question": "q", "gold": "A", "choices": "x"}, "not valid JSON"),
-        ("mcq", {"question": "q", "gold": "A", "choices": [1, [2]]}, "no list of texts"),
+        ("mcq", {"question": "q", "gold": "A", "choices": [1, [2]]}, "not a list of texts"),
         ("code", {"question": "q"}, "row 2 has no tests"),
-        ("code", {"question": "q", "tests": {"input": ""}}, "tests that are no list"),
+        ("code", {"question": "q", "tests": {"input": ""}}, "tests that are not a list"),
         ("code", {"question": "q", "tests": [{"input": ""}]}, "without 'input' and 'output'"),
         ("code", {"question": "q", "tests": [{"input": 1, "output": ""}]}, "output is not a text"),
         (
