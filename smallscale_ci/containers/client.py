@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import docker
 import requests
 
-from smallscale_ci.containers.connect import sockets
 from smallscale_ci.containers.faults import innermost
 from smallscale_ci.errors import ContainerError
 
@@ -20,13 +19,13 @@ _START = (
 )
 
 
-def reach(environment: Mapping[str, str]) -> tuple[Any, Any, str]:
-    """A client, one that waits forever, and the socket that answers them.
+def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, Any, str]:
+    """A client, one that waits forever, and the first of ``sockets`` that answers.
 
     Raises ``ContainerError`` when no engine answers, or when it is too old.
     """
     problems = []
-    for url in sockets(environment):
+    for url in sockets:
         if url.startswith("ssh:"):
             problems.append(f"{url}: one on another machine does not see the folders of this")
             continue

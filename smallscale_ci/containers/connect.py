@@ -24,7 +24,7 @@ def connect(environment: Mapping[str, str]) -> Engine:
     from smallscale_ci.containers.client import reach
     from smallscale_ci.containers.docker import DockerEngine
 
-    return DockerEngine(*reach(environment))
+    return DockerEngine(*reach(sockets(environment), environment))
 
 
 def sockets(environment: Mapping[str, str]) -> list[str]:
