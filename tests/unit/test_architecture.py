@@ -83,7 +83,9 @@ def test_the_root_is_a_hall_of_rooms():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_are_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    """One noun in about 300 lines; grammars and the worker's loop are longer ones."""
+    longest = 400 if path.is_relative_to(PACKAGE / "judges") else 340
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
 
 
 def test_the_worker_starts_in_a_python_that_has_nothing_installed(tmp_path):

@@ -22,7 +22,6 @@ THROUGH = {
     "candidate.steps": "integration/test_pairs_command.py",
     "cli.*": "unit/cli/test_cli_help.py",
     "config.base": "unit/config/test_load.py",
-    "config.document": "unit/config/test_load.py",
     "config.engine_args": "unit/config/test_engine_args.py",
     "config.names": "unit/config/test_seams.py",
     "config.rules": "integration/test_rules.py",
