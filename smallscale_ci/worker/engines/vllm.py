@@ -71,7 +71,8 @@ class VllmAdapter(ChatEngine):
             "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
             "prefix_caching": bool(config.cache_config.enable_prefix_caching),
             "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
-            "eager": bool(config.model_config.enforce_eager),
+            # Kernels as they are, none compiled. CUDA graphs beside them change no number.
+            "eager": bool(config.model_config.enforce_eager or config.compilation_config.mode == 0),
             "quantization": str(config.model_config.quantization or ""),
             "tensor_parallel": config.parallel_config.tensor_parallel_size,
             "attention_backend": _attention_backend(config),

@@ -11,8 +11,9 @@ from helpers import replayed
 from smallscale_ci.pipeline import engines, prepare
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.pipeline.request import Request
+from smallscale_ci.worker.engines.registry import ENGINES
 
-EAGER = {"enforce_eager": True}
+QUICK = dict(ENGINES["vllm"].quick)
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def planned(tmp_path: Path) -> Callable[..., Plan]:
 
 def test_few_expected_tokens_start_the_engine_the_quick_way(planned):
     plan = planned(engine_args={"max_num_seqs": 8})
-    assert engines.quick([plan]) == EAGER
-    assert engines.job(plan, EAGER).engine_args == {"max_num_seqs": 8, **EAGER}
+    assert engines.quick([plan]) == QUICK
+    assert engines.job(plan, QUICK).engine_args == {"max_num_seqs": 8, **QUICK}
 
 
 def test_many_expected_tokens_pay_for_compilation(planned, monkeypatch):
@@ -46,7 +47,7 @@ def test_many_expected_tokens_pay_for_compilation(planned, monkeypatch):
     monkeypatch.setattr(engines, "_FEW_TOKENS", tokens)
     assert engines.quick([plan]) == {}
     assert engines.quick([planned(ranks=2), planned(ranks=2)]) == {}  # one engine for both
-    assert engines.quick([planned(ranks=2)]) == EAGER
+    assert engines.quick([planned(ranks=2)]) == QUICK
 
 
 @pytest.mark.parametrize(
