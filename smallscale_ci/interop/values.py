@@ -49,7 +49,7 @@ def right(target: Any, options: gold.Choices, base: int | None, where: str) -> t
     try:
         return gold.named(gold.accepted(target), options, base)
     except gold.GoldError as error:
-        raise DataError(f"{where} {error}.", "Correct the row.") from error
+        raise DataError(f"{where} {error}.", error.hint) from error
 
 
 def options_of(value: Any, where: str) -> gold.Choices:
@@ -57,7 +57,7 @@ def options_of(value: Any, where: str) -> gold.Choices:
     try:
         return gold.choices(value)
     except gold.GoldError as error:
-        raise DataError(f"{where} {error}.", "Correct the row.") from error
+        raise DataError(f"{where} {error}.", error.hint) from error
 
 
 def asked(row: dict[str, Any]) -> str:

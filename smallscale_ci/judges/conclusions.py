@@ -55,7 +55,7 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _HEDGED = re.compile(
-    r"\b(?:exclud\w+|rul(?:e|es|ed|ing)\sout|dismiss\w*|discard\w*|reject\w*|misconceptions?|mistakes?"
+    r"\b(?:exclud\w+|(?:rul|cross)(?:e|es|ed|ing)?\sout|dismiss\w*|discard\w*|reject\w*|misconceptions?|mistakes?"
     r"|errors?|traps?|distractors?|tempting|considered|(?<!in\s)questions?\s(?:is|asks|wants|concerns)|options?\sare|includes?|possib\w+"
     r"|if|whether|could|may|might|maybe|perhaps|either|neither|both|consider|look\sat|let['’]?s?|suppose|assume"
     r"|check|unless|unsure|for\sexample|such\sas|like|nothing|none|nobody|nor|hardly|lacks|without|versus|vs|false|untrue|unlikely|wrong|incorrect|eliminated?|falsch\w*|неправильн\w*|неверн\w*)\b|\bn['’]t\b|\?",
@@ -80,9 +80,9 @@ _COPULA_WORD = re.compile(
     r"\b(?:is|are|was|were|ist|war|sind|est|sont|es|son|è|é|sono|são)\s(?:to\s|that\s)?"
     r"(?:(?:the|an?|der|die|das|le|la|el|il|lo|o)\s)?|[是为為は]|\s—\s"
 )
-_BUT = re.compile(
-    r";\s|,?\s\b(?:but|however|whereas)\b\s|,\s(?:and\s)?(?:so|thus|hence|therefore)\s"
-)
+_BUT = re.compile(r";\s|,?\s\b(?:but|however)\b\s|,\s(?:and\s)?(?:so|thus|hence|therefore)\s")
+_WHEREAS = re.compile(r",?\s(?:whereas|while|unlike|in\scontrast)\s")
+_GIVEN = re.compile(r"[\s*(]*\w[)*]*\s(?:because|since|as)\s")
 _POSITION = re.compile(
     r"\b(the\s\w+\s(?:option|choice|answer|one|statement))(?:,[^,.]{1,80},|\s\([^()]{1,80}\))?"
     r"\sis\s(?:therefore\s)?(?:the\s)?(?:correct|right)\b(?!\?)",
@@ -202,7 +202,13 @@ def _at_the_end(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     line, (label, before) = lines[-1], ends[-1]
     sentence = _SENTENCES.split(before)[-1]
     place = options.index(label)
-    if place is None or _patterns(options.labels).any.search(sentence):
+    if place is None:
+        return
+    if _patterns(options.labels).noun.search(line.text) and not _HEDGED.search(sentence):
+        if not NO.search(sentence):  # option (I)
+            yield _weak(line, place, "by its label")
+        return
+    if _patterns(options.labels).any.search(sentence):
         return
     told, own = words(sentence.casefold()), options.folded[place]
     if (own and told[len(told) - len(own) :] == own) or not (
@@ -244,7 +250,7 @@ def _by_its_text(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     if not last or len(last) > _LONG or last.endswith((":", ",", "?", "…", "...")):
         return
     said = _own(_patterns(options.labels).aside.sub("", last))
-    said = _BUT.split(said)[-1]
+    said = _WHEREAS.split(_BUT.split(said)[-1])[0]
     single, full = len(sentences) == 1, last.endswith((".", "!", "。", "*"))
     for place, before, behind in _texts_in(said, options):
         around = f"{before} {behind}"
@@ -298,6 +304,10 @@ def _at_the_start(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         place = by_text(yes[1], options)
         if place is not None:
             yield _weak(lines[0], place, "by its text")
+    if lines and not lines[0].listed and _GIVEN.match(lines[0].text):  # B because …
+        given = named(_SENTENCES.split(lines[0].text)[0], options)
+        if given is not None and given.place is not None:
+            yield _weak(lines[0], given.place, given.how)
     found = [beginning(line.text, options) for line in lines]
     if not found or found[0] is None or sum(one is not None for one in found) > 1:
         return
@@ -320,6 +330,7 @@ class _Patterns(NamedTuple):
     any: re.Pattern[str]  # a label that stands alone
     listed: re.Pattern[str]  # a label as lists have it
     last: re.Pattern[str]  # a label with which a line ends: groups "one" and "other"
+    noun: re.Pattern[str]  # a noun and a label in brackets with which a line ends
     aside: re.Pattern[str]  # a label in brackets
     only: re.Pattern[str]  # a label behind "only"
     inline: re.Pattern[str]  # a label before what is said of it, in a line
@@ -337,6 +348,7 @@ def _patterns(labels: tuple[str, ...]) -> _Patterns:
             rf"(?:[(\[]\s*{noun}(?P<one>{label})\s*[)\]]|{arrow}[\s*$]*{noun}(?P<other>{label}))"
             r"[\s*$.!]*$"
         ),
+        noun=re.compile(rf"(?i:{NOUN})\s[(\[*]{{1,3}}{label}[)\]*]{{1,3}}\W*$"),
         aside=re.compile(rf"[(\[]\s*(?P<noun>(?i:{NOUN})\s)?(?P<label>{label})\s*[)\]]"),
         only=re.compile(
             rf"(?i:(?<!not\s)\bonly)\s{noun}[(\[*]*({label})[)\]*]*\s"

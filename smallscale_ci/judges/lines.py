@@ -111,7 +111,7 @@ def labelled_line(labels: tuple[str, ...]) -> re.Pattern[str]:
     """A label with which a line begins (group 1), and the mark behind it."""
     one = label_pattern(labels, both_cases=True)
     return re.compile(
-        rf"[(\[]?\s*({one})\s*(?:[。、]|[)\]][.:]|[)\].:,](?=\s|\W|$)|[)\]]|\s[-–—|]\s|$)\s*"
+        rf"[(\[]?\s*({one})\s*(?:[。、]|[)\]][.:]|[)\].:,;](?=\s|\W|$)|[)\]]|\s[-–—|]\s|$)\s*"
     )
 
 

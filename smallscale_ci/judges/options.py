@@ -34,7 +34,8 @@ _WRAPPER = re.compile(
     r"|displaystyle|(?:text)?color\s*\{[^{}]{0,30}\})(?![a-zA-Z])"
 )
 _GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{(-?\w{1,20})\}\s*\{(\w{1,20})\}")
+_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{(-?\w{1,20})\}\s*\{(\w{1,20})\}|(\d)(\d))")
+_DEGREES = re.compile(r"\s?\^\s?\{?\\circ(?![a-zA-Z])\}?|(?<=\d)\s?degrees?\b")
 _NOISE = re.compile(
     r"\\[,!]|\\(?=[%&#_$]|(?:log|ln|exp|sin|cos|tan|det|max|min|gcd)\b)|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]"
 )
@@ -42,7 +43,7 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _GLUED_UNIT = re.compile(r"(?<=\d)(?=[^\W\d_])")
 _PERCENT = re.compile(r"(?<=\d)\s?per\s?cent\b")
 _NOUN = (
-    r"(?:options?|choices?|answers?|letter|opción|opcion|opzione|opção|opcao|alternativa|letra"
+    r"(?:options?|choices?|answers?|letter|lettre|opción|opcion|opzione|opção|opcao|alternativa|letra"
     r"|respuesta|risposta|resposta|réponse|proposition|antwort|buchstabe|вариант|ответ"
     r"|选项|選項|選択肢|선택지|보기|옵션|الخيار)"
 )
@@ -268,7 +269,8 @@ def plain(text: str) -> str:
 
 def bare(text: str) -> str:
     """``text`` without LaTeX wrappers and emphasis, fractions as 1/6."""
-    text = _FRACTION.sub(r"\1/\2", text) if "frac" in text else text
+    text = _FRACTION.sub(r"\1\3/\2\4", text) if "frac" in text else text
+    text = _DEGREES.sub("°", text) if "circ" in text or "degree" in text else text
     return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
 
 

@@ -29,7 +29,8 @@ ANSWER = (
     ),
     (
         r"(?:^|\n)[ \t>*#-]*(?:(?:selected|chosen|final|correct)\s)?(?:choice|option|selected"
-        r"|selection|select\soption|correct|richtig|correcto|final|result|solution|conclusion|verdict|decision|also|donc)\s*:"
+        r"|selection|select\soption|output|response|prediction|predicted|key|pick|label|reply"
+        r"|correct|richtig|correcto|final|result|solution|conclusion|verdict|decision|also|donc)\s*:"
     ),
     r"\banswer\sto\sbe\b|\bans\)",
     r"(?:^|\n)[ \t]*[#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*(?=\n)",
@@ -43,9 +44,9 @@ ANSWER = (
     r"(?:^|\n)[ \t]*A:(?=[ \t]*\(?[A-J]\)?\.?[ \t]*(?:\n|$))",
     r"\[answer\]|(?<!\\)\bboxed\{(?=[^{}]{1,80}\})",
     r"\[\[",
-    r"<(?:final_?\s?)?(?:answer|choice|option|letter|selection|solution|conclusion)>",
+    r"<final>|<(?:final_?\s?)?(?:answer|choice|option|letter|selection|solution|conclusion)>",
     (
-        r"[\"'](?:final_?|correct_?|selected_?)?(?:answer|option|choice|letter|prediction)"
+        r"[\"'](?:final_?|correct_?|selected_?)?(?:answer|option|choice|letter|prediction|result|output|response)"
         r"(?:_?(?:choice|letter|option))?[\"']\s*:\s*\[?"
     ),
     # German, French
@@ -86,6 +87,7 @@ ANSWER = (
         r"|\b(?:правильным|верным)\s(?:является|будет)\b(?:\s(?:ответ|вариант))?|\bвыбираю\b"
     ),
     r"(?:答案|正确的?选项|正確的?選項|【答案】)[\s*]*(?:应该?|應該?)?\s*(?:是|为|為|选择?(?!项)|選擇?(?!項)|[:】])+",
+    r"(?:^|\n|[。;\s])答\s?:|\bich\swürde\s(?=\(?[A-Z]\)?\swählen)",
     r"(?<![不未没])(?:选择?|選擇?)(?![择擇项項题題])\s*:?",
     r"(?:答え|正解|解答|回答|正答|(?:正しい|適切な)選択肢)\s*(?:は|:|が)",
     r"(?:정답|답변|답안|답|(?:올바른|맞는)\s(?:선택지|보기|옵션))\s*(?:은|는|:)",
@@ -110,6 +112,7 @@ STRONG = (
     ),
     rf"\s{_IS}\s(?:the|our|my)\s(?:answer|choice)\b",
     rf"\s{_IS}\sthe\s(?:only|better)\s(?:option|choice|answer|one)\b",
+    rf"\s{_IS}\sthe\sonly\s(?:correct|sensible|possible|valid|reasonable|plausible|logical|remaining)\b",
     r"\sist\s(?:also\s|daher\s|somit\s)?die\s(?:richtige|korrekte|beste)\s(?:antwort|option|wahl|lösung)",
     r"\sest\s(?:donc\s)?la\s(?:bonne|meilleure)\s(?:réponse|option)|\sest\s(?:donc\s)?la\sréponse\scorrecte",
     r"\ses\sla\s(?:respuesta|opción|alternativa)\scorrecta|\sè\sla\srisposta\s(?:corretta|giusta|esatta)",
@@ -155,7 +158,8 @@ LEADS = re.compile(
       | ,?\s(?:sondern|(?:sino(?:\sque\ses)?|ma|mais)(?:\sla)?|mas(?:\sa)?)\s
       | ,?而是\s? | ではなく(?:て)?、?\s? | 아니라\s
       | (?:^|\n|[.!]\s)(?:the|this)\s(?:\w+\s){1,4}supports\s(?=(?:option|choice|answer)\s)
-      | (?:^|\n|[.!]\s)(?:most\slikely|probably|definitely|certainly|surely)[,:]?\s
+      | (?:^|\n|[.!]\s)(?:most\slikely|probably|definitely|certainly|surely|clearly
+        |obviously)[,:]?\s
       | \bthe\s(?:most\s\w+|best|closest|nearest|correct|right)\b[^.\n:=?,]{0,60}?\s(?:is|would\sbe)
         (?:\sto|\sthat)?(?:\s(?:s?he|it|they))?\s*:?\s(?!an?\b)
       | \b(?:closest|nearest)\sto\s
@@ -167,7 +171,9 @@ LEADS = re.compile(
       | \bon\s(?:reflection|second\sthought)[,:]\s
       | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
-        (?:it(?:['’]s|\sis)\s+)?
+        (?:it(?:['’]s|\s(?:is|(?:must|should|has\sto)\sbe))\s+)?
+      | (?:^|\n|[.!]\s)(?:(?:so|thus|therefore|hence),?\s)?the\s
+        (?:(?:false|incorrect|untrue)\s(?:statement|one)|exception|odd\sone\sout)\sis:?\s
       | (?:^|[\n.;!,])[*\s]*it(?:['’]s|\sis|\s(?:must|should|has\sto)\sbe)\s+
       | \bI(?:\s(?:think|believe|guess|suspect|say)
         |['’]m\s(?!not\b)(?:\w+\s)?(?:sure|confident|certain))\s(?:that\s)?(?:it(?:['’]s|\sis)\s)?

@@ -26,7 +26,7 @@ _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
 _GRADE = re.compile(r"\s*[AB]\s*[:.)]\s*(in)?correct[\s.]*", re.IGNORECASE)  # of SimpleQA's grader
 _STATED = re.compile(
-    r"\b(?:(?:answer|verdict|judge?ment|decision|conclusion|result)\b[ \t]*(?:is[ \t]*)?[:=]?"
+    r"\b(?:(?:answer|verdict|judge?ment|decision|conclusion|result)\b[ \t]*(?:is[ \t]*)?[:=–—]?"
     r"|I\s(?:would\s)?say)\s*"
     r"(yes|no)\b(?!\s*(?:/|or\b|doubt\b|longer\b|one\b))",
     re.IGNORECASE,
@@ -34,7 +34,7 @@ _STATED = re.compile(
 # A sentence that begins with it, or is nothing else: "Yes, because …", "No." on a line of its own.
 _SENTENCE = re.compile(
     r"(?:^|[.!?:\n]\s*|-\s+)(?:(?:therefore|thus|so|hence|overall),?\s+)?(yes|no)\b(?=\s*(?:[,.:;!–—)]|-\s|\n|$)"
-    r"|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
+    r"|\s+\(|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
     re.IGNORECASE,
 )
 # A verdict in its own paragraph, and its explanation.
@@ -47,12 +47,12 @@ _RULED = re.compile(
 _LAST = re.compile(r"[,;:]\s+(?:so,?\s+|then\s+)?(yes|no)[.!]*\s*\Z", re.IGNORECASE)
 # A last line that says nothing but that they agree, or do not.
 _AGREES = re.compile(
-    r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion)\s*:\s*)?
+    r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion|result|grade)\s*:\s*)?
         (?:(?:the\s+(?:two\s+)?(?:(?:given|compared|candidate|submitted|proposed|predicted|final|models?|students?|users?|assistants?)\s+){0,2}
                 (?:answers?|responses?|results?|solutions?|predictions?)
             |they|these|it|both)\s+(?:(?:is|are|do|does)(nt)?\s+)?)?
         (not\s+)?(?:mathematically\s+)?(?:(correct|right|equal|equivalent|(?:the\s+)?same|true|match(?:es)?|agrees?|equals)
-            |incorrect|wrong|false|different|unequal|mismatch)
+            |incorrect|wrong|false|differ|different|unequal|mismatch)
         (?:(?:\s+(?:to|as|with))?\s+the\s+(?:reference|gold|correct)(?:\s+(?:answer|one))?)?[.!]*\s*""",
     re.IGNORECASE | re.VERBOSE,
 )

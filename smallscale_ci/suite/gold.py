@@ -38,7 +38,14 @@ _INTEGER = re.compile(r"-?\d{1,3}(?:\.0)?")
 
 
 class GoldError(ValueError):
-    """What is wrong with a row's gold or options, as a clause: "has a gold that is …"."""
+    """What is wrong with a row's gold or options, as a clause: "has a gold that is …".
+
+    ``hint`` is the next step of one who judges a file.
+    """
+
+    def __init__(self, message: str, hint: str = "Correct the row.") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,10 @@ def accepted(value: Any) -> tuple[str, ...]:
     """
     if isinstance(value, list | tuple):
         if any(isinstance(one, list | tuple | dict) for one in value):
-            raise GoldError("has a gold that is a list of lists, which may mean any of several")
+            raise GoldError(
+                "has a gold that is a list of lists, which may mean any of several",
+                "Write one answer, or a list of answers any of which is right.",
+            )
         texts = [text for one in value for text in accepted(one)]
         return tuple(dict.fromkeys(texts))
     text = scalar(value, "gold")
@@ -171,7 +181,9 @@ def scalar(value: Any, what: str) -> str:
         try:
             return bytes(value).decode()
         except UnicodeDecodeError as error:
-            raise GoldError(f"has a {what} in bytes that are not UTF-8") from error
+            raise GoldError(
+                f"has a {what} in bytes that are not UTF-8", "Save the column as text (UTF-8)."
+            ) from error
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     if isinstance(value, float) and math.isnan(value):
@@ -181,7 +193,16 @@ def scalar(value: Any, what: str) -> str:
         if number.is_finite():
             is_whole = number == number.to_integral_value()
             return str(int(number)) if is_whole else f"{number:f}"
-    raise GoldError(f"has a {what} that is not a text: {value!r:.60}")
+    raise GoldError(f"has a {what} that is not a text: {value!r:.60}", _as_text(value))
+
+
+def _as_text(value: Any) -> str:
+    """How a value that is not a text can be written as one."""
+    if isinstance(value, bool):
+        return "Write the text that is right, such as Yes or No."
+    if isinstance(value, Mapping):
+        return "Write the answer alone, or name the column that holds it (--columns gold=NAME)."
+    return "Write the answer as text."
 
 
 def _solved(text: str) -> str:
@@ -276,7 +297,8 @@ def _named(gold: str, options: Choices, base: int | None) -> str:
         raise GoldError(
             f"has the gold {text!r}, which is the text of none of its choices and may be a "
             "position: say whether positions count from 0 or from 1 (gold_index in a suite, "
-            "--gold-index for a file)"
+            "--gold-index for a file)",
+            "Pass --gold-index 0 or --gold-index 1.",
         )
     return gold
 
@@ -284,7 +306,10 @@ def _named(gold: str, options: Choices, base: int | None) -> str:
 def _letter(place: int, text: str, options: Choices) -> str:
     """How the option at ``place`` is named so that no other can be meant."""
     if not 0 <= place < len(options.texts):
-        raise GoldError(f"has the gold {text!r}, which is beyond its {len(options.texts)} choices")
+        raise GoldError(
+            f"has the gold {text!r}, which is beyond its {len(options.texts)} choices",
+            "Correct the row, or say what positions count from (--gold-index 0 or 1).",
+        )
     letter = LETTERS[place]
     return letter if _by_text(letter, options.texts) in (None, place) else options.texts[place]
 

@@ -140,7 +140,7 @@ def _groups(gold: Form, answer: Form, deep: bool) -> bool:  # noqa: PLR0911 - on
         return _unordered(gold.items, answer.items, deep, repeats="set" not in kinds and not points)
     if gold.kind == "list" and answer.kind == "[]":  # a Python list
         return _unordered(gold.items, answer.items, deep, repeats=True)
-    if not _same_shape(gold, answer):
+    if not _same_shape(gold, answer) or _values_of_one(gold) or _values_of_one(answer):
         return False
     return _ordered(_by_name(gold.items), _by_name(answer.items), deep)
 
@@ -151,6 +151,12 @@ def _same_shape(gold: Group, answer: Group) -> bool:
         return True
     loose = len(gold.items) != 2 or kinds & _LINES  # no interval
     return bool(loose) and kinds <= {"()", "vector", "[]", "list", *_LINES} and kinds != _LINES
+
+
+def _values_of_one(group: Group) -> bool:
+    """Whether it is ``x = 1, x = 2``: several values, and no point."""
+    names = {left_of(item) if isinstance(item, Relation) else "" for item in group.items}
+    return len(group.items) > len(names) == 1 and "" not in names
 
 
 def _only_item(group: Group) -> Form:

@@ -19,6 +19,8 @@ REASON = "The reference is 4, and the answer is four."
         '{"answer": "§"}', '{"verdict": "§", "reason": "x"}', '```json\n{"answer": "§"}\n```',
         "<answer>§</answer>", "<think>Yes? No? Yes.</think>\n§", "§\n\n" + REASON,
         "[[§]]", "(§)", "> §", "[§]", "# §", "### §\n\n" + REASON, "Verdict: [[§]]",
+        "§ ✅", "❌ §", "Verdict — §", "§ (the terms are in another order)", 
+        "§\n\nExplanation: yes and no.",
         "§, the answer comes to the same result.", "§\n§", "Therefore, §.",
         '[{"type": "text", "text": "§"}]',
     ],
@@ -58,6 +60,8 @@ def test_anything_else_is_no_verdict(said):
 @pytest.mark.parametrize(
     ("said", "agrees"),
     [
+        ("A: CORRECT", True), ("B: INCORRECT", False), 
+        ("Result: incorrect", False), ("They differ.", False),
         ("Correct", True), ("Incorrect.", False), ("True", True), ("false", False),
         ("The answer is correct.", True), ("The answer is not correct.", False),
         ("The model's answer is incorrect.", False), ("They are equivalent.", True),

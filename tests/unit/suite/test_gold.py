@@ -138,3 +138,19 @@ def test_a_column_of_numbers_is_read_as_a_whole():
     assert base_of([(("4",), NUMBERS), (("2",), NUMBERS)]) is None  # texts
     assert base_of([(("2",), NUMBERS), (("0",), NUMBERS)]) == 0  # not all are texts: positions
     assert base_of([(("B",), WORDS), (("7",), Choices())]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [(True, "Yes or No"), ({"label": "B"}, "--columns"), ([["A"], ["B"]], "any of which")],
+)
+def test_a_gold_that_is_not_an_answer_says_what_to_do(value: object, hint: str) -> None:
+    with pytest.raises(GoldError) as error:
+        accepted(value)
+    assert hint in error.value.hint
+
+
+def test_a_number_without_a_base_says_which_option_to_pass() -> None:
+    with pytest.raises(GoldError) as error:
+        named(("2",), Choices(("red", "green", "blue")))
+    assert error.value.hint == "Pass --gold-index 0 or --gold-index 1."
