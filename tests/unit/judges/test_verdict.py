@@ -19,7 +19,7 @@ REASON = "The reference is 4, and the answer is four."
         '{"answer": "§"}', '{"verdict": "§", "reason": "x"}', '```json\n{"answer": "§"}\n```',
         "<answer>§</answer>", "<think>Yes? No? Yes.</think>\n§", "§\n\n" + REASON,
         "[[§]]", "(§)", "> §", "[§]", "# §", "### §\n\n" + REASON, "Verdict: [[§]]",
-        "§ ✅", "❌ §", "Verdict — §", "§ (the terms are in another order)", 
+        "§ ✅", "❌ §", "Verdict — §", "§ (the terms are in another order)",
         "§\n\nExplanation: yes and no.",
         "§, the answer comes to the same result.", "§\n§", "Therefore, §.",
         '[{"type": "text", "text": "§"}]',
@@ -60,7 +60,7 @@ def test_anything_else_is_no_verdict(said):
 @pytest.mark.parametrize(
     ("said", "agrees"),
     [
-        ("A: CORRECT", True), ("B: INCORRECT", False), 
+        ("A: CORRECT", True), ("B: INCORRECT", False),
         ("Result: incorrect", False), ("They differ.", False),
         ("Correct", True), ("Incorrect.", False), ("True", True), ("false", False),
         ("The answer is correct.", True), ("The answer is not correct.", False),
