@@ -26,7 +26,7 @@ def test_a_worker_that_only_root_may_read_is_told(tmp_path: Path, monkeypatch):
     worker.mkdir(0o700)
     monkeypatch.setattr(docker, "WORKER_FOLDER", worker)
     runtime, work = made(MemoryEngine(), tmp_path)
-    with pytest.raises(ContainerError, match="worker may not be read") as caught:
+    with pytest.raises(ContainerError, match="worker cannot be read") as caught:
         runtime.describe(work, 0)
     assert f"chmod -R a+rX {worker}" in caught.value.hint
 
@@ -151,7 +151,7 @@ def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
     (tmp_path / "__pycache__").mkdir(0o700)  # Python does without
     rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     weights.chmod(0o600)
-    with pytest.raises(ContainerError, match=r"model\.safetensors may not be read") as caught:
+    with pytest.raises(ContainerError, match=r"model\.safetensors cannot be read") as caught:
         rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
     assert f"chmod -R a+rX {tmp_path}" in caught.value.hint
 
