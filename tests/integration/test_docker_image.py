@@ -69,7 +69,7 @@ def built(engine: Engine, place: Path) -> Iterator[dict[str, Any]]:
     with boxes.registry(place) as address:
         repository = f"{address}/smallscale/vllm-cpu"
         entry = {
-            "repository": repository, "tag": "0.31.0", "engine": "vllm", "version": "0.31.0",
+            "repository": repository, "tag": "0.32.0", "engine": "vllm", "version": "0.32.0",
             "dockerfile": "vllm-cpu.Dockerfile",
         }  # fmt: skip
         path = boxes.write_lock(place, **{"vllm-cpu": entry})
@@ -79,7 +79,7 @@ def built(engine: Engine, place: Path) -> Iterator[dict[str, Any]]:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         yield {"lock": path, "repository": repository}
-        for name in (f"{repository}:0.31.0", f"{repository}:kept"):
+        for name in (f"{repository}:0.32.0", f"{repository}:kept"):
             subprocess.run(["docker", "rmi", name], capture_output=True, check=False)
 
 
@@ -111,7 +111,7 @@ def test_the_image_is_pinned_by_its_digest_in_the_registry(engine, place, built)
     entry = _entry(built)
     assert entry["digest"].startswith("sha256:")
     assert entry["resolved"]
-    assert engine.resolve(f"{built['repository']}:0.31.0") == entry["digest"]
+    assert engine.resolve(f"{built['repository']}:0.32.0") == entry["digest"]
     value = json.loads(boxes.docker("image", "inspect", f"{built['repository']}@{entry['digest']}"))
     config = value[0]["Config"]
     assert config["User"] == "10001:10001"
@@ -122,11 +122,11 @@ def test_the_image_is_pinned_by_its_digest_in_the_registry(engine, place, built)
     assert listed == "10001"  # no wheel, no certificate, no root
     done = smallscale(place, "image", "verify", "vllm-cpu")
     assert done.returncode == 0, done.stderr
-    assert "vllm 0.31.0" in done.stdout.replace("\n", " ")
+    assert "vllm 0.32.0" in done.stdout.replace("\n", " ")
 
 
 def test_a_tag_that_moves_is_seen_and_changes_nothing_that_runs(engine, place, built):
-    tagged = f"{built['repository']}:0.31.0"
+    tagged = f"{built['repository']}:0.32.0"
     before = _entry(built)
     assert smallscale(place, "image", "lock", "--check").returncode == 0
     boxes.docker("tag", tagged, f"{built['repository']}:kept")
@@ -151,7 +151,7 @@ def test_a_lock_that_names_another_version_is_refused(engine, place, built, tmp_
     boxes.write_lock(tmp_path, **{"vllm-cpu": entry})
     done = smallscale(tmp_path, "image", "verify", "vllm-cpu")
     assert done.returncode == 3
-    assert "holds vllm 0.31.0, and the lock promises 0.30.0" in done.stderr
+    assert "holds vllm 0.32.0, and the lock promises 0.30.0" in done.stderr
 
 
 def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, place, built):
@@ -185,5 +185,5 @@ def test_the_default_model_in_the_container_gives_the_verdict_of_local(engine, p
     assert inside["uid"] == (os.getuid() or 10001)
     manifest = RunFolder(boxed).read_manifest()
     assert manifest.engine.image == digest
-    assert manifest.engine.version == "0.31.0"
+    assert manifest.engine.version == "0.32.0"
     assert engine.labelled(**{spec.RUN: None}) == []

@@ -79,7 +79,7 @@ def test_run_folder_is_complete_and_says_what_made_it(
     manifest = run.read_manifest()
     assert manifest.status == "complete"
     assert manifest.engine.name == "vllm"
-    assert manifest.engine.version == "0.31.0"
+    assert manifest.engine.version == "0.32.0"
     assert manifest.prompts.hash
     assert manifest.timings.tokens_per_s > 0
     for path in (run.config, run.prompts, run.generations, run.judgements, run.summary):

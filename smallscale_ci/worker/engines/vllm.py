@@ -1,6 +1,6 @@
 """vLLM through its asynchronous engine (``AsyncLLM``).
 
-Written for 0.31.0; what it uses is the same in 0.25.1 (read in its source).
+Written for 0.31.0 and 0.32.0; what it uses is the same in 0.25.1 (read in its source).
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class VllmAdapter(ChatEngine):
         """What keeps vLLM from wasting one of few cores: arguments, and variables that are set.
 
         Its loop reserves a core, and spins. With the model in the loop's own process nothing is
-        reserved, and a process less imports torch; vLLM 0.31 goes that way only without V1
-        multiprocessing, and then leaves OpenMP's threads to whoever starts it.
+        reserved, and a process less imports torch; vLLM 0.31 and 0.32 go that way only without V1
+        multiprocessing, and then leave OpenMP's threads to whoever starts it.
         """
         cores = len(os.sched_getaffinity(0))
         if cores > _FEW_CORES or self.job.get("tensor_parallel", 1) > 1:
