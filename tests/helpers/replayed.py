@@ -20,6 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from helpers import forked
 from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.config import folders, load
 from smallscale_ci.config.policy import GatePolicy
@@ -228,10 +229,13 @@ def smallscale(
     place: Path, *arguments: str | Path, timeout: float = 240, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line in ``place`` as a process of its own."""
+    given = _environment(environment)
+    if not forked.starts_otherwise(given):
+        return forked.run([*map(str, arguments)], place, given, timeout)
     return subprocess.run(
         _command(arguments),
         cwd=place,
-        env=_environment(environment),
+        env=given,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -294,8 +298,7 @@ def answers(run: Path) -> list[tuple[str, int, str, tuple[int, ...]]]:
 
 
 def _command(arguments: Sequence[str | Path]) -> list[str]:
-    main = "from smallscale_ci.cli.main import main; main()"
-    return [sys.executable, "-c", main, *map(str, arguments)]
+    return [sys.executable, "-c", forked.MAIN, *map(str, arguments)]
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
