@@ -82,7 +82,7 @@ _COPULA_WORD = re.compile(
 )
 _BUT = re.compile(r";\s|,?\s\b(?:but|however)\b\s|,\s(?:and\s)?(?:so|thus|hence|therefore)\s")
 _WHEREAS = re.compile(r",?\s(?:whereas|while|unlike|in\scontrast)\s")
-_GIVEN = re.compile(r"[\s*(]*\w[)*]*\s(?:because|since|as)\s")
+_GIVEN = re.compile(r"[\s*(]*\w[)*]*,?\s(?:because|since|as)\s")
 _POSITION = re.compile(
     r"\b(the\s\w+\s(?:option|choice|answer|one|statement))(?:,[^,.]{1,80},|\s\([^()]{1,80}\))?"
     r"\sis\s(?:therefore\s)?(?:the\s)?(?:correct|right)\b(?!\?)",
@@ -304,10 +304,11 @@ def _at_the_start(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         place = by_text(yes[1], options)
         if place is not None:
             yield _weak(lines[0], place, "by its text")
-    if lines and not lines[0].listed and _GIVEN.match(lines[0].text):  # B because …
-        given = named(_SENTENCES.split(lines[0].text)[0], options)
+    for line in (*lines[-1:], *lines[:1]):
+        reason = _GIVEN.match(line.text) if not line.listed else None  # B because …
+        given = named(_SENTENCES.split(line.text)[0], options) if reason else None
         if given is not None and given.place is not None:
-            yield _weak(lines[0], given.place, given.how)
+            yield _weak(line, given.place, given.how)
     found = [beginning(line.text, options) for line in lines]
     if not found or found[0] is None or sum(one is not None for one in found) > 1:
         return

@@ -7,12 +7,14 @@ import re
 from smallscale_ci.worker.thinking import answer_part
 
 _NEXT = re.compile(
-    r"\n[ \t]*(?:[#*>]{1,4}[ \t]*)?(?:Question|Problem|Q|Exercise|User|Human|Instruction|Input"
-    r"|Prompt|Frage|Pregunta|Domanda|Pergunta|Вопрос|问题|问|題目|题目|質問|問題|질문|문제)"
+    r"\n[ \t]*(?:[#*>]{1,4}[ \t]*)?(?:Question|Problem|Q|Exercise|User|Human|Instruction"
+    r"|Frage|Pregunta|Domanda|Pergunta|Вопрос|问题|问|題目|题目|質問|問題|질문|문제)"
     r"(?:[ \t]*\*{1,2})?[ \t]*[:：][ \t*]*\n?(?P<asks>[^\n]*)",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"\w+")
+_CJK = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # written without blanks: each sign is a word
+_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
+_FEWEST = 4  # words of a question: "Problem: find x." may be any
 _SHARE = 0.6  # of its words that a question has in common with itself in other words
 _LONGEST = 4000  # characters of a question
 
@@ -37,6 +39,6 @@ def own_part(answer: str, question: str) -> str:
         words = set(_WORD.findall(mark["asks"][:_LONGEST].casefold()))
         same = len(words & known) >= _SHARE * len(words)
         numbers = all(word in known for word in words if word.isdecimal())
-        if words and not (same and numbers) and answer[: mark.start()].strip():
+        if len(words) >= _FEWEST and not (same and numbers) and answer[: mark.start()].strip():
             return answer[: mark.start()]
     return answer

@@ -36,6 +36,7 @@ def test_what_is_answered_to_another_question_is_left_out(follows: str) -> None:
         "Let us see.\n\nProblem: How many marbles does Tom have in 6 bags with 3 marbles each?\n18",
         "Question: How long is a day?\nAnswer: 24",  # nothing stands before it
         "The questions: none. The answer is 18.",
+        "Let us see.\n\n**Problem:** find the product.\n\n**Solution:** 18",
     ],
 )
 def test_the_question_itself_is_no_end(text: str) -> None:
