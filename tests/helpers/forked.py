@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 MAIN = "from smallscale_ci.cli.main import main; main()"
 _TESTS = str(Path(__file__).resolve().parents[1])
@@ -35,7 +36,12 @@ def run(
     arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end, as ``subprocess.run`` with its output captured."""
-    asked = {"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}
+    asked = {
+        "arguments": list(arguments),
+        "cwd": str(cwd),
+        "environment": dict(environment),
+        "umask": _umask(),
+    }
     command = [sys.executable, "-c", MAIN, *arguments]
     with (
         tempfile.TemporaryFile() as out,
@@ -71,6 +77,11 @@ def _ask(
         server.settimeout(60)
         server.recv(32)
         raise subprocess.TimeoutExpired(command, timeout) from None
+
+
+def _umask() -> int:
+    os.umask(now := os.umask(0o077))
+    return now
 
 
 def _text(file: io.BufferedRandom) -> str:
@@ -121,11 +132,12 @@ def serve(number: int) -> None:
     os._exit(0)
 
 
-def _become(asked: Mapping[str, object], files: list[int]) -> None:
+def _become(asked: Mapping[str, Any], files: list[int]) -> None:
     for place, file in enumerate(files):
         os.dup2(file, place)
         os.close(file)
-    os.chdir(str(asked["cwd"]))
+    os.umask(asked["umask"])
+    os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["environment"])
     time.tzset()

@@ -37,6 +37,19 @@ def test_each_has_its_own_folder_and_environment(tmp_path: Path) -> None:
     assert found == [[True, False], [False, True], [True, True], [True, False]]
 
 
+def test_files_have_the_rights_that_the_caller_gives(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"question": "1 + 1?", "gold": "2", "output": "2"}\n')
+    before = os.umask(0o077)
+    try:
+        done = replayed.smallscale(tmp_path, "judge", "rows.jsonl", "--output", "judged.parquet")
+    finally:
+        os.umask(before)
+    assert done.returncode == 0, done.stderr
+    made = [path for path in tmp_path.rglob("*") if path.name != "rows.jsonl"]
+    assert made
+    assert all(path.stat().st_mode & 0o077 == 0 for path in made)
+
+
 def test_one_that_does_not_end_is_killed_and_the_next_runs(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         replayed.smallscale(tmp_path, "suite", "list", timeout=0.001)
