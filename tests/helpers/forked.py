@@ -27,6 +27,7 @@ MAIN = "from smallscale_ci.cli.main import main; main()"
 _TESTS = str(Path(__file__).resolve().parents[1])
 _LARGE = ("scipy.special", "pyarrow.compute", "pyarrow.parquet", "jinja2", "junitparser", "pygal")
 _MOST = 1 << 20  # bytes of a request
+_PATIENCE_S = 600.0  # the first waits for all imports, on a busy machine
 # What Python and some libraries read when they start or are imported, and as it is for the server.
 _AT_START = ("PYTHON", "LANG", "LC_", "LD_", "GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "TERM")
 _OURS = dict(os.environ)
@@ -65,7 +66,7 @@ def starts_otherwise(environment: Mapping[str, str]) -> bool:
 def _ask(
     server: socket.socket, asked: bytes, files: list[int], command: list[str], timeout: float
 ) -> int:
-    server.settimeout(60)
+    server.settimeout(_PATIENCE_S)
     socket.send_fds(server, [asked], files)
     pid = int(server.recv(32))
     server.settimeout(timeout)
@@ -74,7 +75,7 @@ def _ask(
     except TimeoutError:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        server.settimeout(60)
+        server.settimeout(_PATIENCE_S)
         server.recv(32)
         raise subprocess.TimeoutExpired(command, timeout) from None
 
