@@ -93,6 +93,10 @@ class JudgePool:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
+            # Joining, Pebble takes away what workers share before it ends them: one that is just
+            # starting would tell of that in a traceback.
+            for worker in list(pool._pool_manager.worker_manager.workers.values()):  # noqa: SLF001
+                worker.kill()
             pool.join()
 
     def submit(self, tag: Any, problem: Problem, text: str, spec: JudgeSpec) -> None:
