@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
@@ -160,6 +161,8 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=560)
     parser.add_argument("--rehearse", action="store_true")
     options = parser.parse_args()
+    if options.rehearse:
+        os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
     model, gpus = str(Path(options.model).resolve()), "" if options.rehearse else options.gpus
     bench = Bench(options.out, model, options.budget, gpus)
     verdicts = Verdicts(bench, options)
