@@ -128,7 +128,7 @@ def browser() -> Iterator[Browser]:
                 finally:
                     session.close()
             finally:
-                driver.terminate()
+                driver.kill()  # asked to end, it sometimes waits for ever, its session closed
 
 
 def _port(driver: subprocess.Popen[str]) -> int:
