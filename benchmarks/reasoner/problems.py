@@ -43,16 +43,34 @@ class Task:
     lines: tuple[str, ...]  # the steps in words, one sentence each
 
 
+def _purchase(chance: random.Random) -> tuple[int, int, int]:
+    """How many, at which price, and what is held, which is more than they cost."""
+    count, price = chance.randint(3, 9), chance.randint(3, 19)
+    return count, price, count * price + chance.randint(1, 40)
+
+
 def _left(held: int, count: int, price: int) -> tuple[str, ...]:
     """What is left of ``held``."""
     cost = count * price
     return f"{count} * {price} = {cost}", f"{held} - {cost} = {held - cost}"
 
 
+def _secret(chance: random.Random) -> tuple[int, int, int, int]:
+    """A number, what it is multiplied by after a shift, the shift, and what comes out."""
+    number, factor, shift = chance.randint(3, 30), chance.randint(2, 6), chance.randint(2, 30)
+    return number, factor, shift, (number + shift) * factor
+
+
 def _undone(number: int, shift: int, factor: int) -> tuple[str, ...]:
     """Back to ``number``, which ``shift`` was added to before it was multiplied."""
     both = number + shift
     return f"{both * factor} / {factor} = {both}", f"{both} - {shift} = {number}"
+
+
+def _linear(chance: random.Random) -> tuple[int, int, int, int]:
+    """``factor``, value, shift and total of an equation: factor · value + shift = total."""
+    factor, value, shift = chance.randint(2, 9), chance.randint(2, 19), chance.randint(1, 40)
+    return factor, value, shift, factor * value + shift
 
 
 def _solved(factor: int, value: int, shift: int) -> tuple[str, ...]:
@@ -98,8 +116,7 @@ def _products(chance: random.Random) -> Task:
 
 
 def _equations(chance: random.Random) -> Task:
-    factor, value, shift = chance.randint(2, 9), chance.randint(2, 19), chance.randint(1, 40)
-    total = factor * value + shift
+    factor, value, shift, total = _linear(chance)
     steps = _solved(factor, value, shift)
     lines = (
         f"The equation is {factor}x + {shift} = {total}.",
@@ -114,8 +131,7 @@ def _equations(chance: random.Random) -> Task:
 def _shopping(chance: random.Random) -> Task:
     who = chance.choice(("Ana", "Ben", "Carla", "Deniz", "Emil", "Fatima", "Goran", "Hana"))
     what = chance.choice(("pens", "apples", "books", "tickets", "cards", "plants", "lamps"))
-    count, price = chance.randint(3, 9), chance.randint(3, 19)
-    paid = count * price + chance.randint(1, 40)
+    count, price, paid = _purchase(chance)
     steps = _left(paid, count, price)
     bought = f"{count} {what}"
     asked = (
@@ -136,8 +152,7 @@ def _shopping(chance: random.Random) -> Task:
 
 
 def _puzzles(chance: random.Random) -> Task:
-    number, factor, shift = chance.randint(3, 30), chance.randint(2, 6), chance.randint(2, 30)
-    total = (number + shift) * factor
+    number, factor, shift, total = _secret(chance)
     steps = _undone(number, shift, factor)
     asked = (
         f"I think of a number, add {shift} and multiply the result by {factor}. I get {total}. "
@@ -160,8 +175,7 @@ def _puzzles(chance: random.Random) -> Task:
 
 
 def _cinema(chance: random.Random) -> Task:
-    count, price = chance.randint(3, 9), chance.randint(3, 19)
-    held = count * price + chance.randint(1, 40)
+    count, price, held = _purchase(chance)
     steps = _left(held, count, price)
     question = (
         f"A class sends {count} children to the cinema at {price} dollars per child. The class "
@@ -171,8 +185,7 @@ def _cinema(chance: random.Random) -> Task:
 
 
 def _riddles(chance: random.Random) -> Task:
-    number, factor, shift = chance.randint(3, 30), chance.randint(2, 6), chance.randint(2, 30)
-    total = (number + shift) * factor
+    number, factor, shift, total = _secret(chance)
     steps = _undone(number, shift, factor)
     question = (
         f"Somebody increases her age by {shift} and multiplies the sum by {factor}, which makes "
@@ -191,16 +204,14 @@ def _boxes(chance: random.Random) -> Task:
 
 
 def _letters(chance: random.Random) -> Task:
-    factor, value, shift = chance.randint(2, 9), chance.randint(2, 19), chance.randint(1, 40)
-    total = factor * value + shift
+    factor, value, shift, total = _linear(chance)
     steps = _solved(factor, value, shift)
     question = f"What is n if {factor}n + {shift} = {total}?"
     return Task("letters", question, value, steps, ())
 
 
 def _seedlings(chance: random.Random) -> Task:
-    rows, each = chance.randint(3, 9), chance.randint(3, 19)
-    total = rows * each + chance.randint(1, 40)
+    rows, each, total = _purchase(chance)
     steps = _left(total, rows, each)
     question = (
         f"A gardener has {total} seedlings and plants {rows} rows of {each} seedlings. How many "
