@@ -108,6 +108,12 @@ def _weak(line: Line, place: int, how: str) -> Claim:
     return Claim(line.start, Named(place, how), strong=False, text=line.text)
 
 
+def _option(text: str, options: Options) -> tuple[int, str] | None:
+    """The option that ``text`` names, and how; ``None`` where it names none, or several."""
+    found = named(text, options)
+    return None if found is None or found.place is None else (found.place, found.how)
+
+
 def _judged(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     """The only option that is called right, where the others are called wrong."""
     if len(options.labels) < 3:
@@ -166,14 +172,14 @@ def _in_table(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     cells = [[cell.strip() for cell in row.text.strip().strip("|").split("|")] for row in rows]
     for row, (first, *others) in zip(reversed(rows), reversed(cells), strict=True):
         if _ASKED.fullmatch(first) and others:
-            found = named(others[0], options)
-            if found is not None and found.place is not None:
-                yield _weak(row, found.place, "in a table")
+            found = _option(others[0], options)
+            if found is not None:
+                yield _weak(row, found[0], "in a table")
     if len(cells) == 2 and len(cells[0]) == len(cells[1]):
         for head, cell in zip(*cells, strict=True):
-            found = named(cell, options) if _ASKED.fullmatch(head) else None
-            if found is not None and found.place is not None:
-                yield _weak(rows[1], found.place, "in a table")
+            found = _option(cell, options) if _ASKED.fullmatch(head) else None
+            if found is not None:
+                yield _weak(rows[1], found[0], "in a table")
 
 
 def _paired(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
@@ -187,9 +193,8 @@ def _paired(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     before = _SENTENCES.split(line.text[: match.start()])[-1]
     if place is None or _HEDGED.search(before) or NO.search(before):
         return
-    own = bool(_own(options.texts[place])) and plain(before).casefold().endswith(
-        _own(options.texts[place])
-    )
+    text = _own(options.texts[place])
+    own = bool(text) and plain(before).casefold().endswith(text)
     if match["noun"] or (own and len(lines) == 1):
         yield _weak(line, place, "by its label")
 
@@ -272,9 +277,9 @@ def _texts_in(said: str, options: Options) -> Iterator[tuple[int, str, str]]:
     if place is not None:
         yield place, said[: -len(_own(options.texts[place]))], ""
     for copula in _COPULA_WORD.finditer(said):
-        found = named(said[copula.end() :], options)
-        if found is not None and found.place is not None and found.how == "by its text":
-            yield found.place, said[: copula.end()], ""
+        found = _option(said[copula.end() :], options)
+        if found is not None and found[1] == "by its text":
+            yield found[0], said[: copula.end()], ""
         place = by_text(said[: copula.start()].rpartition(",")[2], options)
         if place is not None and said[copula.end() - 4 : copula.end()] == "the ":
             yield place, "", said[copula.end() :]
@@ -306,9 +311,9 @@ def _at_the_start(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
             yield _weak(lines[0], place, "by its text")
     for line in (*lines[-1:], *lines[:1]):
         reason = _GIVEN.match(line.text) if not line.listed else None  # B because …
-        given = named(_SENTENCES.split(line.text)[0], options) if reason else None
-        if given is not None and given.place is not None:
-            yield _weak(line, given.place, given.how)
+        given = _option(_SENTENCES.split(line.text)[0], options) if reason else None
+        if given is not None:
+            yield _weak(line, *given)
     found = [beginning(line.text, options) for line in lines]
     if not found or found[0] is None or sum(one is not None for one in found) > 1:
         return
