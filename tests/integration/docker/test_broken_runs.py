@@ -1,6 +1,7 @@
 """How runs in containers may end, and what each ending leaves: nothing, and a run to go on with."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -98,7 +99,8 @@ def test_a_container_whose_memory_is_too_small(place, engine, tmp_path, undistur
     (place / "configs" / "engines" / "narrow.yaml").write_text(text.replace("0.125", "0.004"))
     done = replayed.smallscale(place, *boxes.EVAL, "-p", "narrow", "--runs", tmp_path / "runs")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "ran out of memory" in done.stderr
+    # What is killed in its first moments may end before the engine watches its memory.
+    assert re.search(r"ran out of memory and was killed|was killed \(code 137\)", done.stderr)
     assert "memory_gib" in done.stderr
     assert "--resume" in done.stderr
     boxes.write_profile(place, "narrow", ranks=1)
