@@ -164,10 +164,10 @@ test: venv ## Run all tests that need no GPU, engine and training included
 	@$(ENVIRONMENTS)
 	@$(SIDE_BY_SIDE) tests/unit tests/integration $(ARGS)
 
-test-unit: venv ## Run the unit tests alone (two minutes)
+test-unit: venv ## Run only the unit tests (two to four minutes)
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
-test-integration: venv ## Run the tests of real engines, training and containers alone
+test-integration: venv ## Run only the tests of real engines, training and containers
 	@$(ENVIRONMENTS)
 	@$(SIDE_BY_SIDE) tests/integration $(ARGS)
 
