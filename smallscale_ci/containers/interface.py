@@ -11,6 +11,8 @@ from typing import IO, Any, Protocol
 
 from smallscale_ci.containers.spec import Spec
 
+DEADLINE, KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -57,6 +59,10 @@ class Ended:
     out_of_memory: bool
     error: str
     seconds: float = 0.0  # that it ran
+
+    def is_late(self, deadline_s: int) -> bool:
+        """Whether it ended at its deadline: `timeout` is killed with what hears no signal."""
+        return self.code == DEADLINE or (self.code == KILLED and self.seconds >= deadline_s)
 
 
 class Engine(Protocol):

@@ -6,13 +6,12 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from smallscale_ci.containers.interface import Ended, Engine
+from smallscale_ci.containers.interface import KILLED, Ended, Engine
 from smallscale_ci.errors import ContainerError, EngineError
 from smallscale_ci.generate.opening import appending
 from smallscale_ci.worker import protocol
 
 _LOG_BYTES = 64 << 20  # of one rank: an engine that prints forever does not fill the disk
-_DEADLINE, _KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ended
 
 
 class Followed:
@@ -69,16 +68,11 @@ class Followed:
         if not message or (known and not ended.out_of_memory):
             return
         # A deadline that were followed by another container would be none.
-        final = bool(known.get("final")) or _is_late(ended, self._deadline_s)
+        final = bool(known.get("final")) or ended.is_late(self._deadline_s)
         error = {"message": message, "hint": hint, "final": final}
         value = {**said, "beat": said["beat"] + 1, "error": error}
         with suppress(OSError):
             protocol.write_atomically(self.status, {**value, "state": protocol.FAILED})
-
-
-def _is_late(ended: Ended, deadline_s: int) -> bool:
-    """Whether it ended at its deadline. `timeout` is killed with a worker that hears no signal."""
-    return ended.code == _DEADLINE or (ended.code == _KILLED and ended.seconds >= deadline_s)
 
 
 def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
@@ -90,7 +84,7 @@ def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
                 "with an engine that takes less (max_model_len, max_num_seqs, its cache)."
             ),
         )
-    if _is_late(ended, deadline_s):
+    if ended.is_late(deadline_s):
         return (
             f"the container of rank {rank} reached its deadline.",
             "Raise container.deadline_h in the profile, and continue with --resume.",
@@ -100,7 +94,7 @@ def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
             f"the worker cannot be started in the container of rank {rank} (code {ended.code}).",
             "The image needs python3 and timeout in its PATH, and must let its user read them.",
         )
-    if ended.code in {_KILLED, 143}:
+    if ended.code in {KILLED, 143}:
         return (
             f"the container of rank {rank} was killed (code {ended.code}).",
             # Podman, and an engine whose machine ran out of memory, do not say which of the two.

@@ -99,8 +99,9 @@ class DockerRunner:
 
     def start(self, command: Sequence[str], out: Path, log: Path) -> DockerStarted:
         """Create and start the container of ``command``. Raises ``ContainerError``."""
-        container = self._engine.create(self.describe(command, out))
-        started = DockerStarted(self._engine, container, log)
+        described = self.describe(command, out)
+        container = self._engine.create(described)
+        started = DockerStarted(self._engine, container, log, described.deadline_s)
         self._engine.start(container)
         started.follow()
         return started
@@ -109,8 +110,8 @@ class DockerRunner:
 class DockerStarted:
     """A container that runs, and the thread that reads what it prints."""
 
-    def __init__(self, engine: Engine, container: str, log: Path) -> None:
-        self.printed = Printed(log)
+    def __init__(self, engine: Engine, container: str, log: Path, deadline_s: int) -> None:
+        self.printed, self._deadline_s = Printed(log), deadline_s
         self._engine, self._container = engine, container
         self._ended: Ended | None = None
         self._lost: ContainerError | None = None
@@ -127,8 +128,8 @@ class DockerStarted:
         ended = self._ended
         if ended is None:
             return None
-        if ended.out_of_memory and self.printed.failure is None:
-            self.printed.failure = {"kind": "out-of-memory", "message": "container.memory_gib"}
+        if (self.printed.failure or {"kind": "other"})["kind"] == "other":  # else it says more
+            self.printed.failure = self._bound(ended) or self.printed.failure
         return ended.code
 
     def stop(self, grace_s: float) -> None:
@@ -139,6 +140,14 @@ class DockerStarted:
                 self._engine.signal(self._container, "SIGTERM")
                 self._thread.join(grace_s)
             self._engine.remove(self._container)
+
+    def _bound(self, ended: Ended) -> dict[str, str] | None:
+        """The limit of the container that ended it: what its ranks say follows from that."""
+        if ended.out_of_memory:
+            return {"kind": "out-of-memory", "message": "container.memory_gib"}
+        if ended.is_late(self._deadline_s):
+            return {"kind": "deadline", "message": "container.deadline_h"}
+        return None
 
     def _follow(self) -> None:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -41,11 +43,28 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
                 f"a file could not be written to {out}: {message}. {kept}.",
                 f"Free disk space (an optimiser's state is large). {go_on}",
             )
+        case "deadline":
+            return EngineError(
+                f"the container reached its deadline; {kept}.",
+                f"{go_on} (each session has container.deadline_h hours)"
+                if last
+                else "Raise container.deadline_h in a copy of the recipe and train again.",
+                printed.tail(),
+            )
         case "other" if not killed:  # else it is what the death of that rank did to this one
             return EngineError(f"training failed: {message}; {kept}.", go_on, printed.tail())
-    if killed:
-        number, name = killed[0]
+    dead = killed[0] if killed else _signal(code)
+    what, hint = f"training ended with code {code}; {kept}.", go_on
+    if dead is not None:
+        who = "a rank" if killed else "training"
+        what = f"{who} was killed (signal {dead[0]}, {dead[1]}); {kept}."
         hint = f"Look who killed it: the system does where memory runs out. {go_on}"
-        what = f"a rank was killed (signal {number}, {name}); {kept}."
-        return EngineError(what, hint, printed.tail())
-    return EngineError(f"training ended with code {code}; {kept}.", go_on, printed.tail())
+    return EngineError(what, hint, printed.tail())
+
+
+def _signal(code: int) -> tuple[str, str] | None:
+    """Number and name of the signal that a process (-9) or a container (137) died of, if any."""
+    number = -code if code < 0 else code - 128
+    with suppress(ValueError):
+        return str(number), signal.Signals(number).name
+    return None

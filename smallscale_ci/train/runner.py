@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from smallscale_ci.errors import ContainerError, EngineError, UsageError
 from smallscale_ci.generate.runtimes import DOCKER, provide
 from smallscale_ci.train.launch import LocalRunner, Runner, nodes_of
 from smallscale_ci.train.llamafactory import Place
+
+_GPU = re.compile(r"\d|GPU-|MIG-|nvidia\.com/")  # a number, an id, or a CDI name
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,14 @@ def runner_for(
 
 
 def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Ids of the GPUs of this machine, or of those that CUDA_VISIBLE_DEVICES leaves."""
+    """Ids of the GPUs of this machine, or of those that CUDA_VISIBLE_DEVICES leaves.
+
+    As for CUDA, the list ends at the first that is no GPU: "-1" hides all of them.
+    """
     chosen = environment.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
-        return tuple(part.strip() for part in chosen.split(",") if part.strip())
+        named = (part.strip() for part in chosen.split(","))
+        return tuple(itertools.takewhile(_GPU.match, filter(None, named)))
     devices = Path("/dev").glob("nvidia[0-9]*")
     numbers = (path.name.removeprefix("nvidia") for path in devices)
     return tuple(sorted((number for number in numbers if number.isdecimal()), key=int))

@@ -3,7 +3,6 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallscale_ci.train import plots
 from smallscale_ci.train.follow import Follower, Point, curve, parse, progress
 
 
@@ -84,14 +83,3 @@ def test_speed_and_time_left_are_of_this_session() -> None:
     assert found.words() == (
         "step 7/9 · loss 0.0714 · reward accuracy 75% · margin -0.1000 · 50 tokens/s · 0:04 left"
     )
-
-
-def test_the_plot_is_one_file_that_asks_for_nothing(tmp_path) -> None:
-    path = tmp_path / "loss.svg"
-    plots.write([parse(line(step)) for step in (1, 2, 3)], path)
-    text = path.read_text()
-    assert text.count("<svg") == 1
-    assert "src=" not in text
-    assert "@import" not in text
-    plots.write([parse(line(1, accuracy=None, margin=None))], path)
-    assert "reward" not in path.read_text()

@@ -10,16 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.config.train import TrainContainer
-from smallscale_ci.containers import spec
-from smallscale_ci.containers.images import Pinned
-from smallscale_ci.containers.interface import About
-from smallscale_ci.errors import EngineError, StorageError, UsageError
-from smallscale_ci.train.container import DockerRunner
-from smallscale_ci.train.failure import failure
+from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.train.launch import LocalRunner, Printed, nodes_of, torchrun
 from smallscale_ci.train.llamafactory import Place
-from smallscale_ci.train.runner import visible_gpus
 from smallscale_ci.worker.train.entry import FAILED
 
 
@@ -88,8 +81,6 @@ def test_gpus_are_the_chosen_ones(tmp_path: Path) -> None:
     )
     finish(started)
     assert started.printed.text() == "2,3 False"
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "1, 5"}) == ("1", "5")
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": ""}) == ()
 
 
 def test_a_python_that_is_not_there(tmp_path: Path) -> None:
@@ -140,79 +131,3 @@ def test_the_first_failure_counts_also_across_chunks(tmp_path: Path) -> None:
         found.feed(piece.encode())
     assert found.failure["message"].endswith("step 3 is nan")
     assert found.tail() == ""
-
-
-@pytest.mark.parametrize(
-    ("kind", "error", "said", "hint"),
-    [
-        ("not-finite", EngineError, "was stopped: it is nan", "Lower learning_rate"),
-        ("out-of-memory", EngineError, "ran out of memory", "zero3"),
-        ("disk-full", StorageError, "could not be written", "Free disk space"),
-        ("other", EngineError, "training failed: it is nan", "--resume"),
-    ],
-)
-def test_failures_have_a_remedy(tmp_path: Path, kind, error, said, hint) -> None:
-    told = json.dumps({"kind": kind, "message": "E: it is nan"})
-    found = failure(printed(tmp_path, f"{FAILED}{told}\n"), 1, tmp_path)
-    assert type(found) is error
-    assert said in found.message
-    assert hint in found.hint
-    assert "no checkpoint" in found.message
-    assert found.exit_code == 3
-
-
-def test_a_killed_rank_is_the_cause_also_of_what_others_say(tmp_path: Path) -> None:
-    other = json.dumps({"kind": "other", "message": "RuntimeError: connection closed by peer"})
-    text = (
-        f"loading\n{FAILED}{other}\nRoot Cause (first observed failure):\n"
-        "  exitcode  : -9 (pid: 7)\n  traceback : Signal 9 (SIGKILL) received by PID 7\n"
-        "  traceback : Signal 15 (SIGTERM) received by PID 8\n"
-    )
-    found = failure(printed(tmp_path, text), 1, tmp_path)
-    assert "a rank was killed (signal 9, SIGKILL)" in found.message
-    assert "loading" in found.log_tail
-    ended = failure(printed(tmp_path, "what\n"), 7, tmp_path)
-    assert "ended with code 7" in ended.message
-
-
-class _Engine:
-    """What the runner asks of an engine before it creates anything."""
-
-    def about(self) -> About:
-        return About("docker", "28", "1.45", 100 << 30, 16, False, True, "")
-
-    def labelled(self, **_: str | None) -> list[object]:
-        return []
-
-
-def test_a_training_container_is_confined_like_any_other(tmp_path: Path) -> None:
-    model, pairs, out = (tmp_path / name for name in ("model", "pairs", "out"))
-    for folder in (model, pairs, out):
-        folder.mkdir()
-    (model / "config.json").write_text("{}")
-    image = Pinned("train", "smallscale/train", "0.9.5", "sha256:1", "sha256:1", None, True)
-    made = DockerRunner(
-        _Engine(), image, TrainContainer(memory_gib=64), run_id="r1", ranks=2, gpus=("0", "1")
-    )
-    place = made.place(model, pairs, out)
-    assert (place.model, place.pairs, place.out) == ("/checkpoint", "/pairs", "/work")
-    assert place.gpu
-    command = torchrun(made, place, "lcpo", keep=1, word="w")
-    assert "--parent" not in command
-    body = spec.api(made.describe(command, out))
-    mounts = {item["Target"]: item["ReadOnly"] for item in body["HostConfig"]["Mounts"]}
-    assert mounts == {
-        "/opt/smallscale/worker": True,
-        "/checkpoint": True,
-        "/pairs": True,
-        "/work": False,
-        "/cache": False,
-    }
-    assert body["HostConfig"]["NetworkMode"] == "none"
-    assert body["HostConfig"]["CapDrop"] == ["ALL"]
-    assert body["HostConfig"]["Memory"] == 64 << 30
-    assert body["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["0", "1"]
-    assert body["Entrypoint"][3:6] == ["python3", "-m", "torch.distributed.run"]
-    # Names are not looked up where there is no network.
-    assert "--rdzv-endpoint=127.0.0.1:0" in body["Entrypoint"]
-    assert "ci.smallscale.run" in body["Labels"]
