@@ -7,14 +7,16 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
-from smallscale_ci.errors import DownloadError, UsageError
+from smallscale_ci.errors import NOT_WRITABLE, DownloadError, UsageError
 from smallscale_ci.suite.source import Hub, Remote
+from smallscale_ci.worker.patience import asked_s
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
 _TIMEOUT_S = 60.0
 _TRIES = 4
-_NOT_FOUND, _RANGE_REFUSED = 404, 416
+_PATIENCE_S = 60.0  # between two tries, with a server that says when to come back
+_NOT_FOUND, _RANGE_REFUSED, _BUSY = 404, 416, (408, 429)
 _COPY_HINT = "Is the network there? From a copy: smallscale suite pull NAME --from FOLDER."
 # Where copies keep a collection: its own root, or a folder above or below it.
 _ROOTS = ("", "data", "test", "data/test", "bench", "data/bench")
@@ -25,7 +27,8 @@ def fetch(source: Remote | Hub, origin: str | None, part: Path, progress: Progre
 
     ``origin`` is a folder, file or URL to take it from instead of its own address. A download is
     collected in ``part``; what an interrupted one left there is completed. Raises ``UsageError``
-    where a copy lacks the file, ``DownloadError`` where the network fails.
+    where a copy lacks the file, ``DownloadError`` where the network fails, and the ``OSError`` of a
+    full or forbidden disk.
     """
     if origin is not None and not origin.startswith(("http://", "https://")):
         return _in_folder(source.path, Path(origin.removeprefix("file://")).expanduser())
@@ -93,6 +96,8 @@ def _from_hub(source: Hub, cache: Path) -> Path:
             f"{name} cannot be downloaded from the hub: {reason}", _COPY_HINT
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
+        if getattr(error, "errno", None) in NOT_WRITABLE:
+            raise
         raise DownloadError(
             f"{name} cannot be downloaded from the hub: {error}", _COPY_HINT
         ) from error
@@ -102,9 +107,9 @@ def _download(url: str, part: Path, progress: Progress) -> Path:
     """Complete ``part`` with what is at ``url``. Raises ``UsageError`` where there is nothing."""
     import httpx2
 
-    reason = ""
+    reason, asked = "", 0.0
     for attempt in range(_TRIES):
-        time.sleep(0.5 * attempt)
+        time.sleep(max(0.5 * attempt, min(asked, _PATIENCE_S)))
         try:
             _append(url, part, progress)
         except httpx2.HTTPStatusError as error:
@@ -114,11 +119,14 @@ def _download(url: str, part: Path, progress: Progress) -> Path:
                 raise UsageError(f"There is nothing at {url}.", _COPY_HINT) from error
             if code == _RANGE_REFUSED:
                 part.unlink(missing_ok=True)  # longer than the file: begin again
-            elif code < 500:
+            elif code < 500 and code not in _BUSY:
                 break
+            asked = asked_s(error)
         except httpx2.RemoteProtocolError:
             reason = "the connection ended early"
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            if getattr(error, "errno", None) in NOT_WRITABLE:
+                raise  # no fault of the network
             reason = str(error) or type(error).__name__
         else:
             return part

@@ -97,7 +97,7 @@ def _parquet(path: Path) -> Iterator[Row]:
 
 
 def _jsonl(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8-sig") as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():
                 yield _json_row(line, number)
@@ -105,12 +105,22 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 def _json_row(line: str, number: int) -> Row:
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"line {number}: {error}") from error
     if not isinstance(row, dict):
         raise ValueError(f"line {number} is not a JSON object")  # noqa: TRY004 - it is about data
     return row
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Row:
+    """An object of JSON. Raises ``ValueError`` for a key that it has twice: either may be meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"it has the key '{twice}' more than once")
+    return found
 
 
 def _csv(path: Path) -> Iterator[Row]:

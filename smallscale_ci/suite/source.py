@@ -15,7 +15,9 @@ TOOLKIT = "https://raw.githubusercontent.com/SleepyWithoutCoffee/Small_Scale"
 TOOLKIT_COMMIT = "4e69c951dcda7980ea5b2c8a9f772669278a06c5"
 
 _PACKAGE, _TOOLKIT, _HUB = "package:", "toolkit:", "hf:"
-_HUB_FORM = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+?))?/([\w.-]+(?:/[\w.-]+)*\.\w+)")
+_HUB_FORM = re.compile(  # the hub's own revisions have slashes: refs/convert/parquet, refs/pr/1
+    r"([\w.-]+/[\w.-]+)(?:@(refs/convert/\w+|refs/pr/\d+|[\w./-]+?))?/([\w.-]+(?:/[\w.-]+)*\.\w+)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,6 @@ THROUGH = {
     "report.pairs_page": "integration/test_pairs_command.py",
     "run.collector": "unit/pipeline/test_session.py",
     "sandbox.*": "integration/test_sandboxes.py",
-    "suite.normal": "unit/suite/test_local.py",
     "suite.smoke_code": "integration/test_smoke_code.py",
     "suite.smoke_facts": "unit/suite/test_smoke.py",
     "worker.__main__": "unit/worker/test_loop.py",

@@ -53,3 +53,21 @@ def test_a_float32_is_its_shortest_decimal_and_views_are_plain_texts():
     assert files.cells(table) == [{"gold": 0.1}, {"gold": None}]
     viewed = pa.table({"q": pa.array(["x"], pa.string_view())})
     assert files.plain(viewed).schema.field("q").type == pa.string()
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
+    """Editors and exports of Windows begin a file with one."""
+    for kind in ("jsonl", "csv"):
+        path = written(tmp_path / f"f.{kind}", kind)
+        path.write_text(path.read_text(encoding="utf-8-sig"), encoding="utf-8-sig", newline="")
+        assert list(files.rows(path)) == ROWS
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"question": "q", "gold": "1", "gold": "2"}', '{"tests": [{"input": "1", "input": "2"}]}'],
+)
+def test_a_key_that_a_row_has_twice_is_refused_like_a_column(tmp_path, line):
+    (tmp_path / "f.jsonl").write_text('{"question": "p", "gold": "1"}\n' + line)
+    with pytest.raises(DataError, match=r"line 2: it has the key '(gold|input)' more than once"):
+        list(files.rows(tmp_path / "f.jsonl"))
