@@ -17,7 +17,7 @@ EXIT_INVALID = 4
 EXIT_INCONCLUSIVE = 5
 EXIT_INTERRUPTED = 130
 
-# Of an ``OSError`` that says: here nothing can be written.
+# Codes of an ``OSError`` that mean that nothing can be written here.
 NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -33,13 +33,13 @@ class SmallscaleError(Exception):
 
 
 class UsageError(SmallscaleError):
-    """The command line asks for something that does not exist or make sense."""
+    """The command line asks for something that does not exist or does not make sense."""
 
     exit_code = EXIT_USAGE
 
 
 class ConfigError(UsageError):
-    """A configuration file is wrong. Holds all its problems, each with file and line."""
+    """A configuration file is invalid. Holds all its problems, each with file and line."""
 
     def __init__(self, message: str, problems: Sequence[str] = (), hint: str = "") -> None:
         super().__init__(message, hint)
@@ -51,7 +51,7 @@ class DataError(UsageError):
 
 
 class BadSamplesError(DataError):
-    """Samples that cannot be counted: no number that comes from them would be right."""
+    """Samples that cannot be counted: any number computed from them would be wrong."""
 
     exit_code = EXIT_INVALID
 
@@ -73,7 +73,7 @@ class JudgeError(SmallscaleError):
 
 
 class DownloadError(SmallscaleError):
-    """A file could not be fetched: no network, no such address, a server's refusal."""
+    """A file could not be downloaded: no network, no such address, or the server refused."""
 
 
 class StorageError(SmallscaleError):

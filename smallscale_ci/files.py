@@ -1,6 +1,6 @@
-"""Files as a whole: what a reader finds is the old one or the new one, never half of one.
+"""Files as a whole: a reader finds the old one or the new one, never half of one.
 
-JSON files hold records: frozen dataclasses, checked field by field where they are read.
+JSON files hold records: frozen dataclasses, checked field by field when they are read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WORDS = {
 
 
 class Record:
-    """Base of the frozen dataclasses that JSON files hold; unknown keys of a file are left out."""
+    """Base of the frozen dataclasses that JSON files hold; unknown keys in a file are ignored."""
 
     __slots__ = ()
     __pydantic_config__: ClassVar[ConfigDict] = {
@@ -44,7 +44,7 @@ class Record:
 
 
 def from_json(kind: type[T], value: Any, where: str, hint: str) -> T:
-    """``value`` as a record; ``where`` is what errors call it, ``hint`` what to do about them.
+    """``value`` as a record; errors name it ``where`` and give ``hint`` as the next step.
 
     Raises ``DataError`` that names the missing fields, or the first wrong one.
     """
@@ -72,10 +72,10 @@ def to_json(record: Any, *, exclude_none: bool = False) -> dict[str, Any]:
 def refuse_schema(
     value: Mapping[str, Any], known: Sequence[object], where: str, hint: str, *, unknown: str = ""
 ) -> None:
-    """Raise ``DataError`` without a schema version, ``InvalidError`` for none of ``known``.
+    """Raise ``DataError`` without a schema version, ``InvalidError`` if it is not ``known``.
 
-    ``where`` is what errors call the file, ``hint`` what to do about damage, ``unknown`` about an
-    unknown schema, where that is something else.
+    Errors name the file ``where``; ``hint`` is the next step for damage, ``unknown`` that for an
+    unknown schema if it differs.
     """
     found = value.get("schema_version")
     if found is None:
@@ -88,9 +88,9 @@ def refuse_schema(
 
 
 def read_record(kind: type[T], path: Path, schema: object, hint: str) -> T:
-    """The record in the file ``path``; ``hint`` says what to do about any fault.
+    """The record in the file ``path``; ``hint`` is the next step for any error.
 
-    Raises ``DataError`` where it is missing or damaged, and ``InvalidError`` where it is of another
+    Raises ``DataError`` if it is missing or damaged, and ``InvalidError`` if it has another
     schema than ``schema``.
     """
     value = read_json(path)
@@ -136,9 +136,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(content: bytes, where: str, hint: str) -> dict[str, Any]:
-    """The JSON object in ``content``; ``where`` is what errors call it.
+    """The JSON object in ``content``; errors name it ``where``.
 
-    Raises ``DataError``, also for NaN, for half surrogates and for what is not UTF-8.
+    Raises ``DataError``, also for NaN, lone surrogates and bytes that are not UTF-8.
     """
     import pydantic_core
 
@@ -153,7 +153,7 @@ def parse_json(content: bytes, where: str, hint: str) -> dict[str, Any]:
 
 @contextmanager
 def storage_errors(what: str, hint: str) -> Iterator[None]:
-    """A full or forbidden disk as a ``StorageError``; other errors of the system pass."""
+    """Turn the ``OSError`` of a full or read-only disk into a ``StorageError``; others pass."""
     try:
         yield
     except OSError as error:
@@ -164,7 +164,7 @@ def storage_errors(what: str, hint: str) -> Iterator[None]:
 
 @contextmanager
 def where_writable() -> Iterator[None]:
-    """Let the ``OSError`` of a full or forbidden disk pass: what was to be written can wait."""
+    """Suppress the ``OSError`` of a full or read-only disk: the writing can wait."""
     try:
         yield
     except OSError as error:
@@ -173,10 +173,10 @@ def where_writable() -> Iterator[None]:
 
 
 def lock(path: Path) -> int | None:
-    """Hold the file or folder ``path`` for this process, which gives it back even when killed.
+    """Lock the file or folder ``path`` for this process; the lock ends with it, even if killed.
 
-    Returns a descriptor to close, ``None`` where another process holds it. A file is made where
-    there is none, and no link is followed to it. Raises ``OSError``.
+    Returns a descriptor to close, ``None`` if another process holds the lock. Creates the file if
+    there is none, and follows no link to it. Raises ``OSError``.
     """
     how = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     held = os.open(path, how | os.O_CLOEXEC, 0o644)
@@ -191,11 +191,11 @@ def lock(path: Path) -> int | None:
 
 
 def git(folder: Path, *arguments: str) -> bytes | None:
-    """What git prints in ``folder``; ``None`` where it fails or is not installed.
+    """What git prints in ``folder``; ``None`` if it fails or is not installed.
 
-    Folders of a working tree that look like a repository are none: who made them would choose what
-    a commit's name means, and which programs git runs. Objects are what their names say: nothing
-    that a ref under refs/replace puts in their place counts.
+    Folders in a working tree that look like a repository do not count as one: whoever made them
+    would choose what a commit's name means, and which programs git runs. Objects are what their ids
+    say: nothing that a ref under refs/replace puts in their place counts.
     """
     asked = ["-c", "safe.bareRepository=explicit", "-C", str(folder), *arguments]
     command = ["git", "--no-replace-objects", *asked]
@@ -207,15 +207,15 @@ def git(folder: Path, *arguments: str) -> bytes | None:
 
 
 def git_line(folder: Path, *arguments: str) -> str:
-    """What git prints, as one line of text; empty where it fails or is not installed."""
+    """What git prints, as one line of text; empty if it fails or is not installed."""
     return (git(folder, *arguments) or b"").decode("utf-8", "replace").strip()
 
 
 def git_commit(folder: Path, ref: str) -> str:
-    """The commit that ``ref`` names in the repository of ``folder``; empty where there is none.
+    """The commit that ``ref`` names in the repository of ``folder``; empty if there is none.
 
-    Raises ``UsageError`` for a name that several refs have: git would take a tag before a branch,
-    and whoever may push a tag ``origin/main`` would choose what ``origin/main`` means.
+    Raises ``UsageError`` if several refs have that name: git would prefer a tag to a branch,
+    and whoever can push a tag ``origin/main`` would choose what ``origin/main`` means.
     """
     name = re.split(r"[~^]|@\{", ref)[0]
     if not name.startswith("refs/"):  # in full it is one
@@ -253,9 +253,10 @@ class Hashed(io.BufferedWriter):
 
 @contextmanager
 def whole(path: Path, *, shared: bool = False) -> Iterator[Hashed]:
-    """A file that is at ``path`` when the block has ended well; until then is what was there.
+    """A file that replaces ``path`` when the block ends without an error, and not before.
 
-    ``shared``: others, on other machines even, may write it at the same time. Raises ``OSError``.
+    ``shared``: other processes, even on other machines, may write it at the same time. Raises
+    ``OSError``.
     """
     name = f".{path.name}.{_writer()}.part" if shared else f".{path.name}.part"
     part = path.with_name(name)
@@ -268,7 +269,7 @@ def whole(path: Path, *, shared: bool = False) -> Iterator[Hashed]:
 
 
 def _writer() -> str:
-    """What no other writer is called, on this machine or another."""
+    """A name that no other writer has, on this machine or another."""
     return f"{platform.node()}-{os.getpid()}-{threading.get_ident()}"
 
 

@@ -1,6 +1,6 @@
-"""Members of a grid side by side: each is a candidate that a process of its own resumes.
+"""Grid members in parallel: each is a candidate that a process of its own resumes.
 
-A member that dies costs itself only. The processes end with the one that started them.
+If a member dies, only its own result is lost. The processes end with the one that started them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from smallscale_ci.candidate.steps import LoopObserver
 from smallscale_ci.errors import RunInterruptedError
 from smallscale_ci.train.runner import Wanted, visible_gpus
 
-# Linux sends SIGTERM when the starter is gone (prctl PR_SET_PDEATHSIG): nobody trains for nobody.
+# Linux sends SIGTERM when the starter is gone (prctl PR_SET_PDEATHSIG).
 _MAIN = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)
@@ -31,8 +31,8 @@ if os.getppid() != int(sys.argv.pop(1)):  # gone before that
 from smallscale_ci.cli.main import main
 main()
 """
-_KEPT = 60  # lines of each process, from which the reason of a failure is taken
-_GRACE_S = 90.0  # until a process that was told to end has written what is complete
+_KEPT = 60  # last lines of each process, in which the reason for a failure is looked for
+_GRACE_S = 90.0  # for a process that was told to stop to write what is complete
 
 
 def shares(wanted: Wanted, count: int, environment: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -52,14 +52,14 @@ def shares(wanted: Wanted, count: int, environment: Mapping[str, str]) -> list[t
 
 @dataclass
 class _Processes:
-    """The processes that run at the moment."""
+    """The processes that are running."""
 
     stopped: bool = False
     running: set[subprocess.Popen[str]] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 
     def start(self, command: Sequence[str]) -> subprocess.Popen[str] | None:
-        """Start one; ``None`` once all are told to end."""
+        """Start one; ``None`` once all have been told to stop."""
         with self.lock:
             if self.stopped:
                 return None
@@ -76,7 +76,7 @@ class _Processes:
             return process
 
     def stop(self) -> None:
-        """End all; each writes what is complete."""
+        """Stop all; each writes what is complete."""
         with self.lock:
             self.stopped = True
             running = [*self.running]
@@ -93,9 +93,9 @@ class _Processes:
 def run(
     loops: Mapping[str, Loop], wanted: Wanted, observer: LoopObserver, until: str, count: int
 ) -> Iterator[tuple[str, Broken]]:
-    """Resume every candidate up to the step ``until``, ``count`` at a time; yields who broke.
+    """Resume every candidate up to the step ``until``, ``count`` at a time; yields failures.
 
-    Those that name the same GPUs wait for each other. Raises ``RunInterruptedError`` for Ctrl-C.
+    Members that name the same GPUs wait for each other. Raises ``RunInterruptedError`` for Ctrl-C.
     """
     processes = _Processes()
     queues: dict[tuple[str, ...], deque[str]] = {}

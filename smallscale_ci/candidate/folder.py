@@ -1,4 +1,4 @@
-"""The folder of a candidate: what was asked for, which steps are complete, and what they made.
+"""A candidate's folder: what was requested, which steps are complete, and what they made.
 
 ```
 candidates/<id>/
@@ -54,7 +54,7 @@ class CandidateFolder:
         return self.shared.get(step, self.path / step)
 
     def sampled(self, record: CandidateRecord) -> Path:
-        """The run whose answers the pairs are made from: one of this folder, or the one named."""
+        """The run whose answers the pairs are made from: this folder's own, or the one named."""
         return Path(record.steps[SAMPLE].run or self.of(SAMPLE))
 
     @property
@@ -118,7 +118,7 @@ class CandidateFolder:
         write_json(self.path / RECORD, to_json(record, exclude_none=True))
 
     def _made(self, step: str, done: Done) -> str:
-        """The hash of what a step made; empty where it is not there."""
+        """The hash of what a step made; empty if it is not there."""
         made = Path(done.run or self.of(step)) / STEPS[step].makes
         if made.is_dir():
             return inspect(made, "candidate", "").weights_hash

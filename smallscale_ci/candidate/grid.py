@@ -1,8 +1,8 @@
-"""Several candidates from one sample of answers, and a verdict on the best that is fair to it.
+"""Several candidates from one sample of answers, and an unbiased verdict on the best of them.
 
-All members share answers, pairs and the parent's run. Who is best of several by one evaluation
-looks better there than it is: the chosen one is therefore judged on samples that nobody was chosen
-by, against its parent on the same.
+All members share answers, pairs and the parent's run. The best of several by one evaluation
+looks better there than it is, so the chosen one is judged on samples that played no part in the
+choice, against its parent on the same samples.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _FRESH_SEED = 1_000_003
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A grid whose parts all exist, before any GPU is used."""
+    """A grid whose parts have all been found, before any GPU is used."""
 
     folder: GridFolder
     record: GridRecord
     config: GridConfig
     base: Loop  # sample, pairs and parent; its recipe is the first member's
-    fresh: Loop  # of the first member: the chosen one's once it is known
+    fresh: Loop  # of the first member until one is chosen
     members: Mapping[str, Loop] = field(default_factory=dict)
 
     @property
@@ -126,7 +126,7 @@ def _request(request: CandidateRequest, member: Member) -> CandidateRequest:
 
 
 def begin(grid: Grid) -> None:
-    """Write what the grid is made of, or compare it with what was started in its folder.
+    """Record what the grid is made of, or compare it with what was started in its folder.
 
     Raises ``InvalidError`` when grid or evaluation have changed since.
     """

@@ -26,7 +26,7 @@ class Broken(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridRecord(Record):
-    """All that is written about a grid; its members are candidates with records of their own."""
+    """Everything recorded about a grid; its members are candidates with records of their own."""
 
     schema_version: str = SCHEMA_VERSION
     id: str
@@ -55,7 +55,7 @@ class GridFolder:
       grid.json            the grid, members that broke, the choice
       sample/ pairs/       answers and pairs that all members are trained on
       parent/              the parent's run that all members are compared with
-      members/NAME/        a candidate each: train/ verdict/
+      members/NAME/        one candidate each: train/ verdict/
       fresh/               the chosen one against its parent on new samples: parent/ verdict/
       report/              grid.html, grid.md
     ```
@@ -110,15 +110,15 @@ class GridFolder:
         write_json(self.path / RECORD, to_json(record, exclude_none=True))
 
     def broken(self) -> Mapping[str, Broken]:
-        """The members that broke. One whose folder was removed is tried again."""
+        """The members that failed. One whose folder was removed is tried again."""
         found = self.read().broken
         return {name: why for name, why in found.items() if self.member(name).path.is_dir()}
 
     def note(self, name: str, why: Broken) -> None:
-        """Write down that a member broke."""
+        """Record that a member failed."""
         record = self.read()
         self.write(replace(record, broken={**record.broken, name: why}))
 
     def choose(self, name: str) -> None:
-        """Write down which member was chosen."""
+        """Record which member was chosen."""
         self.write(replace(self.read(), chosen=name))

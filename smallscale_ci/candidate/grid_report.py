@@ -1,4 +1,4 @@
-"""What is said of a grid, before it runs and after."""
+"""What is reported about a grid, before it runs and after."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows_of(grid: Grid) -> tuple[tuple[Beside, ...], dict[str, str]]:
 
 
 def report(grid: Grid, evaluation: Evaluation) -> GridReport:
-    """All that is said about a grid."""
+    """Everything that is reported about a grid."""
     rows, names = rows_of(grid)
     on_front, broken = front(measured(rows, names)), grid.folder.broken()
     run_of = {name: run_id for run_id, name in names.items()}
@@ -66,7 +66,7 @@ def report(grid: Grid, evaluation: Evaluation) -> GridReport:
 
 
 def planned(grid: Grid, wanted: Wanted) -> dict[str, Any]:
-    """What would be done: the shared steps, each member with its training, the fresh evaluation.
+    """The plan: the shared steps, each member with its training, the fresh evaluation.
 
     Raises what choosing pairs raises.
     """

@@ -1,4 +1,4 @@
-"""A grid, run: the shared steps, every member, the choice, and its fresh evaluation."""
+"""Running a grid: the shared steps, every member, the choice, and its fresh evaluation."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SHARED = (SAMPLE, PAIRS, PARENT)
 def run(
     grid: Grid, wanted: Wanted, observer: LoopObserver, steps: Sequence[str] = tuple(STEPS)
 ) -> Evaluation | None:
-    """Do what is not done yet: the shared steps, every member, the choice, the fresh evaluation.
+    """Do what remains: the shared steps, every member, the choice, the fresh evaluation.
 
-    Returns the verdict on the chosen member by samples that nobody was chosen by; ``None`` where it
-    was not reached. A member that breaks costs itself only. Raises ``RunInterruptedError`` with the
-    command that resumes, ``EngineError`` where no member could be measured, and the errors of the
-    shared steps.
+    Returns the verdict on the chosen member by samples that played no part in the choice; ``None``
+    if it was not reached. A member that fails does not stop the others. Raises
+    ``RunInterruptedError`` with the command that resumes, ``EngineError`` if no member could be
+    measured, and the errors of the shared steps.
     """
     if TRAIN in steps:
         named = grid.folder.path.name

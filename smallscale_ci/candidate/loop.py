@@ -1,7 +1,7 @@
 """From a checkpoint to a candidate that thinks shorter, and a verdict on it against its parent.
 
 sample → pairs → train → parent → verdict: each step leaves its files in the candidate's folder, is
-skipped where it is complete, and is a command of its own as well.
+skipped if it is complete, and is also a command of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from smallscale_ci.train.runner import Wanted, runner_for
 
 
 def begin(loop: Loop) -> None:
-    """Write what the candidate is made of into its folder, or compare it with what is there.
+    """Record what the candidate is made of in its folder, or compare it with what is there.
 
     Raises ``InvalidError`` when model, recipe or data have changed since the folder was started.
     """
@@ -69,15 +69,15 @@ def begin(loop: Loop) -> None:
 def run(
     loop: Loop, wanted: Wanted, observer: LoopObserver, steps: Sequence[str] = tuple(STEPS)
 ) -> Evaluation | None:
-    """Do what is not done yet of ``steps``, in their order; ``wanted`` is where to train.
+    """Do what remains of ``steps``, in their order; ``wanted`` is where to train.
 
-    Returns the evaluation of the candidate, ``None`` where it was not reached. Raises
-    ``RunInterruptedError`` with the command that goes on, the errors of the steps, and, before
-    anything is done, those of an environment to train in that is not there.
+    Returns the evaluation of the candidate, ``None`` if it was not reached. Raises
+    ``RunInterruptedError`` with the command that resumes, the errors of the steps, and, before
+    anything is done, the error of a missing training environment.
     """
     folder, now = loop.folder, loop.settings.now
     if TRAIN in steps and not (folder.exists() and folder.is_complete(TRAIN)):
-        # Answers are not paid for where nobody could be trained on them.
+        # Do not spend GPU time on answers if nothing could be trained on them.
         runner_for(loop.recipe, wanted, loop.settings, run_id=folder.path.name, say=observer.say)
     begin(loop)
     result: Evaluation | None = None
@@ -96,7 +96,7 @@ def run(
                 f"Resume with: smallscale candidate --resume {quote(str(folder.path))}",
             ) from error
         if result is not None and result.run is None:
-            return result  # refused before it began: there is nothing to keep
+            return result  # refused before it started: there is nothing to keep
         seconds = round((now() - began).total_seconds(), 1)
         ended = now().isoformat(timespec="seconds")
         folder.complete(step, done, ended=ended, seconds=seconds)
@@ -113,7 +113,7 @@ def run(
 
 
 def _write_lineage(loop: Loop, evaluation: Evaluation | None = None) -> None:
-    """The whole lineage, in the record and beside the weights: it goes where the model goes."""
+    """Write the whole lineage to the record, and beside the weights to travel with them."""
     record = loop.folder.read()
     sample, trained = record.steps[SAMPLE], record.steps[TRAIN]
     source = RunFolder(loop.folder.sampled(record))

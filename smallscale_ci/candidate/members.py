@@ -19,7 +19,7 @@ _OF_MEMBERS = ("name", "seed", "learning_rate")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A candidate of a grid: its name, its recipe, and what is changed in that."""
+    """A candidate of a grid: its name, its recipe, and what is overridden in it."""
 
     name: str
     recipe: str
@@ -95,7 +95,7 @@ def measured(rows: Sequence[Beside], names: Mapping[str, str]) -> tuple[Measured
 
 
 def front(candidates: Sequence[Measured]) -> frozenset[str]:
-    """The candidates that none other and not the parent surpasses in accuracy and in tokens."""
+    """The candidates that neither another one nor the parent surpasses in accuracy and tokens."""
     parent = Measured("", 0.0, 0.0)
 
     def surpasses(one: Measured, other: Measured) -> bool:
@@ -110,7 +110,7 @@ def front(candidates: Sequence[Measured]) -> frozenset[str]:
 
 
 def choose(candidates: Sequence[Measured], max_loss: float) -> Measured:
-    """The shortest that loses at most ``max_loss`` of accuracy; of none, the most accurate."""
+    """The shortest that loses at most ``max_loss`` of accuracy; if none does, the most accurate."""
     kept = [one for one in candidates if one.gain >= -max_loss - 1e-12]
     if kept:
         return min(kept, key=lambda one: (one.length, -one.gain, one.name))

@@ -1,7 +1,7 @@
-"""What shorter thinking may have lost: the share of answers whose thinking has what is needed.
+"""What shorter thinking may have lost: the share of answers whose thinking has what it needs.
 
-Accuracy alone does not see it: a candidate may skip a step and guess right, or lose steps while
-truncation, which costs answers, goes away. The rule is the policy's ``monitor``. It gates nothing.
+Accuracy alone does not show it: a candidate may skip a step and guess right, or lose steps while
+truncation, which costs answers, decreases. The rule is the policy's ``monitor``. It gates nothing.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class Watched(Record):
 
 
 def contains(steps: Sequence[str], thinking: str) -> bool:
-    """Whether ``thinking`` has every one of ``steps``, whatever white space is between words."""
+    """Whether ``thinking`` has every one of ``steps``, ignoring differences in white space."""
     words = " ".join(thinking.split())
     return all(" ".join(step.split()) in words for step in steps)
 
 
 def thinking_of(text: str, *, opened: bool = False) -> str:
-    """What a completion thinks, or all of it where it does not think apart from its answer.
+    """The thinking of a completion, or all of it if its thinking is not marked.
 
     ``opened``: its prompt began the thinking.
     """
@@ -76,7 +76,7 @@ def thinking_of(text: str, *, opened: bool = False) -> str:
 def rule_of(config: MonitorConfig) -> Rule:
     """The rule of a policy that names steps or patterns.
 
-    It raises ``DataError`` at a problem whose steps are no list.
+    It raises ``DataError`` for a problem whose steps are not a list.
     """
     patterns = [re.compile(pattern) for pattern in config.patterns]
 
@@ -97,7 +97,7 @@ def rule_of(config: MonitorConfig) -> Rule:
 
 
 def refuse_unasked(config: MonitorConfig | None, service: Service | None) -> None:
-    """Raise ``UsageError`` where a model shall be asked, and no endpoint is configured."""
+    """Raise ``UsageError`` if a model is to be asked and no endpoint is configured."""
     if config is not None and config.model and service is None:
         raise UsageError(
             f"The policy's monitor asks {config.model}, but no judge endpoint is configured.",
@@ -113,7 +113,7 @@ def watch(
     candidate: RunFolder,
     service: Service | None = None,
 ) -> tuple[Kept, ...]:
-    """The share of each task on both sides, paired by problem, where it is known.
+    """The share of each task on both sides, paired by problem, for the tasks where it is known.
 
     Raises ``DataError``, and ``UsageError`` as ``refuse_unasked`` does.
     """
@@ -192,7 +192,7 @@ def told(
 def recalled(evaluation: Evaluation, suite: Suite) -> Evaluation:
     """``evaluation`` with what the monitor found when its verdict was made, if it did.
 
-    Raises ``DataError`` where ``monitor.json`` is damaged.
+    Raises ``DataError`` if ``monitor.json`` is damaged.
     """
     path = evaluation.run.path / RECORD if evaluation.run is not None else None
     if path is None or not path.is_file():
@@ -227,7 +227,7 @@ def _holds(evaluation: Evaluation, task: str) -> bool:
 
 
 def sentence(kept: Kept, *, holds: bool) -> str:
-    """What is said of a task; ``holds``: its accuracy is not worse."""
+    """The sentence about a task; ``holds``: its accuracy is not worse."""
     ends = (kept.change, kept.low, kept.high)
     change, low, high = (formats.signed(100 * end) for end in ends)
     shares = f"{formats.rate(kept.parent)} → {formats.rate(kept.candidate)}"

@@ -1,4 +1,4 @@
-"""A candidate that can be made: names resolved, leaks looked for, costs known, nothing spent."""
+"""Planning a candidate: names resolved, leaks looked for, costs known, nothing spent yet."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from smallscale_ci.train.runner import Wanted, runner_for, visible_gpus
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """A candidate whose parts all exist: names resolved, no leak, before any GPU is used."""
+    """A candidate that can be made: names resolved and no leak found, before any GPU is used."""
 
     folder: CandidateFolder
     request: CandidateRequest
@@ -67,10 +67,10 @@ def prepare(
 ) -> Loop:
     """Resolve all names and look for leaks; ``wanted`` is where to train.
 
-    Under ``--rules`` evaluation suite, profile and policy are the rules'; training suite and recipe
-    are of who makes the candidate. Raises the errors of every part: an unknown model, recipe,
-    suite, gate or profile, a suite whose data are not here, training problems that are in the
-    evaluation, a batch that cannot be split over the ranks.
+    Under ``--rules``, evaluation suite, profile and policy come from the rules; training suite and
+    recipe come from whoever makes the candidate. Raises the errors of every part: an unknown model,
+    recipe, suite, gate or profile, a suite whose data are missing, training problems that are in
+    the evaluation, a batch that cannot be split over the ranks.
     """
     makers = settings.makers
     recipe = recipe_of(request, settings)
@@ -118,9 +118,9 @@ def recipe_of(request: CandidateRequest, settings: Settings) -> TrainRecipe:
 
 
 def planned(loop: Loop, wanted: Wanted) -> dict[str, Any]:
-    """What would be done: each step with its state, pairs, training steps, memory and settings.
+    """The plan: each step with its state, pairs, training steps, memory and settings.
 
-    ``pairs`` is exact where the answers are there, else the most that there can be; then
+    ``pairs`` is exact if the answers are there, else the most that there can be; then
     ``exact`` is false. Raises what choosing pairs raises.
     """
     folder, request = loop.folder, loop.request
@@ -180,7 +180,7 @@ def training(loop: Loop, wanted: Wanted, pairs: int, longest: int) -> dict[str, 
 
 
 def _missing(loop: Loop, wanted: Wanted) -> dict[str, str]:
-    """What is not here to train with, and the remedy; empty where nothing is."""
+    """What is missing for training, and the remedy; empty if nothing is."""
     try:
         runner_for(loop.recipe, wanted, loop.settings, run_id="dry-run", say=lambda _: None)
     except (EngineError, ContainerError) as error:
@@ -212,7 +212,7 @@ def verdict_plan(loop: Loop, say: Callable[[str], None]) -> Plan:
     if not is_run(plan.run.path):
         name = run_id(loop.settings.now(), plan.suite.name, loop.name, loop.settings.nonce())
         config = config.model_copy(update={"gate": loop.gate, "name": name})
-    # Every model of ours is in a folder `model`: reports call it by what made it.
+    # Every model made here is in a folder called `model`: reports name it by its candidate.
     return replace(plan, config=config, checkpoint=replace(plan.checkpoint, name=loop.name))
 
 
@@ -249,18 +249,18 @@ def status(path: Path) -> str:
 
 
 def _once(gate: GatePolicy, epochs: int) -> GatePolicy:
-    """``gate`` with one look, after ``epochs``: who is chosen from is measured alike."""
+    """``gate`` with one look, after ``epochs``, so that all members are measured alike."""
     update = {"max_epochs": epochs, "looks_per_epoch": 1, "on_inconclusive": "extend"}
     return gate.model_copy(update=update)
 
 
 def _strictest(policy: PairPolicy) -> float:
-    """The threshold of leaks that no one who makes a candidate may raise."""
+    """The leakage threshold, which whoever makes a candidate may not raise."""
     return min(policy.leak_threshold, PairPolicy().leak_threshold)
 
 
 def _gate(judged: Request, settings: Settings, *, free: bool) -> GatePolicy:
-    """The policy that was asked for, or the suite's; ``free``: tokens are shown but not gated."""
+    """The policy that was named, or the suite's; ``free``: tokens are shown but not gated."""
     suite = load.load(SuiteConfig, judged.suite, settings.roots)
     gate = load.load(GatePolicy, judged.gate or suite.gate, settings.fixed)
     if not free:

@@ -65,7 +65,7 @@ class Parent(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training(Record):
-    """What ``train.json`` says of how the candidate was trained."""
+    """How the candidate was trained, from ``train.json``."""
 
     recipe: Mapping[str, Any]
     runtime: Mapping[str, str]
@@ -79,7 +79,7 @@ class Training(Record):
 
 @dataclass(frozen=True, slots=True)
 class Done(Record):
-    """What a step says of its work; each has the fields of its own."""
+    """What a step reports about its work; each step has fields of its own."""
 
     run: str | None = None
     """The run that was sampled, or was named."""
@@ -124,7 +124,7 @@ class Preferred(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained(Training):
-    """The training, and what came of it."""
+    """The training and its result."""
 
     weights_hash: str
 
@@ -142,7 +142,7 @@ class Judged(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage(Record):
-    """Where a candidate comes from: it goes where the weights go."""
+    """Where a candidate comes from; it travels with the weights."""
 
     schema_version: str = SCHEMA_VERSION
     name: str
@@ -159,7 +159,7 @@ class Lineage(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRecord(Record):
-    """All that is written about a candidate."""
+    """Everything recorded about a candidate."""
 
     schema_version: str = SCHEMA_VERSION
     id: str
@@ -181,15 +181,15 @@ class CandidateRecord(Record):
 
 
 def values(record: Any) -> dict[str, Any]:
-    """The fields of ``record``, to make one that has more of them."""
+    """The fields of ``record``, for making a record with more of them."""
     return {item.name: getattr(record, item.name) for item in fields(record)}
 
 
 def read(folder: Path) -> CandidateRecord:
     """The record in ``folder``.
 
-    Raises ``UsageError`` where there is none, ``DataError`` where it is damaged, and
-    ``InvalidError`` where it is of another schema.
+    Raises ``UsageError`` if there is none, ``DataError`` if it is damaged, and
+    ``InvalidError`` if it has another schema.
     """
     path = folder / RECORD
     if not path.is_file():

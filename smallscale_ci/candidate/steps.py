@@ -1,6 +1,6 @@
 """What each step of a candidate does (``config.seams.STEPS`` names them).
 
-A step is a function of the loop, where to train, and who watches. It returns what the record says
+A step is a function of the loop, where to train, and an observer. It returns what the record says
 about it, and the evaluation of the candidate if it makes one.
 """
 
@@ -29,11 +29,11 @@ Did = tuple[Done, Evaluation | None]
 
 
 class LoopObserver(Observer, Watcher, Protocol):
-    """Who watches the loop: its runs and its training."""
+    """Watches the loop: its runs and its training."""
 
 
 def sample(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
-    """Answers of the parent to the training suite, or those of the run that was named."""
+    """Sample the parent's answers to the training suite, or take those of the named run."""
     del wanted
     if loop.sample is not None:
         path = loop.folder.of(SAMPLE)
@@ -51,7 +51,7 @@ def sample(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
 
 
 def pairs(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
-    """Preference pairs of the sampled answers."""
+    """Make preference pairs from the sampled answers."""
     del wanted
     source = RunFolder(loop.folder.sampled(loop.folder.read()))
     target = loop.folder.of(PAIRS)
@@ -60,7 +60,7 @@ def pairs(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
 
 
 def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
-    """The candidate, trained on the pairs."""
+    """Train the candidate on the pairs."""
     out = loop.folder.of(TRAIN)
     if not (out / MANIFEST).is_file() or read(out).status is not COMPLETE:
         train_on(
@@ -78,7 +78,7 @@ def train(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
 
 
 def parent(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
-    """The parent's run on the evaluation suite: the baseline of the verdict."""
+    """Run the parent on the evaluation suite: the baseline of the verdict."""
     del wanted
     if status(loop.folder.of(PARENT)) != COMPLETE:
         evaluate.generate(loop.parent, loop.settings, observer, judging=True)
@@ -86,7 +86,7 @@ def parent(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
 
 
 def verdict(loop: Loop, wanted: Wanted, observer: LoopObserver) -> Did:
-    """The candidate against its parent."""
+    """Evaluate the candidate against its parent."""
     del wanted
     run = RunFolder(loop.folder.of(VERDICT))
     if run.verdict.is_file():

@@ -75,7 +75,7 @@ def converted(
 
 @contextmanager
 def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold ``folder``, once no other process does."""
+    """Wait until no other process holds ``folder``, then hold it."""
     held = lock(folder)
     if held is None:
         say("waiting for another process that converts a model")
@@ -88,7 +88,7 @@ def _alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _share(folder: Path) -> None:
-    """Let containers read a folder of ours: weights are saved for their owner alone."""
+    """Let containers read a converted folder: weights are saved readable by their owner only."""
     with suppress(OSError):
         for file in folder.iterdir():
             file.chmod(file.stat().st_mode | 0o444)

@@ -1,7 +1,7 @@
 """Whether a checkpoint's chat template ends a turn with a token that ends generation.
 
 A model trained on turns that end with another token never stops: every completion is cut off at
-max_tokens. A template that cannot be rendered says nothing here; ``rehearsal`` says why.
+max_tokens. A template that cannot be rendered is not reported here but by ``rehearsal``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TURNS = ({"role": "user", "content": "Hello"}, {"role": "assistant", "content":
 
 
 def complaint(path: Path) -> str | None:
-    """What is wrong with the end of a turn of the checkpoint folder ``path``; ``None``: nothing."""
+    """What is wrong with how the checkpoint folder ``path`` ends a turn; ``None``: nothing."""
     tokenizer = read(path / "tokenizer_config.json")
     names = dict(_added(path, tokenizer))
     eos = content(tokenizer.get("eos_token"))
@@ -47,7 +47,7 @@ def complaint(path: Path) -> str | None:
 
 
 def _tail(path: Path) -> str | None:
-    """What the template writes after an answer; ``None`` where that cannot be seen."""
+    """What the template writes after an answer; ``None`` if that cannot be determined."""
     try:
         texts = rehearsal.render(path, [_TURNS], prompting=False)
     except rehearsal.FailedError:

@@ -1,4 +1,4 @@
-"""What the user calls a model becomes a folder: an alias, a path or a hub id."""
+"""From the name of a model (an alias, a path or a hub id) to its folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def resolve(
     """Find, fetch or convert ``model`` and check that it can be served.
 
     ``model`` is an alias, a folder, or ``org/name[@revision]`` on the hub. ``engine_python``
-    converts embedded models; ``say`` reports what takes long. Raises ``UsageError`` for what is
+    converts embedded models; ``say`` announces slow steps. Raises ``UsageError`` for what is
     not a checkpoint, ``EngineError`` and ``StorageError`` when fetching or converting fails.
     """
     path = Path(model).expanduser()
@@ -56,7 +56,7 @@ def resolve(
 
 
 def name_of(model: str) -> str:
-    """What baselines call ``model``, known before anything is fetched."""
+    """The name of ``model`` in baselines, known before anything is fetched."""
     path = Path(model).expanduser()
     if path.is_dir():
         return slug(path.resolve().name)

@@ -10,10 +10,11 @@ from pathlib import Path
 class Checkpoint:
     """A Hugging Face folder that can be served; hashes as DESIGN section 6 lists them.
 
-    That of the weights is whole: evidence names the checkpoint by it. The others are 16 digits.
+    The weights' hash is complete, since evidence names the checkpoint by it; the others have 16
+    digits.
     """
 
-    name: str  # what baselines and reports call it
+    name: str  # in baselines and reports
     path: Path
     source: str  # alias, absolute path or hub id with revision
     config_hash: str
@@ -21,4 +22,4 @@ class Checkpoint:
     template_hash: str
     weights_hash: str
     weights_bytes: int = 0  # 0: not known
-    generation_hash: str = ""  # of generation_config.json, where there is one
+    generation_hash: str = ""  # of generation_config.json, if there is one

@@ -1,9 +1,9 @@
 """A checkpoint's chat template, rendered here before anything is loaded.
 
 The template is the checkpoint author's code, so it runs in Jinja's sandbox, in a process of its own
-with limits of time and memory. What it is given is what ``apply_chat_template`` gives it: this is
-the one place that stands for that where transformers is not installed. The clock stands still and
-nothing is drawn at random, as in the worker.
+with limits of time and memory. It gets what ``apply_chat_template`` would give it: this is the one
+place that stands in for transformers where that is not installed. The clock stands still and
+nothing is random, as in the worker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from smallscale_ci.worker.engines import template
 
-LIMIT_S = 3  # of CPU time, for all that is rendered at a time: most prompts take a millisecond
+LIMIT_S = 3  # of CPU time, for everything rendered in one call: most prompts take a millisecond
 _GIB = 1 << 30
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
 _SCRIPT = f"""
@@ -55,7 +55,7 @@ sys.stdout.write(json.dumps(answer))
 
 
 class FailedError(Exception):
-    """What a template that cannot be rendered fails at."""
+    """Why a template cannot be rendered."""
 
 
 def render(
@@ -67,8 +67,8 @@ def render(
 ) -> list[str] | None:
     """The ``chats`` as the template of the checkpoint folder ``path`` writes them.
 
-    ``prompting`` adds the generation prompt. ``None`` for a checkpoint without a template, and
-    where no process can be started. Raises ``FailedError``.
+    ``prompting`` adds the generation prompt. Returns ``None`` for a checkpoint without a template,
+    and if no process can be started. Raises ``FailedError``.
     """
     text = template.source(path)
     if text is None:
@@ -101,19 +101,19 @@ def render(
 
 
 def special_tokens(path: Path) -> dict[str, str]:
-    """The special tokens that templates name, empty where the checkpoint names none."""
+    """The special tokens that templates use; empty if the checkpoint names none."""
     named = {**read(path / "special_tokens_map.json"), **read(path / "tokenizer_config.json")}
     return {key: content(named.get(key)) for key in _SPECIAL}
 
 
 def content(token: Any) -> str:
-    """A token's text: configurations name it, or describe it."""
+    """A token's text: configurations give it as text or as an object."""
     found = token.get("content") if isinstance(token, dict) else token
     return found if isinstance(found, str) else ""
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; empty where there is none."""
+    """The JSON object in a file; empty if there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -16,7 +16,7 @@ from smallscale_ci.ids import combined_hash, file_hash
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 _PARTS = ("*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken", "*.py")
-_LARGEST_CONFIG = 1 << 24  # bytes; those of real models have some thousands
+_LARGEST_CONFIG = 1 << 24  # bytes; those of real models have a few thousand
 _PICKLED = ("*.bin", "*.pt", "*.pth")
 _STEP = re.compile(r"checkpoint-(\d+)$")  # what trainers call their folders
 _HUB = re.compile(r"(models--.+)/snapshots/[^/]+$")  # huggingface_hub's cache
@@ -33,8 +33,8 @@ def inspect(
     """Check the folder ``path`` and hash all that identifies it.
 
     ``cache`` is a folder that remembers hashes of weight files that have not changed. ``say``
-    is given warnings and what takes long. Raises ``UsageError``, which says what is missing or
-    damaged and what to do.
+    receives warnings and announcements of slow steps. Raises ``UsageError``, which says what is
+    missing or damaged and what to do.
     """
     _refuse_strays(path)
     _refuse_other_kinds(path)
@@ -69,9 +69,9 @@ def _silent(_: str) -> None:
 
 
 def refuse_changed(checkpoint: Checkpoint, cache: Path | None) -> None:
-    """Raise ``InvalidError`` where the checkpoint is not what it was when it was inspected.
+    """Raise ``InvalidError`` if the checkpoint has changed since it was inspected.
 
-    Weights are read again only where their file system says that they were written or replaced.
+    Weights are read again only if the file system says that they were written or replaced.
     """
     try:
         now = inspect(checkpoint.path, checkpoint.name, checkpoint.source, cache=cache)
@@ -88,13 +88,13 @@ def refuse_changed(checkpoint: Checkpoint, cache: Path | None) -> None:
 
 
 def _refuse_strays(path: Path) -> None:
-    """All parts are regular files; links lead within the folder or into the hub's cache."""
+    """Require regular files, and links that stay in the folder or the hub's cache."""
     root = path.resolve()
     hub = _HUB.search(str(root))
     allowed = [root, *([Path(str(root)[: hub.end(1)]) / "blobs"] if hub else [])]
     for file in sorted({file for pattern in _PARTS for file in path.glob(pattern)}):
         if not file.is_symlink():
-            if not file.is_file():  # a pipe would be waited for, and a device has no end
+            if not file.is_file():  # reading a pipe would wait, and a device has no end
                 raise UsageError(
                     f"{file} is not a regular file.", "Copy the checkpoint as plain files."
                 )
@@ -118,7 +118,7 @@ def _refuse_strays(path: Path) -> None:
 
 
 def _refuse_other_kinds(path: Path) -> None:
-    """Folders that people give, and that are something else than a servable checkpoint."""
+    """Refuse folders that users often pass but that are not servable checkpoints."""
     if list(path.glob("models--*")):
         path = next(iter(sorted(path.glob("models--*"))))
     snapshots = [entry for entry in path.glob("snapshots/*") if entry.is_dir()]
@@ -204,7 +204,7 @@ def own_code(found: Checkpoint) -> frozenset[str]:
 def refuse_own_code(found: Checkpoint, *, trusted: bool) -> None:
     """Raise ``UsageError`` for Python code of the checkpoint's own, untrusted or missing.
 
-    Engines run it inside the process that holds the model: that is for people to decide.
+    Engines run it inside the process that holds the model, so the user has to allow it.
     """
     own = own_code(found)
     if not own:

@@ -15,9 +15,9 @@ from smallscale_ci.errors import UsageError
 from smallscale_ci.files import read_json, write_json
 from smallscale_ci.ids import combined_hash, content_hash
 
-_PIECE = 64 << 20  # bytes hashed at a time: pieces of one file are hashed side by side
+_PIECE = 64 << 20  # bytes hashed at a time: pieces of one file are hashed in parallel
 _BLOCK = 1 << 22
-_LARGE = 2 << 30  # bytes: hashing less is over before anybody wonders
+_LARGE = 2 << 30  # bytes: hashing less takes too little time to announce
 _HEADER_LIMIT = 100_000_000  # bytes, as the safetensors library has it
 _POINTER = b"version https://git-lfs.github.com/spec/"  # the first line of one
 INDEX = "model.safetensors.index.json"
@@ -26,7 +26,7 @@ _MOST_SHARDS = 10_000
 
 
 def files(folder: Path) -> list[Path]:
-    """The weight files of ``folder``, all there and whole.
+    """The weight files of ``folder``, checked to be present and complete.
 
     Raises ``UsageError`` for a shard that the index names and that is missing, and for a file that
     is empty, cut short, damaged or a Git LFS pointer.
@@ -50,7 +50,7 @@ def files(folder: Path) -> list[Path]:
 def digest(paths: Sequence[Path], cache: Path | None, say: Callable[[str], None]) -> str:
     """SHA-256 over the names and all bytes of ``paths``.
 
-    A file's own hash is that of the hashes of its 64 MiB pieces, so that several cores share a
+    A file's hash is the hash of the hashes of its 64 MiB pieces, so that several cores share a
     large one. ``cache`` is a folder where hashes of files that have not changed are remembered.
     """
     known = _remembered(cache)
@@ -70,7 +70,7 @@ def digest(paths: Sequence[Path], cache: Path | None, say: Callable[[str], None]
 
 
 def refuse_pointer(file: Path) -> None:
-    """Raise ``UsageError`` where ``file`` is a Git LFS pointer in the place of a file."""
+    """Raise ``UsageError`` if ``file`` is a Git LFS pointer instead of the file itself."""
     with file.open("rb") as stream:
         if stream.read(len(_POINTER)) == _POINTER:
             raise UsageError(
@@ -90,7 +90,7 @@ def _piece(path: Path, start: int) -> str:
 
 
 def _key(path: Path) -> str:
-    """A file as its file system knows it; the time of the last change cannot be set by hand."""
+    """A file's identity in its file system; the inode change time cannot be set by hand."""
     found = path.stat()
     return ":".join(
         str(part)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def announce(out: Output, plan: Plan) -> None:
-    """Say which model, suite, baseline and policy, what they are expected to take, and where."""
+    """Show model, suite, baseline and policy, the expected cost, and where the run is."""
     for name, words in _lines(plan).items():
         out.say(f"{name + ':':<10}{words}")
     out.say(f"run folder: {plan.run.path}")
@@ -53,7 +53,7 @@ def _value(plan: Plan) -> dict[str, Any]:
 
 
 def _why(plan: Plan) -> str:
-    """Why this baseline was taken where ``auto`` chose it."""
+    """Why ``auto`` chose this baseline."""
     from smallscale_ci.run.baselines import is_auto
 
     if plan.baseline is None or not is_auto(plan.config.baseline):

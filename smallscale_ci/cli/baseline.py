@@ -78,7 +78,7 @@ def record(
                 "Record a run of the whole suite: smallscale generate MODEL --epochs 8.",
             )
         made, min_judged = read_run(run), config.gate.min_judged if config else min_judged
-    # Reading falls back to the baselines that come with smallscale; writing is done right here.
+    # Reading falls back to the baselines that ship with smallscale; writing does not.
     where = recording.record(
         made,
         root=baselines or places.project(Path.cwd()) / "baselines",

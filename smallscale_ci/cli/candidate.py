@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smallscale_ci.train.runner import Wanted
 
 
-if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what a table names
+if TYPE_CHECKING:  # typer takes choices from an enumeration, and a table names these
     Step = str
 else:
     Step = StrEnum("Step", {name.upper(): name for name in STEPS})
@@ -102,7 +102,7 @@ def _request(
     training: Training,
     settings: Settings,
 ) -> CandidateRequest:
-    """What a new candidate is made of; files by their full paths."""
+    """The request for a new candidate; files by their full paths."""
     from smallscale_ci.candidate.record import CandidateRequest
     from smallscale_ci.cli.pairs import pair_policy
     from smallscale_ci.config import override
@@ -127,7 +127,7 @@ def _request(
 
 
 def _wanted(request: CandidateRequest, training: Training) -> Wanted:
-    """Where to train. A runtime that only generates, as ray does, leaves that open."""
+    """Where to train. A runtime that can only generate, such as ray, leaves that open."""
     from smallscale_ci.train.runner import Wanted
 
     known = RUNTIMES.get(request.runtime or "")
@@ -149,7 +149,7 @@ def _made(
     *,
     dry_run: bool,
 ) -> int | None:
-    """Make one candidate, or show what would be done."""
+    """Make one candidate, or show the plan."""
     from smallscale_ci.candidate import loop, prepare
     from smallscale_ci.cli.candidates import Watcher, show, show_plan
 
@@ -164,7 +164,7 @@ def _made(
 
 
 def _resumed(path: Path, rules: str) -> CandidateFolder | GridFolder:
-    """The folder to resume, by the rules that it was started with."""
+    """The folder to resume. Raises ``UsageError`` with ``rules``: it keeps those of its start."""
     from smallscale_ci.candidate.folder import CandidateFolder
     from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.errors import UsageError
@@ -179,14 +179,14 @@ def _resumed(path: Path, rules: str) -> CandidateFolder | GridFolder:
 
 
 def _fresh(folder: GridFolder, suite: str | None) -> str:
-    """The suite of the fresh evaluation: the one that was named, or was when it was started."""
+    """The suite of the fresh evaluation: the one named now, or when the grid was started."""
     if suite is None and folder.exists():
         return folder.read().fresh_suite
     return _whole(suite) if suite else ""
 
 
 def _model(model: str | None) -> str:
-    """The checkpoint to begin with, a folder by its full path."""
+    """The checkpoint to start from; a folder by its full path."""
     from smallscale_ci.errors import UsageError
 
     if not model:
@@ -199,7 +199,7 @@ def _model(model: str | None) -> str:
 
 
 def _whole(name: str) -> str:
-    """A name as it is, a file by its full path: --resume may come from another folder."""
+    """A name unchanged, a file by its full path: --resume may be run from another folder."""
     path = Path(name).expanduser()
     return str(path.resolve()) if path.is_file() else name
 

@@ -14,7 +14,7 @@ from smallscale_ci.cli.train import TrainPython
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Answers:
-    """What the pairs are made of."""
+    """What the pairs are made from."""
 
     suite: Annotated[str, option("--suite", "-s", help="Suite to train on.")] = "smoke-train"
     samples: Annotated[

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from smallscale_ci.pipeline.compare import Evaluation as Evaluated
 
 _GIB = 1 << 30
-_OBJECTIVES = {  # of ours, which LLaMA-Factory knows by no name
+_OBJECTIVES = {  # our own losses, for which LLaMA-Factory has no name
     "lcpo": "LCPO (Length Controlled Preference Optimization)",
     "simper": "SimPER",
 }
 
 
 def show_plan(context: Context, planned: dict[str, Any]) -> None:
-    """What would be done, before any GPU is used."""
+    """Show the plan, before any GPU is used."""
     if context.json:
         context.out.json(planned)
         return
@@ -33,7 +33,7 @@ def show_plan(context: Context, planned: dict[str, Any]) -> None:
             "objective": objective(training["objective"]),
             "ranks": f"{training['ranks']} on {'GPUs' if training['gpu'] else 'CPUs'}",
             "memory of a rank, GiB": memory,
-            # pref_loss is how LLaMA-Factory is made to load the pairs; the loss itself is ours.
+            # pref_loss only makes LLaMA-Factory load the pairs; the loss itself is ours.
             **{
                 f"  {key}": str(value)
                 for key, value in training["settings"].items()
@@ -56,7 +56,7 @@ class Watcher:
 
 
 def show(context: Context, folder: CandidateFolder, evaluation: Evaluated | None) -> int | None:
-    """The verdict on a candidate, or its steps where it was not reached."""
+    """Show the verdict on a candidate, or its steps if there is no verdict yet."""
     from smallscale_ci.cli import verdicts
     from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.files import to_json
@@ -96,5 +96,5 @@ def gib(size: float) -> str:
 
 
 def objective(name: str) -> str:
-    """What an objective is called in full."""
+    """The full name of an objective."""
     return _OBJECTIVES.get(name, name.upper())

@@ -1,4 +1,4 @@
-"""What every command shares: its common options, its errors as sentences, its exit code."""
+"""What all commands share: common options, errors as sentences, exit codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from smallscale_ci.cli.output import Output
     from smallscale_ci.config.settings import Settings
 
-# Ctrl-C, a service, a closed terminal, Ctrl-\, and what schedulers send before they kill.
+# Ctrl-C, a service manager, a closed terminal, Ctrl-\, and a scheduler's warning before it kills.
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
 _VALUES = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 _VARIABLES = "Each option can also be set in the environment, as SMALLSCALE_<OPTION>."
@@ -44,7 +44,7 @@ _Verbose = Annotated[bool, option("--verbose", "-v", help="Print tracebacks.")]
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Context:
-    """How this call was made: what to print, and where things are."""
+    """The context of this call: what to print, and where things are."""
 
     json: bool
     quiet: bool
@@ -66,7 +66,7 @@ class Context:
         sandbox: str | None = None,
         rules: str = "",
     ) -> Settings:
-        """Places from options, the environment and defaults; nothing below reads either.
+        """Places from options, the environment and defaults; nothing below the CLI reads those.
 
         With ``rules``, what differs in the working tree is listed.
         """
@@ -95,8 +95,8 @@ def command(
 ) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
     """Register a function as the command ``name``.
 
-    The function takes a ``Context`` first and returns its exit code (``None`` is 0). A parameter
-    whose type is a dataclass stands for all of its fields, each an option. ``example`` ends its
+    The function takes a ``Context`` first and returns the exit code (``None`` is 0). A parameter
+    whose type is a dataclass stands for its fields, each an option. ``example`` ends the
     help.
     """
 
@@ -110,7 +110,7 @@ def command(
                 )
 
         def described() -> None:
-            """Stands for the function until its options are needed."""
+            """Stands in for the function until its options are needed."""
 
         described.__doc__ = function.__doc__
         epilog = f"{_VARIABLES}\n\nExample: {example}"
@@ -121,9 +121,9 @@ def command(
 
 
 class _Deferred(TyperCommand):
-    """A command that is made when it is used: a list of commands needs none of their options."""
+    """A command that is built when it is used: listing commands needs none of their options."""
 
-    real: Any  # click's command, which Typer keeps a copy of its own of
+    real: Any  # click's command, of which Typer has its own copy
 
     @property
     def params(self) -> list[Any]:
@@ -133,7 +133,7 @@ class _Deferred(TyperCommand):
 
     @params.setter
     def params(self, value: list[Any]) -> None:
-        """What the stand-in would have: nothing."""
+        """Ignore the stand-in's parameters."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """``[OPTIONS] RUN [FILE]...``: Typer would put a required argument in braces."""
@@ -142,7 +142,7 @@ class _Deferred(TyperCommand):
         ]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments and options; Python's type of an argument, ``<list[Path]>``, tells nobody."""
+        """Arguments and options, without Python's type of an argument (``<list[Path]>``)."""
         lines: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
         for parameter in self.get_params(ctx):
             if record := parameter.get_help_record(ctx):
@@ -161,7 +161,7 @@ class _Deferred(TyperCommand):
 
 
 def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
-    """What Typer calls: every field of a group is an option, and each way to end an exit code."""
+    """What Typer calls: fields of groups become options, and every ending an exit code."""
     hints = get_type_hints(function, include_extras=True)
     own: list[inspect.Parameter] = []
     groups: dict[str, tuple[type, list[str]]] = {}
@@ -215,9 +215,9 @@ def _fields(kind: type) -> list[inspect.Parameter]:
 
 
 def _guarded(call: Callable[[], int | None], context: Context) -> int:
-    """Run a command; every way it can end becomes an exit code and, if bad, a sentence."""
+    """Run a command; every ending becomes an exit code and, if it failed, a sentence."""
     for number in _ENDINGS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, interrupt)
     try:
         return call() or EXIT_OK
@@ -237,7 +237,7 @@ def _guarded(call: Callable[[], int | None], context: Context) -> int:
 
 
 def _end(context: Context, error: BaseException, message: str, hint: str, code: int) -> int:
-    """Tell people, and machines where they asked, why there is no result."""
+    """Report why there is no result: to people, and as JSON if requested."""
     context.out.error(message, hint)
     if context.json:
         context.out.json({"error": message, "hint": hint, "exit_code": code})
@@ -247,7 +247,7 @@ def _end(context: Context, error: BaseException, message: str, hint: str, code: 
 
 
 def interrupt(*_: object) -> None:
-    """A signal's handler: the run ends in good order, and further signals are ignored."""
+    """Signal handler: the run ends in good order, and further signals are ignored."""
     # Once is enough: cleaning up has started. CI services send SIGINT, and SIGTERM soon after.
     for number in _ENDINGS:
         signal.signal(number, signal.SIG_IGN)

@@ -166,7 +166,7 @@ def report(
 
 
 def _without_verdict(context: Context, folder: RunFolder, suite: Suite | None, budgets: str) -> int:
-    """The levels of a run that has them; raises ``InvalidError`` where nothing can be shown."""
+    """Show the levels of a run without a verdict; raises ``InvalidError`` if it has none."""
     from dataclasses import replace
 
     from smallscale_ci.errors import InvalidError
@@ -199,7 +199,7 @@ def _without_verdict(context: Context, folder: RunFolder, suite: Suite | None, b
 
 
 def _levels(context: Context, path: Path) -> int:
-    """The levels of another tool's results, which have no verdict."""
+    """Show the levels of another tool's results, which have no verdict."""
     from smallscale_ci.pipeline import sides
     from smallscale_ci.report import collect, console
     from smallscale_ci.run.records_json import summary_json
@@ -244,7 +244,7 @@ def _metrics(
 
 
 def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, Suite | None]:
-    """The run's configuration and suite, where they can still be had."""
+    """The run's configuration and suite, if they can still be loaded."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.suite.local import load_suite
 
@@ -253,7 +253,7 @@ def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, S
     config = run.read_config()
     try:
         return config, load_suite(config.suite, Path(config.suite_folder), settings.cache)
-    except UsageError:  # the data moved on: the report does without texts
+    except UsageError:  # the data have changed: the report omits texts
         return config, None
 
 
@@ -264,9 +264,9 @@ def _policy(
     settings: Settings,
     say: Callable[[str], None],
 ) -> GatePolicy:
-    """The policy that was named, that of the run, or that of the suite where it is known.
+    """The policy that was named, the run's, or the suite's if that is known.
 
-    Under rules, those of the commit alone.
+    Under rules, only the commit's policies.
     """
     from smallscale_ci.config.folders import names
     from smallscale_ci.config.load import load
@@ -285,7 +285,7 @@ def _policy(
 
 
 def _place(candidate: Run, suite: SuiteConfig | None) -> Place:
-    """Where ``auto`` and names look: the candidate's own suite, profile and model."""
+    """Where ``auto`` and names are looked up: the candidate's own suite, profile and model."""
     from smallscale_ci.run.baselines import Place
 
     manifest = candidate.manifest

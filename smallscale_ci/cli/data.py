@@ -183,7 +183,7 @@ def verify(
 
 
 def _checked(context: Context, name: str) -> dict[str, Any]:
-    """Load a suite, say what it holds, and return that."""
+    """Load a suite, print what it holds, and return that."""
     from smallscale_ci.report.planning import limit
 
     suite = _load(context, name)
@@ -216,7 +216,7 @@ def _skipped(task: TaskConfig) -> str:
 def _all(
     context: Context, act: Callable[[T], dict[str, Any]], things: Iterable[T]
 ) -> list[dict[str, Any]]:
-    """What ``act`` gives for each thing. All are tried; then all failures are shown or raised."""
+    """The results of ``act``. All things are tried; then all failures are shown or raised."""
     from smallscale_ci.errors import SmallscaleError
 
     done: list[dict[str, Any]] = []
@@ -264,7 +264,7 @@ def _about(task: TaskConfig, suite: Suite | None) -> str:
 
 
 def _teller(context: Context) -> Callable[[str, int, int | None], None]:
-    """Says now and then how far a download is."""
+    """Returns a function that reports the progress of a download now and then."""
     last = time.monotonic()
 
     def tell(task: str, done: int, total: int | None) -> None:

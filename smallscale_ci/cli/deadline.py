@@ -11,9 +11,9 @@ from smallscale_ci.errors import EngineError, RunInterruptedError
 
 @contextmanager
 def within(minutes: float | None) -> Iterator[None]:
-    """Interrupt what runs inside after ``minutes``; no limit where it is ``None``.
+    """Interrupt the block after ``minutes``; ``None``: no limit.
 
-    Raises ``EngineError`` (exit 3) then, with what the interrupted run had to say.
+    Raises ``EngineError`` (exit 3) then, with the message of the interrupted run.
     """
     from smallscale_ci.cli.command import interrupt
 

@@ -89,7 +89,7 @@ def evaluate(
             refuse_variable("--dry-run", settings)
             show_plans(context, plans)
             return 0
-        # Not before: a checkpoint that cannot be served is refused in its first second.
+        # Not earlier: a checkpoint that cannot be served is refused within the first second.
         return _all_judged(context, plans, against, settings)
 
 
@@ -155,7 +155,7 @@ def generate(
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class _Result:
-    """What a suite came to: an exit code, the JSON value, and the evaluation, if it was one."""
+    """A suite's result: exit code, JSON value, and the evaluation if there is one."""
 
     code: int
     value: dict[str, Any]
@@ -174,7 +174,7 @@ def _all_judged(
 
     for plan in plans:
         announce(context.out, plan)
-    # What cannot be compared is known before the engine is loaded, and ends several suites.
+    # Incomparable runs are known before the engine is loaded, and stop all suites.
     pairs = list(zip(plans, against, strict=True))
     refused = [pair for pair in pairs if len(pairs) > 1 and is_refused(*pair)]
     results = []
@@ -237,7 +237,7 @@ def _baseline(plan: Plan) -> Run:
 
 
 def _tried(context: Context, plan: Plan) -> _Result:
-    """Show a run with ``--limit``: a part of a suite decides nothing."""
+    """Show a run with ``--limit``, which has no verdict: a part of a suite decides nothing."""
     from smallscale_ci.cli import levels
     from smallscale_ci.errors import EXIT_INCONCLUSIVE
 

@@ -1,4 +1,4 @@
-"""``export``: a run in the form of another tool."""
+"""``export``: a run in another tool's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``publish`` and ``init``; what every command tells GitHub by itself inside a GitHub job."""
+"""``publish`` and ``init``; what every command reports to GitHub inside a GitHub job."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def init(
 
 
 def _installed_from() -> str:
-    """OWNER/NAME of the GitHub repository that pip installed this package from, or nothing."""
+    """OWNER/NAME of the GitHub repository that pip installed this package from, or ""."""
     import importlib.metadata
 
     try:
@@ -171,7 +171,7 @@ def _installed_from() -> str:
 
 
 def _chance(context: Context, folder: Path, facts: Facts) -> float | None:
-    """How often an unchanged model passes, simulated on a stored baseline of the suite."""
+    """How often an unchanged model passes (0 to 1), simulated on a stored baseline of the suite."""
     from smallscale_ci.cli.places import shipped
     from smallscale_ci.config.load import load
     from smallscale_ci.config.policy import GatePolicy
@@ -195,7 +195,7 @@ def _chance(context: Context, folder: Path, facts: Facts) -> float | None:
 
 
 def tell_evaluation(context: Context, evaluation: Evaluation) -> None:
-    """Publish what ``eval`` came to, if this is a GitHub job."""
+    """Publish the result of ``eval``, if this is a GitHub job."""
     from smallscale_ci.github import publish as github
     from smallscale_ci.report import markdown
 
@@ -206,7 +206,7 @@ def tell_evaluation(context: Context, evaluation: Evaluation) -> None:
 
 
 def tell_overall(deciding: Evaluation | None) -> None:
-    """Of several suites, let the outputs of a GitHub job be those of one that decided."""
+    """With several suites, set a GitHub job's outputs to those of one that decided."""
     from smallscale_ci.github import publish as github
 
     job = github.job(os.environ)
@@ -224,14 +224,14 @@ def tell_interrupted(context: Context, run: RunFolder) -> None:
 
 
 def tell_failure(context: Context, error: SmallscaleError) -> None:
-    """An error as an annotation and in the step summary."""
+    """Publish an error as an annotation and in the step summary."""
     from smallscale_ci.github import publish as github
 
     job = github.job(os.environ)
     if job is not None:
         markdown, command_line = github.failure(error)
         context.out.commands(command_line)
-        with suppress(OSError):  # a full disk, perhaps what failed
+        with suppress(OSError):  # a full disk, which may be the error itself
             github.summarise(job, markdown)
 
 

@@ -28,7 +28,7 @@ def make(
     *,
     dry_run: bool,
 ) -> int | None:
-    """Make the candidates of a grid, or show what would be done."""
+    """Make the candidates of a grid, or show the plan."""
     from smallscale_ci.candidate import grid_report, grid_run
     from smallscale_ci.candidate.grid import plan
 
@@ -47,7 +47,7 @@ def make(
 
 
 def _show_plan(context: Context, planned: dict[str, Any]) -> None:
-    """The shared steps and every member, before any GPU is used."""
+    """Show the shared steps and every member, before any GPU is used."""
     if context.json:
         context.out.json(planned)
         return
@@ -76,7 +76,7 @@ def _show_plan(context: Context, planned: dict[str, Any]) -> None:
 
 
 def _show(context: Context, grid: Grid, evaluation: Evaluation) -> int:
-    """The table of all candidates, then the verdict on the chosen one."""
+    """Show the table of all candidates, then the verdict on the chosen one."""
     from dataclasses import asdict
 
     from smallscale_ci.candidate.grid_report import report

@@ -26,7 +26,7 @@ from smallscale_ci.cli.options import (
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Engine:
-    """Which answers are drawn, and what the engine processes run on: options of their own."""
+    """Options for sampling and for where the engine processes run."""
 
     seed: Seed = None
     template: Template = None
@@ -38,7 +38,7 @@ class Engine:
     engine_python: EnginePython = None
 
     def request(self) -> dict[str, Any]:
-        """As a ``Request`` calls them. Raises ``UsageError`` for a GPU that is named twice."""
+        """As a ``Request`` names them. Raises ``UsageError`` for a GPU that is named twice."""
         return {
             "seed": self.seed,
             "template": tuple(self.template or ()),
@@ -51,7 +51,7 @@ class Engine:
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Budget:
-    """What an evaluation may cost at most."""
+    """The limits of an evaluation's cost."""
 
     max_epochs: MaxEpochs = None
     token_budget: TokenBudget = None
@@ -59,7 +59,7 @@ class Budget:
     deadline: Deadline = None
 
     def request(self) -> dict[str, Any]:
-        """As a ``Request`` calls them; the deadline is not the run's, but of this call."""
+        """As a ``Request`` names them; the deadline belongs to this call, not to the run."""
         return {
             "max_epochs": self.max_epochs,
             "token_budget": self.token_budget,
@@ -75,7 +75,7 @@ class Folders:
     baselines: Baselines = None
 
     def places(self) -> dict[str, Path | None]:
-        """As ``Context.settings`` calls them."""
+        """As ``Context.settings`` names them."""
         return {"runs": self.runs, "baselines": self.baselines}
 
 

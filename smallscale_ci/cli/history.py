@@ -97,7 +97,7 @@ def history(
 
 
 def _none(places: Sequence[Path], *, chosen: bool) -> str:
-    """What to say where there is nothing to show, which is how everybody starts."""
+    """The message for when there are no runs yet."""
     where = ", ".join(map(str, places))
     if chosen:
         return f"No complete run of that suite and model in {where}."
@@ -105,7 +105,7 @@ def _none(places: Sequence[Path], *, chosen: bool) -> str:
 
 
 def _typed(places: Sequence[Path], run_id: str) -> str:
-    """The run as commands take it: its folder, where that is one of ``places`` or in one."""
+    """The run as commands take it: its folder, if that is one of ``places`` or in one."""
     here = [place if place.name == run_id else place / run_id for place in places]
     found = next((path for path in here if path.exists()), None)
     if found is None:
@@ -136,7 +136,7 @@ def _show(context: Context, trend: Trend, places: Sequence[Path]) -> None:
 
 
 def beside(context: Context, paths: Sequence[Path]) -> None:
-    """Several runs side by side, each compared with the first."""
+    """Show several runs side by side, each compared with the first."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import sides
     from smallscale_ci.report import stored

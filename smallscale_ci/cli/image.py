@@ -179,7 +179,7 @@ def build(
         today=datetime.now(UTC).date(),
         say=context.out.say,
     )
-    # It took minutes: another build may have pinned its own meanwhile.
+    # This took minutes: another build may have pinned its own image meanwhile.
     write(read(path).having(name, made.image(name)), path)
     image = pinned(made, name)
     if context.json:
@@ -222,7 +222,7 @@ def _open(context: Context) -> tuple[Path, ImageLock, Engine]:
 
 
 def _checkout(lock_file: Path) -> Path:
-    """Where recipes and locks of packages are: around the image lock, or around this package."""
+    """The checkout with recipes and package locks: around the image lock or this package."""
     import smallscale_ci
 
     package = Path(smallscale_ci.__file__).resolve().parent.parent
@@ -231,7 +231,7 @@ def _checkout(lock_file: Path) -> Path:
 
 
 def _raise(context: Context, failed: Sequence[SmallscaleError]) -> None:
-    """Tell all failures; the last one ends the command."""
+    """Report all failures; the last one ends the command."""
     for error in failed[:-1]:
         context.out.error(error.message, error.hint)
     if failed:

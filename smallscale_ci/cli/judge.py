@@ -27,7 +27,7 @@ _OF_FILES = [name for name, judge in JUDGES.items() if judge.needs != "tests"]
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class FileJudge:
-    """Who judges the texts of another tool's file: options of their own."""
+    """Options for judging the texts of another tool's file."""
 
     name: Annotated[
         str,
@@ -68,7 +68,7 @@ class FileJudge:
     ] = None
 
     def spec(self) -> JudgeSpec:
-        """The same as a suite would have it. Raises ``UsageError``."""
+        """These options as a suite would state them. Raises ``UsageError``."""
         from pydantic import ValidationError
 
         from smallscale_ci.config import override
@@ -230,7 +230,7 @@ def _open(settings: Settings, run: Path) -> tuple[Any, Any]:
 def _foreign_sample(
     path: Path, name: str, spec: JudgeSpec, wanted: Wanted
 ) -> tuple[Problem, str, JudgeSpec]:
-    """A sample of a file by its id, else by its row, from 1 on."""
+    """A sample of a file by its id, or else by its row, counted from 1."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.interop import readers
     from smallscale_ci.interop.judged import numbered

@@ -81,28 +81,30 @@ for group in (
 
 
 class _WithoutPandas(MetaPathFinder):
-    """pandas as if it were not installed.
+    """Hides pandas, as if it were not installed.
 
-    Arrow imports it where it is, for types that nothing here has: a quarter of the CPU time of
-    many a command.
+    Arrow imports it if it is there, for types that nothing here uses: a quarter of the CPU time of
+    many commands.
     """
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-        """Nothing is found by this finder; pandas by no other either."""
+        """Find nothing here, and keep other finders from finding pandas."""
         if fullname == "pandas":
             raise ModuleNotFoundError("No module named 'pandas'", name=fullname)
 
 
 def main() -> None:
     """Run the command line."""
-    # Processes that judge and generate are started with -c, and would import what lies in the
+    # Processes that judge and generate are started with -c, and would import modules from the
     # working folder: a checkout, where a pull request may have put a multiprocessing.py.
     os.environ["PYTHONSAFEPATH"] = "1"
     sys.meta_path.insert(0, _WithoutPandas())
-    gc.set_threshold(20_000)  # most of what is imported and read stays: look for garbage less often
+    gc.set_threshold(
+        20_000
+    )  # most of what is imported and read stays in use: collect garbage less often
     for stream in (sys.stdout, sys.stderr):
-        # Reports have signs that a locale may lack, and paths bytes that no text has: no verdict
-        # may end in either.
+        # Reports have characters that a locale may lack, and paths may have bytes that are not
+        # text: neither may break a verdict.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     app()

@@ -23,8 +23,8 @@ def option(*names: str, **settings: Any) -> Any:
 def refuse_variable(long: str, settings: Settings) -> None:
     """Raise ``UsageError`` where the environment gives the option ``long``, under rules.
 
-    It is asked where there is no verdict for its sake, but an exit code of 0: a variable cannot
-    have that.
+    For options that end without a verdict but with exit code 0: under rules, no variable may
+    cause that.
     """
     from smallscale_ci.errors import UsageError
 
@@ -40,7 +40,7 @@ def _variable(long: str) -> str:
 
 
 def known(kind: str) -> Callable[[str], list[str]]:
-    """Completes the names of one kind of configuration: suite, engine, gate, pairs or train."""
+    """Returns a completion of one kind of configuration: suite, engine, gate, pairs or train."""
 
     def complete(incomplete: str) -> list[str]:
         from smallscale_ci.cli import places

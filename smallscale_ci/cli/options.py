@@ -12,7 +12,7 @@ from smallscale_ci.cli.option import baseline_names, known, option
 from smallscale_ci.config.seams import AUTO, RUNTIMES, SANDBOXES
 
 _TRAINS = [name for name, kind in RUNTIMES.items() if kind.trains]
-if TYPE_CHECKING:  # typer takes choices from an enumeration, and these are what tables name
+if TYPE_CHECKING:  # typer takes choices from an enumeration, and tables name these
     RuntimeName = str
     TrainRuntimeName = str
     SandboxName = str

@@ -22,15 +22,15 @@ from smallscale_ci.report.escape import json_text, terminal
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-_LINE_EVERY_S = 10.0  # between plain progress lines, where there is no terminal
+_LINE_EVERY_S = 10.0  # seconds between plain progress lines, without a terminal
 _WIDTH = 80
 _BAR = 16  # columns
-# First words of a sentence; other lower-case ones may be a name, a path or a key.
+# First words of sentences; any other lower-case word may be a name, a path or a key.
 _OPENERS = frozenset({"a", "an", "another", "it", "neither", "no", "not", "the", "there", "this"})
 
 
 class _Console(Console):
-    """A console whose reader may leave: rich would exit with 1, which means REGRESSED here."""
+    """A console whose reader may go away: rich would exit with 1, which means REGRESSED here."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -38,9 +38,9 @@ class _Console(Console):
 
 
 class Output:
-    """The two consoles of a call. With ``json`` stdout carries one JSON value alone.
+    """The two consoles of a call. With ``json``, stdout carries a single JSON value.
 
-    Whoever reads them may leave: the rest is discarded, and the exit code stays what it is.
+    If their reader goes away, the rest is discarded and the exit code stays the same.
     """
 
     def __init__(self, *, json: bool, quiet: bool) -> None:
@@ -56,27 +56,27 @@ class Output:
         return min(self._out.width, 100)
 
     def result(self, content: RenderableType) -> None:
-        """Print a result; where programs may read a text, no path or digest in it is broken."""
+        """Print a result; if a program may read it, no path or digest is wrapped."""
         if isinstance(content, str):
             self._out.print(Text(terminal(content)), soft_wrap=not self._out.is_terminal)
         else:
             self._out.print(content)
 
     def say(self, text: str) -> None:
-        """Tell what goes on, unless quiet."""
+        """Report what is going on, unless quiet."""
         if not self.quiet:
             text = runnable(text)
             self._err.print(Text(terminal(text), style="dim"), soft_wrap=True)
 
     def error(self, message: str, hint: str) -> None:
-        """Print an error and what to do about it: commands as they can be pasted here."""
+        """Print an error and its remedy, with commands that can be pasted here."""
         message, hint = _sentence(runnable(message)), runnable(hint)
         self._err.print(Text.assemble(("error: ", "bold red"), terminal(message)), soft_wrap=True)
         if hint:
             self._err.print(Text.assemble(("  → ", "bold"), terminal(hint)), soft_wrap=True)
 
     def warning(self, message: str) -> None:
-        """Print what is wrong and stops nothing."""
+        """Print a problem that does not stop the command."""
         line = Text.assemble(("warning: ", "bold yellow"), terminal(runnable(message)))
         self._err.print(line, soft_wrap=True)
 
@@ -85,7 +85,7 @@ class Output:
         self._err.print(Text(terminal(text)), soft_wrap=True)
 
     def commands(self, text: str) -> None:
-        """Print GitHub workflow commands, already escaped, where --json leaves room for them."""
+        """Print GitHub workflow commands, already escaped, to stderr: stdout may carry JSON."""
         _print(text, sys.stderr)
 
     def log(self, tail: str) -> None:
@@ -110,17 +110,17 @@ class Output:
         self._out.print(table)
 
     def _are_names(self, cells: Sequence[str]) -> bool:
-        """Whether they can be kept whole, to be copied, and leave half of the width to others."""
+        """Whether they can stay unwrapped, for copying, and leave half of the width to others."""
         return all(" " not in cell and len(cell) <= self._out.width // 2 for cell in cells)
 
     def mapping(self, values: Mapping[str, str]) -> None:
-        """Print names and values, one a line."""
+        """Print names and values, one per line."""
         self.table(("", ""), list(values.items()))
 
     def watch(self, label: str = "") -> Display:
         """A display of a run's progress: a live bar, plain lines, or nothing.
 
-        ``label`` is what its lines begin with.
+        ``label`` starts its lines.
         """
         return Display(self._err, self, f"{label}: " if label else "")
 
@@ -135,12 +135,12 @@ def _print(text: str, stream: IO[str]) -> None:
 
 
 def _discard(stream: IO[str]) -> None:
-    """Let what is still written to ``stream``, at the exit of Python too, go nowhere."""
+    """Discard whatever is still written to ``stream``, even when Python exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Display:
-    """Shows how far a run is. Use as a context manager; it is the pipeline's observer."""
+    """Shows a run's progress. Use it as a context manager; it is the pipeline's observer."""
 
     def __init__(self, console: Console, out: Output, label: str = "") -> None:
         self._console, self._out, self._label = console, out, label
@@ -168,7 +168,7 @@ class Display:
         self._out.say(text)
 
     def progress(self, progress: Progress) -> None:
-        """Redraw, or print a line now and then."""
+        """Redraw the bar, or print a line now and then."""
         if self._bar is not None:
             (task,) = self._bar.task_ids
             total = None if progress.phase.startswith("loading") else max(progress.total, 1)
@@ -191,14 +191,14 @@ class Display:
 
 
 def _sentence(text: str) -> str:
-    """``text`` with a capital, where it does not begin with a name."""
+    """``text`` with a capital, unless it starts with a name."""
     return text[:1].upper() + text[1:] if text.partition(" ")[0] in _OPENERS else text
 
 
 def _words(progress: Progress, width: int = _WIDTH) -> str:
     """One line: done of total, speed, accuracy and mean tokens so far, time left.
 
-    Where ``width`` columns are too few, means go first, then the speed.
+    If ``width`` columns are too few, the means are dropped first, then the speed.
     """
     if progress.phase.startswith("loading"):
         return progress.phase
@@ -221,7 +221,7 @@ def _words(progress: Progress, width: int = _WIDTH) -> str:
 
 
 def _bars(console: Console) -> Bars:
-    """A bar, which pulses while there is no total, and a line of words after it."""
+    """A bar, which pulses while the total is unknown, followed by a line of words."""
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 

@@ -98,7 +98,7 @@ def pair_policy(name: str, overrides: Sequence[Override], settings: Settings) ->
 
 
 def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
-    """What pairs are held to, with the problems of the evaluation suites ``names``."""
+    """The requirements for pairs, with the problems of the evaluation suites ``names``."""
     from smallscale_ci.config import folders, load
     from smallscale_ci.config.suite import SuiteConfig
     from smallscale_ci.pairs.build import Check
@@ -113,7 +113,7 @@ def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
 
 
 def show(context: Context, made: Made) -> None:
-    """The counts and lengths of the pairs."""
+    """Show the counts and lengths of the pairs."""
     from smallscale_ci.files import to_json
     from smallscale_ci.report.formats import number
 

@@ -1,7 +1,7 @@
 """Where things are: found from options, the environment and the project's folder.
 
 The project is the nearest folder above the current one that holds smallscale's files, as git and
-pytest find theirs. What it lacks is taken from what ships with the package.
+pytest find theirs. Whatever it lacks comes from the package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from smallscale_ci.config.settings import Service, Settings
 from smallscale_ci.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_OTHER_REPOSITORY = (  # what git reads instead of the repository that it is in
+_OTHER_REPOSITORY = (  # variables that point git at another repository
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_NAMESPACE"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
 )
@@ -29,9 +29,9 @@ _OURS = ("configs/suites", "configs/engines", "configs/gates", "configs/pairs", 
 
 
 def project(start: Path) -> Path:
-    """``start`` or the nearest folder above it with our files; ``start`` where there is none.
+    """``start`` or the nearest folder above it with our files; ``start`` if there is none.
 
-    A git repository ends the search: what is above it belongs to others.
+    A git repository ends the search: folders above it belong to others.
     """
     for folder in (start, *start.parents):
         if any((folder / name).is_dir() for name in _OURS):
@@ -60,9 +60,9 @@ def find(
     sandbox: str | None = None,
     rules: str = "",
 ) -> Settings:
-    """Places, clock and chance for everything below the command line, which looks for none.
+    """Places, clock and randomness for everything below the command line, which finds none itself.
 
-    ``rules`` is git:REF: raises ``UsageError`` where that commit cannot be read.
+    ``rules`` is git:REF. Raises ``UsageError`` if that commit cannot be read.
     """
     root, environment = project(Path.cwd()), dict(os.environ)
     key = environment.pop("SMALLSCALE_JUDGE_KEY", "")  # no engine needs to know it
@@ -104,7 +104,7 @@ def find(
 def _ruled(settings: Settings, rules: ruling.Rules) -> Settings:
     """``settings`` with the commit's files first, and no place that the environment names.
 
-    Of the working tree only configurations are left, and last, so that they replace nothing.
+    Of the working tree, only configurations remain, and last, so that they replace nothing.
     """
     own, files = rules.folder / ruling.CONFIGS, rules.files / ruling.CONFIGS
     packed = [root for root in default_roots(rules.folder) if root != own.resolve()]

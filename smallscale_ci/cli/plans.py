@@ -1,4 +1,4 @@
-"""The runs that a command is about: new ones, or the one to resume."""
+"""The runs of a command: new ones, or the one to resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``plan`` and ``calibrate``: what the gate can resolve, and whether it keeps its word."""
+"""``plan`` and ``calibrate``: what the gate can detect, and whether it keeps its error rates."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def plan(
 
 
 def _show(context: Context, found: Plan, stored: Run, warnings: Sequence[str]) -> None:
-    """The plan as tables, and what is wrong with it."""
+    """Show the plan as tables, and its warnings."""
     from smallscale_ci.report import planning
     from smallscale_ci.report.formats import count
 
@@ -186,7 +186,7 @@ def calibrate(
 
 
 def _show_calibration(context: Context, found: Calibration, trials: int) -> None:
-    """What became of each kind of run, and whether that is what the policy promises."""
+    """Show the verdicts on each kind of run, and whether the policy's levels are kept."""
     from smallscale_ci.gate.calibrate import ENOUGH
     from smallscale_ci.report import planning
 
@@ -213,7 +213,7 @@ def _show_calibration(context: Context, found: Calibration, trials: int) -> None
 
 
 def idle_gpu(manifest: Manifest) -> str:
-    """What to change after a run of a small model with a GPU of its own; empty for other runs."""
+    """Advice after a small model ran with a GPU of its own; empty for other runs."""
     from smallscale_ci.worker.engines.registry import ENGINES
 
     is_small = 0 < manifest.checkpoint.weights_bytes < _SMALL
@@ -277,7 +277,7 @@ def _baseline(
 
 
 def _seconds_per_token(stored: Run) -> float | None:
-    """Engine seconds of all GPUs for a token, from the baseline's own run."""
+    """GPU seconds per token over all GPUs, from the baseline's own run; ``None``: unknown."""
     if stored.manifest is None:
         return None
     timings, tokens = stored.manifest.timings, stored.manifest.tokens.completion

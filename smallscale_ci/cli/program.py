@@ -1,4 +1,4 @@
-"""How this program was started: the word that begins every command in a remedy."""
+"""How this program was started: the first word of every command in a remedy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 @cache
 def program() -> str:
-    """What to type to start this program again, from the current folder.
+    """What to type to start this program again from the current folder.
 
-    ``smallscale`` where a shell finds this very program by that name, else its path, else the
+    ``smallscale`` if a shell finds this very program by that name, else its path, else the
     interpreter with ``-m smallscale_ci``.
     """
     python = Path(sys.executable)
@@ -26,7 +26,7 @@ def program() -> str:
 
 
 def runnable(text: str) -> str:
-    """``text`` with every command of ours as it can be pasted here."""
+    """``text`` with every smallscale command in a form that can be pasted here."""
     word = program()
     return text if word == "smallscale" else _command().sub(lambda _: word, text)
 
@@ -42,7 +42,7 @@ def _typed(file: Path, name: str) -> str:
 
 @cache
 def _command() -> re.Pattern[str]:
-    """``smallscale`` before one of its commands: not every sentence with the name is one."""
+    """Matches ``smallscale`` before one of its commands, but not the name in a sentence."""
     from smallscale_ci.cli.main import app
 
     names = [command.name for command in app.registered_commands]

@@ -85,7 +85,7 @@ def _tokens(found: Sample) -> str:
 
 
 def _folded(text: str, *, whole: bool) -> str:
-    """The text with its thinking cut short, unless ``whole``."""
+    """The text with its thinking shortened, unless ``whole``."""
     from smallscale_ci.worker.thinking import OPENED, split
 
     parts = split(text)

@@ -1,4 +1,4 @@
-"""Several suites in one command: their names, their order of going on, and one end of it all."""
+"""Several suites in one command: their names, what is left after an error, one exit code."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _WORST = (EXIT_REGRESSED, EXIT_INVALID, EXIT_INCONCLUSIVE)
 
 
 def names(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
-    """The suites of ``--suite``, repeated or with blanks between them.
+    """The suites of ``--suite``, repeated or separated by spaces.
 
-    A file may have blanks in its name: what is a file, or not made of suites alone, is one name.
+    File names may contain spaces: a text that is a file, or not only suites, is one name.
     Raises ``UsageError`` for a suite that is named twice.
     """
     from smallscale_ci.config.folders import names as known
@@ -49,7 +49,7 @@ def names(given: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
 
 
 def refuse_same(plans: Sequence[Plan]) -> None:
-    """Raise ``UsageError`` where two files are the same suite, whose baseline would be one."""
+    """Raise ``UsageError`` if two files are the same suite: they would share a baseline."""
     if twice := _twice([plan.config.suite.name for plan in plans]):
         raise UsageError(
             f"Two suites are called {twice}.", "Rename one of them: `name:` in its file."
@@ -57,20 +57,20 @@ def refuse_same(plans: Sequence[Plan]) -> None:
 
 
 def _twice(names: Sequence[str]) -> str:
-    """The first name that is there more than once; empty where none is."""
+    """The first name that appears more than once; empty if none does."""
     return next((name for name in names if names.count(name) > 1), "")
 
 
 def label(plans: Sequence[Plan], plan: Plan) -> str:
-    """What progress lines begin with: the suite, where there are several."""
+    """The start of progress lines: the suite, if there are several."""
     return plan.config.suite.name if len(plans) > 1 else ""
 
 
 @contextmanager
 def ending(plans: Sequence[Plan], plan: Plan, what: str) -> Iterator[None]:
-    """An error that ends the run of ``plan``, and so the command, says which suites have no result.
+    """Make an error in the run of ``plan``, which ends the command, name the suites without result.
 
-    ``what`` they have not: a verdict, say.
+    ``what`` is what they lack, such as a verdict.
     """
     left = [each.config.suite.name for each in plans[plans.index(plan) :]]
     said = f" No {what}: {', '.join(left)}." if len(plans) > 1 else ""
@@ -91,6 +91,6 @@ def combined(codes: Sequence[int]) -> int:
 
 
 def show_json(context: Context, values: Sequence[Any]) -> None:
-    """The JSON value of each suite: one alone, several as a list."""
+    """Print the suites' JSON values: a single one as it is, several as a list."""
     if context.json:
         context.out.json(list(values) if len(values) > 1 else values[0])

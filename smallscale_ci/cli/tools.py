@@ -1,4 +1,4 @@
-"""The options that say how another tool's file is to be read."""
+"""Options for reading another tool's files."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def wanted(
     verdicts: bool = False,
     gold_index: int | None = None,
 ) -> Wanted:
-    """How a file is to be read; ``kept`` is lm-eval's filter. Raises ``UsageError``.
+    """How to read a file; ``kept`` is lm-eval's filter. Raises ``UsageError``.
 
-    Either its own verdicts count, or its texts are judged.
+    With ``verdicts`` its own verdicts count, otherwise its texts are judged.
     """
     from smallscale_ci.errors import UsageError
     from smallscale_ci.interop.interface import Wanted
@@ -94,12 +94,12 @@ def wanted(
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Read:
-    """How the result files of other tools are read: options of their own."""
+    """Options for reading other tools' result files."""
 
     columns: Columns = ""
     metric: Metric = ""
     kept: Filter = ""
 
     def wanted(self, *, verdicts: bool = True) -> Wanted:
-        """The same for a reader. Raises ``UsageError``."""
+        """These options as a reader takes them. Raises ``UsageError``."""
         return wanted(self.columns, self.metric, self.kept, verdicts=verdicts)

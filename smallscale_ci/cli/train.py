@@ -1,4 +1,4 @@
-"""``train``: preference pairs to a candidate."""
+"""``train``: from preference pairs to a candidate."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TrainPython = Annotated[
 
 @dataclass(frozen=True)
 class Where:
-    """Where it trains."""
+    """Options for where to train."""
 
     ranks: Annotated[
         int | None,
@@ -77,7 +77,7 @@ class Where:
     train_python: TrainPython = None
 
     def wanted(self, before: int | None) -> Wanted:
-        """The same for the training; ``before`` is the number of ranks of what is resumed."""
+        """These options as training takes them; ``before``: the ranks of a resumed training."""
         from smallscale_ci.train.runner import Wanted
 
         return Wanted(
@@ -162,7 +162,7 @@ def train(
 def _asked(
     model: str | None, pairs: Path | None, recipe: str, resume: Path | None, settings: Settings
 ) -> tuple[TrainRecipe, str, Path, int | None]:
-    """Recipe, model and pairs, as named or of what is resumed, and the ranks that it had."""
+    """Recipe, model and pairs, as named or from the resumed training, and the ranks it had."""
     from smallscale_ci.config.load import load
     from smallscale_ci.config.train import TrainRecipe
     from smallscale_ci.errors import UsageError
@@ -179,7 +179,7 @@ def _asked(
 
 
 def _parent(context: Context, model: str, settings: Settings) -> Checkpoint:
-    """The checkpoint that is trained, with a warning where it brings code of its own."""
+    """The checkpoint to train, with a warning if it brings code of its own."""
     from smallscale_ci.checkpoint import find
     from smallscale_ci.checkpoint.servable import own_code
 
@@ -218,7 +218,7 @@ def _runner(
 
 
 def _tell(context: Context, result: TrainResult | None) -> None:
-    """What came of it; ``None`` where another node has the candidate."""
+    """Report the result; ``None`` if another node has the candidate."""
     if result is None:
         context.out.say("done; another node writes the candidate")
         return
@@ -234,17 +234,17 @@ def _tell(context: Context, result: TrainResult | None) -> None:
 
 
 class Lines:
-    """Tells of a training in lines, now and then."""
+    """Reports a training in lines, now and then."""
 
     def __init__(self, context: Context) -> None:
         self._out, self._last = context.out, 0.0
 
     def say(self, text: str) -> None:
-        """Something that takes long begins, or something odd happened."""
+        """Report that something slow starts or something odd happened."""
         self._out.say(text)
 
     def training(self, progress: TrainProgress) -> None:
-        """Another step was logged."""
+        """Report another logged step."""
         now, point = time.monotonic(), progress.point
         if point.step == point.total or now - self._last >= _LINE_EVERY_S:
             self._last = now
@@ -252,7 +252,7 @@ class Lines:
 
 
 def _show(context: Context, planned: TrainPlan) -> None:
-    """The plan, for people or as JSON."""
+    """Show the plan, for people or as JSON."""
     memory, place, lost = planned.memory, planned.place, planned.screening
     if context.json:
         context.out.json(

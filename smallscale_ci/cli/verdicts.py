@@ -1,4 +1,4 @@
-"""A verdict as it is shown, and the exit code that it means."""
+"""Showing a verdict, and its exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def exit_code(verdict: Verdict, policy: GatePolicy) -> int:
 
 
 def refuse(context: Context, verdict: Verdict, error: SmallscaleError) -> int:
-    """Tell why no comparison was made, as a verdict where JSON is wanted."""
+    """Report why no comparison was made; with --json, as a verdict."""
     from smallscale_ci.cli.github import tell_failure
 
     context.out.error(f"INVALID: {' '.join(wording.reasons(verdict))}", error.hint)
@@ -48,7 +48,7 @@ def refuse(context: Context, verdict: Verdict, error: SmallscaleError) -> int:
 
 
 def tell_monitor(context: Context, policy: GatePolicy) -> None:
-    """Say that a policy's monitor plays no part where no candidate is made."""
+    """Say that a policy's monitor has no effect if no candidate is made."""
     if policy.monitor is not None:
         context.out.say(
             f"monitor: of the policy {policy.name} is for candidates alone: nothing is watched here"

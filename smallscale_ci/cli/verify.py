@@ -1,4 +1,4 @@
-"""``verify``: that a run, a baseline or a piece of evidence holds."""
+"""``verify``: checks a run, a baseline or a piece of evidence."""
 
 from __future__ import annotations
 

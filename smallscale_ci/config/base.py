@@ -1,4 +1,4 @@
-"""What all configuration files are: frozen models, data and constraints, no behaviour.
+"""The base of all configuration files: frozen models, data and constraints, no behaviour.
 
 ``config.load`` turns YAML into them; ``smallscale schema`` prints their JSON schemas.
 """
@@ -21,7 +21,7 @@ class Config(BaseModel):
 
 
 class NamedConfig(Config):
-    """A model that is a file: ``configs/<folder>/<name>.yaml``; ``kind`` is what people call it."""
+    """A model that is a file, ``configs/<folder>/<name>.yaml``; ``kind`` is its name in texts."""
 
     folder: ClassVar[str]
     kind: ClassVar[str]

@@ -11,7 +11,7 @@ import yaml
 from smallscale_ci.config.problems import shown
 from smallscale_ci.errors import ConfigError
 
-# YAML 1.1 reads 1e-3 as a text; everyone who writes it means the number.
+# YAML 1.1 reads 1e-3 as a string; everyone who writes it means the number.
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
@@ -24,7 +24,7 @@ class Document:
         self._unread: set[tuple[int | str, ...]] = set()  # already reported; their value is a guess
         self._lines: dict[tuple[int | str, ...], int] = {(): 1}
         self._scalars = yaml.constructor.SafeConstructor()
-        self._open: set[int] = set()  # nodes being read: an alias to one of them has no end
+        self._open: set[int] = set()  # nodes being read: an alias to one of them would never end
 
     def read(self, text: str) -> Any:
         """Plain data of ``text``; raises ``ConfigError`` for YAML that cannot be parsed at all."""
@@ -44,7 +44,7 @@ class Document:
         return None if node is None else self._plain(node, ())
 
     def problem(self, location: tuple[int | str, ...], what: str) -> None:
-        """Note a problem at the nearest known line of ``location``."""
+        """Record a problem at the nearest known line of ``location``."""
         if location in self._unread:
             return
         known = location
@@ -101,6 +101,6 @@ class Document:
         return value
 
     def refuse(self, location: tuple[int | str, ...], what: str) -> None:
-        """Note a problem of a value that can't be read: what takes its place is not checked."""
+        """Record that a value cannot be read; its placeholder is not checked."""
         self.problem(location, what)
         self._unread.add(location)

@@ -1,7 +1,7 @@
 """What a profile may pass to an engine: neither another model nor a secret.
 
-A profile is written into every run's ``config.yaml`` and lies in git. Nothing here repeats a value
-that may be a secret.
+A profile is written into every run's ``config.yaml`` and committed to git. No message here repeats
+a value that may be a secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 
 def refuse_other_weights(args: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for an argument that names something else than the checkpoint."""
+    """Raise ``ValueError`` for an argument that names anything other than the checkpoint."""
     body = args.get("extra_body")
     for name in (*args, *(body if isinstance(body, dict) else ())):
         if name.lstrip("-").replace("-", "_").lower() in _OTHER_WEIGHTS:
@@ -44,7 +44,7 @@ def refuse_other_weights(args: Mapping[str, Any]) -> None:
 
 
 def refuse_unknown(kind: EngineKind, args: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for what the adapter of a service would not read, and for a bad URL."""
+    """Raise ``ValueError`` for an argument that a service's adapter ignores, and for a bad URL."""
     known = (*kind.reached, *kind.asked)
     if not known:
         return
@@ -72,7 +72,7 @@ def refuse_unknown(kind: EngineKind, args: Mapping[str, Any]) -> None:
 
 
 def refuse_secrets(place: str, value: Any) -> None:
-    """Raise ``ValueError`` for what is called as secrets are, or looks like one."""
+    """Raise ``ValueError`` for anything that has a secret's name or looks like one."""
     for name in _secrets(place, value):
         raise ValueError(
             f"{name} looks like a secret, and this file is written into every run. Set it in the "

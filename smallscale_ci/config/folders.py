@@ -1,4 +1,4 @@
-"""Configuration files found by name, in the project's own folders and in those of the package."""
+"""Finds configuration files by name, in the project's own folders and in the package's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def default_roots(cwd: Path) -> tuple[Path, ...]:
-    """Folders that are searched for configurations, the first match wins.
+    """The folders to search for configurations; the first match wins.
 
     ``cwd``/configs if there is one, then the configurations shipped with the package: the
     repository's ``configs`` in a checkout, ``smallscale_ci/_configs`` in an installed wheel.
@@ -31,12 +31,12 @@ def names(model: type[NamedConfig], roots: Sequence[Path]) -> tuple[str, ...]:
 
 
 def is_path(name_or_path: str) -> bool:
-    """Whether a configuration is given as a file, not by its name."""
+    """Whether a configuration is given as a file instead of by name."""
     return name_or_path.endswith(_SUFFIXES) or "/" in name_or_path or "\\" in name_or_path
 
 
 def find(model: type[NamedConfig], name_or_path: str, roots: Sequence[Path]) -> Path:
-    """The file of a configuration. Raises ``UsageError`` that names the nearest valid name."""
+    """The file of a configuration. Raises ``UsageError``, which suggests the nearest valid name."""
     if is_path(name_or_path):
         path = Path(name_or_path)
         if path.is_file():

@@ -1,6 +1,6 @@
 """Configuration files: found by name, checked as a whole, and written back complete.
 
-A wrong file gives one ``ConfigError`` with all its problems, each ``file:line: key: what is
+An invalid file raises one ``ConfigError`` with all its problems, each ``file:line: key: what is
 wrong``. Validation goes through JSON, where strict models take a list for a tuple but never a
 text for a number.
 """
@@ -25,7 +25,7 @@ from smallscale_ci.errors import ConfigError, DataError, UsageError
 
 C = TypeVar("C", bound=NamedConfig)
 
-_OF_ONE_FILE = frozenset({"sha256", "blob", "skip"})  # what does not go over to another source
+_OF_ONE_FILE = frozenset({"sha256", "blob", "skip"})  # what is not taken over for another source
 
 
 def load(
@@ -55,7 +55,7 @@ def parse(
 ) -> C:
     """Check the YAML ``text`` against ``model``; ``file`` is what problems call it.
 
-    Suites that its tasks name with ``from`` are searched in ``roots``. Raises ``ConfigError`` with
+    Suites that its tasks name with ``from`` are looked up in ``roots``. Raises ``ConfigError`` with
     all problems, in the order of their lines.
     """
     document = Document(file)
@@ -96,7 +96,7 @@ def checked(model: type[C], value: Any, where: str, hint: str) -> C:
 
 
 def read_value(text: str, place: str) -> Any:
-    """One YAML value as a file would have it. Raises ``ConfigError`` that names ``place``."""
+    """One YAML value, read as in a file. Raises ``ConfigError``, which names ``place``."""
     document = Document(place)
     found = document.read(text)
     if document.problems:
@@ -109,7 +109,7 @@ def _take_over(
 ) -> None:
     """Replace every ``from: SUITE`` or ``from: SUITE/TASK`` by that task's settings.
 
-    The task's own keys win. One entry stays one entry, so that problems keep their lines.
+    The task's own keys win. Each entry stays one entry, so that problems keep their line numbers.
     """
     tasks = data.get("tasks")
     if not isinstance(tasks, list):
@@ -142,7 +142,7 @@ def _task_of(name: str, roots: Sequence[Path], above: tuple[Path, ...]) -> dict[
 
 
 def _apart(task: TaskConfig, folder: Path) -> dict[str, Any]:
-    """The settings that a task's file gives, with a source that is found from anywhere."""
+    """The settings in a task's file, with a source that can be found from any folder."""
     given = task.model_dump(mode="json", exclude_unset=True)
     local = folder / task.source
     return {**given, "source": str(local.resolve())} if local.is_file() else given
@@ -157,7 +157,7 @@ def dump(model: Config) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts texts in quotes that would be read as numbers."""
+    """Quotes strings that would otherwise be read as numbers."""
 
 
 _Dumper.add_implicit_resolver(

@@ -1,4 +1,4 @@
-"""Words that a configuration file may hold because a table names them."""
+"""Words that a configuration file may use because a table lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 @dataclass(frozen=True)
 class OneOf:
-    """Holds a field to the words of a table, as ``Literal`` does to words that are written out."""
+    """Restricts a field to the words of a table, as ``Literal`` does with words written out."""
 
     names: tuple[str, ...]
 

@@ -1,7 +1,7 @@
 """``--set KEY=VALUE``: one value of a configuration file, replaced for one call.
 
 A key begins with the file that it is in: ``sampling.max_tokens``, ``profile.max_in_flight``,
-``gate.max_epochs``. The changed file is checked as a whole, as if it had been written so.
+``gate.max_epochs``. The changed file is checked as a whole, as if it had been written that way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
 
-# What a key may begin with, where that is not a file of its own.
+# What a key may begin with that is not a file of its own.
 _WITHIN = {"sampling": ("suite", "sampling")}
 
 
@@ -35,7 +35,7 @@ class Override:
 
 
 def read(texts: Iterable[str], known: Sequence[str]) -> Mapping[str, tuple[Override, ...]]:
-    """The overrides by the file that they change, ``known`` being the files of this command.
+    """The overrides by the file that they change; ``known`` are this command's files.
 
     Raises ``UsageError`` for a text without ``=`` and for a key that begins with another word.
     """
@@ -71,7 +71,7 @@ def apply(config: C, overrides: Sequence[Override]) -> C:
     """``config`` with ``overrides``, checked again. Raises ``ConfigError`` with every problem."""
     if not overrides:
         return config
-    # What a file left to its defaults stays unset: some defaults depend on other values.
+    # Fields that the file leaves out stay unset: some defaults depend on other values.
     data = config.model_dump(mode="json", exclude_unset=True)
     for override in overrides:
         place(data, override)
@@ -84,14 +84,14 @@ def apply(config: C, overrides: Sequence[Override]) -> C:
 
 
 def _problem(model: type[C], item: ErrorDetails, overrides: Sequence[Override]) -> str:
-    """One problem in words, with the override that made it where it is known."""
+    """One problem in words, with the override that caused it if that is known."""
     where = ".".join(map(str, item["loc"]))
     given = [one.text for one in overrides if where.startswith(".".join(one.path))]
     return f"{f'--set {given[-1]}' if given else where or '--set'}: {sentence(model, item)}"
 
 
 def place(data: Any, override: Override) -> None:
-    """Put the value where the path says; items of a list are named by number or by ``name``."""
+    """Set the value at the override's path; list items are named by number or by ``name``."""
     *way, last = override.path
     here = data
     for part in way:

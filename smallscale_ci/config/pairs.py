@@ -15,7 +15,7 @@ Difficulty = Literal["easy", "medium", "hard"]
 
 
 def _fewest(before: dict[str, Any]) -> int:
-    """Pairs that are worth training on, or all that are asked for."""
+    """The fewest pairs worth training on, or ``max_pairs`` if that is less."""
     return min(16, before.get("max_pairs") or 16)
 
 
@@ -37,19 +37,19 @@ class PairPolicy(NamedConfig):
     policy: Literal["shortest-correct-vs-longest", "correct-vs-wrong"] = SHORTEST
     difficulty: Annotated[tuple[Difficulty, ...], Field(min_length=1)] = ("easy",)
     easy_from: Fraction = 1.0
-    medium_from: Fraction = Field(default_factory=_medium)  # 0.5, or easy_from where that is less
-    min_samples: Annotated[int, Field(ge=2)] = 4  # judged samples that a solve rate needs
+    medium_from: Fraction = Field(default_factory=_medium)  # 0.5, or easy_from if that is less
+    min_samples: Annotated[int, Field(ge=2)] = 4  # judged samples needed for a solve rate
     per_problem: Annotated[int, Field(ge=1)] = 1
-    max_pairs: Annotated[int, Field(ge=1)] | None = None  # a seeded choice of so many
-    # Fewer are an error: 16, or max_pairs where that is less.
+    max_pairs: Annotated[int, Field(ge=1)] | None = None  # chosen at random, with the policy's seed
+    # Fewer are an error: 16, or max_pairs if that is less.
     min_pairs: int = Field(ge=1, default_factory=_fewest)
     min_ratio: Annotated[float, Field(ge=1)] = 1.0  # tokens of the longer answer / of the shorter
     max_ratio: Annotated[float, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None  # longer answers are left out
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    # Training problems that an evaluation suite has, too: an error, or left out.
+    # Training problems that are also in an evaluation suite: an error, or left out.
     leaks: Literal["refuse", "drop"] = "refuse"
-    # Share of common word triples, or words, from which two problems are the same.
+    # Two problems count as the same from this share of common word triples, or words.
     leak_threshold: Annotated[float, Field(ge=0.3, le=1)] = 0.8
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ _STACK = re.compile(r"machine\.device|engine\.settings(\.\w+)?")
 
 
 class Margins(Config):
-    """Largest tolerated worsening by metric; ``None``: the metric is shown but not gated."""
+    """The largest acceptable loss per metric; ``None``: the metric is shown but not gated."""
 
     accuracy: Margin | None = 0.02  # absolute: 0.02 is two points
     tokens: Growth | None = 0.05  # relative growth of the mean
@@ -53,11 +53,11 @@ class Margins(Config):
 
 
 class MonitorConfig(Config):
-    """What the thinking of a candidate must still contain: shown, never gated."""
+    """What a candidate's thinking must still contain: shown, never gated."""
 
-    steps: Name | None = None  # key of the problems' meta that lists texts, each of them needed
-    patterns: tuple[str, ...] = ()  # regular expressions, each of which must be found
-    model: str = ""  # asked at the judge endpoint, about the first answer to each problem
+    steps: Name | None = None  # key in the problems' meta; all of its texts are required
+    patterns: tuple[str, ...] = ()  # regular expressions, all of which must match
+    model: str = ""  # model at the judge endpoint, asked about the first answer to each problem
 
     @model_validator(mode="after")
     def _is_one_rule(self) -> MonitorConfig:
@@ -72,7 +72,7 @@ class MonitorConfig(Config):
 
 
 class GatePolicy(NamedConfig):
-    """``configs/gates/NAME.yaml``: what the gate tolerates and with which error rates."""
+    """``configs/gates/NAME.yaml``: the losses to detect and the error rates."""
 
     folder: ClassVar[str] = "gates"
     kind: ClassVar[str] = "gate policy"
@@ -85,11 +85,11 @@ class GatePolicy(NamedConfig):
     gated: Literal["tasks", "mean"] = "tasks"
     tokens_direction: Literal["increase", "band"] = "increase"
     max_epochs: Annotated[int, Field(ge=1, le=64)] = 4
-    looks_per_epoch: Literal[1, 2, 4] = 1  # fewer in tasks of few problems
+    looks_per_epoch: Literal[1, 2, 4] = 1  # fewer for tasks with few problems
     on_inconclusive: Literal["extend", "fail", "warn"] = "extend"
     min_judged: Fraction = 0.99  # share of planned samples that must not be ERRORED or missing
     allow: tuple[str, ...] = ()  # manifest keys that may differ
-    # Keys that must not differ, of those that otherwise are only shown: machine.device,
+    # Keys that must agree, of those that are otherwise only shown: machine.device,
     # engine.settings, engine.settings.NAME.
     same: tuple[str, ...] = ()
     monitor: MonitorConfig | None = None  # of candidates: what pruned thinking must still contain

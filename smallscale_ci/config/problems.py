@@ -26,10 +26,10 @@ _WORDS = {
 
 
 def own_problems(error: ValidationError) -> Iterator[ErrorDetails]:
-    """The problems that do not follow from other ones.
+    """The problems that are not consequences of other ones.
 
-    Items with problems of their own are missing from the list that is too short, and from what a
-    default is made of.
+    An invalid item is missing from its list, which then seems too short, and from whatever a
+    default is computed from.
     """
     for item in error.errors(include_url=False):
         is_left = item["type"] == "too_short" and bool(item["input"])
@@ -38,7 +38,7 @@ def own_problems(error: ValidationError) -> Iterator[ErrorDetails]:
 
 
 def schema_hint(model: type[Config]) -> str:
-    """Where to read what files of this kind may hold; empty for those that nobody writes."""
+    """Where to read what such files may contain; empty for kinds that users do not write."""
     schema = next((name for name, known in MODELS.items() if known is model), None)
     return f"`smallscale schema {schema}` prints what such files may hold." if schema else ""
 
@@ -83,7 +83,7 @@ def _fields(model: type[Config], location: tuple[int | str, ...]) -> tuple[str, 
 
 
 def shown(value: Any) -> str:
-    """A value of a file as messages quote it, shortened."""
+    """A value from a file as messages quote it, shortened."""
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     text = json.dumps(value, ensure_ascii=False)

@@ -17,10 +17,10 @@ from smallscale_ci.worker.engines.registry import ENGINES, EngineKind
 class ContainerConfig(Config):
     """What one container of the docker runtime may use."""
 
-    memory_gib: Finite | None = None  # None: the ranks share 9/10 of all
+    memory_gib: Finite | None = None  # None: the ranks share nine tenths of the machine's
     shm_gib: Finite = 8.0
     pids: Annotated[int, Field(ge=16)] = 4096
-    deadline_h: Finite = 24.0  # a container ends then, whoever watches it
+    deadline_h: Finite = 24.0  # a container ends then, even if its host is gone
 
 
 class EngineProfile(NamedConfig):
@@ -34,14 +34,12 @@ class EngineProfile(NamedConfig):
     environment: Name | None = None  # local runtime: .envs/NAME, made from requirements/NAME.txt
     image: Name | None = None  # docker runtime: a name in docker/images.lock.yaml
     ranks: Annotated[int, Field(ge=1, le=1024)] = 1
-    ranks_per_gpu: Annotated[int, Field(ge=1, le=64)] = 1  # where --gpus names them
+    ranks_per_gpu: Annotated[int, Field(ge=1, le=64)] = 1  # with --gpus
     tensor_parallel: Annotated[int, Field(ge=1, le=64)] = 1
     order: Literal["longest-first", "shuffle", "as-is"] = "longest-first"
     max_in_flight: Annotated[int, Field(ge=1)] = 256  # requests an engine holds at once, per rank
     start_timeout_s: Annotated[float, Field(gt=0)] = 900.0
-    stall_timeout_s: Annotated[float, Field(gt=0)] = (
-        600.0  # no completion from any rank for this long
-    )
+    stall_timeout_s: Annotated[float, Field(gt=0)] = 600.0  # without a completion from any rank
     deterministic: bool = False
     trust_remote_code: bool = False
     start: Literal["together", "one-by-one"] = "together"  # one-by-one: ranks that share a GPU
@@ -59,7 +57,7 @@ class EngineProfile(NamedConfig):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """Of a service's ``engine_args`` those that change what is asked, or how."""
+        """Those of a service's ``engine_args`` that change what is asked, or how."""
         asked = self.engine_kind.asked
         return {name: self.engine_args[name] for name in asked if name in self.engine_args}
 

@@ -1,7 +1,8 @@
-"""Rules from a commit (``--rules git:REF``): who is judged does not set what judges it.
+"""Rules from a commit (``--rules git:REF``): a change under test does not set its own rules.
 
-The commit's configurations and image lock are written below the cache and read from there; its
-baselines are read by git. Of the working tree only what the commit lacks is used, and reported.
+The commit's configurations and image lock are written to the cache and read from there; its
+baselines are read by git. The working tree supplies only what the commit lacks, and that is
+reported.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from smallscale_ci.files import git, git_commit, git_line, whole
 
 CONFIGS, IMAGES, BASELINES = "configs", "docker/images.lock.yaml", "baselines"
 _GIT = "git:"
-_SHORT = 12  # letters of a commit's name, for people
+_SHORT = 12  # characters of a commit id that are shown
 _MOST = 20  # files of each kind that are listed by name
 _REGULAR = ("100644", "100755")
 _WORDS = {
@@ -28,7 +29,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The commit that the rules come from, and where its files are."""
+    """The commit that the rules come from, and the location of its files."""
 
     ref: str
     commit: str
@@ -37,7 +38,7 @@ class Rules:
     differing: tuple[tuple[str, str], ...]  # (M, D or A; path) of what the working tree has
 
     def lines(self) -> Iterator[str]:
-        """What is reported at the start: the commit, and what does not count."""
+        """The lines reported at the start: the commit, and what does not count."""
         yield f"rules: {_GIT}{self.ref} (commit {self.commit[:_SHORT]})"
         for kind, words in _WORDS.items():
             paths = [path for found, path in self.differing if found == kind]
@@ -46,7 +47,7 @@ class Rules:
                 yield f"rules: {words}: {', '.join(paths[:_MOST])}{more}"
 
     def at_commit(self, path: str) -> Path | None:
-        """The commit's own file for a ``path`` of the working tree; ``None`` where it has none."""
+        """The commit's own file for a ``path`` of the working tree; ``None`` if it has none."""
         inside = os.path.relpath(Path(path).absolute(), self.folder.absolute())
         found = self.files / inside
         return found if not inside.startswith("..") and found.is_file() else None
@@ -67,8 +68,8 @@ class Rules:
 def read(spec: str, start: Path, marks: Sequence[str], cache: Path) -> Rules:
     """The rules of the commit that ``spec`` (git:REF) names, written below ``cache``.
 
-    The project is ``start`` or the nearest folder above it where the commit has one of ``marks``.
-    Raises ``UsageError`` where ``spec`` is of another form, outside of a repository and in a
+    The project is ``start`` or the nearest folder above it in which the commit has one of
+    ``marks``. Raises ``UsageError`` if ``spec`` has another form, outside a repository and in a
     submodule, for an unknown commit, and for links among the commit's files.
     """
     ref = spec.removeprefix(_GIT)
@@ -110,7 +111,7 @@ def _project(start: Path, top: Path, commit: str, marks: Sequence[str]) -> Path:
 
 
 def _write(folder: Path, commit: str, files: Path) -> None:
-    """Make ``files`` exactly the commit's configurations and image lock, whatever was there."""
+    """Replace ``files`` by exactly the commit's configurations and image lock."""
     wanted: dict[Path, str] = {}
     # Not by `git archive`: attributes may leave files out, and what is left out would be added.
     for entry in _parts(folder, "ls-tree", "-r", "-z", commit, "--", CONFIGS, IMAGES):

@@ -13,7 +13,7 @@ from smallscale_ci.config.suite import SuiteConfig
 
 
 class RunConfig(NamedConfig):
-    """``config.yaml`` of a run folder: all that was resolved; running it again needs no more."""
+    """``config.yaml`` of a run folder: everything resolved, enough to run it again."""
 
     folder: ClassVar[str] = "runs"
     kind: ClassVar[str] = "run configuration"
@@ -24,11 +24,11 @@ class RunConfig(NamedConfig):
     profile: EngineProfile
     gate: GatePolicy
     baseline: str  # as --baseline takes it; "none" for a run that is not compared
-    epochs: Annotated[int, Field(ge=1)]  # of the suite; so many before the first decision
+    epochs: Annotated[int, Field(ge=1)]  # of the suite, before the first decision
     max_epochs: Annotated[int, Field(ge=1)]
-    token_budget: Annotated[int, Field(ge=1)] | None = None  # no epoch begins that would exceed it
+    token_budget: Annotated[int, Field(ge=1)] | None = None  # no epoch starts that would exceed it
     time_budget_min: Annotated[float, Field(gt=0)] | None = None
     gpus: tuple[str, ...] = ()
-    limit: Annotated[int, Field(ge=1)] | None = None  # problems of each task: a trial, no verdict
+    limit: Annotated[int, Field(ge=1)] | None = None  # problems per task: a trial without a verdict
     overrides: tuple[str, ...] = ()  # what --set replaced in suite, profile and gate
     rules: str = ""  # the commit that suite, profile, gate and baseline were read from

@@ -1,7 +1,7 @@
-"""What can be named, one line each; the engines are in ``worker/engines/registry.py``.
+"""Everything that can be extended, one line each; engines are in ``worker/engines/registry.py``.
 
-Everything else goes by what a line says. Implementations are named as MODULE:NAME and imported when
-they are first used, so that ``--help`` and configuration files cost none of them.
+All other code relies on what a line says. Implementations are named as MODULE:NAME and imported
+when they are first used, so that ``--help`` and configuration files load none of them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class JudgeKind:
 
     name: str
     judge: str  # MODULE:CLASS, after judges/interface.py
-    needs: Literal["gold", "option", "tests"] = "gold"  # what its problems must have
-    asks: bool = False  # a model at an endpoint, which the task names
-    runs: bool = False  # programs, so that it needs a sandbox and seconds for an item
+    needs: Literal["gold", "option", "tests"] = "gold"  # what its problems must provide
+    asks: bool = False  # it asks a model at an endpoint, which the task names
+    runs: bool = False  # it runs programs, so it needs a sandbox and seconds per item
     steps: str = ""  # MODULE:FUNCTION, what `judge --explain` shows besides what was found
-    rule: bool = False  # may be named as the rule that a model's rulings are compared with
+    rule: bool = False  # may be the rule that an LLM judge's rulings are compared with
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)  # compiled at each start
@@ -34,8 +34,8 @@ class RuntimeKind:
 
     name: str
     build: str  # MODULE:FUNCTION from a ``generate.interface.Placement``
-    images: bool = False  # it runs an image rather than a Python that has the engine
-    here: bool = True  # on this machine, so that its Python must be here as well
+    images: bool = False  # it runs an image instead of a Python that has the engine
+    here: bool = True  # it runs on this machine, so its Python must be here as well
     trains: bool = False  # models can be trained in it
 
 

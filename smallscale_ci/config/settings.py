@@ -1,4 +1,4 @@
-"""Where things are on this machine: what the CLI found out, and nothing below it looks for."""
+"""Where things are on this machine, found by the CLI so that nothing below it searches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from smallscale_ci.config.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An OpenAI-compatible endpoint. The key is kept out of every text."""
+    """An OpenAI-compatible endpoint. The key never appears in any text."""
 
     url: str
     key: str = field(default="", repr=False)
-    cache: Path | None = None  # folder of answers that were given before
+    cache: Path | None = None  # folder of cached answers
     concurrency: int = 16
 
 
@@ -31,14 +31,14 @@ class Settings:
     baselines: Path
     environment: Mapping[str, str]
     now: Callable[[], datetime]  # the time, in UTC
-    nonce: Callable[[], str]  # another short random word each time, for names
+    nonce: Callable[[], str]  # returns a new short random word each time, for names
     engine_python: Path | None = None
-    service: Service | None = None  # that language models judge with
+    service: Service | None = None  # of the LLM judge
     images: Path = Path("docker/images.lock.yaml")
-    sandbox: str = "auto"  # that judged programs run in
-    repository: Path | None = None  # its baselines folder, where that differs from ``baselines``
+    sandbox: str = "auto"  # in which generated programs run
+    repository: Path | None = None  # its baselines folder, if that differs from ``baselines``
     rules: Rules | None = None  # the commit that fixes policy, suite, profile and baseline
-    added: int = 0  # the last so many of ``roots`` only add to the rules
+    added: int = 0  # how many of the last ``roots`` only add to the rules
 
     @property
     def fixed(self) -> tuple[Path, ...]:
@@ -47,9 +47,9 @@ class Settings:
 
     @property
     def makers(self) -> Settings:
-        """The settings for what is made before anything is judged: the working tree comes first."""
+        """The settings for making a candidate, before it is judged: the working tree first."""
         return replace(self, roots=self.roots[len(self.fixed) :] + self.fixed, added=0, rules=None)
 
     def root_of(self, spec: str) -> Path:
-        """Where the baseline ``spec`` is: another commit has its own, whatever lies here now."""
+        """The root of the baseline ``spec``: another commit has its own."""
         return (self.repository or self.baselines) if spec.startswith("git:") else self.baselines

@@ -14,9 +14,9 @@ from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.config.template import TemplateVariables
 
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
-Counted = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]  # so many, of how many
+Counted = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]  # (count, total)
 _RULES = [name for name, judge in JUDGES.items() if judge.rule]
-PLACEHOLDERS = ("question", "choices")  # what a prompt template may ask for
+PLACEHOLDERS = ("question", "choices")  # placeholders of prompt templates
 
 
 class SamplingConfig(Config):
@@ -32,16 +32,16 @@ class SamplingConfig(Config):
 
     @model_validator(mode="after")
     def _is_what_engines_do(self) -> Self:
-        if 0 < self.temperature < 0.01:  # vLLM raises it to 0.01, and the manifest would not know
+        if 0 < self.temperature < 0.01:  # vLLM would raise it to 0.01 unrecorded
             raise ValueError("temperature: use 0 (greedy) or at least 0.01")
         return self
 
 
 class MeasuredConfig(Config):
-    """What a judge said of labelled answers, as ``smallscale judge LABELLED`` counts it."""
+    """A judge's counts on labelled answers, as ``smallscale judge FILE --labelled`` prints them."""
 
-    right: Counted  # called right, of those that are
-    wrong: Counted  # called wrong, of those that are
+    right: Counted  # (accepted, right answers)
+    wrong: Counted  # (rejected, wrong answers)
 
     @model_validator(mode="after")
     def _is_better_than_chance(self) -> Self:
@@ -59,8 +59,8 @@ class JudgeConfig(Config):
     name: Annotated[str, OneOf.of(table=JUDGES)]
     extract: tuple[Literal["boxed", "stated", "last-number", "letter"], ...] = ("boxed", "stated")
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
-    model: str = ""  # llm: the model that is asked, as its service calls it
-    request: dict[str, Any] = {}  # llm: more of each request; null takes a default out
+    model: str = ""  # llm: the model to ask, by its name at the service
+    request: dict[str, Any] = {}  # llm: more fields of each request; null removes a default
     rule: Annotated[str, OneOf.of(table=_RULES)] | None = (
         None  # llm: count its agreement with this judge
     )
@@ -78,11 +78,11 @@ class JudgeConfig(Config):
 
 
 class PromptConfig(Config):
-    """Chat messages of a task. ``{question}`` and ``{choices}`` are filled in in ``user`` alone."""
+    """Chat messages of a task. Only ``user`` has placeholders: ``{question}``, ``{choices}``."""
 
     system: str | None = None
     user: str = "{question}"
-    examples: tuple[tuple[str, str], ...] = ()  # (user, assistant) turns shown first, as they are
+    examples: tuple[tuple[str, str], ...] = ()  # (user, assistant) turns shown first, verbatim
 
     @field_validator("user")
     @classmethod
@@ -111,7 +111,7 @@ class SkippedRow(Config):
 
 
 class TaskConfig(Config):
-    """One task of a suite: where its problems are, how they are asked and judged."""
+    """One task of a suite: where its problems are, and how they are asked and judged."""
 
     model_config = ConfigDict(json_schema_extra=_allow_from)
 
@@ -125,8 +125,8 @@ class TaskConfig(Config):
     columns: dict[Column, str] = {}  # our column → the source's name for it
     skip: tuple[SkippedRow, ...] = ()  # rows of the pinned file that cannot be used
     gold_index: Literal[0, 1] | None = None  # golds are positions of choices, counted from this
-    repeats: Annotated[int, Field(ge=0)] = 1  # how often the source has each problem; 0: any number
-    limit: Annotated[int, Field(ge=1)] | None = None  # a fixed random choice of so many problems
+    repeats: Annotated[int, Field(ge=0)] = 1  # copies of each problem in the source; 0: any number
+    limit: Annotated[int, Field(ge=1)] | None = None  # most problems, a fixed random choice
     prompt: PromptConfig = PromptConfig()
     judge: JudgeConfig
     metric: Literal["accuracy", "avg@k", "pass@k", "maj@k"] = "accuracy"

@@ -1,4 +1,4 @@
-"""What a chat template is given besides the messages: of a suite, and of a profile."""
+"""What a suite or a profile passes to a chat template besides the messages."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class LoraConfig(Config):
     rank: Annotated[int, Field(ge=1, le=1024)] = 16
     alpha: Count = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    target: tuple[Name, ...] = ("all",)  # modules, or all linear ones
+    target: tuple[Name, ...] = ("all",)  # names of modules, or "all" linear ones
 
 
 class TrainContainer(Config):
@@ -41,22 +41,22 @@ class TrainRecipe(NamedConfig):
     objective: Literal["lcpo", "dpo", "simpo", "orpo", "ipo", "simper", "sft"]
     tuning: Literal["full", "lora"] = "full"
     lora: LoraConfig = LoraConfig()
-    beta: Positive = 0.1  # strength of the preference; no part of simper and sft
-    gamma: Annotated[float, Field(ge=0)] = 0.5  # simpo: the margin that rewards should differ by
+    beta: Positive = 0.1  # strength of the preference; not used by simper and sft
+    gamma: Annotated[float, Field(ge=0)] = 0.5  # simpo: the target margin between the rewards
 
     learning_rate: Positive = 5e-6
     schedule: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1  # share of the steps
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Positive = 1.0
-    epochs: Positive = 1.0  # passes over the pairs, where steps does not say how many
+    epochs: Positive = 1.0  # passes over the pairs, unless steps is given
     steps: Count | None = None
     batch_size: Count = 16  # pairs of one step, over all ranks
     micro_batch: Count = 1  # pairs that one rank holds at once
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
 
     cutoff_len: Annotated[int, Field(ge=16)] = 2300  # tokens of prompt and answer
-    max_cut: Fraction = 0.05  # share of pairs that may be cut there or dropped
+    max_cut: Fraction = 0.05  # share of pairs that may be cut or dropped for it
     template: str = "checkpoint"  # or one that LLaMA-Factory knows by name
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # auto: bf16 on GPUs
     # auto: zero3 for several ranks or with offload
@@ -65,7 +65,7 @@ class TrainRecipe(NamedConfig):
     gradient_checkpointing: bool = True
 
     save_steps: Count = 25
-    keep: Annotated[int, Field(ge=1, le=100)] = 1  # newest checkpoints that stay for --resume
+    keep: Annotated[int, Field(ge=1, le=100)] = 1  # newest checkpoints to keep for --resume
     environment: Name = "train-cpu"  # local: .envs/NAME
     container: TrainContainer = TrainContainer()
     extra: dict[str, Any] = Field(default_factory=dict)  # LLaMA-Factory's own keys
@@ -76,7 +76,8 @@ class TrainRecipe(NamedConfig):
             raise ValueError(
                 f"batch_size {self.batch_size} is not a multiple of micro_batch {self.micro_batch}"
             )
-        # A recipe that is written back holds every default: only another value is a contradiction.
+        # A recipe that is written back holds every default, so only another value is a
+        # contradiction.
         fields = type(self).model_fields
         if self.lora != LoraConfig() and self.tuning != "lora":
             raise ValueError("lora is given, but tuning is full; say tuning: lora")

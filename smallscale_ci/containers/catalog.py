@@ -1,4 +1,4 @@
-"""What is done with the image lock: resolve it, pull, build and verify what it names."""
+"""Work on the image lock: resolve tags, and pull, build and verify the images that it names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Row:
 
 
 def table(lock: ImageLock, engine: Engine | None) -> list[Row]:
-    """Every image of the lock; ``engine`` says which are here."""
+    """Every image of the lock, and with ``engine`` whether it is on this machine."""
     return [
         Row(
             name,
@@ -56,7 +56,7 @@ def table(lock: ImageLock, engine: Engine | None) -> list[Row]:
 def resolve(
     lock: ImageLock, names: Sequence[str], engine: Engine, say: Say
 ) -> tuple[list[Change], dict[str, str], list[SmallscaleError]]:
-    """Ask the registries what the tags mean now: changes, all digests found, and failures.
+    """Ask the registries for the tags' current digests: changes, all digests found, and failures.
 
     Without ``names`` every image of ``published``.
     """
@@ -73,7 +73,7 @@ def resolve(
 
 
 def pull(lock: ImageLock, name: str, engine: Engine, say: Say) -> Pinned:
-    """Have the image by its digest, and its tag point to it. Raises ``ContainerError``."""
+    """Pull the image by its digest and point its tag to it. Raises ``ContainerError``."""
     image = images.pinned(lock, name)
     here = images.local(engine, image)
     if here is None:
@@ -103,9 +103,9 @@ def build(
     today: date,
     say: Say,
 ) -> ImageLock:
-    """Build an image of ours from the checkout ``root``; the lock that pins the result.
+    """Build one of our images from the checkout ``root``; returns the lock that pins it.
 
-    Pushed, it is pinned by its digest in the registry, else by its own id. Raises ``UsageError``
+    A pushed image is pinned by its registry digest, any other by its own id. Raises ``UsageError``
     and ``ContainerError``.
     """
     image = lock.image(name)
@@ -147,7 +147,7 @@ def verify(
     nonce: str,
     clock: Callable[[], float] = time.time,
 ) -> str:
-    """Check that the image is here by its digest and holds the engine version that is promised.
+    """Check that the image is here by its digest and holds the engine version in the lock.
 
     Returns what was found. Runs a container (no network, no rights) where there is an engine to
     ask; ``nonce`` names the container. Raises ``ContainerError``.
@@ -173,7 +173,7 @@ def verify(
 
 
 def _under(base: Pinned, engine: Engine) -> str:
-    """What the Dockerfile is given as its base."""
+    """The base image that is passed to the Dockerfile."""
     return (images.local(engine, base) or base).reference
 
 
@@ -216,5 +216,5 @@ def _state(lock: ImageLock, name: str, engine: Engine | None) -> str:
 
 
 def published(lock: ImageLock) -> list[str]:
-    """Images that are in a registry: all but those that are built here and were never pushed."""
+    """Images that are in a registry: all but those built here and never pushed."""
     return [name for name, image in lock.images.items() if image.digest or not image.dockerfile]

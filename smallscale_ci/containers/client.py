@@ -1,4 +1,4 @@
-"""The client of the container engine: the first that answers on a usual socket."""
+"""The container engine's client: the first that answers on one of the usual sockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _START = (
 
 
 def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, Any, str]:
-    """A client, one that waits forever, and the first of ``sockets`` that answers.
+    """Returns a client, one without timeouts, and the first of ``sockets`` that answers.
 
     Raises ``ContainerError`` when no engine answers, or when it is too old.
     """
@@ -54,12 +54,12 @@ def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, 
 
 
 def _security(environment: Mapping[str, str]) -> dict[str, Any]:
-    """TLS, where the environment says so as it does to docker itself."""
+    """TLS settings, from the same environment variables as docker's own."""
     if not environment.get("DOCKER_TLS_VERIFY"):
         return {}
     return {"tls": docker.utils.kwargs_from_env(environment=dict(environment))["tls"]}
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """``1.41`` as (1, 41): versions are ordered by it."""
+    """``1.41`` as (1, 41), for comparing versions."""
     return tuple(int(part) for part in version.split(".") if part.isdigit())

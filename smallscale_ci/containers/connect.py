@@ -8,14 +8,14 @@ from pathlib import Path
 from smallscale_ci.containers import memory
 from smallscale_ci.containers.interface import Engine
 
-# What of the environment says where the engine is, and how it is spoken to.
+# Variables that say where the engine is and how to talk to it.
 VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "XDG_RUNTIME_DIR")
 
 
 def connect(environment: Mapping[str, str]) -> Engine:
-    """The engine of DOCKER_HOST, or the first that answers on a usual socket.
+    """The engine at DOCKER_HOST, or the first that answers on one of the usual sockets.
 
-    ``memory:NAME`` is one in this process. Raises ``ContainerError`` when none answers, or when it
+    ``memory:NAME`` is an engine in this process. Raises ``ContainerError`` if none answers or if it
     is too old.
     """
     host = environment.get("DOCKER_HOST", "")
@@ -28,7 +28,7 @@ def connect(environment: Mapping[str, str]) -> Engine:
 
 
 def sockets(environment: Mapping[str, str]) -> list[str]:
-    """Where an engine may be: DOCKER_HOST alone where it is set, else the usual sockets."""
+    """Where an engine may be: only DOCKER_HOST if it is set, else the usual sockets."""
     if environment.get("DOCKER_HOST"):
         return [environment["DOCKER_HOST"]]
     own = environment.get("XDG_RUNTIME_DIR")

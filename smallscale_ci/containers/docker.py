@@ -22,14 +22,14 @@ from smallscale_ci.containers.interface import About, Container, Ended, LocalIma
 from smallscale_ci.containers.spec import Spec, api
 from smallscale_ci.errors import ContainerError
 
-_BUILD_LINES = 12  # that are shown of a build that failed
+_BUILD_LINES = 12  # lines shown of a build that failed
 
 
 class DockerEngine:
     """See ``interface.Engine``."""
 
     def __init__(self, client: Any, patient: Any, socket: str) -> None:
-        """Use ``connect``. ``patient`` waits forever: for a container that prints nothing, say."""
+        """Use ``connect``. ``patient`` has no timeout, for containers that print nothing."""
         self._clients, self._socket = (client, patient), socket
         self._api: Any = client.api
         self._patient: Any = patient.api
@@ -78,7 +78,7 @@ class DockerEngine:
             return registry.digest(reference, self._login)
         except registry.UnreachableError:
             if self._podman_version() is not None:
-                raise  # it has no such question
+                raise  # it has no such endpoint
         with told(f"{reference} cannot be resolved in its registry"):
             value = self._api.inspect_distribution(reference)
         return str(value["Descriptor"]["digest"])
@@ -107,7 +107,7 @@ class DockerEngine:
         what = f"{repository}:{tag} cannot be pushed"
         named = ""
         with told(what):
-            # A registry may be silent for minutes while it takes in a large layer.
+            # A registry may not respond for minutes while it takes in a large layer.
             for line in self._patient.push(repository, tag=tag, stream=True, decode=True):
                 refuse(line, what)
                 named = (line.get("aux") or {}).get("Digest") or named
@@ -116,9 +116,9 @@ class DockerEngine:
         except ContainerError:
             if not named:
                 raise
-            return named  # the registry is not seen from here
+            return named  # the registry cannot be reached from here
         if self.image(f"{repository}@{digest}") is None:
-            # Podman packs layers again to push them, and does not know what came of that.
+            # Podman repacks layers when it pushes them, and does not know the resulting digest.
             self.pull(f"{repository}@{digest}", lambda _: None)
         return digest
 
@@ -180,7 +180,7 @@ class DockerEngine:
         return str(created["Id"])
 
     def _podman_version(self) -> tuple[int, ...] | None:
-        """Of podman; ``None``: it is docker."""
+        """The version of podman; ``None``: it is docker."""
         if self._about is None:
             self._about = self.about()
         return numbers(self._about.version) if self._about.name == "podman" else None
@@ -207,7 +207,7 @@ class DockerEngine:
                 # An engine closes the log of a frozen container early.
                 self._patient.wait(container)
                 return self._ended(container)
-            except docker.errors.NotFound:  # somebody removed it: that kills it, too
+            except docker.errors.NotFound:  # somebody removed it, which kills it too
                 return Ended(137, out_of_memory=False, error="removed")
 
     def wait(self, container: str, seconds: float) -> Ended | None:

@@ -1,4 +1,4 @@
-"""What the engine, or the way to it, raises: as a ``ContainerError`` with a remedy."""
+"""Errors of the engine, or of the connection to it, as ``ContainerError`` with a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smallscale_ci.errors import ContainerError
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Whatever the engine or the way to it raises, as a ``ContainerError``."""
+    """Turn whatever the engine or the connection raises into a ``ContainerError``."""
     try:
         yield
     except docker.errors.APIError as error:
@@ -29,7 +29,7 @@ def told(what: str) -> Iterator[None]:
 
 
 def refuse(line: Mapping[str, Any], what: str) -> None:
-    """Streams carry their errors as lines."""
+    """Raise ``ContainerError`` if ``line`` of a stream is an error."""
     if line.get("error"):
         cause = str(line["error"]).strip().rstrip(".")
         raise ContainerError(f"{what}: {cause}.", remedy(cause))

@@ -1,8 +1,9 @@
-"""What an image is, whichever store holds it.
+"""The identity of an image, whichever store holds it.
 
 An image's id is the digest of its configuration in docker's classic store and in podman's, and that
-of its manifest in containerd's, which docker 29 uses on a fresh installation. All of them tell the
-same of what is inside: platform, layers (digests of their uncompressed content), and how it runs.
+of its manifest in containerd's, which docker 29 uses on a fresh installation. All of them report
+the same about what is inside: platform, layers (digests of their uncompressed content), and how it
+runs.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ _RUNS = (
 
 
 def content(inspected: Mapping[str, Any]) -> str:
-    """A digest of what the image holds, from what an engine's API tells of it.
+    """A digest of the image's content, from what an engine's API reports about it.
 
-    Engines write what is not set as null, as nothing, or not at all. Empty for an image without
-    layers: a containerd store holds such for other platforms.
+    Engines write unset values as null, as an empty value, or not at all. Empty for an image without
+    layers: a containerd store holds such images for other platforms.
     """
     layers = (inspected.get("RootFS") or {}).get("Layers") or []
     if not layers:

@@ -29,20 +29,20 @@ _HEADER = """\
 
 
 class Image(Config):
-    """One image: what it is called, which content is meant, and what is inside."""
+    """One image: its name, which content is meant, and what is inside."""
 
     repository: str
     tag: str
     digest: Digest | None = None  # of the manifest in a registry
-    id: Digest | None = None  # of an image that was built here and is in no registry
+    id: Digest | None = None  # of an image that was built here and is not in a registry
     content: Digest | None = None  # of the same image, in any engine's store: see ``identity``
     seen: str = ""
     resolved: str = ""
     engine: Annotated[str, OneOf.of(table=_INSTALLED)] | None = None
     version: str | None = None  # of the engine, as the worker must report it
     cuda: str | None = None  # needs GPUs, and a driver for this CUDA
-    dockerfile: str | None = None  # in docker/: an image of ours
-    base: Name | None = None  # the image of this lock it is built on
+    dockerfile: str | None = None  # in docker/: one of our own images
+    base: Name | None = None  # the image in this lock that it is built on
     args: dict[str, str] = Field(default_factory=dict)  # further build arguments
 
     @property
@@ -80,16 +80,16 @@ class ImageLock(NamedConfig):
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """An image by content: what runs, whatever tags say."""
+    """An image by content: what actually runs, whatever its tag points to."""
 
     name: str
     repository: str
     tag: str
-    digest: str  # of the manifest, or of what the image holds where it is in no registry
-    reference: str  # what the container engine takes
+    digest: str  # of the manifest, or of the image's content if it is not in a registry
+    reference: str  # the reference that the container engine accepts
     version: str | None  # of the engine in it
     gpu: bool
-    content: str = ""  # where it is in no registry, and another store may know it by another id
+    content: str = ""  # if it is not in a registry: another store may know it by another id
 
     @property
     def in_registry(self) -> bool:
@@ -99,7 +99,7 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A tag that means another digest than the lock says."""
+    """A tag that points to a different digest than the lock says."""
 
     name: str
     tagged: str
@@ -134,7 +134,7 @@ def pinned(lock: ImageLock, name: str) -> Pinned:
 
 
 def local(engine: Engine, image: Pinned) -> Pinned | None:
-    """``image`` by a reference that ``engine`` knows; ``None`` where it is not on this machine."""
+    """``image`` by a reference that ``engine`` knows; ``None`` if it is not on this machine."""
     if engine.image(image.reference) is not None:
         return image
     tagged = engine.image(f"{image.repository}:{image.tag}") if image.content else None
@@ -144,7 +144,7 @@ def local(engine: Engine, image: Pinned) -> Pinned | None:
 
 
 def changes(lock: ImageLock, found: Mapping[str, str]) -> list[Change]:
-    """What ``found`` (name → digest that its tag means now) changes in the lock."""
+    """What ``found`` (name → the current digest of its tag) changes in the lock."""
     return [
         Change(name, lock.images[name].tagged, lock.images[name].digest, digest)
         for name, digest in found.items()
@@ -155,7 +155,7 @@ def changes(lock: ImageLock, found: Mapping[str, str]) -> list[Change]:
 def resolved(lock: ImageLock, found: Mapping[str, str], day: str) -> ImageLock:
     """``lock`` with the digests ``found`` in a registry on ``day`` (ISO date).
 
-    What was resolved before and means the same keeps its day.
+    An unchanged digest keeps the day on which it was resolved.
     """
     for name, digest in found.items():
         image = lock.images[name]

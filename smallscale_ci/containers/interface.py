@@ -1,4 +1,4 @@
-"""The seam of the container engines: what one is asked and what it answers.
+"""The interface of container engines.
 
 Every method raises ``ContainerError``, with a remedy, for whatever can go wrong.
 """
@@ -16,7 +16,7 @@ DEADLINE, KILLED = 124, 137  # exit codes of `timeout`, and of what SIGKILL ende
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the engine says of itself. ``memory`` in bytes."""
+    """What the engine reports about itself. ``memory`` in bytes."""
 
     name: str  # docker or podman
     version: str
@@ -24,9 +24,9 @@ class About:
     memory: int
     cpus: int
     rootless: bool
-    nvidia: bool  # can give GPUs, as far as it says
+    nvidia: bool  # can pass GPUs to containers, as far as it reports
     socket: str
-    remapped: bool = False  # ids in containers are others outside (userns-remap)
+    remapped: bool = False  # user ids in containers are mapped to others outside (userns-remap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LocalImage:
     """An image that is present."""
 
     id: str
-    digests: tuple[str, ...]  # repository@digest, for what came from or went to a registry
+    digests: tuple[str, ...]  # repository@digest, for images pulled from or pushed to a registry
     tags: tuple[str, ...]
     labels: Mapping[str, str]
     size: int
@@ -43,7 +43,7 @@ class LocalImage:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of ours, running or not."""
+    """One of our containers, running or not."""
 
     id: str
     name: str
@@ -53,7 +53,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a container ended: exit code, whether memory ran out, and what the engine says."""
+    """How a container ended: exit code, whether memory ran out, and the engine's own message."""
 
     code: int
     out_of_memory: bool
@@ -85,7 +85,7 @@ class Engine(Protocol):
         ...
 
     def push(self, repository: str, tag: str) -> str:
-        """Push ``repository:tag``; its digest in the registry."""
+        """Push ``repository:tag``; returns its digest in the registry."""
         ...
 
     def tag(self, image: str, repository: str, tag: str) -> None:
@@ -102,11 +102,11 @@ class Engine(Protocol):
         network: str | None,
         say: Callable[[str], None],
     ) -> str:
-        """Build a tar ``context``; the id of the image, which is also named ``tagged``."""
+        """Build a tar ``context``; returns the id of the image, which is tagged ``tagged``."""
         ...
 
     def create(self, spec: Spec) -> str:
-        """Create a container, not started; its id. Never pulls an image."""
+        """Create a container without starting it; returns its id. Never pulls an image."""
         ...
 
     def start(self, container: str) -> None:
@@ -114,15 +114,15 @@ class Engine(Protocol):
         ...
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """All that the engine knows of a container."""
+        """Everything the engine reports about a container."""
         ...
 
     def follow(self, container: str, sink: Callable[[bytes], object]) -> Ended:
-        """Give what a container prints to ``sink`` until it ends; how it ended."""
+        """Pass what a container prints to ``sink`` until it ends; returns how it ended."""
         ...
 
     def wait(self, container: str, seconds: float) -> Ended | None:
-        """How a container ended; ``None`` where it still runs after ``seconds``."""
+        """How a container ended; ``None`` if it still runs after ``seconds``."""
         ...
 
     def signal(self, container: str, name: str) -> None:

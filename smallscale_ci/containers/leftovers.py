@@ -13,7 +13,7 @@ from smallscale_ci.containers.interface import Container, Engine
 
 
 def owner(now: float, deadline_s: float) -> dict[str, str]:
-    """Labels that say who watches a container, and until when it may live. ``now`` in seconds."""
+    """Labels that name a container's owner and its deadline. ``now`` in seconds since the epoch."""
     return {
         spec.HOST: _here(),
         spec.PROCESS: str(os.getpid()),
@@ -23,12 +23,12 @@ def owner(now: float, deadline_s: float) -> dict[str, str]:
 
 
 def is_left(labels: Mapping[str, str], now: float) -> bool:
-    """Whether nobody watches a container any more: its host process ended, or its time is over."""
+    """Whether a container is left over: its host process has ended, or its deadline has passed."""
     with suppress(ValueError):
         if now > float(labels.get(spec.DEADLINE, "inf")):
             return True
     if labels.get(spec.HOST) != _here():
-        return False  # of another machine or container on this engine: only the deadline tells
+        return False  # of another machine or container on this engine: only the deadline is known
     try:
         process = int(labels.get(spec.PROCESS, ""))
     except ValueError:
@@ -37,13 +37,13 @@ def is_left(labels: Mapping[str, str], now: float) -> bool:
 
 
 def leftovers(engine: Engine, now: float) -> list[Container]:
-    """Our containers that nobody watches. Raises ``ContainerError``."""
+    """Our containers that were left over. Raises ``ContainerError``."""
     ours = engine.labelled(**{spec.RUN: None})
     return [container for container in ours if is_left(container.labels, now)]
 
 
 def clean(engine: Engine, now: float) -> list[Container]:
-    """Remove what killed hosts left; what was removed. Raises ``ContainerError``."""
+    """Remove what killed hosts left; returns what was removed. Raises ``ContainerError``."""
     found = leftovers(engine, now)
     for container in found:
         engine.remove(container.id)
@@ -53,7 +53,7 @@ def clean(engine: Engine, now: float) -> list[Container]:
 def remove_run(engine: Engine, run_id: str) -> None:
     """Remove every container of a run. Raises ``ContainerError``.
 
-    Runs that share an engine are one label: their ids, joined by commas.
+    Runs that share an engine have one label: their ids, joined by commas.
     """
     wanted = set(run_id.split(","))
     for container in engine.labelled(**{spec.RUN: None}):
@@ -62,9 +62,9 @@ def remove_run(engine: Engine, run_id: str) -> None:
 
 
 def _here() -> str:
-    """Where a process id means something: this machine, and the PID namespace in it.
+    """The scope of a process id: this machine, and the PID namespace on it.
 
-    A CI job in a container has numbers of its own, and may share its host's name and engine.
+    A CI job in a container has its own process ids, and may share its host's name and engine.
     """
     namespace = ""
     with suppress(OSError):
@@ -83,7 +83,7 @@ def _lives(process: int) -> bool:
 
 
 def _born(process: int) -> str:
-    """When a process began, in the kernel's ticks: process ids are used again."""
+    """When a process started, in the kernel's ticks, because process ids are reused."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
     except OSError:

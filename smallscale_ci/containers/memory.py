@@ -1,8 +1,8 @@
 """A container engine that keeps images and containers in memory: DOCKER_HOST=memory:NAME.
 
-It does what an engine does with names, digests, labels, logs, signals and endings, and isolates
-nothing: a container's program is a Python function, which runs in a thread. For tests of what
-stands on the interface, and for trying a pipeline of images where no engine is installed.
+It handles names, digests, labels, logs, signals and exits as an engine does, but isolates
+nothing: a container's program is a Python function, which runs in a thread. For tests of code that
+uses the interface, and for trying an image pipeline on a machine without an engine.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class MemoryEngine:
     # -- images -----------------------------------------------------------------------------------
 
     def add(self, tagged: str, content: bytes = b"", **labels: str) -> LocalImage:
-        """Have an image that was built elsewhere, under its name; its id is that of ``content``."""
+        """Add an image that was built elsewhere under its name; its id is that of ``content``."""
         digest = _digest(content or tagged.encode())
         image = LocalImage(digest, (), (tagged,), labels, len(content), digest)
         with self._changed:
@@ -108,7 +108,7 @@ class MemoryEngine:
         """See ``interface.Engine``."""
         meant, name = self._present(image), f"{repository}:{tag}"
         with self._changed:
-            for key, other in self._images.items():  # a name means one image
+            for key, other in self._images.items():  # a name refers to one image
                 self._images[key] = replace(other, tags=tuple(t for t in other.tags if t != name))
             kept = self._images[meant.id]
             self._images[meant.id] = replace(kept, tags=(*kept.tags, name))

@@ -9,18 +9,18 @@ from typing import Any
 
 from smallscale_ci.errors import ContainerError
 
-_TAKES_GPUS = (5, 4)  # older ones overlook every request for a device, without a word
+_TAKES_GPUS = (5, 4)  # older ones silently ignore every device request
 _PROCESSES = Path("/proc/sys/kernel/pid_max")
 
 
 def more_limits(named: Collection[str]) -> list[dict[str, Any]]:
-    """Limits of files and processes that podman's root service may set wherever we may.
+    """Limits on files and processes that podman's root service can set wherever we can.
 
-    Without any it takes the most that the kernel knows, which it may not where it is confined
-    itself. Limits that are ``named`` already are left alone.
+    Without any, it asks for the kernel's maximum, which it may not set if it is confined
+    itself. Limits that are already ``named`` are left alone.
     """
     if not _PROCESSES.exists():
-        return []  # no Linux: the service is in a virtual machine
+        return []  # not Linux: the service is in a virtual machine
     processes = int(_PROCESSES.read_text(encoding="ascii"))
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
@@ -35,9 +35,9 @@ def more_limits(named: Collection[str]) -> list[dict[str, Any]]:
 def device_requests(
     requests: Sequence[Mapping[str, Any]], version: tuple[int, ...]
 ) -> list[dict[str, Any]]:
-    """``requests`` for GPUs by their CDI names: podman overlooks all others.
+    """``requests`` for GPUs by their CDI names: podman ignores all others.
 
-    Raises ``ContainerError`` where this ``version`` overlooks these, too.
+    Raises ``ContainerError`` if this ``version`` ignores these, too.
     """
     if requests and version < _TAKES_GPUS:
         found, needed = (".".join(map(str, each)) for each in (version, _TAKES_GPUS))

@@ -1,4 +1,4 @@
-"""What an image of ours is built from: a tar of the Dockerfile, the locks, and what was brought."""
+"""The build context of our images: a tar of the Dockerfile, the locks, and extra files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def context(
 ) -> IO[bytes]:
     """The build context of ``docker/DOCKERFILE`` in the checkout ``root``, as an open tar.
 
-    ``ca`` is a CA bundle (PEM), ``wheels`` are files; both serve the build alone. Raises
-    ``UsageError`` for what is not there.
+    ``ca`` is a CA bundle (PEM), ``wheels`` are files; both are used only by the build. Raises
+    ``UsageError`` for a missing file.
     """
     recipe = root / "docker" / dockerfile
     locks = sorted((root / "requirements").glob("*.txt"))
@@ -44,7 +44,7 @@ def context(
 
 
 def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
-    """Add a file without what differs between two machines: a layer's cache goes by it."""
+    """Add a file without attributes that differ between machines, so that layer caches match."""
     try:
         content = path.open("rb")
     except OSError as error:

@@ -1,7 +1,8 @@
-"""What a tag means in an image registry, asked of the registry itself (OCI distribution 1.1).
+"""The digest of a tag, asked of the image registry itself (OCI distribution 1.1).
 
 Container engines do not agree: podman has no endpoint for the question, names no digest after a
-push, and its own digests of what it built are not those of the registry, which gets other bytes.
+push, and its own digests of what it built differ from those of the registry, which gets other
+bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from smallscale_ci.containers.remedies import remedy
 from smallscale_ci.errors import ContainerError
 
 Login = tuple[str, str]  # user name, password
-Credentials = Callable[[str], Login | None]  # of a registry's host
+Credentials = Callable[[str], Login | None]  # login for a registry's host, if any
 
 _TIMEOUT_S = 30.0
 _HUB, _HUB_HOST = ("docker.io", "index.docker.io"), "registry-1.docker.io"
@@ -39,7 +40,7 @@ _CAUSES = {401: "unauthorized", 403: "denied", 404: "manifest unknown", 429: "to
 
 
 class UnreachableError(ContainerError):
-    """The registry did not answer at all: an engine elsewhere may still reach it."""
+    """The registry did not answer at all; an engine on another machine may still reach it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Reference:
 
     @classmethod
     def of(cls, text: str) -> Reference:
-        """``text`` as engines read it: without a host it is on Docker Hub."""
+        """Parse ``text`` as engines do: without a host, it is on Docker Hub."""
         name, _, tag = text.rpartition(":")
         if not name or "/" in tag:
             name, tag = text, "latest"
@@ -71,9 +72,9 @@ class Reference:
 
 
 def digest(reference: str, credentials: Credentials) -> str:
-    """The digest of the manifest, or of the list of them, that ``reference`` means now.
+    """The current digest of the manifest, or manifest list, that ``reference`` points to.
 
-    Raises ``UnreachableError`` where nothing answers, else ``ContainerError``.
+    Raises ``UnreachableError`` if nothing answers, and ``ContainerError`` for any other failure.
     """
     meant = Reference.of(reference)
     what = f"{reference} cannot be resolved in its registry"
@@ -104,7 +105,7 @@ def _digest(client: httpx2.Client, meant: Reference, login: Login | None, what: 
 def _authorization(
     client: httpx2.Client, asked: httpx2.Response, meant: Reference, login: Login | None, what: str
 ) -> str:
-    """The header that a registry asks for: the login itself, or a token that it gives for it."""
+    """The header that a registry asks for: the login itself, or a token in exchange for it."""
     kind, _, rest = asked.headers.get("www-authenticate", "").partition(" ")
     fields = dict(_FIELD.findall(rest))
     if kind.lower() == "basic" and login is not None:

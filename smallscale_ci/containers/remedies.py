@@ -1,4 +1,4 @@
-"""What to do about what container engines and registries complain of."""
+"""Remedies for the errors of container engines and registries."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _REMEDIES = (
 
 
 def remedy(cause: str) -> str:
-    """What helps against the fault that an engine or a registry told."""
+    """The remedy for an error message of an engine or a registry."""
     low = cause.lower()
     for words, hint in _REMEDIES:
         if any(word in low for word in words):

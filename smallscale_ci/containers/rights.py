@@ -1,4 +1,4 @@
-"""Whose rights containers have, and what they may therefore read and write."""
+"""The user that containers run as, and what it may read and write."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from smallscale_ci.containers.interface import About
 from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
 
-_USER = 10001  # where we are root ourselves: an id that owns nothing
+_USER = 10001  # if we are root ourselves: an id that owns nothing
 
 
 def user_of(about: About) -> tuple[str, str]:
     """``uid:gid`` of the containers, and their user namespace."""
     user, group = os.getuid(), os.getgid()
     if about.rootless:
-        # Root in the container is the user who runs the engine, and has no rights of root.
+        # Root in the container is the user who runs the engine, without root's rights.
         return (f"{user}:{group}", "keep-id") if about.name == "podman" else ("0:0", "")
     # Mapped to other ids, nobody in the container could write the run's folder.
     return (f"{user}:{group}" if user else f"{_USER}:{_USER}"), "host" if about.remapped else ""
 
 
 def groups_of(about: About) -> tuple[int, ...]:
-    """Further groups of the containers' user: a team's checkpoints are often its group's alone."""
+    """Further groups of the containers' user: often only a team's group may read a checkpoint."""
     if os.getuid() == 0 or about.rootless:
         return ()
     return tuple(sorted(set(os.getgroups()) - {0, os.getgid()}))
@@ -38,7 +38,7 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
     for mount in mounts if os.getuid() == 0 and number else ():
         inside = mount.source.rglob("*") if mount.source.is_dir() else ()
         for path in (mount.source, *inside):
-            # Nobody needs a link that leads nowhere, nor compiled code.
+            # Dangling links and compiled code are not needed.
             if not path.exists() or "__pycache__" in path.parts:
                 continue
             state = path.stat()
@@ -51,9 +51,9 @@ def refuse_unreadable(mounts: Sequence[Mount], user: str) -> None:
 
 
 def show(folder: Path) -> None:
-    """Let the containers' user into ``folder`` and read its files; only root needs to.
+    """Let the containers' user enter ``folder`` and read its files; needed only if we are root.
 
-    What is in folders of its own stays as it is, and so does what ``folder`` itself is in.
+    Subfolders stay as they are, and so do the folders above ``folder``.
     """
     for path in (folder, *folder.iterdir()) if os.getuid() == 0 else ():
         if path == folder or path.is_file():
@@ -62,11 +62,11 @@ def show(folder: Path) -> None:
 
 
 def give(folders: Sequence[Path], user: str) -> None:
-    """Let the containers' user write ``folders`` and all that is in them; only root needs to."""
+    """Let the containers' user write ``folders`` and their content; needed only if we are root."""
     number, _, group = user.partition(":")
     if os.getuid() != 0 or int(number) == 0:
         return
     for folder in folders:
         for path in (folder, *folder.rglob("*")):
-            with suppress(FileNotFoundError):  # claimed or completed a moment ago
+            with suppress(FileNotFoundError):  # gone: claimed or completed a moment ago
                 os.chown(path, int(number), int(group), follow_symlinks=False)

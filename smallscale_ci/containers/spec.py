@@ -1,6 +1,6 @@
-"""A container as a value, and that value as the engine's API takes it. Nothing here does anything.
+"""A container as a value, and that value in the form of the engine's API. Pure.
 
-Every container of ours runs without a network and without capabilities, as an unprivileged user, on
+All our containers run without a network and without capabilities, as an unprivileged user, on
 a read-only root, in bounded memory, processes and time.
 """
 
@@ -19,7 +19,7 @@ WORKER, WORK, MODEL, CACHE = "/opt/smallscale/worker", "/work", "/checkpoint", "
 
 _GRACE_S = 10  # between the two signals of the deadline
 _STACK = 64 << 20
-_LOCKED = 64 << 10  # without GPUs: nothing needs more, and every engine may set it
+_LOCKED = 64 << 10  # without GPUs: nothing needs more, and every engine is allowed to set it
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -27,11 +27,11 @@ _OFFLINE = {
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
-    # Without a network there is one interface, and no name but localhost.
+    # Without a network there is one interface, and only the name localhost.
     "VLLM_HOST_IP": "127.0.0.1",
     "GLOO_SOCKET_IFNAME": "lo",
     "NCCL_SOCKET_IFNAME": "lo",
-    # The user has no entry in the image's passwd: torch asks for a name, and for a home.
+    # The user has no entry in the image's passwd, and torch asks for a name and a home.
     "USER": "engine",
     "LOGNAME": "engine",
     "HOME": "/tmp",  # noqa: S108 - a tmpfs of the container
@@ -74,15 +74,15 @@ class Spec:
 
 
 def worker_command(rank: int, work: str = WORK) -> tuple[str, ...]:
-    """How the mounted worker of ``rank`` is started in any engine image."""
+    """The command that starts the mounted worker of ``rank`` in any engine image."""
     return ("python3", WORKER, "--work", work, "--rank", str(rank))
 
 
 def checkpoint_mounts(folder: Path) -> tuple[Mount, ...]:
     """Mounts that show the checkpoint ``folder`` as ``/checkpoint``.
 
-    A folder of links into elsewhere (the hub's cache is one) is mounted file by file: nothing else
-    of where they lead is shown.
+    A folder of links to other places (such as the hub's cache) is mounted file by file: nothing
+    else there becomes visible.
     """
     folder = folder.resolve()
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -108,7 +108,7 @@ def device_requests(gpus: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def api(spec: Spec) -> dict[str, Any]:
     """The body of the API's ``POST /containers/create``."""
-    # The deadline is in the container: it holds even when nobody is left to enforce it.
+    # The deadline is enforced in the container, so it holds even if the host is gone.
     deadline = ["timeout", f"--kill-after={_GRACE_S}", str(spec.deadline_s)]
     return {
         "Image": spec.image,
@@ -137,7 +137,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
         "IpcMode": "private",
         "GroupAdd": [str(group) for group in spec.groups],
         "Memory": spec.memory,
-        "MemorySwap": spec.memory,  # the two together: no swap
+        "MemorySwap": spec.memory,  # equal to the memory limit: no swap
         "PidsLimit": spec.pids,
         "ShmSize": spec.shm,
         "Ulimits": _ulimits(spec),
@@ -153,7 +153,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
             for mount in spec.mounts
         ],
         "RestartPolicy": {"Name": "no"},
-        # What is printed is streamed to the run folder; the engine's copy stays small.
+        # Output is streamed to the run folder; the engine's copy stays small.
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "32m", "max-file": "2"}},
         "DeviceRequests": device_requests(spec.gpus),
     }
@@ -163,7 +163,7 @@ def _host_config(spec: Spec) -> dict[str, Any]:
 
 
 def _ulimits(spec: Spec) -> list[dict[str, Any]]:
-    # Memory that GPUs read is locked, without limit, which an engine in a sandbox may not allow.
+    # GPUs need unlimited locked memory, which an engine in a sandbox may not allow.
     locked = -1 if spec.gpus else _LOCKED
     limits = {"stack": _STACK, "core": 0, "memlock": locked, **spec.ulimits}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]

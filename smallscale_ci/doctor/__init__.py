@@ -1,1 +1,1 @@
-"""What this machine has and lacks."""
+"""Checks of this machine: what it has and what is missing."""

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, each line with its remedy."""
+"""What this machine has and what is missing, each line with its remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIBRARIES = ("numpy", "scipy", "pyarrow", "sympy", "math-verify", "huggingface-
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything that runs depend on. Takes a few seconds."""
+    """Check everything that runs depend on. Takes a few seconds."""
     return [
         _python(),
         *_libraries(),
@@ -91,7 +91,7 @@ def _training(settings: Settings) -> Finding:
 
 
 def ready(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """What can be done on this machine as it is: a few words for each."""
+    """What this machine can do as it is, in a few words each."""
     fine = {finding.what for finding in findings if finding.state is State.OK}
     if any(finding.state is State.BAD for finding in findings):
         return ()
@@ -167,7 +167,7 @@ def _cores() -> Finding:
 def clean(settings: Settings) -> list[str]:
     """Remove containers that killed hosts left; their names. Raises ``ContainerError``.
 
-    Where no engine was ever installed there is nothing to remove, and that is no error.
+    If no engine was ever installed there is nothing to remove, which is not an error.
     """
     from smallscale_ci.containers import leftovers
     from smallscale_ci.containers.connect import connect, sockets

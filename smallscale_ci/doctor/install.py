@@ -1,7 +1,7 @@
 """The environments of engines and of training, made from the locks that ship with the package.
 
-Beside the core on purpose: torch and an engine must never be what decides which numpy judges. The
-same steps as the Makefile's; its stamp says that an environment is complete and current.
+They are separate from the core on purpose: torch or an engine must never decide which numpy the
+core uses. The steps are the Makefile's; its stamp says that an environment is complete and current.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One lock under ``requirements/``, and what pip needs to be told about it."""
+    """One lock under ``requirements/``, and the options that pip needs for it."""
 
     about: str
-    before: tuple[str, ...] = ()  # packages that the build of others needs
+    before: tuple[str, ...] = ()  # packages needed to build others
     options: tuple[str, ...] = ()
 
 
@@ -42,7 +42,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
 
 
 def named(word: str) -> str:
-    """An environment by its name, or by its profile's. Raises ``UsageError``."""
+    """An environment by its own name or its profile's. Raises ``UsageError``."""
     for name in (word, f"engine-{word}"):
         if name in ENVIRONMENTS:
             return name

@@ -1,4 +1,4 @@
-"""What containers need of this machine, line by line: engine, images, GPUs, and what was left."""
+"""What containers need on this machine, line by line: engine, images, GPUs, and leftovers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from smallscale_ci.errors import ContainerError, SmallscaleError
 _HUB = "https://huggingface.co"
 _HUB_S = 5
 _RANKS = "1; 4 for models below a billion parameters (profile vllm-shared)"  # docs/benchmarks
-_COLUMNS = 3  # that nvidia-smi is asked for
+_COLUMNS = 3  # fields requested from nvidia-smi
 _MEND = "Repair or reinstall the NVIDIA driver; without it use the profile vllm-cpu."
 _OLDEST_DRIVER = {"12": 525, "13": 580}  # CUDA's major version → driver (its compatibility guide)
 
 
 class State(StrEnum):
-    """How a thing is: fine, missing but not always needed, or in the way."""
+    """The state of one thing: fine, missing but not always needed, or a problem."""
 
     OK = "ok"
     MISSING = "missing"
@@ -43,9 +43,9 @@ class Finding:
 
 
 def containers(lock: Path, environment: Mapping[str, str], now: float) -> Iterator[Finding]:
-    """The container engine, its GPUs, the images of the lock, and what killed hosts left.
+    """Check the container engine, its GPUs, the images of the lock, and leftover containers.
 
-    ``now`` is the time in seconds: containers have a deadline.
+    ``now`` is the time in seconds since the epoch: containers have a deadline.
     """
     engine: Engine | None = None
     try:
@@ -70,7 +70,7 @@ def containers(lock: Path, environment: Mapping[str, str], now: float) -> Iterat
 
 
 def sandbox(lock: Path, environment: Mapping[str, str], wanted: str, nonce: str) -> Finding:
-    """Where judged programs run, and why there."""
+    """Which sandbox generated programs run in, and why."""
     from smallscale_ci.sandbox.choice import choose
 
     what, remedy = "sandbox for code", "Install bubblewrap, or `smallscale image build sandbox`."
@@ -110,7 +110,7 @@ def gpus(lock: Path) -> Iterator[Finding]:
         return  # reported above
     for image, entry in locked.images.items():
         needed = _OLDEST_DRIVER.get((entry.cuda or "").partition(".")[0], 0)
-        if needed and (entry.engine or entry.dockerfile):  # else it is only a base for others
+        if needed and (entry.engine or entry.dockerfile):  # otherwise it is only a base for others
             yield _driver(image, entry.cuda or "", driver, needed)
 
 
