@@ -106,7 +106,7 @@ def plan(
 def _show(context: Context, found: Plan, stored: Run, warnings: Sequence[str]) -> None:
     """Show the plan as tables, and its warnings."""
     from smallscale_ci.report import planning
-    from smallscale_ci.report.formats import count
+    from smallscale_ci.report.formats import count, figures
 
     out = context.out
     unchanged = _Unchanged(found.passed, found.regressed, found.epochs)
@@ -116,7 +116,7 @@ def _show(context: Context, found: Plan, stored: Run, warnings: Sequence[str]) -
     out.result("")
     held = f"held in {count(found.max_epochs, 'epoch')}"
     out.table(("task", "metric", "margin", held), planning.margin_rows(found.holdable))
-    hours = "" if found.gpu_hours is None else f", {found.gpu_hours:.2g} engine hours"
+    hours = "" if found.gpu_hours is None else f", {figures(found.gpu_hours, 2)} engine hours"
     tokens = "an unknown number of" if found.tokens is None else f"{found.tokens:,.0f}"
     out.result(
         f"\nAn unchanged model takes {count(round(found.epochs, 2), 'epoch')}, "

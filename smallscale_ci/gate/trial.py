@@ -25,7 +25,7 @@ Injection = Mapping[Metric, float]
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """All stored samples of one task; columns beyond a problem's ``count`` are padding."""
+    """All stored samples of one task; columns beyond a problem's ``count`` are zero."""
 
     task: str
     cluster: Codes  # (n,)

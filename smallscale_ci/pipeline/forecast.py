@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smallscale_ci.config.run import RunConfig
+from smallscale_ci.report.formats import count, figures
 from smallscale_ci.run.run import Run
 from smallscale_ci.suite.model import Suite
+
+_WHOLE_MINUTES = 100  # from here on two figures would be too few
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +23,12 @@ class Forecast:
 
     def sentence(self) -> str:
         """``600 samples, about 9,800 tokens, 2.1 min``."""
-        parts = [f"{self.samples:,} samples"]
+        parts = [count(self.samples, "sample")]
         if self.tokens is not None:
             parts.append(f"about {self.tokens:,.0f} tokens")
         if self.minutes is not None:
-            parts.append(
-                f"{self.minutes:.2g} min" if self.minutes < 100 else f"{self.minutes:,.0f} min"
-            )
+            whole = self.minutes >= _WHOLE_MINUTES
+            parts.append(f"{self.minutes:,.0f} min" if whole else f"{figures(self.minutes, 2)} min")
         return ", ".join(parts)
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import assert_never
 
 from smallscale_ci.records import Check, Estimate, Metric, Scale, TaskSummary, VerdictKind
 
 UNKNOWN = "–"
 CORE = tuple(metric for metric in Metric if metric.core)
+_WHOLE = 999.95  # from here on a decimal is left out: it would be shown as 1,000.0
 
 
 def number(value: float | str) -> str:
@@ -23,24 +25,29 @@ def number(value: float | str) -> str:
         return value
     if not math.isfinite(value):
         return UNKNOWN
-    if value == int(value) or abs(value) >= 1000:
-        return _minus(f"{value:,.0f}")
+    if value == int(value) or abs(value) >= _WHOLE:
+        return _minus(f"{value + 0.0:,.0f}")
     return _minus(f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3g}")
+
+
+def figures(value: float, most: int) -> str:
+    """``value`` in ``most`` significant figures, never with an exponent: ``120``, ``0.25``."""
+    return _known(value, lambda v: f"{Decimal(f'{v:.{most}g}'):,f}")
 
 
 def rate(value: float) -> str:
     """A fraction as ``52.3%``."""
-    return _known(value, lambda v: f"{100 * v:.1f}%")
+    return _known(value, lambda v: f"{100 * v:z.1f}%")
 
 
 def tokens(value: float) -> str:
     """A mean number of tokens: ``98.4``, ``1,234``."""
-    return _known(value, lambda v: f"{v:,.1f}" if v < 1000 else f"{v:,.0f}")
+    return _known(value, lambda v: f"{v:,.1f}" if v < _WHOLE else f"{v:,.0f}")
 
 
 def count(number: float, noun: str) -> str:
     """``1 sample``, ``1,234 samples``, ``1.5 epochs``."""
-    shown = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    shown = f"{int(number):,}" if number % 1 == 0 else f"{number:,g}"
     return f"{shown} {noun}{'' if number == 1 else 's'}"
 
 
@@ -151,7 +158,7 @@ def margin(check: Check) -> str:
     """``2 pp`` or ``5%``; a dash for a check that is shown but not gated."""
     if not check.gated:
         return UNKNOWN
-    return _known(100 * check.margin, lambda v: f"{v:.3g}{unit(check.metric)}")
+    return f"{figures(100 * check.margin, 3)}{unit(check.metric)}"
 
 
 def counts(check: Check) -> bool:
@@ -188,7 +195,7 @@ def signed(value: float) -> str:
     """A difference with its sign and one decimal; ``0.0`` when that is what is left."""
     if math.isinf(value):
         return "+∞" if value > 0 else "−∞"
-    text = _known(value, lambda v: f"{v:+.1f}" if abs(v) < 1000 else f"{v:+,.0f}")
+    text = _known(value, lambda v: f"{v:+.1f}" if abs(v) < _WHOLE else f"{v:+,.0f}")
     return "0.0" if text in {"+0.0", "−0.0"} else text
 
 

@@ -101,9 +101,10 @@ def limit(found: Limit) -> str:
             unit = formats.unit(metric)
             rarely = margin is not None and margin < reach
             can = "can hold: an unchanged model would rarely PASS" if rarely else _MOSTLY
+            asked, enough = formats.figures(100 * (margin or 0), 3), formats.figures(100 * holds, 2)
             return (
-                f"{task} {metric.value}: the margin of {100 * (margin or 0):.3g}{unit} is finer "
-                f"than this suite {can}; about {100 * holds:.2g}{unit} is."
+                f"{task} {metric.value}: the margin of {asked}{unit} is finer than this suite "
+                f"{can}; about {enough}{unit} is."
             )
         case FewClusters(task, problems, clusters, worth, needed):
             uneven = f", worth {worth:.1f} of equal size" if worth < clusters - 0.5 else ""
@@ -149,8 +150,10 @@ def margin_rows(holdable: Sequence[Any]) -> Rows:
         (
             item.task,
             item.metric.value,
-            "not gated" if item.margin is None else f"{100 * item.margin:.3g}{unit}",
-            f"{100 * item.holds:.2g}{unit}",
+            "not gated"
+            if item.margin is None
+            else f"{formats.figures(100 * item.margin, 3)}{unit}",
+            f"{formats.figures(100 * item.holds, 2)}{unit}",
         )
         for item in holdable
         for unit in (formats.unit(item.metric),)

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from smallscale_ci.records import Check, Metric, Outcome, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.records.measured import Agreed, Corrected, Measured
-from smallscale_ci.report.formats import change, count, level, rate, unit
+from smallscale_ci.report.formats import change, count, figures, level, rate, unit
 
 
 def reasons(verdict: Verdict) -> tuple[str, ...]:
@@ -289,4 +289,4 @@ def _size(metric: Metric, value: float, *, up: bool = False) -> str:
     if not math.isfinite(value):
         return "any size"
     shown = math.ceil(1000 * value - 1e-6) / 10 if up else 100 * value
-    return f"{shown:.3g}{unit(metric)}"
+    return f"{figures(shown, 3)}{unit(metric)}"

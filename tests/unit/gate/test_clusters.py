@@ -7,10 +7,8 @@ from helpers.verdicts import WIDE, one, rates, run
 
 from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
-from smallscale_ci.gate.holdable import few_clusters, margins_held, too_fine
-from smallscale_ci.gate.simulate import make_pools
-from smallscale_ci.records import FewClusters, Metric, VerdictKind
-from smallscale_ci.report import planning, wording
+from smallscale_ci.records import Metric, VerdictKind
+from smallscale_ci.report import wording
 
 REGRESSED = VerdictKind.REGRESSED
 INCONCLUSIVE = VerdictKind.INCONCLUSIVE
@@ -111,42 +109,3 @@ def test_nobody_is_asked_to_widen_a_margin_for_what_is_seen_to_be_worse():
     assert check.kind is INCONCLUSIVE
     assert "A margin of" not in wording.advice(check)
     assert any("too little data to call it" in text for text in wording.reasons(verdict))
-
-
-@pytest.mark.parametrize(
-    ("sizes", "said"),
-    [
-        ([100] * 5, "500 problems in only 5 clusters. Errors"),
-        ([300, *[18] * 11], "in 12 clusters, worth 2.7 of equal size. Errors"),
-        ([490, 10], "in only 2 clusters, worth 1.0 of equal size. Errors"),
-        ([25] * 20, ""),
-        ([1] * 9, ""),  # each problem for itself
-    ],
-)
-def test_before_a_run_uneven_clusters_count_by_what_they_are_worth(sizes, said):
-    codes = np.repeat(np.arange(len(sizes)), sizes)
-    found = [planning.limit(one) for one in few_clusters({"t": codes})]
-    assert len(found) == bool(said)
-    assert all(said in one for one in found)
-    groups = [f"c{code}" for code in codes]
-    base = grid(np.full((len(codes), 8), RIGHT), clusters=groups)
-    limits = too_fine(base, GatePolicy(name="d", margins=Margins(accuracy=0.5, tokens=None)))
-    few = [one for one in limits if isinstance(one, FewClusters)]
-    assert len(few) == bool(said)  # eval says the same before the engine loads
-
-
-def test_where_nothing_changes_the_largest_cluster_says_what_can_be_held():
-    """With 300 of 500 problems in one cluster, no margin below 80 pp is excluded: one may fail."""
-    held = []
-    for largest in (5, 300):
-        codes = np.r_[np.zeros(largest, int), 1 + np.arange(500 - largest) // 5]
-        groups = [f"c{code}" for code in codes]
-        base = grid(np.full((500, 8), RIGHT), clusters=groups)
-        policy = GatePolicy(name="d", margins=Margins(accuracy=0.1, tokens=None, truncation=None))
-        (check,) = (
-            one for one in margins_held(make_pools([base]), policy, 8, (1, 1))
-            if one.metric is Metric.ACCURACY
-        )  # fmt: skip
-        verdict = decide(grid(np.full((500, 1), RIGHT), clusters=groups), base, policy, of=1)
-        held.append((check.is_too_fine, one(verdict, Metric.ACCURACY).kind))
-    assert held == [(False, VerdictKind.PASS), (True, INCONCLUSIVE)]

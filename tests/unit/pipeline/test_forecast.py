@@ -52,3 +52,5 @@ def test_the_sentence_says_what_is_known():
     assert Forecast(1, 600, None, None).sentence() == "600 samples"
     assert Forecast(1, 600, 9800.4, 2.13).sentence() == "600 samples, about 9,800 tokens, 2.1 min"
     assert Forecast(1, 6000, 1e6, 1234).sentence().endswith(", 1,234 min")
+    assert Forecast(1, 6000, 1e6, 99.7).sentence().endswith(", 100 min")  # was 1e+02 min
+    assert Forecast(1, 1, None, None).sentence() == "1 sample"

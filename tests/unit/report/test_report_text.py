@@ -1,11 +1,8 @@
 """Numbers and sentences, where a wrong sign or unit would mislead."""
 
-import math
-import re
 from dataclasses import replace
 from io import StringIO
 
-import pytest
 from helpers.report_examples import (
     EXAMPLES,
     INCONCLUSIVE,
@@ -19,7 +16,7 @@ from helpers.report_examples import (
 from rich.console import Console
 
 from smallscale_ci.records import Accounting, Flip, Metric, Outcome, Summary
-from smallscale_ci.report import annotations, charts, console, formats, junit, markdown, text
+from smallscale_ci.report import annotations, console, formats, junit, markdown, text
 from smallscale_ci.report.interface import Answer
 
 ACCURACY = check("t", Metric.ACCURACY, REGRESSED, 0.6, 0.5, 0.01)
@@ -48,47 +45,10 @@ def test_rates_differ_in_points() -> None:
     )
 
 
-def test_the_intervals_say_their_level() -> None:
-    later = replace(ACCURACY, pass_boundary=0.0169)
-    assert formats.difference_title((ACCURACY, TOKENS)) == "difference [90%]"
-    assert formats.difference_title((later,)) == "difference [96.6%]"
-    assert formats.difference_title((later, ACCURACY)) == "difference [90–96.6%]"
-
-
 def test_no_change_has_no_sign() -> None:
     tiny = replace(ACCURACY, estimate=estimate(-0.0001, 0.01))
     assert formats.difference(tiny).startswith("0.0 pp")
     assert text.check_sentence(tiny) == "t accuracy is unchanged at 50.0%"
-
-
-def test_what_is_not_known_is_a_dash() -> None:
-    nothing = replace(ACCURACY, estimate=estimate(math.nan, 0.0), baseline=math.nan)
-    assert formats.difference(nothing) == "– pp [–, –]"
-    assert "could not be compared" in text.check_sentence(nothing)
-    assert formats.number(math.inf) == "–"
-    # As an open interval comes back from verdict.json.
-    read = replace(TOKENS, estimate=replace(TOKENS.estimate, low=math.nan, high=math.nan))
-    assert formats.difference(read) == "+100.0% [–, –]"
-
-
-def test_an_unbounded_interval_says_so() -> None:
-    wide = replace(TOKENS, estimate=replace(TOKENS.estimate, low=-math.inf, high=math.inf))
-    assert formats.difference(wide) == "+100.0% [−100.0, +∞]"
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(1234.5, "1,234"), (12.25, "12.2"), (3, "3"), (0.01234, "0.0123")],
-)
-def test_numbers(value: float, shown: str) -> None:
-    assert formats.number(value) == shown
-
-
-def test_all_metrics_share_one_axis_on_which_right_is_worse() -> None:
-    low, value, high = formats.used_margin(ACCURACY)
-    assert (low, value, high) == pytest.approx((4.5, 5.0, 5.5))
-    at_margin = check("t", Metric.TOKENS, INCONCLUSIVE, 100.0, 105.0, 0.0)
-    assert formats.used_margin(at_margin)[1] == pytest.approx(1.0)
 
 
 def test_headline_names_three_failed_checks_and_counts_the_rest() -> None:
@@ -147,62 +107,6 @@ def test_the_answer_shown_is_the_one_that_lost() -> None:
     assert text.answer_words(text.shown_answer((right, cut))) == "no answer (TRUNCATED)"
     assert text.answer_words(text.shown_answer((right,))) == "4"
     assert text.answer_words(text.shown_answer(())) == "not stored"
-
-
-@pytest.mark.parametrize("limit", [600, 1500, 2500, markdown.COMMENT_LIMIT])
-def test_markdown_keeps_to_its_limit_and_says_what_it_cut(limit: int) -> None:
-    whole = markdown.render(EXAMPLES["regressed"])
-    cut = markdown.render(EXAMPLES["regressed"], limit)
-    assert len(cut.encode()) <= limit
-    assert cut.startswith("### ❌ REGRESSED")
-    assert ("was cut" in cut) == (len(whole.encode()) > limit)
-    assert cut.count("```") % 2 == 0
-    assert cut.count("<details>") == cut.count("</details>")
-
-
-def test_a_thousand_tasks_fit_a_comment() -> None:
-    many = tuple(replace(ACCURACY, task=f"task-{i}") for i in range(3000))
-    cut = markdown.render(report(verdict(REGRESSED, checks=many)))
-    assert len(cut.encode()) <= markdown.COMMENT_LIMIT
-    assert "was cut" in cut
-
-
-def test_annotations_beyond_what_github_shows_are_counted() -> None:
-    for failed, lines, last in ((10, 10, "t9 accuracy"), (13, 10, "4 more checks: see the step")):
-        checks = tuple(replace(ACCURACY, task=f"t{number}") for number in range(failed))
-        found = annotations.render(report(verdict(REGRESSED, checks=checks))).splitlines()
-        assert len(found) == lines
-        assert last in found[-1]
-
-
-def test_the_chart_in_markdown_reaches_as_far_as_its_intervals() -> None:
-    def drawn(after: float) -> list[str]:
-        moved = check("t", Metric.ACCURACY, REGRESSED, 0.6, after, 0.01)
-        unknown = replace(moved, metric=Metric.TRUNCATION, estimate=estimate(math.nan, 0.0))
-        page = markdown.render(report(replace(verdict(REGRESSED), checks=(moved, unknown))))
-        return page.split("```")[1].splitlines()[1:]
-
-    near, unknown, axis = drawn(0.55)
-    assert (axis[-1], axis.index("1", axis.index("0")) - axis.index("0")) == ("3", 6)
-    assert near.index("●") - near.index("│") == 15  # two and a half margins
-    assert "●" not in unknown
-    far, _, axis = drawn(0.44)
-    assert axis[-1] == "9"
-    assert far.index("●") - far.index("│") == 16  # eight margins, two columns each
-    assert "►" not in far
-    assert drawn(0.3)[0].endswith("►")
-
-
-def test_a_long_task_keeps_its_metrics_apart_in_the_charts() -> None:
-    long = "a-task-whose-name-takes-more-room-than-a-chart-has"
-    moved = [replace(c, task=long) for c in (ACCURACY, TOKENS)]
-    page = markdown.render(report(replace(verdict(REGRESSED), checks=tuple(moved))))
-    first, second = page.split("```")[1].splitlines()[1:3]
-    assert re.match(r"a-task-whose-name-\S*… accuracy ", first)
-    assert re.match(r"a-task-whose-name-\S*… tokens ", second)
-    forest = charts.forest(moved)
-    assert "… accuracy<" in forest
-    assert "… tokens<" in forest
 
 
 def test_two_levels_of_the_baseline_are_explained() -> None:

@@ -1,5 +1,6 @@
 """Every kind of reason has a sentence, and every advice."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -51,3 +52,12 @@ def test_advice_names_what_would_help(given, said):
     check = replace(verdict(INCONCLUSIVE).checks[0], advice=given)
     assert said in wording.advice(check)
     assert bool(wording.advice(check)) == bool(said)
+
+
+def test_a_large_loss_that_cannot_be_excluded_has_no_exponent():
+    """A rise of 1.23e+03% cannot be excluded, said the report of a suite of few problems."""
+    open_ = next(c for c in verdict(INCONCLUSIVE).checks if c.metric is Metric.TOKENS)
+    wide = replace(open_, kind=INCONCLUSIVE, estimate=replace(open_.estimate, high=math.log(13.3)))
+    reason = Reason(ReasonKind.CHECK, wide.task, Metric.TOKENS)
+    said = wording.sentence(reason, verdict(INCONCLUSIVE, checks=(wide,)))
+    assert "a rise of 1,230% cannot be excluded" in said
