@@ -8,14 +8,13 @@ correct"). The last strong claim counts; without one, weak claims count where th
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from html import unescape
 from typing import Any
 
-from smallscale_ci.judges.conclusions import conclusion
+from smallscale_ci.judges.conclusions import conclusion, ended_by
 from smallscale_ci.judges.lines import (
     NO,
     Claim,
@@ -26,19 +25,19 @@ from smallscale_ci.judges.lines import (
     says_no_more,
     with_its_text,
 )
+from smallscale_ci.judges.names import by_position
 from smallscale_ci.judges.options import (
-    LONGEST,
     Named,
     Options,
-    by_position,
     by_text,
     named,
     plain,
 )
 from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
+from smallscale_ci.judges.spelling import LONGEST, composed
 
 _ENDS = re.compile(
-    r"""[.!?](?=[\s*"'”’)\]]|$) | [。;](?=.|$) | \n | \\boxed | </ | \[/ | \]\]
+    r"""[.!?](?=[\s*"'”’)\]]|$) | [。;।۔](?=.|$) | \n | \\boxed | </ | \[/ | \]\]
       | (?<=\w)["'](?=\s*[,}\]])
       | ,?\s(?:because|since|where|when|hence|therefore|meaning|i\.e)\b
       | ,\s(?:so|as|which|that\ is)\b | (?<=[A-Z]),(?=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])
@@ -138,7 +137,7 @@ def _normal(text: str) -> str:
     """The beginning and end of a text, letters of full width as usual ones, without HTML."""
     if len(text) > _HEAD + _TAIL:
         text = f"{text[:_HEAD]}\n…\n{text[-_TAIL:]}"
-    return unicodedata.normalize("NFKC", _BOLD.sub("**", _MARKUP.sub("", unescape(text))))
+    return composed(_BOLD.sub("**", _MARKUP.sub("", unescape(text))))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -164,7 +163,8 @@ def _forward(
     for mark in reversed(_last(_FORWARD, text, start, stop)):
         before = text[max(0, mark.start() - _WHERE) : mark.start()]
         says = mark.group()
-        if NO.search(says) or _DOUBT.search(before) or _supposed(before, says):
+        denied = says.casefold().endswith(("n't", "n’t"))  # the answer isn't A but B
+        if (NO.search(says) and not denied) or _DOUBT.search(before) or _supposed(before, says):
             continue
         if _WRONG.search(before) or _WRONG_BEHIND.match(says):
             continue
@@ -179,7 +179,10 @@ def _forward(
         phrase = text[place:stops].strip(_QUOTES)
         if not phrase or (end and end.group() == "?") or _NO_AFTER.match(phrase):
             continue
-        found = named(phrase, options) or _rest_of_line(text, place, options)
+        if denied:
+            found = named(f"not {phrase}", options)
+        else:
+            found = named(phrase, options) or _rest_of_line(text, place, options)
         if found is not None:
             yield Claim(place, found, strong=True, text=phrase)
             return
@@ -248,6 +251,9 @@ def _subjects(text: str, start: int, stop: int, options: Options) -> Iterator[Cl
         before = text[max(0, match.start() - _WHERE) : match.start()]
         subject = _CLAUSE.split(before)[-1].strip(_QUOTES)
         place = by_text(subject, options) if subject else None
+        if subject.casefold() == "which":  # … ended in 1945, which is the correct answer
+            clause = _SENTENCE.split(before)[-1].removesuffix(subject).rstrip(", ")
+            place = None if NO.search(clause) else ended_by(clause.casefold(), options)
         place = by_position(subject, options) if place is None else place
         if place is not None:
             yield Claim(match.start(), Named(place, "by its text"), strong=True, text=subject)

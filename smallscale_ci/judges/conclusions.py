@@ -19,18 +19,16 @@ from smallscale_ci.judges.lines import (
     beginning,
     label_pattern,
 )
+from smallscale_ci.judges.names import by_position
 from smallscale_ci.judges.options import (
     Named,
     Options,
-    bare,
-    by_position,
     by_text,
     named,
     plain,
-    spaced,
-    words,
 )
 from smallscale_ci.judges.phrases import NOUN
+from smallscale_ci.judges.spelling import bare, spaced, words
 
 _RIGHT = (
     r"(?:correct|right|true|yes|must\sbe\strue|richtig|korrekt|wahr|ja|correcte?|juste|vraie?|oui|correct[oa]|verdader[oa]|sí"
@@ -273,7 +271,7 @@ def _by_its_text(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
 
 def _texts_in(said: str, options: Options) -> Iterator[tuple[int, str, str]]:
     """(option, what stands before its text, and behind) at the end, behind "is", or before it."""
-    place = _ended_by(said, options)
+    place = ended_by(said, options)
     if place is not None:
         yield place, said[: -len(_own(options.texts[place]))], ""
     for copula in _COPULA_WORD.finditer(said):
@@ -285,7 +283,7 @@ def _texts_in(said: str, options: Options) -> Iterator[tuple[int, str, str]]:
             yield place, "", said[copula.end() :]
 
 
-def _ended_by(said: str, options: Options) -> int | None:
+def ended_by(said: str, options: Options) -> int | None:
     """The option with whose text ``said`` ends, if no other has the same."""
     found: dict[str, int] = {}
     for place, text in enumerate(options.texts):

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from smallscale_ci.judges.options import LONGEST, Named, Options, plain, words
+from smallscale_ci.judges.options import Named, Options, plain
+from smallscale_ci.judges.spelling import LONGEST, words
 
 # Symbols before a line, such as an arrow or a tick, but no cross.
 _LINE = re.compile(r"[ \t>]*(?:[^\w\s(\[{$\\\"'“*`_<❌✗✘]{1,4}[ \t]+)?(.*?)[ \t]*")
 _EMPTY = re.compile(r"\s*(?:(?:```|~~~)\w*|[-*_=]{3,}|\$\$|\\[\[\]])?\s*")
+_STATES = re.compile(  # Answer: C
+    r"\W*(?:(?:final|correct|my|the|new)\s)*(?:answer|antwort|réponse|respuesta|risposta|resposta|ответ)\W*:",
+    re.IGNORECASE,
+)
 _LABEL_AND_TEXT = re.compile(r"\W*(\w)\W+(.+)", re.DOTALL)
 NO = re.compile(
     r"\b(?:not|never|cannot|nicht|pas|no|non|não|не|depends)\b|n['’]t\b|不|未必", re.IGNORECASE
@@ -61,7 +66,7 @@ def lines_of(text: str, options: Options) -> list[Line]:
     in_list = {
         number
         for (first, (one, rest)), (second, (other, more)) in pairwise(labelled)
-        if other == one + 1 and bool(rest) == bool(more)
+        if other == one + 1 and bool(rest) == bool(more) and not _STATES.match(found[second][1])
         for number in (first, second)
     }
     return [

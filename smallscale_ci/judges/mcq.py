@@ -6,7 +6,8 @@ from smallscale_ci.judges.claims import claim, lone_line
 from smallscale_ci.judges.continuation import own_answer
 from smallscale_ci.judges.extract import candidates
 from smallscale_ci.judges.interface import JudgeSpec, Ruling
-from smallscale_ci.judges.options import LONGEST, Named, Options, by_text, named, options_of
+from smallscale_ci.judges.options import Named, Options, by_text, named, options_of
+from smallscale_ci.judges.spelling import LONGEST
 from smallscale_ci.records import Outcome, Problem
 
 

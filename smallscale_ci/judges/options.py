@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
+from smallscale_ci.judges.names import by_number, by_position, in_full, in_plural
+from smallscale_ci.judges.spelling import LONGEST, bare, composed, contains, words
 from smallscale_ci.records import Problem
 
 LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -28,20 +30,6 @@ _OPTION_LINE = re.compile(
 )
 # Cyrillic and Greek letters that look like Latin ones, and mostly are typed for them.
 _LOOKALIKES = str.maketrans("АВСЕΑΒΕ", "ABCEABE")
-_WRAPPER = re.compile(
-    r"\\(?:text(?:bf|it|rm|sf|tt|sc|sl|up|md|normal)?|math(?:bf|it|rm|sf|tt|cal|scr|bb|frak|normal)"
-    r"|boldsymbol|pmb|bm|bf|rm|it|sf|tt|emph|underline|mbox|hbox|boxed|fbox|framebox|operatorname\*?"
-    r"|displaystyle|(?:text)?color\s*\{[^{}]{0,30}\})(?![a-zA-Z])"
-)
-_GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
-_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{(-?\w{1,20})\}\s*\{(\w{1,20})\}|(\d)(\d))")
-_DEGREES = re.compile(r"\s?\^\s?\{?\\circ(?![a-zA-Z])\}?|(?<=\d)\s?degrees?\b")
-_NOISE = re.compile(
-    r"\\[,!]|\\(?=[%&#_$]|(?:log|ln|exp|sin|cos|tan|det|max|min|gcd)\b)|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]"
-)
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_GLUED_UNIT = re.compile(r"(?<=\d)(?=[^\W\d_])")
-_PERCENT = re.compile(r"(?<=\d)\s?per\s?cent\b")
 _NOUN = (
     r"(?:options?|choices?|answers?|letter|lettre|opción|opcion|opzione|opção|opcao|alternativa|letra"
     r"|respuesta|risposta|resposta|réponse|proposition|antwort|buchstabe|вариант|ответ"
@@ -52,7 +40,7 @@ _LEAD = re.compile(
     r"(?:number\s*)?(?:(?:is|are)\b\s*)?:?\s*",
     re.IGNORECASE,
 )
-_ARTICLE = re.compile(r"^(?:la|le|el|il|die|a|o|η|το)\s+(?=\(?[A-Z]\)?\W*$)")  # la B
+_ARTICLE = re.compile(r"^(?:la|le|el|il|die|a|o|η|το)\s+(?=\(?[A-ZΑ-Ε]\)?\W*$)")  # la B
 _INSTEAD = re.compile(r",? (?:and )?not \W?[A-Z]\W{0,2}$")
 # One option and not another: "not A but C", "C rather than A".
 _NOT_BUT = re.compile(
@@ -67,22 +55,13 @@ _RATHER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COPULA = re.compile(
-    r"\s*(?:번)?\s*(?:です|である|だ|となります|になります|입니다|이다|이에요|예요|번|है|हैं)[\s.。।!]*$"
-    r"|['’][dt][ıiuü]r[\s.]*$"  # A'dır
+    r"\s*(?:번)?\s*(?:です|である|だ|となります|になります|입니다|이다|이에요|예요|번|है|हैं|ہے|است)[\s.。।۔!]*$"
+    r"|(?:['’]|\s(?:şık|seçene)\w*)[dt][ıiuü]r[\s.]*$"  # A'dır
 )
 _NOUN_BEHIND = re.compile(
     r"^(\(?[A-Z]\)?)\s*(?:option|choice|选项|選項|项|項)[\s.。!]*$", re.IGNORECASE
 )
-_ORDINALS = (
-    *("first|1st", "second|2nd", "third|3rd", "fourth|4th", "fifth|5th"),
-    *("sixth|6th", "seventh|7th", "eighth|8th", "ninth|9th", "tenth|10th", "last"),
-)
-_ORDINAL = re.compile(
-    rf"(?:the\s)?(?:{'|'.join(f'({one})' for one in _ORDINALS)})\s"
-    r"(?:option|choice|answer|one|statement|alternative)(?=\W|$)",
-    re.IGNORECASE,
-)
-_LONE = re.compile(rf"[(\[]?\s*([{_LABELS}]|\d{{1,2}})\s*[)\]]?\s*[.:,;!。]?")
+_LONE = re.compile(rf"[(\[]?\s*([{_LABELS}]|\d{{1,2}})\s*[)\]]?\s*[.:,;!。।۔]?")
 _MARK = r"(?:[).:,;。、]|\s?[-–—](?=\s)|\s?\()"
 _LABELLED = re.compile(
     rf"(?:[(\[]\s*([{_LABELS}]|\d{{1,2}})\s*[)\]]|([{_LABELS.replace('a-z', '')}]|\d{{1,2}})\s?"
@@ -105,11 +84,7 @@ _NEGATED = re.compile(
     r"|错|不|ではな|じゃな|가 아니|이 아니|غير|ليس)",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"\w+(?:[.,]\d+)*|[^\w\s]")
-_STOPS = frozenset({".", ",", ";", "'", "’"})
-_ARTICLES = frozenset({"a", "an", "the"}) | _STOPS
 _PLAUSIBLE = 10
-LONGEST = 2000  # characters of an answer that are looked at
 
 
 @dataclass(frozen=True)
@@ -214,6 +189,8 @@ def _named_alone(text: str, options: Options) -> Named | None:
         return None
     if lone := _LONE.fullmatch(short):
         place = options.index(lone[1])
+        if place is None and exact is None:
+            place = by_number(lone[1], options)
         if place is not None:
             return Named(place, "by its label")
     if exact is not None:
@@ -261,33 +238,10 @@ def by_text(text: str, options: Options) -> int | None:
 
 def plain(text: str) -> str:
     """``text`` without LaTeX wrappers, emphasis, a leading "option" and a trailing "is it"."""
-    text = bare(unicodedata.normalize("NFKC", text[:LONGEST])).strip().strip("'‘’_<>")  # Ｂ
+    text = bare(composed(text[:LONGEST])).strip().strip("'‘’_<>")
     text = _ARTICLE.sub("", _LEAD.sub("", _COPULA.sub("", text)))
     text = _NOUN_BEHIND.sub(r"\1", text)
     return _INSTEAD.sub("", text).strip().strip("'‘’").strip()
-
-
-def bare(text: str) -> str:
-    """``text`` without LaTeX wrappers and emphasis, fractions as 1/6."""
-    text = _FRACTION.sub(r"\1\3/\2\4", text) if "frac" in text else text
-    text = _DEGREES.sub("°", text) if "circ" in text or "degree" in text else text
-    return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
-
-
-def spaced(text: str) -> str:
-    """``60ms`` as ``60 ms``, ``1,800`` as ``1800``."""
-    return _GLUED_UNIT.sub(" ", _THOUSANDS.sub("", text) if "," in text else text)
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The words of ``text`` that tell options apart."""
-    text = bare(unicodedata.normalize("NFKC", text[:LONGEST]))
-    tokens = _WORD.findall(spaced(_PERCENT.sub("%", text) if "cent" in text else text))
-    if len(tokens) > 2 and tokens[0] in ("A", "a") and tokens[1] in (".", ","):
-        return tuple(tokens)  # a label, not an article
-    kept = [token for token in tokens[:-1] if token.lower() not in _ARTICLES]
-    kept += [token for token in tokens[-1:] if token not in _STOPS]  # vitamin A
-    return tuple(kept) or tuple(token for token in tokens if token.isalnum())
 
 
 def _several(short: str, options: Options) -> set[str]:
@@ -335,37 +289,15 @@ def _leading_text(short: str, options: Options) -> Named | None:
 
 
 def _by_another_name(short: str, options: Options) -> Named | None:
-    """``the third option``, or an option's text in the plural."""
+    """``the third option``, a name in full, or an option's text in the plural."""
     if (at := by_position(short, options)) is not None:
         return Named(at, "by its place")
-    said = _singular(words(short.casefold().rstrip(".")))
-    same = [place for place, own in enumerate(options.folded) if own and _singular(own) == said]
-    return Named(same[0], "by its text") if len(same) == 1 else None
-
-
-def by_position(text: str, options: Options) -> int | None:
-    """The option that ``text`` counts: ``the third option``, ``the last one (iron)``."""
-    if (match := _ORDINAL.match(text)) is None:
-        return None
-    place = next(number for number, one in enumerate(match.groups()) if one)
-    last = len(options.labels) - 1
-    return last if place == len(_ORDINALS) - 1 else place if place <= last else None
-
-
-def _singular(text: tuple[str, ...]) -> tuple[str, ...]:
-    """Words without the ``s`` of the last one's plural, where it is a longer word."""
-    last = text[-1] if text else ""
-    return (*text[:-1], last[:-1]) if len(last) > 4 and last.endswith("s") else text
+    at = in_full(short, options)
+    at = in_plural(short, options) if at is None else at
+    return None if at is None else Named(at, "by its text")
 
 
 def _begins(text: str, options: Options, place: int) -> bool:
     """Whether ``text`` begins with the option's own text, in brackets or not."""
     own, found = options.folded[place], words(text.casefold().lstrip("("))
     return bool(own) and found[: len(own)] == own
-
-
-def contains(tokens: tuple[str, ...], part: tuple[str, ...]) -> bool:
-    """Whether the words ``part`` follow each other in ``tokens``."""
-    return any(
-        tokens[start : start + len(part)] == part for start in range(len(tokens) - len(part) + 1)
-    )

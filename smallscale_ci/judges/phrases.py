@@ -32,7 +32,11 @@ ANSWER = (
         r"|selection|select\soption|output|response|prediction|predicted|key|pick|label|reply"
         r"|correct|richtig|correcto|final|result|solution|conclusion|verdict|decision|also|donc)\s*:"
     ),
-    r"\banswer\sto\sbe\b|\bans\)",
+    r"\banswer\sto\sbe\b|\bans\)|\banswers?\b(?:\sto\sthis(?:\squestion)?)?\s(?:is|was|are)n['’]t\b",
+    (
+        r"\b(?:chang|switch|revis|updat|correct|amend|alter|settl)(?:es?|ed|ing)?\s(?:my|the|our|its|his|her)\s(?:\w+\s)?"
+        r"(?:answer|choice|response|selection|mind)(?:\sfrom\s\S{1,12})?\sto\b"
+    ),
     r"(?:^|\n)[ \t]*[#*]+[ \t]*(?:(?:final|correct)\s)?answer[ \t]*[*:]*[ \t]*(?=\n)",
     r"(?:^|\n)[ \t]*\#{3,4}(?=[ \t]*[(*]*[A-Za-z\d][)*]*[.:)]?)(?!\#)",
     (
@@ -40,7 +44,10 @@ ANSWER = (
         r"|vote\sfor|settle\son)\b"
     ),
     r"\bthe\s(?:only\s)?(?:option|choice|one|answer|statement)\s(?:that|which)\b[^.\n:=?]{0,60}\sis\b",
-    r"\bthe\sonly\s(?:option|choice|one)\s(?:left|remaining)\sis\b",
+    (
+        r"\bthe\s(?:only\s(?:option|choice|one|answer)\s(?:left|remaining|that\s(?:remains|is\sleft))"
+        r"|remaining\s(?:option|choice|one|answer|possibility|candidate))\s(?:is|must\sbe)\b"
+    ),
     r"(?:^|\n)[ \t]*A:(?=[ \t]*\(?[A-J]\)?\.?[ \t]*(?:\n|$))",
     r"\[answer\]|(?<!\\)\bboxed\{(?=[^{}]{1,80}\})",
     r"\[\[",
@@ -98,8 +105,26 @@ ANSWER = (
         rf"|đáp\sán|απάντηση|відповідь)\b{_GAP}(?:\b(?:is|är|er|to|jest|je|este|adalah|là|είναι)\b|[:=])"
     ),
     r"ตอบ\s(?:ข้อ\s?)?(?=[A-Z](?:\W|$))|(?:विकल्प|گزینه)\s?:\s?",
-    r"(?:उत्तर|উত্তর)(?=\s\(?[A-Z]\)?(?:\s|$|[।.,]))|\bcevap\s(?=[A-Z]['’])",
-    r"(?:उत्तर|উত্তর|ค(?:ำ|ํา)ตอบ)[^.\n:=?।]{0,20}?\s?(?:है|คือ|:)",
+    (
+        r"(?:उत्तर|উত্তর|جواب|پاسخ\sصحیح)(?:\s(?:विकल्प|বিকল্প|گزینه))?(?=\s\(?[A-Z]\)?(?:\s|$|[।.,]))"
+        r"|\b(?:cevap|doğru\sseçenek)\s(?=[A-Z](?:['’]|\s(?:şık|seçene)))|\bválasz\sa\s(?=\(?[A-Z]\)?(?:\W|$))"
+        r"|(?:^|[\n.!,]\s?)(?:vậy\s)?chọn\s(?:đáp\sán\s)?(?=\(?[A-Z]\)?(?:\W|$))"
+        r"|\b(?:câu\strả\slời|lựa\schọn|phương\sán)\s(?:\w+\s){0,2}là\b"
+    ),
+    r"(?:उत्तर|উত্তর|ค(?:ำ|ํา)ตอบ)[^.\n:=?।]{0,20}?\s?(?:है|คือ|হল|হলো|হচ্ছে|:)",
+    # Swahili, Malay, Filipino, Afrikaans, Catalan, Finnish, Estonian, Croatian and Serbian,
+    # Slovenian, Slovak, Bulgarian, Lithuanian, Latvian, Yoruba, Igbo, Hausa, Zulu, Somali
+    (
+        r"\b(?:jibu|jawapan(?:nya)?|sagot|antwoord|resposta|vastaus|vastus|odgovor|одговор|отговор(?:ът)?|odpoveď|atsakymas"
+        rf"|atbilde|ìdáhùn|idahun|azịza|amsa|impendulo|jawaabta)\b{_GAP}"
+        r"(?:\b(?:ni|ialah|adalah|ay|is|és|on|je|je\sto|yra|ir|ni\s|bụ|ce|ngu|waa)\b|е(?=\s)|[:=])"
+    ),
+    # Urdu, Persian, Hebrew, Marathi, Gujarati, Punjabi, Tamil, Telugu, Kannada, Malayalam, Nepali
+    r"(?:جواب|پاسخ|תשובה)[^.\n:=?]{0,20}?\s?(?:ہے|است|היא|הוא|:)",
+    (
+        r"(?:विकल्प|उत्तर|জবাব|বিকল্প|જવાબ|ਜਵਾਬ|ਉੱਤਰ|பதில்|விடை|సమాధానం|జవాబు|ಉತ್ತರ|ഉത്തരം|පිළිතුර|ചോയ്സ്)"
+        r"[^.\n:=?।]{0,20}?\s?(?::|है|आहे|છે|ਹੈ)"
+    ),
     r"(?:الإجابة|الاجابة|الجواب|الخيار|الحل)(?:\s\S+){0,2}?\s*(?:هي|هو|:)",
 )
 # Words behind a label: what only an answer is called, and what several options may be called.
@@ -169,7 +194,8 @@ LEADS = re.compile(
       | (?:^|\n|[.!]\s)[ \t>*\#-]*(?:choose|select|pick)\s
         (?=(?:option|choice|answer|letter)\s|\([A-Z]\)|\*)
       | \bon\s(?:reflection|second\sthought)[,:]\s
-      | \banswer\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
+      | (?:\banswer|(?:^|\n)[ \t>*\#-]*(?:antwort|réponse|respuesta|risposta|resposta|ответ
+        |odpowied[źz]|cevap|jawaban|đáp\sán|svar|odgovor|vastaus))\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
         (?:it(?:['’]s|\s(?:is|(?:must|should|has\sto)\sbe))\s+)?
       | (?:^|\n|[.!]\s)(?:(?:so|thus|therefore|hence),?\s)?the\s

@@ -285,3 +285,41 @@ def test_every_published_question_that_is_only_repeated_is_not_answered() -> Non
         ):
             assert rule(text, row["answer"], row["problem"]) is Outcome.CORRECT, text
     assert answered == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer isn't B but C.",
+        "So I'll change my answer to C.",
+        "I'm switching my choice from B to C.",
+        "Answer: B\n\nWait, days are what changes.\n\nAnswer: C",
+        "Eliminate A, B and D. The remaining option is C.",
+        "It is C: planetary days will become shorter, which is the correct answer.",
+        "The answer is 3.",
+        "Jibu sahihi ni C.",
+        "Oikea vastaus on C.",
+        "Ang tamang sagot ay C.",
+        "درست جواب C ہے۔",
+        "योग्य उत्तर: C",
+        "Câu trả lời đúng là C.",
+        "התשובה הנכונה היא C.",
+    ],
+)
+def test_changes_of_mind_numbers_and_more_languages(text):
+    assert rule(text) is Outcome.CORRECT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer isn't C but B.",
+        "The answer isn't C.",
+        "I won't change my answer to C without a reason. The answer is B.",
+        "Answer: C\n\nWait, years are what changes.\n\nAnswer: B",
+        "Planetary days will become shorter, which is not the correct answer.",
+        "The answer is 2.",
+    ],
+)
+def test_what_is_left_behind_is_no_answer(text):
+    assert rule(text) is not Outcome.CORRECT
