@@ -2,8 +2,8 @@
 
 Arrays in, numbers out. Every array has one entry per sample: ``correct`` (bool), ``problem`` (code
 of the problem), ``tokens`` (completion tokens). Samples are averaged within their problem first, so
-that every problem counts the same. All raise ``ValueError`` for no samples at all, and those with a
-``k`` for a problem of fewer samples.
+that every problem counts the same. All raise ``ValueError`` without any sample, and those with a
+``k`` also for a problem with fewer samples.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def of_run(
 ) -> dict[str, dict[str, float]]:
     """Task → name → value, in the order of the tasks; ERRORED samples are left out.
 
-    ``answers`` are the extracted ones, in the order of ``samples``. pass@k is given for powers of
-    two, maj@k and avg@k for all samples, where every problem has more than one.
+    ``answers`` are the extracted ones, in the order of ``samples``. pass@k is computed for powers
+    of two, maj@k and avg@k for all samples, if every problem has more than one.
     """
     texts = np.array(answers, dtype=object)
     found = {}
@@ -63,7 +63,7 @@ def accuracy(correct: Flags, problem: Codes) -> float:
 
 
 def avg_at_k(correct: Flags, problem: Codes, sample_index: Codes, k: int) -> float:
-    """Accuracy over the first ``k`` samples of every problem: what the toolkit calls avg@16."""
+    """Accuracy over the first ``k`` samples of every problem, for example avg@16."""
     first = sample_index < k
     n, _ = _counts(correct, problem)
     kept, c = _counts(correct[first], problem[first])
@@ -119,8 +119,8 @@ def under_budgets(
 ) -> dict[int, float]:
     """Accuracy if generation had been cut at each budget: budget → accuracy.
 
-    A sample counts as correct if it is and took at most that many tokens, thinking included. What
-    the model would have said when made to answer early is not known: this is a lower bound.
+    A sample counts if it is correct and took at most that many tokens, thinking included. What
+    the model would have answered if cut short is not known, so this is a lower bound.
     """
     return {budget: accuracy(correct & (tokens <= budget), problem) for budget in budgets}
 

@@ -1,4 +1,4 @@
-"""How honest the gate is: its error rates on pseudo-runs drawn from real, stored ones."""
+"""The gate's error rates, measured on pseudo-runs drawn from stored ones."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from smallscale_ci.gate.trial import Kind
 from smallscale_ci.records import Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
-ENOUGH = 200  # trials before a level is called broken
+ENOUGH = 200  # trials before a level may be reported as not kept
 _CORNERS = (1.0, 2.0)  # margins, in few problems and with ERRORED samples
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What the gate decided about one kind of pseudo-candidate.
+    """The gate's decisions about one kind of pseudo-candidate.
 
-    ``metric`` is what was made worse, by ``loss`` margins in one random task for each trial
-    (in all of them where the mean is gated); ``None`` and 0 for the unchanged model.
+    ``metric`` was made worse by ``loss`` margins in one random task of each trial
+    (in all tasks if the mean is gated); ``None`` and 0 for the unchanged model.
     """
 
     metric: Metric | None
@@ -43,9 +43,9 @@ class Scenario:
     regressed: Share
     inconclusive: Share
     epochs: float  # mean number of looks
-    holds: bool  # the level that is promised here is kept, as far as these trials can tell
+    holds: bool  # whether the promised level is kept, as far as these trials can tell
     concentrated: bool = False  # the loss is in few problems, not spread evenly
-    errored: bool = False  # as many samples as the policy allows are ERRORED, the worst of them
+    errored: bool = False  # the worst samples are ERRORED, as many as the policy allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ def calibrate(
     ``repeats`` is how many samples of a problem an epoch of the suite holds, by task.
     Two promises are checked: an unchanged model is REGRESSED in at most ``alpha_fail`` of the
     trials, and one that is worse by exactly a margin PASSes in at most ``alpha_pass``. Neither is
-    called broken before the interval of its share excludes it, nor with fewer than 200 trials.
+    reported as broken unless the interval of its share excludes it and there are 200 trials.
     Losses are spread evenly, concentrated in few problems, and hidden behind ERRORED samples: the
-    wrong, longest or truncated ones, as many as the policy allows. ``say`` is as for ``plan``.
+    wrong, longest or truncated ones, as many as the policy allows. ``say`` is as in ``plan``.
     Raises ``DataError`` for runs without enough samples and ``UsageError`` for fewer than one
     trial.
     """

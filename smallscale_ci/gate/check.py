@@ -16,7 +16,7 @@ from smallscale_ci.stats.epochs import exact_tail, fixed, paired_error
 from smallscale_ci.stats.jumps import hidden, jumped, unseen, with_jumps
 
 TENFOLD = 10.0  # the growth of a problem whose answers ramble
-# Where only twins are compared, differences are few, and at the margin nearly all are losses: 6.6%
+# If only twins are compared, differences are few, and at the margin nearly all are losses: 6.6%
 # passed the t test there. The bounded test is exact and needs no correction.
 TWINS = 0.75  # of the pass test's level, which keeps the 5%
 _CHECKS = 10  # that share the fail test's level, about
@@ -32,10 +32,10 @@ def check_of(
     part: bool,
     final: bool,
 ) -> Check:
-    """The check of ``metric`` without its verdict; ``level`` is that of the pass and the fail test.
+    """The check of ``metric`` without its verdict; ``level`` holds the pass and the fail test's.
 
-    Without ``describe`` there is no interval, and only what decides is exact. ``part`` says that
-    the look is within the first epoch, ``final`` that no other follows.
+    Without ``describe`` there is no interval, and only deciding values are exact. ``part`` says
+    that the look is within the first epoch, ``final`` that no other follows.
     """
     pass_level, fail_level = level
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
@@ -54,7 +54,7 @@ def check_of(
     if few is not change:
         usual = max(usual, p_pass(few))
     hides = part and margin is not None and metric.scale is Scale.LENGTH
-    if hides:  # more looks must not make it easier to miss that few problems grow
+    if hides:  # more looks must not make it easier to miss growth in few problems
         usual = max(usual, unseen(TENFOLD, margin or 0.0, change.clusters))
     pass_p = usual if worst is change else max(usual, p_pass(worst))
     p_value = _p_fail(pair, metric, change, tolerated, fail_level, band=band, describe=describe)
@@ -104,7 +104,7 @@ def _p_fail(
     band: bool,
     describe: bool,
 ) -> float:
-    """P-value of "not worse than ``tolerated``", or one above 0.5 where that decides nothing.
+    """P-value of "not worse than ``tolerated``", or one above 0.5 if that decides nothing.
 
     Beyond 0.5 a p-value matters neither to its own check nor in Holm's order.
     """
@@ -118,11 +118,11 @@ def _p_fail(
 
 
 def _too_few(change: Contrast, fail_level: float) -> bool:
-    """Whether so few clusters of problems could not show a loss of everything at ``fail_level``.
+    """Whether there are too few clusters to show even a total loss at ``fail_level``.
 
-    The bounded test takes G clusters that lost all they had for 2⁻ᴳ, and uneven ones for as many as
-    they are worth; Holm's order wants more of it. So do few problems, of which rates at least can
-    be tested exactly.
+    The bounded test gives G clusters that lost everything a p-value of 2⁻ᴳ, and uneven ones that of
+    as many as they are worth; Holm's correction needs a smaller one. The same holds for few
+    problems, but their rates can be tested exactly.
     """
     if change.clusters == change.n:  # no clusters
         return change.n < FEW_CLUSTERS and not change.log
@@ -130,12 +130,12 @@ def _too_few(change: Contrast, fail_level: float) -> bool:
 
 
 def _strictness(pair: TaskPair, seen: Contrast) -> float:
-    """The part of the pass test's level that ``seen`` is tested at."""
+    """The part of the pass test's level at which ``seen`` is tested, 0 to 1."""
     return TWINS if pair.shared and not seen.bounded else 1.0
 
 
 def _interval(pair: TaskPair, seen: Sequence[Contrast], level: float) -> tuple[float, float]:
-    """What not all pass tests exclude, from that without the lost samples to the worst case."""
+    """The interval that covers those of all pass tests: without the lost samples, and at worst."""
     different = {id(change): change for change in seen}.values()
     ends = [change.interval(level * _strictness(pair, change)) for change in different]
     return min(low for low, _ in ends), max(high for _, high in ends)
@@ -159,7 +159,7 @@ def _change(pair: TaskPair, metric: Metric) -> Contrast:
 def _few_grown(
     pair: TaskPair, metric: Metric, change: Contrast, *, final: bool
 ) -> tuple[Contrast, int]:
-    """``change`` as the pass test has to see it where few problems grew much, and how many did."""
+    """``change`` as the pass test must see it if few problems grew much, and how many did."""
     mine, theirs = pair.candidate, pair.baseline
     if metric.scale is not Scale.LENGTH:
         return change, 0
@@ -175,9 +175,10 @@ def _few_grown(
 
 
 def _between_epochs(pair: TaskPair, metric: Metric, change: Contrast) -> Contrast:
-    """``change`` with the error that it has for these very problems, and normal tails.
+    """``change`` with its standard error for these problems alone, and normal tails.
 
-    Too few clusters do not show how much others would differ; that this suite regressed they can.
+    Too few clusters cannot show how much others would differ, but they can show that this suite
+    regressed.
     """
     candidate, baseline = pair.candidate, pair.baseline
     weight = np.ones(len(pair.cluster)) if pair.weight is None else pair.weight
@@ -193,7 +194,7 @@ def _between_epochs(pair: TaskPair, metric: Metric, change: Contrast) -> Contras
 
 
 def _exact(pair: TaskPair, metric: Metric) -> float:
-    """P-value of the candidate's losses in a rate, if its samples were the baseline's."""
+    """P-value of the candidate's losses in a rate if both sides' samples were exchangeable."""
     sides = pair.candidate, pair.baseline
     counts = [np.rint(side.means[metric] * side.judged).astype(np.int64) for side in sides]
     if metric.worse < 0:

@@ -18,7 +18,7 @@ from smallscale_ci.records import Check, Metric, VerdictKind
 from smallscale_ci.run.names import Names
 from smallscale_ci.stats.multiple import holm
 
-MEAN = "mean over tasks"  # a check's task in the mode of that name: no task can be called so
+MEAN = "mean over tasks"  # the task of the mean's checks; no real task can have this name
 
 
 def make_checks(
@@ -30,11 +30,11 @@ def make_checks(
     reproduced: bool = False,
     describe: bool = True,
 ) -> tuple[Check, ...]:
-    """All checks at this look; ``reproduced`` says that every sample agrees.
+    """All checks at ``look``, from 1; ``reproduced`` says that every sample agrees.
 
     In the mode ``mean`` the checks of the mean over tasks come first, and the tasks' own are guard
-    rails. Without ``describe`` only what decides is computed: no intervals, and nothing that is not
-    gated.
+    rails. Without ``describe`` only deciding values are computed: no intervals, and nothing that is
+    not gated.
     """
     if schedule.ends[look - 1] >= 1 and schedule.parts:
         pairs = [
@@ -50,7 +50,7 @@ def make_checks(
 
 
 def decided(raw: Sequence[Check], *, reproduced: bool = False) -> tuple[Check, ...]:
-    """``raw`` checks of all tasks with their verdicts: Holm's order needs to know all of them."""
+    """``raw`` checks of all tasks with their verdicts; Holm's correction needs all of them."""
     places = [place for place, check in enumerate(raw) if check.gated]
     adjusted = dict(zip(places, holm([raw[p].p_value for p in places]), strict=True))
     done = []
@@ -63,7 +63,7 @@ def decided(raw: Sequence[Check], *, reproduced: bool = False) -> tuple[Check, .
 
 
 def overall(checks: Sequence[Check]) -> VerdictKind:
-    """The verdict of all checks: guard rails can only fail it, the other gated ones must pass."""
+    """The verdict of all checks: guard rails can only fail it, other gated ones must pass."""
     gated = [check for check in checks if check.gated]
     if any(check.kind is VerdictKind.REGRESSED for check in gated):
         return VerdictKind.REGRESSED
@@ -130,9 +130,9 @@ def _of_metrics(
 
 
 def _occurs(pair: TaskPair, metric: Metric) -> bool:
-    """Whether there is anything of ``metric`` on either side.
+    """Whether ``metric`` occurs on either side.
 
-    Where nobody thinks, the answer is the whole completion: ``tokens`` says it already.
+    Without thinking, the answer is the whole completion, which ``tokens`` shows already.
     """
     if metric is Metric.ANSWER:
         metric = Metric.THINKING
@@ -140,7 +140,7 @@ def _occurs(pair: TaskPair, metric: Metric) -> bool:
 
 
 def _join(pairs: Sequence[TaskPair]) -> TaskPair:
-    """All tasks as one; with equal weight for each, their mean is the mean over tasks."""
+    """All tasks as one, each with equal weight, so that its mean is the mean over tasks."""
     offsets = np.cumsum([0] + [int(p.cluster.max()) + 1 for p in pairs])
     places = [pair.place for pair in pairs if pair.place is not None]
     worst = None

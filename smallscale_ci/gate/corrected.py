@@ -12,7 +12,8 @@ METHOD = "Rogan-Gladen, Lang-Reiczigel"
 def corrected_accuracy(task: TaskSummary, measured: Measured) -> Estimate:
     """The share of answers that are right, with its 95% interval.
 
-    Answers that the judge was not asked about, as they are cut off, are wrong for certain.
+    Answers that never reached the judge, such as truncated ones, are wrong for certain. Raises
+    ``ValueError`` if ``measured`` judges no better than chance.
     """
     seen = task.accuracy
     asked = task.outcomes[Outcome.CORRECT.value] + task.outcomes[Outcome.WRONG.value]

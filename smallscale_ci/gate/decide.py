@@ -42,10 +42,11 @@ def decide(
 ) -> Verdict:
     """Judge ``candidate`` against ``baseline`` at look ``look`` of ``of``.
 
-    ``schedule`` says after how many epochs the looks are: after each of ``of``, if ``None``.
+    ``schedule`` says after how many epochs the looks are; ``None``: after each of ``of`` epochs.
     ``candidate`` holds all samples so far; ``planned`` is how many there should be by now (every
-    problem of the baseline as often as the most sampled one, if ``None``). ``differences`` are
-    the manifest keys that differ. Raises ``UsageError`` for an impossible look.
+    problem of the baseline as often as the most sampled one, if ``None``). ``task_order`` is the
+    order of reports. ``differences`` are the manifest keys that differ. Raises ``UsageError`` if
+    ``look`` is not in 1…``of``.
     """
     schedule = schedule or Schedule.every_epoch(of)
     of = schedule.looks
@@ -61,7 +62,7 @@ def decide(
     share = shared_draws(candidate, baseline, rows)
     epochs = len(baseline) * schedule.ends[look - 1] / max(len(candidate), 1)
     twins = not reproduced and share >= ENOUGH
-    if reproduced or twins:  # compare with the very samples that were drawn again
+    if reproduced or twins:  # compare only with the samples that were drawn again
         baseline = baseline.select(np.isin(np.arange(len(baseline)), rows))
     complete = planned == len(candidate)
     partial = complete and schedule.ends[look - 1] < 1
@@ -90,11 +91,7 @@ def decide(
         repeats_itself(candidate) or out_of_reach(checks, policy, look, schedule, epochs)
     )
     checks = reasons.advised(checks, of - look, futile=futile)
-    matched = None
-    if len(baseline) > len(candidate):
-        common = baseline.select(np.isin(np.arange(len(baseline)), rows))
-        matched = _matched(candidate, common, match, task_order, pairs)
-    flips = find_flips(pairs, matched)
+    flips = find_flips(pairs, _matched(candidate, baseline, rows, match, task_order, pairs))
     seen = [*reasons.check_notes(checks, policy), *_unlisted(flips)]
     return replace(
         verdict,
@@ -117,15 +114,20 @@ def _unlisted(flips: Flips) -> tuple[Reason, ...]:
 
 def _matched(
     candidate: Samples,
-    common: Samples,
+    baseline: Samples,
+    rows: Codes,
     match: Codes,
     task_order: Sequence[str],
     pairs: Sequence[TaskPair],
 ) -> tuple[TaskPair, ...] | None:
-    """The tasks with the baseline's samples that the candidate has, too; ``None``: there are none.
+    """The tasks, with only those of the baseline's samples that the candidate has, too.
 
-    Baselines of other tools may count their samples otherwise.
+    ``None`` if the baseline has no others, or if a task would be empty: other tools' baselines may
+    number their samples differently.
     """
+    if len(baseline) <= len(candidate):
+        return None
+    common = baseline.select(np.isin(np.arange(len(baseline)), rows))
     if not len(common):
         return None
     made = {p.task: p for p in pair_tasks(candidate, common, match, task_order, partial=True)}
@@ -136,7 +138,7 @@ def _matched(
 def refuse(
     policy: GatePolicy, differences: Sequence[Difference], *, planned: int, of: int
 ) -> Verdict | None:
-    """INVALID, known before anything is generated, or ``None`` where nothing stands against it."""
+    """INVALID, known before anything is generated, or ``None`` if the runs are comparable."""
     marked = tuple(replace(d, allowed=d.allowed or d.key in policy.allow) for d in differences)
     obstacles = reasons.not_comparable(marked)
     if not obstacles:

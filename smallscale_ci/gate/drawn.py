@@ -1,4 +1,4 @@
-"""Pseudo-runs judged look by look: what the gate says of samples that were drawn."""
+"""Pseudo-runs judged look by look: the gate's decisions on drawn samples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CORRECT, _WRONG, _UNPARSED, _ERRORED = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How one pseudo-run ended: the verdict, the epochs that it took and the candidate's tokens."""
+    """How one pseudo-run ended: verdict, epochs taken, and the candidate's tokens."""
 
     kind: VerdictKind
     epochs: float
@@ -42,7 +42,7 @@ class Trial:
 def judged(
     drawn: Sequence[Drawn], policy: GatePolicy, schedule: Schedule, baseline_epochs: int
 ) -> Trial:
-    """Look at ``drawn`` until there is a verdict, or none in reach."""
+    """Look at ``drawn`` until there is a verdict, or none is in reach."""
     kind, look = VerdictKind.INCONCLUSIVE, 0
     for look in range(1, schedule.looks + 1):
         checks = _checks(drawn, policy, look, schedule)
@@ -69,7 +69,7 @@ def _checks(
 
 
 class Drawn:
-    """A baseline and the samples that the candidate would have, epoch by epoch."""
+    """A baseline, and a candidate's samples epoch by epoch."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Drawn:
         grids: Mapping[Metric, Grid],
         baseline_epochs: int,
     ) -> None:
-        """``grids`` are as ``draw`` makes them; ``pool`` says the rest."""
+        """``grids`` come from ``draw``, everything else from ``pool``."""
         self.pool, self.policy, self.grids = pool, policy, grids
         self.baseline_epochs, self.start = baseline_epochs, baseline_epochs * pool.repeats
         problems = len(pool.cluster)
@@ -90,7 +90,7 @@ class Drawn:
         self._known: dict[tuple[Metric, int], Sequence[Check]] = {}
 
     def checks(self, metric: Metric, look: int, schedule: Schedule) -> Sequence[Check]:
-        """The check of ``metric`` at ``look``, if it is gated; made once."""
+        """The check of ``metric`` at ``look``, if it is gated; computed once."""
         if metric not in self.gated:
             return ()
         if self._like is not None and metric is not self._like[1]:
@@ -104,7 +104,7 @@ class Drawn:
         return self._known[key]
 
     def with_grid(self, metric: Metric, grid: Grid) -> Drawn:
-        """The same samples but for the candidate's ``metric``: the other checks are known."""
+        """The same samples except for the candidate's ``metric``; other checks are reused."""
         other = copy(self)
         vars(other).update(grids={**self.grids, metric: grid}, _like=(self, metric), _known={})
         return other
@@ -175,10 +175,10 @@ class Drawn:
 
 
 class Errored(Drawn):
-    """Samples of which as many are ERRORED as ``policy`` allows: what suits the candidate best."""
+    """Samples of which as many are ERRORED as ``policy`` allows, chosen to favour the candidate."""
 
     def __init__(self, like: Drawn, metric: Metric | None, rng: np.random.Generator) -> None:
-        """The worst samples by ``metric``, any where it is ``None``."""
+        """Lose the worst samples by ``metric``; random ones if it is ``None``."""
         super().__init__(like.pool, like.policy, rng, like.grids, like.baseline_epochs)
         mine = next(iter(self.grids.values()))[:, self.start :]
         self._errored: NDArray[np.bool_] = np.zeros(mine.shape, dtype=np.bool_)
@@ -197,7 +197,7 @@ class Errored(Drawn):
     def pair(
         self, end: float, metrics: Sequence[Metric] | None = None, *, parts: bool = True
     ) -> TaskPair:
-        """As ``Drawn.pair``, but of samples as a run has them, and always with all metrics."""
+        """As ``Drawn.pair``, but from samples like a run's, and always with all metrics."""
         if end not in self._pairs:
             self._pairs[end] = self._pair(end, parts=parts)
         return self._pairs[end]

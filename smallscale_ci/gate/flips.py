@@ -1,4 +1,4 @@
-"""Problems that went from right to wrong or back, on the epochs that both runs have."""
+"""Problems that changed from right to wrong or back, on the epochs that both runs have."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _GROWN = 50  # problems of each task that grew most
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """What flipped: the list, the number to wrong and to right, and what chance alone gives."""
+    """The flips: the list, the number to wrong and to right, and the number expected by chance."""
 
     listed: tuple[Flip, ...]
     number: tuple[int, int]
-    by_chance: float | None  # in each direction; ``None`` where the baseline does not tell
+    by_chance: float | None  # in each direction; ``None`` if the baseline does not tell
 
 
 def find_flips(pairs: Sequence[TaskPair], matched: Sequence[TaskPair] | None) -> Flips:
     """Problems whose majority changed, the largest changes first, losses before gains.
 
-    ``matched`` has of the baseline only the samples with the indices that the candidate has, task
-    by task: a majority of 8 epochs against a single one flips in any unchanged model. Chance is
-    that of two independent draws at the rates that the baseline of ``pairs`` shows.
+    ``matched`` holds only the baseline's samples with the indices that the candidate has, task by
+    task: comparing a majority of 8 epochs with a single one shows flips in any unchanged model.
+    Chance is that of two independent draws at the rates of the baseline in ``pairs``.
     """
     flips: list[Flip] = []
     lost = gained = 0
@@ -42,7 +42,7 @@ def find_flips(pairs: Sequence[TaskPair], matched: Sequence[TaskPair] | None) ->
         gained += int((after > before)[changed].sum())
         order = np.lexsort((after[changed] - before[changed], -np.abs(after - before)[changed]))
         flips += [_flip(alike, int(i)) for i in changed[order][:_MOST]]
-        # A problem may have lost the baseline's samples that the candidate has, and no others.
+        # A problem may have lost exactly those of the baseline's samples that the candidate has.
         baseline = pair.baseline
         if len(alike.problem_ids) < len(pair.problem_ids):
             baseline = baseline.take(alike.problem_ids.places_in(pair.problem_ids))
@@ -87,7 +87,7 @@ def _by_chance(baseline: ProblemMeans, samples: Codes) -> float | None:
     if not len(samples) or baseline.judged.max(initial=0) < 2:
         return None
     share, several = baseline.means[Metric.ACCURACY], np.maximum(baseline.judged, 2)
-    # Rates of few epochs look surer than they are: p(1 − p) is short by the factor (m − 1)/m.
+    # Few epochs understate the variance: p(1 − p) is short by the factor (m − 1)/m.
     short = several / (several - 1)
     total = 0.0
     for count in np.unique(samples):

@@ -1,4 +1,4 @@
-"""Whether more samples could still change the answer of an undecided run."""
+"""Whether more samples could still decide an undecided run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from smallscale_ci.gate.schedule import Schedule, information, levels
 from smallscale_ci.records import Check
 from smallscale_ci.run.samples import Samples
 
-_LUCK = 1.0  # standard errors by which the rest may turn out better than what was seen
+_LUCK = 1.0  # standard errors by which the rest may be better than what was seen
 _CHANCE = 0.02  # below which a verdict is out of reach
-_ENOUGH = 20  # problems with two samples that show whether epochs repeat each other
+_ENOUGH = 20  # problems with two samples needed to see whether epochs repeat each other
 
 
 def out_of_reach(
@@ -25,11 +25,11 @@ def out_of_reach(
     schedule: Schedule,
     baseline_epochs: float,
 ) -> bool:
-    """Whether neither PASS nor REGRESSED has a chance left at the last look.
+    """Whether PASS and REGRESSED both have hardly any chance left at the last look.
 
-    The chance that the last look decides, if the effect is what was seen and a standard error more
-    (conditional power: Lan and Wittes 1988, Biometrics 44, 579-585). The boundaries do not count
-    on it: going on nevertheless keeps the levels.
+    ``look`` counts from 1. The chance is that the last look decides if the true effect is a
+    standard error beyond the one seen (conditional power: Lan and Wittes 1988, Biometrics 44,
+    579-585). The boundaries do not rely on stopping, so continuing anyway keeps the levels.
     """
     if look >= schedule.looks:
         return False
@@ -44,7 +44,7 @@ def out_of_reach(
 
 
 def repeats_itself(candidate: Samples) -> bool:
-    """Whether a second sample of a problem is the first one again, as without any randomness."""
+    """Whether a problem's second sample repeats its first, as it does without randomness."""
     good = ~candidate.errored
     order = np.argsort(candidate.problem[good], kind="stable")
     problem = candidate.problem[good][order]

@@ -1,4 +1,4 @@
-"""The margins that a suite can hold, and whether it has clusters enough: no simulation needed."""
+"""The margins that a suite can hold, and whether it has enough clusters, without simulation."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW, FEW_CLUSTERS, even_count
 from smallscale_ci.stats.paired import effective_count
 
-_MOST_LOOKS = 32  # more hardly change the level of the last
-_HOLDS = 0.95  # the chance to pass that "holds a margin" means
+_MOST_LOOKS = 32  # more looks hardly change the level of the last
+_HOLDS = 0.95  # chance of an unchanged model to pass with a margin that is "held"
 
 
 def margins_held(
     pools: Sequence[Pool], policy: GatePolicy, baseline_epochs: int, budget: tuple[int, int]
 ) -> tuple[Holdable, ...]:
-    """What can be held in ``budget``: epochs at the first look, and at the last.
+    """The margins held within ``budget``: (epochs at the first look, epochs at the last).
 
-    In the mode ``mean`` the mean over tasks comes first, and the tasks, which need not pass, have
+    In the mode ``mean``, the mean over tasks comes first; the tasks, which need not pass, have
     no margin.
     """
     found = []
@@ -58,10 +58,10 @@ def too_fine(
     budget: tuple[int, int] | None = None,
     repeats: Mapping[str, int] | None = None,
 ) -> tuple[Limit, ...]:
-    """Margins that the suite cannot hold at the full budget, and few clusters; takes no time.
+    """Margins that the suite cannot hold at the full budget, and tasks with few clusters.
 
-    ``budget`` is the epochs before the first look and at most, the policy's if ``None``;
-    ``repeats`` is as in ``plan``. Empty where the baseline has a single epoch, which says nothing
+    ``budget`` is (epochs before the first look, most epochs), the policy's if ``None``;
+    ``repeats`` is as in ``plan``. Empty if the baseline has a single epoch, which says nothing
     about noise.
     """
     try:
@@ -81,7 +81,7 @@ def limits(holdable: Sequence[Holdable], clusters: Mapping[str, Codes]) -> tuple
 def few_clusters(clusters: Mapping[str, Codes]) -> tuple[FewClusters, ...]:
     """The tasks whose problems are in too few clusters to PASS; ``clusters``: codes by task.
 
-    As in the verdict, uneven clusters count for as many as say the same.
+    As in the verdict, uneven clusters count by their effective number.
     """
     found = []
     for task, codes in clusters.items():

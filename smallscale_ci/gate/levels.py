@@ -1,4 +1,4 @@
-"""The levels of a check: what its two tests may spend at a look."""
+"""The levels that a check's two tests may spend at a look."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from smallscale_ci.stats.contrast import Vector
 def levels_at(
     pair: TaskPair, metric: Metric, policy: GatePolicy, look: int, schedule: Schedule
 ) -> tuple[float, float]:
-    """The levels of the pass test and of the fail test at this look."""
+    """The nominal one-sided levels of the pass test and the fail test at ``look``, from 1."""
     alphas = policy.alpha_pass, policy.alpha_fail
     if schedule.looks == 1:
         return alphas
     # samples of a problem in an epoch
     each = float(pair.candidate.judged.mean()) / max(schedule.ends[look - 1], 1.0)
-    # Twins have a clock of their own: as many of the baseline's samples as of the candidate's.
+    # Twins have their own clock: as many samples of the baseline as of the candidate.
     baseline_epochs = (
         math.inf if pair.shared else round(float(pair.baseline.judged.mean()) / each, 2)
     )

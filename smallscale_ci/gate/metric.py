@@ -1,7 +1,7 @@
-"""What each metric is, in numbers: its value of a sample, its contrast of two runs, its tests.
+"""Each metric in numbers: its value for a sample, its contrast between two runs, its tests.
 
-The table of metrics is ``records/metric.py``; here is what needs arrays. Code elsewhere in the gate
-goes by a metric's scale and direction, never by its name.
+The table of metrics is ``records/metric.py``; this module has what needs arrays. The rest of the
+gate uses a metric's scale and direction, never its name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MISSING = [OUTCOMES.index(outcome) for outcome in (Outcome.UNPARSED, Outcome.TR
 def values_of(samples: Samples, metric: Metric) -> Vector:  # noqa: PLR0911 - a case for each
     """(samples,) the metric of each sample: 0 or 1 for a rate, a count for a length, NaN unknown.
 
-    Of ERRORED samples ``known_of_errored`` says what is known.
+    For ERRORED samples see ``known_of_errored``.
     """
     if metric in samples.unknown:
         return np.full(len(samples), np.nan)
@@ -53,9 +53,9 @@ def _told(column: NDArray[Any] | None) -> Vector:
 
 
 def known_of_errored(samples: Samples, metric: Metric) -> Vector:
-    """(samples,) what is known of each sample if it ERRORED, NaN where nothing is.
+    """(samples,) the value that is known for each sample even if it ERRORED, else NaN.
 
-    Where only the judge failed, the engine's answer has a length and an end.
+    If only the judge failed, the engine's answer still has a length and a finish reason.
     """
     match metric:
         case Metric.ACCURACY:
@@ -80,7 +80,7 @@ def margin_of(policy: GatePolicy, task: str, metric: Metric) -> float | None:
 
 
 def is_band(policy: GatePolicy, metric: Metric) -> bool:
-    """Whether a change for the better counts, too."""
+    """Whether a change for the better counts as one, too (``tokens_direction: band``)."""
     return metric.scale is Scale.LENGTH and policy.tokens_direction == "band"
 
 

@@ -17,13 +17,13 @@ from smallscale_ci.run.names import Names
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import Vector
 
-_DENSE = 4  # times as many places as samples are worth a table
-_CHANCE = 1e-6  # of an agreement that is too small to be one
+_DENSE = 4  # a lookup table may have this many places per sample
+_CHANCE = 1e-6  # chance below which agreement is not accidental
 
 
 @dataclass(frozen=True, eq=False)
 class TaskPair:
-    """One task of two runs: the problems that both have judged, row by row."""
+    """One task of two runs: the problems judged in both, row by row."""
 
     task: str
     problem_ids: Names  # (n,)
@@ -38,24 +38,24 @@ class TaskPair:
     candidate_judged: int  # of the problems on both sides
     baseline_samples: int
     baseline_judged: int
-    place: Vector | None = None  # (n,) in the order of later epochs, 0 to 1, if that matters
+    place: Vector | None = None  # (n,) place in the order of later epochs, 0 to 1, if needed
     weight: Vector | None = None  # (n,) of the problems; equal if ``None``
     lost: int = 0  # samples of the candidate that are ERRORED or missing
     absent: int = 0  # problems of the baseline that the candidate has no sample of
-    shared: float = 0.0  # of the samples, where only twins are compared (gate/shared.py)
-    worst: TaskPair | None = None  # with the lost samples as bad as they can be; None: none lost
+    shared: float = 0.0  # share of the samples, if only twins are compared (gate/shared.py)
+    worst: TaskPair | None = None  # with the lost samples at their worst; None: none lost
 
     def knows(self, metric: Metric) -> bool:
-        """Whether both sides tell ``metric``."""
+        """Whether both sides record ``metric``."""
         sides = (self.candidate.means, self.baseline.means)
         return all(metric in means and not np.isnan(means[metric]).any() for means in sides)
 
     @property
     def telling(self) -> bool:
-        """Whether samples that all agree do so for a reason.
+        """Whether it means something that all samples agree.
 
-        They do where their lengths differ at all, or their outcomes within so many problems that a
-        second draw would not give them again.
+        It does if lengths differ at all, or if outcomes differ within so many problems that a
+        second draw would not repeat them by chance.
         """
         mine = self.candidate
         lengths = mine.noise.items()
@@ -67,7 +67,7 @@ class TaskPair:
 
 
 def clusters_of(samples: Samples, problems: Codes | NDArray[np.bool_]) -> Codes:
-    """Codes 0…G−1 of the clusters of some problems; each is one where none are named."""
+    """Codes 0…G−1 of the clusters of some problems; without names each problem is one."""
     names = samples.clusters[problems]
     return np.arange(len(names)) if _is_unclustered(samples) else names.codes()
 
@@ -134,10 +134,10 @@ def pair_tasks(
     complete: bool = False,
     partial: bool = False,
 ) -> tuple[TaskPair, ...]:
-    """The tasks that both runs have: those in ``order`` first, then as the candidate has them.
+    """The tasks that both runs have: those in ``order`` first, then in the candidate's order.
 
-    ``complete`` says that no sample of ``candidate`` is missing, though some problems may have
-    more of them than others; ``partial`` that problems without any are not due yet.
+    ``complete`` says that no sample of ``candidate`` is missing, although some problems may have
+    more than others; ``partial`` that problems without samples are not due yet.
     """
     shared = [task for task in candidate.tasks if task in baseline.tasks]
     rank = {task: place for place, task in reversed(list(enumerate(order)))}
@@ -153,7 +153,7 @@ def _by_name(names: Names, problems: Codes) -> Codes:
 
 
 class _Sides:
-    """Two runs, and what is computed of them once for all tasks."""
+    """Two runs, with everything computed once for all tasks."""
 
     def __init__(
         self,
@@ -247,7 +247,7 @@ class _Sides:
         return Names.concatenate([theirs, own])[place]
 
     def _longest(self, task: str, theirs: Codes) -> dict[Metric, Vector]:
-        """How long answers to the baseline's problems ``theirs`` of ``task`` could have been.
+        """The longest that lost answers to the baseline's problems ``theirs`` of ``task`` could be.
 
         As long as the longest one of the task on either side, or, if this is shorter, as many
         times the baseline's mean of that problem as any answer of the task is of its own problem's.

@@ -1,4 +1,4 @@
-"""What a suite, a policy and a budget of epochs can resolve, before any GPU is used."""
+"""What a suite, a policy and a budget of epochs can detect, before any GPU is used."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from smallscale_ci.gate.trial import Kind
 from smallscale_ci.records import Holdable, Limit, Metric, VerdictKind
 from smallscale_ci.run.samples import Samples
 
-OFTEN = 0.5  # runs of an unchanged model that pass, at least
+OFTEN = 0.5  # share of unchanged models that must pass
 _POWER = 0.8  # the chance of REGRESSED that "detectable" means
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What happens to a model worse by ``loss`` margins in ``metric``, in one random task."""
+    """The chances of a model worse by ``loss`` margins in ``metric``, in one random task."""
 
     metric: Metric
     loss: float
@@ -53,10 +53,10 @@ class Plan:
     regressed: Share
     inconclusive: Share
     epochs: float  # expected for an unchanged model
-    tokens: float | None  # expected for an unchanged model; None where the baseline tells none
-    gpu_hours: float | None  # the same; None where the baseline's throughput is unknown
+    tokens: float | None  # expected for an unchanged model; None if the baseline records none
+    gpu_hours: float | None  # the same; None if the baseline's throughput is unknown
     detections: tuple[Detection, ...]
-    detectable: dict[str, float | None]  # metric → loss in margins found 8 times in 10
+    detectable: dict[str, float | None]  # metric → loss, in margins, that is found 8 times in 10
     holdable: tuple[Holdable, ...]
     limits: tuple[Limit, ...]  # margins and clusters that cannot PASS
 
@@ -78,12 +78,12 @@ def plan(
     repeats: Mapping[str, int] | None = None,
     say: Callable[[int, int], None] = lambda *_: None,
 ) -> Plan:
-    """Work out what ``policy`` can resolve on the problems of ``baseline``.
+    """Estimate what ``policy`` can detect on the problems of ``baseline``.
 
     Candidates are simulated from the baseline's own samples, within problems, and judged by the
-    gate itself. ``baseline_epochs`` is what the baseline will have (what it has, if ``None``);
+    gate itself. ``baseline_epochs`` is how many the baseline will have (``None``: as many as now);
     ``gpu_seconds_per_token`` comes from its manifest, ``repeats`` from the suite: how many samples
-    of a problem an epoch holds, by task (1 where it is not named). ``say`` is told how many trials
+    of a problem an epoch holds, by task (1 if it is not named). ``say`` receives how many trials
     are done, and of how many. Raises ``UsageError`` for fewer than one trial and ``DataError`` for
     a baseline with a single epoch, which says nothing about noise.
     """

@@ -20,11 +20,11 @@ _Values = dict[Metric, Vector]
 
 @dataclass(frozen=True, eq=False)
 class ProblemMeans:
-    """Means over the epochs of each problem, ERRORED samples left out; NaN where none is left."""
+    """Means over the epochs of each problem without ERRORED samples; NaN if none is left."""
 
     judged: Codes  # (problems,) samples that are not ERRORED
     means: Mapping[Metric, Vector]  # each (problems,)
-    noise: Mapping[Metric, Vector]  # of lengths: variance between epochs; 0 where there is one
+    noise: Mapping[Metric, Vector]  # of lengths: variance between epochs; 0 with one epoch
 
     def take(self, problems: Codes) -> ProblemMeans:
         """Only ``problems``, in that order."""
@@ -37,7 +37,7 @@ class ProblemMeans:
         )
 
     def put(self, problems: Codes, other: ProblemMeans) -> ProblemMeans:
-        """With ``other`` at the places of ``problems``."""
+        """These means, with ``other`` in the places of ``problems``."""
 
         def filled(mine: Mapping[Metric, Vector], theirs: Mapping[Metric, Vector]) -> _Values:
             made = {metric: values.copy() for metric, values in mine.items()}
@@ -84,7 +84,7 @@ def problem_means(samples: Samples) -> ProblemMeans:
     if samples.one_each and not samples.errored.any():
         return _of_one_each(samples)
     good = np.flatnonzero(~samples.errored)
-    # Sums depend on their order in the last digit, and verdicts must not on that of the rows.
+    # A sum's last digit depends on its order, but verdicts must not depend on the rows' order.
     index = samples.sample_index[good]
     if np.any(index[1:] < index[:-1]):
         good = good[np.argsort(index, kind="stable")]
@@ -122,6 +122,6 @@ def _of_one_each(samples: Samples) -> ProblemMeans:
 
 
 def _variance(values: Vector, mean: Vector, problem: Codes, judged: Codes) -> Vector:
-    """(problems,) variance between the samples of each problem; 0 where there is one."""
+    """(problems,) variance between the samples of each problem; 0 with one sample."""
     squares = np.bincount(problem, np.square(values - mean[problem]), len(judged))
     return np.asarray(squares / np.maximum(judged - 1, 1))

@@ -1,4 +1,4 @@
-"""Why the verdict is what it is, and what would have made it another: values, no words."""
+"""The reasons for a verdict, and what would have changed it: values, not words."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from smallscale_ci.records import (
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.stats.contrast import FEW_CLUSTERS
 
-_POWER = 0.9  # the chance to pass that advice about sizes aims at
-_HOPELESS = 100  # times the problems: where clusters are uneven, it is clusters that lack
+_POWER = 0.9  # chance to pass at which the advice about sizes aims
+_HOPELESS = 100  # times the problems: beyond it, advise more clusters instead
 
 
 def deciding(kind: VerdictKind, checks: Sequence[Check]) -> tuple[Reason, ...]:
-    """The checks that made the verdict ``kind``, the most important first."""
+    """The checks that led to the verdict ``kind``, the most important first."""
     gated = [check for check in checks if check.gated]
     if kind is VerdictKind.PASS:
         decisive = [check for check in gated if not check.guard]
@@ -85,7 +85,7 @@ def notes(
     reproduced: bool,
     shared: float,
 ) -> tuple[Reason, ...]:
-    """What is shown about the comparison as a whole, whatever the verdict."""
+    """Notes on the comparison as a whole, whatever the verdict."""
     found = [Reason(ReasonKind.REPRODUCED)] if reproduced else []
     found += [Reason(ReasonKind.SHARED_DRAWS, share=shared)] if shared else []
     allowed = tuple(difference.key for difference in differences if difference.allowed)
@@ -103,7 +103,7 @@ def notes(
 
 
 def check_notes(checks: Sequence[Check], policy: GatePolicy) -> Iterator[Reason]:
-    """Changes that do not decide the verdict: gains, and losses in what is not gated."""
+    """Changes that do not decide the verdict: gains, and losses in metrics that are not gated."""
     for check in checks:
         if not check.gated and check.p_value <= policy.alpha_fail:
             yield _of(check, ReasonKind.NOT_GATED)
@@ -114,9 +114,9 @@ def check_notes(checks: Sequence[Check], policy: GatePolicy) -> Iterator[Reason]
 
 
 def advised(checks: Sequence[Check], left: int, *, futile: bool) -> tuple[Check, ...]:
-    """``checks`` with what would have made the open ones conclusive.
+    """``checks``, the open ones with advice on what would have made them conclusive.
 
-    ``left`` are the looks to come; ``futile`` says that they would not decide the run.
+    ``left`` is the number of looks to come; ``futile`` says that they would not decide the run.
     """
     return tuple(replace(check, advice=_advice(check, left, futile=futile)) for check in checks)
 
@@ -129,7 +129,7 @@ def _advice(check: Check, left: int, *, futile: bool) -> Advice | None:
     few = clusters < FEW_CLUSTERS or needed > _HOPELESS * problems
     if not check.lost_decide and clusters < problems and few:
         return Advice(clusters=FEW_CLUSTERS)
-    # Nobody should widen a margin for a model that seems to be worse.
+    # Do not advise a wider margin for a model that seems to be worse.
     wider = check.margin < reached < 1 and not check.seems_worse
     found = Advice(
         margin=reached * 1.005 if wider else 0.0,
@@ -144,7 +144,7 @@ def _of(check: Check, kind: ReasonKind = ReasonKind.CHECK) -> Reason:
 
 
 def _of_task(pair: TaskPair, lost: float) -> Iterator[Reason]:
-    # A small task may lose one sample where the share allows any, or it could never pass.
+    # A small task may lose one sample if the share allows any, or it could never pass.
     if pair.unpaired > allowance(lost, pair.problems):
         yield Reason(ReasonKind.UNPAIRED, pair.task, count=pair.unpaired, of=pair.problems)
     missing = pair.lost - pair.absent * pair.candidate_epochs  # absent ones are unpaired
@@ -159,7 +159,7 @@ def _of_task(pair: TaskPair, lost: float) -> Iterator[Reason]:
 
 
 def allowance(share: float, total: int) -> int:
-    """How many of ``total`` may be lost where ``share`` of them may."""
+    """How many of ``total`` may be lost if ``share`` of them may."""
     return math.ceil(share * total - 1e-9)
 
 
@@ -169,7 +169,7 @@ def _gained(check: Check) -> bool:
 
 
 def _problems_needed(check: Check) -> int:
-    """Problems of this kind with which an unchanged model would pass with chance ``_POWER``."""
+    """How many such problems an unchanged model needs to pass with chance ``_POWER``."""
     margin = check.metric.limit(check.margin)
     level, estimate = check.pass_boundary, check.estimate
     needed = math.log(level) / math.log1p(-min(margin, 0.99))  # with no change at all

@@ -1,4 +1,4 @@
-"""When a run is looked at, and which samples come before which: both fixed before it starts."""
+"""When a run is looked at, and in which order samples come: both fixed before it starts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from smallscale_ci.records import Metric, Scale
 from smallscale_ci.stats.contrast import Vector
 from smallscale_ci.stats.sequential import nominal_levels, pocock_spending
 
-# The information at a look, to this power, is the clock of the pass test's spending, and a part of
-# the level is kept for the last look. The share of epochs that is done, to this power, is the clock
-# of the fail test: a false alarm at an early look ends a run that would have passed later, while a
-# loss of twice the margin is plain at once.
+# The pass test's spending clock is the information at a look to this power, and a part of
+# the level is kept for the last look. The fail test's clock is the share of epochs done, to this
+# power: a false alarm at an early look ends a run that would have passed later, while a
+# loss of twice the margin shows at once.
 _PASS_CLOCK, _KEPT, _FAIL_CLOCK = 1.4, 0.1, 1.2
-_TWINS_KEPT = 0.8  # of twins few differ, and an early look cannot pass by the bounded test
+_TWINS_KEPT = 0.8  # few twins differ, and an early look cannot pass by the bounded test
 _FEWEST = 100  # problems of each task that a part of an epoch must have
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """After how many epochs a run is looked at, in ascending order; parts of an epoch count."""
+    """After how many epochs a run is looked at, ascending; fractions of an epoch are allowed."""
 
     ends: tuple[float, ...]
 
@@ -49,7 +49,7 @@ class Schedule:
     ) -> Schedule:
         """From ``first`` to ``most`` epochs, with the policy's looks in each.
 
-        ``problems`` are the sizes of the tasks: with few there are fewer looks in an epoch. With
+        ``problems`` are the sizes of the tasks: small tasks get fewer looks per epoch. With
         ``first`` 1 the looks start after half of the first epoch if ``within_first``.
         """
         smallest, parts = min(problems, default=0), int(policy.looks_per_epoch)
@@ -86,7 +86,7 @@ def part(problems: int, fraction: float) -> int:
 
 
 def first_order(problem_ids: Sequence[str]) -> Codes:
-    """The order of the first epoch: by a hash, so that any part of it is like the whole."""
+    """The order of the first epoch: by a hash, so that any part of it resembles the whole."""
     keys = [hashlib.sha256(str(name).encode()).digest() for name in problem_ids]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
@@ -98,12 +98,12 @@ def later_order(problem_ids: Sequence[str], worth: Vector) -> Codes:
 
 
 def worth_of(baseline: ProblemMeans, policy: GatePolicy, task: str) -> Vector:
-    """(problems,) how much noise one more sample of each problem takes from the verdict, by token.
+    """(problems,) the noise that one more sample of each problem removes, per token.
 
-    A second sample of a problem that the baseline solves every time tells little; one of a problem
-    that it solves every second time tells most (Neyman 1934, J. R. Stat. Soc. 97, 558-625). It is
-    the variance between epochs in units of the margins, over the length. Nothing of the candidate
-    is in it.
+    A second sample of a problem that the baseline always solves says little; one of a problem that
+    it solves half of the time says most (Neyman 1934, J. R. Stat. Soc. 97, 558-625). It is the
+    variance between epochs in units of the margins, divided by the length. Nothing about the
+    candidate enters it.
     """
     worth = np.zeros(len(baseline.judged))
     for metric in Metric:
@@ -118,7 +118,7 @@ def worth_of(baseline: ProblemMeans, policy: GatePolicy, task: str) -> Vector:
 
 
 def noise_of(means: ProblemMeans, metric: Metric) -> Vector:
-    """(problems,) variance between epochs; a share that is 0 or 1 so far has some, too."""
+    """(problems,) variance between epochs; positive even for a rate that is 0 or 1 so far."""
     if metric.scale is Scale.LENGTH:
         return means.noise[metric]
     share = (means.means[metric] * means.judged + 0.5) / (means.judged + 1)
@@ -135,9 +135,9 @@ def levels(
 ) -> tuple[tuple[float, float], ...]:
     """The nominal levels of the pass test and of the fail test at each look.
 
-    ``covered`` is, for each of ``ends``, the share of the noise that is in the problems which have
-    one sample more than the others by then; without it, the share of the problems.
-    ``baseline_epochs`` is infinite where each sample is compared with its twin alone.
+    ``covered`` is, for each of ``ends``, the share of the noise in the problems that have
+    one sample more than the others by then; if empty, the share of the problems.
+    ``baseline_epochs`` is infinite if each sample is compared only with its twin.
     """
     if len(ends) == 1:
         return ((alpha_pass, alpha_fail),)
@@ -160,9 +160,9 @@ def levels(
 
 
 def information(end: float, extra: float, baseline_epochs: float) -> float:
-    """What the noise of both sides' samples leaves after ``end`` epochs: 1/variance.
+    """The information after ``end`` epochs: 1/variance from the noise of both sides' samples.
 
-    For a noise of 1 in all, of which ``extra`` is in the problems with one sample more than others.
+    The total noise is 1, of which ``extra`` is in the problems with one sample more than others.
     """
     whole = math.floor(end)
     if whole == 0:  # a part of the problems, on both sides

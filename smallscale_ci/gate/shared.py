@@ -1,7 +1,7 @@
 """Whether a run repeats its baseline's draws: the same seeds, and most answers the same.
 
-Such samples carry no noise of their own. Each is then compared with its twin alone, and not with
-all epochs of the baseline: the differences that are left say all.
+Such samples carry no noise of their own. Each is then compared only with its twin instead of with
+all epochs of the baseline: the remaining differences carry all the information.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smallscale_ci.gate.pairing import TaskPair
 from smallscale_ci.gate.problem_means import Codes
 from smallscale_ci.run.samples import Samples
 
-ENOUGH = 0.5  # shared draws with which the twins alone say more than all epochs, however many
+ENOUGH = 0.5  # share from which the twins alone say more than any number of epochs
 
 
 def shared_draws(candidate: Samples, baseline: Samples, row: Codes) -> float:
@@ -24,7 +24,7 @@ def shared_draws(candidate: Samples, baseline: Samples, row: Codes) -> float:
 
     ``row`` is what ``common_samples`` gave. It is the share that agrees in outcome and tokens,
     beyond what two epochs of the baseline do (Cohen's κ): short answers agree by chance. It is 0
-    where samples have no twin, or where the baseline has a single epoch.
+    if samples have no twin or if the baseline has a single epoch.
     """
     if not len(row) or np.any(row < 0) or np.isnan(candidate.tokens).all():
         return 0.0
@@ -40,7 +40,7 @@ def shared_draws(candidate: Samples, baseline: Samples, row: Codes) -> float:
 
 
 def with_shared(pairs: Sequence[TaskPair], share: float) -> tuple[TaskPair, ...]:
-    """``pairs`` of twins alone, of which ``share`` are the same draws."""
+    """``pairs``, which hold only twins, marked with the ``share`` of equal draws."""
     return tuple(
         replace(pair, shared=share, worst=pair.worst and replace(pair.worst, shared=share))
         for pair in pairs

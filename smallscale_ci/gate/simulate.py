@@ -1,7 +1,7 @@
 """Pseudo-runs drawn from stored ones, within each problem, and the gate applied to them.
 
-What ``plan`` and ``calibrate`` stand on: problems stay what they are, only their samples are drawn
-again, so that nothing is assumed about how hard problems are or how long their answers.
+The basis of ``plan`` and ``calibrate``: problems stay the same, and only their samples are drawn
+again, so nothing is assumed about the difficulty of problems or the length of answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from smallscale_ci.stats.contrast import Vector
 
 LOSSES = (0.5, 1.0, 1.5, 2.0)  # injected, in margins
 _CONFIDENCE = 0.95  # of the intervals of shares
-_SAID = 10  # trials after which progress is reported
+_SAID = 10  # trials between progress reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def looks_of(policy: GatePolicy) -> int:
 
 
 def schedule_of(pools: Sequence[Pool], policy: GatePolicy) -> Schedule:
-    """When a run of the problems in ``pools`` is looked at."""
+    """The looks of a run on the problems in ``pools``."""
     return Schedule.of(1, looks_of(policy), policy, (len(pool.count) for pool in pools))
 
 
@@ -54,7 +54,7 @@ def make_pools(
 ) -> tuple[Pool, ...]:
     """The samples of all ``runs`` of one model, by task; ERRORED ones are left out.
 
-    ``repeats`` are the samples of a problem in one epoch of the suite by task, 1 where it is not
+    ``repeats`` are the samples of a problem in one epoch of the suite by task, 1 if it is not
     named. Raises ``DataError`` when the runs have no task or no judged sample.
     """
     tasks = tuple(dict.fromkeys(task for run in runs for task in run.tasks))
@@ -121,9 +121,9 @@ def simulate(
 ) -> list[list[Trial]]:
     """``trials`` pseudo-runs of each of ``kinds``, whose loss is in one random task each.
 
-    The kinds share their samples, trial by trial: what a kind does not change is drawn and judged
-    once, and kinds differ by what was done to them alone. ``say`` is told how many trials are done,
-    and of how many. Raises ``DataError`` when there is too little stored to draw from.
+    The kinds share their samples, trial by trial: whatever a kind does not change is drawn and
+    judged once, and kinds differ only by their injected loss. ``say`` receives how many trials are
+    done, and of how many. Raises ``DataError`` if too little is stored to draw from.
     """
     schedule = schedule_of(pools, policy)
     most = round(schedule.ends[-1])
@@ -179,7 +179,7 @@ def can_lose(
 
 
 def _left(pool: Pool, metric: Metric | None) -> float:
-    """How much worse the pool could get: a task without any right answer loses none."""
+    """How much worse the pool could get: a task without any right answer cannot lose one."""
     if metric is None:
         return 0.0
     values = pool.grids[metric]

@@ -22,8 +22,8 @@ _NOTHING = Estimate(0.0, 0.0, 0.0, 0, 0, "no judged samples")
 def summarise(samples: Samples) -> Summary:
     """Levels of every task, in the order of ``samples.tasks``, with clustered 95% intervals.
 
-    Epochs are averaged within their problem first. ERRORED samples count as an outcome and as
-    nothing else. A task without any judged sample has levels over n = 0 problems.
+    Epochs are averaged within their problem first. ERRORED samples count only as an
+    outcome. A task without any judged sample has levels over n = 0 problems.
     """
     means = problem_means(samples)
     row_task = samples.problem_task[samples.problem]
@@ -60,7 +60,7 @@ def _task(samples: Samples, means: ProblemMeans, code: int, rows: NDArray[np.boo
 
 
 def _lengths(samples: Samples, rows: NDArray[np.bool_]) -> dict[str, dict[str, float | None]]:
-    """Of each length that is known, the mean over right and over wrong answers."""
+    """For each known length, the mean over right and over wrong answers."""
     sides = {"right": Outcome.CORRECT, "wrong": Outcome.WRONG}
     found: dict[str, dict[str, float | None]] = {}
     for metric in (m for m in Metric if m.scale is Scale.LENGTH and m not in samples.unknown):

@@ -1,4 +1,4 @@
-"""What a pseudo-run is drawn from, and its samples: those of a baseline and of a candidate."""
+"""Drawing a pseudo-run from stored samples: those of a baseline and of a candidate."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is done to a pseudo-candidate: ``loss`` margins of ``metric``, if any."""
+    """The change to a pseudo-candidate: worse by ``loss`` margins in ``metric``, if any."""
 
     metric: Metric | None
     loss: float
     concentrated: bool = False  # the loss is in few problems, not spread evenly
-    errored: bool = False  # as many samples as the policy allows are ERRORED, the worst of them
+    errored: bool = False  # the worst samples are ERRORED, as many as the policy allows
 
 
 def draw(
@@ -65,8 +65,8 @@ def draw(
 ) -> dict[Metric, Grid]:
     """Samples of a baseline, then those of a candidate with ``most`` epochs; (n, samples) each.
 
-    Where a problem has samples enough, none is used twice: the two sides are exchangeable, as two
-    runs of an unchanged model are. Where it has not, rates are drawn from their Beta posterior and
+    If a problem has enough samples, none is used twice: the two sides are exchangeable, as two
+    runs of an unchanged model are. If it has not, rates are drawn from their Beta posterior and
     lengths with their spread widened by √(k/(k − 1)), which a small pool understates.
     """
     start = baseline_epochs * pool.repeats
@@ -119,7 +119,7 @@ def _worsen(metric: Metric, grid: Grid, loss: float, rng: np.random.Generator, m
 def _worsen_few(
     metric: Metric, grid: Grid, loss: float, rng: np.random.Generator, mine: slice
 ) -> None:
-    """The same loss on average in few problems: they lose all that they have, or grow tenfold."""
+    """The same average loss in few problems, which lose everything or grow tenfold."""
     mean = float(grid.mean())
     hit = rng.random(len(grid))
     match metric.scale:

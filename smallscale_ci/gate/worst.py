@@ -1,7 +1,7 @@
-"""The candidate with its lost samples as bad as they can be: what the pass test has to stand.
+"""The candidate with its lost samples at their worst, which the pass test must still pass.
 
-Samples that are ERRORED or missing need not be like the others: the longest ones run out of memory,
-the hardest ones run into a time limit. A loss is excluded only if it is excluded whatever they
+ERRORED or missing samples need not be like the others: the longest ones run out of memory,
+and the hardest ones run into a time limit. A loss is excluded only if it is excluded whatever they
 would have been.
 """
 
@@ -21,7 +21,7 @@ from smallscale_ci.stats.contrast import Vector
 
 @dataclass(frozen=True, eq=False)
 class Lost:
-    """The lost samples of a run by problem, with what is known of them."""
+    """The lost samples of a run by problem, with what is known about them."""
 
     number: Codes  # (problems,) ERRORED or missing
     known: Mapping[Metric, Codes]  # each (problems,): how many of those have a known value
@@ -29,7 +29,7 @@ class Lost:
 
     @classmethod
     def of(cls, samples: Samples, expected: Codes) -> Lost:
-        """What ``samples`` lacks of ``expected`` (problems,) samples of each problem."""
+        """The samples that ``samples`` lacks of the ``expected`` (problems,) per problem."""
         count = len(samples.problem_ids)
         number = expected - np.bincount(samples.problem, minlength=count)
         if not samples.errored.any():
@@ -69,9 +69,9 @@ def as_bad_as_can_be(
 ) -> ProblemMeans:
     """``means`` with ``lost`` counted as the worse outcome, and as ``longest`` tokens long.
 
-    ``longest`` has (problems,) by metric of lengths, what the lengths seen allow: the token limit
-    would bound every length, but with one lost sample in a thousand an unchanged model would not
-    pass any more.
+    ``longest`` has (problems,) for each length, derived from the lengths seen: the token limit
+    would bound every length, but with one lost sample in a thousand an unchanged model could no
+    longer pass.
     """
     total = means.judged + lost.number
     filled = {}

@@ -1,7 +1,7 @@
-"""The words of the project as frozen types: what flows from stage to stage.
+"""The project's vocabulary as frozen types: the data that flow from stage to stage.
 
 Only the standard library is imported, so that every module, ``--help`` included, may use them.
-Rates and shares are fractions (0.02 is two points), times are seconds, tokens are counts of
+Rates and shares are fractions (0.02 is 2 pp), times are seconds, tokens are counts of
 generated token ids without the final end-of-sequence token.
 """
 
@@ -61,7 +61,7 @@ class CodeTest:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One question with what it is judged by. ``id`` is a hash of exactly that content.
+    """One question and its gold, options or tests. ``id`` is a hash of exactly that content.
 
     ``gold`` and each of ``also`` is a right answer.
     """
@@ -72,7 +72,7 @@ class Problem:
     gold: str
     choices: tuple[str, ...] = ()
     tests: tuple[CodeTest, ...] = ()
-    cluster: str = ""  # problems that are not independent share it; empty: a cluster of its own
+    cluster: str = ""  # shared by problems that are not independent; empty: a cluster of its own
     meta: Mapping[str, Any] = field(default_factory=dict)
     also: tuple[str, ...] = ()
 
@@ -108,7 +108,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What an engine gave for one prompt. ``seconds`` is from submission to completion."""
+    """An engine's output for one prompt. ``seconds`` runs from submission to completion."""
 
     problem_id: str
     sample_index: int
@@ -121,13 +121,13 @@ class Generation:
     seconds: float
     error: str = ""
     thinking: bool = False  # the prompt ended inside an open block of thinking
-    thinking_tokens: int | None = None  # those before the answer; None: unknown
-    looping: bool | None = None  # it ran into the limit in a loop; None: nobody looked
+    thinking_tokens: int | None = None  # tokens before the answer; None: unknown
+    looping: bool | None = None  # whether it hit the limit in a loop; None: not examined
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge decided about one generation, and why in one line."""
+    """A judge's decision about one generation, with a one-line reason."""
 
     problem_id: str
     sample_index: int
@@ -140,7 +140,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number as it is shown to a person: value with interval, and where it comes from."""
+    """A number with its interval, sample size and method."""
 
     value: float
     low: float
@@ -157,12 +157,12 @@ class TaskSummary:
     task: str
     problems: int
     epochs: float  # mean samples per problem
-    levels: Mapping[Metric, Estimate]  # of every metric; n = 0 where it is not known
+    levels: Mapping[Metric, Estimate]  # of every metric; n = 0 if it is not known
     median_tokens: float
     p90_tokens: float
-    tokens_correct: float | None  # mean tokens of correct answers alone
+    tokens_correct: float | None  # mean tokens of correct answers only
     outcomes: Mapping[str, int]
-    # Metric of a length → "right" and "wrong": its mean over those samples, where there are any.
+    # Length metric → "right" and "wrong": its mean over those samples, if there are any.
     lengths: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
     @property
@@ -185,7 +185,7 @@ class Summary:
     outcomes: Mapping[str, int]
 
 
-SEEMS = 0.05  # p-value of a loss that advice takes for one
+SEEMS = 0.05  # p-value from which advice treats a loss as real
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +216,13 @@ class Check:
     gated: bool
     discordant: int  # problems whose mean differs between the two sides
     identical: bool  # every paired sample agrees in outcome and tokens
-    advice: Advice | None = None  # what would have made an open check conclusive
+    advice: Advice | None = None  # on what would have made an open check conclusive
     guard: bool = False  # a guard rail: it can fail the gate, but need not pass
     band: bool = False  # a change for the better by the margin counts as one, too
     tolerated: float = 0.0  # in the unit of the margin: a loss up to this is not a regression
     lost: int = 0  # samples of the candidate, ERRORED or missing
-    lost_decide: bool = False  # it would pass if the lost samples were like the others
-    jumps: int = 0  # problems whose length grew far beyond all others'
+    lost_decide: bool = False  # whether it would pass if the lost samples were like the others
+    jumps: int = 0  # number of problems whose length grew far beyond all others'
 
     @property
     def moved(self) -> float:
@@ -232,7 +232,7 @@ class Check:
 
     @property
     def seems_worse(self) -> bool:
-        """Whether the change is more than chance gives now and then, though no verdict."""
+        """Whether the change is more than occasional chance, though not enough for a verdict."""
         return self.p_value <= SEEMS
 
     @property
@@ -281,7 +281,7 @@ class Accounting:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says, in values: the reports have the words.
+    """The gate's decision as values; the reports have the words.
 
     ``reasons`` decide, the most important first; ``notes`` are shown prominently and do not.
     """
@@ -297,7 +297,7 @@ class Verdict:
     reproduced_exactly: bool
     flips: tuple[Flip, ...] = ()
     flipped: tuple[int, int] | None = None  # to wrong and to right, whether listed or not
-    flips_by_chance: float | None = None  # expected in each direction of an unchanged model
-    grown: tuple[Flip, ...] = ()  # where a length regressed: the problems that grew most
+    flips_by_chance: float | None = None  # expected in each direction for an unchanged model
+    grown: tuple[Flip, ...] = ()  # if a length regressed: the problems that grew most
     notes: tuple[Reason, ...] = ()
     ends: tuple[float, ...] = ()  # epochs at each look; empty: a look after every epoch

@@ -1,4 +1,4 @@
-"""What a suite cannot tell: margins finer than its noise, and too few clusters."""
+"""A suite's limits: margins finer than its noise, and too few clusters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Holdable:
     metric: Metric
     margin: float | None  # the policy's; None: not gated
     holds: float  # smallest margin that an unchanged model passes 95 times in 100
-    reach: float = 0.0  # smallest margin that it passes every second time
+    reach: float = 0.0  # smallest margin that it passes half of the time
 
     @property
     def is_too_fine(self) -> bool:
@@ -30,8 +30,8 @@ class FewClusters:
     task: str
     problems: int
     clusters: int
-    worth: float  # clusters of equal size that say as much
-    needed: int  # from so many on errors between clusters are known
+    worth: float  # effective number: clusters of equal size that say as much
+    needed: int  # clusters needed to know the errors between them
 
 
 Limit = Holdable | FewClusters

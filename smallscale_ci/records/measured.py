@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Measured:
     """Counts of a labelled sample.
 
-    Of ``right_of`` right answers the judge called ``right`` right, of ``wrong_of`` wrong ones it
-    called ``wrong`` wrong.
+    The judge accepted ``right`` of ``right_of`` right answers, and rejected ``wrong`` of
+    ``wrong_of`` wrong ones.
     """
 
     right: int = 0
@@ -20,28 +20,28 @@ class Measured:
 
     @property
     def complete(self) -> bool:
-        """Whether the sample has right and wrong answers."""
+        """Whether the sample has both right and wrong answers."""
         return self.right_of > 0 and self.wrong_of > 0
 
     @property
     def sensitivity(self) -> float:
-        """The share of right answers that are called right; needs some."""
+        """The share of right answers that are accepted. Needs ``right_of`` > 0."""
         return self.right / self.right_of
 
     @property
     def specificity(self) -> float:
-        """The share of wrong answers that are called wrong; needs some."""
+        """The share of wrong answers that are rejected. Needs ``wrong_of`` > 0."""
         return self.wrong / self.wrong_of
 
     @property
     def kept(self) -> float:
-        """What is left of a true difference between two models (Youden's J)."""
+        """The share of a true difference between two models that remains (Youden's J)."""
         return self.sensitivity + self.specificity - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Corrected(Measured):
-    """An accuracy that the errors of its judge correct, with its 95% interval."""
+    """An accuracy corrected for the errors of its judge, with its 95% interval."""
 
     corrected: float = 0.0
     low: float = 0.0
@@ -50,7 +50,7 @@ class Corrected(Measured):
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """How often a model and a rule judge agreed; ``None`` is what the samples cannot tell."""
+    """How often an LLM judge and a rule judge agreed; ``None`` if the samples cannot tell."""
 
     samples: int = 0
     agree: float | None = None

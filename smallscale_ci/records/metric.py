@@ -1,4 +1,4 @@
-"""The metrics: the one table of what the gate looks at."""
+"""The metrics: the one table of what the gate compares."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Self, assert_never
 
 
 class Scale(StrEnum):
-    """What a metric is of one sample, and so how two runs are compared and margins are given."""
+    """A metric's kind of value per sample: it decides how runs are compared and margins given."""
 
-    RATE = "rate"  # 0 or 1: shares, compared by their difference; margins are absolute
-    LENGTH = "length"  # a count of tokens: means, compared by their log ratio; margins are relative
+    RATE = "rate"  # 0 or 1 per sample: compared by the difference of rates; margins are absolute
+    LENGTH = "length"  # tokens per sample: compared by the log ratio of means; margins are relative
 
 
 class Metric(StrEnum):
-    """What the gate looks at: one entry for each metric, and all code goes by what it says.
+    """The metrics that the gate compares, one entry each; all code relies on these entries.
 
-    An entry is its name in files and margins, its scale, the sign of a change for the worse, the
-    heading of its column, what happened to a task where it rose and where it fell (``{}`` is the
-    amount), and whether it is ``core``: known of every run, and shown also where it is zero or
-    not gated. ``gate/metric.py`` says how a sample's value is found.
+    An entry holds its name in files and margins, its scale, the sign of a change for the worse, the
+    heading of its column, what reports say of a task in which it rose and fell (``{}`` is the
+    amount), and whether it is ``core``: known for every run, and shown even if it is zero or
+    not gated. ``gate/metric.py`` computes a sample's value.
     """
 
     scale: Scale
@@ -110,7 +110,7 @@ class Metric(StrEnum):
         return entry
 
     def limit(self, margin: float) -> float:
-        """``margin`` on the scale of differences: as it is, or the log of the growth."""
+        """``margin`` on the scale of differences: itself for a rate, log(1 + margin) for a length."""
         match self.scale:
             case Scale.RATE:
                 return margin
@@ -120,7 +120,7 @@ class Metric(StrEnum):
                 assert_never(unknown)
 
     def size(self, change: float) -> float:
-        """What ``limit`` gives for a margin, turned back: a difference in the margins' unit."""
+        """The inverse of ``limit``: a difference in the unit of the margins."""
         match self.scale:
             case Scale.RATE:
                 return change

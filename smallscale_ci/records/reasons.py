@@ -1,4 +1,4 @@
-"""Why a verdict is what it is, as values; ``report/wording.py`` has a sentence for each kind."""
+"""The reasons for a verdict, as values; ``report/wording.py`` has a sentence for each kind."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from smallscale_ci.records.metric import Metric
 
 
 class ReasonKind(StrEnum):
-    """What a reason says. Beside each kind are the fields that it uses."""
+    """The kinds of reasons. Beside each kind are the fields that it uses."""
 
-    # Why it passed, regressed or stayed open.
-    CHECK = "check"  # task, metric: the check says how it ended
+    # Why the run passed, regressed or stayed undecided.
+    CHECK = "check"  # task, metric: of the check, which has the verdict
     SHARED_DRAWS = "shared-draws"  # share of the samples; each is compared with its twin alone
     REPRODUCED = "reproduced"  # every sample agrees with the baseline's
-    # Why there can be no verdict.
+    # Why no verdict is possible.
     INCOMPARABLE = "incomparable"  # names: the manifest key that differs
     NOT_IN_CANDIDATE = "not-in-candidate"  # task
     NOT_IN_BASELINE = "not-in-baseline"  # task
@@ -26,8 +26,8 @@ class ReasonKind(StrEnum):
     NOTHING_PAIRED = "nothing-paired"  # task
     UNKNOWN_METRIC = "unknown-metric"  # metric: gated, and not recorded by names (sides)
     NOTHING_GATED = "nothing-gated"  # the policy has no margins
-    # What is shown beside a verdict.
-    ALLOWED = "allowed"  # names: keys that differ and may
+    # Notes beside a verdict.
+    ALLOWED = "allowed"  # names: keys that may differ, and do
     ERRORED = "errored"  # count
     MISSING = "missing"  # count of the planned
     ONE_SIDED = "one-sided"  # count of problems, left out
@@ -58,9 +58,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What may make an open check conclusive; 0: that would not."""
+    """What may make an open check conclusive; 0: not by this."""
 
-    margin: float = 0.0  # this one would pass
-    problems: int = 0  # with so many, an unchanged model passes 9 times in 10
+    margin: float = 0.0  # a margin that would pass
+    problems: int = 0  # number with which an unchanged model passes 9 times in 10
     looks: int = 0  # that are left
-    clusters: int = 0  # there are fewer, and more problems of the same ones hardly help
+    clusters: int = 0  # number needed; more problems in the same clusters hardly help

@@ -1,6 +1,6 @@
 """A clustered estimate and its one-sided tests, with tails that hold for real evaluation data.
 
-Three things break the textbook t test here, and each has its remedy:
+Three things break the textbook t test here; each has its remedy:
 
 * samples of one cluster are not independent → errors are summed by cluster, with the factor
   G/(G−1) and G−1 degrees of freedom (Liang and Zeger 1986; Cameron and Miller 2015);
@@ -8,7 +8,7 @@ Three things break the textbook t test here, and each has its remedy:
   have long tails → Hall's cubic transformation removes the skewness from the t statistic
   (P. Hall 1992, J. R. Stat. Soc. B 54, 221-228). The larger of the two p-values counts, since the
   correction rests on an estimated third moment;
-* next to nothing changed, or there are only a few problems: the variance itself is unknown, and
+* hardly anything changed, or there are only a few problems: the variance itself is unknown, and
   no changes at all would make it zero → Gaffke's bound, the mean under Dirichlet weights with one
   more cluster at the worst possible value (N. Gaffke 2005, Math. Methods Statist. 14, 451-467;
   Learned-Miller and Thomas 2019, arXiv:1905.06208). It needs no variance, only bounded data. For
@@ -31,14 +31,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 FEW = 6.0  # effective informative clusters below which the variance is not trusted
-FEW_CLUSTERS = 10  # below, errors by cluster are hardly known
+FEW_CLUSTERS = 10  # clusters below which errors by cluster are hardly known
 SHOWN = 20  # clusters among which the longest length is as good as a bound
 NEGLIGIBLE = 0.03  # skewness/√G that moves a level of 5% by 0.3 points at most: left alone
 
 Vector = NDArray[np.float64]
 _NODES = np.exp(np.arange(-14.0, 5.0, 0.05))  # of the contour integral, in standard deviations
 _STEP = 0.05
-_MOST_GROUPS = 256  # different clusters that the bounded test tells apart
+_MOST_GROUPS = 256  # different clusters that the bounded test distinguishes
 _Function = Callable[[float], float]
 
 
@@ -61,7 +61,7 @@ class Contrast:
     n: int  # problems
     effective: float  # clusters that carry information, at most G
     log: bool = False
-    least_se: float = 0.0  # what is known of the standard error from elsewhere
+    least_se: float = 0.0  # lower bound of the standard error, from elsewhere
     known_se: float = 0.0  # the standard error itself, if it is known: then tails are normal
 
     @property
@@ -94,7 +94,7 @@ class Contrast:
     @property
     def bounded(self) -> bool:
         """Whether too little varies to trust the variance, so that the bounded test is used."""
-        # Rounding leaves traces of a variance that is zero.
+        # Rounding leaves traces of a zero variance.
         return self.effective < FEW or self.se <= 1e-12 * max(1.0, abs(self.value))
 
     @property
@@ -109,7 +109,7 @@ class Contrast:
     def p_less(self, null: float, enough: float = 0.0) -> float:
         """P-value against "θ ≥ ``null``": small when θ is clearly less.
 
-        At most ``enough`` it need not be exact: then a bound will do, which takes less time.
+        A p-value of at most ``enough`` may be replaced by a bound, which takes less time.
         """
         return self._tail(null, 1.0, enough)
 
@@ -120,7 +120,7 @@ class Contrast:
     def interval(self, level: float) -> tuple[float, float]:
         """The nulls that neither test rejects at ``level`` (0 to 0.5, each side).
 
-        Ends where nothing is rejected any more are the limits of the metric, −∞ and ∞ for a ratio.
+        If nothing is rejected on a side, its end is the limit of the metric, −∞ or ∞ for a ratio.
         """
         low = self._end(lambda null: self.p_greater(null) - level, -1.0)
         high = self._end(lambda null: self.p_less(null) - level, 1.0)
@@ -133,12 +133,12 @@ class Contrast:
             return self._t_tail(null, sign)
         if not self.log or self.clusters >= SHOWN:
             return self._bounded_tail(null, sign, enough)
-        # Lengths have no bound but the longest one seen, which so few problems understate.
+        # Lengths have no bound other than the longest one seen, which few problems understate.
         return max(self._bounded_tail(null, sign, enough), self._t_tail(null, sign))
 
     def _t_tail(self, null: float, sign: float) -> float:
         count = self.clusters
-        if count < 2:  # nothing tells how much another cluster would differ
+        if count < 2:  # nothing shows how much another cluster would differ
             return 1.0
         if self.se == 0.0:
             return float(sign * (self.value - null) >= 0)
@@ -199,7 +199,7 @@ class Contrast:
 
 
 def even_count(sizes: Vector | NDArray[np.int64]) -> float:
-    """(Σn)²/Σn²: how many clusters of equal size say as much (Kish 1965, *Survey Sampling*)."""
+    """(Σn)²/Σn² of ``sizes`` (G,): the effective number of clusters (Kish 1965, *Survey Sampling*)."""
     return float(sizes.sum()) ** 2 / max(float(np.square(sizes).sum()), 1e-300)
 
 

@@ -37,7 +37,7 @@ def paired_error(
 
 
 def exact_tail(lost: Codes, losses: Codes, samples: Codes, total: Codes) -> float:
-    """P-value of so many losses or more among a side's samples, if the sides were exchangeable.
+    """P-value of at least this many losses on one side if the sides were exchangeable.
 
     All are (n,) by problem: the losses of that side, those of both sides, its samples, those of
     both sides. Under permutation within problems each is hypergeometric: Fisher's exact test,
@@ -55,5 +55,7 @@ def exact_tail(lost: Codes, losses: Codes, samples: Codes, total: Codes) -> floa
 
 
 def fixed(change: Contrast, error: float) -> Contrast:
-    """``change`` with the standard error ``error`` and normal tails instead of clustered ones."""
+    """``change`` with the standard error ``error`` and normal tails instead of clustered ones.
+
+    ``error`` is on the scale of ``change.value``: a share, or the log of a ratio."""
     return replace(change, known_se=max(error, 1e-12))

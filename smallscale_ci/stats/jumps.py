@@ -1,7 +1,7 @@
-"""Growth of lengths in few problems: which ones jumped, and what that leaves possible.
+"""Growth of lengths in few problems: which ones jumped, and what remains possible.
 
-Where a few problems in a hundred grow many times over, the mean says little about how much the next
-problems would: which ones grew, and how long those are, is chance. Their number is close to
+If a few problems in a hundred grow many times over, the mean says little about how much the next
+problems would grow: which ones grew, and how long those are, is chance. Their number is close to
 Poisson's, and its bounds come from the bounded test, with every jump as large as it would be in a
 problem of average length, and one more such jump that was not seen.
 """
@@ -19,13 +19,13 @@ from scipy import special
 from smallscale_ci.stats.contrast import SHOWN, Contrast, Vector
 from smallscale_ci.stats.paired import Codes, cluster_sums
 
-_FAR = 3.0  # standard deviations of an unchanged problem's growth, at least,
-_BY_CHANCE = 0.25  # and as many as leave so many problems outside if growths were normal
-_REST = 1.5  # standard deviations that the other samples of a problem that jumped are away
-_SOONER = 0.85  # times as far away is enough for a single sample where a second is to come
-_FEW = 30  # jumps: of more the mean is near normal
+_FAR = 3.0  # least number of standard deviations of an unchanged problem's growth,
+_BY_CHANCE = 0.25  # and enough of them to leave this many problems outside if growths were normal
+_REST = 1.5  # standard deviations by which a jumped problem's other samples must be away
+_SOONER = 0.85  # times as far is enough for a single sample if a second is to come
+_FEW = 30  # jumps: with more, the mean is nearly normal
 _BLOCK = 500_000  # problems
-_NORMAL = 1.349  # quartiles of the normal distribution are so many standard deviations apart
+_NORMAL = 1.349  # distance of the normal distribution's quartiles, in standard deviations
 
 
 def jumped(
@@ -38,15 +38,15 @@ def jumped(
     *,
     final: bool,
 ) -> NDArray[np.bool_]:
-    """(n,) which problems grew as no unchanged one of the others does.
+    """(n,) which problems grew far beyond the rest.
 
     All arguments are (n,): mean lengths, sums of squared deviations from them and numbers of
-    samples, of either side. A jump is far from the quartiles of the logarithms of all growths, and
+    samples, for each side. A jump is far from the quartiles of the logarithms of all growths, and
     far outside the noise of its problem, or the average noise if that is more: lengths have long
-    tails, which one of these alone would take for jumps. And since some models ramble now and then,
-    where there are several samples it must not be due to one: the others grew, too. A single one
-    may be a jump: the pass test then waits for a second. If these samples are ``final`` there will
-    be none, and it must be further out than any of the baseline's, and not the only jump.
+    tails, which either test alone would take for jumps. And since some models ramble now and then,
+    with several samples it must not be due to one: the others must have grown, too. A single one
+    may be a jump, and the pass test then waits for a second. If these samples are ``final`` there
+    will be none, so it must be further out than any of the baseline's, and not the only jump.
     """
     known = (candidate > 0) & (baseline > 0)
     none = np.zeros(len(known), dtype=np.bool_)
@@ -136,7 +136,7 @@ def with_jumps(
     jumps: NDArray[np.bool_],
     weight: Vector | None = None,
 ) -> Contrast:
-    """``change`` with the bounded test where ``jumps`` (n,) carry the growth.
+    """``change`` with the bounded test, for problems of which ``jumps`` (n,) carry the growth.
 
     The rest is as for ``paired_log_ratio``, which made ``change``.
     """
@@ -156,10 +156,10 @@ def with_jumps(
 
 
 def unseen(tenfold: float, growth: float, clusters: int) -> float:
-    """Chance that none of ``clusters`` shows a mean ``growth`` made of ``tenfold`` ones."""
+    """Chance that a mean ``growth`` (0.05 is 5%) by factors of ``tenfold`` hits no cluster."""
     return math.pow(1 - min(growth / (tenfold - 1), 1.0), clusters)
 
 
 def hidden(tenfold: float, level: float, clusters: int) -> float:
-    """The smallest mean growth that is not ``unseen`` with more than ``level``."""
+    """The smallest mean growth (0.05 is 5%) that is ``unseen`` with chance ``level`` at most."""
     return (tenfold - 1) * (1 - math.pow(level, 1 / clusters))

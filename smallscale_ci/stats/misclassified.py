@@ -1,10 +1,10 @@
-"""A share, corrected for the errors with which each case of it was judged.
+"""A share, corrected for the errors of the judge that classified each case.
 
 The estimate is Rogan and Gladen's (1978, American Journal of Epidemiology 107, 71-76), the interval
 Lang and Reiczigel's (2014, Preventive Veterinary Medicine 113, 13-22): sensitivity and specificity
-are estimates themselves, from two independent samples. Where they add z² trials to the share, its
-own interval is taken, which knows clusters: its middle stands for their share, half its width for
-z standard errors. A part of the cases may have been counted as no without being judged.
+are estimates themselves, from two independent samples. Instead of z² trials added to the share, its
+own clustered interval is used: its middle stands for their share, half its width for
+z standard errors. Some of the cases may have been counted as "no" without being judged.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def corrected(
 ) -> tuple[float, float, float]:
     """Value, low and high of the true share among all cases.
 
-    ``share`` is the one that was judged to be yes, with its interval, at ``each_side``; ``judged``
-    is how much of all was judged. ``yes`` and ``no`` are counts of a labelled sample: judged as
-    labelled, of those labelled so. Raises ``ValueError`` where these judge no better than chance.
+    ``share`` is (value, low, high) of the cases classified as yes, at ``each_side``; ``judged``
+    is the judged share of all cases. ``yes`` and ``no`` count labelled cases: (classified as
+    labelled, labelled so). Raises ``ValueError`` if these are no better than chance.
     """
     z = -float(special.ndtri(each_side))
     value, low, high = share
@@ -37,7 +37,7 @@ def corrected(
     sensitivity, sensitivity_var = _adjusted(*yes)
     specificity, specificity_var = _adjusted(*no)
     kept = sensitivity + specificity - 1
-    if kept <= 0:  # so few labels tell nothing
+    if kept <= 0:  # too few labels to tell anything
         return _within(point, judged), 0.0, judged
     centre = ((low + high) / 2 - judged * (1 - specificity)) / kept
     rest = judged - centre

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Adjusted p-values in the order given (S. Holm 1979, Scand. J. Statist. 6, 65-70).
 
-    Rejecting where they are ≤ α keeps the chance of any false rejection ≤ α, however the tests
+    Rejecting those ≤ α keeps the chance of any false rejection ≤ α, however the tests
     depend on each other.
     """
     adjusted = [0.0] * len(p_values)

@@ -23,7 +23,7 @@ def paired_difference(
 
 
 def level(values: Vector, cluster: Codes) -> Contrast:
-    """Mean of ``values`` (n,) in [0, 1], clustered."""
+    """Mean of ``values`` (n,) in [0, 1], clustered by codes ``cluster`` (n,) 0…G−1, all in use."""
     return bounded_mean(values, cluster, 0.0)
 
 
@@ -31,6 +31,8 @@ def bounded_mean(
     values: Vector, cluster: Codes, lowest: float, weight: Vector | None = None
 ) -> Contrast:
     """Mean of ``values`` (n,) in [``lowest``, 1] with the clustered (CR1) standard error.
+
+    ``cluster`` and ``weight`` are as for ``paired_difference``.
 
     The influence of a cluster is its summed deviation from the mean, in units of one average
     cluster: the score of a regression on a constant (Cameron and Miller 2015, section II).
@@ -62,9 +64,9 @@ def bounded_mean(
 def cluster_sums(
     values: Vector, cluster: Codes, count: int, weight: Vector | None = None
 ) -> Vector:
-    """(count,) sum of ``values`` (n,) in each cluster, times their ``weight`` (1 if ``None``).
+    """(count,) sums of ``values`` (n,) by ``cluster``, times their ``weight`` (1 if ``None``).
 
-    Where each cluster has one value, the sums are in the order of the values.
+    If each cluster has one value, the sums are in the order of the values.
     """
     weighted = values if weight is None else weight * values
     if count == len(values):
@@ -73,7 +75,7 @@ def cluster_sums(
 
 
 def effective_count(x: Vector) -> float:
-    """(Σx²)²/Σx⁴: how many of ``x`` matter, all if they are equally large, 0 if all are zero."""
+    """(Σx²)²/Σx⁴: how many of ``x`` (n,) matter: n if all are equally large, 0 if all are zero."""
     largest = max(float(x.max(initial=0.0)), -float(x.min(initial=0.0)))
     if largest == 0.0:
         return 0.0

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 Vector = NDArray[np.float64]
-_LOWEST = -9.0  # of the z grid: nothing below has weight
+_LOWEST = -9.0  # of the z grid: nothing below has any weight
 _SMALLEST = 1e-12  # of a level
 
 
@@ -31,8 +31,8 @@ def nominal_levels(spent: Sequence[float], information: Sequence[float]) -> tupl
     """The one-sided level of each look's own p-value that spends ``spent`` in all.
 
     ``spent`` is the cumulative level after each look, ``information`` the information at each
-    (any unit, not decreasing): 1/variance of the estimate. Looks to come change nothing, so the
-    lists may end at the present look. The other test's stops are not counted on.
+    (any unit, not decreasing): 1/variance of the estimate. Later looks change nothing, so the
+    lists may end at the current look. The levels do not rely on stops by the other test.
     """
     levels: list[float] = []
     nodes = weights = np.empty(0)

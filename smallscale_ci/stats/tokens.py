@@ -20,12 +20,13 @@ def paired_log_ratio(
     """log(mean candidate / mean baseline) over problems, clustered.
 
     ``candidate`` and ``baseline`` (n,) are mean token counts over epochs, not negative, with
-    positive sums. The standard error is the delta method's with the influence taken from the
-    jackknife over clusters, which agrees with it for many clusters and does not understate the
-    error for few (Efron and Stein 1981, Ann. Statist. 9, 586-596).
+    positive sums; ``cluster`` and ``weight`` are as for ``paired_difference``. The standard error
+    is the delta method's with the influence taken from the jackknife over clusters, which agrees
+    with it for many clusters and does not understate the error for few (Efron and Stein 1981, Ann.
+    Statist. 9, 586-596).
 
-    ``noise`` (n,) is the variance that candidate − baseline of each problem would have if nothing
-    had changed, as estimated elsewhere. The standard error is at least what it implies: the
+    ``noise`` (n,) is the variance that candidate − baseline would have for each problem if nothing
+    had changed, estimated elsewhere. The standard error is at least what it implies: the
     variance under the null, as in Farrington and Manning 1990, Statist. Med. 9, 1447-1454. With
     long-tailed lengths the sample's own variance is small exactly when its mean is too small.
 
@@ -63,7 +64,7 @@ def _summed(noise: Vector | None, weight: Vector | None) -> float:
 
 
 def _influence(x: Vector, y: Vector, sum_x: float, sum_y: float) -> Vector:
-    """(G,) influence of each cluster; linear where leaving one out would leave nothing."""
+    """(G,) influence of each cluster; linear if leaving one out would leave nothing."""
     count = len(x)
     rest_x, rest_y = sum_x - x, sum_y - y
     if count < 2 or min(rest_x.min(), rest_y.min()) <= 1e-9 * min(sum_x, sum_y):
