@@ -110,7 +110,7 @@ class Metric(StrEnum):
         return entry
 
     def limit(self, margin: float) -> float:
-        """``margin`` on the scale of differences: itself for a rate, log(1 + margin) for a length."""
+        """``margin`` on the scale of differences: itself for a rate, else log(1 + margin)."""
         match self.scale:
             case Scale.RATE:
                 return margin

@@ -57,5 +57,6 @@ def exact_tail(lost: Codes, losses: Codes, samples: Codes, total: Codes) -> floa
 def fixed(change: Contrast, error: float) -> Contrast:
     """``change`` with the standard error ``error`` and normal tails instead of clustered ones.
 
-    ``error`` is on the scale of ``change.value``: a share, or the log of a ratio."""
+    ``error`` is on the scale of ``change.value``: a share, or the log of a ratio.
+    """
     return replace(change, known_se=max(error, 1e-12))
