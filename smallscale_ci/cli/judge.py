@@ -249,7 +249,7 @@ def _foreign_sample(
         count += 1
         first = first or sample
         named = start in (sample.name, sample.problem)
-        if named and (index or "0").isdigit() and epoch == int(index or 0):
+        if named and (index or "0").isdecimal() and epoch == int(index or 0):
             return sample.as_problem(spec.name, name), text(sample), spec
         if name == str(count):
             by_row = sample

@@ -112,7 +112,7 @@ def _index(here: Any, part: str, override: Override) -> int:
     names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in here]
     if part in names:
         return names.index(part)
-    if part.isdigit() and int(part) < len(here):
+    if part.isdecimal() and int(part) < len(here):
         return int(part)
     known = ", ".join(name for name in names if name) or f"0 to {len(here) - 1}"
     raise UsageError(f"--set {override.text}: there is no '{part}'.", f"Known: {known}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
 import zipfile
 import zlib
@@ -14,10 +15,21 @@ import pyarrow as pa
 from smallscale_ci.errors import DataError
 
 _ZSTD = 93  # the compression method's number in the zip format
+_ENCRYPTED = 1  # a flag of a member
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _LARGEST = 1 << 30  # bytes of one member: a text that is larger is not a sample
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, pa.ArrowException, OSError, ValueError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    pa.ArrowException,
+    EOFError,
+    OSError,
+    ValueError,
+)
 _DAMAGED = "Copy the file again from where it was written: it may have been cut off on its way."
+_REPACKED = "Take the file as the tool wrote it; another program has packed this one again."
 
 
 class Archive:
@@ -31,11 +43,18 @@ class Archive:
         """One member's content. Raises ``DataError`` for a damaged one."""
         info = self.members[name]
         if info.file_size > _LARGEST:
-            raise DataError(f"{self._path}: {name} says that it has {info.file_size:,} bytes.")
+            raise DataError(
+                f"{self._path}: {name} says that it has {info.file_size:,} bytes.", _DAMAGED
+            )
+        if info.flag_bits & _ENCRYPTED:
+            raise DataError(f"{self._path}: {name} is encrypted.", _REPACKED)
         try:
             if info.compress_type != _ZSTD:
                 return self._zip.read(info)
             content = self._unpacked(info)
+        except NotImplementedError as error:
+            what = f"{self._path}: {name} is packed by a method that is not known here"
+            raise DataError(f"{what}: {error}.", _REPACKED) from error
         except _BROKEN as error:
             raise DataError(f"{self._path}: {name} is damaged: {error}.", _DAMAGED) from error
         if zlib.crc32(content) != info.CRC:
@@ -56,7 +75,7 @@ def archive(path: Path) -> Iterator[Archive]:
     """``path`` as an archive. Raises ``DataError`` where it is none, or was cut off."""
     try:
         opened = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (*_BROKEN, NotImplementedError) as error:
         raise DataError(f"{path} is not a complete zip archive: {error}.", _DAMAGED) from error
     with opened:
         yield Archive(path, opened)

@@ -199,7 +199,8 @@ def _refuse_two_contents(content: NDArray[np.uint64], held: Samples, name: str) 
 
 def _notes(log: Log, taken: _Columns) -> list[str]:
     notes = [
-        f"{task}: {count:,} samples have no verdict of {log.facts.tool} and are left out."
+        f"{task}: {'1 sample has' if count == 1 else f'{count:,} samples have'} no verdict of "
+        f"{log.facts.tool}, left out."
         for task, count in taken.skipped.items()
     ]
     found = len(taken.task) + sum(taken.skipped.values())

@@ -150,7 +150,9 @@ def _golds(doc: Row) -> tuple[str, ...]:
     places = doc.get("gold_index")
     places = places if isinstance(places, list) else [places]
     return tuple(
-        str(choices[place]) for place in places if isinstance(place, int) and place < len(choices)
+        str(choices[place])
+        for place in places
+        if isinstance(place, int) and 0 <= place < len(choices)
     )
 
 

@@ -23,6 +23,7 @@ about = "a run's folder, or its traces.jsonl"
 
 _TRACES = "traces.jsonl"
 _VERSION = 1  # of a trace
+_DIGITS = 9  # of a reward: weights such as 0.7, 0.1 and 0.2 do not add up to 1 in floats
 _GENERATE = ("temperature", "top_p", "max_tokens", "reasoning_effort")
 
 
@@ -140,6 +141,7 @@ def _outcome(trace: Row, finish: FinishReason | None, where: str, wanted: Wanted
     if wanted.metric:
         value = at(rewards, wanted.metric, "score")
     else:
-        value = sum(one["score"] * one.get("weight", 1.0) for one in rewards.values())
+        whole = sum(one["score"] * one.get("weight", 1.0) for one in rewards.values())
+        value = round(whole, _DIGITS)
     is_right = fraction(value, wanted.metric or "reward", where)
     return scored(Outcome.CORRECT if is_right else Outcome.WRONG, finish)

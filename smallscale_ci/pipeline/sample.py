@@ -128,7 +128,7 @@ def reference(run: Path, problem: Problem, settings: Settings) -> Reference | No
 def _named(suite: Suite, run: Path, name: str) -> tuple[Problem, int]:
     start, _, index = name.rpartition(":") if ":" in name else (name, "", "")
     found = [problem for problem in suite.problems if start and problem.id.startswith(start)]
-    if len(found) != 1 or not (index or "0").isdigit():
+    if len(found) != 1 or not (index or "0").isdecimal():
         raise UsageError(
             f"'{name}' names {len(found) or 'no'} problem{'s' * (len(found) != 1)} of {run}.",
             f"Ids are as {suite.problems[0].id}, samples as {suite.problems[0].id}:0; "

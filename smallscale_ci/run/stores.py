@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -63,7 +64,7 @@ class GitStore:
                 f"{root} is in no git repository, so there is no baseline 'git:{ref}'.",
                 "Run inside the repository that holds the baselines.",
             )
-        inside = prefix.decode().strip()
+        inside = os.fsdecode(prefix).removesuffix("\n")
         self._prefix = inside if is_clone else f"{inside}{root.name}/"
         self._commit = git_commit(self._folder, ref)
         if not self._commit:
@@ -83,9 +84,9 @@ class GitStore:
     def files(self) -> Iterator[PurePosixPath]:
         """See ``Store``."""
         inside = self._prefix or "."
-        listed = self._git("ls-tree", "-r", "--name-only", "--full-tree", self._commit, inside)
-        for line in (listed or b"").decode().splitlines():
-            yield PurePosixPath(line.removeprefix(self._prefix))
+        listed = self._git("ls-tree", "-rz", "--name-only", "--full-tree", self._commit, inside)
+        for name in os.fsdecode(listed or b"").split("\0")[:-1]:
+            yield PurePosixPath(name.removeprefix(self._prefix))
 
     def _git(self, *arguments: str) -> bytes | None:
         return git(self._folder, *arguments)

@@ -38,7 +38,6 @@ THROUGH = {
     "records.reasons": "unit/report/test_wording.py",
     "report.pages": "unit/report/test_html.py",
     "report.pairs_page": "integration/test_pairs_command.py",
-    "run.collector": "unit/pipeline/test_session.py",
     "sandbox.*": "integration/test_sandboxes.py",
     "suite.smoke_code": "integration/test_smoke_code.py",
     "suite.smoke_facts": "unit/suite/test_smoke.py",

@@ -3,8 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.foreign import judged, read
 
-from smallscale_ci.errors import DataError, JudgeError, UsageError
-from smallscale_ci.interop import judged as judged_file
+from smallscale_ci.errors import DataError
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
 
@@ -72,14 +71,6 @@ def test_what_is_no_parquet_is_told(tmp_path):
         read(tmp_path / "f.parquet")
 
 
-def test_the_original_is_never_overwritten(tmp_path):
-    path = write(tmp_path / "f.parquet", answer=["1"], model_output=["1"])
-    with pytest.raises(UsageError, match="is the original"):
-        judged_file.refuse_target(path, tmp_path / "." / "f.parquet")
-    with pytest.raises(UsageError, match="does not exist"):
-        judged_file.refuse_target(path, tmp_path / "x" / "f.parquet")
-
-
 # -- golds and columns ----------------------------------------------------------------------------
 
 
@@ -138,17 +129,3 @@ def test_positions_count_from_what_is_said(tmp_path):
     for base, outcome in ((0, "WRONG"), (1, "CORRECT")):
         target = tmp_path / "out.parquet"
         assert judged(path, target, JudgeSpec("mcq"), gold_index=base)[0] == {outcome: 2}
-
-
-def test_a_file_of_which_nothing_can_be_judged_is_refused_with_the_reason(tmp_path):
-    options = [["x", "y"]] * 3
-    outputs = [r"\boxed{A}"] * 3
-    path = write(
-        tmp_path / "f.parquet", answer=["u", "u", "v"], choices=options, model_output=outputs
-    )
-    with pytest.raises(
-        JudgeError, match="all 3 samples are ERRORED, 2 because: the gold 'u'"
-    ) as caught:
-        judged(path, tmp_path / "out.parquet", JudgeSpec("mcq"))
-    assert caught.value.exit_code == 3
-    assert [each.name for each in tmp_path.iterdir()] == ["f.parquet"]

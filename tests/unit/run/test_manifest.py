@@ -1,6 +1,5 @@
 import json
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.errors import ConfigError, DataError, InvalidError
 from smallscale_ci.files import to_json
 from smallscale_ci.records import SamplingSpec
-from smallscale_ci.run import comparable
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.manifest import Engine, Machine, Manifest, Package, Runtime, Status, SuiteId
 
@@ -41,10 +39,6 @@ def manifest(tmp_path: Path) -> Manifest:
     return provenance.with_engine(started, info)
 
 
-def altered(before: Manifest, part: str, **changes: object) -> Manifest:
-    return replace(before, **{part: replace(getattr(before, part), **changes)})
-
-
 def test_the_engine_report_completes_the_manifest(tmp_path):
     engine = manifest(tmp_path).engine
     assert engine.name == "vllm"
@@ -54,100 +48,12 @@ def test_the_engine_report_completes_the_manifest(tmp_path):
     assert engine.libraries == {"torch": "2.13"}
 
 
-def test_a_manifest_equals_itself(tmp_path):
-    assert comparable.differences(manifest(tmp_path), manifest(tmp_path), ()) == ()
-
-
-def test_another_seed_checkpoint_or_machine_is_comparable(tmp_path):
-    before = manifest(tmp_path)
-    after = replace(before, machine=Machine(), run_id="q")
-    after = altered(after, "sampling", seed=7)
-    after = altered(after, "checkpoint", weights_hash="other")
-    assert comparable.differences(before, after, ()) == ()
-
-
-@pytest.mark.parametrize(
-    ("part", "key", "value"),
-    [
-        ("suite", "hash", "x"),
-        ("prompts", "hash", "x"),
-        ("sampling", "temperature", 0.7),
-        ("sampling", "max_tokens", 65),
-        ("sampling", "stop", ()),
-        ("engine", "version", "0.25.1"),
-        ("engine", "dtype", "float32"),
-        ("engine", "image", "sha256:1"),
-    ],
-)
-def test_what_changes_a_sample_is_a_difference(tmp_path, part, key, value):
-    before = manifest(tmp_path)
-    after = altered(before, part, **{key: value})
-    (found,) = comparable.differences(before, after, ())
-    assert found.key == f"{part}.{key}"
-    assert found.candidate == str([] if value == () else value)
-    assert not found.allowed
-    (by_part,) = comparable.differences(before, after, (part,))
-    (by_key,) = comparable.differences(before, after, (f"{part}.{key}",))
-    assert by_part.allowed
-    assert by_key.allowed
-    (other,) = comparable.differences(before, after, (part[:-1],))
-    assert not other.allowed
-
-
-def on_another_machine(before: Manifest) -> Manifest:
-    settings = {"max_num_seqs": 16, "attention_backend": "FLASHINFER"}
-    return altered(altered(before, "engine", settings=settings), "machine", device="H200")
-
-
-def test_another_gpu_or_serving_stack_is_shown(tmp_path):
-    before = altered(manifest(tmp_path), "machine", device="H100")
-    found = comparable.differences(before, on_another_machine(before), ())
-    assert {(d.key, d.baseline, d.candidate, d.allowed) for d in found} == {
-        ("machine.device", "H100", "H200", True),
-        ("engine.settings.max_num_seqs", "8", "16", True),  # the backend is known of one alone
-    }
-    assert comparable.differences(before, on_another_machine(before), (), early=True) == ()
-
-
-@pytest.mark.parametrize(
-    ("same", "refused"),
-    [
-        (("machine.device",), {"machine.device"}),
-        (("engine.settings.attention_backend",), {"engine.settings.attention_backend"}),
-        (
-            ("machine.device", "engine.settings"),
-            {
-                *("machine.device", "engine.settings.max_num_seqs"),
-                "engine.settings.attention_backend",
-            },
-        ),
-    ],
-)
-def test_a_policy_may_require_the_same_gpu_and_serving_stack(tmp_path, same, refused):
-    before = altered(manifest(tmp_path), "machine", device="H100")
-    found = comparable.differences(before, on_another_machine(before), (), same)
-    assert {d.key for d in found if not d.allowed} == refused
-    allowed = comparable.differences(before, on_another_machine(before), same, same)
-    assert all(d.allowed for d in allowed)
-    assert comparable.differences(before, before, (), same) == ()
-
-
 def test_a_policy_names_only_what_can_be_required():
     for key in ("machine.device", "engine.settings", "engine.settings.quantization"):
         assert parse(GatePolicy, f"name: g\nsame: [{key}]", "g.yaml").same == (key,)
     for key in ("machine", "device", "engine.version", "machine.devise"):
         with pytest.raises(ConfigError):
             parse(GatePolicy, f"name: g\nsame: [{key}]", "g.yaml")
-
-
-def test_judges_are_compared_as_a_whole(tmp_path):
-    before = manifest(tmp_path)
-    (found,) = comparable.differences(before, replace(before, judges={}), ())
-    assert found.key == "judges"
-
-
-def test_without_a_manifest_nothing_is_known(tmp_path):
-    assert comparable.differences(None, manifest(tmp_path), ()) == ()
 
 
 def test_the_prompts_hash_does_not_depend_on_the_order():
