@@ -24,7 +24,7 @@ def canonical_json(value: Any) -> str:
 
 
 def pretty_json(value: Any) -> str:
-    """``value`` as JSON for a file that people read: sorted keys, two spaces, final newline."""
+    """``value`` as JSON for files that people read: sorted keys, two spaces, final newline."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
@@ -43,15 +43,15 @@ def file_hash(path: Path) -> str:
 
 
 def combined_hash(parts: Iterable[tuple[str, str]]) -> str:
-    """One hash over (name, hash) pairs, whatever their order."""
+    """One hash over (name, hash) pairs, independent of their order."""
     return content_hash(sorted([name, value] for name, value in parts))
 
 
 def sample_seed(base: int, problem_id: str, sample_index: int) -> int:
     """The engine seed of one sample: 31 bits, the same for the same three arguments forever.
 
-    It depends on the content of the problem, not on its place in the suite, so that baseline and
-    candidate share seeds even after a suite was reordered.
+    It depends on the problem's content, not on its place in the suite, so that baseline and
+    candidate share seeds even after a suite is reordered.
     """
     text = f"{base}:{problem_id}:{sample_index}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") >> 1

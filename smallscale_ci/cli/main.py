@@ -99,9 +99,7 @@ def main() -> None:
     # working folder: a checkout, where a pull request may have put a multiprocessing.py.
     os.environ["PYTHONSAFEPATH"] = "1"
     sys.meta_path.insert(0, _WithoutPandas())
-    gc.set_threshold(
-        20_000
-    )  # most of what is imported and read stays in use: collect garbage less often
+    gc.set_threshold(20_000)  # most of what is imported stays in use: collect garbage less often
     for stream in (sys.stdout, sys.stderr):
         # Reports have characters that a locale may lack, and paths may have bytes that are not
         # text: neither may break a verdict.

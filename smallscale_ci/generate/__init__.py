@@ -1,1 +1,1 @@
-"""Generation: the host's side of the work folder, and the runtimes that run the workers."""
+"""Generation: the host's side of the work folder, and the runtimes that start workers."""

@@ -22,12 +22,12 @@ from smallscale_ci.generate.local import WORKER_FOLDER
 from smallscale_ci.worker import protocol
 from smallscale_ci.worker.engines.registry import ENGINES
 
-_MEMORY_SHARE = 0.9  # of the machine's, for all ranks together
+_MEMORY_SHARE = 0.9  # of the machine's memory, for all ranks together
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one container may use. Sizes in bytes; ``memory`` 0: a share of the machine's."""
+    """The limits of one container. Sizes in bytes; ``memory`` 0: a share of the machine's."""
 
     memory: int = 0
     shm: int = 8 * spec.GIB
@@ -54,11 +54,11 @@ class DockerRuntime:
         works: Sequence[Path] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Remove what earlier hosts left of this run and of others that were killed.
+        """Remove the containers of this run's earlier hosts, and of other hosts that were killed.
 
-        ``model`` is the checkpoint's folder, ``cache`` a folder that containers of this image may
-        write, ``gpus`` the ids of each rank, ``works`` the work folders that containers go through
-        if there are several. Raises ``ContainerError``.
+        ``model`` is the checkpoint's folder, ``cache`` a folder to which containers of this image
+        may write, ``gpus`` the ids of each rank, ``works`` the work folders that containers go
+        through if there are several. Raises ``ContainerError``.
         """
         self._engine, self._image, self._run_id = engine, image, run_id
         self._model, self._cache, self._environment = model, cache, environment
@@ -87,7 +87,7 @@ class DockerRuntime:
         protocol.write_atomically(work / protocol.NEXT, self._inside(following))
 
     def _inside(self, work: Path) -> str:
-        """Where containers see the work folder ``work``."""
+        """The path of the work folder ``work`` in containers."""
         number = self._works.index(work.resolve()) if work.resolve() in self._works else 0
         return f"{spec.WORK}-{number + 1}" if number else spec.WORK
 
@@ -135,7 +135,7 @@ class DockerRuntime:
     def poll(self) -> Mapping[int, int | None]:
         """Exit code of each rank, ``None`` while it runs.
 
-        Raises ``ContainerError`` when the engine is gone, or when the image holds another version
+        Raises ``ContainerError`` if the engine is gone, or if the image holds another version
         of the inference engine than the lock says.
         """
         codes: dict[int, int | None] = {}
@@ -154,8 +154,8 @@ class DockerRuntime:
             killed.join(5)
 
     def stop(self, grace_s: float) -> None:
-        """SIGTERM to every container, and after ``grace_s`` seconds remove whatever is there."""
-        # An engine that is gone cannot remove anything; the next run or `doctor --clean` does.
+        """Send SIGTERM to every container, and after ``grace_s`` seconds remove what is left."""
+        # If the engine is gone, the next run or `doctor --clean` removes them.
         with suppress(ContainerError):
             for rank in self._ranks.values():
                 if rank.ended is None and rank.lost is None:
@@ -170,7 +170,7 @@ class DockerRuntime:
         self._ranks.clear()
 
     def _check_version(self, rank: Followed) -> None:
-        """The worker's engine must be the one that the lock promises."""
+        """Raise ``ContainerError`` unless the worker's engine is the one in the lock."""
         if self._checked:
             return
         info = (protocol.read_json(rank.status) or {}).get("info") or {}
@@ -193,7 +193,7 @@ def build(placement: Placement) -> DockerRuntime:
     if image is None:
         raise UsageError(f"The profile '{profile.name}' names no image.", "Set `image:` in it.")
     if image.gpu and not gpus:
-        # A rank sees its own GPUs alone, also where the user named none.
+        # A rank sees only its own GPUs, even if the user named none.
         groups = -(-profile.ranks // profile.ranks_per_gpu)
         gpus = tuple(str(number) for number in range(groups * profile.tensor_parallel))
     bounds = profile.container

@@ -1,4 +1,4 @@
-"""The container of a rank, followed to its end, which is explained where its worker was killed."""
+"""A rank's container, followed to its end, with an explanation if its worker was killed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from smallscale_ci.errors import ContainerError, EngineError
 from smallscale_ci.generate.opening import appending
 from smallscale_ci.worker import protocol
 
-_LOG_BYTES = 64 << 20  # of one rank: an engine that prints forever does not fill the disk
+# Of one rank's log, so that an engine that prints forever does not fill the disk.
+_LOG_BYTES = 64 << 20
 
 
 class Followed:
-    """A container that runs, and the thread that reads what it prints and waits for its end."""
+    """A running container, and the thread that reads its output and waits for its end."""
 
     def __init__(
         self, engine: Engine, container: str, work: Path, number: int, deadline_s: int
@@ -28,7 +29,7 @@ class Followed:
         self._thread: threading.Thread | None = None
 
     def follow(self) -> None:
-        """Begin to read its log."""
+        """Start to read its log."""
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -43,7 +44,7 @@ class Followed:
         def sink(chunk: bytes) -> None:
             nonlocal written
             if written < _LOG_BYTES:
-                with suppress(OSError):  # a full disk: the run has other ways to notice
+                with suppress(OSError):  # a full disk, which the run notices elsewhere
                     written += stream.write(chunk)
                     stream.flush()
 
@@ -60,14 +61,15 @@ class Followed:
             )
 
     def _tell(self, ended: Ended) -> None:
-        """Say why it ended in its place, where the worker had no time to."""
+        """Say why it ended if the worker had no time to do so."""
         message, hint = _reason(ended, self.number, self._deadline_s)
         said = protocol.read_json(self.status) or {"beat": 0, "info": {}}
         known = said.get("error") or {}
-        # A worker whose engine was killed because it ran out of memory knows only that it is dead.
+        # If its engine was killed because it ran out of memory, a worker only knows that it is
+        # dead.
         if not message or (known and not ended.out_of_memory):
             return
-        # A deadline that were followed by another container would be none.
+        # After the deadline, no other container may be started.
         final = bool(known.get("final")) or ended.is_late(self._deadline_s)
         error = {"message": message, "hint": hint, "final": final}
         value = {**said, "beat": said["beat"] + 1, "error": error}
@@ -97,7 +99,8 @@ def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
     if ended.code in {KILLED, 143}:
         return (
             f"the container of rank {rank} was killed (code {ended.code}).",
-            # Podman, and an engine whose machine ran out of memory, do not say which of the two.
+            # Podman, and an engine on a machine that ran out of memory, do not say which of the two
+            # it was.
             (
                 "Look who stopped it, or whether memory ran out (container.memory_gib in the "
                 "profile); continue with --resume."

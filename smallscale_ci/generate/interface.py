@@ -1,4 +1,4 @@
-"""The seam of the runtimes: where worker processes run."""
+"""The interface of the runtimes, which run worker processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smallscale_ci.records import SamplingSpec
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every rank of a run generates with: the content of ``job.json``."""
+    """The job of every rank of a run: the content of ``job.json``."""
 
     engine: str
     model: str  # checkpoint path as the worker sees it
@@ -25,26 +25,26 @@ class Job:
     trust_remote_code: bool = False
     logprobs: bool = False
     engine_args: Mapping[str, Any] = field(default_factory=dict)
-    template: Mapping[str, Any] = field(default_factory=dict)  # variables of the chat template
+    template: Mapping[str, Any] = field(default_factory=dict)  # of the chat template
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a runtime is built from; each takes what it needs."""
+    """Everything that a runtime may be built from; each takes what it needs."""
 
-    run_id: str  # of several runs: their ids, joined by commas
+    run_id: str  # for several runs: their ids, joined by commas
     profile: EngineProfile
-    model: Path | None  # the checkpoint's folder; None: what is generated from is in ``work``
-    python: Path | None  # that has the engine; None: the runtime brings it
+    model: Path | None  # the checkpoint's folder; None: the source is in ``work``
+    python: Path | None  # the Python with the engine; None: the runtime brings it
     works: tuple[Path, ...]  # the work folders that the workers go through, one after another
-    cache: Path  # of engines, by whoever may write it
+    cache: Path  # of engines, by the user that writes it
     gpus: tuple[str, ...]
     environment: Mapping[str, str]
     image: Pinned | None = None
 
     @property
     def key(self) -> str:
-        """The variable of the one secret that workers get: the key of the service they ask."""
+        """The variable with the only secret that workers get: the key of their service."""
         default = self.profile.engine_kind.key
         return default and str(self.profile.engine_args.get("api_key_env", default))
 
@@ -59,7 +59,7 @@ class Runtime(Protocol):
         ...
 
     def move(self, work: Path, following: Path) -> None:
-        """Send all workers, which have nothing left to do in ``work``, on to ``following``."""
+        """Send all workers, which are done with ``work``, on to ``following``."""
         ...
 
     def poll(self) -> Mapping[int, int | None]:
@@ -67,18 +67,18 @@ class Runtime(Protocol):
         ...
 
     def kill(self, rank: int) -> None:
-        """End one rank at once."""
+        """Stop one rank at once."""
         ...
 
     def stop(self, grace_s: float) -> None:
-        """End all ranks: politely, and after ``grace_s`` seconds by force."""
+        """Stop all ranks, by force after ``grace_s`` seconds."""
         ...
 
 
 def assign_gpus(gpus: tuple[str, ...], ranks: int, tensor_parallel: int) -> list[tuple[str, ...]]:
-    """GPU ids of each rank: ``tensor_parallel`` of its own, or shared in turn where too few.
+    """GPU ids of each rank: ``tensor_parallel`` of its own, or shared in turn if too few.
 
-    Without ``gpus`` every rank gets an empty tuple: it sees what the machine shows it.
+    Without ``gpus`` every rank gets an empty tuple and sees all GPUs.
     """
     if not gpus:
         return [()] * ranks

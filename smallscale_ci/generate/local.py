@@ -34,9 +34,9 @@ class LocalRuntime:
         *,
         keep: str = "",
     ) -> None:
-        """``environment`` is the whole one of the workers; ``gpus`` by rank.
+        """``environment`` is the workers' whole environment; ``gpus`` by rank.
 
-        Variables that look like secrets are removed, but for the one named ``keep``.
+        Variables that look like secrets are removed, except the one named ``keep``.
         """
         self._python = python
         self._environment = {
@@ -58,9 +58,9 @@ class LocalRuntime:
         command += ["--rank", str(rank), "--parent", str(os.getpid())]
         environment = dict(self._environment)
         if rank < len(self._gpus) and self._gpus[rank]:
-            numbers = (gpu.rpartition("=")[2] for gpu in self._gpus[rank])  # of CDI names, too
+            numbers = (gpu.rpartition("=")[2] for gpu in self._gpus[rank])  # also in a CDI name
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
-        self.kill(rank)  # what a dead worker has started may outlive it, and hold its GPUs
+        self.kill(rank)  # children of a dead worker may outlive it and hold its GPUs
         with appending(work / "log" / f"{rank}.log") as log:
             try:
                 self._processes[rank] = subprocess.Popen(
@@ -87,14 +87,14 @@ class LocalRuntime:
         return {rank: process.poll() for rank, process in self._processes.items()}
 
     def kill(self, rank: int) -> None:
-        """End the rank's whole process group at once."""
+        """Kill the rank's whole process group at once."""
         process = self._processes.get(rank)
         if process is not None:
             _signal_group(process, signal.SIGKILL)
             process.wait()
 
     def stop(self, grace_s: float) -> None:
-        """SIGTERM to every worker, SIGKILL to every group after ``grace_s`` seconds."""
+        """Send SIGTERM to every worker, and SIGKILL to every group after ``grace_s`` seconds."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.terminate()
@@ -102,7 +102,7 @@ class LocalRuntime:
         for process in self._processes.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-            # Also after a polite end: the engine's own children must not outlive it.
+            # Even after a clean exit: the engine's own children must not outlive it.
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self._processes.clear()

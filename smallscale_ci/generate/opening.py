@@ -1,4 +1,4 @@
-"""Files of the work folder, opened through no link: engine processes may have made one."""
+"""Opens files of the work folder without following links: engine processes may have made one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smallscale_ci.worker import protocol
 
 
 def reading(path: Path) -> BinaryIO:
-    """A file of the work folder that engine processes write. Raises ``EngineError`` for a link."""
+    """Open a file that engine processes write, for reading. Raises ``EngineError`` for a link."""
     try:
         return os.fdopen(protocol.opened(path, os.O_RDONLY), "rb")
     except OSError as error:
@@ -20,7 +20,7 @@ def reading(path: Path) -> BinaryIO:
 
 
 def appending(path: Path) -> BinaryIO:
-    """A log of the work folder, to be continued. Raises ``EngineError`` for a link."""
+    """Open a log of the work folder, for appending. Raises ``EngineError`` for a link."""
     try:
         return os.fdopen(protocol.opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
     except OSError as error:
@@ -28,7 +28,7 @@ def appending(path: Path) -> BinaryIO:
 
 
 def refuse_link(path: Path) -> None:
-    """Raise ``EngineError`` where the folder ``path`` is a link to another one."""
+    """Raise ``EngineError`` if the folder ``path`` is a link to another one."""
     if path.is_symlink():
         raise EngineError(
             f"{path} is a link, which none of our engines creates: the checkpoint may be hostile.",

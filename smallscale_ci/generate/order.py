@@ -1,4 +1,4 @@
-"""The order in which prompts are handed out: it changes when they finish, never what they say."""
+"""The order in which prompts are handed out: it affects when they finish, never the answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def arrange(
     seed: int,
     expected: Mapping[str, float],
 ) -> NDArray[np.int64]:
-    """Samples by number in the order ``longest-first``, ``shuffle`` (seeded) or ``as-is``.
+    """Sample numbers in the order ``longest-first``, ``shuffle`` (seeded) or ``as-is``.
 
     ``expected`` gives the baseline's mean tokens by problem id. Longest first keeps the last
     ranks from waiting for one long answer; unknown problems count as long. Without any

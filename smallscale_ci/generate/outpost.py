@@ -1,4 +1,4 @@
-"""The actor of a rank on a Ray cluster: its worker, in a folder of its node's own."""
+"""A rank's actor on a Ray cluster: its worker, in a folder on its own node."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Outpost:
         self._rank, self._logged = rank, 0
         self._place = Path(tempfile.mkdtemp(prefix="smallscale-"))
         self._folder = self._made(job)
-        # The node's own environment: Ray names in it the GPUs that are this actor's.
-        # What the engine starts with -c imports nothing from the folder that the node runs in.
+        # The node's own environment, in which Ray names this actor's GPUs.
+        # Processes that the engine starts with -c import nothing from the node's current folder.
         environment = {**os.environ, "PYTHONSAFEPATH": "1", **extra}
         self._runtime = LocalRuntime(Path(python or sys.executable), environment)
         self._runtime.start(self._folder.path, rank)
@@ -39,9 +39,9 @@ class Outpost:
     def exchange(
         self, items: dict[str, Any], following: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Take work items, by file name; give what is complete since the last call.
+        """Take work items, by file name; return what was completed since the last call.
 
-        ``following`` is the job of the next run, where the one before is complete.
+        ``following`` is the job of the next run, if the one before is complete.
         """
         if following is not None:
             before, self._folder = self._folder.path, self._made(following)
@@ -50,7 +50,7 @@ class Outpost:
             protocol.write_atomically(self._folder.path / "pending" / name, item)
         code = self._runtime.poll()[self._rank]  # before its last lines are read
         if code is not None:
-            self._runtime.kill(self._rank)  # with what it started: nobody else is on this node
+            self._runtime.kill(self._rank)  # with its children: nothing else here would end them
         return {
             "lines": list(self._folder.completions()),
             "status": self._folder.status(self._rank),
@@ -59,7 +59,7 @@ class Outpost:
         }
 
     def stop(self, grace_s: float) -> None:
-        """End the worker and remove its folder."""
+        """Stop the worker and remove its folder."""
         self._folder.ask_to_stop()
         self._runtime.stop(grace_s)
         shutil.rmtree(self._place, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Planned samples as numbers: what the host keeps of a million of them is a few megabytes."""
+"""Planned samples as numbers, so that a million of them take a few megabytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smallscale_ci.run.places import Places
 
 
 class Planned:
-    """Samples in the order in which they are generated; a prompt is built when it is needed."""
+    """Samples in the order in which they are generated; prompts are built when needed."""
 
     def __init__(
         self, places: Places, numbers: NDArray[np.int64], build: Callable[[str, int], Prompt]
@@ -42,7 +42,7 @@ class Planned:
         return int(self._numbers[position])
 
     def position(self, problem_id: str, sample_index: int) -> int | None:
-        """Where a sample is in the order, or ``None`` when it is not planned."""
+        """The position of a sample in the order, or ``None`` if it is not planned."""
         number = self._places.number(problem_id, sample_index)
         if number is None:
             return None

@@ -1,4 +1,4 @@
-"""How far a run is: counted here, drawn by the CLI."""
+"""The progress of a run: counted here, drawn by the CLI."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from smallscale_ci.records import Generation, Outcome
 
 _NO_ANSWER = (Outcome.ERRORED,)
-_FEW = 10  # completions: the pace of fewer says nothing of the rest
+_FEW = 10  # completions: with fewer, the pace says nothing about the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot. ``accuracy`` and ``mean_tokens`` are of what is judged or done so far."""
+    """A snapshot. ``accuracy`` and ``mean_tokens`` cover what is judged or done so far."""
 
     phase: str  # "loading the model", "generating", "judging", "simulating"
     done: int
@@ -23,7 +23,7 @@ class Progress:
     tokens_per_s: float = 0.0
     mean_tokens: float | None = None
     accuracy: float | None = None
-    seconds_left: float | None = None  # None while too little is done to tell
+    seconds_left: float | None = None  # None while too little is done for an estimate
 
 
 class Tracker:
@@ -43,12 +43,12 @@ class Tracker:
             self._began, self.phase = self._clock(), "generating"
 
     def extend(self, more: int, epochs: float) -> None:
-        """``more`` samples are planned: then it is so many epochs."""
+        """Plan ``more`` samples, for ``epochs`` epochs in all."""
         self._total += more
         self._epochs = epochs
 
     def generated(self, generation: Generation) -> None:
-        """One more completion."""
+        """Count one more completion."""
         self._done += 1
         self._tokens += generation.completion_tokens
         if self._began is not None:
@@ -56,7 +56,7 @@ class Tracker:
             self._fresh_tokens += generation.completion_tokens
 
     def judged(self, outcome: Outcome) -> None:
-        """One more outcome."""
+        """Count one more outcome."""
         if outcome not in _NO_ANSWER:
             self._judged += 1
             self._correct += outcome is Outcome.CORRECT
@@ -72,7 +72,7 @@ class Tracker:
         return 0.0 if self._began is None else self._clock() - self._began
 
     def snapshot(self) -> Progress:
-        """How far it is now."""
+        """The progress now."""
         elapsed, left = self.elapsed, self._total - self._done
         return Progress(
             phase=self.phase,

@@ -1,6 +1,6 @@
-"""The ranks: started, watched by their heartbeats, started again when they die, and ended.
+"""The ranks: started, watched by their heartbeats, restarted when they die, and stopped.
 
-Where several runs need the same engine, the ranks that one has loaded are sent on to the next.
+If several runs need the same engine, the loaded ranks are sent on from one run to the next.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from smallscale_ci.generate.steady import SteadyClock
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.worker import protocol
 
-_MAX_RESTARTS = 2  # of one rank in a row, without anything completed in between
-_SILENCE_S = 120.0  # a running rank without a heartbeat for so long hangs
-_MEASURABLE_S = 2.0  # busy: less tells nothing about a rank's speed
+_MAX_RESTARTS = 2  # of one rank in a row, without a completion in between
+_SILENCE_S = 120.0  # a running rank without a heartbeat for this long hangs
+_MEASURABLE_S = 2.0  # busy: less says nothing about a rank's speed
 _BEAT_S = 1.0
 _POLL_S = 0.02
-_SUMS = ("busy_s", "waiting_s", "load_s")  # what a rank's processes add up to
+_SUMS = ("busy_s", "waiting_s", "load_s")  # summed over a rank's processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Limits:
 
     start_s: float
     stall_s: float
-    grace_s: float = 2.0  # a cancelled CI job leaves little time: 5 s with the report
+    grace_s: float = 2.0  # a cancelled CI job leaves little time: 5 s including the report
 
 
 @dataclass
 class _Rank:
     """What the host knows about one rank."""
 
-    guest: bool = False  # started by somebody else, on the same work folder
+    guest: bool = False  # started by another host, on the same work folder
     ready: bool = False
     restarts: int = 0
     given_up: bool = False
@@ -53,7 +53,7 @@ class _Rank:
 
 
 class Ranks:
-    """The worker of each rank, and those that joined by themselves."""
+    """The workers of all ranks, including those that joined by themselves."""
 
     def __init__(
         self,
@@ -65,9 +65,9 @@ class Ranks:
         one_by_one: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``folders`` are those of all runs that they are for, where these are several.
+        """``folders`` are the work folders of all runs, if there are several.
 
-        ``one_by_one``: ranks that share a GPU must not measure its free memory at once.
+        ``one_by_one``: ranks that share a GPU must not measure its free memory at the same time.
         """
         self._runtime, self.limits, self._folders = runtime, limits, folders
         self._one_by_one, self._clock = one_by_one, SteadyClock(clock)
@@ -81,7 +81,7 @@ class Ranks:
         self._ended = threading.Event()
 
     def enter(self, folder: WorkFolder) -> None:
-        """Work on ``folder``, whose job is written. What is loaded stays so; sums begin at 0."""
+        """Work on ``folder``, whose job is written. Loaded ranks stay loaded; sums start at 0."""
         if self._home is None:
             threading.Thread(target=self._beat, daemon=True).start()
         elif self.ready:
@@ -90,7 +90,7 @@ class Ranks:
         self.warnings = []
         for number, rank in list(self._ranks.items()):
             if rank.guest:
-                self._ranks.pop(number)  # one that came along is met again
+                self._ranks.pop(number)  # a rank that came along is found again
                 continue
             _begin(rank, self._clock())
             rank.restarts, rank.past = 0, {}
@@ -98,7 +98,7 @@ class Ranks:
                 self.warnings.append(f"rank {number} was given up in an earlier run")
 
     def leave(self) -> None:
-        """The run has all its samples: send the ranks on to the next one, or end them."""
+        """The run has all its samples: send the ranks on to the next run, or stop them."""
         following = self._following()
         if following is None:
             self.stop()
@@ -111,10 +111,10 @@ class Ranks:
             deadline = time.monotonic() + self.limits.grace_s
             while self._stay() and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
-        self.read_statuses()  # what they reported last: how busy they were in the end
+        self.read_statuses()  # the final reports: how busy they were
 
     def stop(self) -> None:
-        """End all ranks; harmless where they have ended."""
+        """Stop all ranks; harmless if they have ended."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -122,7 +122,7 @@ class Ranks:
             if self._home is not None:
                 self._home.ask_to_stop()
         except OSError:
-            pass  # a full or read-only disk: the signals of the runtime do as well
+            pass  # a full or read-only disk: the runtime's signals stop them as well
         finally:
             self._runtime.stop(self.limits.grace_s)
             self.read_statuses()
@@ -133,7 +133,7 @@ class Ranks:
         return self._folders[later] if later < len(paths) else None
 
     def _stay(self) -> bool:
-        """Whether a rank that lives has not left the folder yet."""
+        """Whether a live rank has not left the folder yet."""
         codes = self._runtime.poll()
         alive = (number for number, code in codes.items() if code is None)
         return any(
@@ -141,15 +141,15 @@ class Ranks:
         )
 
     def _beat(self) -> None:
-        """Signs of life also while the caller judges for minutes: containers see no other."""
+        """Show signs of life even while the caller judges for minutes: containers see no others."""
         while not self._ended.wait(_BEAT_S):
-            with suppress(OSError):  # a full disk: whoever writes next tells
+            with suppress(OSError):  # a full disk: the next writer reports it
                 if self._home is not None:
                     self._home.beat()
 
     @property
     def started(self) -> bool:
-        """Whether any rank was."""
+        """Whether any rank was started."""
         return bool(self._started)
 
     @property
@@ -159,11 +159,11 @@ class Ranks:
 
     @property
     def sharing(self) -> int:
-        """How many ranks the work is for: those that load, too, not those that were given up."""
+        """How many ranks share the work: loading ones count, abandoned ones do not."""
         return sum(not rank.given_up for rank in self._ranks.values())
 
     def rates(self, tokens: Mapping[int, int]) -> dict[int, float]:
-        """Tokens/s of every rank that has made ``tokens``, over the time in which it was busy."""
+        """Tokens/s of every rank in ``tokens`` (its completion tokens), over its busy time."""
         busy = {number: _sums(rank)["busy_s"] for number, rank in self._ranks.items()}
         return {
             number: round(count / busy[number], 1)
@@ -172,7 +172,7 @@ class Ranks:
         }
 
     def info(self) -> dict[str, Any]:
-        """What the engine reported of itself (of the lowest rank that is loaded)."""
+        """What the engine reported about itself (from the lowest loaded rank)."""
         for _, rank in sorted(self._ranks.items()):
             if rank.status.get("info"):
                 return dict(rank.status["info"])
@@ -183,7 +183,7 @@ class Ranks:
         return {number: {**rank.status, **_sums(rank)} for number, rank in self._ranks.items()}
 
     def start(self) -> None:
-        """Start the ranks that were not started yet, as many as may start now."""
+        """Start ranks that were not started yet, as many as may start now."""
         for number, rank in self._ranks.items():
             if rank.guest:
                 continue
@@ -196,13 +196,15 @@ class Ranks:
     def dead(self) -> Iterator[tuple[int, int]]:
         """Ranks that ended or hang, with their exit code (−1: it hung, and was killed).
 
-        Take back what the rank had claimed, then ``record_death`` it.
+        The caller takes back what the rank had claimed, and then calls ``record_death``.
         """
         now = self._clock()
         codes = self._runtime.poll()
         for number in sorted(self._folder.ranks()):
             known = self._ranks.get(number, _Rank(guest=True, given_up=True))
-            if known.guest and known.given_up:  # a dead one's heartbeat was removed: it is back
+            if (
+                known.guest and known.given_up
+            ):  # the heartbeat of a dead rank was removed, so this one is alive again
                 self._ranks[number] = _Rank(guest=True, beat_at=now, past=_sums(known))
         for number, rank in self._ranks.items():
             if rank.given_up or not (rank.guest or number in codes):
@@ -220,9 +222,9 @@ class Ranks:
                 yield number, -1
 
     def record_death(self, number: int, code: int, *, progress: bool) -> None:
-        """A rank is dead: start it again if that may help, else do without it.
+        """Handle the death of a rank: restart it if that may help, otherwise do without it.
 
-        ``progress``: it completed something, or something was learned from its death. Raises
+        ``progress``: it completed something, or its death revealed its cause. Raises
         ``EngineError`` when no rank is left.
         """
         rank = self._ranks[number]
@@ -232,7 +234,7 @@ class Ranks:
             return
         error = rank.status.get("error") or {}
         what = error.get("message") or f"the engine process of rank {number} ended with code {code}"
-        if points_elsewhere(what):  # “see root cause above”: above is the log
+        if points_elsewhere(what):  # "see root cause above": the cause is in the log
             what = root_cause(self._log(number).log_lines(number)) or what
         if progress:
             rank.restarts = 0
@@ -251,7 +253,7 @@ class Ranks:
             )
 
     def gave_up_itself(self, number: int) -> bool:
-        """Whether a rank ended because of something that its user has to mend."""
+        """Whether a rank ended because of something that the user has to fix."""
         return bool((self._ranks[number].status.get("error") or {}).get("final"))
 
     def _log(self, number: int) -> WorkFolder:
@@ -262,7 +264,7 @@ class Ranks:
         return self._log(0).path / "log", self._log(0).log_tail(0)
 
     def waited(self) -> float:
-        """Seconds since a rank was started last."""
+        """Seconds since a rank was last started."""
         return self._clock() - self._launched_at
 
     def read_statuses(self) -> None:
@@ -286,13 +288,13 @@ class Ranks:
             return
         if status["beat"] != rank.beat:
             rank.beat, rank.beat_at = status["beat"], now
-        # Its engine reported what it is once it was loaded, however soon it died after that.
+        # The engine reported its identity when it was loaded, even if it died soon after.
         rank.ready = rank.ready or bool(status["info"])
         rank.status = status
 
 
 def _begin(rank: _Rank, now: float) -> None:
-    """Forget what a rank reported but for what its engine is, which stays so."""
+    """Forget a rank's reports, except for the engine's identity, which does not change."""
     rank.status = {key: rank.status[key] for key in ("info",) if key in rank.status}
     rank.beat, rank.beat_at = 0, now
 

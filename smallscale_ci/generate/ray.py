@@ -1,9 +1,9 @@
-"""The ``ray`` runtime: one actor for each rank, on whatever node has its GPUs free.
+"""The ``ray`` runtime: one actor for each rank, on any node with enough free GPUs.
 
-An actor holds the worker of its rank in a folder of its node's own. The host hands it work by
-calls, and writes what comes back where every other runtime's workers write it: scheduling, retries
-and resuming are the same. A node that dies is an exit code like any other; its rank is started
-again on another node. Model and, where it is named, the engine's Python are at the same path on
+An actor holds the worker of its rank in a folder on its node. The host hands it work by
+calls, and writes the results where every other runtime's workers write them: scheduling, retries
+and resuming are the same. A dead node is an exit code like any other; its rank is started
+again on another node. The model and, if named, the engine's Python must be at the same path on
 all nodes.
 """
 
@@ -40,17 +40,17 @@ class _Rank:
     actor: Any
     group: Any
     log: Path  # in the folder of the run that started it
-    placed: bool = False  # an actor may wait for its place forever
+    placed: bool = False  # an actor may wait forever to be placed
     ready: bool = False  # and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
     took_s: deque[float] = field(default_factory=lambda: deque(maxlen=256))  # by the last items
     call: Any = None  # the exchange that is under way
-    moves: bool = False  # to a folder whose job it was not given yet
+    moves: bool = False  # to a folder whose job it has not received yet
     code: int | None = None
 
 
 def build(placement: Placement) -> RayRuntime:
-    """The runtime of a placement. Raises as ``RayRuntime`` does."""
+    """The runtime of a placement. Raises the errors of ``RayRuntime``."""
     profile, key = placement.profile, placement.environment.get(placement.key)
     return RayRuntime(
         address=placement.environment.get("RAY_ADDRESS", "auto"),
@@ -62,12 +62,12 @@ def build(placement: Placement) -> RayRuntime:
 
 
 def gpus_of(profile: EngineProfile) -> float:
-    """GPUs of one rank on a Ray cluster: its own, or a share of one, as Ray counts them."""
+    """GPUs of one rank on a Ray cluster, as Ray counts them: its own, or a fraction of one."""
     if not profile.engine_kind.loads:
         return 0
     if profile.tensor_parallel > 1:
         return profile.tensor_parallel
-    return 10_000 // profile.ranks_per_gpu / 10_000  # Ray rounds to so many: all must fit
+    return 10_000 // profile.ranks_per_gpu / 10_000  # Ray rounds to four digits: all must fit
 
 
 class RayRuntime:
@@ -84,10 +84,10 @@ class RayRuntime:
         gpus: float,
         max_in_flight: int,
     ) -> None:
-        """Connect to the cluster at ``address``. ``gpus`` and the rest are of each rank.
+        """Connect to the cluster at ``address``. ``gpus`` and the rest apply to each rank.
 
-        ``extra`` is added to the nodes' own environment. Raises ``UsageError`` where Ray is not
-        installed, ``EngineError`` where no cluster answers.
+        ``extra`` is added to the nodes' own environment. Raises ``UsageError`` if Ray is not
+        installed, ``EngineError`` if no cluster answers.
         """
         try:
             import ray
@@ -99,7 +99,7 @@ class RayRuntime:
         if not ray.is_initialized():
             _connect(ray, address)
         self._python, self._extra = str(python or ""), dict(extra)
-        here = gpus and ray.cluster_resources().get("GPU")  # none: engines that run on CPUs
+        here = gpus and ray.cluster_resources().get("GPU")  # 0 for engines that run on CPUs
         self._bundle = {"CPU": 1.0, **({"GPU": float(gpus)} if here else {})}
         self._room = max_in_flight
         self._ranks: dict[int, _Rank] = {}
@@ -107,7 +107,7 @@ class RayRuntime:
         self._courier = threading.Thread(target=self._carry, daemon=True)
 
     def start(self, work: Path, rank: int) -> None:
-        """Ask the cluster for a place and a worker; both come when there is room."""
+        """Ask the cluster to place a worker; it starts when there is room."""
         from ray.util.placement_group import placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -141,12 +141,12 @@ class RayRuntime:
                 (following / "claimed" / str(number)).mkdir(parents=True, exist_ok=True)
 
     def poll(self) -> Mapping[int, int | None]:
-        """Exit code of each rank, ``None`` while it runs; −1 where its node is gone."""
+        """Exit code of each rank, ``None`` while it runs; −1 if its node is gone."""
         with self._guard:
             return {number: rank.code for number, rank in self._ranks.items()}
 
     def kill(self, rank: int) -> None:
-        """End one rank at once: its worker ends with the actor that it is a child of."""
+        """Stop one rank at once: its worker ends with the actor, which is its parent."""
         with self._guard:
             self._remove(rank)
 
@@ -154,7 +154,7 @@ class RayRuntime:
         """End all ranks: politely, and after ``grace_s`` seconds by force."""
         self._ended.set()
         with self._guard:
-            # One without a place would not answer: it is only taken off the list.
+            # An actor that was never placed would not answer: it is only dropped.
             alive = [rank for rank in self._ranks.values() if rank.placed and rank.code is None]
             calls = [rank.actor.stop.remote(grace_s) for rank in alive]
             if calls:
@@ -196,7 +196,7 @@ class RayRuntime:
             try:
                 found = self._ray.get(rank.call)
             except self._ray.exceptions.RayError as error:
-                # What it completed and did not hand over is lost with its node.
+                # Completions that it did not hand over are lost with its node.
                 _append(rank.log, f"\n{error}\n".encode())
                 rank.code = _DEAD
                 return

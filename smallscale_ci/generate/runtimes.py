@@ -1,4 +1,4 @@
-"""Where a run's engine processes run, and why there: a virtual environment, or containers."""
+"""Chooses where a run's engine processes run: in a virtual environment or in containers."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Choice:
 
 
 def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], say: Say) -> Choice:
-    """The runtime of ``profile``; its image is on this machine afterwards.
+    """Choose the runtime of ``profile``; its image is on this machine afterwards.
 
-    ``auto`` is docker where a container engine answers and the profile's image is here or can be
-    pulled, else local. Raises ``UsageError``, and ``ContainerError`` where docker was asked for.
+    ``auto`` is docker if a container engine answers and the profile's image is here or can be
+    pulled, otherwise local. Raises ``UsageError``, and ``ContainerError`` if docker was requested.
     """
     wanted = None if profile.runtime == AUTO else RUNTIMES[profile.runtime]
     if wanted is not None and not wanted.images:
@@ -76,16 +76,16 @@ def choose(profile: EngineProfile, lock: Path, environment: Mapping[str, str], s
 
 
 def build(choice: Choice, placement: Placement) -> Runtime:
-    """The runtime that was chosen. Raises what building it raises."""
+    """Build the chosen runtime. Raises the errors of its own ``build``."""
     return cast("Runtime", imported(RUNTIMES[choice.name].build)(placement))
 
 
 def provide(engine: Engine, image: Pinned, say: Say) -> Pinned:
-    """Have ``image`` on this machine: it is there, or it is pulled by its digest.
+    """Make sure that ``image`` is on this machine; pull it by its digest if it is not.
 
-    Returns it by the name that this engine knows it by.
-    Raises ``ContainerError`` when its tag exists locally with different content: which of the two
-    is meant is for a person to say.
+    Returns it by the name that this engine uses for it.
+    Raises ``ContainerError`` if its tag exists locally with different content: which of the two
+    is meant, the user has to decide.
     """
     here = images.local(engine, image)
     if here is not None:

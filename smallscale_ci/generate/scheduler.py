@@ -1,4 +1,4 @@
-"""The host's loop: feeds the work folder, watches the ranks, hands on what is complete."""
+"""The host's loop: feeds the work folder, watches the ranks, passes on what is complete."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from smallscale_ci.generate.workfolder import WorkFolder, valid_text
 from smallscale_ci.records import FinishReason, Generation
 
 _TICK_S = 0.1
-_CHUNK = 256  # completions handed on at once: a resumed run finds all of them on disk
+_CHUNK = 256  # completions passed on at a time: a resumed run finds all of them on disk
 _KILLS = "its worker died 3 times"
-_MAX_ATTEMPTS = 3  # of one item, the last one alone, before it is held to be what kills workers
+# Tries of an item, the last one by itself, before it is blamed for killing workers.
+_MAX_ATTEMPTS = 3
 
 
 class Scheduler:
-    """The work of one run: its ranks are started when there is any, and leave on exit."""
+    """The work of one run: its ranks are started when there is work, and leave on exit."""
 
     def __init__(
         self,
@@ -39,11 +40,11 @@ class Scheduler:
         self._folder, self.ranks, self._job, self._limits = folder, ranks, job, ranks.limits
         self._clock, self._steady = clock, SteadyClock(clock)
         self._window = 2 * job.max_in_flight * ranks.sharing  # items on disk, not claimed yet
-        self._fresh: deque[Generation] = deque()  # complete, not handed on yet
-        self._productive: set[int] = set()  # ranks that completed a sample since they died last
+        self._fresh: deque[Generation] = deque()  # complete, not passed on yet
+        self._productive: set[int] = set()  # ranks that completed a sample since they last died
         self._completes = False  # whether a sample was ever completed
-        self._more_on_disk = False  # completions of samples that were not asked for yet
-        self.origins = Origins()  # of every completion that was handed on
+        self._more_on_disk = False  # completions of samples that were not requested yet
+        self.origins = Origins()  # of every completion that was passed on
         self.prompt_hashes: dict[str, str] = {}  # problem_id → hash of its rendered prompt
         self.tokens: Counter[int] = Counter()  # completion tokens by rank
         self._ready_at: float | None = None
@@ -76,12 +77,12 @@ class Scheduler:
 
     @property
     def seconds_to_ready(self) -> float:
-        """From the start to the first loaded rank; 0 before."""
+        """Seconds from the start to the first loaded rank; 0 before."""
         return 0.0 if self._ready_at is None else self._ready_at - self._began
 
     @property
     def seconds_ready(self) -> float:
-        """Since the first rank was loaded, until the last completion; 0 before."""
+        """Seconds from the first loaded rank to the last completion; 0 before."""
         return 0.0 if self._ready_at is None else max(0.0, self._last_at - self._ready_at)
 
     @property
@@ -93,9 +94,9 @@ class Scheduler:
     def run(self, planned: Planned) -> Iterator[list[Generation]]:
         """Generate ``planned`` in its order; yields what is complete, an empty list at a tick.
 
-        Every sample is yielded exactly once, also when it was complete before (a resumed run).
-        Raises ``EngineError`` when no rank can go on, ``OSError`` for a work folder that was moved,
-        removed or cannot be written.
+        Every sample is yielded exactly once, even if it was complete before (a resumed run).
+        Raises ``EngineError`` if no rank can continue, ``OSError`` if the work folder was moved,
+        was removed or cannot be written.
         """
         work = _Work(planned)
         if self._more_on_disk:
@@ -104,11 +105,11 @@ class Scheduler:
         while self._collect(work, _CHUNK):
             yield self._take()
         self.found += self.tokens - before
-        # What the caller did since the last epoch is not a stall.
+        # The caller's own time since the last epoch is not a stall.
         self._progress_at = self._steady()
         while work.left:
             self._folder.refuse_moved()
-            with where_writable():  # whoever has to write tells
+            with where_writable():  # the next writer reports it
                 self._folder.beat(self.ranks.sharing, self.ranks.rates(self.tokens - self.found))
             self._feed(work)
             self.ranks.start()
@@ -116,7 +117,7 @@ class Scheduler:
             time.sleep(_TICK_S)
             while self._collect(work, _CHUNK):
                 yield self._take()
-            yield self._take()  # what came in before a dead rank's claims were handed out again
+            yield self._take()  # came in before a dead rank's claims were handed out again
         self.ranks.read_statuses()
 
     def _take(self) -> list[Generation]:
@@ -132,13 +133,13 @@ class Scheduler:
             if position is None:
                 return
             attempt = work.attempts.get(position, 0)
-            alone = attempt >= _MAX_ATTEMPTS - 1  # whose fault it is then is beyond doubt
-            # Rendered without being generated: what a run asked is known of all its samples.
+            alone = attempt >= _MAX_ATTEMPTS - 1  # then it is clear which item is at fault
+            # Rendered without being generated, so that the prompts of all samples are known.
             refused = _KILLS if attempt >= _MAX_ATTEMPTS else ""
             self._folder.put(work.planned.prompt(position), attempt, alone=alone, refused=refused)
 
     def _collect(self, work: _Work, most: int | None = None) -> bool:
-        """Take in up to ``most`` lines; whether there were any."""
+        """Take in up to ``most`` lines; returns whether there were any."""
         seen = False
         for value in islice(self._folder.completions(), most):
             seen = True
@@ -147,7 +148,7 @@ class Scheduler:
                 self._more_on_disk = True
                 continue
             if not work.complete(position):
-                continue  # a rank held to be dead finished it after all
+                continue  # a rank that was taken for dead finished it after all
             self.origins.note(work.planned.number(position), *self._folder.line)
             self._fresh.append(_generation(value))
             if not value["error"]:
@@ -159,7 +160,7 @@ class Scheduler:
         return seen
 
     def _note_prompt(self, problem_id: str, hashed: str) -> None:
-        """Raises ``EngineError`` for a problem that was not asked as it was before."""
+        """Raise ``EngineError`` if a problem's prompt differs from before."""
         if hashed and self.prompt_hashes.setdefault(problem_id, hashed) != hashed:
             raise EngineError(
                 f"The samples of problem {problem_id} were not asked alike: the chat template "
@@ -170,7 +171,7 @@ class Scheduler:
 
     def _watch(self, work: _Work) -> None:
         for number, code in self.ranks.dead():
-            self._collect(work)  # its last lines count before its claims are handed out again
+            self._collect(work)  # read its last lines before its claims are handed out again
             learned = self._hand_out_again(number, work)  # before it claims again
             self.ranks.record_death(number, code, progress=learned or number in self._productive)
             self._productive.discard(number)
@@ -179,7 +180,7 @@ class Scheduler:
         self._refuse_to_wait()
 
     def _hand_out_again(self, number: int, work: _Work) -> bool:
-        """Whether an item was found that kills its workers, and others do not."""
+        """Hand a dead rank's items out again; returns whether an item was found to kill workers."""
         given_up, not_at_fault = False, self.ranks.gave_up_itself(number)
         for item in self._folder.take_back(number):
             position = work.planned.position(item["problem_id"], item["sample_index"])
@@ -192,7 +193,7 @@ class Scheduler:
             if work.attempts[position] == _MAX_ATTEMPTS:
                 given_up = True
             work.hand_out_again(position, last=work.attempts[position] == _MAX_ATTEMPTS - 1)
-        # Where nothing was ever completed, it is not the item that kills them.
+        # If nothing was ever completed, the item is not to blame.
         return given_up and self._completes
 
     def _refuse_to_wait(self) -> None:
@@ -211,7 +212,7 @@ class Scheduler:
 
 
 class _Work:
-    """How far the samples of one call are: a byte each."""
+    """The state of the samples of one call, a byte each."""
 
     def __init__(self, planned: Planned) -> None:
         self.planned = planned
@@ -228,7 +229,7 @@ class _Work:
         return bool(self._again or self._last) or self._next < len(self.planned)
 
     def hand_out_again(self, position: int, *, last: bool) -> None:
-        """Hand out before, or after, all that was not handed out yet."""
+        """Hand out again, before or after everything that was not handed out yet."""
         (self._last if last else self._again).append(position)
 
     def next(self) -> int | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-_JUMP_S = 10.0  # more than that between two looks is a machine that slept, not an engine that hangs
+# A longer gap between two calls means that the machine slept, not that an engine hangs.
+_JUMP_S = 10.0
 
 
 class SteadyClock:
-    """Seconds that pass while somebody looks: a machine that sleeps does not age its engines."""
+    """Counts seconds only while it is called: a machine's sleep does not count."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -21,18 +21,18 @@ _COLUMNS = tuple(tables.GENERATIONS.names)
 
 
 class Origins:
-    """Which line of which out file each sample was taken from: 24 bytes a sample.
+    """Which line of which out file each sample was taken from: 24 bytes per sample.
 
-    A sample can have two completions, where a rank that was held to be dead wakes up late. What was
-    taken first was judged, and is what is stored.
+    A sample can have two completions if a rank that was taken for dead wakes up late. The one that
+    was taken first was judged, and is stored.
     """
 
     def __init__(self) -> None:
-        self._files: list[str] = []  # names: the run folder may be renamed
+        self._files: list[str] = []  # names, not paths: the run folder may be renamed
         self._numbers, self._which, self._offsets = array("q"), array("q"), array("q")
 
     def note(self, number: int, name: str, offset: int) -> None:
-        """The sample ``number`` is the line that begins at ``offset`` of the out file ``name``."""
+        """Record that the sample ``number`` is the line at ``offset`` of the out file ``name``."""
         if name not in self._files:
             self._files.append(name)
         self._numbers.append(number)
@@ -40,11 +40,11 @@ class Origins:
         self._offsets.append(offset)
 
     def lines(self, numbers: NDArray[np.int64], out: Path) -> Iterator[dict[str, Any]]:
-        """The lines of the samples ``numbers``, in that order; none for one that was not taken.
+        """The lines of the samples ``numbers``, in that order, without those that were not taken.
 
         ``out`` is the folder of the out files.
         """
-        # np.unique gives the first of equal ones.
+        # np.unique returns the first of equal ones.
         ascending, first = np.unique(np.array(self._numbers, dtype=np.int64), return_index=True)
         with ExitStack() as stack:
             streams = [stack.enter_context(reading(out / name)) for name in self._files]
@@ -73,7 +73,7 @@ def write_generations(
 
 
 def write_replay(generations: Path, path: Path) -> None:
-    """Stored generations as the JSON Lines file that the replay engine reads."""
+    """Write stored generations as the JSON Lines file that the replay engine reads."""
     path.unlink(missing_ok=True)
     with path.open("x", encoding="utf-8") as stream:
         for row in tables.rows(generations, tables.GENERATIONS):

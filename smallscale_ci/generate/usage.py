@@ -1,4 +1,4 @@
-"""What a run used: tokens per second, how busy its ranks were, GPU seconds, cost."""
+"""A run's usage: tokens per second, how busy its ranks were, GPU seconds, cost."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def with_usage(
     gpus: tuple[str, ...],
     before: Timings,
 ) -> Manifest:
-    """``manifest`` with timings, tokens and ranks; its device is known.
+    """``manifest`` with timings (seconds), tokens and ranks; its device must be known.
 
-    GPU seconds count from the start of a rank's process, loading included, for all sessions of the
-    run: ``before`` are the timings of the earlier ones. Ranks that share GPUs share their seconds.
+    GPU seconds count from the start of a rank's process, including loading, over all sessions of
+    the run: ``before`` are the timings of the earlier ones. Ranks that share GPUs share their
+    seconds.
     """
     ranks = {}
     for number, status in sorted(scheduler.ranks.status().items()):
@@ -56,7 +57,7 @@ def with_usage(
 
 
 def sentence(manifest: Manifest) -> str:
-    """One line for people at the end of a run; empty where nothing was generated."""
+    """One line for people at the end of a run; empty if nothing was generated."""
     timings, ranks = manifest.timings, manifest.ranks
     tokens = sum(rank.tokens for rank in ranks.values())
     if not tokens:

@@ -1,4 +1,4 @@
-"""The host's view of the work folder: puts items in, reads completions out, loses nothing."""
+"""The host's view of the work folder: puts items in and reads completions out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOCK = "host.lock"
 
 
 class WorkFolder:
-    """``work/`` of one run, held by one host at a time (a lock that a killed host gives back)."""
+    """``work/`` of one run, locked by one host at a time (a killed host's lock is released)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,11 +57,11 @@ class WorkFolder:
             self._lock = None
 
     def where(self) -> Path | None:
-        """Where the folder that is held here is by now; ``None`` where it was removed."""
+        """The current path of the locked folder; ``None`` if it was removed."""
         assert self._lock is not None  # noqa: S101 - asked while it is held
         held = os.fstat(self._lock)
         names = [self.path / _LOCK]
-        with suppress(OSError):  # Linux knows the name of an open file
+        with suppress(OSError):  # Linux knows the path of an open file
             names.append(Path(f"/proc/self/fd/{self._lock}").readlink())
         for name in names:
             with suppress(OSError):
@@ -71,16 +71,16 @@ class WorkFolder:
 
     @property
     def is_whole(self) -> bool:
-        """Whether each of its folders is there."""
+        """Whether all of its subfolders are there."""
         return all((self.path / name).is_dir() for name in protocol.FOLDERS)
 
     def refuse_moved(self) -> None:
-        """Raise ``FileNotFoundError`` where the folder is not what its path names, or not whole."""
+        """Raise ``FileNotFoundError`` if the folder is no longer at its path, or is incomplete."""
         if self.where() != self.path or not self.is_whole:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
 
     def is_held(self) -> bool:
-        """Whether a host works here now."""
+        """Whether a host is working here now."""
         if not (self.path / _LOCK).is_file():
             return False
         try:
@@ -94,7 +94,7 @@ class WorkFolder:
     def prepare(self, job: Job) -> None:
         """Write the job and clear what an earlier host left: claims, signals, pending items.
 
-        Pending items are made again from the plan; only completions are kept.
+        Pending items are recreated from the plan; only completions are kept.
         """
         self.reserve()
         for stale in (self.path / "alive").iterdir():
@@ -102,7 +102,7 @@ class WorkFolder:
         for name in ("pending", "claimed"):
             for item in _items(self.path / name):
                 number = item.name.partition(".")[0]
-                # Not again: a rank that joined by itself may still be at it, and remove it later.
+                # Not again: a rank that joined by itself may still hold it, and removes it later.
                 self._order = max(self._order, int(number) if number.isdigit() else 0)
                 item.unlink(missing_ok=True)
         self.rewind()
@@ -111,7 +111,7 @@ class WorkFolder:
         protocol.write_atomically(self.path / protocol.JOB, value)
 
     def reserve(self) -> None:
-        """Clear what an earlier host told its workers: who is sent here waits for a new job."""
+        """Clear an earlier host's messages: workers that are sent here wait for a new job."""
         for name in (protocol.STOP, protocol.NEXT, protocol.JOB):
             (self.path / name).unlink(missing_ok=True)
 
@@ -120,7 +120,7 @@ class WorkFolder:
     ) -> None:
         """Append one work item to pending.
 
-        ``alone``: for a worker that has nothing else; ``refused``: to be rendered only, and why.
+        ``alone``: for a worker with nothing else in flight; ``refused``: why it is only rendered.
         """
         self._order += 1
         value = {
@@ -151,7 +151,7 @@ class WorkFolder:
     def completions(self) -> Iterator[dict[str, Any]]:
         """New complete lines of all out files; torn lines are skipped.
 
-        Each comes once, also when the iterator is left early: the next one goes on from there.
+        Each line comes once, even if the iterator is left early: the next one continues there.
         """
         for path in sorted((self.path / "out").glob("*.jsonl")):
             offset = self._offsets.get(path, 0)
@@ -159,7 +159,7 @@ class WorkFolder:
                 stream.seek(offset)
                 for line in stream:
                     if not line.endswith(b"\n"):
-                        break  # still being written, or torn: its successor starts a new line
+                        break  # still being written, or torn: the next worker starts a new line
                     self.line = (path.name, offset)
                     offset += len(line)
                     self._offsets[path] = offset
@@ -168,11 +168,11 @@ class WorkFolder:
                         yield value
 
     def rewind(self) -> None:
-        """Let ``completions`` begin with the first line again."""
+        """Let ``completions`` start with the first line again."""
         self._offsets.clear()
 
     def give_up_on(self, item: dict[str, Any], error: str) -> None:
-        """Record an ERROR completion for an item that killed its workers again and again."""
+        """Record an ERROR completion for an item that killed its workers repeatedly."""
         out = protocol.Out(self.path / "out" / "host.jsonl")
         out.write(
             [
@@ -194,9 +194,9 @@ class WorkFolder:
         out.close()
 
     def beat(self, ranks: int | None = None, rates: Mapping[int, float] | None = None) -> None:
-        """Show the workers that the host lives, how many ``ranks`` share the work, and their rates.
+        """Show the workers a live host, how many ``ranks`` share the work, and their rates.
 
-        ``rates`` are tokens/s by rank. ``None``: as last time. May be called from any thread.
+        ``rates`` are tokens/s by rank; ``None``: unchanged. May be called from any thread.
         """
         with self._beating:
             self._beats += 1
@@ -206,7 +206,7 @@ class WorkFolder:
             protocol.write_atomically(self.path / "alive" / "host", value)
 
     def ranks(self) -> set[int]:
-        """Every rank that ever showed a heartbeat, also one that this host did not start."""
+        """Every rank that ever showed a heartbeat, even if this host did not start it."""
         names = (path.name.removesuffix(".json") for path in (self.path / "alive").glob("*.json"))
         return {int(name) for name in names if name.isdigit()}
 
@@ -216,7 +216,7 @@ class WorkFolder:
         return value if isinstance(value, dict) else None
 
     def forget(self, rank: int) -> None:
-        """Remove a dead rank's heartbeat, so that its successor's is not mistaken for it."""
+        """Remove a dead rank's heartbeat, so that its successor is not taken for dead."""
         (self.path / "alive" / f"{rank}.json").unlink(missing_ok=True)
 
     def ask_to_stop(self) -> None:
@@ -228,7 +228,7 @@ class WorkFolder:
         return "\n".join(self.log_lines(rank)[-lines:])
 
     def log_lines(self, rank: int) -> list[str]:
-        """The lines of a rank's log, of a long one the last; none where there is no log."""
+        """The lines of a rank's log, only the last ones if it is long; empty without a log."""
         try:
             with reading(self.path / "log" / f"{rank}.log") as stream:
                 text = stream.read()[-_LOG_BYTES:]
@@ -245,7 +245,7 @@ def make(path: Path) -> None:
 
 
 def _items(folder: Path) -> list[Path]:
-    """The items in ``folder``, and in those of ranks in it; nothing behind a link."""
+    """The items in ``folder`` and in its ranks' subfolders, without following links."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     inner = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
@@ -253,5 +253,5 @@ def _items(folder: Path) -> list[Path]:
 
 
 def valid_text(value: Any) -> Any:
-    """Text as UTF-8 can hold it: a tokenizer's lone surrogate becomes a question mark."""
+    """Text that UTF-8 can encode: a tokenizer's lone surrogate becomes a question mark."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

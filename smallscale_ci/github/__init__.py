@@ -1,1 +1,1 @@
-"""The gate at home in GitHub: annotations, comments, a repository's first files."""
+"""GitHub: annotations, comments, and the first files of a repository."""

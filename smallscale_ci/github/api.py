@@ -13,9 +13,9 @@ from smallscale_ci.errors import SmallscaleError
 if TYPE_CHECKING:
     import httpx2
 
-_PAGE = 100  # items that GitHub gives at once
+_PAGE = 100  # items per page
 _TIMEOUT_S = 30.0
-_WAITS_S = (1.0, 4.0)  # before another try, where GitHub was busy
+_WAITS_S = (1.0, 4.0)  # seconds before another try if GitHub was busy
 _BUSY = (429, 500, 502, 503, 504)
 _SUMMARY = "The step summary holds the same report."
 _HINTS = {
@@ -27,7 +27,7 @@ _HINTS = {
 
 
 class PublishError(SmallscaleError):
-    """GitHub could not be told."""
+    """Publishing on GitHub failed."""
 
 
 class Api:
@@ -44,7 +44,7 @@ class Api:
         self._sleep = sleep
         self._client = httpx2.Client(
             timeout=_TIMEOUT_S,
-            follow_redirects=False,  # a redirection would carry the token to wherever it points
+            follow_redirects=False,  # a redirect would carry the token to another address
             headers={
                 "Authorization": f"Bearer {token}",
                 "Accept": "application/vnd.github+json",
@@ -77,7 +77,7 @@ class Api:
         return found
 
     def send(self, method: str, path: str, value: Any = None) -> Any:
-        """One call, tried again while GitHub is busy. Raises ``PublishError``."""
+        """Make one call, retried while GitHub is busy. Raises ``PublishError``."""
         import httpx2
 
         content = None if value is None else json.dumps(value)
@@ -92,7 +92,7 @@ class Api:
                         f"{_SUMMARY} Try `smallscale publish` again.",
                     ) from error
             else:
-                # Whether a POST that met a server's error was carried out is not known: not twice.
+                # It is unknown whether a POST took effect before a server error: do not repeat it.
                 if wait is None or answer.status_code not in _BUSY or method == "POST":
                     return _value(method, path, answer)
             self._sleep(wait)

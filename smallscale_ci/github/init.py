@@ -1,7 +1,7 @@
 """Putting the gate into another repository: a workflow, a gate policy, a folder of baselines.
 
-What can be found out is not asked: branch, suites, profiles and checkpoints of the repository, and
-where this smallscale comes from. A file that exists is left alone.
+Nothing is asked that can be found out: branch, suites, profiles and checkpoints of the repository,
+and where this smallscale comes from. Existing files are left alone.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FILES = {
 _COMPARE = {".github/workflows/smallscale.yml": "compare.yml"}
 TOOLS = ("lm-eval", "inspect", "evalscope", "sgl-eval", "nemo-evaluator", "verifiers", "rows")
 _CHECKOUT = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
-_COMMIT = 40  # letters of a commit's name
-_DEEP = 3  # folders down to which a checkpoint is looked for
+_COMMIT = 40  # characters of a commit id
+_DEEP = 3  # levels of folders in which a checkpoint is looked for
 _SKIPPED = {"node_modules", "runs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found out about the repository, and about the smallscale that it will use."""
+    """Facts about the repository, and about the smallscale that it will use."""
 
     branch: str
     model: str
@@ -49,7 +49,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Paths relative to the repository, and what is left to do by hand."""
+    """Paths relative to the repository, and the steps left to do by hand."""
 
     written: tuple[str, ...]
     skipped: tuple[str, ...]
@@ -57,7 +57,7 @@ class Result:
 
 
 def find_out(folder: Path, package: Path) -> Facts:
-    """What a repository in ``folder`` has; ``package`` is the checkout of smallscale, if it is one.
+    """What the repository in ``folder`` has; ``package`` is the checkout of smallscale, if any.
 
     Raises ``UsageError`` when ``folder`` is not a folder.
     """
@@ -67,10 +67,10 @@ def find_out(folder: Path, package: Path) -> Facts:
     suites, profiles = names(SuiteConfig, roots), names(EngineProfile, roots)
     gates = names(GatePolicy, roots)
     head = git_line(folder, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
-    # With a detached HEAD, and without a remote, there is only the custom to go by.
+    # With a detached HEAD and no remote, assume the usual name.
     branch = head.removeprefix("origin/") or git_line(folder, "symbolic-ref", "--short", "HEAD")
     top = git_line(package, "rev-parse", "--show-toplevel")
-    # Installed into an environment of some repository, that repository is not where it is from.
+    # If installed into another repository's environment, that repository is not the source.
     is_checkout = bool(top) and Path(top).resolve() == package.resolve()
     source = _github_name(git_line(package, "remote", "get-url", "origin")) if is_checkout else ""
     return Facts(
@@ -85,7 +85,7 @@ def find_out(folder: Path, package: Path) -> Facts:
 
 
 def write(folder: Path, facts: Facts, tool: str = "") -> Result:
-    """Write the files that are not there yet: with ``tool``, the gate of its results alone.
+    """Write the files that do not exist yet; with ``tool``, only the gate of its results.
 
     Raises ``OSError``, and ``UsageError`` for a tool whose results cannot be read.
     """
@@ -117,7 +117,7 @@ def write(folder: Path, facts: Facts, tool: str = "") -> Result:
 
 
 def _told_the_source(path: Path, facts: Facts) -> bool:
-    """Put the repository where an earlier call did not know it; whether there was such a place."""
+    """Fill in the repository that an earlier call did not know; returns whether it was missing."""
     if path.is_symlink() or not path.is_file() or facts.repository == UNKNOWN:
         return False
     before = path.read_text(encoding="utf-8", errors="surrogateescape")
@@ -130,7 +130,7 @@ def _told_the_source(path: Path, facts: Facts) -> bool:
 
 def _filled(template: str, facts: Facts, tool: str) -> str:
     words = {
-        # JSON texts are YAML texts; an expression has texts in single quotes.
+        # JSON strings are YAML strings; an expression has strings in single quotes.
         **{key: json.dumps(getattr(facts, key)) for key in ("branch", "model", "suite", "gate")},
         "profile": json.dumps(facts.profile),
         "model_expression": "'" + facts.model.replace("'", "''") + "'",

@@ -1,7 +1,7 @@
-"""What GitHub shows of a run: step summary, annotations, outputs, and one pull-request comment.
+"""What GitHub shows about a run: step summary, annotations, outputs, and one pull-request comment.
 
-The comment is found again by a mark that people do not see, and updated in place. Nothing here
-reads the environment: ``job`` takes it as an argument, and the token travels apart from it.
+The comment is found again by an invisible mark, and updated in place. Nothing here
+reads the environment: ``job`` takes it as an argument, and the token is passed separately.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is published of one run: the Markdown report, and what annotations say."""
+    """What is published about one run: the Markdown report and the annotations."""
 
     markdown: str
     data: ReportData
 
     @property
     def mark(self) -> str:
-        """A comment of HTML by which the run's suite and profile find their comment again."""
+        """The HTML comment by which the comment for this suite and profile is found again."""
         return f"<!-- smallscale-ci {slug(self.data.suite)}/{slug(self.data.profile)} -->"
 
     @property
     def annotations(self) -> str:
-        """Workflow commands, one a line."""
+        """Workflow commands, one per line."""
         return workflow_commands.render(self.data)
 
 
@@ -81,9 +81,9 @@ def job(environment: Mapping[str, str]) -> Job | None:
 
 
 def page(run: RunFolder) -> Page:
-    """What a run folder has to tell.
+    """The page for a run folder.
 
-    Raises ``DataError`` when no report was written yet, ``InvalidError`` when the folder is not as
+    Raises ``DataError`` if no report was written yet, ``InvalidError`` if the folder is not as
     it was written.
     """
     manifest = run.read_manifest()
@@ -99,7 +99,7 @@ def page(run: RunFolder) -> Page:
         verdict = verdict_from_json(value)
     summary = read_summary(run)
     is_interrupted = manifest.status is INTERRUPTED
-    if is_interrupted:  # its summary knows only of the samples that are done
+    if is_interrupted:  # its summary covers only the samples that are done
         summary = replace(summary, planned=manifest.planned)
     data = ReportData(
         run_id=manifest.run_id,
@@ -115,7 +115,7 @@ def page(run: RunFolder) -> Page:
 
 
 def summarise(where: Job, shown: str) -> bool:
-    """Append Markdown to the step summary, within its limit; whether there is one.
+    """Append Markdown to the step summary, within its limit; returns whether there is one.
 
     Raises ``OSError``.
     """
@@ -128,7 +128,7 @@ def summarise(where: Job, shown: str) -> bool:
 
 
 def outputs(where: Job, values: Mapping[str, str]) -> None:
-    """Set outputs of this step. A value is one line: it cannot set another output."""
+    """Set outputs of this step. Values are reduced to one line and cannot set other outputs."""
     if where.output is not None:
         with where.output.open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={one_line(value)}\n" for name, value in values.items())
@@ -159,9 +159,9 @@ def comment(
 
 
 def _is_ours(found: Mapping[str, Any]) -> bool:
-    """Whether a bot or a member wrote a comment.
+    """Whether a comment was written by a bot or a member.
 
-    Anybody can write our mark, and could later change the verdict in a comment of their own.
+    Anybody can write our mark, and could later edit the verdict in their own comment.
     """
     is_bot = (found.get("user") or {}).get("type") == "Bot"
     return is_bot or found.get("author_association") in _MEMBERS
@@ -181,7 +181,7 @@ def headline(shown: Page) -> str:
 
 
 def _within(shown: str, limit: int, link: str) -> str:
-    """``shown`` if it fits in ``limit`` bytes, else its headline and where the rest is."""
+    """``shown`` if it fits in ``limit`` bytes, else its headline and a link to the rest."""
     if len(shown.encode()) <= limit:
         return shown
     where = f"\n[The whole report is among the files of this run.]({link})\n" if link else ""

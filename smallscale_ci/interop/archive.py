@@ -1,4 +1,4 @@
-"""Zip archives whose members are packed with zstd, which Python's own reader lacks before 3.14."""
+"""Zip archives with zstd-compressed members, which Python's own reader supports only from 3.14."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smallscale_ci.errors import DataError
 _ZSTD = 93  # the compression method's number in the zip format
 _ENCRYPTED = 1  # a flag of a member
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
-_LARGEST = 1 << 30  # bytes of one member: a text that is larger is not a sample
+_LARGEST = 1 << 30  # bytes of one member: anything larger is not a sample
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -33,7 +33,7 @@ _REPACKED = "Take the file as the tool wrote it; another program has packed this
 
 
 class Archive:
-    """The members of an open archive; of several with one name the last counts."""
+    """The members of an open archive; if several have one name, the last counts."""
 
     def __init__(self, path: Path, opened: zipfile.ZipFile) -> None:
         self._path, self._zip = path, opened
@@ -72,7 +72,7 @@ class Archive:
 
 @contextmanager
 def archive(path: Path) -> Iterator[Archive]:
-    """``path`` as an archive. Raises ``DataError`` where it is none, or was cut off."""
+    """Open ``path`` as an archive. Raises ``DataError`` if it is not one, or was cut off."""
     try:
         opened = zipfile.ZipFile(path)
     except (*_BROKEN, NotImplementedError) as error:

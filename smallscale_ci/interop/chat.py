@@ -1,4 +1,4 @@
-"""Prompts and outputs that are kept as chat messages: what the user asked, what was answered."""
+"""Prompts and outputs that are stored as chat messages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from smallscale_ci.errors import DataError
 
 _TEXT_PARTS = ("text", "output_text", "input_text")
-_PLAIN = ("content", "text", "generated_text", "output")  # where an output without a role has it
+_PLAIN = ("content", "text", "generated_text", "output")  # keys of an output without a role
 _ANSWERS = ("assistant", "model", "ai", "gpt")
 _ASKS = ("user", "human")
 
 
 def asked(prompt: Any) -> str:
-    """The last turn of the user in a prompt: a text, messages, or messages as JSON text."""
+    """The user's last turn in a prompt: a text, messages, or messages as JSON text."""
     turns = _turns(prompt)
     if turns is None:
         return content(prompt)
@@ -23,9 +23,9 @@ def asked(prompt: Any) -> str:
 
 
 def answers(output: Any, where: str) -> list[str]:
-    """The texts of an output: a text, several samples, or a chat whose last answer counts.
+    """The texts of an output: one text, several samples, or a chat, whose last answer counts.
 
-    Without any there is one, which is empty. Raises ``DataError`` for anything else.
+    An output without any text has one empty text. Raises ``DataError`` for anything else.
     """
     if isinstance(output, str):
         return [output]
@@ -45,7 +45,7 @@ def answers(output: Any, where: str) -> list[str]:
 
 
 def content(value: Any) -> str:
-    """The text of a message's content: a text, or parts without those of reasoning and images."""
+    """The text of a message's content: a text, or its parts except for reasoning and images."""
     if isinstance(value, list):
         parts = [_part(part) for part in value]
         return "\n".join(part for part in parts if part)
@@ -56,7 +56,7 @@ _NEEDS = "An output is a text, a list of texts, or chat messages with a turn of 
 
 
 def _turns(value: Any) -> list[dict[str, Any]] | None:
-    """The messages that ``value`` holds, ``None`` where it is something else."""
+    """The messages in ``value``; ``None`` if it is something else."""
     if isinstance(value, str) and value.lstrip().startswith(("[{", "[ {", "[\n")):
         try:
             value = json.loads(value)
@@ -74,7 +74,7 @@ def _is_chat(value: Any) -> bool:
 
 
 def _role(turn: dict[str, Any]) -> str:
-    role = turn.get("role", turn.get("from"))  # "from", "value": ShareGPT's words
+    role = turn.get("role", turn.get("from"))  # "from", "value": ShareGPT's keys
     return role if isinstance(role, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""Which column of a file of rows holds what."""
+"""What each column of a file of rows holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smallscale_ci.interop.files import Row
 from smallscale_ci.interop.rows import RowFile
 
 _CHATS = ("messages", "conversations", "conversation")
-# Our name of a column → the names that files give it, the first that is there counts.
+# Our name for a column → the names that files give it; the first that exists counts.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "task": ("task",),
     "problem": ("problem_id", "question_id", "example_id", "id"),
@@ -21,7 +21,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("gold", "ground_truth", "target", "expected_answer", "correct_answer"),
         *("reference_answer", "answer", "answer_key", "answerKey"),
     ),
-    "choices": (),  # by the one rule for options: choices, options, or columns A, B, …
+    "choices": (),  # by the rule for options in suite/gold.py: choices, options, or columns A, B, …
     "text": (
         *("text", "model_output", "output", "response", "completion", "generation"),
         *("generated_text", "prediction"),
@@ -37,7 +37,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "error": ("error",),
     "model": ("model",),
 }
-_BATCH = {  # what the batch API of OpenAI, and of vLLM, writes
+_BATCH = {  # as written by the batch APIs of OpenAI and vLLM
     "problem": "custom_id",
     "text": "response.body.choices.0.message.content",
     "finish": "response.body.choices.0.finish_reason",
@@ -47,9 +47,9 @@ _BATCH = {  # what the batch API of OpenAI, and of vLLM, writes
 
 
 def columns_of(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
-    """Our columns → the file's, as named, else by what files usually call them."""
+    """Our columns → the file's: as ``named``, else by the usual names."""
     plain = {_plain(theirs): theirs for theirs in reversed(file.columns)}
-    plain |= {theirs: theirs for theirs in file.columns}  # as it is written goes first
+    plain |= {theirs: theirs for theirs in file.columns}  # an exact match goes first
     found = {}
     for ours, names in COLUMNS.items():
         theirs = next((plain[one] for one in names if one in plain), None)
@@ -79,12 +79,12 @@ def _plain(name: str) -> str:
 
 
 def without_verdicts(columns: Mapping[str, str]) -> dict[str, str]:
-    """``columns`` but for those with the tool's own verdicts."""
+    """``columns`` without those of the tool's own verdicts."""
     return {ours: one for ours, one in columns.items() if ours not in ("outcome", "score")}
 
 
 def cell(row: Row, column: str) -> Any:
-    """The value of a column; ``response.choices.0.text`` is inside one."""
+    """The value of a column; ``response.choices.0.text`` names a nested one."""
     if column in row or "." not in column:
         return row.get(column)
     value: Any = row

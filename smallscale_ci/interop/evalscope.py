@@ -47,14 +47,14 @@ def claims(path: Path) -> bool:
 
 
 def _is_old(row: Row) -> bool:
-    """A review as evalscope before 1.0 wrote it: beside each choice."""
+    """Whether a review is from evalscope before 1.0: it stands beside each choice."""
     choice = next(iter(row.get("choices") or ()), None) if "index" in row else None
     return isinstance(choice, dict) and "review" in choice
 
 
 def read(path: Path, wanted: Wanted) -> Log:
     """See ``Reader``."""
-    place = path.absolute()  # what lies beside a file is found by the folders above it
+    place = path.absolute()  # files beside it are found from the folders above
     files = sorted((place / _REVIEWS).glob("*/*.jsonl")) if path.is_dir() else [place]
     if not files:
         raise DataError(f"{path / _REVIEWS} holds no reviews.", "Was the evaluation finished?")
@@ -96,7 +96,7 @@ def read(path: Path, wanted: Wanted) -> Log:
 
 
 def _model(reviews: Path) -> str:
-    """Reviews lie in a folder of the model's name; of a file elsewhere it is unknown."""
+    """The model, from the name of the reviews' folder; unknown for a file elsewhere."""
     return reviews.parent.name if reviews.parents[1].name == _REVIEWS else ""
 
 
@@ -114,7 +114,7 @@ def _versions(config: Row) -> dict[str, str] | None:
 
 
 def _scores(reports: list[Row]) -> dict[str, float]:
-    """The tool's own score of each subset, by its primary metric."""
+    """The tool's own score for each subset, by its primary metric."""
     found = {}
     for report in reports:
         primary = at(report, "primary_metric_identity", "name")
@@ -149,7 +149,7 @@ def _all(files: list[Path], wanted: Wanted) -> Iterator[Sample]:
 
 
 def _ends(reviews: Path) -> Mapping[int, Row]:
-    """Usage and finish reason of each sample, where the predictions are there."""
+    """Usage and finish reason of each sample, if the predictions exist."""
     if reviews.parents[1].name != _REVIEWS:
         return {}
     path = reviews.parents[2] / _PREDICTIONS / reviews.parent.name / reviews.name

@@ -1,4 +1,4 @@
-"""What a run of ours holds, sample by sample, as the exports write it."""
+"""The content of our own runs, sample by sample, for the exports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smallscale_ci.suite.model import Suite
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One sample with what was asked and what was decided."""
+    """One sample with its prompt and its judgement."""
 
     problem: Problem
     messages: tuple[Mapping[str, str], ...]

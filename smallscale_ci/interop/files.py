@@ -1,4 +1,4 @@
-"""Files of other tools: lines and objects of JSON, with errors that name the place."""
+"""Other tools' files: JSON lines and objects, with errors that name the location."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Row = dict[str, Any]
 
 WRONG_FILE = "Is this the right file?"
 _SNIFFED = 1 << 22  # bytes of a first line that are looked at
-MANY = 1 << 31  # no number of tokens or epochs is as large
+MANY = 1 << 31  # larger than any number of tokens or epochs
 _PACKED = ".gz"
 UNREADABLE = (OSError, EOFError, zlib.error)  # of plain and of packed files
 
 
 def kind_of(path: Path) -> str:
-    """The suffix that says what ``path`` holds, in lower case: ``.jsonl`` of ``x.jsonl.gz``."""
+    """The suffix that tells the format of ``path``, in lower case: ``.jsonl`` of ``x.jsonl.gz``."""
     return Path(bare_name(path)).suffix.lower()
 
 
@@ -32,7 +32,7 @@ def bare_name(path: Path) -> str:
 
 
 def opened(path: Path) -> BinaryIO:
-    """The bytes of ``path``, unpacked as they are read where it is packed with gzip."""
+    """The bytes of ``path``, decompressed while reading if it is gzipped."""
     return cast("BinaryIO", gzip.open(path)) if path.suffix == _PACKED else path.open("rb")
 
 
@@ -65,8 +65,8 @@ def read_object(path: Path) -> Row:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """The number, from 1 on, and the object of each line that is not blank, one at a time."""
-    from pydantic_core import from_json  # twice as fast as json, and asked a million times
+    """The number, from 1, and the object of each non-blank line, one at a time."""
+    from pydantic_core import from_json  # twice as fast as json, and called a million times
 
     try:
         with opened(path) as stream:
@@ -91,7 +91,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _array(path: Path, content: bytes) -> list[Row]:
-    """The objects of a file that is one JSON array, whatever it is called."""
+    """The objects of a file that is one JSON array, whatever its suffix."""
     try:
         rows = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -102,7 +102,7 @@ def _array(path: Path, content: bytes) -> list[Row]:
 
 
 def _odd_line(path: Path, number: int, line: bytes, error: Exception) -> Any:
-    """What the strict parser refuses and JSON allows: a byte order mark, halves of characters."""
+    """Parse what the strict parser refuses and JSON allows: a byte order mark, lone surrogates."""
     if number == 1:
         line = line.removeprefix(codecs.BOM_UTF8)
     try:
@@ -121,7 +121,7 @@ def _bad_line(path: Path, number: int, line: bytes, error: Exception) -> DataErr
 
 
 def first_object(path: Path) -> Row:
-    """The first JSON line of ``path``, or an empty object where there is none. Never raises."""
+    """The first JSON line of ``path``, or an empty object if there is none. Never raises."""
     try:
         with opened(path) as stream:
             for line in stream:
@@ -136,13 +136,13 @@ def first_object(path: Path) -> Row:
 
 
 def within(folder: Path, pattern: str, depth: int) -> list[Path]:
-    """The files of that name in ``folder`` and its folders, ``depth`` levels down, sorted."""
+    """The files that match in ``folder`` and its subfolders, ``depth`` levels down, sorted."""
     levels = ("*/" * level for level in range(depth + 1))
     return sorted(file for level in levels for file in folder.glob(level + pattern))
 
 
 def try_object(path: Path) -> Row:
-    """The object in ``path``, or an empty one where it cannot be read. Never raises."""
+    """The object in ``path``, or an empty one if it cannot be read. Never raises."""
     try:
         return read_object(path)
     except DataError:
@@ -150,28 +150,28 @@ def try_object(path: Path) -> Row:
 
 
 def at(value: Any, *keys: str) -> Any:
-    """``value[key][key]…`` of nested objects, or ``None`` where one of them is missing."""
+    """``value[key][key]…`` of nested objects, or ``None`` if one of them is missing."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def known(**settings: Any) -> Row:
-    """``settings`` without those that are unknown, ``a__b`` written as ``a.b``."""
+    """``settings`` without unknown (``None``) ones, with ``a__b`` as ``a.b``."""
     return {
         key.replace("__", "."): value for key, value in settings.items() if value not in (None, "")
     }
 
 
 def whole_number(value: Any) -> int | None:
-    """``value`` as a count, or ``None`` where it is none."""
+    """``value`` as a count, or ``None`` if it is not one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < MANY and value == int(value) else None
 
 
 def fraction(value: Any, what: str, where: str) -> bool:
-    """Whether a score of 0 or 1 says right. Raises ``DataError`` for one between or beside them."""
+    """Whether a score of 0 or 1 means right. Raises ``DataError`` for any other score."""
     if value in (0, 1):  # true, 1, 1.0
         return bool(value)
     raise DataError(

@@ -1,7 +1,7 @@
-"""From another tool's log to a run: its samples as columns, and what it records as a manifest.
+"""From another tool's log to a run: samples as columns, and its records as a manifest.
 
-Samples are taken one at a time and kept as numbers, and a column goes as soon as its next form is
-there: a file of any size takes a number of bytes a sample, however long its texts are.
+Samples are read one at a time and kept as numbers, and a column is freed as soon as its next form
+is there: memory is a fixed number of bytes per sample, however long the texts are.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from smallscale_ci.run.samples_table import from_table
 
 _OUTCOMES = {outcome: code for code, outcome in enumerate(Outcome)}
 _FINISHES = {reason: code for code, reason in enumerate(FinishReason)}
-_CHUNK = 1 << 16  # samples whose ids are texts at a time
+_CHUNK = 1 << 16  # samples whose ids are held as texts at a time
 _UNKNOWN = -1
 
 
 class _Columns:
-    """The columns of a log while it is read."""
+    """The columns of a log that is being read."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, int] = {}
@@ -63,7 +63,7 @@ class _Columns:
         self.thinking.append(_UNKNOWN if sample.thinking_tokens is None else sample.thinking_tokens)
         self.content.append(_short(sample.content))
         self.prompt.append(_short(sample.prompt))
-        # Without a hash of the content the golds alone tell one question from another.
+        # Without a hash of the content, only the golds tell one question from another.
         bare = sample.golds and not sample.content
         self.golds.append(_short(repr((sample.problem, sample.golds))) if bare else 0)
         self._ids.append(sample.problem)
@@ -78,7 +78,7 @@ class _Columns:
         self._ids, self._groups = [], []
 
     def codes(self) -> pa.DictionaryArray:
-        """(n,) the problems, whose texts are given up here."""
+        """(n,) the problems; frees their texts."""
         texts = pa.chunked_array(self.problems, pa.string())
         self.problems = []
         codes, words = encode_sorted(texts)
@@ -94,9 +94,9 @@ class _Columns:
 def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -> Run:
     """The run that ``log`` records, by the tool's own verdicts.
 
-    ``samples`` are the log's with the verdicts of ``judge``, if it judged them again. Raises
-    ``DataError`` where there are no verdicts, and its ``BadSamplesError`` for samples that cannot
-    be counted.
+    ``samples`` are the log's, with the verdicts of ``judge`` if it judged them again. Raises
+    ``DataError`` if there are no verdicts, and its subclass ``BadSamplesError`` for samples that
+    cannot be counted.
     """
     taken = _Columns()
     for sample in log.samples if samples is None else samples:
@@ -124,7 +124,7 @@ def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -
 
 
 def _table(taken: _Columns, notes: list[str], name: str) -> tuple[pa.Table, frozenset[Metric]]:
-    """The columns as a samples file has them, and the metrics that they do not tell."""
+    """The columns in the form of a samples file, and the metrics that they do not record."""
     outcome = np.frombuffer(taken.outcome, dtype=np.int8)
     finish = np.frombuffer(taken.finish, dtype=np.int8)
     tokens = np.frombuffer(taken.tokens, dtype=np.int32)
@@ -150,14 +150,14 @@ def _table(taken: _Columns, notes: list[str], name: str) -> tuple[pa.Table, froz
         "finish_reason": _worded(finish, [reason.value for reason in FinishReason]),
         "cluster": taken.cluster(),
     }
-    # Servers that tell no thinking tokens say 0: where nobody thought, nothing is known.
+    # Servers that do not count thinking tokens report 0: if all are 0, nothing is known.
     if Metric.TOKENS not in unknown and np.all(thinking[good] >= 0) and np.any(thinking > 0):
         columns["thinking_tokens"] = pa.array(thinking, mask=thinking < 0)
     return pa.table(columns), frozenset(unknown)
 
 
 def _worded(codes: NDArray[np.integer], words: list[str]) -> pa.Array:
-    """(n,) the words of ``codes``, empty where a code is negative."""
+    """(n,) the words of ``codes``, empty for a negative code."""
     if np.all(codes < 0):
         return pa.nulls(len(codes), pa.string())
     empty = codes < 0
@@ -168,7 +168,7 @@ def _worded(codes: NDArray[np.integer], words: list[str]) -> pa.Array:
 
 
 def _epochs(taken: _Columns, problem: pa.DictionaryArray, name: str) -> NDArray[np.int32]:
-    """(n,) the tool's own epochs, or the place of each sample among those of its problem."""
+    """(n,) the tool's own epochs, or each sample's position among those of its problem."""
     epoch = np.frombuffer(taken.epoch, dtype=np.int32)
     if np.all(epoch >= 0):
         return epoch
@@ -187,7 +187,7 @@ def _epochs(taken: _Columns, problem: pa.DictionaryArray, name: str) -> NDArray[
 
 
 def _refuse_two_contents(content: NDArray[np.uint64], held: Samples, name: str) -> None:
-    """One id with two contents is two tasks joined without a word."""
+    """Refuse an id with two contents: two tasks were joined without saying so."""
     if len(held.problem_ids) == len(content):
         return
     first = np.zeros(len(held.problem_ids), dtype=np.uint64)
@@ -241,7 +241,7 @@ def _name_of(path: Path) -> str:
 
 
 def _named(model: str) -> str:
-    """A model's name as baselines have it: with a slash at most, as on the hub."""
+    """A model's name in the form of baselines: with at most one slash, as on the hub."""
     return model if model.count("/") < 2 else slug(model)
 
 
@@ -253,9 +253,9 @@ def _short(digest: str) -> int:
 
 
 def _combined(hashes: array[int]) -> str:
-    """One hash of what all problems hold, whatever their order; empty where one has none.
+    """One hash over all problems' hashes, independent of order; empty if any is missing.
 
-    ``hashes`` are sorted where they are.
+    ``hashes`` is sorted in place.
     """
     values = np.frombuffer(hashes, dtype=np.uint64)
     values.sort()

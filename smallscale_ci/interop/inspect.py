@@ -127,7 +127,7 @@ def _task(log: Row) -> str:
 
 
 def _scorer(log: Row, wanted: Wanted) -> str:
-    """The scorer that decides: the one that is wanted, the log's headline, or the first."""
+    """The scorer that decides: the one requested, the log's headline scorer, or the first."""
     named = [str(one.get("name")) for one in at(log, "results", "scores") or ()]
     named += [str(one.get("name")) for one in at(log, "eval", "scorers") or ()]
     if wanted.metric:
@@ -147,7 +147,7 @@ def _own_scores(log: Row, scorer: str) -> dict[str, float]:
 
 
 def _complete(samples: Iterator[Sample], log: Row, path: Path) -> Iterator[Sample]:
-    """``samples``, which may not be fewer than those that inspect counted when it wrote them."""
+    """``samples``. Raises ``DataError`` if there are fewer than inspect counted."""
     found = 0
     for sample in samples:
         found += 1
@@ -217,7 +217,7 @@ def _outcome(
     row: Row, log: Row, finish: FinishReason | None, where: str, wanted: Wanted
 ) -> Outcome | None:
     scores = row.get("scores")
-    if scores is None and row.get("score") is not None:  # as logs before 0.3.38 have it
+    if scores is None and row.get("score") is not None:  # as in logs before 0.3.38
         scores = {"": row["score"]}
     scorer = _scorer(log, wanted)
     if not scores or not wanted.verdicts:
@@ -236,7 +236,7 @@ def _outcome(
 
 
 def _values(scores: Row) -> Row:
-    """The values by their names: those of a scorer that gives several have names of their own."""
+    """The values by name: those of a scorer with several values have names of their own."""
     values: Row = {}
     for scorer, score in scores.items():
         value = score["value"]
@@ -245,19 +245,19 @@ def _values(scores: Row) -> Row:
 
 
 def _invalid(row: Row) -> str:
-    """Why somebody marked the sample as invalid, if somebody did."""
+    """Why the sample was marked as invalid, or an empty text."""
     mark = row.get("invalidation")
     return f"marked as invalid: {at(mark, 'reason') or 'no reason given'}" if mark else ""
 
 
 def _usage(row: Row, model: str) -> tuple[int | None, int | None]:
-    """Completion and thinking tokens of the model under test: those of a grader do not count."""
+    """Completion and thinking tokens of the model under test, without a grader's."""
     usage = at(row, "model_usage", model) or at(row, "output", "usage") or {}
     return whole_number(usage.get("output_tokens")), whole_number(usage.get("reasoning_tokens"))
 
 
 def _prompt(row: Row) -> list[list[str]]:
-    """Who said what before the model's first answer."""
+    """The (role, text) pairs before the model's first answer."""
     said = []
     for message in row.get("messages") or ():
         if message.get("role") == "assistant" and message.get("source") != "input":
@@ -267,14 +267,14 @@ def _prompt(row: Row) -> list[list[str]]:
 
 
 def _plain(asked: Any) -> Any:
-    """An input without the ids that differ from run to run."""
+    """An input without ids that differ from run to run."""
     if not isinstance(asked, list):
         return asked
     return [[turn.get("role"), chat.content(turn.get("content"))] for turn in asked]
 
 
 def _resolved(text: str, attached: Row) -> str:
-    """Long texts are attachments of the sample."""
+    """``text``, looked up if it is an attachment of the sample, as long texts are."""
     return (
         "\n".join(
             str(attached.get(line.removeprefix("attachment://"), line)) for line in text.split("\n")

@@ -1,6 +1,6 @@
-"""The seam to other tools: a reader takes a path and gives what the tool recorded.
+"""The interface to other tools: a reader takes a path and returns what the tool recorded.
 
-What a tool does not record is ``None`` or empty: it is unknown, and never zero.
+What a tool does not record is ``None`` or empty: unknown, and never zero.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Sample:
     """One generation of another tool. Any of ``golds`` is right."""
 
     task: str
-    problem: str  # as the tool calls it, or the hash of its content
-    name: str = ""  # as the tool calls it, where ``problem`` is a hash
+    problem: str  # the tool's id, or the hash of its content
+    name: str = ""  # the tool's id, if ``problem`` is a hash
     epoch: int | None = None  # from 0; None: the problem's next one, in the order of the file
     question: str = ""
     golds: tuple[str, ...] = ()
-    text: str | None = None  # None: the tool keeps none
+    text: str | None = None  # None: the tool stores none
     choices: tuple[str, ...] = ()
     outcome: Outcome | None = None  # the tool's own verdict
     finish: FinishReason | None = None
@@ -33,14 +33,14 @@ class Sample:
     thinking_tokens: int | None = None
     cluster: str = ""
     error: str = ""
-    content: str = ""  # hash of what was asked and what is right, where the tool records one
-    prompt: str = ""  # hash of the prompt as the model got it, where the tool records one
+    content: str = ""  # hash of question and gold, if the tool records one
+    prompt: str = ""  # hash of the rendered prompt, if the tool records one
     row: int = 0  # of the file, from 1 on
-    opened: bool = False  # the prompt ended inside thinking: ``text`` begins there
-    kept: Mapping[str, Any] = field(default_factory=dict)  # a row's columns, to be written again
+    opened: bool = False  # the prompt ended inside thinking, so ``text`` starts there
+    kept: Mapping[str, Any] = field(default_factory=dict)  # columns for the judged file
 
     def as_problem(self, task: str, name: str) -> Problem:
-        """The problem that it answers; it needs a gold."""
+        """The problem that it answers; needs a gold."""
         first, *also = self.golds
         return Problem(name, task, self.question, first, self.choices, also=tuple(also))
 
@@ -63,7 +63,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a tool records of a whole file.
+    """What a tool records about a whole file.
 
     ``settings`` has the manifest's keys (``sampling.temperature``, ``engine.version``, …) for what
     the tool records; ``scores`` is the tool's own score by task, as a fraction.
@@ -74,50 +74,50 @@ class Facts:
     model: str = ""
     created: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    judges: Mapping[str, str] = field(default_factory=dict)  # task → how the tool scores it
+    judges: Mapping[str, str] = field(default_factory=dict)  # task → the tool's scoring method
     scores: Mapping[str, float] = field(default_factory=dict)
-    planned: int | None = None  # samples that should be there
+    planned: int | None = None  # expected number of samples
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One file or folder of a tool: what holds for all of it, and its samples, read as they go."""
+    """One file or folder of a tool: its facts, and its samples, which are read lazily."""
 
     path: Path
     facts: Facts
     samples: Iterable[Sample]
-    schema: pa.Schema | None = None  # of a columnar file, whose columns a judged file keeps
+    schema: pa.Schema | None = None  # of a columnar file: a judged file keeps its columns
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a file is to be read.
+    """How to read a file.
 
-    Without ``texts`` readers may leave question, golds and text out: a comparison by the tool's
-    own verdicts reads a million rows without them.
+    Without ``texts``, readers may omit question, golds and text: a comparison by the tool's
+    own verdicts does not need them.
     """
 
     texts: bool = True
-    verdicts: bool = True  # False: our judge decides, and the tool's scores may be of any kind
+    verdicts: bool = True  # False: our judge decides, and the tool's scores do not matter
     columns: Mapping[str, str] = field(default_factory=dict)  # our column → the file's name for it
-    metric: str = ""  # the tool's score that decides, where it records several
+    metric: str = ""  # the tool's score that decides, if it records several
     filter: str = ""  # lm-eval: the filter whose score decides
-    gold_index: int | None = None  # what golds that are positions of choices count from
+    gold_index: int | None = None  # base of golds that are positions of choices: 0 or 1
 
 
 class Reader(Protocol):
     """Reads one tool's files."""
 
     name: str
-    about: str  # which files, for people
+    about: str  # the files it reads, for people
 
     def claims(self, path: Path) -> bool:
-        """Whether ``path`` is this tool's, by its name and first lines. Never raises."""
+        """Whether ``path`` is from this tool, by its name and first lines. Never raises."""
         ...
 
     def read(self, path: Path, wanted: Wanted) -> Log:
-        """The log at ``path``; its samples raise as they are read.
+        """The log at ``path``; errors in samples are raised as they are read.
 
         Raises ``DataError`` for what is damaged, of an unknown version, or cannot be counted.
         """

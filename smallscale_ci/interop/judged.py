@@ -1,6 +1,6 @@
-"""What ``judge`` writes of another tool's file: its samples, each with its judgement.
+"""The output of ``judge`` for another tool's file: its samples with their judgements.
 
-Columnar files keep all their columns, with a row for each text of a row that has several.
+Columnar files keep all their columns; a row with several texts becomes several rows.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _JUDGEMENT = pa.schema(
 
 
 def refuse_target(source: Path, target: Path) -> None:
-    """Raise ``UsageError`` for a ``target`` that is the original, or in no folder."""
+    """Raise ``UsageError`` if ``target`` is the original, or its folder does not exist."""
     if source.resolve() == target.resolve():
         raise UsageError(f"{target} is the original.", "Name another file with --output.")
     if not target.parent.is_dir():
@@ -48,13 +48,13 @@ def refuse_target(source: Path, target: Path) -> None:
 
 
 def numbered(samples: Iterator[Sample]) -> Iterator[tuple[int, Sample]]:
-    """Each sample with its epoch: the tool's own, else its place among those of its problem.
+    """Each sample with its epoch: the tool's own, or its position among those of its problem.
 
-    Raises ``BadSamplesError`` for a sample that is there twice, and for one id of two questions.
+    Raises ``BadSamplesError`` for a sample that appears twice, and for an id with two questions.
     """
     seen: Counter[tuple[str, str]] = Counter()
     contents: dict[tuple[str, str], str] = {}
-    numbers: set[int] = set()  # hashes of what has a number of its own
+    numbers: set[int] = set()  # hashes of samples with an epoch of their own
     for sample in samples:
         key = (sample.task, sample.problem)
         if sample.content and contents.setdefault(key, sample.content) != sample.content:
@@ -73,7 +73,7 @@ def numbered(samples: Iterator[Sample]) -> Iterator[tuple[int, Sample]]:
 
 
 def two_contents(where: str, problem: str) -> BadSamplesError:
-    """The error for one id with two contents, which is two tasks joined without a word."""
+    """The error for one id with two contents: two tasks were joined without saying so."""
     return BadSamplesError(
         f"{where}: the id {problem} stands for two questions of one task.",
         "Two tasks were joined: give them apart, or add a column that names the task.",
@@ -81,10 +81,10 @@ def two_contents(where: str, problem: str) -> BadSamplesError:
 
 
 class JudgedFile:
-    """A parquet file that grows batch by batch and appears, whole, when it is closed."""
+    """A Parquet file that grows batch by batch and appears complete when it is closed."""
 
     def __init__(self, target: Path, source: pa.Schema | None) -> None:
-        """``source`` is the schema of a columnar file whose columns are kept."""
+        """``source`` is the schema of a columnar file, whose columns are kept."""
         self._target, self._part = target, target.with_name(f".{target.name}.part")
         self._text = ""
         kept = _SAMPLE if source is None else self._kept(source)
@@ -120,7 +120,7 @@ class JudgedFile:
             self._part.unlink(missing_ok=True)
 
     def write(self, samples: Sequence[tuple[int, Sample]], judgements: Sequence[Judgement]) -> None:
-        """A batch of samples, each with its epoch, and their judgements."""
+        """Write a batch of samples, each with its epoch, and their judgements."""
         assert self._writer is not None  # noqa: S101 - used as a context manager
         rows = [
             {**self._row(epoch, sample), **_judged(judgement)}
@@ -156,5 +156,5 @@ def _judged(judgement: Judgement) -> dict[str, Any]:
 
 
 def _valid(text: str | None) -> str | None:
-    """``text`` without halves of characters, which no UTF-8 has."""
+    """``text`` without lone surrogates, which UTF-8 cannot encode."""
     return None if text is None else text.encode("utf-8", "replace").decode()

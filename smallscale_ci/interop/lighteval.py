@@ -1,6 +1,6 @@
 """lighteval: ``details_TASK_DATE.parquet``, in ``details/MODEL/DATE/`` beside ``results/``.
 
-A document's id is its place in the data set: the rows are shuffled.
+A document's id is its position in the data set, because the rows are shuffled.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _part(file: Path, part: str) -> str:
 
 
 def _results(file: Path) -> Row:
-    """What holds for all tasks of the run, where its results are beside the details."""
+    """The results for all tasks of the run, if they are beside the details."""
     date = _part(file, "date")
     file = file.absolute()
     for folder in list(file.parents)[:4]:
@@ -137,7 +137,7 @@ def _samples(row: Row, task: str, where: str, wanted: Wanted) -> Iterator[Sample
             question=str(doc.get("query") or ""),
             golds=golds,
             text=text,
-            # The tool scores a document once, however often it was asked.
+            # The tool scores a document once, however often it was sampled.
             outcome=outcome if place == 0 else None,
             tokens=(tokens[place] or None) if place < len(tokens) else None,
             content=content,

@@ -1,8 +1,8 @@
-"""lm-eval: the ``samples_TASK_DATE.jsonl`` that ``--log_samples`` writes, one or a folder of them.
+"""lm-eval: one ``samples_TASK_DATE.jsonl`` of ``--log_samples``, or a folder of them.
 
-A document is what its hash says: the same document twice is two epochs, and documents of two
-tasks in one file stay apart although their numbers are the same. Beside the samples lies
-``results_DATE.json``, with what holds for all of them.
+A document is identified by its hash: the same document twice is two epochs, and documents of two
+tasks in one file stay distinct although their numbers are the same. Beside the samples is
+``results_DATE.json``, with what applies to all of them.
 
 Up to 0.4.2 files are called ``MODEL_TASK.jsonl`` beside ``results.json``; up to 0.4.7 rows name
 neither their filter nor their scores: all rows of the first filter come before those of the next.
@@ -54,7 +54,7 @@ _NO_SCORES = (  # what else rows hold
     *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
     *("doc_hash", "prompt_hash", "target_hash"),
 )
-_NO_ANSWER = "[invalid]"  # what the regex filter gives where it finds nothing
+_NO_ANSWER = "[invalid]"  # the regex filter's result if it finds nothing
 _RIGHT, _WRONG = Outcome.CORRECT, Outcome.WRONG
 
 
@@ -123,9 +123,9 @@ def _all(
 
 
 def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sample]:
-    """Each document once, by its first filter, or by the one that is wanted."""
+    """Each document once, by its first filter or the one requested."""
     seen = Seen()
-    unnamed: dict[int, int] = {}  # document → hash of its responses, where rows name no filter
+    unnamed: dict[int, int] = {}  # document → hash of its responses, if rows name no filter
     passes: dict[int, int] = {}
     named = [str(one.get("name")) for one in at(results, "configs", task, "filter_list") or ()]
     digest = hashlib.sha256()
@@ -142,7 +142,7 @@ def _samples(path: Path, task: str, results: Row, wanted: Wanted) -> Iterator[Sa
         if "filter" in row:
             used = str(row["filter"])
         else:
-            # The same responses again are another filter's; others are another run's.
+            # The same responses again are from another filter; others are from another run.
             again = unnamed.setdefault(key, said := hash(repr(row["resps"]))) == said
             count = passes[key] = passes.get(key, -1) + 1
             used = named[count] if count < len(named) else f"filter {count + 1}"
@@ -203,15 +203,15 @@ def _sample(
         golds, choices = _target(row, question, where)
         sample = replace(sample, question=question, golds=golds, choices=choices)
     yield sample
-    # The tool scores a document once, however often it was asked: the others have no verdict.
+    # The tool scores a document once, however often it was sampled: the others have no verdict.
     for text in texts[1:]:
         yield replace(sample, text=text, outcome=None)
 
 
 def _responses(resps: Any) -> list[str]:
-    """The texts of ``resps``: a list for each request, of a text for each repetition.
+    """The texts of ``resps``: one list per request, with one text per repetition.
 
-    None where the task compares log-likelihoods.
+    Empty if the task compares log-likelihoods.
     """
     requests = resps if isinstance(resps, list) else []
     texts = requests[0] if len(requests) == 1 and isinstance(requests[0], list) else requests
@@ -238,7 +238,7 @@ def _outcome(row: Row, where: str, wanted: Wanted) -> Outcome | None:
 
 
 def _asked(row: Row) -> str:
-    """The prompt as the model got it, else the document's question."""
+    """The rendered prompt, or else the document's question."""
     arguments = row.get("arguments")
     prompt: Any = None
     if isinstance(arguments, dict):  # {"gen_args_0": {"arg_0": prompt, "arg_1": settings}}
@@ -254,7 +254,7 @@ def _asked(row: Row) -> str:
 
 
 def _target(row: Row, question: str, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Golds and options; those that the prompt lists go before the document's."""
+    """Golds and options; options in the prompt take precedence over the document's."""
     doc, options = row.get("doc"), gold.Choices()
     if isinstance(doc, dict) and not has_options(question):
         options = options_of(gold.columns(doc), where)
@@ -262,7 +262,7 @@ def _target(row: Row, question: str, where: str) -> tuple[tuple[str, ...], tuple
 
 
 def _hash_of(doc: Any) -> str:
-    """As lm-eval hashes documents: older versions record none."""
+    """The hash of a document as lm-eval computes it: older versions record none."""
     if not isinstance(doc, dict):
         return content_hash(doc)
     return hashlib.sha256(json.dumps(doc, indent=2, ensure_ascii=False).encode()).hexdigest()

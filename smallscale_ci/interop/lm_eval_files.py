@@ -1,4 +1,4 @@
-"""The files that lm-eval writes: which of them are here, and of what task and day."""
+"""The files that lm-eval writes: which ones exist, and for which task and date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from smallscale_ci.interop.files import at, try_object, within
 from smallscale_ci.interop.lm_eval_results import RESULTS
 
 _NAMED = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.:-]+)\.jsonl(\.gz)?")
-_TASK = "samples"  # of files whose name does not say
+_TASK = "samples"  # task of files whose name does not tell
 
 
 def is_results(path: Path) -> bool:
@@ -19,7 +19,7 @@ def is_results(path: Path) -> bool:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files of samples in ``folder``; of any version."""
+    """The sample files in ``folder``, of any version."""
     found = within(folder, "samples_*.jsonl*", 2)
     return [file for file in found if _NAMED.fullmatch(file.name)] or [
         file
@@ -29,7 +29,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def refuse_two_runs(files: list[Path]) -> None:
-    """Raise ``DataError`` where two files are of one task."""
+    """Raise ``DataError`` if two files are for one task."""
     seen: dict[str, Path] = {}
     for file in files:
         before = seen.setdefault(task_of(file), file)
@@ -57,6 +57,6 @@ def task_of(file: Path) -> str:
 
 
 def date_of(file: Path) -> str:
-    """When it was written, as its name says it; empty where it does not."""
+    """When it was written, from its name; empty if the name does not tell."""
     named = _NAMED.fullmatch(file.name)
     return named["date"] if named else ""

@@ -1,4 +1,4 @@
-"""What lm-eval's results.json says of a run: its settings, its model and its own score."""
+"""A run's settings, model and own score from lm-eval's results.json."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from smallscale_ci.interop.files import Row, at, known
 from smallscale_ci.interop.interface import Wanted
 
 RESULTS = "results.json"  # up to 0.4.2
-_SCORES = ("exact_match", "acc", "acc_norm")  # preferred where a row has several
+_SCORES = ("exact_match", "acc", "acc_norm")  # preferred if a row has several
 
 
 def settings(results: Row, task: str) -> Row:
-    """What the results record under the manifest's keys; nothing where there are none."""
+    """The recorded settings under the manifest's keys; empty without results."""
     config = results.get("configs", {}).get(task, {})
     asked_for = at(results, "config", "gen_kwargs")
     generation = {
@@ -39,13 +39,13 @@ def settings(results: Row, task: str) -> Row:
 
 
 def model(results: Row) -> str:
-    """The model's name; older versions have it among the arguments alone."""
+    """The model's name; older versions have it only among the arguments."""
     arguments = _pairs(at(results, "config", "model_args"))
     return str(results.get("model_name") or arguments.get("pretrained") or "")
 
 
 def _pairs(text: Any) -> dict[str, str]:
-    """``a=1,b=2``, as older versions record the arguments of the model."""
+    """Parse ``a=1,b=2``, the form in which older versions record the model's arguments."""
     if not isinstance(text, str):
         return {}
     return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
@@ -75,13 +75,13 @@ def _first_filter(results: Row, task: str) -> str:
 
 
 def own_score(results: Row, task: str, wanted: Wanted) -> float | None:
-    """The task's score as lm-eval itself tells it; ``None`` where it does not."""
+    """The task's score as reported by lm-eval; ``None`` if it reports none."""
     value = at(results, "results", task, _own_key(results, task, wanted))
     return float(value) if isinstance(value, (int, float)) else None
 
 
 def preferred(names: list[str], wanted: Wanted) -> str:
-    """The score among ``names`` that counts; empty where the wanted one is not there."""
+    """The score among ``names`` that counts; empty if the requested one is missing."""
     if wanted.metric:
         return wanted.metric if wanted.metric in names else ""
     return next((score for score in _SCORES if score in names), names[0] if names else "")

@@ -108,7 +108,7 @@ def _all(bundles: dict[Path, Row], wanted: Wanted) -> Iterator[Sample]:
 
 
 def _ends(path: Path) -> dict[tuple[int, int], Ended]:
-    """How each request ended, where the log of them is there."""
+    """How each request ended, if their log exists."""
     if not path.is_file():
         return {}
     return {

@@ -1,9 +1,9 @@
-"""Other tools' texts that begin inside thinking, because their prompt opened it.
+"""Other tools' texts that start inside thinking because their prompt opened it.
 
-The templates of most reasoning models end the prompt with the mark that opens thinking. A text that
-ends its thinking shows that by a closing mark without an opening one. One that was cut off before
-shows nothing: taken alone, a box in the middle of its thinking is its answer. What the prompt ends
-with tells, where the tool recorded it, and so do the other texts of the same file.
+Most reasoning models' templates end the prompt with the mark that opens thinking. A text that ends
+its thinking shows this by a closing mark without an opening one. One that was cut off before shows
+nothing: on its own, a box in the middle of its thinking looks like its answer. The end of the
+prompt tells, if the tool recorded it, and so do the other texts of the same file.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from smallscale_ci.records import FinishReason
 from smallscale_ci.worker.marks import opening
 from smallscale_ci.worker.thinking import begins_inside
 
-_LOOKED = 256  # texts of a file that tell how its prompts ended
-_LEAST = 2  # of them that end thinking which they did not begin
+_LOOKED = 256  # texts of a file that suffice to tell how its prompts ended
+_LEAST = 2  # share of them that end thinking which they did not start
 NOTE = (
     "The texts end thinking that their prompts opened: what has no end of thinking is unfinished "
     "thinking and holds no answer."
@@ -27,7 +27,7 @@ NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Samples, each with whether its text begins inside thinking, and what to say about them."""
+    """Samples, marked with whether their text starts inside thinking, and a note about them."""
 
     samples: Iterator[Sample]
     notes: tuple[str, ...]
@@ -47,10 +47,10 @@ def opened(samples: Iterator[Sample]) -> Opened:
 
 
 def _all_begin_inside(samples: list[Sample]) -> bool:
-    """Whether the prompts of a file open thinking.
+    """Whether the prompts of a file opened the thinking.
 
-    No text may open thinking itself, and at least half of those that ended by themselves must end
-    what they did not begin: models that think or not, as they are asked, write both marks.
+    No text may open thinking itself, and at least half of those that stopped by themselves must end
+    thinking that they did not start: models that think only on request write both marks.
     """
     found = [begins_inside(sample.text or "") for sample in samples]
     ending = found.count(True)

@@ -1,4 +1,4 @@
-"""The readers, one a tool, in the order in which they are asked whether a file is theirs."""
+"""The readers, one per tool, in the order in which they may claim a file."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ READERS: tuple[Reader, ...] = tuple(
         tabular,  # any file of rows: last
     )
 )
-_LOOKED_AT = 50  # entries of a folder that is no tool's
+_LOOKED_AT = 50  # entries listed for a folder that no reader claims
 
 
 def reader_of(path: Path) -> Reader | None:
-    """The reader whose file or folder ``path`` is; ``None`` for what no tool's is."""
-    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for, and is read once
+    """The reader that claims ``path``; ``None`` if none does."""
+    if not (path.is_file() or path.is_dir()):  # reading a pipe may block, and works only once
         return None
     return next((reader for reader in READERS if reader.claims(path)), None)
 
 
 def read(path: Path, wanted: Wanted | None = None) -> Log:
-    """The log at ``path``, by the reader whose it is. Raises ``UsageError`` and ``DataError``."""
+    """Read ``path`` with the reader that claims it. Raises ``UsageError`` and ``DataError``."""
     if not path.exists():
         raise UsageError(f"{path} does not exist.", "Give a file, or the folder of a tool's run.")
     reader = reader_of(path)
     if reader is None:
         raise unknown(path)
-    # A tool's records are nested, and any part of them may be of another type in a damaged file.
+    # Records are nested, and in a damaged file any part of them may have another type.
     with _in_its_form(reader, path):
         log = reader.read(path, wanted or Wanted())
     return replace(log, samples=_samples(reader, log))
@@ -84,7 +84,7 @@ def _in_its_form(reader: Reader, path: Path) -> Iterator[None]:
 
 
 def unknown(path: Path) -> DataError:
-    """The error for a ``path`` that is no reader's."""
+    """The error for a ``path`` that no reader claims."""
     said = f"{path} is not a run, a baseline or a result of a known tool."
     entries = sorted(path.iterdir())[:_LOOKED_AT] if path.is_dir() else []
     inside = [one.name for one in entries if reader_of(one) is not None]

@@ -30,19 +30,17 @@ from smallscale_ci.suite import files
 
 SUFFIXES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 _PARQUET, _ARROW, _CSV = (".parquet",), (".arrow", ".feather"), (".csv", ".tsv")
-_MAGIC = (
-    b"ARROW1"  # of Arrow's file format; its stream format, as data sets are cached in, has none
-)
+_MAGIC = b"ARROW1"  # of Arrow's file format; the stream format, used in data set caches, has none
 _DIALECTS = ",;\t|"
-_SEPARATOR = "sep="  # a first line in which Excel says what separates values
+_SEPARATOR = "sep="  # first line in which Excel names the separator
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_LOOKED_AT = 100  # rows without types whose keys are columns
+_LOOKED_AT = 100  # untyped rows whose keys name the columns
 _BATCH = 1024  # rows in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
 class RowFile:
-    """A file of rows. ``schema`` is that of columnar files, ``None`` where rows have no types."""
+    """A file of rows. ``schema`` is a columnar file's; ``None`` if rows are untyped."""
 
     path: Path
     columns: tuple[str, ...]
@@ -51,11 +49,11 @@ class RowFile:
     packed: tuple[str, ...] = ()  # columns that hold JSON as text, which ``rows`` decodes
 
     def kept(self, row: Row) -> Row:
-        """``row`` as ``schema`` has it."""
+        """``row`` in the types of ``schema``."""
         return {**row, **{name: json.dumps(row[name]) for name in self.packed}}
 
     def rows(self) -> Iterator[tuple[int, Row]]:
-        """Each row with its number, from 1 on. Raises ``DataError`` for what is damaged."""
+        """Each row with its number, from 1. Raises ``DataError`` if the file is damaged."""
         kind = kind_of(self.path)
         if kind in _PARQUET:
             yield from enumerate(_cells(self.path, _parquet_batches(self.path)), 1)
@@ -70,7 +68,7 @@ class RowFile:
 
 
 def open_rows(path: Path) -> RowFile:
-    """``path`` by its suffix. Raises ``DataError`` for what cannot be read."""
+    """Open ``path`` by its suffix. Raises ``DataError`` if it cannot be read."""
     kind = kind_of(path)
     if kind in (*_PARQUET, *_ARROW) and kind != path.suffix.lower():
         raise DataError(f"{path} is packed.", f"Unpack it: gunzip {path.name}")
@@ -112,7 +110,7 @@ def _parquet_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _arrow_batches(path: Path, *, schema_only: bool = False) -> Iterator[pa.RecordBatch]:
-    """Batches of either of Arrow's formats, or one without rows that has the schema."""
+    """Batches of either Arrow format; with ``schema_only``, one without rows."""
     with (
         columns.damage(str(path), WRONG_FILE, "an Arrow file"),
         pa.memory_map(str(path)) as source,
@@ -130,7 +128,7 @@ def _arrow_batches(path: Path, *, schema_only: bool = False) -> Iterator[pa.Reco
 
 
 def _columnar(path: Path, schema: pa.Schema, metadata: dict[str, str]) -> RowFile:
-    """Its schema in types that can be written: without views, and JSON as its text."""
+    """A file whose schema can be written: without views, and with JSON as text."""
     packed = tuple(field.name for field in schema if isinstance(field.type, pa.JsonType))
     fields = [field.with_type(pa.string()) if field.name in packed else field for field in schema]
     plain = files.plain(pa.schema(fields).empty_table()).schema
@@ -150,12 +148,12 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _header(lines: Iterator[list[str]]) -> list[str]:
-    """The names of the columns, without outer blanks."""
+    """The names of the columns, stripped."""
     return [name.strip() for name in next(lines, [])]
 
 
 def _csv_lines(path: Path) -> Iterator[list[str]]:
-    """Lines as text: numbers stay as they are written, as 007 and 0,5."""
+    """Lines as text: numbers such as 007 and 0,5 stay as they are written."""
     csv.field_size_limit(1 << 30)
     try:
         with opened(path) as packed:
@@ -180,7 +178,7 @@ def _csv_lines(path: Path) -> Iterator[list[str]]:
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    """The objects of a JSON array, of an object that holds just one, or of JSON Lines."""
+    """The objects of a JSON array, of an object that holds a single array, or of JSON Lines."""
     try:
         with opened(path) as stream:
             content = stream.read()
@@ -188,7 +186,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
     except UNREADABLE as error:
         raise unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
-        if first_object(path):  # a whole object on the first line, and more behind it
+        if first_object(path):  # a whole object on the first line, followed by more
             yield from json_lines(path)
             return
         raise DataError(f"{path} is not JSON: {error}.", "The file is damaged.") from error
@@ -204,7 +202,7 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _by_ids(value: Row) -> list[Row] | None:
-    """The rows of an object that has each under its id; ``None`` where it holds other things."""
+    """The rows of an object that maps ids to rows; ``None`` if it holds anything else."""
     rows = list(value.values())
     if not rows or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
         return None

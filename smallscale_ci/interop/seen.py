@@ -1,6 +1,6 @@
-"""Which documents of a file were read, and by which of its filters: eight bytes a document.
+"""Which documents of a file were read, and with which filter: eight bytes per document.
 
-A file with one filter is the rule, and may have ten million rows: a dictionary of its documents
+Most files have one filter, and may have ten million rows: a dictionary of their documents
 would take ten times as much.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Seen:
-    """The documents that were taken, each by the first filter that has it."""
+    """The documents that were taken, each with the first filter that has it."""
 
     def __init__(self) -> None:
         self._filter: str | None = None  # the only one so far
@@ -21,9 +21,9 @@ class Seen:
         self._others: set[tuple[int, str]] = set()  # documents with filters that took nothing
 
     def filter_of(self, key: int, used: str) -> str | None:
-        """The filter that ``key`` was taken by; ``None``: it was not, and is taken by ``used`` now.
+        """The filter that ``key`` was taken with; ``None``: it is new, and taken with ``used``.
 
-        It is ``used`` where this filter had the document before, taken or not. While all rows have
+        It is ``used`` if this filter had the document before, taken or not. While all rows have
         one filter it is always ``None``: see ``twice``.
         """
         if self._by is None and self._filter in (None, used):
@@ -41,7 +41,7 @@ class Seen:
         return before
 
     def first(self, key: int) -> str | None:
-        """The filter that ``key`` was taken by, from a file whose rows do not name theirs."""
+        """The filter that ``key`` was taken with, in a file whose rows do not name theirs."""
         return self._several().get(key)
 
     def _several(self) -> dict[int, str]:
@@ -50,7 +50,7 @@ class Seen:
         return self._by
 
     def twice(self) -> int | None:
-        """The place among those taken of the first document that the only filter has twice."""
+        """The position, among those taken, of the first document that the only filter has twice."""
         keys = np.frombuffer(self._keys, dtype=np.int64)
         ordered = np.sort(keys)
         if not np.any(ordered[1:] == ordered[:-1]):

@@ -1,7 +1,7 @@
 """Any file of rows, by the names of its columns: JSON Lines, JSON, CSV, Parquet, Arrow.
 
-What ``judge`` writes and what the old toolkit wrote are such files; others say with ``--columns``
-which column is what.
+The output of ``judge`` and of the old toolkit are such files; for others, ``--columns`` says
+what each column holds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from smallscale_ci.suite import gold
 name = "rows"
 about = "JSON Lines, JSON, CSV, Parquet or Arrow with the columns that --columns names"
 
-_TASK = "samples"  # of files that do not say
+_TASK = "samples"  # task of files that do not name one
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _YES = frozenset({"true", "yes", "1", "correct", "right", "pass", "passed", "c"})
 _NO = frozenset({"false", "no", "0", "incorrect", "wrong", "fail", "failed", "i"})
@@ -43,7 +43,7 @@ def read(path: Path, wanted: Wanted) -> Log:
 
 
 def read_rows(file: RowFile, wanted: Wanted, facts: Facts) -> Log:
-    """The rows of ``file``; those without a task are all of one."""
+    """The rows of ``file``; rows without a task belong to a single one."""
     if not file.columns:
         raise DataError(f"{file.path} holds no rows.", "Is this the right file?")
     columns = columns_of(file, wanted.columns)
@@ -104,7 +104,7 @@ def _each(
     columns: Mapping[str, str],
     where: str,
 ) -> Iterator[Sample]:
-    """A sample for each text with its own score; for each score where there are no texts."""
+    """A sample for each text with its own score; for each score if there are no texts."""
     if texts == [None]:
         texts = [None] * len(scores)
     if len(texts) != len(scores):
@@ -118,10 +118,10 @@ def _each(
 
 
 def _texts(row: Row, cells: Row, columns: Mapping[str, str], where: str) -> list[str | None]:
-    """The texts of a row: none where the file has no such column."""
+    """The texts of a row; ``[None]`` if the file has no such column."""
     if "text" not in columns:
         return [None]
-    if columns["text"].partition(".")[0] not in row:  # a lost text is not an answer that is empty
+    if columns["text"].partition(".")[0] not in row:  # a missing text is not an empty answer
         raise DataError(
             f"{where} has no '{columns['text']}'.",
             "Every row needs the model's text: complete the row, or write null for an empty one.",
@@ -130,7 +130,7 @@ def _texts(row: Row, cells: Row, columns: Mapping[str, str], where: str) -> list
 
 
 def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
-    """What numbers among the golds count from, where rows have options; it takes a pass."""
+    """The base of numeric golds, if rows have options; reads the file once."""
     if "gold" not in columns or not ("choices" in columns or gold.columns(_probe(file))):
         return None
 
@@ -196,7 +196,7 @@ def _sample(
 
 
 def _error(cells: Row, columns: Mapping[str, str]) -> str:
-    """Why a request failed: what its row says, where it has neither a text nor a verdict."""
+    """Why a request failed, from a row with neither text nor verdict; empty otherwise."""
     said = cells.get("error")
     given = [cells.get(ours) for ours in ("text", "outcome", "score") if ours in columns]
     if not said or any(value not in (None, "") and value == value for value in given):  # noqa: PLR0124
@@ -238,7 +238,7 @@ def _number(word: str) -> Any:
 
 
 def _count(value: Any, column: str, where: str) -> int | None:
-    """A whole number that is not negative, from a cell; ``None`` for an empty one."""
+    """A non-negative whole number from a cell; ``None`` for an empty one."""
     if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is an empty cell
         return None
     number = _number(value) if isinstance(value, str) else value
@@ -252,7 +252,7 @@ def _count(value: Any, column: str, where: str) -> int | None:
 
 
 def _text(value: Any) -> str:
-    """A cell as text: numbers as they are written without a type, so that 7.0 is 7."""
+    """A cell as text: whole floats lose their fraction, so that 7.0 is 7."""
     if isinstance(value, float):
         return "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
     return "" if value is None else str(value)

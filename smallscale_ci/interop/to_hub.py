@@ -1,4 +1,4 @@
-"""A run in the hub's ``.eval_results/`` form: a YAML file for each task of one of its data sets."""
+"""A run in the hub's ``.eval_results/`` format: a YAML file for each task from a hub data set."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FOLDER = ".eval_results"
 def write(run: Run, suite: Suite, target: Path, datasets: Mapping[str, str]) -> list[Path]:
     """Write the files into ``target/.eval_results``.
 
-    ``datasets`` is the data set, ``ORG/NAME`` or ``ORG/NAME:TASK``, of tasks whose source does not
-    say. Raises ``UsageError`` where no task has one.
+    ``datasets`` maps tasks to data sets, ``ORG/NAME`` or ``ORG/NAME:TASK``, if their source does
+    not tell. Raises ``UsageError`` if no task has one.
     """
     assert run.manifest is not None  # noqa: S101 - of a run folder
     levels = {task.task: task for task in summarise(run.samples).tasks}

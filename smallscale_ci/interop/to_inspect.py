@@ -1,4 +1,4 @@
-"""A run as logs of inspect, one for each task, which its viewer opens and its reader reads."""
+"""A run as inspect logs, one per task, for inspect's own viewer and reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from smallscale_ci.suite.model import Suite
 
 _SCORER = "smallscale"
 _STOPS = {FinishReason.STOP: "stop", FinishReason.LENGTH: "max_tokens"}
-_VALUES = {Outcome.CORRECT: "C", Outcome.UNPARSED: "N"}  # any other is "I"
+_VALUES = {Outcome.CORRECT: "C", Outcome.UNPARSED: "N"}  # any other outcome is "I"
 
 
 def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]:
@@ -41,7 +41,7 @@ def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]
 
 
 def _head(run: Run, task: str) -> dict[str, Any]:
-    """All of a log but its samples."""
+    """Everything in a log except its samples."""
     assert run.manifest is not None  # noqa: S101 - of a run folder
     manifest = run.manifest
     mine = _of_task(run.samples, task)
@@ -103,7 +103,7 @@ def _of_task(held: Samples, task: str) -> Samples:
 
 
 def _accuracy(held: Samples) -> float:
-    """The mean over problems of the share of right samples, ERRORED ones left out."""
+    """The mean over problems of the share of right samples, without ERRORED ones."""
     shares: dict[int, list[bool]] = {}
     for code, outcome in zip(held.problem.tolist(), held.outcome.tolist(), strict=True):
         if OUTCOMES[outcome] is not Outcome.ERRORED:

@@ -1,4 +1,4 @@
-"""A run in lm-eval's form: ``results_DATE.json``, and ``samples_TASK_DATE.jsonl`` for each task."""
+"""A run in lm-eval's format: ``results_DATE.json``, and a ``samples_TASK_DATE.jsonl`` per task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METRIC, _FILTER = "exact_match", "none"
 
 
 def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]:
-    """Write the files into ``target``. ERRORED samples have no form there and are left out."""
+    """Write the files into ``target``. ERRORED samples cannot be expressed and are left out."""
     assert run.manifest is not None  # noqa: S101 - of a run folder
     manifest = run.manifest
     date = manifest.created[:19].replace(":", "-") or "1970-01-01T00-00-00"
@@ -89,7 +89,7 @@ def _generation(run: Run) -> dict[str, Any]:
 
 
 def _rows(folder: RunFolder, suite: Suite, task: str, path: Path) -> tuple[int, int, str]:
-    """How many samples are right, how many were written, and the hash of all of them."""
+    """The numbers of right and of written samples, and the hash of all of them."""
     digest, right, count = hashlib.sha256(), 0, 0
     with path.open("w", encoding="utf-8") as stream:
         for sample in samples(folder, suite, task):

@@ -1,4 +1,4 @@
-"""The old toolkit: parquet with ``model_output`` beside the data set's columns."""
+"""The old toolkit: Parquet with ``model_output`` beside the data set's columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as other tools write them: golds, prompts that are chat messages, hashes of content."""
+"""Values in other tools' files: golds, options, finish reasons, hashes of content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smallscale_ci.suite import gold
 
 QUESTIONS = ("problem", "question", "prompt", "query", "input")
 
-# The words of servers and tools for why a generation ended; what is not here is unknown.
+# Servers' and tools' words for why a generation ended; any other word is unknown.
 _FINISHES = {
     "stop": FinishReason.STOP,
     "end_turn": FinishReason.STOP,
@@ -31,12 +31,12 @@ _FINISHES = {
 
 
 def finish_of(word: Any) -> FinishReason | None:
-    """The finish reason that a tool's word stands for; ``None`` for none and for unknown ones."""
+    """The finish reason that a tool's word stands for; ``None`` if it is missing or unknown."""
     return _FINISHES.get(word.lower()) if isinstance(word, str) else None
 
 
 def scored(found: Outcome, finish: FinishReason | None) -> Outcome:
-    """A tool's verdict beside the finish reason: cut off and not right is TRUNCATED."""
+    """The outcome from a tool's verdict and finish reason: cut off and not right is TRUNCATED."""
     if finish in (FinishReason.ABORT, FinishReason.ERROR):
         return Outcome.ERRORED
     if finish is FinishReason.LENGTH and found is not Outcome.CORRECT:
@@ -45,7 +45,7 @@ def scored(found: Outcome, finish: FinishReason | None) -> Outcome:
 
 
 def right(target: Any, options: gold.Choices, base: int | None, where: str) -> tuple[str, ...]:
-    """What a target says is right, by the one rule for golds. Raises ``DataError``."""
+    """The right answers of a target, by the rules of ``suite.gold``. Raises ``DataError``."""
     try:
         return gold.named(gold.accepted(target), options, base)
     except gold.GoldError as error:
@@ -53,7 +53,7 @@ def right(target: Any, options: gold.Choices, base: int | None, where: str) -> t
 
 
 def options_of(value: Any, where: str) -> gold.Choices:
-    """The options that a value holds. Raises ``DataError``."""
+    """The options in a value. Raises ``DataError``."""
     try:
         return gold.choices(value)
     except gold.GoldError as error:
@@ -61,10 +61,10 @@ def options_of(value: Any, where: str) -> gold.Choices:
 
 
 def asked(row: dict[str, Any]) -> str:
-    """The question of a row of a data set, by the names that data sets give it."""
+    """The question in a data set's row, by the usual column names."""
     return next((chat.asked(row[name]) for name in QUESTIONS if row.get(name)), "")
 
 
 def content_hash(value: Any) -> str:
-    """A hash of any value that JSON can hold, whatever the order of its keys."""
+    """A hash of any JSON value, independent of the order of its keys."""
     return ids.content_hash(json.loads(json.dumps(value, default=str)))

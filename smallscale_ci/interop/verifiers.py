@@ -1,6 +1,6 @@
-"""verifiers: a run's ``traces.jsonl``, an episode a line, as version 0.2 and later write it.
+"""verifiers: a run's ``traces.jsonl``, one episode per line, from version 0.2 on.
 
-The reward is not in the file: it is the sum of the task's scores by their weights.
+The reward is not in the file: it is the weighted sum of the task's scores.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ class Contrast:
 
 
 def even_count(sizes: Vector | NDArray[np.int64]) -> float:
-    """(Σn)²/Σn²: how many of ``sizes`` (G,) count, if equal (Kish 1965, *Survey Sampling*)."""
+    """(Σn)²/Σn²: clusters of equal size that say as much (Kish 1965, *Survey Sampling*)."""
     return float(sizes.sum()) ** 2 / max(float(np.square(sizes).sum()), 1e-300)
 
 
