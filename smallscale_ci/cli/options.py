@@ -115,6 +115,7 @@ TimeBudget = Annotated[
     option(
         "--time-budget",
         min=0.01,
+        max=100_000,
         help="Stop before an epoch that would end after this many minutes.",
         show_default=False,
     ),

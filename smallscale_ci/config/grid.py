@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from smallscale_ci.config.base import Config, Fraction, Name, NamedConfig
-from smallscale_ci.config.train import Count, Positive
+from smallscale_ci.config.base import Config, Fraction, Name, NamedConfig, Positive
+from smallscale_ci.config.train import Count
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

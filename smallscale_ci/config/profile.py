@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from smallscale_ci.config import engine_args as passed
-from smallscale_ci.config.base import Config, Finite, Name, NamedConfig
+from smallscale_ci.config.base import Config, Name, NamedConfig, Positive
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.config.seams import AUTO, RUNTIMES
 from smallscale_ci.config.template import TemplateVariables
@@ -17,10 +17,10 @@ from smallscale_ci.worker.engines.registry import ENGINES, EngineKind
 class ContainerConfig(Config):
     """What one container of the docker runtime may use."""
 
-    memory_gib: Finite | None = None  # None: the ranks share nine tenths of the machine's
-    shm_gib: Finite = 8.0
+    memory_gib: Positive | None = None  # None: the ranks share nine tenths of the machine's
+    shm_gib: Positive = 8.0
     pids: Annotated[int, Field(ge=16)] = 4096
-    deadline_h: Finite = 24.0  # a container ends then, even if its host is gone
+    deadline_h: Positive = 24.0  # a container ends then, even if its host is gone
 
 
 class EngineProfile(NamedConfig):

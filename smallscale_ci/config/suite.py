@@ -16,6 +16,7 @@ from smallscale_ci.config.template import TemplateVariables
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 Counted = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]  # (count, total)
 _RULES = [name for name, judge in JUDGES.items() if judge.rule]
+_ARGUMENTS = re.compile(r"\w(\{[^{}]*\})+")
 PLACEHOLDERS = ("question", "choices")  # placeholders of prompt templates
 
 
@@ -87,8 +88,8 @@ class PromptConfig(Config):
     @field_validator("user")
     @classmethod
     def _placeholders_are_known(cls, user: str) -> str:
-        # Braces after a word or a command are LaTeX arguments, \boxed{answer}, not placeholders.
-        for word in re.findall(r"(?<!\w)\{(\w+)\}", user):
+        # Braces after a word or a command are LaTeX arguments, \frac{a}{b}, not placeholders.
+        for word in re.findall(r"\{(\w+)\}", _ARGUMENTS.sub("", user)):
             if word not in PLACEHOLDERS:
                 known = " and ".join(f"{{{name}}}" for name in PLACEHOLDERS)
                 raise ValueError(f"unknown placeholder {{{word}}}; known are {known}")

@@ -6,9 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from smallscale_ci.config.base import Config, Finite, Fraction, Name, NamedConfig
+from smallscale_ci.config.base import Config, Fraction, Name, NamedConfig, Positive
 
-Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 REFERENCE_FREE = ("lcpo", "simpo", "orpo", "simper", "sft")  # objectives without a reference model
@@ -27,9 +26,9 @@ class TrainContainer(Config):
     """What the training container may use."""
 
     image: Name | None = None  # in docker/images.lock.yaml; None: train, or train-cpu without GPUs
-    memory_gib: Finite | None = None  # None: nine tenths of the machine's
-    shm_gib: Finite = 16.0
-    deadline_h: Finite = 72.0
+    memory_gib: Positive | None = None  # None: nine tenths of the machine's
+    shm_gib: Positive = 16.0
+    deadline_h: Positive = 72.0
 
 
 class TrainRecipe(NamedConfig):
