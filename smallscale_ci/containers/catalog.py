@@ -162,7 +162,14 @@ def verify(
     if entry.engine is None or entry.version is None:
         return image.digest
     packages = ENGINES[entry.engine].packages
-    found = _probe(engine, image, packages, user, (nonce, clock())).partition("+")[0]
+    code, said = _probe(engine, image, packages, user, (nonce, clock()))
+    last = said.splitlines()[-1] if said else ""  # warnings come before it
+    if code:
+        raise ContainerError(
+            f"the image '{name}' cannot be examined (code {code}): {last or 'it printed nothing'}.",
+            "It needs python3 and timeout in its PATH, and must let its user read them.",
+        )
+    found = last.partition("+")[0]
     if found != entry.version:
         raise ContainerError(
             f"the image '{name}' holds {entry.engine} {found or 'of no version'}, and the lock "
@@ -179,8 +186,8 @@ def _under(base: Pinned, engine: Engine) -> str:
 
 def _probe(
     engine: Engine, image: Pinned, packages: Sequence[str], user: str, call: tuple[str, float]
-) -> str:
-    """The version of the inference engine that is installed in the image."""
+) -> tuple[int, str]:
+    """Exit code and output of a container that prints the version of the image's engine."""
     nonce, now = call
     described = spec.Spec(
         name=f"smallscale-verify-{image.name}-{nonce}",
@@ -197,11 +204,11 @@ def _probe(
     container = engine.create(described)
     try:
         engine.start(container)
-        engine.follow(container, printed.append)
+        ended = engine.follow(container, printed.append)
     finally:
         with suppress(ContainerError):
             engine.remove(container)
-    return b"".join(printed).decode("utf-8", "replace").strip()
+    return ended.code, b"".join(printed).decode("utf-8", "replace").strip()
 
 
 def _state(lock: ImageLock, name: str, engine: Engine | None) -> str:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-_REMEDIES = (
+_REMEDIES = (  # the first that fits: what is more special comes first
     (
-        ("could not select device driver", "nvidia-container", "unresolvable cdi", "cdi device"),
+        ("unsatisfied condition: cuda", "driver/library version mismatch"),
+        (
+            "The NVIDIA driver does not fit: one that is older than the image's CUDA needs an "
+            "update, one that was updated while it was loaded a restart of the machine."
+        ),
+    ),
+    (
+        (
+            "could not select device driver",
+            "nvidia-container",
+            "runtime name: nvidia",
+            "unresolvable cdi",
+            "cdi device",
+        ),
         (
             "The engine cannot give GPUs to containers: install the NVIDIA Container Toolkit and "
             "run `nvidia-ctk runtime configure --runtime=docker`; without GPUs use --profile "
             "vllm-cpu."
         ),
+    ),
+    (
+        ("executable file not found",),
+        "The image needs python3 and timeout in its PATH, and must let its user read them.",
+    ),
+    (
+        ("no matching manifest", "exec format error"),
+        "The image is not made for this machine's processor: use another image or machine.",
     ),
     (("container-init", "docker-init"), "Install the engine's init program: catatonit, or tini."),
     (
@@ -32,6 +53,20 @@ _REMEDIES = (
         ),
     ),
     (
+        (": permission denied",),
+        (
+            "The engine, or its containers' user, may not do this: check the rights of what is "
+            "named. A rootless engine has its user's, and SELinux or AppArmor may take more away."
+        ),
+    ),
+    (
+        ("x509:", "certificate"),
+        (
+            "The engine does not trust the registry's certificate: give it the authority's, in "
+            "/etc/docker/certs.d/HOST/ca.crt."
+        ),
+    ),
+    (
         ("manifest unknown", "name unknown"),
         "The registry has no such image: correct its repository and tag in the image lock.",
     ),
@@ -41,7 +76,17 @@ _REMEDIES = (
         "Log in to the registry with `docker login`.",
     ),
     (
-        ("connection refused", "no such host", "timeout", "i/o timeout", "eof"),
+        (
+            "connection refused",
+            "connection reset",
+            "no such host",
+            "server misbehaving",
+            "name resolution",
+            "unreachable",
+            "timeout",
+            ": eof",
+            "unexpected eof",
+        ),
         "The registry cannot be reached: check the network.",
     ),
 )

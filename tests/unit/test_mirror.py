@@ -22,7 +22,6 @@ THROUGH = {
     "candidate.steps": "integration/test_pairs_command.py",
     "cli.*": "unit/cli/test_cli_help.py",
     "config.engine_args": "unit/config/test_engine_args.py",
-    "containers.remedies": "unit/containers/test_engine_errors.py",
     "doctor.install": "integration/test_remedies.py",
     "gate.flips": "unit/gate/test_flips.py",
     "interop.*": "unit/interop/test_readers.py",

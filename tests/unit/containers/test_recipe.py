@@ -1,11 +1,9 @@
 import tarfile
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from smallscale_ci.containers import catalog, recipe
-from smallscale_ci.containers.images import read
+from smallscale_ci.containers import recipe
 from smallscale_ci.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,15 +34,6 @@ def test_two_machines_make_the_same_context():
             return stream.read()
 
     assert content() == content()
-
-
-def test_wheels_that_are_not_there(tmp_path):
-    shipped = read(ROOT / "docker" / "images.lock.yaml")
-    with pytest.raises(UsageError, match=r"no folder .*none"):
-        catalog.build(
-            shipped, "sandbox", None, ROOT, base=None, ca=None, wheels=tmp_path / "none",
-            network=None, push=False, today=date(2026, 1, 1), say=print,
-        )  # fmt: skip
 
 
 def test_what_is_not_there(tmp_path):

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.containers import leftovers, rights, spec
+from smallscale_ci.containers import leftovers, spec
 from smallscale_ci.containers.box import Inside
 from smallscale_ci.containers.images import Pinned
-from smallscale_ci.containers.interface import About
 from smallscale_ci.containers.memory import MemoryEngine
-from smallscale_ci.containers.spec import Mount
 from smallscale_ci.errors import ContainerError
 from smallscale_ci.generate import docker
 from smallscale_ci.generate.ranks import Limits, Ranks
@@ -109,51 +107,6 @@ def test_what_a_killed_host_left_of_this_run_is_removed_at_once(tmp_path):
     before.start(work, 0)
     made(engine, tmp_path / "after")
     assert engine.labelled(**{spec.RUN: "run-1"}) == []
-
-
-def about(**changes: object) -> About:
-    values = {
-        "name": "docker", "version": "20", "api": "1.41", "memory": 1, "cpus": 1,
-        "rootless": False, "nvidia": False, "socket": "", **changes,
-    }  # fmt: skip
-    return About(**values)
-
-
-def test_containers_never_run_as_root(monkeypatch):
-    monkeypatch.setattr(os, "getuid", lambda: 0)
-    assert rights.user_of(about()) == ("10001:10001", "")
-    monkeypatch.setattr(os, "getuid", lambda: 1000)
-    monkeypatch.setattr(os, "getgid", lambda: 100)
-    assert rights.user_of(about()) == ("1000:100", "")
-    assert rights.user_of(about(remapped=True)) == ("1000:100", "host")
-    # Without root the engine maps ids: these are the user who runs it.
-    assert rights.user_of(about(rootless=True)) == ("0:0", "")
-    assert rights.user_of(about(rootless=True, name="podman")) == ("1000:100", "keep-id")
-
-
-def test_containers_have_the_groups_of_their_user(monkeypatch):
-    """A team's checkpoints are often its group's alone."""
-    monkeypatch.setattr(os, "getuid", lambda: 1000)
-    monkeypatch.setattr(os, "getgid", lambda: 1000)
-    monkeypatch.setattr(os, "getgroups", lambda: [1000, 2001, 0, 998])
-    assert rights.groups_of(about()) == (998, 2001)
-    assert rights.groups_of(about(rootless=True)) == ()  # its ids are others
-    monkeypatch.setattr(os, "getuid", lambda: 0)
-    assert rights.groups_of(about()) == ()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's runs have another user")
-def test_weights_that_only_root_may_read_are_told(tmp_path: Path):
-    tmp_path.chmod(0o755)
-    weights = tmp_path / "model.safetensors"
-    weights.touch(0o644)
-    (tmp_path / "latest").symlink_to("checkpoint-500")  # which is not there
-    (tmp_path / "__pycache__").mkdir(0o700)  # Python does without
-    rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
-    weights.chmod(0o600)
-    with pytest.raises(ContainerError, match=r"model\.safetensors cannot be read") as caught:
-        rights.refuse_unreadable([Mount(tmp_path, "/checkpoint")], "10001:10001")
-    assert f"chmod -R a+rX {tmp_path}" in caught.value.hint
 
 
 def going_on(inside: Inside) -> int:

@@ -1,11 +1,8 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from smallscale_ci.cli.main import app
 from smallscale_ci.containers import images
-from smallscale_ci.containers.catalog import published
 from smallscale_ci.containers.images import Image, ImageLock
 from smallscale_ci.errors import ConfigError, ContainerError, StorageError, UsageError
 
@@ -36,14 +33,6 @@ def test_the_lock_of_this_repository_has_what_the_design_pins():
         if image.base and name != "train-cpu":  # whose recipe is made for GPUs
             base = images.pinned(shipped, image.base)
             assert f"ARG BASE_IMAGE={base.repository}:{base.tag}@{base.digest}\n" in recipe
-
-
-def test_what_is_pulled_without_a_name_is_in_a_registry():
-    shipped = images.read(ROOT / "docker" / "images.lock.yaml")
-    assert published(shipped) == ["vllm", "sglang", "cuda-base", "python-base"]
-    assert "vllm-cpu" in published(shipped.replaced("vllm-cpu", digest=A))
-    assert "vllm-cpu" not in published(shipped.replaced("vllm-cpu", id=A))
-    assert published(lock()) == ["it"]  # not pinned yet: `image lock` does
 
 
 def test_an_image_is_meant_by_its_digest_or_its_own_id():
@@ -80,25 +69,6 @@ def test_a_tag_that_means_the_same_keeps_its_day():
     assert images.resolved(known, {"it": A}, "2026-02-07") == known
     seen = images.resolved(lock(digest=A, seen="somewhere"), {"it": A}, "2026-02-07").image("it")
     assert (seen.digest, seen.resolved, seen.seen) == (A, "2026-02-07", "")
-
-
-def test_two_builds_at_once_keep_each_other_s_pins(tmp_path, monkeypatch):
-    path = tmp_path / "images.lock.yaml"
-    plain = Image(repository="r/i", tag="1", dockerfile="sandbox.Dockerfile")
-    images.write(ImageLock(name="images", images={"one": plain, "other": plain}), path)
-
-    def build(locked: ImageLock, name: str, *_: object, **__: object) -> ImageLock:
-        images.write(images.read(path).replaced("other", id=B), path)  # is ready meanwhile
-        return locked.replaced(name, id=A)
-
-    monkeypatch.setattr("smallscale_ci.containers.catalog.build", build)
-    here = {"SMALLSCALE_IMAGES": str(path), "DOCKER_HOST": "memory:two-builds"}
-    done = CliRunner().invoke(app, ["image", "build", "one"], env=here)
-    assert done.exit_code == 0, done.stderr
-    assert {name: image.id for name, image in images.read(path).images.items()} == {
-        "one": A,
-        "other": B,
-    }
 
 
 def test_what_is_written_is_read_again(tmp_path):
