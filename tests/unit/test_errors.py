@@ -1,0 +1,51 @@
+"""Errors of users: each kind ends in the code that its family promises."""
+
+import inspect
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smallscale_ci import errors
+from smallscale_ci.errors import SmallscaleError, did_you_mean
+
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, SmallscaleError)
+]
+CODES = {
+    "SmallscaleError": 3, "EngineError": 3, "ContainerError": 3, "JudgeError": 3,
+    "DownloadError": 3, "StorageError": 3, "UsageError": 2, "ConfigError": 2, "DataError": 2,
+    "BadSamplesError": 4, "InvalidError": 4, "RunInterruptedError": 130,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_each_family_has_its_exit_code_and_none_is_a_verdict(kind: type[SmallscaleError]) -> None:
+    assert kind.exit_code == CODES[kind.__name__]
+    assert kind.exit_code not in (errors.EXIT_OK, errors.EXIT_REGRESSED, errors.EXIT_INCONCLUSIVE)
+    error = kind("It broke.", hint="Mend it.")
+    assert (str(error), error.message, error.hint) == ("It broke.", "It broke.", "Mend it.")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_of_a_worker_process_arrives_whole(kind: type[SmallscaleError]) -> None:
+    """Pickled, as from a process pool: all that it knows comes with it."""
+    error = kind("It broke.", hint="Mend it.")
+    found = pickle.loads(pickle.dumps(error))
+    assert type(found) is kind
+    assert vars(found) == vars(error)
+
+
+def test_the_nearest_word_is_meant_and_a_far_one_is_not() -> None:
+    assert did_you_mean("gms8k", ["gsm8k", "math-500"]) == " (did you mean 'gsm8k'?)"
+    assert did_you_mean("xyz", ["gsm8k", "math-500"]) == ""
+    assert did_you_mean("gsm8k", iter(())) == ""
+
+
+@given(st.text(max_size=8), st.lists(st.text(max_size=8), max_size=4))
+def test_only_a_known_word_is_ever_meant(word: str, known: list[str]) -> None:
+    found = did_you_mean(word, known)
+    assert found == "" or any(found == f" (did you mean '{one}'?)" for one in known)
