@@ -7,7 +7,14 @@ from html import escape, unescape
 
 from .formats import FORMATS, Format
 
-_TAGS = "".join({mark[1:3] for row in FORMATS for mark in row.opens if mark[1:3].isalpha()})
+_TAGS = "".join(
+    {
+        mark[1:3]
+        for row in FORMATS
+        for mark in row.opens + row.closes
+        if mark[0] == "<" and mark[1:3].isalpha()
+    }
+)
 
 
 def _pattern(mark: str) -> str:
@@ -22,6 +29,8 @@ def _pattern(mark: str) -> str:
     tag = re.fullmatch(r'<(/?)(\w[^<>]*\w"?)>', plain)
     name = re.escape(tag[2] if tag else plain[1:].removesuffix(">")).replace(r"\*", r"\w{1,16}")
     if tag is None:
+        if mark[0] == "&":  # a mark may be made of several
+            name = name.replace("<", "&lt;").replace(">", "&gt;")
         last = end if plain[-1] == ">" else ""
         return f"(?i:{lead}{name}{last})" if plain[0] == "<" else name
     slash = r"\\?/" if tag[1] else ""  # JSON may write it "\/"

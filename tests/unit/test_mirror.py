@@ -41,7 +41,6 @@ THROUGH = {
     "worker.bytecode": "unit/worker/test_bytecode.py",
     "worker.convert": "unit/checkpoint/test_find.py",
     "worker.engines.replay": "unit/worker/test_replay_worker.py",
-    "worker.quoting": "unit/worker/test_thinking.py",
     "worker.train.export": "unit/worker/test_train_entry.py",
     "worker.train.template": "unit/worker/test_train_check.py",
 }

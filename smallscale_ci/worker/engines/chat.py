@@ -121,5 +121,6 @@ def _end_ids(model: Path, tokenizer_end: int | None) -> frozenset[int]:
             value = json.loads((model / name).read_text(encoding="utf-8")).get("eos_token_id")
         except (OSError, ValueError, AttributeError, RecursionError):
             continue
-        found.update(value if isinstance(value, list) else [] if value is None else [value])
+        named = value if isinstance(value, list) else [value]
+        found.update(one for one in named if isinstance(one, int))
     return frozenset(found)

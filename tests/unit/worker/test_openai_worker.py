@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
-from email.utils import formatdate
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +24,7 @@ from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.records import FinishReason, Generation, Prompt, SamplingSpec
 from smallscale_ci.worker.engines.interface import Completion, Request, StartError
-from smallscale_ci.worker.engines.openai import OpenAIAdapter
-from smallscale_ci.worker.patience import asked_s
+from smallscale_ci.worker.engines.openai import OpenAIAdapter, _thinking_tokens
 
 
 @pytest.fixture
@@ -216,15 +214,6 @@ def test_a_long_wait_that_the_service_asks_for_is_kept(endpoint, monkeypatch, as
     assert slept == waits
 
 
-def test_a_date_to_come_back_at_is_waited_for():
-    now, until = formatdate(5_000, usegmt=True), formatdate(5_200, usegmt=True)
-    limited = SimpleNamespace(response=SimpleNamespace(headers={"date": now, "retry-after": until}))
-    assert asked_s(limited) == 200  # by the server's clock, whatever it shows
-    for said in ("", "soon", "Mon, 99 Foo"):
-        limited.response.headers["retry-after"] = said
-        assert asked_s(limited) == 0
-
-
 def test_a_service_that_is_away_is_asked_at_longer_and_longer_intervals(endpoint, folder):
     endpoint.failures = {"0": [503, 502, 0]}
     assert generate(folder, endpoint, 1)["p0"].finish_reason is FinishReason.STOP
@@ -316,3 +305,22 @@ def test_an_endpoint_of_standard_fields_takes_an_effort_alone(endpoint, folder):
     generate(folder, endpoint, 1, template={"reasoning_effort": "low"}, standard_only=True)
     assert endpoint.bodies[0]["reasoning_effort"] == "low"
     assert "chat_template_kwargs" not in endpoint.bodies[0]
+
+
+@pytest.mark.parametrize(
+    ("counted", "text", "expected"),
+    [
+        (12, "<think>a</think>b", 12),
+        (99, "<think>a</think>b", 20),  # never more than there are
+        (0, "b", 0),
+        (None, "b", 0),
+        (None, "<think>a</think>b", None),
+        (0, "<think>a</think>b", None),  # a server that parses no thinking counts none
+    ],
+)
+def test_an_endpoint_counts_for_itself(
+    counted: int | None, text: str, expected: int | None
+) -> None:
+    details = None if counted is None else SimpleNamespace(reasoning_tokens=counted)
+    usage = SimpleNamespace(completion_tokens=20, completion_tokens_details=details)
+    assert _thinking_tokens(usage, text) == expected

@@ -195,11 +195,6 @@ def test_thinking_that_the_prompt_opened(text: str, expected: bool | None) -> No
     assert begins_inside(text) is expected
 
 
-def test_every_row_names_its_source() -> None:
-    assert all(row.source and row.closes for row in FORMATS)
-    assert len({row.name for row in FORMATS}) == len(FORMATS)
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,13 +1,13 @@
-"""How many of the generated ids stand before the answer."""
+"""The checkpoint's chat template in an engine: thinking and the tokens that end an answer."""
 
+import json
 import re
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smallscale_ci.worker.engines.chat import Chat
-from smallscale_ci.worker.engines.openai import _thinking_tokens
+from smallscale_ci.worker.engines.chat import Chat, _end_ids
 
 MARKS = {"<think>": 1, "</think>": 2, "<|channel|>": 3, "<|message|>": 4, "<|end|>": 5}
 
@@ -58,20 +58,24 @@ def test_thinking_that_the_prompt_opened(text: str, expected: int) -> None:
     assert count(text, opened=True) == expected
 
 
+def ends(place: Path, tokenizer: int | None = None, **files: object) -> set[int]:
+    for name, value in files.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        (place / f"{name}.json").write_text(text)
+    return {*_end_ids(place, tokenizer)}
+
+
+def test_an_answer_ends_with_any_token_that_the_checkpoint_names(tmp_path: Path) -> None:
+    """Llama 3 names several in its generation config, and one of them in its tokenizer."""
+    assert ends(tmp_path) == set()
+    assert ends(tmp_path, 9) == {9}
+    assert ends(tmp_path, 9, config={"eos_token_id": 1}) == {1, 9}
+    assert ends(tmp_path, 9, generation_config={"eos_token_id": [2, 3]}) == {1, 2, 3, 9}
+    assert ends(tmp_path, None, config={"eos_token_id": None}) == {2, 3}
+
+
 @pytest.mark.parametrize(
-    ("counted", "text", "expected"),
-    [
-        (12, "<think>a</think>b", 12),
-        (99, "<think>a</think>b", 20),  # never more than there are
-        (0, "b", 0),
-        (None, "b", 0),
-        (None, "<think>a</think>b", None),
-        (0, "<think>a</think>b", None),  # a server that parses no thinking counts none
-    ],
+    "odd", ["", "{", "[]", "[" * 5000, {"eos_token_id": [[4]]}, {"eos_token_id": {"a": 1}}]
 )
-def test_an_endpoint_counts_for_itself(
-    counted: int | None, text: str, expected: int | None
-) -> None:
-    details = None if counted is None else SimpleNamespace(reasoning_tokens=counted)
-    usage = SimpleNamespace(completion_tokens=20, completion_tokens_details=details)
-    assert _thinking_tokens(usage, text) == expected
+def test_what_is_no_token_ends_nothing(tmp_path: Path, odd: object) -> None:
+    assert ends(tmp_path, 9, generation_config=odd, config={"eos_token_id": [1]}) == {1, 9}
