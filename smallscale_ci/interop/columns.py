@@ -9,6 +9,7 @@ from typing import Any
 from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.interop.files import Row
 from smallscale_ci.interop.rows import RowFile
+from smallscale_ci.suite.option_columns import has_options
 
 _CHATS = ("messages", "conversations", "conversation")
 # Our name for a column → the names that files give it; the first that exists counts.
@@ -19,7 +20,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "question": ("question", "problem", "prompt", "query", "input", *_CHATS),
     "gold": (
         *("gold", "ground_truth", "target", "expected_answer", "correct_answer"),
-        *("reference_answer", "answer", "answer_key", "answerKey"),
+        *("reference_answer", "answer", "answer_key", "answerKey", "solution"),
     ),
     "choices": (),  # by the rule for options in suite/gold.py: choices, options, or columns A, B, …
     "text": (
@@ -37,6 +38,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "error": ("error",),
     "model": ("model",),
 }
+# Golds of rows that have options: anywhere else they may be anything.
+_OPTION_GOLDS = ("label", "cop", "answer_idx", "answer_index", "correct_option", "correct_choice")
+_REWARD = "reward_model"  # rows for reinforcement learning (verl)
 _BATCH = {  # as written by the batch APIs of OpenAI and vLLM
     "problem": "custom_id",
     "text": "response.body.choices.0.message.content",
@@ -55,6 +59,10 @@ def columns_of(file: RowFile, named: Mapping[str, str]) -> dict[str, str]:
         theirs = next((plain[one] for one in names if one in plain), None)
         if theirs is not None:
             found[ours] = theirs
+    if "gold" not in found and has_options(file.columns):
+        found.update(("gold", plain[one]) for one in reversed(_OPTION_GOLDS) if one in plain)
+    if "gold" not in found and _REWARD in file.columns:
+        found["gold"] = f"{_REWARD}.ground_truth"
     if {"custom_id", "response"} <= set(file.columns):
         found |= _BATCH
     for ours, theirs in named.items():

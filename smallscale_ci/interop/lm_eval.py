@@ -45,6 +45,7 @@ from smallscale_ci.interop.values import asked, content_hash, options_of, right
 from smallscale_ci.judges.options import has_options
 from smallscale_ci.records import Outcome
 from smallscale_ci.suite import gold
+from smallscale_ci.suite.option_columns import options_in
 
 name = "lm-eval"
 about = "samples_TASK_DATE.jsonl of --log_samples, or the folder that holds them"
@@ -257,7 +258,7 @@ def _target(row: Row, question: str, where: str) -> tuple[tuple[str, ...], tuple
     """Golds and options; options in the prompt take precedence over the document's."""
     doc, options = row.get("doc"), gold.Choices()
     if isinstance(doc, dict) and not has_options(question):
-        options = options_of(gold.columns(doc), where)
+        options = options_of(options_in(doc), where)
     return right(row["target"], options, None, where), options.texts
 
 

@@ -21,6 +21,7 @@ from smallscale_ci.interop.rows import SUFFIXES, RowFile, open_rows
 from smallscale_ci.interop.values import content_hash, finish_of, options_of, right, scored
 from smallscale_ci.records import FinishReason, Outcome
 from smallscale_ci.suite import gold
+from smallscale_ci.suite.option_columns import options_in
 
 name = "rows"
 about = "JSON Lines, JSON, CSV, Parquet or Arrow with the columns that --columns names"
@@ -131,7 +132,7 @@ def _texts(row: Row, cells: Row, columns: Mapping[str, str], where: str) -> list
 
 def _base(file: RowFile, columns: Mapping[str, str]) -> int | None:
     """The base of numeric golds, if rows have options; reads the file once."""
-    if "gold" not in columns or not ("choices" in columns or gold.columns(_probe(file))):
+    if "gold" not in columns or not ("choices" in columns or options_in(_probe(file))):
         return None
 
     def pairs() -> Iterator[tuple[tuple[str, ...], gold.Choices]]:
@@ -149,7 +150,7 @@ def _probe(file: RowFile) -> Row:
 
 def _options(row: Row, columns: Mapping[str, str], where: str) -> gold.Choices:
     named = columns.get("choices")
-    return options_of(cell(row, named) if named else gold.columns(row), where)
+    return options_of(cell(row, named) if named else options_in(row), where)
 
 
 def _sample(

@@ -33,6 +33,15 @@ _REFUSED = re.compile(
     r"|otherwise|while|unless|would)\b|n['’]t\b",
     re.IGNORECASE,
 )
+# A box that its own sentence denies: "is not \\boxed{3}", "\\boxed{3} is wrong".
+_DENIED_BEFORE = re.compile(
+    r"\b(?:not|never|rather\sthan|isn['’]t|wasn['’]t)(?:\s(?:the|equal\sto))?[\s$(\\*]*$"
+)
+_DENIED_BEHIND = re.compile(
+    r"[\s$)\\*\]]*(?:is|was|would\sbe|cannot\sbe|can['’]t\sbe)\s(?:\w+ly\s|thus\s|therefore\s)?(?:wrong|incorrect|not\s(?:correct|right|the)"
+    r"|extraneous|invalid|rejected)"
+    r"|[\s$)\\*\]]*(?:isn|wasn)['’]t\s(?:correct|right|the)",
+)
 _TAG = re.compile(
     r"<(/?)(b|i|u|em|strong|span|font|mark|p|br|div|h[1-6]|li|[uo]l|center|t[rdh]|table|su[bp])"
     r"(?:\s[^<>]{0,200})?/?>",
@@ -54,6 +63,12 @@ _STATED = re.compile(
       | [{,]\s{0,40}"(?:final_?|correct_?)?answer"\s{0,8}:\s{0,8}(?=["\d.-])  # in JSON
       | (?:答案|结果|結果)(?:\*\*)?\s?(?:应该|應該|应|應)?(?:是|为|為|等于|等於|[:：])\s?[:：]?
       | 答\s?[:：]
+      | \b(?:antwort|ergebnis|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|ответ
+            |antwoord|svar(?:et)?|odpowiedź|cevap|jawaban|đáp\s(?:án|số))\b(?:\*\*)?
+        (?:\s(?:finale?|correcta|correta|corretta|richtige))?
+        (?:\s(?:ist|lautet|beträgt|est|es|è|é|is|är|er|to|adalah|là)\b|\s?[:=]|\s[-–—](?=\s))
+        (?:\s(?:also|daher|somit|donc|por\stanto|quindi|portanto)\b)?\s?:?
+      | \blösung\s(?:lautet|ist)\b(?:\s(?:also|daher|somit))?\s?:?
       | (?:答え|解答|正解|回答)(?:\*\*)?\s?(?:は、?|[:：])
       | (?:정답|답)(?:\*\*)?\s?(?:은|는|[:：])
       | (?:^|\n)[ \t]*\#{3,4}(?=\s*[-+$\\.\d(\[])
@@ -65,7 +80,7 @@ _PHRASE_END = re.compile(
       | </(?:(?:final_?)?answer|solution|conclusion|result)>
       | [。；！] | です|である|となり|になり|입니다|이다|이에요|예요
       | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
-      | ,\sthat\ is\b
+      | ,\sthat\ is\b | ,\s(?:weil|da|denn|car|parce|porque|perché|pois|потому|так)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -108,7 +123,7 @@ def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
     text = without_entities(text)
     for rule in rules:
         if rule == "boxed":
-            spans = _box_spans(text)
+            spans = _meant(text)
             if len(spans) == 1:
                 yield Found(text[spans[0][1] : spans[0][2]].strip(), rule)
             elif spans:
@@ -141,7 +156,7 @@ def boxed(text: str) -> str | None:
     whose brace is missing ends with its formula or line; at the end of the text it is cut off
     and does not count.
     """
-    spans = _box_spans(text)
+    spans = _meant(text)
     return _joined(text, spans) if spans else None
 
 
@@ -213,6 +228,16 @@ def _goes_on_to_name(glue: str) -> bool:
 def _is_glue(text: str) -> bool:
     short = len(text) <= 40 and "\n\n" not in text
     return short and bool(_GLUE.fullmatch(text) and _GLUE_WORD.search(text))
+
+
+def _meant(text: str) -> list[_Span]:
+    """The boxes without those that are denied."""
+    return [
+        span
+        for span in _box_spans(text)
+        if not _DENIED_BEHIND.match(text, span[3])
+        and not _DENIED_BEFORE.search(text, max(0, span[0] - 30), span[0])
+    ]
 
 
 def _box_spans(text: str) -> list[_Span]:

@@ -44,7 +44,10 @@ _RULED = re.compile(
     re.IGNORECASE,
 )
 # A last word: "1/2 is 0.5, so yes.", "On second thought, no."
-_LAST = re.compile(r"[,;:]\s+(?:so,?\s+|then\s+)?(yes|no)[.!]*\s*\Z", re.IGNORECASE)
+_LAST = re.compile(
+    r"(?:[,;:.]|[→⇒]|[-=]>)\s+(?:so,?\s+|then\s+|therefore,?\s+)?(?:\w+ly,?\s+)?(yes|no)[.!]*\s*\Z",
+    re.IGNORECASE,
+)
 # A last line that says nothing but that they agree, or do not.
 _AGREES = re.compile(
     r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion|result|grade)\s*:\s*)?

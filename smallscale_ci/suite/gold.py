@@ -21,11 +21,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import takewhile
 from typing import Any
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_COLUMNS = ("choices", "options")
 _TEXT_KEYS, _LABEL_KEYS = ("text", "value", "content"), ("label", "key", "id")
 _ITEM = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?)"""
 # Python's and JSON's lists, and numpy's, which have no commas; at least one item has quotes.
@@ -98,18 +96,6 @@ def choices(value: Any) -> Choices:
         raise GoldError("has choices that are not a list of texts")
     labels = tuple(scalar(label, "label") for label, _ in pairs)
     return Choices(texts, labels) if all(labels) else _unlabelled(texts)
-
-
-def columns(row: Mapping[str, Any]) -> Any:
-    """What a row has as options: ``choices``, ``options``, or columns A, B, … (opa, opb, …)."""
-    for name in _COLUMNS:
-        if isinstance(row.get(name), list | str | Mapping) and row[name]:
-            return row[name]
-    for names in (LETTERS, [f"op{letter.lower()}" for letter in LETTERS]):
-        texts = list(takewhile(lambda text: isinstance(text, str) and text, map(row.get, names)))
-        if len(texts) > 1:
-            return texts
-    return None
 
 
 def named(golds: Sequence[str], options: Choices, base: int | None = None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from smallscale_ci.config.suite import TaskConfig
 from smallscale_ci.errors import DataError, did_you_mean
 from smallscale_ci.suite import gold, livecodebench
 from smallscale_ci.suite.files import Row
+from smallscale_ci.suite.option_columns import options_in
 from smallscale_ci.suite.rows import COLUMNS, RowError
 
 VERSION = 1  # of this normalisation: another number makes pulled data be pulled again
@@ -84,7 +85,7 @@ def _row(row: Row, task: TaskConfig) -> Row:
         and JUDGES[task.judge.name].needs == "option"
         and taken.get("choices") is None
     ):
-        taken["choices"] = gold.columns(row)
+        taken["choices"] = options_in(row)
     if "meta" not in taken:
         rest = {key: value for key, value in row.items() if key not in names.values()}
         taken["meta"] = {key: value for key, value in rest.items() if _is_short(value)}

@@ -75,6 +75,7 @@ _ANYTHING = frozenset(  # one of these for another is no other answer
     | {"unit", "time", "item", "piece", "thing", "object", "case", "outcome", "total", "more"}
 )
 _ARTICLES = frozenset({"a", "an", "the", "is", "it"})
+_BEFORE = frozenset({"on", "at", "in", "all", "every", "any"})
 _SHORT_WORDS = frozenset(
     [
         "am",
@@ -248,6 +249,8 @@ def read_compound(text: str) -> Scalar | None:
 def _words(text: str) -> Words | Opaque:
     found = _WORD.findall(_NTH.sub("", text.lower()))
     words = tuple(word for word in found if word not in _ARTICLES) or tuple(found)
+    if len(words) > 1 and words[0] in _BEFORE:  # on a Sunday, all odd integers
+        words = words[1:]
     plain = not re.search(r'[\\^=+*/<>|∩∪]|"mod"|_\{?\d', text)  # P(A|B) is a name
     words = _ALIKE.get(words, words)
     if len(words) == 1:

@@ -64,8 +64,10 @@ _DETERMINANT = re.compile(r"(?:\\det\s*\(?|\|)\s*⟪([^⟪⟫]*)⟫\s*[)|]?")
 _WHEN = re.compile(r'"\s*,?\s*(?:if|for|when|whenever)\b\s*:?\s*("?)', re.IGNORECASE)
 _OTHERWISE = re.compile(r'"?\s*(?:otherwise|else|elsewhere|in all other cases)\s*"?', re.IGNORECASE)
 _CONGRUENCE = re.compile(r'(?:([^≡]+?)\s*≡)?([^≡",]+)"(mod|rem)"([^≡",]+)')
-_EMPTY = frozenset(
-    {"none", "no solution", "no solutions", "no real solutions", "no real solution", "empty set"}
+_EMPTY = re.compile(
+    r"none|(?:the )?empty set|(?:there (?:is|are) )?no (?:(?:real|such|valid|possible) )?"
+    r"(?:solution|root|value|number|integer|pair|triple|point)s?(?: of \w)?(?: exists?)?"
+    r"|(?:it |the equation )?has no (?:real )?(?:solution|root)s?|no such (?:\w+ )?exists?"
 )
 _MINUS_ONE = Scalar("-1", ("number", Fraction(-1)), None)
 
@@ -111,7 +113,7 @@ def _special(text: str, depth: int) -> Form | None:  # noqa: PLR0911 - one for e
             if all(isinstance(form, Scalar) for form in forms):
                 return Ratio(forms)
     word = text.strip('"').lower()
-    if text in ("∅", "⦃⦄", "⦃ ⦄") or word in _EMPTY:
+    if text in ("∅", "⦃⦄", "⦃ ⦄") or _EMPTY.fullmatch(word):
         return Group("set", ())
     if (date := read_date(word)) is not None:
         return date

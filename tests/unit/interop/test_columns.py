@@ -61,3 +61,20 @@ def test_a_name_that_is_wrong_is_refused_with_the_nearest_one(named, said):
 
 def test_without_the_tools_verdicts_its_texts_are_left():
     assert without_verdicts({"text": "a", "score": "b", "outcome": "c"}) == {"text": "a"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "gold"),
+    [
+        (("ctx", "endings", "label"), "label"),
+        (("question", "opa", "opb", "opc", "opd", "cop"), "cop"),
+        (("premise", "choice1", "choice2", "label"), "label"),
+        (("sentence", "option1", "option2", "answer", "label"), "answer"),
+        (("question", "answerA", "answerB", "answerC", "label"), "label"),
+        (("problem", "solution", "response"), "solution"),
+        (("prompt", "reward_model", "output"), "reward_model.ground_truth"),
+        (("text", "label"), None),  # it may be a verdict, or anything
+    ],
+)
+def test_golds_of_published_data_sets(columns, gold):
+    assert columns_of(file(*columns), {}).get("gold") == gold

@@ -183,3 +183,41 @@ def test_time_is_linear(text: str) -> None:
     begin = time.process_time()
     list(candidates(text, ("boxed", "stated", "last-number")))
     assert time.process_time() - begin < 5.0  # quadratic would be minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"It is $\boxed{4}$, not $\boxed{6}$.", "4"),
+        (r"It isn't $\boxed{6}$ but $\boxed{4}$.", "4"),
+        (r"$\boxed{4}$. Rather tempting: $\boxed{6}$ is wrong.", "4"),
+        (r"\boxed{4}. Clearly \(\boxed{6}\) isn't correct.", "4"),
+        (r"\boxed{6} is incorrect.", None),
+        (r"If it is not, then $\boxed{4}$.", "4"),
+        (r"The number is larger than $\boxed{4}$.", "4"),
+    ],
+)
+def test_a_box_that_is_denied_does_not_count(text, expected):
+    assert boxed(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die Antwort lautet: 42.",
+        "Antwort: 42",
+        "Die Lösung ist also 42, da 6 mal 7 so viel ergibt.",
+        "La réponse finale est 42.",
+        "Réponse : 42",
+        "La respuesta es 42, porque 6 por 7 es eso.",
+        "La risposta corretta è 42.",
+        "Resposta: 42",
+        "Ответ: 42",
+        "Ответ — 42.",
+        "Odpowiedź: 42",
+        "Cevap: 42",
+        "Đáp số: 42",
+    ],
+)
+def test_stated_in_other_languages(text):
+    assert stated(text) == "42"

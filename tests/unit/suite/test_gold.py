@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from smallscale_ci.suite import gold
 from smallscale_ci.suite.gold import Choices, GoldError, accepted, base_of, choices, named
+from smallscale_ci.suite.option_columns import options_in
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,15 @@ def test_what_are_no_choices_is_refused(value):
 
 
 def test_columns_of_options():
-    assert gold.columns({"choices": ["x", "y"], "options": ["z"]}) == ["x", "y"]
-    assert gold.columns({"options": {"A": "x"}}) == {"A": "x"}
-    assert gold.columns({"A": "x", "B": "y", "answer": "A"}) == ["x", "y"]
-    assert gold.columns({"opa": "x", "opb": "y", "cop": 0}) == ["x", "y"]
-    assert gold.columns({"choices": None, "A": "x"}) is None
+    assert options_in({"choices": ["x", "y"], "options": ["z"]}) == ["x", "y"]
+    assert options_in({"options": {"A": "x"}}) == {"A": "x"}
+    assert options_in({"A": "x", "B": "y", "answer": "A"}) == ["x", "y"]
+    assert options_in({"opa": "x", "opb": "y", "cop": 0}) == ["x", "y"]
+    assert options_in({"option1": "x", "option2": "y", "answer": "2"}) == ["x", "y"]
+    assert options_in({"choice1": "x", "choice2": "y", "choice3": None}) == ["x", "y"]
+    assert options_in({"endings": ["x", "y"], "label": "1"}) == ["x", "y"]
+    assert options_in({"option1": "x"}) is None
+    assert options_in({"choices": None, "A": "x"}) is None
 
 
 NUMBERS = Choices(("2", "3", "4", "5"))
