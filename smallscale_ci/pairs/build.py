@@ -24,24 +24,24 @@ from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 
 PAGE = "lengths.html"
-_THINK = "<think>\n"  # what the template had started for the model, and its answer must begin with
+_THINK = "<think>\n"  # opened by the template for the model, so the answer must start with it
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What pairs are held to before anything is trained on them."""
+    """The requirements for pairs before anything is trained on them."""
 
     evaluation: Mapping[str, Sequence[Problem]]  # suite → problems that must not be trained on
     leaks: Literal["refuse", "drop"] = "refuse"
     threshold: float = leakage.THRESHOLD
     cutoff_len: int | None = None  # tokens; None: not known yet
-    max_lost: float = 0.0  # share of pairs that training may drop or cut
-    supervised: bool = False  # trained on the chosen answers alone
+    max_lost: float = 0.0  # largest share of pairs that training may drop or cut
+    supervised: bool = False  # training uses only the chosen answers
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Pairs with their texts, and what ``pairs.json`` says about them."""
+    """Pairs with their texts, and the content of ``pairs.json``."""
 
     pairs: tuple[Pair, ...]
     about: PairsRecord
@@ -65,7 +65,7 @@ def make(
 ) -> Made:
     """Choose pairs from the answers of ``run``, check them, and write them into ``folder``.
 
-    Raises what ``choose`` raises, and ``StorageError``; nothing is written then.
+    Raises the errors of ``choose``, and ``StorageError``; nothing is written then.
     """
     chosen = choose(run, suite, policy, check, say)
     try:
@@ -84,7 +84,7 @@ def choose(
 ) -> Chosen:
     """The pairs that ``make`` writes.
 
-    Raises ``InvalidError`` for a run that is not complete or of another suite, ``DataError`` for
+    Raises ``InvalidError`` for a run that is incomplete or of another suite, ``DataError`` for
     training problems that are in the evaluation (``check.leaks``), for too few pairs, and for too
     many that training would drop or cut.
     """
@@ -129,7 +129,7 @@ def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
 
 
 def _leaked(suite: Suite, check: Check, say: Callable[[str], None]) -> set[str]:
-    """Ids of the problems that are left out because they are in the evaluation."""
+    """Ids of the problems to leave out because they are in the evaluation."""
     leaks = leakage.find_leaks(suite.problems, check.evaluation, check.threshold)
     if leaks and check.leaks == "refuse":
         raise leakage.refuse(leaks)
@@ -139,7 +139,7 @@ def _leaked(suite: Suite, check: Check, say: Callable[[str], None]) -> set[str]:
 
 
 def _answers(run: RunFolder) -> Iterator[Answer]:
-    """All samples of the run without their texts: a million are a few megabytes at a time."""
+    """All samples of the run without their texts, a few megabytes per million."""
     run.read_samples()  # refuses files that are not of one run
     names = ["sample_index", "problem_id", "completion_tokens", "finish_reason"]
     generated = tables.batches(run.generations, tables.GENERATIONS, names)
@@ -156,7 +156,7 @@ def _answers(run: RunFolder) -> Iterator[Answer]:
 
 
 def _pairs(run: RunFolder, suite: Suite, choices: Sequence[Choice]) -> Iterator[Pair]:
-    """The choices with their prompts and texts, which alone are read."""
+    """The choices with their prompts and texts; no other texts are read."""
     wanted = {
         (answer.problem_id, answer.sample_index)
         for choice in choices
@@ -193,7 +193,7 @@ def _pairs(run: RunFolder, suite: Suite, choices: Sequence[Choice]) -> Iterator[
 
 
 def _whole(row: Mapping[str, Any]) -> str:
-    """The answer as the model's turn is: with the mark of thinking that the prompt ended in."""
+    """The answer as the model's whole turn, with the thinking mark that the prompt ended with."""
     text = str(row["text"])
     return f"{_THINK}{text}" if row["thinking"] else text
 

@@ -1,8 +1,8 @@
 """Pairs with their texts, and the folder that training reads: LLaMA-Factory's files and parquet.
 
-``pairs.jsonl`` is LLaMA-Factory's ranking format in its sharegpt form, ``sft.jsonl`` the preferred
-answers alone, ``dataset_info.json`` says so; ``pairs.parquet`` has all numbers beside the texts,
-``pairs.json`` says where all that comes from.
+``pairs.jsonl`` is LLaMA-Factory's ranking format in its sharegpt form, ``sft.jsonl`` only the
+preferred answers, and ``dataset_info.json`` describes both; ``pairs.parquet`` adds all numbers to
+the texts, and ``pairs.json`` records the provenance.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class Pair:
 
 
 def write(folder: Path, pairs: Sequence[Pair], about: PairsRecord, predecessor: str) -> PairsRecord:
-    """Write the whole folder and return what ``pairs.json`` says.
+    """Write the whole folder and return the content of ``pairs.json``.
 
-    ``about`` is what only the caller knows, without lengths and hash. ``predecessor`` is the hash
-    of the judgements that the pairs were made from. ``pairs.json`` appears last, so a folder with
-    it is complete. Raises ``OSError``.
+    ``about`` is the caller's part of the record, without lengths and hash. ``predecessor`` is the
+    hash of the judgements that the pairs were made from. ``pairs.json`` appears last, so a folder
+    with it is complete. Raises ``OSError``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)

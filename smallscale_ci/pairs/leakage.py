@@ -1,10 +1,10 @@
-"""Whether training problems are in the evaluation: the same, contained or nearly the same text.
+"""Whether training problems are in the evaluation: equal, contained or nearly equal texts.
 
-Texts are compared as words, numbers and operators, without case, punctuation and mark-up. Near
-means: at least ``threshold`` of the word triples of both together are shared (Jaccard index); or,
-as one word changed is three triples, of the words, where the same numbers and operators stand in
-the same order. Candidates come from an index of each text's rarest triples and words (the prefix
-filter of Chaudhuri et al., ICDE 2006), which finds all that are near without comparing every pair.
+Texts are compared as words, numbers and operators, ignoring case, punctuation and mark-up. Nearly
+equal means that at least ``threshold`` of the word triples of both are shared (Jaccard index); or,
+since one changed word changes three triples, of the words, if the same numbers and operators appear
+in the same order. Candidates come from an index of each text's rarest triples and words (the prefix
+filter of Chaudhuri et al., ICDE 2006), which finds all of them without comparing every pair.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from smallscale_ci.records import Problem
 
 THRESHOLD = 0.8
 _WIDTH = 3  # words of a shingle
-_LONG = 8  # words that a text must have to be looked for inside others
-_FEW_NUMBERS = 20  # words that make a text with less than two numbers recognisable by its words
-_SHOWN = 5  # leaks that an error names
+_LONG = 8  # fewest words of a text that is looked for inside others
+_FEW_NUMBERS = 20  # fewest words that identify a text with less than two numbers
+_SHOWN = 5  # leaks named in an error
 _EXCERPT = 100  # characters
 _MARKUP = re.compile(r"\\(?:left|right|displaystyle|mathrm|text|[,;!: ])|[${}]")
 _WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[-+*/^=<>%]")
 _OPERATORS = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/"})
 _MULTIPLY = re.compile(r"\\(?:times|cdot)")
 
-_FIGURE = re.compile(r"[\d\W]")  # how a number or an operator begins
+_FIGURE = re.compile(r"[\d\W]")  # first characters of numbers and operators
 
 Shingle = tuple[str | int, ...]
 
@@ -47,7 +47,7 @@ class Leak:
     similarity: float  # share of common word triples, or words
 
     def sentence(self) -> str:
-        """Both problems by name, with the beginning of their texts."""
+        """Both problems by name, with the start of their texts."""
         how = {"exact": "is", "contains": "contains"}.get(
             self.kind, f"is to {100 * self.similarity:.0f}% like"
         )
@@ -58,13 +58,13 @@ class Leak:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """``text`` as it is compared: lower-case words, whole numbers and operators."""
+    """``text`` in its compared form: lower-case words, whole numbers and operators."""
     plain = unicodedata.normalize("NFKC", _MULTIPLY.sub(" * ", text).translate(_OPERATORS))
     return tuple(_WORDS.findall(_MARKUP.sub(" ", plain).casefold()))
 
 
 def similarity(one: Sequence[str], other: Sequence[str]) -> float:
-    """The share that two texts have in common: of word triples or of words, whichever is more."""
+    """The share in common, 0 to 1: of word triples or of words, whichever is more."""
     return max(_jaccard(view(one), view(other)) for view in (_shingles, _bag))
 
 
@@ -73,10 +73,10 @@ def find_leaks(
     evaluation: Mapping[str, Iterable[Problem]],
     threshold: float = THRESHOLD,
 ) -> tuple[Leak, ...]:
-    """The training problems that are in an evaluation suite, each with what it resembles most.
+    """The training problems that are in an evaluation suite, each with its closest match.
 
-    Of multiple choice the right option is part of the text where both problems have options:
-    "Which of these is true?" alone says nothing. Evaluation is by the name of its suite.
+    For multiple choice, the right option is part of the text if both problems have options:
+    "Which of these is true?" alone says nothing. ``evaluation`` maps suite names to problems.
     """
     theirs = [(suite, problem) for suite, problems in evaluation.items() for problem in problems]
     plain = _Index([words(problem.question) for _, problem in theirs], threshold)
@@ -117,7 +117,7 @@ class _Index:
     def matches(
         self, text: tuple[str, ...]
     ) -> Iterator[tuple[int, Literal["exact", "contains", "near"], float]]:
-        """Places of the texts that ``text`` is, contains or is near to, with the similarity."""
+        """Positions of texts that ``text`` equals, contains or resembles, with the similarity."""
         own = [(view, view.of(text)) for view in self._views]
         places = {at for view, parts in own for at in view.candidates(parts)}
         for at in sorted(places):
@@ -131,7 +131,7 @@ class _Index:
 
 
 class _View:
-    """Texts as sets of parts, and the places of each text's rarest ones."""
+    """Texts as sets of parts, indexed by each text's rarest ones."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _View:
                 self._places[part].append(at)
 
     def candidates(self, parts: frozenset[Shingle]) -> Iterator[int]:
-        """Places of the texts that may be near to one of ``parts``."""
+        """Positions of the texts that may be nearly equal to one of ``parts``."""
         for part in parts:
             yield from self._places.get(part, ())
 
@@ -165,9 +165,9 @@ def _shingles(text: Sequence[str]) -> frozenset[Shingle]:
 
 
 def _bag(text: Sequence[str]) -> frozenset[Shingle]:
-    """Words with how often they came before; those of texts with other figures are others.
+    """Words, numbered by occurrence; words of texts with other numbers are different ones.
 
-    None of a short text: there another word makes another problem.
+    Empty for a short text, in which another word makes another problem.
     """
     figures = [word for word in text if _FIGURE.match(word)]
     numbers = sum(word[0].isdigit() for word in figures)
@@ -186,7 +186,7 @@ def _contains(text: Sequence[str], part: Sequence[str]) -> bool:
 
 
 def _with_answer(problem: Problem) -> tuple[str, ...]:
-    """The question's words and those of the right option."""
+    """The words of the question and of the right option."""
     place = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(problem.gold) if len(problem.gold) == 1 else -1
     right = problem.choices[place] if 0 <= place < len(problem.choices) else problem.gold
     return words(f"{problem.question} {right}")

@@ -23,7 +23,7 @@ Lengths = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Counts(Record):
-    """The fate of all problems of a run."""
+    """What became of all problems of a run."""
 
     problems: int
     easy: int
@@ -38,7 +38,7 @@ class Counts(Record):
 
 @dataclass(frozen=True, slots=True)
 class Leakage(Record):
-    """What the problems were compared with."""
+    """The evaluation that the problems were compared with."""
 
     suites: tuple[str, ...] = ()
     threshold: float = 0.0
@@ -47,7 +47,7 @@ class Leakage(Record):
 
 @dataclass(frozen=True, slots=True)
 class Screening(Record):
-    """How many of ``pairs`` training would lose."""
+    """How many of the ``pairs`` training would lose."""
 
     pairs: int
     malformed: int
@@ -60,7 +60,7 @@ class Screening(Record):
 
     @property
     def lost_share(self) -> float:
-        """Share of the pairs that are malformed or cut."""
+        """Share of the pairs that are malformed or cut, 0 to 1."""
         return (self.malformed + self.cut) / max(self.pairs, 1)
 
     def sentence(self) -> str:
@@ -73,7 +73,7 @@ class Screening(Record):
 
 @dataclass(frozen=True, slots=True)
 class PairsRecord(Record):
-    """All that is written about pairs."""
+    """Everything recorded about pairs."""
 
     run_id: str
     checkpoint: Checkpoint
@@ -96,7 +96,7 @@ class PairsRecord(Record):
 
 
 def read(folder: Path) -> PairsRecord:
-    """The record of a complete folder whose pairs are the recorded ones.
+    """The record of a complete folder, after checking that its pairs are the recorded ones.
 
     Raises ``DataError`` for a folder that is missing, damaged or changed, and ``InvalidError`` for
     one of another schema.

@@ -1,4 +1,4 @@
-"""What LLaMA-Factory would do to pairs without a word: drop malformed ones, cut long ones.
+"""What LLaMA-Factory would silently do to pairs: drop malformed ones, cut long ones.
 
 LLaMA-Factory 0.9.5 logs and drops a pair whose turns do not alternate, and cuts prompt and answers
 to ``cutoff_len`` tokens. A cut answer teaches the model to stop in the middle.
@@ -20,14 +20,14 @@ _TURN_END = 2  # tokens that a template adds after an answer: the end of the tur
 
 
 def screen(folder: Path, cutoff_len: int, *, supervised: bool = False) -> Screening:
-    """Look through the pairs in ``folder``. Raises ``DataError`` for a damaged folder."""
+    """Screen the pairs in ``folder``. Raises ``DataError`` for a damaged folder."""
     return screen_rows(tables.rows(folder / PARQUET, SCHEMA), cutoff_len, supervised=supervised)
 
 
 def screen_rows(
     rows: Iterable[Mapping[str, Any]], cutoff_len: int, *, supervised: bool = False
 ) -> Screening:
-    """The same for rows of ``pairs.parquet``; ``supervised`` trains on chosen answers alone."""
+    """Screen rows of ``pairs.parquet``; ``supervised`` training uses only chosen answers."""
     sides = ("chosen_tokens",) if supervised else ("chosen_tokens", "rejected_tokens")
     pairs = malformed = cut = longest = 0
     first = ""
@@ -45,7 +45,7 @@ def screen_rows(
 
 
 def _messages(prompt: str) -> list[Mapping[str, str]]:
-    """The messages in a row's JSON; none where it is damaged, which is a fault of the pair."""
+    """The messages in a row's JSON; empty if it is damaged, which makes the pair malformed."""
     try:
         found = json.loads(prompt)
         return [{"role": str(one["role"]), "content": str(one["content"])} for one in found]
@@ -70,7 +70,7 @@ def fault(messages: Sequence[Mapping[str, str]], chosen: str, rejected: str) -> 
 
 
 def refuse_lost(screening: Screening, limit: float) -> None:
-    """Raise ``DataError`` where more than the share ``limit`` of the pairs would be lost."""
+    """Raise ``DataError`` if more than the share ``limit`` of the pairs would be lost."""
     if screening.lost_share > limit:
         raise DataError(
             f"{screening.sentence()}; the first is {screening.first}. At most {100 * limit:g}% "

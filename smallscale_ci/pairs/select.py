@@ -32,9 +32,9 @@ class Answer:
 
     @property
     def may_be_chosen(self) -> bool:
-        """Right and complete: an answer that was cut off must not become an example.
+        """Whether it is right and complete: an answer that was cut off must not become an example.
 
-        Unfinished thinking never counts as right, so it needs no look of its own.
+        Unfinished thinking never counts as right, so it needs no check of its own.
         """
         return self.outcome is Outcome.CORRECT and self.finish_reason is FinishReason.STOP
 
@@ -61,20 +61,22 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The pairs in the order of (task, problem_id), and what became of the other problems."""
+    """The pairs, sorted by (task, problem_id), and what became of the other problems."""
 
     choices: tuple[Choice, ...]
     problems: int
-    by_difficulty: Mapping[str, int]  # easy, medium, hard; problems with too few samples lack one
-    eligible: int  # problems of the difficulty that was asked for
+    by_difficulty: Mapping[
+        str, int
+    ]  # easy, medium, hard; without problems that have too few samples
+    eligible: int  # problems of the requested difficulty
     dropped: Mapping[str, int]  # reason → problems
 
 
 def select(answers: Iterable[Answer], policy: PairPolicy) -> Selection:
-    """The pairs of ``policy``, whatever the order of ``answers``.
+    """The pairs of ``policy``, independent of the order of ``answers``.
 
-    Raises ``DataError`` where fewer than ``policy.min_pairs`` are found: it says how many problems
-    there are of each difficulty and what stood against the rest.
+    Raises ``DataError`` if fewer than ``policy.min_pairs`` are found; it says how many problems
+    there are of each difficulty and why the rest gave none.
     """
     problems: dict[tuple[str, str], list[Answer]] = {}
     for answer in answers:
@@ -84,7 +86,7 @@ def select(answers: Iterable[Answer], policy: PairPolicy) -> Selection:
     found: list[list[Choice]] = []
     for key in sorted(problems):
         judged = [a for a in problems[key] if a.outcome is not Outcome.ERRORED]
-        # Of a run of two or three answers all are needed: k of k.
+        # A run with two or three answers needs all of them: k of k.
         if len(judged) < max(2, min(policy.min_samples, len(problems[key]))):
             dropped[_TOO_FEW] += 1
             continue
@@ -113,14 +115,14 @@ def select(answers: Iterable[Answer], policy: PairPolicy) -> Selection:
 
 
 def difficulty(rate: float, policy: PairPolicy) -> Difficulty:
-    """What a problem with this solve rate is called."""
+    """The difficulty of a problem with this solve rate (0 to 1)."""
     if rate >= policy.easy_from:
         return "easy"
     return "medium" if rate >= policy.medium_from else "hard"
 
 
 def too_few(selection: Selection, policy: PairPolicy) -> DataError:
-    """The error that says why there are not enough pairs, and what can be done."""
+    """The error that says why there are too few pairs, and what to do."""
     levels = selection.by_difficulty
     asked = " or ".join(policy.difficulty)
     told = (
@@ -206,7 +208,7 @@ def _by_lot(answers: Sequence[Answer], seed: int) -> list[Answer]:
 def _limited(
     found: Sequence[Sequence[Choice]], policy: PairPolicy, dropped: Counter[str]
 ) -> list[Choice]:
-    """At most ``max_pairs``: first pairs of problems drawn at random, then their second ones."""
+    """At most ``max_pairs``: the first pairs of randomly drawn problems, then their second ones."""
     drawn = sorted(
         found,
         key=lambda pairs: (ids.sample_seed(policy.seed, pairs[0].problem[1], 0), pairs[0].problem),

@@ -1,4 +1,4 @@
-"""Comparing alone: two stored sides and a policy, one verdict; or the verdict that a run has."""
+"""Comparing without generating: two stored sides and a policy give a verdict."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from smallscale_ci.suite.model import Suite
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What ``evaluate`` and ``compare`` come to; ``run`` is where it was written, if anywhere."""
+    """The result of ``evaluate`` and ``compare``; ``run`` is where it was written, if anywhere."""
 
     verdict: Verdict
     report: ReportData
     run: RunFolder | None
     candidate: Run | None = None  # ``None``: nothing was generated
-    unstored: StorageError | None = None  # why the verdict is in no file, where it should be
+    unstored: StorageError | None = None  # why the verdict could not be written, if so
 
 
 def decide_late(run: RunFolder, baseline: Run, suite: Suite) -> Evaluation:
-    """The verdict of a run that was ended between its last sample and its verdict."""
+    """Decide a run that was ended between its last sample and its verdict."""
     config, candidate = run.read_config(), read_run(run.path)
     epochs = candidate.manifest.epochs if candidate.manifest else config.epochs
     schedule = schedule_of(config, suite, baseline)
@@ -75,7 +75,7 @@ def compare(
     run: RunFolder | None = None,
     notes: tuple[Reason, ...] = (),
 ) -> Evaluation:
-    """The gate alone: two stored sides, one verdict. Written into ``run`` where one is given.
+    """Compare two stored sides; the verdict is written into ``run`` if one is given.
 
     ``notes`` are shown before the verdict's own.
     """
@@ -102,9 +102,9 @@ def derive(
     of: int = 1,
     schedule: Schedule | None = None,
 ) -> Verdict:
-    """What the gate says of two stored sides: a function of its arguments alone.
+    """The gate's verdict on two stored sides. Pure.
 
-    Without a ``schedule`` a run that ended within its first epoch is looked at once, as it is.
+    Without a ``schedule``, a run that ended within its first epoch gets a single look.
     """
     epochs = candidate.manifest.epochs if candidate.manifest else 0.0
     if schedule is None and 0 < epochs < 1:
@@ -132,13 +132,13 @@ def derive(
 
 
 def _format_notes(candidate: Run) -> tuple[Reason, ...]:
-    """That the candidate may think in a format that nobody knows."""
+    """A note that the candidate may think in an unknown format."""
     marks = candidate.manifest.unknown_thinking if candidate.manifest else {}
     return (Reason(ReasonKind.UNKNOWN_THINKING, names=tuple(sorted(marks))),) if marks else ()
 
 
 def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
-    """What to report of other tools' files: what they left out, and what they do not record."""
+    """Notes on other tools' files: what they left out, and what they do not record."""
     said: list[str] = []
     for side, run in (("candidate", candidate), ("baseline", baseline)):
         if run.manifest is not None and run.manifest.tool is not None:
@@ -150,9 +150,9 @@ def _tool_notes(candidate: Run, baseline: Run) -> tuple[Reason, ...]:
 
 
 def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluation:
-    """The evaluation that a run folder holds, its report files rendered again.
+    """The evaluation stored in a run folder, with its report files rendered again.
 
-    Raises ``InvalidError`` when the folder is not as it was written, or when the baseline it was
+    Raises ``InvalidError`` if the folder is not as it was written, or if the baseline it was
     compared with is no longer there.
     """
     candidate = read_run(run.path)
@@ -164,7 +164,7 @@ def stored(run: RunFolder, suite: Suite | None, settings: Settings) -> Evaluatio
     else:  # of a folder of schema 1
         baseline = compared_with(Side(str(made_from.get("baseline", "")), ""), settings)
     data = collect.build(candidate, baseline, verdict, suite=suite, run=run)
-    with where_writable():  # an archive is shown, too
+    with where_writable():  # an archive can be shown, too
         reports.write(run.report, data)
     return Evaluation(verdict, data, run, candidate)
 
@@ -175,10 +175,10 @@ def verdict_value(verdict: Verdict) -> dict[str, Any]:
 
 
 def compared_with(side: Side, settings: Settings) -> Run:
-    """The baseline of a verdict, also where another one was recorded in its place since.
+    """The baseline of a verdict, even if another one was recorded in its place since.
 
-    It is looked for where it was, then under its name among the stored ones: the verdict may be of
-    another machine. Raises ``InvalidError`` when it is no longer there.
+    It is looked for at its old place, then by name among the stored ones: the verdict may come from
+    another machine. Raises ``InvalidError`` if it is no longer there.
     """
     sources = [side.source]
     if not side.source.startswith("git:"):
@@ -205,10 +205,10 @@ def write_verdict(
     verdict: Verdict,
     data: ReportData,
 ) -> None:
-    """Write reports, evidence, then ``verdict.json``: a run that has it is whole.
+    """Write reports, evidence, then ``verdict.json``: a run that has it is complete.
 
-    The evidence names the verdict before it is there, so that no other one passes for it. Raises
-    ``OSError``.
+    The evidence names the verdict's hash before the file exists, so that no other passes for it.
+    Raises ``OSError``.
     """
     manifest = candidate.manifest
     assert manifest is not None  # noqa: S101 - a run folder has one

@@ -17,17 +17,18 @@ from smallscale_ci.suite.model import Suite
 
 
 def schedule_of(config: RunConfig, suite: Suite, baseline: Run | None) -> Schedule:
-    """When a run is looked at; once, after all of its epochs, where nothing is compared."""
+    """The looks of a run; a single one after all epochs if nothing is compared."""
     if baseline is None:
         return Schedule((float(config.epochs),))
     manifest = baseline.manifest
-    within = manifest is not None and bool(manifest.prompts.parts)  # else prompts go uncompared
+    # Without hashes by part, prompts would not be compared.
+    within = manifest is not None and bool(manifest.prompts.parts)
     sizes = [sum(1 for _ in suite.of(task.name)) for task in suite.tasks]
     return Schedule.of(config.epochs, config.max_epochs, config.gate, sizes, within_first=within)
 
 
 def prompts_id(hashes: Mapping[str, str], suite: Suite) -> PromptsId:
-    """What the model saw, from problem_id → hash of its rendered prompt."""
+    """The identity of the prompts, from problem_id → hash of its rendered prompt."""
     parts = {}
     for fraction in PARTS if len(hashes) == len(suite.problems) else ():
         chosen: list[str] = []
@@ -61,7 +62,7 @@ class Due:
             self._orders[task.name] = ([problems[i] for i in first], [problems[i] for i in later])
 
     def between(self, start: float, end: float) -> Iterator[tuple[Problem, int]]:
-        """Every (problem, sample_index) that is due after ``start`` epochs and until ``end``.
+        """Every (problem, sample_index) that is due after ``start`` and by ``end`` epochs.
 
         Epoch by epoch, each in the suite's order.
         """

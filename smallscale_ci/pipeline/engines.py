@@ -1,4 +1,4 @@
-"""The engines of a command: what one run has loaded goes on with the next that needs the same."""
+"""The engines of a command: a loaded engine moves on to the next run that needs the same one."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.run.folder import RunFolder, is_run
 from smallscale_ci.worker.engines.registry import Source
 
-REPLAYED = "replay.jsonl"  # in the work folder: what the replay engine reads
-# Tokens of a rank, below which compilation does not pay back: with 135 million parameters on an
+REPLAYED = "replay.jsonl"  # in the work folder: input of the replay engine
+# Tokens per rank below which compilation does not pay off: with 135 million parameters on an
 # H200 it takes 10 s with warm caches, and 55,000 tokens came no sooner with it.
 _FEW_TOKENS = 150_000
 
 
 class Engines:
-    """The engines of ``plans``, loaded when the first run has work, ended after the last.
+    """The engines of ``plans``, loaded when the first run has work and stopped after the last.
 
-    Use it as a context manager. It holds the work folders of all runs from the beginning, and
-    removes those of runs that did not begin.
+    Use it as a context manager. It locks the work folders of all runs from the start, and
+    removes those of runs that did not start.
     """
 
     def __init__(self, plans: Sequence[Plan], settings: Settings) -> None:
@@ -43,7 +43,7 @@ class Engines:
         self._held = ExitStack()
         self._mates: list[Plan] = []  # plans of the ranks
         self._ranks: Ranks | None = None
-        self.quick: Mapping[str, Any] = {}  # what starts the present engines sooner
+        self.quick: Mapping[str, Any] = {}  # arguments that start the current engines sooner
 
     def __enter__(self) -> Self:
         """Take the work folders. Raises ``UsageError`` for one that another process works in."""
@@ -76,7 +76,7 @@ class Engines:
                     path.parent.rmdir()
 
     def folder(self, plan: Plan) -> WorkFolder:
-        """The work folder of the plan's run, which begins."""
+        """The work folder of the plan's run, which starts now."""
         self._begun.add(plan.run.work)
         return self._folders[plan.run.work]
 
@@ -100,7 +100,7 @@ class Engines:
             model=None if profile.engine_kind.source is Source.RUN else plan.checkpoint.path,
             python=plan.python,
             works=tuple(folder.path for folder in folders),
-            # Code of a checkpoint's own may leave nothing for other runs to find.
+            # A checkpoint's own code must not leave anything for other runs to find.
             cache=plan.run.work if profile.trust_remote_code else self._settings.cache,
             gpus=config.gpus,
             environment=self._settings.environment,
@@ -116,9 +116,9 @@ class Engines:
 
 
 def job(plan: Plan, quick: Mapping[str, Any]) -> Job:
-    """What the workers of the plan's run are told; a replayed run's completions are laid out.
+    """The job of the plan's workers; for a replay, also writes the completions to replay.
 
-    ``quick``: engine arguments beside the profile's.
+    ``quick``: engine arguments in addition to the profile's.
     """
     profile = plan.config.profile
     model = plan.checkpoint.path
@@ -143,8 +143,8 @@ def job(plan: Plan, quick: Mapping[str, Any]) -> Job:
 def quick(plans: Sequence[Plan]) -> Mapping[str, Any]:
     """Engine arguments that start the one engine of ``plans`` sooner, without compilation.
 
-    Empty where many tokens are expected or none are known, where the profile says how to start, and
-    where the run must be like its baseline: deterministic, or with equal settings by its policy.
+    Empty if many tokens are expected or the number is unknown, if the profile says how to start,
+    and if the run must be like its baseline: deterministic, or with equal settings by its policy.
     """
     profile = plans[0].config.profile
     kind = profile.engine_kind
@@ -157,7 +157,7 @@ def quick(plans: Sequence[Plan]) -> Mapping[str, Any]:
 
 
 def _share(plan: Plan, other: Plan) -> bool:
-    """Whether two runs can have one engine. A replayed run's is in its own work folder."""
+    """Whether two runs can share one engine. A replay engine belongs to its own work folder."""
     if plan is other or plan.config.profile.engine_kind.source is Source.RUN:
         return plan is other
 

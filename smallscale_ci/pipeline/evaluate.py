@@ -49,8 +49,8 @@ def evaluate(
 ) -> Evaluation:
     """Generate, judge and compare in rounds until there is a verdict; write the whole folder.
 
-    ``engines`` are those of several runs, this one among them; without, it loads its own. A verdict
-    that a full or forbidden disk does not take is returned all the same. Raises
+    ``engines`` are shared by several runs, including this one; without them, it loads its own. A
+    verdict that cannot be written to a full or read-only disk is still returned. Raises
     ``RunInterruptedError`` after Ctrl-C or SIGTERM, with what was complete on disk.
     """
     if plan.run.is_undecided():
@@ -75,7 +75,7 @@ def evaluate(
             data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)
             write_verdict(plan.run, candidate, baseline, gate, verdict, data)
     except RunInterruptedError:
-        run = current.run if current else plan.run  # where it is by now
+        run = current.run if current else plan.run  # its current path
         with where_writable():
             files.write(run.report, collect.interrupted(run, plan.suite))
         raise
@@ -89,20 +89,20 @@ def evaluate(
 
 
 def warnings(plan: Plan, baseline: Run) -> tuple[str, ...]:
-    """What the suite cannot tell under its policy, a sentence each, before anything runs."""
+    """The suite's limits under its policy, a sentence each, before anything runs."""
     budget = plan.config.epochs, plan.config.max_epochs
     found = too_fine(baseline.samples, plan.config.gate, budget, plan.suite.repeats)
     return tuple(map(planning.limit, found))
 
 
 def is_refused(plan: Plan, baseline: Run) -> bool:
-    """Whether a run would be INVALID before it generates anything. A trial decides nothing."""
+    """Whether a run is INVALID before it generates anything. A trial never is."""
     decides = plan.config.limit is None and not plan.run.is_undecided()
     return decides and _refusal(plan, baseline) is not None
 
 
 def _refusal(plan: Plan, baseline: Run) -> Verdict | None:
-    """INVALID before any GPU is used, where suite, sampling or judges differ."""
+    """INVALID, before any GPU is used, if suite, sampling or judges differ."""
     config = plan.config
     ours, theirs = begin(plan), baseline.manifest
     return refuse(
@@ -121,7 +121,7 @@ def generate(
     *,
     judging: bool,
 ) -> None:
-    """Generate all planned epochs, and judge them on the way where ``judging``."""
+    """Generate all planned epochs, and judge them meanwhile if ``judging``."""
     with _session(plan, settings, observer, engines, judging=judging) as (current, loaded):
         _rounds(current, loaded, settings, None)
 
@@ -145,9 +145,9 @@ def _session(
 def _rounds(
     current: Session, engines: Engines, settings: Settings, baseline: Run | None
 ) -> Verdict | None:
-    """Epoch after epoch while the engines stay loaded, until the verdict is closed.
+    """Run epoch after epoch on loaded engines until the verdict is decided.
 
-    Returns the last verdict, or ``None`` where there is no baseline to compare with.
+    Returns the last verdict, or ``None`` without a baseline to compare with.
     """
     plan, config = current.plan, current.plan.config
     ranks = engines.ranks(plan)
@@ -163,7 +163,7 @@ def _rounds(
         due = Due(plan.suite, baseline, config)
         _samples(current, scheduler, stream, due, 0.0, schedule.ends[0])
         source = config.profile.engine_kind.source
-        if source is Source.CHECKPOINT:  # files of this machine, which somebody may write to
+        if source is Source.CHECKPOINT:  # files on this machine, which may be changed meanwhile
             refuse_changed(plan.checkpoint, settings.cache / "hashes")
         verdict = _decide(current, baseline, schedule, 1)
         for look in range(2, schedule.looks + 1):
@@ -190,7 +190,7 @@ def _samples(
     start: float,
     end: float,
 ) -> None:
-    """The samples from ``start`` to ``end`` epochs, judged while others are generated."""
+    """Generate the samples from ``start`` to ``end`` epochs, judging them meanwhile."""
     tracker = current.tracker
     planned = _planned(current, due, start, end)
     tracker.extend(len(planned), end)
@@ -252,7 +252,7 @@ def _decide(
 
 
 def _no_use(current: Session, verdict: Verdict, baseline: Run, schedule: Schedule) -> str:
-    """Why more samples would not change the answer, as a sentence; empty if they may."""
+    """Why more samples would not change the verdict, as a sentence; empty if they may."""
     plan = current.plan
     if repeats_itself(current.look()):
         return (
@@ -269,7 +269,7 @@ def _no_use(current: Session, verdict: Verdict, baseline: Run, schedule: Schedul
 
 
 def _spent_budget(current: Session, share: float) -> str:
-    """Which budget ``share`` of the present size would exceed, as a sentence; empty for none."""
+    """Which budget ``share`` of the current size would exceed, as a sentence; empty if none."""
     config, tracker = current.plan.config, current.tracker
     tokens, minutes = tracker.tokens * share, current.seconds / 60 * share
     if config.token_budget is not None and tokens > config.token_budget:

@@ -1,4 +1,4 @@
-"""What a run will take, shown before it starts: from the stored answers of its baseline."""
+"""The expected cost of a run, from the stored answers of its baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHOLE_MINUTES = 100  # from here on two figures would be too few
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the epochs before the first decision take; ``None``: no baseline says so."""
+    """The cost of the epochs before the first decision; ``None``: unknown without a baseline."""
 
     problems: int
     samples: int
@@ -33,10 +33,10 @@ class Forecast:
 
 
 def forecast(config: RunConfig, suite: Suite, baseline: Run | None) -> Forecast:
-    """What the first epochs of a run of ``config`` take.
+    """The expected cost of the first epochs of a run of ``config``.
 
-    Tokens are the baseline's for the same problems. Minutes count where the baseline was made
-    under the same profile: its engine's start, and its tokens a second.
+    Tokens are the baseline's for the same problems. Minutes are known if the baseline was made
+    under the same profile, from its engine's start and its tokens per second.
     """
     epochs, samples = config.epochs, config.epochs * suite.samples_per_epoch
     if baseline is None:

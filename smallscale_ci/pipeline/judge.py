@@ -1,4 +1,4 @@
-"""Judging alone: a run's generations again, or another tool's file."""
+"""Judging without generating: a run's generations again, or another tool's file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from smallscale_ci.run.manifest import Manifest
 from smallscale_ci.suite.model import Suite
 
 _JUDGES = os.cpu_count() or 1
-_REASONS = 3  # of ERRORED samples that are shown, the most frequent first
+_REASONS = 3  # reasons of ERRORED samples that are shown, the most frequent first
 _BATCH = 4096  # samples of a file in memory at a time
 
 
@@ -45,7 +45,7 @@ class Counted:
 
     outcomes: dict[str, int]
     agreement: Agreed | None  # with the judge that the spec's rule names
-    measured: Measured  # against the file's own verdicts, if it has any
+    measured: Measured  # agreement with the file's own verdicts, if it has any
 
 
 def judge(
@@ -53,8 +53,8 @@ def judge(
 ) -> JudgeError | None:
     """Judge a run's generations (again), and write its judgements and summary.
 
-    Without ``settings`` there is neither a judge service nor a sandbox for programs. Returns the
-    error to end with where nothing could be judged.
+    Without ``settings`` there is neither a judge service nor a sandbox. Returns the
+    error to end with if nothing could be judged.
     """
     manifest = run.read_manifest()
     chain.check(run.path, manifest, chain.ASKED)
@@ -76,7 +76,7 @@ def judge(
             keep(stream.ready())
         keep(stream.drain())
     tell(stream, observer)
-    # What was decided on the judgements before is gone first: nothing names what is not there.
+    # The old verdict goes first, so that nothing refers to judgements that are gone.
     files = manifest.files or chain.hashes(run.path)
     files = {name: files[name] for name in chain.ASKED if name in files}
     judges = judge_versions(suite)
@@ -103,7 +103,7 @@ def judge_foreign(
 ) -> Counted:
     """Judge a generation file of another tool into ``target``, a batch in memory at a time.
 
-    Raises ``JudgeError``, and writes nothing, where nothing could be judged.
+    Raises ``JudgeError``, and writes nothing, if nothing could be judged.
     """
     refuse_target(source, target)
     log = readers.read(source, wanted)
@@ -146,7 +146,7 @@ def judge_foreign(
 
 
 def _measured(labelled: Counter[tuple[Outcome, Outcome]]) -> Measured:
-    """The judge against the file's own verdicts, where it decided."""
+    """The judge compared with the file's own verdicts, for the samples that it decided."""
     right, wrong = Outcome.CORRECT, Outcome.WRONG
     return Measured(
         labelled[right, right],
@@ -176,7 +176,7 @@ def judge_stream(suite: Suite, settings: Settings | None, *, judging: bool = Tru
 
 
 def tell(stream: JudgeStream, observer: Observer) -> None:
-    """Say where programs were run, why samples are ERRORED, and how often two judges agreed."""
+    """Report where programs ran, why samples are ERRORED, and how often two judges agreed."""
     if stream.unknown_thinking:
         observer.say(wording.unknown_thinking(stream.unknown_thinking))
     sandbox = stream.told().get("sandbox")
@@ -189,7 +189,7 @@ def tell(stream: JudgeStream, observer: Observer) -> None:
 
 
 def take(pairs: Iterator[tuple[Generation, Judgement]], judged: Judged, tracker: Tracker) -> None:
-    """Keep what was judged."""
+    """Store judgements, and count them."""
     for generation, judgement in pairs:
         tracker.judged(judgement.outcome)
         judged.add(generation, judgement)

@@ -1,4 +1,4 @@
-"""From what the user named to things that exist: everything is checked before an engine starts."""
+"""Resolves everything that the user named; all checks come before an engine starts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Plan:
     checkpoint: Checkpoint
     baseline: Run | None
     run: RunFolder
-    python: Path | None  # of the engine's environment; containers bring their own
+    python: Path | None  # the engine environment's; containers bring their own
     place: Choice  # where the engine processes run
     now: Callable[[], datetime]
 
@@ -59,12 +59,12 @@ class Plan:
 
     @property
     def variables(self) -> Mapping[str, Any]:
-        """What the chat template is given besides the messages, and ``system``."""
+        """The variables of the chat template, and ``system``."""
         return self.config.suite.template
 
     @cached_property
     def expected(self) -> Forecast:
-        """What the epochs before the first decision take."""
+        """The expected cost of the epochs before the first decision."""
         return forecast(self.config, self.suite, self.baseline)
 
 
@@ -90,7 +90,7 @@ def complete(
     if config.baseline != NO_BASELINE:
         baseline = baselines.resolve(config.baseline, place, settings.root_of(config.baseline))
     choice = runtimes.choose(config.profile, settings.images, settings.environment, say)
-    # A resumed run goes on where it was started, whatever `auto` would find then.
+    # A resumed run continues where it was started, whatever `auto` would find now.
     profile = config.profile.model_copy(update={"runtime": choice.name})
     kind, python = RUNTIMES[choice.name], settings.engine_python
     if kind.images:
@@ -116,7 +116,7 @@ def complete(
 
 
 def _refuse_on_a_cpu(profile: EngineProfile, python: Path) -> None:
-    """Raise ``UsageError`` for what the vLLM of ``python``, one for the CPU, cannot do."""
+    """Raise ``UsageError`` for what ``python``'s vLLM cannot do if it is a CPU build."""
     made = python.parent.parent.glob(f"lib/python*/site-packages/{cpu.DISTRIBUTION}-*.dist-info")
     if profile.engine != "vllm" or not any(made):
         return
@@ -126,7 +126,7 @@ def _refuse_on_a_cpu(profile: EngineProfile, python: Path) -> None:
 
 
 def _converter(profile: EngineProfile, settings: Settings) -> Path | None:
-    """A local engine environment, which embedded models are converted with, if there is one."""
+    """The Python of a local engine environment, for converting embedded models, if any."""
     try:
         return engine_python(profile, settings)
     except EngineError:
@@ -151,7 +151,7 @@ def _checkpoint(
 
 
 def _name(config: RunConfig) -> str:
-    """What baselines call the model."""
+    """The model's name in baselines."""
     match config.profile.engine_kind.source:
         case Source.RUN:
             return open_run(Path(config.model)).read_manifest().checkpoint.name
@@ -164,7 +164,7 @@ def _name(config: RunConfig) -> str:
 
 
 def _replayed(model: str) -> Checkpoint:
-    """The checkpoint of the run whose outputs are replayed; ``path`` is that run's folder."""
+    """The checkpoint of a replayed run; its ``path`` is that run's folder."""
     run = open_run(Path(model))
     manifest = run.read_manifest()
     chain.check(run.path, manifest, chain.ASKED)
@@ -174,7 +174,7 @@ def _replayed(model: str) -> Checkpoint:
 
 
 def engine_python(profile: EngineProfile, settings: Settings) -> Path:
-    """The Python that runs the profile's engine. Raises ``EngineError`` when there is none."""
+    """The Python that runs the profile's engine. Raises ``EngineError`` if there is none."""
     if settings.engine_python is not None:
         return settings.engine_python
     if not profile.engine_kind.loads:

@@ -1,4 +1,4 @@
-"""What the manifest of a run says of its plan, its engine and its judges."""
+"""The parts of a run's manifest on its plan, its engine and its judges."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def judge_specs(suite: Suite) -> dict[str, JudgeSpec]:
 
 
 def judge_errors(summary: Summary, suite: Suite) -> dict[str, Corrected]:
-    """What a manifest says of tasks whose judge's errors were measured."""
+    """The corrected accuracy of tasks whose judge's errors were measured."""
     found = {}
     for task in summary.tasks:
         counts = suite.task(task.task).judge.measured
@@ -54,10 +54,10 @@ def judge_versions(suite: Suite) -> dict[str, str]:
 
 
 def begin(plan: Plan) -> Manifest:
-    """The manifest of a run that begins: what is known before the engine is loaded."""
+    """The manifest of a starting run: everything known before the engine is loaded."""
     config = plan.config
     asked: tuple[Mapping[str, Any], ...] = (plan.variables, config.profile.asked)
-    if _replays(plan):  # as the run that is replayed
+    if _replays(plan):  # those of the replayed run
         source = _replayed(plan)
         asked = (source.template, source.engine.request)
     template, request = asked
@@ -84,7 +84,7 @@ def begin(plan: Plan) -> Manifest:
 
 
 def with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifest:
-    """Engine and prompt hash; of the replayed run itself where outputs are replayed."""
+    """Add engine and prompt hash; for a replay, those of the replayed run."""
     if _replays(plan):
         source = _replayed(plan)
         return replace(
@@ -99,5 +99,5 @@ def _replays(plan: Plan) -> bool:
 
 
 def _replayed(plan: Plan) -> Manifest:
-    """The manifest of the run whose outputs are replayed."""
+    """The manifest of the replayed run."""
     return RunFolder(plan.checkpoint.path).read_manifest()

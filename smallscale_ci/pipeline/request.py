@@ -1,4 +1,4 @@
-"""What the user asked for, and the complete configuration that follows from it."""
+"""The user's request, and the complete configuration that follows from it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from smallscale_ci.pipeline import variables
 from smallscale_ci.run.folder import NO_BASELINE
 from smallscale_ci.worker.engines.registry import Source
 
-_FILES = ("suite", "profile", "gate")  # that --set may change
+_FILES = ("suite", "profile", "gate")  # files that --set may change
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for; ``None`` leaves it to the suite, the profile or the policy."""
+    """The user's request; ``None`` leaves a value to the suite, the profile or the policy."""
 
     model: str
     suite: str = "smoke"
@@ -45,7 +45,7 @@ class Request:
 
 
 def configure(request: Request, settings: Settings) -> RunConfig:
-    """The complete configuration of a new run. Raises ``UsageError`` for what does not exist."""
+    """The complete configuration of a new run. Raises ``UsageError`` for unknown names."""
     roots = settings.roots
     suite_file = folders.find(SuiteConfig, request.suite, roots)
     changes = override.read(request.overrides, _FILES)
@@ -106,7 +106,7 @@ def _limited(suite: SuiteConfig, limit: int) -> SuiteConfig:
 
 
 def ranks_for(request: Request, profile: EngineProfile) -> int | None:
-    """The ranks for the GPUs that were named. Raises ``UsageError`` for too few of them."""
+    """The number of ranks for the named GPUs. Raises ``UsageError`` if there are too few."""
     if not request.gpus:
         return None
     size = request.tensor_parallel or profile.tensor_parallel
@@ -119,6 +119,6 @@ def ranks_for(request: Request, profile: EngineProfile) -> int | None:
 
 
 def absolute(model: str) -> str:
-    """A folder by its full path; a hub id or an alias as it is."""
+    """A folder by its full path; a hub id or an alias unchanged."""
     path = Path(model).expanduser()
     return str(path.resolve()) if path.exists() else model

@@ -1,4 +1,4 @@
-"""Resuming a run that was started: found, checked, and placed where it may run now."""
+"""Resuming a run: finding it, checking it, and placing it where it can run now."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from smallscale_ci.run import chain
 from smallscale_ci.run.folder import NO_BASELINE, RunFolder, open_run
 from smallscale_ci.run.manifest import COMPLETE
 
-_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")  # of a profile: they change no result
+# Keys of a profile that change no result.
+_BOUNDS = ("container", "start_timeout_s", "stall_timeout_s")
 
 
 def resume(
@@ -30,10 +31,10 @@ def resume(
 ) -> Plan:
     """The plan of a run that was started.
 
-    Its configuration is that of its beginning, but for what changes no result: the bounds of
-    containers and time (who raised them in the profile, because a run ended by them, means that
-    run), and the GPUs and the number of ranks that ``request`` names.
-    Raises ``UsageError`` when it is complete, when its model or suite has changed, and when
+    Its configuration is that of its start, except for what changes no result: the bounds of
+    containers and time (if they were raised in the profile because a run hit them, that run is
+    meant), and the GPUs and the number of ranks that ``request`` names.
+    Raises ``UsageError`` if it is complete, if its model or suite has changed, and if
     ``request`` names another model, another policy or other template variables.
     """
     run = open_run(path)
@@ -47,7 +48,7 @@ def resume(
         config = _placed_anew(config, request)
     resolved = complete(config, settings, say, run)
     found, known = resolved.checkpoint, before.checkpoint
-    whole = found.weights_hash[: len(known.weights_hash) or None]  # it once had 16 digits
+    whole = found.weights_hash[: len(known.weights_hash) or None]  # older manifests have 16 digits
     changed = [
         name
         for name, now, then in (
@@ -70,7 +71,7 @@ def resume(
 
 
 def unfinished(request: Request, settings: Settings) -> Path | None:
-    """The latest run with this configuration that was started, not ended, and is left alone."""
+    """The latest unfinished run with this configuration that no process is working on."""
     config = configure(request, settings)
     for path, before in _all_unfinished(settings):
         if _without_choices(before, request) == _without_choices(config, request):
@@ -79,9 +80,9 @@ def unfinished(request: Request, settings: Settings) -> Path | None:
 
 
 def only_unfinished(settings: Settings, *, compares: bool) -> Path:
-    """The one unfinished run in the folder of the runs, of ``eval`` or else of ``generate``.
+    """The only unfinished run: of ``eval`` if ``compares``, else of ``generate``.
 
-    Raises ``UsageError`` where there is none, or more than one.
+    Raises ``UsageError`` if there is none, or more than one.
     """
     found = [
         path
@@ -103,7 +104,7 @@ def only_unfinished(settings: Settings, *, compares: bool) -> Path:
 
 
 def _all_unfinished(settings: Settings) -> Iterator[tuple[Path, RunConfig]]:
-    """Runs that were started, not ended, and that no process works on; the newest first."""
+    """Unfinished runs that no process is working on, the newest first."""
     for manifest in sorted(settings.runs.glob("*/manifest.json"), reverse=True):
         run = RunFolder(manifest.parent)
         try:
@@ -116,7 +117,7 @@ def _all_unfinished(settings: Settings) -> Iterator[tuple[Path, RunConfig]]:
 
 
 def _without_choices(config: RunConfig, request: Request) -> RunConfig:
-    """``config`` without its name, bounds, and what was chosen where `auto` was asked for."""
+    """``config`` without its name, its bounds, and what `auto` resolved to."""
     unset: dict[str, Any] = dict.fromkeys(_BOUNDS)
     unset["runtime"] = request.runtime or "auto"
     profile = config.profile.model_copy(update=unset)
@@ -124,7 +125,7 @@ def _without_choices(config: RunConfig, request: Request) -> RunConfig:
 
 
 def _refuse_another(path: Path, config: RunConfig, request: Request, settings: Settings) -> None:
-    """A verdict on what was started must not pass for one on what is named now."""
+    """Refuse a request that names something else than the run was started with."""
     started = config.suite.template
     if variables.merged(started, {}, request.template) != started:
         raise UsageError(
@@ -154,7 +155,7 @@ def _refuse_another(path: Path, config: RunConfig, request: Request, settings: S
 
 
 def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
-    """``config`` with the bounds that its profile has now, if the profile is still there."""
+    """``config`` with its profile's current bounds, if the profile still exists."""
     try:
         now = load.load(EngineProfile, config.profile.name, settings.roots)
     except SmallscaleError:
@@ -164,7 +165,7 @@ def _bounded_anew(config: RunConfig, settings: Settings) -> RunConfig:
 
 
 def _placed_anew(config: RunConfig, request: Request) -> RunConfig:
-    """``config`` on the GPUs and the number of ranks that are named now, if any are."""
+    """``config`` with the GPUs and the number of ranks in the request, if any."""
     named = ranks_for(replace(request, tensor_parallel=None), config.profile)
     ranks = request.ranks or named or config.profile.ranks
     profile = config.profile.model_copy(update={"ranks": ranks})

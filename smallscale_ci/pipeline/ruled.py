@@ -1,4 +1,4 @@
-"""What may be asked for under ``--rules git:REF``, and which policy judges it."""
+"""What may be requested under ``--rules git:REF``, and which policy applies."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from smallscale_ci.pipeline.request import Request
 from smallscale_ci.run.folder import NO_BASELINE
 from smallscale_ci.worker.engines.registry import Source
 
-_DEFAULT = "default"  # the policy of suites whose own does not count
+_DEFAULT = "default"  # policy for suites whose own one does not count
 
 
 def held(request: Request, settings: Settings, say: Callable[[str], None]) -> Request:
-    """``request`` with suite, profile, policy and baseline of the rules; as it is without rules.
+    """``request`` with suite, profile, policy and baseline of the rules; unchanged without rules.
 
     Raises ``UsageError`` for what would change the rules.
     """
@@ -54,9 +54,9 @@ def held(request: Request, settings: Settings, say: Callable[[str], None]) -> Re
 def policy_for(
     gate: str | None, suite: str | None, settings: Settings, say: Callable[[str], None]
 ) -> str:
-    """The name of the policy under the rules: the one named, or that of ``suite``.
+    """The name of the policy under the rules: the one requested, or that of ``suite``.
 
-    The ``gate:`` of a suite that the rules lack counts only where they have that policy. Raises
+    The ``gate:`` of a suite that the rules lack counts only if they have that policy. Raises
     ``UsageError`` for a policy given as a file, and for one that the rules lack.
     """
     rules = settings.rules
@@ -81,7 +81,7 @@ def policy_for(
 
 
 def _located(model: type[NamedConfig], name: str, rules: Rules) -> str:
-    """A name as it is, and a file as the commit has it. Raises ``UsageError`` for other files."""
+    """A name unchanged, a file as the commit's version. Raises ``UsageError`` for other files."""
     if not folders.is_path(name):
         return name
     found = rules.at_commit(name)

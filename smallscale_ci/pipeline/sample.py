@@ -1,4 +1,4 @@
-"""One sample of a run, with everything that is known about it."""
+"""One sample of a run, with everything known about it."""
 
 from __future__ import annotations
 
@@ -34,33 +34,33 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A problem as it was asked, one answer to it, and how that was judged."""
+    """A problem with its prompt, one answer to it, and its judgement."""
 
     problem: Problem
     index: int
     messages: tuple[tuple[str, str], ...]  # (role, content)
-    text: str  # as judges see it
+    text: str  # as the judges see it
     finish: FinishReason
     prompt_tokens: int
     completion_tokens: int
     thinking_tokens: int | None
     spec: JudgeSpec
-    outcome: str  # as stored; empty for a run that is not judged
+    outcome: str  # as stored; empty if the run was not judged
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the baseline answered to the same problem: (outcome, tokens) of each sample."""
+    """The baseline's answers to the same problem: (outcome, tokens) of each sample."""
 
     name: str
     answers: tuple[tuple[str, float], ...]
 
 
 def find(run: Path, name: str, settings: Settings) -> Sample:
-    """The sample ``name`` of a run: a problem's id or its beginning, ``id:2`` for its third.
+    """The sample ``name`` of a run: a problem's id or the start of it; ``id:2`` is its third.
 
-    Raises ``UsageError`` where that is none or several, and what reading the run raises.
+    Raises ``UsageError`` if it matches none or several, and the errors of reading the run.
     """
     folder = open_run(run)
     chain.check(run, folder.read_manifest())
@@ -97,7 +97,7 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
 
 
 def reference(run: Path, problem: Problem, settings: Settings) -> Reference | None:
-    """What the baseline of the run answered to ``problem``; ``None`` without one."""
+    """The baseline's answers to ``problem``; ``None`` without a baseline."""
     config = open_run(run).read_config()
     manifest = open_run(run).read_manifest()
     spec = "auto" if config.baseline == NO_BASELINE else config.baseline

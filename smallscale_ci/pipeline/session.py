@@ -1,4 +1,4 @@
-"""One run while it goes on: what accumulates, and how it gets to disk however the run ends."""
+"""A run in progress: what it accumulates, and how that is saved however the run ends."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ from smallscale_ci.run.samples import Samples
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 
-_SMALL_RUN = 20_000  # planned samples, whose tables are written in a second or two
+_SMALL_RUN = 20_000  # planned samples up to which tables are written in a second or two
 _SMALL_SIZE = 16 << 20  # and bytes of completions
 
 
 class Observer(Protocol):
-    """Who watches a run: the CLI's display, or nobody."""
+    """Watches a run: the CLI's display, or nothing."""
 
     def say(self, text: str) -> None:
-        """Something that takes long begins, or something odd happened."""
+        """Report that something slow starts or something odd happened."""
         ...
 
     def progress(self, progress: Progress) -> None:
-        """The run is this far; called several times a second."""
+        """Report the run's progress; called several times a second."""
         ...
 
 
@@ -70,12 +70,12 @@ class Session:
     tracker: Tracker
     judged: Judged
     judging: bool
-    epochs: float = 0  # complete ones, and the part of the one after
+    epochs: float = 0  # complete ones, and the fraction of the next one
     planned: list[NDArray[np.int64]] = field(default_factory=list)  # samples of each look
     scheduler: Scheduler | None = field(default=None, repr=False)
-    before: Timings = field(default_factory=Timings)  # of the sessions before
+    before: Timings = field(default_factory=Timings)  # of earlier sessions
     summary: Summary | None = None  # once it is written
-    files: dict[str, str] = field(default_factory=dict)  # SHA-256 of what is written
+    files: dict[str, str] = field(default_factory=dict)  # SHA-256 of written files
     _looked: Samples | None = field(default=None, repr=False)
 
     @property
@@ -85,16 +85,16 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """Seconds of generating so far, those of earlier sessions included."""
+        """Seconds of generating so far, including earlier sessions."""
         return self.before.generate_s + self.tracker.elapsed
 
     @property
     def is_complete(self) -> bool:
-        """Whether all is written. The work folder goes then: nothing may be written from it."""
+        """Whether everything is written; the work folder is removed then and must not be used."""
         return self.manifest.status is COMPLETE
 
     def refresh_manifest(self, status: Status) -> None:
-        """Bring the manifest up to date with what engine and ranks report, and write it."""
+        """Update the manifest with what engine and ranks report, and write it."""
         manifest = self.manifest
         if self.scheduler is not None:
             config = self.plan.config
@@ -117,14 +117,14 @@ class Session:
         write_json(self.run.manifest, self.manifest)
 
     def write(self, status: Status) -> None:
-        """Write every file of the run folder that there is something for.
+        """Write every file of the run folder for which there is content.
 
-        Of a large run that is not complete the tables are left out: nobody waits minutes for a
-        cancelled job, and resuming reads the work folder.
+        The tables of a large, incomplete run are left out: nobody waits minutes for a
+        cancelled job, and resuming reads the work folder instead.
         """
         run = self.run
         if status is not COMPLETE and not self.tracker.snapshot().done:
-            self.refresh_manifest(status)  # an earlier session may have come further
+            self.refresh_manifest(status)  # an earlier session may have got further
             return
         # An earlier session's tables must not mix with this one's, whenever this process ends.
         self.files = {chain.CONFIG: self.files[chain.CONFIG]}
@@ -145,21 +145,21 @@ class Session:
             (run.work / REPLAYED).unlink(missing_ok=True)
 
     def look(self) -> Samples:
-        """All samples that are judged so far."""
+        """All samples judged so far."""
         if self._looked is None or len(self._looked) != len(self.judged):
             self._looked = self.judged.samples(str(self.run.path))
         return self._looked
 
     def as_run(self) -> Run:
-        """The judged run as a value. Nothing of its folder is read."""
+        """The judged run as a value, without reading its folder."""
         return Run(
             self.manifest.run_id, self.look(), self.manifest, str(self.run.path), self.summary
         )
 
     def follow(self) -> str:
-        """Go on in the run folder where somebody moved it to; says so, and is empty if nobody did.
+        """Follow the run folder if it was moved; returns a sentence about it, or an empty text.
 
-        Raises ``StorageError`` where the folder, or a part of it, was removed.
+        Raises ``StorageError`` if the folder or a part of it was removed.
         """
         before, work = self.run.path, self.folder.where()
         is_whole = self.is_complete or self.folder.is_whole
@@ -196,11 +196,11 @@ class Session:
 def session(
     plan: Plan, folder: WorkFolder, observer: Observer, *, judging: bool
 ) -> Iterator[Session]:
-    """A run folder that says how it ended, whatever happens inside.
+    """A session whose run folder records how it ended, whatever happens inside.
 
     Raises ``RunInterruptedError`` for Ctrl-C, SIGTERM and a folder that was renamed meanwhile,
-    ``StorageError`` for one that was removed, and for a full or forbidden disk; what was complete
-    is on disk in every other case.
+    ``StorageError`` for one that was removed, and for a full or read-only disk; what was complete
+    is on disk in all other cases.
     """
     run = plan.run
     with run.writing():
@@ -215,8 +215,8 @@ def session(
             judging,
         )
         try:
-            run.take_verdict_back()  # somebody's, on what an earlier session had
-            if run.manifest.is_file():  # a resumed run is as old as its beginning
+            run.take_verdict_back()  # a verdict on an earlier session's samples
+            if run.manifest.is_file():  # a resumed run keeps the time of its start
                 earlier = run.read_manifest()
                 current.before = earlier.timings
                 current.manifest = replace(
@@ -227,7 +227,7 @@ def session(
                 )
                 current.files = {k: v for k, v in earlier.files.items() if k != chain.CONFIG}
                 if not _is_written(run.config, load.dump(plan.config)):
-                    # At no moment does the manifest name another configuration than there is.
+                    # The manifest never names a configuration other than the one that is there.
                     write_json(run.manifest, replace(current.manifest, files=current.files))
             current.files[chain.CONFIG] = write_text(run.config, load.dump(plan.config))
             current.manifest = replace(current.manifest, files=dict(current.files))
@@ -248,10 +248,10 @@ def session(
 
 
 def _interrupted(current: Session, moved: str) -> RunInterruptedError:
-    """Write down what is complete; ``moved``: where to, if that is what ended the run."""
+    """Save what is complete; ``moved``: the new path, if a move ended the run."""
     if not current.is_complete:
         with where_writable():
-            current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI too long
+            current.refresh_manifest(INTERRUPTED)  # at once: the rest may take a CI job too long
             current.write(INTERRUPTED)
     done = current.tracker.snapshot()
     return RunInterruptedError(
@@ -270,9 +270,9 @@ def _is_written(path: Path, text: str) -> bool:
 def write_summary(
     run: RunFolder, summary: Summary, suite: Suite, files: Mapping[str, str]
 ) -> dict[str, str]:
-    """Write ``summary.json``, which names the judgements that it was made from, if any are kept.
+    """Write ``summary.json``, which names the judgements that it was computed from, if stored.
 
-    ``files`` are the hashes of the files before it; returns its own under its name.
+    ``files`` are the hashes of the files before it; returns its own hash by its name.
     """
     made_from = {"suite": suite.hash}
     if chain.JUDGEMENTS in files:

@@ -31,13 +31,13 @@ from smallscale_ci.run.stores import RECORD
 if TYPE_CHECKING:
     from smallscale_ci.judges.stream import JudgeStream
 
-_PARQUET = b"PAR1"  # how every parquet file begins, whatever it is called
+_PARQUET = b"PAR1"  # the first bytes of every Parquet file
 _BATCH = 4096  # samples of a file in memory at a time
 _JUDGES = os.cpu_count() or 1
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether ``path`` is there, and another tool's: not a run, a baseline or a samples file."""
+    """Whether ``path`` exists and is not one of our runs, baselines or samples files."""
     if not path.exists() or is_run(path) or (path / RECORD).is_file():
         return False
     return not (path.is_file() and _is_samples(path)) and readers.reader_of(path) is not None
@@ -51,7 +51,7 @@ def load(
 ) -> Run:
     """The side at ``path``. Raises ``UsageError``, ``DataError`` and ``InvalidError``.
 
-    Another tool's counts by its own verdicts, or by those of ``rejudge``.
+    Another tool's results count by its own verdicts, or by those of ``rejudge``.
     """
     if not path.exists():
         raise UsageError(
@@ -73,7 +73,7 @@ def load(
 
 
 def stored(wanted: Wanted) -> Others:
-    """Another tool's results as stored runs of a history; samples are read again when needed."""
+    """How a history reads another tool's results; samples are read again when needed."""
 
     def read(path: Path) -> StoredRun:
         run = load(path, wanted)
@@ -94,7 +94,7 @@ def resolve(
     rejudge: JudgeSpec | None = None,
     service: Service | None = None,
 ) -> Run:
-    """The baseline that ``spec`` names, as ``baselines.resolve``, or another tool's results."""
+    """The baseline that ``spec`` names, as in ``baselines.resolve``, or another tool's results."""
     path = Path(spec)
     if is_foreign(path):
         return load(path, wanted, rejudge, service)
@@ -104,7 +104,7 @@ def resolve(
 
 
 def _refuse_unknown(path: Path) -> None:
-    """Raise ``DataError`` for what is there and nobody's."""
+    """Raise ``DataError`` if ``path`` exists and no reader claims it."""
     if is_run(path) or (path / RECORD).is_file() or not path.exists():
         return
     if not (path.is_file() and (path.suffix == ".parquet" or _is_parquet(path))):
@@ -144,7 +144,7 @@ def judge_batch(
     source: Path,
     seen: Callable[[Generation, Judgement], None] | None = None,
 ) -> list[Judgement]:
-    """A judgement for each sample; ``seen`` gets each as it is made.
+    """A judgement for each sample; ``seen`` receives each as it is made.
 
     Raises ``DataError`` for a sample without text or gold.
     """
@@ -180,9 +180,9 @@ def judge_batch(
 def gated_by_what_is_known(
     policy: GatePolicy, candidate: Run, baseline: Run
 ) -> tuple[GatePolicy, tuple[Reason, ...]]:
-    """``policy`` without margins of what a side does not tell, and a note for each.
+    """``policy`` without margins for what a side does not record, and a note for each.
 
-    For policies that nobody named: one that was named and cannot be applied is INVALID.
+    Only for default policies: one that was named and cannot be applied is INVALID.
     """
     unknown = candidate.samples.unknown | baseline.samples.unknown
     off = {metric.value: None for metric in unknown if metric is not Metric.ACCURACY}

@@ -1,4 +1,4 @@
-"""Template variables: what a chat template is given besides the messages."""
+"""Template variables: the chat template's input besides the messages."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from smallscale_ci.worker.engines import template
 def merged(
     suite: Mapping[str, Any], profile: Mapping[str, Any], texts: Sequence[str]
 ) -> dict[str, Any]:
-    """The suite's variables under the profile's, under ``KEY=VALUE`` texts; null takes one out.
+    """The suite's variables, overridden by the profile's and then by ``texts``; null removes one.
 
-    Raises ``UsageError`` and ``ConfigError`` for a text that is not such a pair.
+    Raises ``UsageError`` and ``ConfigError`` for a text that is not ``KEY=VALUE``.
     """
     every = {**suite, **profile, **_parse(texts)}
     return {key: value for key, value in every.items() if value is not None}
 
 
 def refuse_unread(variables: Mapping[str, Any], found: Checkpoint) -> None:
-    """Raises ``UsageError`` for a variable that the checkpoint's chat template never reads."""
+    """Raise ``UsageError`` for a variable that the checkpoint's chat template never reads."""
     text = template.source(found.path)
     named = variables.keys() - {SYSTEM}
     if not named or text is None:  # the worker refuses a checkpoint without a template
@@ -52,9 +52,9 @@ def refuse_unread(variables: Mapping[str, Any], found: Checkpoint) -> None:
 def refuse_failing(
     variables: Mapping[str, Any], found: Checkpoint, chats: Iterable[Sequence[Mapping[str, str]]]
 ) -> None:
-    """Raises ``UsageError`` where the checkpoint's chat template cannot render one of ``chats``.
+    """Raise ``UsageError`` if the checkpoint's chat template cannot render one of ``chats``.
 
-    Code of the checkpoint's own may render in another way: then it is left to the worker.
+    A checkpoint's own code may render differently: then the check is left to the worker.
     """
     if own_code(found):
         return
@@ -72,7 +72,7 @@ def refuse_failing(
 
 
 def _parse(texts: Sequence[str]) -> dict[str, Any]:
-    """``--template KEY=VALUE``, each value as YAML has it. Raises ``UsageError``."""
+    """Parse ``--template KEY=VALUE``, with values as YAML. Raises ``UsageError``."""
     found: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -87,7 +87,7 @@ def _parse(texts: Sequence[str]) -> dict[str, Any]:
     except ValidationError as error:
         item = error.errors()[0]
         what, place = item["msg"].removeprefix("Value error, "), item["loc"]
-        if place and "[key]" not in place:  # the value is none of the types in turn
+        if place and "[key]" not in place:  # the value has none of the types
             what = "its value is a list or an object"
         raise UsageError(
             f"--template{''.join(f' {part}' for part in place[:1])}: {what}.",

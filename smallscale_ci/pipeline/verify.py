@@ -1,7 +1,7 @@
-"""Evidence: that a run, a baseline or a statement is what was written, and its verdict follows.
+"""Verifies that a run, baseline or statement is as written and that its verdict follows.
 
-Nothing is taken on trust that can be derived: hashes from files, levels and the verdict from the
-samples. What cannot be checked here is who wrote the evidence; that is what an attestation of it is
+Everything that can be derived is derived again: hashes from files, levels and the verdict from the
+samples. Who wrote the evidence cannot be checked here; that is what an attestation of it is
 for.
 """
 
@@ -34,13 +34,13 @@ from smallscale_ci.run.stores import RECORD
 
 @dataclass
 class Findings:
-    """What holds and what does not, one sentence each."""
+    """The checks that passed and the problems, one sentence each."""
 
     holds: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def check(self, what: str, act: Callable[[], object]) -> bool:
-        """Do ``act``, and note ``what`` as true, or the error that it raises as a problem."""
+        """Run ``act``; record ``what`` as true, or its error as a problem. True if it passed."""
         try:
             act()
         except SmallscaleError as error:
@@ -72,7 +72,7 @@ def verify(path: Path, settings: Settings) -> Findings:
 
 
 def _baseline(path: Path) -> None:
-    """The hash of its samples is checked on reading; its levels must be those of the samples."""
+    """Check a baseline: reading checks the samples' hash; the levels must follow from them."""
     stored = baselines.load(path)
     derived = summarise(stored.samples)
     known = stored.summary
@@ -129,7 +129,7 @@ def _run(
 
 
 def _levels(folder: RunFolder, run: Run) -> None:
-    """Every level that both tell: an older summary lacks metrics, older samples lack columns."""
+    """Check every level that both have: older summaries lack metrics, older samples columns."""
     derived, stored = summarise(run.samples), run.summary
     if stored is not None and len(stored.tasks) == len(derived.tasks):
         pairs = list(zip(stored.tasks, derived.tasks, strict=True))
@@ -140,7 +140,7 @@ def _levels(folder: RunFolder, run: Run) -> None:
 
 
 def _restricted(task: TaskSummary, stored: TaskSummary, derived: TaskSummary) -> TaskSummary:
-    """``task`` with what ``stored`` holds and ``derived`` can tell."""
+    """``task``, restricted to what ``stored`` holds and ``derived`` can tell."""
     told = {m for m, estimate in derived.levels.items() if estimate.n and m in stored.levels}
     return replace(
         task,
@@ -150,7 +150,7 @@ def _restricted(task: TaskSummary, stored: TaskSummary, derived: TaskSummary) ->
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal but for the last digits, which depend on the processor."""
+    """Whether two JSON values are equal up to the last digits, which depend on the processor."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
     if isinstance(one, dict) and isinstance(other, dict):
@@ -183,7 +183,7 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
     schedule = Schedule(stored.ends) if stored.ends else Schedule.every_epoch(stored.of)
     derived = derive(run, baseline, policy, look=stored.look, schedule=schedule)
     ours, theirs = (_decided(verdict_json(verdict)) for verdict in (derived, stored))
-    # A run adds notes about its own budget, which does not follow from samples.
+    # A run adds notes about its budget, which do not follow from samples.
     theirs["notes"] = [note for note in theirs["notes"] if note in ours["notes"]]
     differing = sorted(key for key in ours if not _same(ours[key], theirs.get(key)))
     if differing:
@@ -194,7 +194,7 @@ def _verdict(run: Run, said: Predicate, settings: Settings) -> None:
 
 
 def _decided(value: dict[str, Any]) -> dict[str, Any]:
-    """``value`` without its advice, which decides nothing and changes from release to release."""
+    """``value`` without its advice, which decides nothing and changes between releases."""
     return {**value, "checks": [{**check, "advice": None} for check in value["checks"]]}
 
 

@@ -7,14 +7,14 @@ from smallscale_ci.report import formats, text, wording
 from smallscale_ci.report.escape import command_data, command_property, one_line
 from smallscale_ci.report.interface import ReportData
 
-_SHOWN = 10  # that GitHub shows of one level and step
+_SHOWN = 10  # most annotations that GitHub shows per level and step
 
 
 def render(data: ReportData) -> str:
-    """Workflow commands, one a line, or nothing: for the log of a GitHub Actions step.
+    """Workflow commands for the log of a GitHub Actions step, one per line, or an empty text.
 
     A failed check is an ``::error``, and so is a run with no valid verdict; an undecided check is
-    a ``::warning``, for the policy may let it through.
+    a ``::warning``, because the policy may let it through.
     """
     verdict = data.verdict
     if verdict is None or verdict.kind is VerdictKind.INVALID:

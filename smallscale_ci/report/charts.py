@@ -12,7 +12,7 @@ from smallscale_ci.report import formats, text
 from smallscale_ci.report.interface import TrendPoint
 from smallscale_ci.report.svg import Chart
 
-_REACH = 8  # margins shown at most on either side of no change
+_REACH = 8  # most margins shown on either side of no change
 _BINS = 24
 _BUDGETS = 40  # points of a curve
 _NAME = 34  # characters of a row's name
@@ -32,7 +32,7 @@ def forest(checks: Sequence[Check]) -> str:
         {
             "height": 70 + 26 * top,
             "width": 520,
-            "style": Style(label_font_size=14),  # how much room is kept for the names
+            "style": Style(label_font_size=14),  # width reserved for the names
             "range": (0.4, top + 0.6),
             "xrange": (left, right),
             "y_labels": [
@@ -59,7 +59,7 @@ def forest(checks: Sequence[Check]) -> str:
 def distribution(
     baseline: Sequence[int], candidate: Sequence[int], sides: str = "baseline and candidate"
 ) -> str:
-    """Share of samples by completion tokens, the two sides as outlines over the same bins."""
+    """Share of samples by completion tokens: both sides as outlines over the same bins."""
     longest = max((*baseline, *candidate), default=0)
     if not longest or not candidate:
         return ""
@@ -109,7 +109,7 @@ def trade_off(
     candidate: TaskSummary,
     trail: Sequence[tuple[float, float, str]] = (),
 ) -> str:
-    """Accuracy in per cent against mean tokens with 95% intervals, earlier runs as a trail.
+    """Accuracy in percent against mean tokens with 95% intervals, earlier runs as a trail.
 
     ``trail`` holds (mean tokens, accuracy as a fraction, run id), oldest first.
     """
@@ -134,9 +134,9 @@ def front(
     parent: tuple[str, str, Estimate, Estimate],
     candidates: Sequence[tuple[str, str, Estimate, Estimate]],
 ) -> str:
-    """Accuracy in per cent against mean tokens of several candidates and their parent.
+    """Accuracy in percent against mean tokens of several candidates and their parent.
 
-    Each is (name, mark, tokens, accuracy); a line joins the candidates that have a mark.
+    Each is (name, mark, tokens, accuracy); a line joins the candidates with a mark.
     """
     chart = Chart(
         {
@@ -158,7 +158,7 @@ def front(
 
 
 def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
-    """Levels of successive runs with 95% intervals; changes beyond noise in their colour."""
+    """Levels of successive runs with 95% intervals; changes beyond noise are coloured."""
     is_rate = metric.scale is Scale.RATE
     scale = 100 if is_rate else 1
     rows = [(number, point) for number, point in enumerate(points, 1)]
@@ -190,7 +190,7 @@ def trend(points: Sequence[TrendPoint], metric: Metric) -> str:
 
 
 def power(curves: Sequence[tuple[str, float, float]], unchanged: float) -> str:
-    """Chance of REGRESSED over the true loss in margins, one line for each metric.
+    """Chance of REGRESSED over the true loss in margins, one line per metric.
 
     ``curves`` are (metric, loss, chance); ``unchanged`` is the chance at no loss.
     """
@@ -213,7 +213,7 @@ def _cross(chart: Chart, name: str, tokens: Estimate, accuracy: Estimate, label:
 
 
 def _outline(values: Sequence[int], width: int) -> list[tuple[float, float]]:
-    """The outline of a histogram of ``values`` in per cent, closed on the axis."""
+    """The outline of a histogram of ``values`` in percent, closed on the axis."""
     counts = [0] * _BINS
     for value in values:
         counts[min(value // width, _BINS - 1)] += 1

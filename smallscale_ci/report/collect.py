@@ -1,4 +1,4 @@
-"""From a run folder and a verdict to what the renderers take, and their files in ``report/``."""
+"""From a run folder and a verdict to the renderers' input and the files in ``report/``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
 from smallscale_ci.worker import loops
 
-_MAX_PROBLEMS = 2_000  # with texts in a report: beyond, ids alone
+_MAX_PROBLEMS = 2_000  # most problems with texts in a report: for others, only ids
 _MAX_EPOCHS = 64  # of one problem
 _MAX_TEXT = 20_000  # characters of one answer
 _MAX_LOOPS = 50  # that are quoted
@@ -34,7 +34,7 @@ _Key = tuple[str, int]  # problem_id and sample_index
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """What a report takes from ``generations.parquet``, which is read once."""
+    """A report's texts from ``generations.parquet``, which is read once."""
 
     rows: Mapping[_Key, Mapping[str, Any]]
     loops: tuple[LoopQuote, ...]
@@ -48,7 +48,7 @@ def build(
     suite: Suite | None,
     run: RunFolder | None,
 ) -> ReportData:
-    """All that the reports say about ``verdict``. Texts need the ``run`` and its ``suite``."""
+    """The reports' data on ``verdict``. Texts need the ``run`` and its ``suite``."""
     manifest = candidate.manifest
     chosen = _chosen(candidate.samples, verdict, suite) if suite else set()
     texts = _read_texts(run, chosen, _looping(candidate.samples)) if run else _Texts({}, ())
@@ -72,7 +72,7 @@ def build(
 
 
 def interrupted(run: RunFolder, suite: Suite) -> ReportData:
-    """The report of a run that was ended early: what is done, and how to go on."""
+    """The report of a run that was ended early: what is done, and how to resume."""
     manifest = run.read_manifest()
     summary = read_summary(run) if run.summary.exists() else Summary((), 0, {})
     return ReportData(
@@ -90,7 +90,7 @@ def interrupted(run: RunFolder, suite: Suite) -> ReportData:
 
 
 def levels(run: Run) -> ReportData:
-    """The report of results without a verdict, as another tool's are."""
+    """The report of results without a verdict, such as another tool's."""
     manifest, found = run.manifest, run.summary or summarise(run.samples)
     return ReportData(
         run_id=run.name,
@@ -105,7 +105,7 @@ def levels(run: Run) -> ReportData:
 
 
 def refused(config: RunConfig, model: str, baseline: Run | None, verdict: Verdict) -> ReportData:
-    """The report of a run that was refused before it began: what differs from the baseline."""
+    """The report of a run that was refused before it started: its differences from the baseline."""
     return ReportData(
         run_id=config.name,
         model=model,
@@ -148,7 +148,7 @@ def _metrics(manifest: Manifest) -> dict[str, float | str]:
 def _excerpts(
     texts: _Texts, baseline: Run, suite: Suite, run: RunFolder | None, chosen: set[str]
 ) -> dict[str, Excerpt]:
-    """Question, gold and answers of the problems that a reader may ask about."""
+    """Question, gold and answers of the ``chosen`` problems."""
     ours = _stored_answers(run, chosen, texts) if run else {}
     before = _run_of(baseline)
     if before is not None:
@@ -170,7 +170,7 @@ def _excerpts(
 
 
 def _prompt(suite: Suite, problem: Problem) -> str:
-    """What the model was asked: one message as it is, several with their roles."""
+    """The prompt: a single message as it is, several with their roles."""
     chat = prompts.messages(suite.task(problem.task).prompt, problem)
     if len(chat) == 1:
         return chat[0]["content"]
@@ -178,13 +178,13 @@ def _prompt(suite: Suite, problem: Problem) -> str:
 
 
 def _run_of(baseline: Run) -> RunFolder | None:
-    """The run that the candidate is compared with, if it is one: it has texts."""
+    """The baseline's run folder, if it is a run, which has texts."""
     path = Path(baseline.source)
     return None if baseline.source.startswith("git:") or not is_run(path) else RunFolder(path)
 
 
 def _chosen(candidate: Samples, verdict: Verdict, suite: Suite) -> set[str]:
-    """Flipped problems first, then those not plainly answered, then the rest, up to a limit."""
+    """Flipped problems first, then those without a plain answer, then the rest, up to a limit."""
     odd = candidate.outcome >= OUTCOMES.index(Outcome.UNPARSED)
     order: Iterable[str] = [
         *(flip.problem_id for flip in (*verdict.flips, *verdict.grown)),
@@ -207,7 +207,7 @@ def _looping(samples: Samples) -> dict[_Key, str]:
 
 
 def _read_texts(run: RunFolder, chosen: set[str], looping: Mapping[_Key, str]) -> _Texts:
-    """The generations of ``chosen`` problems, and what those that are ``looping`` repeat."""
+    """The generations of ``chosen`` problems, and the repeated spans of ``looping`` ones."""
     wanted = ["problem_id", "sample_index", "completion_tokens", "text"]
     problems = {*chosen, *(problem for problem, _ in looping)}
     most = max([_MAX_EPOCHS, *(index + 1 for _, index in looping)])
@@ -218,13 +218,13 @@ def _read_texts(run: RunFolder, chosen: set[str], looping: Mapping[_Key, str]) -
             quotes.append(quote)
         if row["problem_id"] in chosen and row["sample_index"] < _MAX_EPOCHS:
             if row["text"] is not None:
-                row["text"] = _both_ends(row["text"])  # at once: the whole texts may be gigabytes
+                row["text"] = _both_ends(row["text"])  # at once: whole texts may be gigabytes
             rows[key] = row
     return _Texts(rows, tuple(quotes))
 
 
 def _quote(key: _Key, task: str, text: str) -> LoopQuote | None:
-    """What a text repeats in the end, once."""
+    """The span that a text repeats at its end, once."""
     found = loops.find(text)
     if found is None:
         return None
@@ -234,7 +234,7 @@ def _quote(key: _Key, task: str, text: str) -> LoopQuote | None:
 
 
 def _stored_answers(run: RunFolder, chosen: set[str], texts: _Texts) -> dict[str, list[Answer]]:
-    """A run's answers, with their texts where it has kept them."""
+    """A run's answers, with their texts if they are stored."""
     wanted = ["problem_id", "sample_index", "outcome", "extracted", "reason"]
     judged = tables.read_problems(run.judgements, tables.JUDGEMENTS, chosen, _MAX_EPOCHS, wanted)
     answers: dict[str, list[Answer]] = {}
@@ -254,7 +254,7 @@ def _stored_answers(run: RunFolder, chosen: set[str], texts: _Texts) -> dict[str
 
 
 def _both_ends(text: str) -> str:
-    """A long text without its middle: the question's beginning and the answer's end matter."""
+    """A long text without its middle: the start of a question and the end of an answer matter."""
     if len(text) <= _MAX_TEXT:
         return text
     half = _MAX_TEXT // 2
@@ -262,7 +262,7 @@ def _both_ends(text: str) -> str:
 
 
 def _bare_answers(samples: Samples, chosen: set[str]) -> dict[str, list[Answer]]:
-    """Outcomes and tokens of a recorded baseline: it stores no texts."""
+    """Outcomes and tokens of a recorded baseline, which stores no texts."""
     answers: dict[str, list[Answer]] = {}
     few = samples.problem_ids.among(chosen)[samples.problem]
     for row in np.flatnonzero(few & (samples.sample_index < _MAX_EPOCHS)):

@@ -64,7 +64,7 @@ def _headline(data: ReportData) -> Text:
 
 def _checks(verdict: Verdict) -> Table:
     table = _table(("", "left"), ("baseline", "right"), ("candidate", "right"))
-    # On a narrow terminal the intervals wrap, and the names of the metrics stay whole.
+    # On a narrow terminal, intervals wrap and the names of metrics stay whole.
     table.columns[0].min_width = _NAME
     table.add_column(formats.difference_title(verdict.checks), justify="right")
     table.add_column("margin", justify="right", no_wrap=True)
@@ -88,7 +88,7 @@ def _checks(verdict: Verdict) -> Table:
 
 
 def _chart(verdict: Verdict, width: int) -> Iterator[RenderableType]:
-    """The checks on one axis, where the terminal is wide enough for it."""
+    """The checks on one axis, if the terminal is wide enough."""
     lines = text_chart.lines(verdict.checks)
     if lines and max(map(len, lines)) <= width:
         yield Text()
@@ -97,7 +97,7 @@ def _chart(verdict: Verdict, width: int) -> Iterator[RenderableType]:
 
 
 def _levels(summary: Summary, width: int) -> Table:
-    """A row a task, or, where ``width`` is too small for all the metrics, a row a metric."""
+    """One row per task or, if ``width`` is too small for all metrics, one row per metric."""
     metrics = formats.columns([task.levels for task in summary.tasks], zeros=False)
     rows = [
         (

@@ -1,6 +1,6 @@
-"""Model text is hostile: one function for each place that it may go to.
+"""Model text is untrusted: one escape function for each place where it may appear.
 
-Every function first takes away what no place needs: control characters, ANSI sequences,
+Every function first removes what no place needs: control characters, ANSI sequences,
 direction overrides and lone surrogates. ``clean`` alone is enough for what an XML, HTML or JSON
 library escapes itself.
 """
@@ -16,11 +16,11 @@ _ANSI = re.compile(
     re.DOTALL,
 )
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-# Neither is a character of its own: they would make the output impossible to encode or parse.
+# Not characters of their own: they would make the output impossible to encode or parse.
 _NO_CHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _UNPRINTABLE = re.compile(f"{_CONTROLS.pattern}|{_NO_CHARACTERS.pattern}")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#!|~&@$]")
-_NO_BREAK = "\u200b"  # zero-width space: ends a mention or a link before it begins
+_NO_BREAK = "\u200b"  # zero-width space: breaks up mentions and links
 
 
 def clean(text: str) -> str:
@@ -36,25 +36,25 @@ def one_line(text: str, limit: int | None = None) -> str:
 
 
 def terminal(text: str) -> str:
-    """Cleaned ``text`` that a terminal prints and a GitHub log does not obey.
+    """Cleaned ``text`` for a terminal, without anything that a GitHub log would obey.
 
     The runner obeys a line that starts with ``::`` after white space, and ``##[`` anywhere. Lines
-    may be wrapped after this, so that ``::`` is replaced wherever it stands.
+    may be wrapped after this, so ``::`` is replaced wherever it appears.
     """
     return clean(text).replace("::", "∷").replace("##[", "# #[")
 
 
 def json_text(value: str) -> str:
-    """JSON with what a terminal or a GitHub log obeys as escapes: it means the same.
+    """Equivalent JSON in which everything that a terminal or GitHub log obeys is escaped.
 
-    What is replaced stands in JSON's texts alone: between them there are no such characters.
+    The replaced characters occur only inside JSON strings.
     """
     value = value.replace("##[", "##\\u005b")
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
 
 
 def markdown(text: str, limit: int | None = None) -> str:
-    """``text`` as one line of literal GitHub Markdown, good in table cells as well.
+    """``text`` as one line of literal GitHub Markdown, also for table cells.
 
     Character references never act as Markdown, but GitHub looks for mentions, issue numbers and
     bare links after they are resolved: a zero-width space keeps it from finding one.
@@ -66,7 +66,7 @@ def markdown(text: str, limit: int | None = None) -> str:
 
 
 def markdown_code(text: str, limit: int | None = None) -> str:
-    """``text`` as literal Markdown in the typeface of code; a code span could not hold ``|``."""
+    """``text`` as literal Markdown in a code font; a code span could not contain ``|``."""
     return f"<code>{markdown(text, limit)}</code>"
 
 

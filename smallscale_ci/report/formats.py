@@ -1,7 +1,7 @@
-"""How numbers look in all reports: one place for each rule.
+"""The formats of numbers in all reports, each in one place.
 
-Rates are shown in per cent, their differences in percentage points (pp); token differences, stored
-as log ratios of means, as relative change. What is not known (NaN) is a dash.
+Rates are shown in percent, their differences in percentage points (pp); token differences, stored
+as log ratios of means, as relative change. Unknown values (NaN) are shown as a dash.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def level(metric: Metric, value: float) -> str:
 
 
 def task_level(metric: Metric, task: TaskSummary) -> str:
-    """The level of a task; a dash where it is not known."""
+    """The level of a task; a dash if it is not known."""
     estimate = task.levels.get(metric)
     return level(metric, estimate.value) if estimate and estimate.n else UNKNOWN
 
@@ -87,10 +87,10 @@ def age(at: str, now: datetime) -> str:
 def columns(
     sides: Sequence[Mapping[Metric, Estimate]], *, core: Sequence[Metric] = CORE, zeros: bool = True
 ) -> tuple[Metric, ...]:
-    """The metrics that a table of levels shows: ``core``, and what else is known.
+    """The metrics in a table of levels: ``core`` ones, and others that are known.
 
-    Of a model that does not think neither thinking nor the answer has a column; without ``zeros``
-    nor has a rate that is zero throughout.
+    A model without thinking has no column for thinking or the answer; without ``zeros``,
+    neither has a rate that is zero throughout.
     """
 
     def has(metric: Metric, *, more: bool) -> bool:
@@ -108,7 +108,7 @@ def columns(
 
 
 def level_interval(metric: Metric, estimate: Estimate | None) -> str:
-    """``52.3% [49.1, 55.5]``; a dash where it is not known."""
+    """``52.3% [49.1, 55.5]``; a dash if it is not known."""
     if estimate is None or not estimate.n:
         return UNKNOWN
     low, high = (level(metric, v).removesuffix("%") for v in (estimate.low, estimate.high))
@@ -123,19 +123,19 @@ def by_outcome(task: TaskSummary, metric: Metric) -> str:
 
 
 def unit(metric: Metric) -> str:
-    """What follows a difference of ``metric``: ``%`` of the mean, or percentage points."""
+    """The unit of a difference of ``metric``: ``%`` of the mean, or `` pp``."""
     return "%" if metric.scale is Scale.LENGTH else " pp"
 
 
 def change(metric: Metric, value: float) -> float:
-    """A stored difference as it is shown: points, or relative change in per cent."""
+    """A stored difference as displayed: percentage points, or relative change in percent."""
     if metric.scale is Scale.RATE:
         return 100 * value
     return math.inf if value >= 100 else 100 * math.expm1(value)
 
 
 def difference(check: Check) -> str:
-    """The difference that a check is about, as ``changed`` has it."""
+    """The difference of a check, formatted by ``changed``."""
     return changed(check.metric, check.estimate)
 
 
@@ -148,7 +148,7 @@ def changed(metric: Metric, estimate: Estimate) -> str:
 
 
 def difference_title(checks: Iterable[Check]) -> str:
-    """``difference [90%]``, or ``difference [90–96.6%]`` where the intervals' levels differ."""
+    """``difference [90%]``, or ``difference [90–96.6%]`` if the intervals' levels differ."""
     levels = sorted(1 - 2 * check.pass_boundary for check in checks)
     shown = dict.fromkeys(f"{100 * level:.3g}" for level in (levels[0], levels[-1]))
     return f"difference [{'–'.join(shown)}%]"
@@ -162,7 +162,7 @@ def margin(check: Check) -> str:
 
 
 def counts(check: Check) -> bool:
-    """Whether the verdict of a check matters: a guard rail only does when it has regressed."""
+    """Whether a check's verdict matters: a guard rail's does only if it has regressed."""
     return check.gated and (not check.guard or check.kind is VerdictKind.REGRESSED)
 
 
@@ -176,7 +176,7 @@ def verdict_word(check: Check) -> str:
 def used_margin(check: Check) -> tuple[float, float, float]:
     """Loss as a multiple of the margin, (low, value, high): 1 is the margin, below 0 is better.
 
-    It puts all metrics on one axis.
+    This puts all metrics on one axis.
     """
     estimate = check.estimate
     ends = (estimate.low, estimate.value, estimate.high)
@@ -192,7 +192,7 @@ def _known(value: float, shown: Callable[[float], str]) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference with its sign and one decimal; ``0.0`` when that is what is left."""
+    """A difference with its sign and one decimal; ``0.0`` without a sign."""
     if math.isinf(value):
         return "+∞" if value > 0 else "−∞"
     text = _known(value, lambda v: f"{v:+.1f}" if abs(v) < _WHOLE else f"{v:+,.0f}")

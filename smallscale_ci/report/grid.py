@@ -19,7 +19,7 @@ HEADINGS = ("candidate", "task", "accuracy", "change", "tokens", "change", "")
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """A member of a grid. ``tasks`` is empty where it has no result."""
+    """A member of a grid. ``tasks`` is empty if it has no result."""
 
     name: str
     objective: str
@@ -33,7 +33,7 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class GridReport:
-    """All that is said about a grid. ``verdict`` is on ``chosen``, by samples of its own."""
+    """The report on a grid. ``verdict`` is on ``chosen``, by separate samples."""
 
     grid: str
     parent: str
@@ -56,7 +56,7 @@ def write(folder: Path, report: GridReport) -> None:
 
 
 def table(report: GridReport) -> list[tuple[str, ...]]:
-    """The rows under ``HEADINGS``: the parent, then all members, the shortest first."""
+    """The rows for ``HEADINGS``: the parent, then all members, the shortest answers first."""
     lines = [line for task in report.reference for line in _line(report.parent, task, "parent")]
     for row in ordered(report):
         if not row.tasks:
@@ -67,7 +67,7 @@ def table(report: GridReport) -> list[tuple[str, ...]]:
 
 
 def ordered(report: GridReport) -> list[GridRow]:
-    """The members by their mean tokens, those without a result last."""
+    """The members by mean tokens, those without a result last."""
 
     def length(row: GridRow) -> float:
         tokens = [task.levels[Metric.TOKENS].value for task in row.tasks]
@@ -77,14 +77,14 @@ def ordered(report: GridReport) -> list[GridRow]:
 
 
 def mark(report: GridReport, row: GridRow) -> str:
-    """What is said of a member in one word."""
+    """A member's status in one word."""
     if row.name == report.chosen:
         return "chosen"
     return "front" if row.on_front else ""
 
 
 def sentences(report: GridReport) -> tuple[str, ...]:
-    """How one was chosen, and what the verdict stands on."""
+    """How one was chosen, and what the verdict is based on."""
     measured = sum(1 for row in report.rows if row.tasks)
     lost = formats.number(100 * report.max_loss)
     again = (
@@ -128,7 +128,7 @@ SEED_HEADINGS = ("recipe", "seeds", "task", "accuracy, pp", "tokens, %")
 
 
 def over_seeds(report: GridReport) -> list[tuple[str, ...]]:
-    """Changes of members that differ in the seed alone: mean [lowest, highest] of each group."""
+    """Changes of members that differ only in the seed: mean [lowest, highest] per group."""
     groups: dict[tuple[str, str], list[Beside]] = {}
     for row in report.rows:
         for task in row.tasks:
@@ -163,7 +163,7 @@ def _line(name: str, task: Beside, word: str) -> Iterator[tuple[str, ...]]:
 
 
 def difference(task: Beside, metric: Metric) -> str:
-    """The change from the parent with its interval; a dash where there is none."""
+    """The change from the parent with its interval; a dash if there is none."""
     found = task.differences.get(metric)
     if found is None:
         return formats.UNKNOWN

@@ -1,12 +1,12 @@
-"""Stored runs in the order of time: levels by checkpoint, and where they changed beyond noise.
+"""Stored runs over time: levels by checkpoint, and where they changed beyond noise.
 
 Levels come from the runs' summaries. Whether two neighbours differ is tested on their samples,
 paired by problem and clustered like the gate's checks, two-sided; over all tests of one suite and
-profile Holm's correction (stats/multiple.py) keeps the chance of any false mark at ``ALPHA``. A
+profile, Holm's correction (stats/multiple.py) keeps the chance of any false mark at ``ALPHA``. A
 slow drift, each step within the noise, is not marked: compare the first run with the last.
 
 Runs are read one after another: at most two are in memory at a time, and of the others only the
-points that are shown. Another tool's results are runs, too: who calls says how they are opened.
+points that are shown. Another tool's results are runs, too; the caller says how to open them.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from smallscale_ci.stats.multiple import holm
 ALPHA = 0.01
 _EACH_SIDE = 0.025  # of the 95% intervals
 _TRAIL = 20  # earlier runs that a report shows
-_Place = tuple[int, str, Metric]  # of a test: run in its series, task, metric
+_Place = tuple[int, str, Metric]  # key of a test: run in its series, task, metric
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The trends of all series, and one sentence for each run that is not in them."""
+    """The trends of all series, and one sentence for each run left out of them."""
 
     trends: tuple[Trend, ...]
     left_out: tuple[str, ...]
 
 
 def history(runs: Iterable[StoredRun], left_out: Sequence[str] = ()) -> History:
-    """The trends of ``runs``, which come oldest first, with changes marked."""
-    ordered = sorted(runs, key=lambda one: one.series)  # stable: time stays within a series
+    """The trends of ``runs``, given oldest first, with changes marked."""
+    ordered = sorted(runs, key=lambda one: one.series)  # stable: keeps time's order in a series
     trends: list[Trend] = []
     notes = list(left_out)
     for (suite, profile), group in groupby(ordered, key=lambda one: one.series):
@@ -58,9 +58,9 @@ def history(runs: Iterable[StoredRun], left_out: Sequence[str] = ()) -> History:
 
 
 def trail(run: RunFolder) -> tuple[TrailPoint, ...]:
-    """Levels of earlier runs of the same model and suite beside ``run``, oldest first.
+    """Levels of earlier runs of the same model and suite in ``run``'s folder, oldest first.
 
-    Only manifests and summaries are read; what cannot be read is left out.
+    Only manifests and summaries are read; runs that cannot be read are left out.
     """
     try:
         ours = run.read_manifest()
@@ -90,9 +90,9 @@ def _is_earlier(one: Manifest, ours: Manifest) -> bool:
 
 
 def side_by_side(runs: Sequence[StoredRun]) -> tuple[Beside, ...]:
-    """Every task of every run, in that order, with 95% intervals of the differences to the first.
+    """Every task of every run, in that order, with 95% intervals of differences from the first.
 
-    Runs that are not comparable with the first have levels alone. Raises ``DataError`` and
+    Runs that are not comparable with the first have only levels. Raises ``DataError`` and
     ``InvalidError`` for samples that cannot be read.
     """
     rows = []
@@ -137,7 +137,7 @@ def _contrast(pair: TaskPair, metric: Metric) -> Contrast | None:
         return None
     candidate, baseline = (side.means[metric] for side in (pair.candidate, pair.baseline))
     if np.isnan(candidate).any() or np.isnan(baseline).any():
-        return None  # a side does not tell it
+        return None  # a side does not record it
     if metric.scale is Scale.LENGTH and not (candidate.any() and baseline.any()):
         return None  # a ratio of means needs tokens on both sides
     return contrast(metric, candidate, baseline, pair.cluster)
@@ -183,7 +183,7 @@ def _marked(
 
 
 def _tests(place: int, samples: Samples, before: Samples) -> dict[_Place, tuple[float, float]]:
-    """Difference and two-sided p-value of each task and metric to the run before."""
+    """Difference from the run before and two-sided p-value, by task and metric."""
     found = {}
     for (task, metric), change in _differences(samples, before).items():
         p_value = 2 * min(change.p_less(0.0), change.p_greater(0.0))
@@ -205,7 +205,7 @@ def _incomparable(before: Manifest, now: Manifest) -> tuple[str, ...]:
 
 
 def _levels(task: TaskSummary) -> dict[Metric, Estimate]:
-    """Levels of one task: not known (NaN), rather than zero, where no sample was judged."""
+    """Levels of one task: unknown (NaN), not zero, if no sample was judged."""
     more = (m for m, one in task.levels.items() if one.n and not m.core)
     levels = {m: task.levels[m] for m in (*TRENDS, *more)}
     nan = math.nan

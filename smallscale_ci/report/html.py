@@ -1,7 +1,7 @@
-"""``report.html``: one self-contained page that asks no network for anything.
+"""``report.html``: one self-contained page that needs no network.
 
-A content security policy in the page forbids every request, and every script but ours. Text is
-escaped by jinja2; the problems travel as data that the script puts in place as text, never as HTML.
+A content security policy in the page forbids every request, and every script except ours. Text is
+escaped by jinja2; the problems are data that the script inserts as text, never as HTML.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from smallscale_ci.report.interface import Answer, ReportData
 from smallscale_ci.report.problems import Packed, pack
 
 LIMIT = 2_000_000  # bytes of the page
-_LEAST = 100_000  # bytes for problems, however much the rest takes
+_LEAST = 100_000  # least bytes for problems, whatever the rest takes
 
 
 @dataclass(frozen=True, slots=True)
 class _TaskView:
-    """What the page shows of one task; ``charts`` are (caption, SVG)."""
+    """The page's view of one task; ``charts`` are (caption, SVG)."""
 
     candidate: TaskSummary
     baseline: TaskSummary | None
@@ -35,7 +35,7 @@ class _TaskView:
 def render(data: ReportData, limit: int = LIMIT) -> str:
     """The page, at most ``limit`` bytes in UTF-8: texts of the problems are cut to fit.
 
-    Only a suite of hundreds of tasks, whose tables and charts alone are too large, goes beyond it.
+    Only a suite with hundreds of tasks, whose tables and charts are too large, exceeds it.
     """
     script = pages.source("report.js")
     context: dict[str, Any] = {
@@ -53,7 +53,7 @@ def render(data: ReportData, limit: int = LIMIT) -> str:
         "outcomes": ",".join(Outcome),
     }
     template = pages.template("report.html")
-    # The frame is rendered first, with all its notes: the problems get the room that it leaves.
+    # The frame is rendered first, with all its notes; the problems get the remaining bytes.
     empty = Packed("", len(data.excerpts), len(data.excerpts), cut=True)
     frame = template.render(context, problems=empty)
     room = max(limit - len(frame.encode()), _LEAST)

@@ -1,4 +1,4 @@
-"""What every renderer takes: one frozen value that holds all a report says."""
+"""The input of every renderer: one frozen value with everything a report says."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 
 from smallscale_ci.records import Estimate, Metric, Outcome, Summary, Verdict
 
-TRENDS = (Metric.ACCURACY, Metric.TOKENS)  # what is followed over runs: each is one more test
+TRENDS = (Metric.ACCURACY, Metric.TOKENS)  # metrics tested over runs: each adds a test
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One judged sample. ``text`` is ``None`` where it was not stored, as in baselines."""
+    """One judged sample. ``text`` is ``None`` if it was not stored, as in baselines."""
 
     sample_index: int
     outcome: Outcome
@@ -25,14 +25,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """One problem with its answers on both sides, as far as they are known."""
+    """One problem with its answers on both sides, as far as known."""
 
     task: str
     question: str
     gold: str
     candidate: tuple[Answer, ...] = ()
     baseline: tuple[Answer, ...] = ()
-    prompt: str = ""  # what the model was asked, where that is known
+    prompt: str = ""  # the prompt, if known
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class TrailPoint:
 
 @dataclass(frozen=True, slots=True)
 class LoopQuote:
-    """A completion that ended in a loop, with what it repeated, once."""
+    """A completion that ended in a loop, with the repeated span, once."""
 
     task: str
     problem_id: str
@@ -58,11 +58,11 @@ class LoopQuote:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that a report says about one run.
+    """Everything that a report says about one run.
 
     ``verdict`` is ``None`` for an interrupted run or one without a baseline. ``excerpts`` maps
-    problem ids to problems; any may be missing, and the report then shows ids alone. Metrics are
-    shown as they are named, numbers with thousands separators.
+    problem ids to problems; if one is missing, the report shows only its id. Metrics are
+    shown under their names, numbers with thousands separators.
     """
 
     run_id: str
@@ -79,13 +79,13 @@ class ReportData:
     excerpts: Mapping[str, Excerpt] = field(default_factory=dict)
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trail: tuple[TrailPoint, ...] = ()
-    loops: tuple[LoopQuote, ...] = ()  # the candidate's, a few of many
+    loops: tuple[LoopQuote, ...] = ()  # a few of the candidate's
     next_steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A difference to the run before beyond noise; ``value`` as in ``Check.estimate``."""
+    """A change beyond noise from the run before; ``value`` as in ``Check.estimate``."""
 
     value: float
     p_value: float  # two-sided, after Holm
@@ -94,7 +94,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class TrendPoint:
-    """One run of a trend. ``incomparable`` names what differs from the run before, if it does."""
+    """One run of a trend. ``incomparable`` names what differs from the run before, if anything."""
 
     run_id: str
     model: str
@@ -117,7 +117,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """One task of one of several runs side by side, and its differences to the first of them."""
+    """One task of a run in a side-by-side table, with its differences from the first run."""
 
     run_id: str
     model: str

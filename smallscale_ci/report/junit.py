@@ -18,7 +18,7 @@ def render(data: ReportData) -> str:
     """JUnit XML with a final newline.
 
     REGRESSED and INCONCLUSIVE are failures of that type, INVALID is an error, a check that does
-    not count is skipped. What is wrong with the run as a whole is a test case called ``verdict``.
+    not count is skipped. Problems of the run as a whole are a test case called ``verdict``.
     """
     suite = TestSuite(one_line(f"smallscale {data.suite}"))
     checks = data.verdict.checks if data.verdict else ()
@@ -27,7 +27,7 @@ def render(data: ReportData) -> str:
     kind = data.verdict.kind if data.verdict else VerdictKind.INVALID
     if kind is not VerdictKind.PASS and all(check.kind is not kind for check in checks):
         suite.add_testcase(_verdict_case(data, kind))
-    # The checks come from one run: each took its part of it, and the sum is what the run took.
+    # The checks share one run: each gets a part of its time, so that the sum is the run's time.
     took = sum(float(data.metrics.get(name, 0.0)) for name in _SECONDS)
     cases = list(suite)
     for case in cases if took else ():
@@ -66,7 +66,7 @@ def _explained(result: Error | Failure, check: Check) -> Error | Failure:
         f"Non-inferiority test at the margin: {formats.p_value(check.pass_p)}, "
         f"level {check.pass_boundary:.3g}"
     )
-    # A failure names the test that failed it; one that is undecided failed both.
+    # A failure names the test that failed; an undecided check failed both.
     lines = (
         [worse] if check.kind is VerdictKind.REGRESSED else [worse, within, wording.advice(check)]
     )

@@ -9,7 +9,7 @@ from smallscale_ci.report import formats, text, text_chart, wording
 from smallscale_ci.report.escape import markdown, markdown_code
 from smallscale_ci.report.interface import ReportData
 
-COMMENT_LIMIT = 64_000  # bytes; GitHub takes 65,536 characters: the rest is for a mark and a link
+COMMENT_LIMIT = 64_000  # bytes; GitHub allows 65,536 characters: the rest is for a mark and a link
 SUMMARY_LIMIT = 1 << 20  # bytes in a step summary
 _SIGNS = {
     VerdictKind.PASS: "✅",
@@ -24,7 +24,7 @@ _CELL = 160  # characters of model text in one cell
 def render(data: ReportData, limit: int = COMMENT_LIMIT) -> str:
     """Markdown of at most ``limit`` bytes in UTF-8, and so of at most ``limit`` characters.
 
-    Whole sections are kept, the most important first; where one does not fit, a note says so.
+    Whole sections are kept, the most important first; if one does not fit, a note says so.
     """
     kept = ""
     room = limit - len(_CUT.encode())
@@ -37,7 +37,7 @@ def render(data: ReportData, limit: int = COMMENT_LIMIT) -> str:
 
 
 def _fitting_lines(section: str, room: int) -> str:
-    """The first lines of a section that fit; none of a folded or fenced one, which must close."""
+    """The first lines of a section that fit; none if it is folded or fenced and so must close."""
     if "<details>" in section or "```" in section:
         return ""
     kept = ""
@@ -102,7 +102,7 @@ def _table(header: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> 
 
 
 def _chart(checks: Iterable[Check]) -> str:
-    """The chart of the checks in a fence, which takes names literally, whatever they hold."""
+    """The chart of the checks in a fence, in which names are literal."""
     lines = text_chart.lines(checks)
     return (
         "```text\n" + "\n".join(line.replace("`", "") for line in lines) + "\n```\n"

@@ -1,4 +1,4 @@
-"""The HTML pages: one way to render a template, and one frame with one security policy."""
+"""The HTML pages: how to render a template, and their frame with its security policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str) -> Template:
-    """The template ``name``, which extends ``page.html``. All know ``style`` and ``formats``."""
+    """The template ``name``, which extends ``page.html`` and can use ``style`` and ``formats``."""
     return _environment().get_template(name)
 
 
@@ -39,5 +39,5 @@ def _environment() -> Environment:
 
 
 def _finalize(value: object) -> object:
-    """Take control characters from every text that a template prints, markup of ours aside."""
+    """Remove control characters from every text that a template prints, except our markup."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value

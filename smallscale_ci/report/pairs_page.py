@@ -1,4 +1,4 @@
-"""``lengths.html`` of a pairs folder: lengths of both answers, and the fate of all problems."""
+"""``lengths.html`` of a pairs folder: answer lengths, and what became of all problems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smallscale_ci.report.escape import clean
 
 
 def render(record: Mapping[str, Any], chosen: Sequence[int], rejected: Sequence[int]) -> str:
-    """The page for the content of ``pairs.json`` and the tokens of all pairs."""
+    """The page for a ``pairs.json`` record and the token counts of all pairs."""
     chart = charts.distribution(rejected, chosen, "rejected and chosen answers")
     return pages.template("pairs.html").render(
         counts=record["counts"],

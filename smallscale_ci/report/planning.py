@@ -1,4 +1,4 @@
-"""What ``plan`` and ``calibrate`` found, as tables."""
+"""The results of ``plan`` and ``calibrate`` as tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outcomes(Protocol):
 
 
 _MOSTLY = "holds 95 times in 100"
-_WORST = {  # the samples that are worst by a metric
+_WORST = {  # names of the worst samples by metric
     Metric.ACCURACY: "wrong answers",
     Metric.TOKENS: "longest answers",
     Metric.TRUNCATION: "truncated answers",
@@ -47,7 +47,7 @@ _WORST = {  # the samples that are worst by a metric
     Metric.LOOPING: "looping answers",
     Metric.MISSING: "answers without a result",
 }
-_OPEN = 0.1  # runs of an unchanged model that may end undecided without a word
+_OPEN = 0.1  # share of unchanged models that may end undecided without a warning
 COLUMNS = ("true change", "PASS", "REGRESSED", "epochs")
 
 
@@ -78,7 +78,7 @@ def _change(outcomes: Outcomes) -> str:
 
 
 def plan_warnings(plan: Any) -> tuple[str, ...]:
-    """What to change before a run: the chances of an unchanged model, margins and clusters."""
+    """Warnings before a run: an unchanged model's chances, margins and clusters."""
     found = []
     if not plan.detectable:
         found.append(f"The policy {plan.policy} gates nothing.")
@@ -95,7 +95,7 @@ def plan_warnings(plan: Any) -> tuple[str, ...]:
 
 
 def limit(found: Limit) -> str:
-    """A sentence for what a suite cannot tell."""
+    """A sentence for a limit of a suite."""
     match found:
         case Holdable(task, metric, margin, holds, reach):
             unit = formats.unit(metric)
@@ -145,7 +145,7 @@ def complaints(calibration: Any) -> tuple[str, ...]:
 
 
 def margin_rows(holdable: Sequence[Any]) -> Rows:
-    """Task, metric, the policy's margin, and the margin that this budget holds."""
+    """Rows of task, metric, the policy's margin, and the margin that this budget holds."""
     return [
         (
             item.task,
@@ -161,7 +161,7 @@ def margin_rows(holdable: Sequence[Any]) -> Rows:
 
 
 def detectable_rows(detectable: dict[str, float | None]) -> Rows:
-    """Metric and the smallest loss, in margins, that is found 8 times in 10."""
+    """Rows of metric and the smallest loss, in margins, that is found 8 times in 10."""
     return [
         (metric, "more than was simulated" if loss is None else f"{loss:.2f} margins")
         for metric, loss in detectable.items()

@@ -1,7 +1,7 @@
-"""The problems of the HTML report, packed small: what its script unpacks and shows.
+"""The problems of the HTML report, compressed for its script to unpack and show.
 
-Answers of reasoning models are long. What does not fit the page is cut in the middle, first of
-problems in which nothing happened.
+Reasoning models' answers are long. Texts that do not fit the page are cut in the middle, first for
+problems in which nothing changed.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from smallscale_ci.report.escape import clean
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
 
 MAX_PROBLEMS = 5000
-_MAX_ANSWERS = 16  # on each side of a problem
+_MAX_ANSWERS = 16  # answers per side of a problem
 # Characters of one text, tried in this order.
 _LIMITS = (100_000, 30_000, 10_000, 4000, 2000, 1000, 500, 250, 120, 60, 30)
-_FAVOUR = 4  # a problem in which something happened may keep so many times more
-_BEST_RATIO = 1 / 6  # of text after zlib and base64; what does not fit even so is not tried
-_QUESTION = 4  # a question may keep so many times more than an answer
+_FAVOUR = 4  # problems in which something changed may keep this many times more
+_BEST_RATIO = 1 / 6  # least share of text after compression: what would not fit is not tried
+_QUESTION = 4  # questions may keep this many times more than answers
 _OUTCOMES = tuple(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """``blob``: base64 of zlib of JSON; how many problems it holds and lacks; any text cut."""
+    """``blob`` (base64 of zlib of JSON), the numbers of problems in it and not, and any cut."""
 
     blob: str
     shown: int
@@ -40,12 +40,12 @@ def pack(data: ReportData, budget: int) -> Packed:
     """The problems of ``data`` in at most ``budget`` characters.
 
     The JSON is a list of ``[task, id, question, prompt, gold, candidate, baseline]``, prompt
-    empty where it is the question; the last two are lists of answers ``[outcome, tokens,
+    empty if it is the question; the last two are lists of answers ``[outcome, tokens,
     extracted, reason, text]``, outcome an index into ``Outcome``, tokens and text ``null`` where
     they are not known.
     """
     eventful = {name for name, excerpt in data.excerpts.items() if _eventful(excerpt)}
-    # Sorting is stable: within the two classes problems keep the suite's order.
+    # Sorting is stable: within both classes, problems keep the suite's order.
     ranked = sorted(data.excerpts, key=lambda name: name not in eventful)[:MAX_PROBLEMS]
     ratio = _BEST_RATIO
     limits: dict[str, int] = {}
@@ -58,7 +58,7 @@ def pack(data: ReportData, budget: int) -> Packed:
                 return _packed(data, limits, blob)
             # Shorter texts compress a little better or worse: only clear failures are not tried.
             ratio = max(ratio, 0.8 * len(blob) / max(size, 1))
-    # Nothing but the number of problems is left to cut.
+    # Only the number of problems is left to cut.
     while len(blob := _blob(data, limits)) > budget and limits:
         limits = dict(list(limits.items())[: len(limits) * 4 // 5])
     return _packed(data, limits, blob)
@@ -100,7 +100,7 @@ def _answer(answer: Answer, limit: int) -> list[object]:
 
 
 def _shortened(text: str, limit: int) -> str:
-    """Cleaned ``text``, cut in the middle: the end of an answer says most, then its beginning."""
+    """Cleaned ``text``, cut in the middle: the end of an answer says most, then its start."""
     left_out = f"\n[… {len(text) - limit:,} characters left out …]\n"
     if len(text) <= limit + len(left_out):
         return clean(text)
@@ -109,7 +109,7 @@ def _shortened(text: str, limit: int) -> str:
 
 
 def _eventful(excerpt: Excerpt) -> bool:
-    """Whether the problem flipped, or any sample of the candidate was cut off or failed."""
+    """Whether the problem flipped, or any of the candidate's samples was truncated or failed."""
     bad = {Outcome.TRUNCATED, Outcome.ERRORED}
     if any(answer.outcome in bad for answer in excerpt.candidate):
         return True

@@ -1,4 +1,4 @@
-"""Stored runs, of ours and of other tools, in the order in which they were made."""
+"""Stored runs, our own and other tools', in the order in which they were made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smallscale_ci.run.samples import Samples
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A complete run whose samples are not read yet."""
+    """A complete run whose samples have not been read yet."""
 
     run_id: str
     path: Path
@@ -28,7 +28,7 @@ class StoredRun:
 
     @property
     def at(self) -> str:
-        """When it began, ISO time; empty where another tool does not record it."""
+        """When it started, ISO time; empty if another tool does not record it."""
         return self.manifest.created
 
     @property
@@ -44,7 +44,7 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """How another tool's results become runs: whether a path holds some, and how it is read."""
+    """How another tool's results become runs: whether a path holds some, and how to read it."""
 
     claims: Callable[[Path], bool]
     read: Callable[[Path], StoredRun]
@@ -53,7 +53,7 @@ class Others:
 def read(path: Path, others: Others | None = None) -> StoredRun:
     """The run in ``path``, or another tool's results.
 
-    Raises ``InvalidError`` for one that is not complete or of another schema, ``UsageError`` and
+    Raises ``InvalidError`` for an incomplete run or one of another schema, ``UsageError`` and
     ``DataError`` for one that cannot be read.
     """
     if others is not None and others.claims(path):
@@ -70,7 +70,7 @@ def read(path: Path, others: Others | None = None) -> StoredRun:
         chain.check(run.path, manifest, (chain.SUMMARY,))
         return read_summary(run)
 
-    summary()  # that it can be read is known before anything is shown
+    summary()  # fails here, before anything is shown, if it cannot be read
     return StoredRun(manifest.run_id, path, manifest, summary, run.read_samples)
 
 
@@ -79,8 +79,8 @@ def find(
 ) -> tuple[list[StoredRun], tuple[str, ...]]:
     """All complete runs in ``paths``, which are runs or folders of runs, oldest first.
 
-    Another tool's results without a date keep their order, before all runs. Also says of every run
-    that is left out why.
+    Another tool's results without a date come first, in their own order. Also returns for every run
+    that is left out a sentence that says why.
     """
     found, left_out = [], []
     for path in dict.fromkeys(run for place in paths for run in _inside(place, others)):
@@ -93,7 +93,7 @@ def find(
 
 
 def _inside(path: Path, others: Others | None) -> list[Path]:
-    """``path``, or the runs in it where it is a folder of them."""
+    """``path``, or the runs in it if it is a folder of runs."""
     if is_run(path) or not path.is_dir() or (others is not None and others.claims(path)):
         return [path]
     inside = sorted(path.iterdir())

@@ -1,6 +1,6 @@
-"""One chart as inline SVG by pygal, with colours left to the page's style sheet.
+"""One chart as inline SVG from pygal, coloured by the page's style sheet.
 
-pygal's own style sheet, script and date are taken away, so that the same report gives the same
+pygal's own style sheet, script and date are removed, so that the same report gives the same
 bytes, follows the page's light or dark theme, and has no script. Each series gets a class name
 that the page's style sheet knows (``baseline``, ``candidate``, ``interval``, …).
 """
@@ -18,7 +18,7 @@ from pygal.etree import etree
 
 from smallscale_ci.report.escape import one_line
 
-etree.to_etree()  # where lxml is installed, pygal would build its elements from that
+etree.to_etree()  # if lxml is installed, pygal would build its elements with it
 
 _OPTIONS = {
     "js": (),
@@ -46,7 +46,7 @@ class Chart:
         self.series.append((name, list(points), {"show_dots": False}))
 
     def dots(self, name: str, points: Iterable[tuple[float, float, str]]) -> None:
-        """Mark each (x, y, what it says when one points at it)."""
+        """Mark each (x, y, tooltip)."""
         marks = [{"value": (x, y), "label": one_line(label)} for x, y, label in points]
         self.series.append((name, marks, {"stroke": False}))
 
@@ -79,7 +79,7 @@ def _bare(root: ET.Element, names: Sequence[str], description: str) -> str:
 
 
 def _label_dot(group: ET.Element) -> None:
-    """Turn pygal's descriptions, which its script would show, into a title that browsers show."""
+    """Turn pygal's descriptions, which need its script, into titles, which browsers show."""
     labels = [desc.text for desc in group.findall("desc") if desc.get("class") == "label"]
     for desc in group.findall("desc"):
         group.remove(desc)

@@ -12,7 +12,7 @@ from smallscale_ci.report.formats import change, count, counts, level, margin, n
 from smallscale_ci.report.interface import Answer, ReportData
 
 WORST_FLIPS = 10
-_NAMED_CHECKS = 3  # a sentence names so many checks, the table has them all
+_NAMED_CHECKS = 3  # most checks named in a sentence; the table has all of them
 
 
 def check_name(check: Check) -> str:
@@ -21,12 +21,12 @@ def check_name(check: Check) -> str:
 
 
 def short_name(check: Check, limit: int) -> str:
-    """The name in at most ``limit`` characters: the task is cut, the metric is not."""
+    """The name in at most ``limit`` characters: the task is shortened, the metric is not."""
     return f"{one_line(check.task, limit - len(check.metric.value) - 1)} {check.metric.value}"
 
 
 def check_sentence(check: Check) -> str:
-    """What happened to one check: how much, from where to where, against which margin."""
+    """The result of one check: how much, from what to what, against which margin."""
     metric = check.metric
     moved = change(metric, check.estimate.value)
     levels = f"from {level(metric, check.baseline)} to {level(metric, check.candidate)}"
@@ -41,7 +41,7 @@ def check_sentence(check: Check) -> str:
 
 
 def headline(data: ReportData) -> str:
-    """The verdict in one sentence, its first word the kind."""
+    """The verdict in one sentence that starts with its kind."""
     verdict = data.verdict
     if verdict is None:
         return _without_verdict(data)
@@ -77,7 +77,7 @@ def _without_verdict(data: ReportData) -> str:
 
 
 def details(data: ReportData) -> tuple[str, ...]:
-    """What the headline and the table have not said: reasons, then advice where it is open."""
+    """What headline and table do not say: reasons, then advice for an undecided verdict."""
     verdict = data.verdict
     if verdict is None or verdict.kind is VerdictKind.PASS:
         return ()
@@ -91,7 +91,7 @@ def details(data: ReportData) -> tuple[str, ...]:
 
 
 def two_levels(data: ReportData) -> str:
-    """Why the checks and the table of tasks tell two levels of the baseline; empty if not so."""
+    """Why checks and task table show two levels of the baseline; empty if they do not."""
     verdict, baseline = data.verdict, data.baseline
     tasks = {task.task: task for task in baseline.tasks} if baseline else {}
     for check in verdict.checks if verdict else ():
@@ -112,7 +112,7 @@ def look(verdict: Verdict) -> str:
 
 
 def accounting(data: ReportData) -> str:
-    """Every planned sample of the candidate by outcome; a rest without an outcome is missing."""
+    """The candidate's planned samples by outcome; any without an outcome are missing."""
     planned, outcomes, unpaired = _accounts(data)
     missing = planned - sum(outcomes.values())
     numbers = [(o.value.lower(), outcomes.get(o.value, 0)) for o in Outcome]
@@ -122,7 +122,7 @@ def accounting(data: ReportData) -> str:
 
 
 def all_fine(data: ReportData) -> bool:
-    """Whether every planned sample was simply right or wrong, so that nobody need be told."""
+    """Whether every planned sample was simply right or wrong, so there is nothing to report."""
     planned, outcomes, unpaired = _accounts(data)
     simple = sum(outcomes.get(o.value, 0) for o in (Outcome.CORRECT, Outcome.WRONG))
     return simple == planned and not unpaired
@@ -137,7 +137,7 @@ def _accounts(data: ReportData) -> tuple[int, Mapping[str, int], int]:
 
 
 def facts(data: ReportData) -> dict[str, str]:
-    """Where the numbers come from: what the run was, its provenance and its metrics."""
+    """The run's identity, its provenance and its metrics."""
     run = {
         "run": data.run_id,
         "model": data.model,
@@ -151,16 +151,16 @@ def facts(data: ReportData) -> dict[str, str]:
 
 
 def _only_grew(verdict: Verdict) -> bool:
-    """Whether only lengths regressed, and it is known where."""
+    """Whether only lengths regressed, and the problems are known."""
     regressed = {c.metric.scale for c in verdict.checks if c.kind is VerdictKind.REGRESSED}
     return bool(verdict.grown) and regressed == {Scale.LENGTH}
 
 
 def worst_flips(verdict: Verdict) -> tuple[Flip, ...]:
-    """The problems that lost most accuracy, then those that grew most; none of a run that passed.
+    """The problems that lost most accuracy, then those that grew most; empty after a PASS.
 
-    Where only a length regressed, they are those that grew most. Sampling alone flips some problems
-    in every run: after a PASS their number says enough.
+    If only a length regressed, only those that grew most. Sampling alone flips some problems
+    in every run, so after a PASS their number is enough.
     """
     if verdict.kind is VerdictKind.PASS:
         return ()
@@ -206,7 +206,7 @@ def shown_answer(answers: Iterable[Answer]) -> Answer | None:
 
 
 def answer_words(answer: Answer | None) -> str:
-    """What was answered, in a few words, with the judge's reason when it was not right."""
+    """The answer in a few words, with the judge's reason if it was not right."""
     if answer is None:
         return "not stored"
     given = answer.extracted if answer.extracted is not None else "no answer"

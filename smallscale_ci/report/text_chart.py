@@ -9,7 +9,7 @@ from smallscale_ci.records import Check
 from smallscale_ci.report import formats, text
 
 _NAME = 40  # characters of a name
-_REACHES = (3, 6, 9)  # margins on either side of zero: the first that is enough
+_REACHES = (3, 6, 9)  # margins on either side of zero: the first that suffices
 _HALF = 18  # columns of either side
 
 

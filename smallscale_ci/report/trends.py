@@ -12,11 +12,11 @@ from smallscale_ci.report import charts, formats, pages
 from smallscale_ci.report.interface import TRENDS, Trend, TrendPoint
 
 _BARS = "▁▂▃▄▅▆▇█"
-_WIDTH = 60  # of a sparkline
+_WIDTH = 60  # most values in a sparkline
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """The last values as bars between their least and largest; a space for an unknown one."""
+    """The last values as bars from their smallest to their largest; a space for unknown ones."""
     shown = values[-_WIDTH:]
     known = [value for value in shown if math.isfinite(value)]
     if not known:
@@ -30,7 +30,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def ends(metric: Metric, values: Sequence[float]) -> str:
-    """Least and largest of what ``sparkline`` shows."""
+    """The smallest and largest value in ``sparkline``."""
     known = [value for value in values[-_WIDTH:] if math.isfinite(value)]
     if not known:
         return formats.UNKNOWN
@@ -43,7 +43,7 @@ def columns(trend: Trend) -> tuple[Metric, ...]:
 
 
 def changed(point: TrendPoint) -> str:
-    """What is different from the run before, in a few words; nothing where it is noise."""
+    """The change from the run before in a few words; empty if it is noise."""
     words = [
         f"{'▼' if change.value < 0 else '▲'} {metric.value} "
         f"{formats.signed(formats.change(metric, change.value))}{formats.unit(metric)}"
@@ -55,7 +55,7 @@ def changed(point: TrendPoint) -> str:
 
 
 def html(trends: Sequence[Trend]) -> str:
-    """The page: a chart of each metric and a table of the runs, for every trend."""
+    """The page: a chart per metric and a table of the runs for every trend."""
     drawn = [
         (
             trend,

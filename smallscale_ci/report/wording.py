@@ -1,4 +1,4 @@
-"""The verdict in sentences that a person who knows no statistics can act on."""
+"""The verdict in sentences on which someone without statistics can act."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from smallscale_ci.report.formats import change, count, figures, level, rate, un
 
 
 def reasons(verdict: Verdict) -> tuple[str, ...]:
-    """Why the verdict is what it is, the most important first."""
+    """The reasons for the verdict, the most important first."""
     return tuple(sentence(reason, verdict) for reason in verdict.reasons)
 
 
 def notes(verdict: Verdict) -> tuple[str, ...]:
-    """What is shown beside the verdict and does not decide it."""
+    """The notes beside the verdict, which do not decide it."""
     return tuple(sentence(note, verdict) for note in verdict.notes)
 
 
 def sentence(reason: Reason, verdict: Verdict) -> str:  # noqa: PLR0911, PLR0912 - a table
-    """One reason or note of ``verdict``. Raises ``LookupError`` for what it does not hold."""
+    """The sentence for a reason or note of ``verdict``.
+
+    Raises ``LookupError`` if it names a check or difference that ``verdict`` does not have.
+    """
     task, number, names = reason.task, reason.count, ", ".join(reason.names)
     match reason.kind:
         case ReasonKind.CHECK:
@@ -123,7 +126,7 @@ def spoken(value: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
 
 
 def advice(check: Check) -> str:
-    """What would have made an open check conclusive; empty for the others."""
+    """What would have made an undecided check conclusive; empty for other checks."""
     given = check.advice
     if given is None:
         return ""
@@ -215,7 +218,7 @@ def measured(found: Measured) -> str:
 
 
 def corrected(errors: Corrected) -> str:
-    """An accuracy that the errors of its judge correct."""
+    """An accuracy corrected for the errors of its judge."""
     low, high = (rate(end).removesuffix("%") for end in (errors.low, errors.high))
     return (
         f"{rate(errors.corrected)} [{low}, {high}] corrected for the judge's errors; its "
@@ -236,7 +239,7 @@ def agreed(found: Agreed) -> str:
 
 
 def unknown_thinking(marks: Iterable[str]) -> str:
-    """Marks that may be of thinking, in a format that is not known."""
+    """Marks that look like thinking in an unknown format."""
     return (
         f"Completions hold {', '.join(sorted(marks))}, which looks like thinking in a format that "
         "is not known. Where a text begins with it, it counts as thinking; elsewhere, answers "
@@ -247,7 +250,7 @@ def unknown_thinking(marks: Iterable[str]) -> str:
 def _undecided(check: Check) -> str:
     reached = _size(check.metric, round(check.reach, 3))
     margin = _size(check.metric, check.margin)
-    if reached == margin:  # as in the table, where both are rounded to the same
+    if reached == margin:  # both round to the same value, as in the table
         reached = f"just over {margin}"
     what = "change" if check.band else "loss" if check.metric.worse < 0 else "rise"
     worst = f"{count(check.lost, 'lost sample')} at {'its' if check.lost == 1 else 'their'} worst"
@@ -285,7 +288,7 @@ def _amount(check: Check) -> str:
 
 
 def _size(metric: Metric, value: float, *, up: bool = False) -> str:
-    """A margin or a loss: ``2 pp``, ``5%``; ``up`` rounds up, so that it stays a bound."""
+    """A margin or a loss: ``2 pp``, ``5%``; ``up`` rounds up so that it remains a bound."""
     if not math.isfinite(value):
         return "any size"
     shown = math.ceil(1000 * value - 1e-6) / 10 if up else 100 * value
