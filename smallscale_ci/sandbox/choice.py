@@ -63,7 +63,10 @@ def _asked(wanted: str) -> str:
 def _tried(name: str, lock: Path, environment: Mapping[str, str], nonce: str) -> Sandbox:
     """The sandbox, after a trial run. Raises ``SandboxUnavailable``."""
     sandbox = cast("Sandbox", imported(SANDBOXES[name])(lock, environment, nonce))
-    done = sandbox.run(f"print('{nonce}')", b"", _TRIAL)
+    try:
+        done = sandbox.run(f"print('{nonce}')", b"", _TRIAL)
+    except OSError as error:  # a full disk, say
+        raise SandboxUnavailable(f"its files cannot be written: {error}") from error
     if done.output.decode("utf-8", "replace") != f"{nonce}\n":
         raise SandboxUnavailable(f"a trial run failed: {done.error.strip()[-200:] or done.status}")
     return sandbox

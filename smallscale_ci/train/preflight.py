@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.config.train import TrainRecipe
-from smallscale_ci.errors import DataError, EngineError, UsageError
+from smallscale_ci.errors import (
+    DataError,
+    EngineError,
+    SmallscaleError,
+    StorageError,
+    UsageError,
+)
 from smallscale_ci.pairs.dataset import SFT
 from smallscale_ci.pairs.record import PAIRS
 from smallscale_ci.train.launch import Runner
@@ -72,7 +78,7 @@ class Answer:
 def ask(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) -> Answer:
     """Have the training environment look at the settings and all pairs.
 
-    Raises ``EngineError`` where it cannot.
+    Raises ``EngineError`` where it cannot, and ``StorageError`` for a full disk.
     """
     folder = out / "settings"
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,20 +95,28 @@ def ask(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) ->
     finally:
         started.stop(0)
     if code or not answer.exists():
-        told = (started.printed.failure or {}).get("message", "it ended")
+        told = started.printed.failure or {"kind": "other", "message": "it ended"}
         raise _failure(told, folder, started.printed.tail())
     value = json.loads(answer.read_text(encoding="utf-8"))
     lengths = tuple(tuple(length) for length in value.pop("lengths", ()))
     return Answer(**value, lengths=lengths)
 
 
-def _failure(told: str, folder: Path, tail: str) -> EngineError:
-    """Something is missing in the environment, or it cannot read what it was asked about."""
-    if told.startswith(_LACKING):
-        what = f"the training environment cannot be used: {told}."
+def _failure(told: Mapping[str, str], folder: Path, tail: str) -> SmallscaleError:
+    """A limit was reached, something is missing in the environment, or it cannot read its files."""
+    what, reason = told["message"], told["kind"]
+    if reason == "disk-full":
+        return StorageError(
+            f"the training environment could not write to {folder}: {what}.", "Free disk space."
+        )
+    if reason == "out-of-memory":
+        what = f"the training environment ran out of memory: {what}."
+        hint = "Free some, or raise container.memory_gib in a copy of the recipe."
+    elif what.startswith(_LACKING):
+        what = f"the training environment cannot be used: {what}."
         hint = "Make it again: `smallscale engine install train-cpu --force`."
     else:
-        what = f"checkpoint and pairs cannot be read by the training environment: {told}."
+        what = f"checkpoint and pairs cannot be read by the training environment: {what}."
         hint = f"See whether its tokenizer loads; {folder / 'check.log'} has all lines."
     return EngineError(what, hint, tail)
 

@@ -13,7 +13,6 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.name != "__init__.py"
 )
-ELSEWHERE = {"sandbox"}  # what is tried for real
 # Modules that no test imports, and where they are tried instead: as users run them, or through the
 # one module that uses them.
 THROUGH = {
@@ -39,7 +38,7 @@ THROUGH = {
     "suite.smoke_facts": "unit/suite/test_smoke.py",
     "worker.__main__": "unit/worker/test_loop.py",
     "worker.bytecode": "unit/worker/test_bytecode.py",
-    "worker.convert": "unit/checkpoint/test_find.py",
+    "worker.convert": "unit/checkpoint/test_embedded.py",
     "worker.engines.replay": "unit/worker/test_replay_worker.py",
     "worker.train.export": "unit/worker/test_train_entry.py",
     "worker.train.template": "unit/worker/test_train_check.py",
@@ -69,4 +68,4 @@ def test_every_module_is_imported_by_a_test_or_tried_through_another():
 
 def test_every_room_has_its_folder():
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert rooms - {path.name for path in TESTS.glob("unit/*") if path.is_dir()} == ELSEWHERE
+    assert rooms - {path.name for path in TESTS.glob("unit/*") if path.is_dir()} == set()

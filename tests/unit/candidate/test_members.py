@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from smallscale_ci.candidate.grid import is_grid
 from smallscale_ci.candidate.members import Measured, choose, front, members
 from smallscale_ci.config.folders import names
 from smallscale_ci.config.grid import GridArm, GridConfig
@@ -80,18 +79,6 @@ SHORTER = Measured("shorter", -0.03, math.log(0.2))
 RIGHT = Measured("right", 0.02, math.log(0.9))
 BEHIND = Measured("behind", -0.006, math.log(0.5))
 ALL = (PARENT_BEATS, SHORT, SHORTER, RIGHT, BEHIND)
-
-
-def test_a_recipe_is_a_grid_by_its_name_or_its_members(tmp_path: Path):
-    assert is_grid("grid", ROOTS)
-    assert not is_grid("lcpo", ROOTS)
-    file = tmp_path / "own.yaml"
-    file.write_text('{"name": "own", "members": [{"recipe": "lcpo"}]}')
-    assert is_grid(str(file), ROOTS)
-    file.write_text("name: own\nobjective: lcpo\n")
-    assert not is_grid(str(file), ROOTS)
-    with pytest.raises(UsageError, match=r"no train recipe or grid 'gird' \(did you mean 'grid'"):
-        is_grid("gird", ROOTS)
 
 
 def test_the_schema_of_grids_is_printed():

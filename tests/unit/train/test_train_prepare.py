@@ -24,7 +24,7 @@ from smallscale_ci.train.preflight import Answer
 from smallscale_ci.train.prepare import RECIPE, TrainPlan, plan, resumed_recipe
 from smallscale_ci.train.record import MANIFEST, PairsUsed, TrainRecord
 from smallscale_ci.train.session import train
-from smallscale_ci.worker.train.entry import FAILED, mark_whole
+from smallscale_ci.worker.train.entry import mark_whole
 
 LCPO = TrainRecipe(name="r", objective="lcpo", learning_rate=2e-5, steps=8)
 
@@ -151,31 +151,6 @@ def test_an_environment_without_gpus_is_told_as_that_and_not_as_a_faulty_recipe(
     with pytest.raises(EngineError, match="sees no GPU") as told:
         plan(LCPO, world.parent, world.pairs, world.out, runner)
     assert "--train-python" in told.value.hint
-
-
-@pytest.mark.parametrize(
-    ("failed", "told", "hint"),
-    [
-        (
-            "ModuleNotFoundError: No module named 'torch'",
-            "cannot be used",
-            "engine install train-cpu",
-        ),
-        ("KeyError: 'added_tokens'", "checkpoint and pairs cannot be read", "check.log"),
-    ],
-)
-def test_only_an_environment_that_lacks_something_is_to_be_made_anew(
-    world: World, failed: str, told: str, hint: str
-) -> None:
-    said = f"{FAILED}{json.dumps({'kind': 'other', 'message': failed})}"
-    fake = world.out.parent / "python"
-    fake.write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\nexit 1\n")
-    fake.chmod(0o755)
-    runner = LocalRunner(fake, {}, ranks=1, nodes=1, gpus=())
-    with pytest.raises(EngineError, match=told) as caught:
-        plan(LCPO, world.parent, world.pairs, world.out, runner)
-    assert failed in caught.value.message
-    assert hint in caught.value.hint
 
 
 def test_the_parent_is_called_as_before_by_whatever_path_it_was_found(world: World) -> None:
