@@ -105,9 +105,12 @@ def _value(method: str, path: str, answer: httpx2.Response) -> Any:
             said = str(answer.json().get("message", ""))
         except (ValueError, AttributeError):
             said = ""
+        hint = _HINTS.get(answer.status_code, _SUMMARY)
+        if "rate limit" in said.lower():  # told by 403, too
+            hint = f"{_SUMMARY} Try `smallscale publish` again later."
         raise PublishError(
             f"GitHub refused {method} {path}: {answer.status_code} {said or answer.reason_phrase}.",
-            _HINTS.get(answer.status_code, _SUMMARY),
+            hint,
         )
     try:
         return answer.json()

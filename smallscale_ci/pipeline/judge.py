@@ -28,6 +28,7 @@ from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement, Outcome
 from smallscale_ci.records.measured import Agreed, Measured
 from smallscale_ci.report import wording
+from smallscale_ci.report.formats import count
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run.collector import Judged
 from smallscale_ci.run.folder import RunFolder
@@ -183,7 +184,7 @@ def tell(stream: JudgeStream, observer: Observer) -> None:
     if sandbox:
         observer.say(f"Programs were run in: {sandbox['name']} ({sandbox['reason']})")
     for reason, times in stream.errors.most_common(_REASONS):
-        observer.say(f"ERRORED, {times:,} samples: {reason}")
+        observer.say(f"ERRORED, {count(times, 'sample')}: {reason}")
     for task, agreement in stream.agreement.items():
         observer.say(f"{task}: {wording.agreed(agreement.record())}")
 

@@ -30,6 +30,7 @@ _COLUMNS = [
     "thinking_tokens",
     "error",
 ]
+_LAST = 2**31 - 1  # sample that a file can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     problem, index = _named(suite, run, name)
     rows = tables.read_problems(
-        folder.generations, tables.GENERATIONS, [problem.id], index + 1, _COLUMNS
+        folder.generations, tables.GENERATIONS, [problem.id], min(index, _LAST) + 1, _COLUMNS
     )
     row = next((row for row in rows if row["sample_index"] == index), None)
     if row is None:
@@ -128,12 +129,12 @@ def reference(run: Path, problem: Problem, settings: Settings) -> Reference | No
 def _named(suite: Suite, run: Path, name: str) -> tuple[Problem, int]:
     start, _, index = name.rpartition(":") if ":" in name else (name, "", "")
     found = [problem for problem in suite.problems if start and problem.id.startswith(start)]
-    if len(found) != 1 or not (index or "0").isdecimal():
-        raise UsageError(
-            f"'{name}' names {len(found) or 'no'} problem{'s' * (len(found) != 1)} of {run}.",
-            f"Ids are as {suite.problems[0].id}, samples as {suite.problems[0].id}:0; "
-            "judgements.parquet lists them.",
-        )
+    first = suite.problems[0].id
+    hint = f"Ids are as {first}, samples as {first}:0; judgements.parquet lists them."
+    if len(found) != 1:
+        raise UsageError(f"'{name}' names {len(found) or 'no'} problems of {run}.", hint)
+    if not (index or "0").isdecimal():
+        raise UsageError(f"'{name}': '{index}' is not the number of a sample.", hint)
     return found[0], int(index or 0)
 
 

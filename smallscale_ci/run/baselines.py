@@ -237,7 +237,7 @@ def _read(store: Store, folder: PurePosixPath, name: str) -> Run | None:
     content = store.read(folder / RECORD)
     if content is None:
         return None
-    where = f"{store.label}{folder}"
+    where = f"{store.label}{folder}".removesuffix("/.")  # of a folder alone
     record = parse(content, where)
     samples = samples_of(store, folder, record)
     if samples is None:

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from helpers import replayed
 
-from smallscale_ci.errors import InvalidError
 from smallscale_ci.files import write_json
 from smallscale_ci.records import Metric
 from smallscale_ci.report import formats, history, stored, trends
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
-from smallscale_ci.run.manifest import SuiteId
 
 ACCURACY, TOKENS = Metric.ACCURACY, Metric.TOKENS
 
@@ -22,21 +20,6 @@ def date(path, day):
     """Let the run have started on ``day``."""
     replayed.alter(path, created=f"2026-02-{day:02}T00:00:00+00:00")
     return path
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Five runs of checkpoints: the fourth fell in accuracy, the fifth thinks longer."""
-    place = tmp_path_factory.mktemp("history")
-    replayed.make_configs(place, problems=120)
-    wrong = (0.2, 0.2, 0.2, 0.6, 0.6)
-    for day, share in enumerate(wrong, 1):
-        longer = 2.0 if day == 5 else 1.0
-        path = replayed.make_run(
-            place, f"r{day}", model=f"step-{day}", wrong=share, longer=longer, seed=day, epochs=1
-        )
-        date(path, day)
-    return place
 
 
 def read(place, *names):
@@ -97,22 +80,6 @@ def test_the_trail_of_a_report_is_the_same_model_before(place, tmp_path):
     assert points[0].accuracy == stored.read(place / "stored/r1").summary().tasks[0].accuracy.value
 
 
-def test_runs_of_an_older_schema_and_incomplete_ones_are_named(place, tmp_path):
-    for name, key, value in (("old", "schema_version", "0"), ("half", "status", "interrupted")):
-        run = RunFolder(shutil.copytree(place / "stored" / "r1", tmp_path / name))
-        write_json(run.manifest, {**json.loads(run.manifest.read_text()), key: value})
-    with pytest.raises(InvalidError, match="schema '0', and this smallscale reads") as caught:
-        stored.read(tmp_path / "old")
-    assert "the smallscale that wrote it" in caught.value.hint
-    found, left_out = stored.find([tmp_path, place / "stored" / "r1"])
-    assert len(found) == 1
-    assert len(left_out) == 2
-    assert any("half is interrupted" in note for note in left_out)
-    done = replayed.smallscale(place, "report", tmp_path / "old")
-    assert done.returncode == 4
-    assert "schema '0'" in done.stderr
-
-
 def test_a_run_without_judgements_is_shown_but_not_tested(place, tmp_path):
     bare = date(shutil.copytree(place / "stored" / "r4", tmp_path / "bare"), 2)
     RunFolder(bare).judgements.unlink()
@@ -137,16 +104,6 @@ def test_memory_holds_two_runs_and_of_the_others_their_points(place):
 
     most(200)  # what is imported and kept on first use
     assert most(200) - most(10) < 190 * 3072
-
-
-def test_only_the_newest_runs_of_each_series(place):
-    ones = read(place, "r1", "r2", "r3", "r4")
-    other = replace(ones[1].manifest, suite=SuiteId("other"))
-    ones[1] = replace(ones[1], manifest=other)
-    assert [one.run_id for one in stored.last(ones, 2)] == ["r2", "r3", "r4"]
-    done = replayed.smallscale(place, "history", "stored", "--last", "2", "--json")
-    (trend,) = json.loads(done.stdout)["trends"]
-    assert [point["run_id"] for point in trend["points"]] == ["r4", "r5"]
 
 
 def test_side_by_side_compares_with_the_first(place):
@@ -221,13 +178,3 @@ def test_a_run_that_failed_throughout_has_no_level(tmp_path):
     (level,) = read(tmp_path, "r2")[0].summary().tasks
     assert formats.level_interval(ACCURACY, level.accuracy) == "–"
     assert {p.run_id for p in history.trail(RunFolder(tmp_path / "stored" / "r3"))} == {"r1"}
-
-
-def test_sparkline():
-    assert trends.sparkline([0.0, 0.5, 1.0]) == "▁▅█"
-    assert trends.sparkline([1.0, float("nan"), 1.0]) == "▁ ▁"
-    assert trends.sparkline([]) == ""
-    values = [9.0, float("nan"), *range(1, 60)]
-    assert len(trends.sparkline(values)) == 60
-    assert trends.ends(TOKENS, values) == "1.0 … 59.0"  # of what the sparkline shows
-    assert trends.ends(TOKENS, [float("nan")]) == "–"

@@ -1,0 +1,84 @@
+"""Judging alone: a run's generations again, and what was decided on them before."""
+
+import pytest
+from helpers import replayed
+
+from smallscale_ci.errors import DataError, InvalidError
+from smallscale_ci.files import read_json
+from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.pipeline import judge
+from smallscale_ci.run import chain
+from smallscale_ci.run.folder import RunFolder
+from smallscale_ci.run.run import read_run
+
+
+@pytest.fixture
+def world(tmp_path):
+    replayed.make_configs(tmp_path, problems=8)
+    return RunFolder(replayed.make_run(tmp_path, "src")), replayed.read_suite(tmp_path)[1]
+
+
+def test_judging_again_gives_the_same_files(world):
+    run, suite = world
+    before = chain.hashes(run.path)
+    assert judge.judge(run, suite, replayed.Nobody()) is None
+    assert chain.hashes(run.path) == before
+    assert read_run(run.path).manifest.files == before
+
+
+def test_a_verdict_on_earlier_judgements_is_gone(world):
+    run, suite = world
+    run.verdict.write_text("{}")
+    run.evidence.write_text("{}")
+    judge.judge(run, suite, replayed.Nobody())
+    assert not run.verdict.exists()
+    assert not run.evidence.exists()
+
+
+def test_judgements_that_were_lost_are_made_again(world):
+    run, suite = world
+    before = read_json(run.summary)
+    run.judgements.unlink()
+    run.summary.unlink()
+    judge.judge(run, suite, replayed.Nobody())
+    assert read_json(run.summary) == before
+
+
+def test_a_suite_that_changed_since_is_refused(world, tmp_path):
+    run, _ = world
+    replayed.make_configs(tmp_path, problems=9)
+    with pytest.raises(InvalidError, match="the data of suite 'tiny' changed since") as caught:
+        judge.judge(run, replayed.read_suite(tmp_path)[1], replayed.Nobody())
+    assert "Restore" in caught.value.hint
+
+
+def test_an_edited_generation_is_not_judged(world, tmp_path):
+    run, suite = world
+    other = replayed.make_run(tmp_path, "other", wrong=0.0, seed=3)
+    run.generations.write_bytes((other / "generations.parquet").read_bytes())
+    with pytest.raises(InvalidError):
+        judge.judge(run, suite, replayed.Nobody())
+
+
+def test_a_labelled_file_measures_the_judge(tmp_path):
+    """The file's own verdicts are the truth: one right answer is not accepted, one wrong one is."""
+    source = tmp_path / "a.csv"
+    rows = [("1", "1", 1), ("2", "7", 1), ("3", "3", 0), ("4", "9", 0), ("5", "5", 1)]
+    lines = [f"{gold},\\boxed{{{said}}},{label}" for gold, said, label in rows]
+    source.write_text("\n".join(["gold,output,correct", *lines]))
+    found = judge.judge_foreign(
+        source, tmp_path / "out.parquet", JudgeSpec("math", ("boxed",)), replayed.Nobody()
+    )
+    assert found.outcomes == {"CORRECT": 3, "WRONG": 2}
+    measured = found.measured
+    assert (measured.right, measured.right_of, measured.wrong, measured.wrong_of) == (2, 3, 1, 2)
+    assert found.agreement is None
+
+
+def test_a_file_without_rows_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "a.csv").write_text("gold,output\n")
+    with pytest.raises(DataError, match="holds no generations"):
+        judge.judge_foreign(
+            tmp_path / "a.csv", tmp_path / "out.parquet", JudgeSpec("math"), replayed.Nobody()
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

@@ -1,0 +1,99 @@
+"""What the user asked for, and the complete configuration that follows from it."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from helpers import replayed
+
+from smallscale_ci.config.settings import Settings
+from smallscale_ci.errors import UsageError
+from smallscale_ci.pipeline import prepare
+from smallscale_ci.pipeline.prepare import Plan
+from smallscale_ci.pipeline.request import Request
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    replayed.make_configs(tmp_path, problems=6)
+    replayed.record(replayed.make_run(tmp_path, "src", epochs=1), tmp_path / "baselines")
+    return tmp_path
+
+
+def settings(place: Path) -> Settings:
+    return replace(replayed.settings(place), environment={"KEEP": "me"}, now=lambda: NOW)
+
+
+def request(place: Path, **changes: object) -> Request:
+    asked = Request(model=str(place / "stored" / "src"), suite="tiny", profile="replay")
+    return replace(asked, **changes)
+
+
+def plan(place: Path, **changes: object) -> Plan:
+    asked = request(place, **changes)
+    return prepare.plan(asked, settings(place), say=lambda text: None)
+
+
+def test_what_is_asked_for_goes_before_what_is_configured(place):
+    found = plan(place, seed=7, ranks=3, tensor_parallel=2, gate="default", gpus=("0", "1"))
+    assert found.sampling.seed == 7
+    assert (found.config.profile.ranks, found.config.profile.tensor_parallel) == (3, 2)
+    assert found.config.gate.name == "default"
+    assert found.config.gpus == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, (1, 1)),
+        ({"gate": "default"}, (1, 4)),
+        ({"gate": "default", "epochs": 2}, (2, 2)),
+        ({"gate": "default", "epochs": 2, "max_epochs": 3}, (2, 3)),
+        ({"gate": "default", "max_epochs": 6}, (1, 6)),
+        ({"gate": "once", "max_epochs": 6}, (1, 1)),  # it does not extend
+        ({"gate": "default", "baseline": "none"}, (1, 1)),
+    ],
+)
+def test_epochs(place, asked, expected):
+    gate = place / "configs" / "gates" / "once.yaml"
+    gate.write_text("name: once\non_inconclusive: fail\n")
+    config = plan(place, **asked).config
+    assert (config.epochs, config.max_epochs) == expected
+
+
+def test_names_of_runs_are_short_and_safe_whatever_the_paths(place):
+    suite = place / "configs" / "suites" / "tiny.yaml"
+    assert plan(place, suite=str(suite)).config.name == "20260131-120000-tiny-src-ab12"
+
+
+def test_gpus_make_ranks(place):
+    def ranks(*gpus: str, tp: int | None = None, ranks: int | None = None) -> int:
+        return plan(place, gpus=gpus, tensor_parallel=tp, ranks=ranks).config.profile.ranks
+
+    assert ranks() == 1
+    assert ranks("0", "1", "2", "3") == 4
+    assert ranks("0", "1", "2", "3", tp=2) == 2
+    assert ranks("0", "1", ranks=1) == 1
+    with pytest.raises(UsageError, match="needs 4 GPUs, and --gpus names 2"):
+        ranks("0", "1", tp=4)
+    with pytest.raises(UsageError, match="needs 4 GPUs, and --gpus names 2"):
+        ranks("0", "1", tp=4, ranks=1)  # fewer than one rank needs, however many ranks
+
+
+def test_ranks_that_share_gpus_have_theirs(place):
+    profile = {"engine": "replay", "ranks": 3, "ranks_per_gpu": 3}
+    (place / "shared.yaml").write_text(json.dumps({"name": "shared", **profile}))
+
+    def ranks(*gpus: str, **more: int) -> int:
+        request = {"profile": str(place / "shared.yaml"), "baseline": "none", "gpus": gpus}
+        return plan(place, **request, **more).config.profile.ranks
+
+    assert ranks() == 3
+    assert ranks("0") == 3
+    assert ranks("0", "1") == 6
+    assert ranks("0", "1", tensor_parallel=2) == 3
+    assert ranks("0", "1", ranks=1) == 1
