@@ -80,7 +80,8 @@ _PHRASE_END = re.compile(
       | </(?:(?:final_?)?answer|solution|conclusion|result)>
       | [。；！] | です|である|となり|になり|입니다|이다|이에요|예요
       | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
-      | ,\sthat\ is\b | ,\s(?:weil|da|denn|car|parce|porque|perché|pois|потому|так)\b
+      | ,\s(?:that\ is|(?:and\s)?not|rather\sthan|instead\sof)\b
+      | ,\s(?:weil|da|denn|car|parce|porque|perché|pois|потому|так)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -56,6 +56,8 @@ _FAMILIES = ("xyz", "abcd", "pqr", "mn", "uvw")
 def equal(gold: Form, answer: Form, *, deep: bool) -> bool:  # noqa: PLR0911 - one for each kind
     """Whether ``answer`` means what ``gold`` means. Raises ``NeedsAlgebra`` unless ``deep``."""
     if isinstance(gold, Relation) or isinstance(answer, Relation):
+        if isinstance(gold, Congruence) or isinstance(answer, Congruence):
+            return congruent(gold, answer)
         return _relations(gold, answer, deep)
     if isinstance(gold, Cases) or isinstance(answer, Cases):
         return _cases(gold, answer, deep)

@@ -143,7 +143,9 @@ _WHOLE = re.compile(  # behind n\\pi
 _LEAD = re.compile(
     r'^"?(?:the )?(?:final |correct )?answer(?: is)?\s*:?\s*"?\s*(?=[^\s"])'
     r'|^"(?:about|approximately|roughly|exactly|there (?:are|is)|a total of)"\s*(?=[\d\\])'
-    r'|^"?(?:total|sum|result|value|solution|area|volume|probability):"?\s*(?=[-\d\\$])',
+    r'|^"?(?:total|sum|result|value|solution|area|volume|probability):"?\s*(?=[-\d\\$])'
+    r'|^"(?![^"]*\b(?:not|no|more|less|least|most|if|or|and)\b)(?:the |its |our )[a-z][a-z ]{2,40}'
+    r'\s(?:is|are|equals)(?: exactly| therefore)?"?\s*(?=[-\d\\$])',
     re.IGNORECASE,
 )
 PLAIN_NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,90})?")

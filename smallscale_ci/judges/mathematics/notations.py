@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
-from smallscale_ci.judges.mathematics.expression import Node
-from smallscale_ci.judges.mathematics.forms import Based, Congruence, Form, Ratio, Time
+from smallscale_ci.judges.mathematics.expression import (
+    Inexact,
+    Node,
+    TooLarge,
+    exact,
+    renamed,
+    symbols,
+)
+from smallscale_ci.judges.mathematics.forms import Based, Congruence, Form, Ratio, Relation, Time
 from smallscale_ci.judges.mathematics.normal import squeeze
 from smallscale_ci.judges.mathematics.quantity import Scalar, Words
 from smallscale_ci.judges.mathematics.values import nodes, remainder
+
+_WHOLE = frozenset("jklmnt")  # letters that stand for any whole number
 
 
 def times(gold: Time, answer: Time) -> bool:
@@ -60,6 +70,7 @@ def _ratio_parts(form: Form) -> list[Node] | None:
 
 def congruent(gold: Form, answer: Form) -> bool:
     """The same class of numbers; of the operation ``5 mod 7`` the remainder is meant."""
+    gold, answer = _as_class(gold), _as_class(answer)
     if isinstance(gold, Congruence) and isinstance(answer, Scalar):
         gold, answer = answer, gold
     if not isinstance(gold, Congruence):
@@ -78,6 +89,32 @@ def congruent(gold: Form, answer: Form) -> bool:
     same = modulus is not None and modulus == remainder(answer.modulus.node, None)
     values = [remainder(side.value.node, gold.modulus.node) for side in (gold, answer)]
     return same and len(names) <= 1 and values[0] is not None and values[0] == values[1]
+
+
+def _as_class(form: Form) -> Form:
+    """``n = 4k + 1`` as ``n ≡ 1 (mod 4)``."""
+    if not isinstance(form, Relation) or form.operators != "=" or len(form.sides) != 2:
+        return form
+    left, right = form.sides
+    if not isinstance(left, Scalar) or not isinstance(right, Scalar) or left.node[0] != "symbol":
+        return form
+    letters = symbols(right.node)
+    if len(letters) != 1 or left.node[1] in letters or not letters <= _WHOLE:
+        return form
+    letter = next(iter(letters))
+    try:
+        values = [exact(renamed(right.node, {letter: _number(at)})) for at in range(4)]
+    except (Inexact, TooLarge):
+        return form
+    steps = {after - before for before, after in pairwise(values)}
+    if len(steps) != 1 or 0 in steps:
+        return form
+    rest, modulus = (Scalar(str(n), _number(n), None) for n in (values[0], abs(steps.pop())))
+    return Congruence(left.text, rest, modulus, operation=False)
+
+
+def _number(value: Fraction | int) -> Node:
+    return ("number", Fraction(value))
 
 
 def based(gold: Form, answer: Form) -> bool:

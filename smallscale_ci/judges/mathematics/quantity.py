@@ -67,6 +67,8 @@ _ALIKE = {
     ("infinite", "solutions"): ("infinitely", "many"),
     ("infinitely", "many", "values"): ("infinitely", "many"),
     ("does", "not", "exist"): ("dne",),
+    ("diverges",): ("divergent",),
+    ("converges",): ("convergent",),
 }
 _ANYTHING = frozenset(  # one of these for another is no other answer
     {"way", "possibility", "arrangement", "combination", "permutation", "choice"}
@@ -75,7 +77,11 @@ _ANYTHING = frozenset(  # one of these for another is no other answer
     | {"unit", "time", "item", "piece", "thing", "object", "case", "outcome", "total", "more"}
 )
 _ARTICLES = frozenset({"a", "an", "the", "is", "it"})
-_BEFORE = frozenset({"on", "at", "in", "all", "every", "any"})
+# Alice wins, Alice has a winning strategy: then her name is the answer.
+_WINS = re.compile(
+    r"(?<=\w) (?:wins|(?:will|can|must|always) (?:always )?win|has winning strategy)$"
+)
+_BEFORE = frozenset({"there", "on", "at", "in", "all", "every", "any"})
 _SHORT_WORDS = frozenset(
     [
         "am",
@@ -249,6 +255,7 @@ def read_compound(text: str) -> Scalar | None:
 def _words(text: str) -> Words | Opaque:
     found = _WORD.findall(_NTH.sub("", text.lower()))
     words = tuple(word for word in found if word not in _ARTICLES) or tuple(found)
+    words = words[: -len(won[0].split())] if (won := _WINS.search(" ".join(words))) else words
     if len(words) > 1 and words[0] in _BEFORE:  # on a Sunday, all odd integers
         words = words[1:]
     plain = not re.search(r'[\\^=+*/<>|∩∪]|"mod"|_\{?\d', text)  # P(A|B) is a name

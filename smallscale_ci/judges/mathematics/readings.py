@@ -11,6 +11,7 @@ from smallscale_ci.judges.mathematics.normal import clean, squeeze
 from smallscale_ci.judges.mathematics.numerals import number_in_words
 from smallscale_ci.judges.mathematics.quantity import Scalar, Words
 from smallscale_ci.judges.mathematics.reader import read
+from smallscale_ci.judges.mathematics.units import is_unit_word
 
 # 1.234,5 and 1'234 are how some countries write; 1.200 alone is a decimal.
 _ABROAD = re.compile(
@@ -28,6 +29,9 @@ _ANY_WHOLE = re.compile(  # the letter that stands for any whole number
     r"(?<![a-zA-Z\\])([a-zN])[\s$}]*(?:(?:\\in|∈)\s*(?:\\math(?:bb|bf)\s*)?\{?\s*[Zℤ](?![a-zA-Z^_])"
     r"|(?:\\text\{|\\ )*\s*(?:is|are|be|being)?\s*an(?:y)?\s(?:arbitrary\s)?integer\b)"
     r"|\b(?:any|all|an|every)\s(?:arbitrary\s)?integers?\s?[}$\s]*([a-zN])(?![a-zA-Z])"
+)
+_BRACKETED = re.compile(
+    r'([-+]?\d[\d.,]*|[-+]?\\frac.{1,20}\})\s*\(\s*"?([a-z]{2,}(?: [a-z]+){0,2})"?\s*\)'
 )
 _GLUED_UNITS = {"''": "inch", '"': "inch", "'": "foot"}
 
@@ -67,7 +71,7 @@ def as_choices(gold: str, gold_form: Form, answer: str, answer_form: Form, *, de
     if left and right:
         return left[1] == right[1]
     if not left and not right:
-        bare = answer.upper() if len(answer) == 1 else answer  # b for (B)
+        bare = answer.upper() if len(answer.strip("()")) == 1 else answer  # b or (b) for (B)
         labels = _LABEL.fullmatch(gold), _LABEL.fullmatch(bare)
         return bool(labels[0] and labels[1] and labels[0][1] == labels[1][1])
     if left:
@@ -127,7 +131,11 @@ def with_spelt_number(gold_form: Form, answer: str, *, deep: bool) -> bool:
 
 
 def with_glued_unit(gold_form: Form, answer: str, *, deep: bool) -> bool:
-    """``12m`` and ``5k`` where the gold is a number: a letter right behind digits is a unit."""
+    """``12m``, ``5k`` and ``27 (ways)`` where the gold is a number: what is behind is a unit."""
+    if (behind := _BRACKETED.fullmatch(answer)) and isinstance(gold_form, Scalar):  # 27 (ways)
+        unit = len(behind[2]) > 3 or is_unit_word(behind[2])
+        unit = unit and number_in_words(behind[2]) is None  # 8 (nine)
+        return unit and equal(gold_form, read(f'{behind[1]} "{behind[2]}"'), deep=deep)
     match = _GLUED.fullmatch(answer)
     if match is None or not isinstance(gold_form, Scalar) or symbols(gold_form.node):
         return False

@@ -221,3 +221,8 @@ def test_a_box_that_is_denied_does_not_count(text, expected):
 )
 def test_stated_in_other_languages(text):
     assert stated(text) == "42"
+
+
+@pytest.mark.parametrize("text", ["The answer is 27, not 72.", "The answer is 27, rather than 72."])
+def test_what_an_answer_is_set_against_is_no_part_of_it(text):
+    assert stated(text) == "27"
