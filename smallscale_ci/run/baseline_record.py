@@ -36,11 +36,11 @@ class BaselineRecord(Record):
 
     @property
     def kept(self) -> PurePosixPath:
-        """Its folder in the history, once it is no longer the newest."""
+        """Its folder in the history after it has been replaced."""
         return PurePosixPath(HISTORY, slug(f"{self.recorded.at}-{self.recorded.run_id}"))
 
     def to_json(self) -> dict[str, Any]:
-        """As it is written: without this machine's paths, for baselines go into git."""
+        """Its JSON form, without this machine's paths, since baselines go into git."""
         manifest = to_json(self.manifest)
         checkpoint = manifest["checkpoint"]
         del checkpoint["path"]

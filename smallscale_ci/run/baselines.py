@@ -1,6 +1,6 @@
 """Stored baselines: ``<root>/<suite>/<profile>/<model>/{baseline.json,samples.parquet}``.
 
-Earlier ones are in ``history/``. How one is recorded is in ``recording``.
+Earlier ones are in ``history/``. ``recording`` writes them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SAMPLES = "samples.parquet"
 class Place:
     """Where a run looks for its baseline: suite, profile, model, and the reference model.
 
-    What is not known, as all is of a bare file, is empty.
+    Unknown parts are empty; for a bare file, all of them are.
     """
 
     suite: str
     profile: str
     model: str
     reference: str | None = None
-    given: str = ""  # the model as commands take it: a path, a hub id, an alias
+    given: str = ""  # the model as given to commands: a path, a hub id, an alias
 
     def folder(self, model: str) -> PurePosixPath:
         """The baseline's folder relative to the root of all baselines."""
@@ -44,7 +44,7 @@ class Place:
 def resolve(spec: str, place: Place, root: Path) -> Run:
     """The baseline that ``spec`` names: auto, a name, a folder, a run, a file, git:REF[:NAME].
 
-    Raises ``InvalidError`` (exit 4) when there is none, with the command that records one.
+    Raises ``InvalidError`` (exit 4) if there is none, with the command that records one.
     """
     if spec.startswith("git:"):
         ref, _, name = spec[len("git:") :].partition(":")
@@ -65,7 +65,7 @@ def is_auto(spec: str) -> bool:
 
 
 def _is_stored(store: Store, spec: str, place: Place) -> bool:
-    """Whether ``spec`` is the name of a stored baseline: nothing in the working folder hides it."""
+    """Whether ``spec`` names a stored baseline, which nothing in the working folder hides."""
     is_name = (
         spec.count("/") in {0, 2} and spec == str(PurePosixPath(spec)) and spec[0] not in "./~"
     )
@@ -73,7 +73,7 @@ def _is_stored(store: Store, spec: str, place: Place) -> bool:
 
 
 def load(path: Path) -> Run:
-    """A baseline folder, a run folder, or a bare samples file. Raises ``DataError``."""
+    """Load a baseline folder, a run folder, or a bare samples file. Raises ``DataError``."""
     if path.is_file():
         return read_file(path)
     if is_run(path):
@@ -110,9 +110,9 @@ def names(root: Path) -> tuple[str, ...]:
 
 
 def named(root: Path, name: str) -> str:
-    """The suite/profile/model of the stored baseline that ``name`` names: that, or its model.
+    """The suite/profile/model of the baseline ``name``, given in full or by its model.
 
-    Raises ``UsageError`` when there is none, or more than one.
+    Raises ``UsageError`` if there is none, or more than one.
     """
     store = FolderStore(root)
     found = _folder(store, name, Place("", "", ""))
@@ -122,9 +122,9 @@ def named(root: Path, name: str) -> str:
 
 
 def located(path: Path, root: Path) -> Path:
-    """``path`` where there is something, else the folder of the stored baseline that it names.
+    """``path`` if it exists, else the folder of the stored baseline that it names.
 
-    Raises ``UsageError`` when it is neither.
+    Raises ``UsageError`` if it is neither.
     """
     if path.exists():
         return path
@@ -138,7 +138,7 @@ def located(path: Path, root: Path) -> Path:
 def show(root: Path, name: str) -> BaselineRecord:
     """The record of suite/profile/model.
 
-    Raises ``UsageError`` when there is none, ``DataError`` when it is damaged.
+    Raises ``UsageError`` if there is none, ``DataError`` if it is damaged.
     """
     store = FolderStore(root)
     content = store.read(PurePosixPath(name, RECORD))
@@ -153,7 +153,7 @@ def history(root: Path, name: str) -> tuple[str, ...]:
 
 
 def verify(root: Path) -> list[str]:
-    """What is wrong with the stored baselines, one sentence each; empty when all is well."""
+    """The problems of the stored baselines, one sentence each; empty if there are none."""
     problems = []
     store = FolderStore(root)
     known = set(folders(store))
@@ -169,15 +169,15 @@ def verify(root: Path) -> list[str]:
 
 
 def _is_part(path: PurePosixPath) -> bool:
-    """Whether a file belongs to the baseline suite/profile/model that its first parts name."""
+    """Whether a file belongs to the baseline suite/profile/model that its path starts with."""
     return path.parts[3:] == (SAMPLES,) or path.parts[3:4] + path.parts[5:] == (HISTORY, RECORD)
 
 
 def samples_of(store: Store, folder: PurePosixPath, record: BaselineRecord) -> bytes | None:
-    """The samples file that ``record`` names, or ``None`` where there is none at all.
+    """The samples file that ``record`` names, or ``None`` if there is none at all.
 
-    A recording that was killed between its two renames has put the old samples into the history,
-    and not yet the new record in its place. Raises ``DataError`` for a file that was changed.
+    A recording that was killed between its two renames has moved the old samples to the history,
+    but not yet put the new record in place. Raises ``DataError`` for a file that was changed.
     """
     found = store.read(folder / SAMPLES)
     for content in (found, store.read(folder / record.kept / SAMPLES)):
@@ -219,7 +219,7 @@ def _from_store(store: Store, spec: str, place: Place) -> Run:
 
 
 def _folder(store: Store, model: str, place: Place) -> PurePosixPath:
-    """The folder of a baseline that is named by its model, or in full."""
+    """The folder of a baseline that is given by its model or in full."""
     if model.count("/") == 2:
         return PurePosixPath(model)
     if place.suite:
@@ -244,7 +244,7 @@ def _read(store: Store, folder: PurePosixPath, name: str) -> Run | None:
         return None
     file = columns.parquet(samples, f"{where}/{SAMPLES}", RESTORE)
     with columns.damage(f"{where}/{SAMPLES}", RESTORE):
-        # In this thread alone: another that holds Python's bytes at the exit aborts the process.
+        # Only in this thread: another that holds Python's bytes at exit aborts the process.
         table = columns.checked(file.read(use_threads=False))
     found = from_table(table, f"{where}/{SAMPLES}", unknown_in(table))
     return Run(name, found, record.manifest, where, record.summary, record.recorded)

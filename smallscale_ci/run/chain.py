@@ -1,8 +1,8 @@
 """The chain of hashes: a run folder's files are those that its manifest names.
 
 The manifest of schema 2 holds the SHA-256 of every file, but for the verdict, which may be decided
-again and again: that is named by the evidence beside it. In older run folders each file names its
-predecessor alone; those links are checked then.
+repeatedly and is named by the evidence beside it. In older run folders each file names only its
+predecessor; then those links are checked.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _SCHEMAS = {GENERATIONS: tables.GENERATIONS, JUDGEMENTS: tables.JUDGEMENTS}
 
 
 def hashes(run: Path, names: Sequence[str] = CHAIN) -> dict[str, str]:
-    """SHA-256 of each of the files ``names`` that is in the folder. Raises ``OSError``."""
+    """SHA-256 of each of the files ``names`` that exists. Raises ``OSError``."""
     return {name: file_hash(run / name) for name in names if (run / name).is_file()}
 
 
 def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
-    """Refuse a run folder of which one of the files ``names`` is not as it was written.
+    """Refuse a run folder if one of its files ``names`` is not as it was written.
 
     Raises ``InvalidError`` for a file that was changed or added, ``DataError`` for one that is
     damaged or gone.
@@ -66,7 +66,7 @@ def _named_verdict(run: Path) -> str | None:
 
 
 def _check_links(run: Path, found: dict[str, str]) -> None:
-    """Each file of schema 1 names the hash of the one before."""
+    """Check the links of schema 1: each file names the hash of the one before."""
     if GENERATIONS in found and PROMPTS in found:
         _link(run, GENERATIONS, PROMPTS, _predecessor(run, GENERATIONS), found)
     if JUDGEMENTS in found and GENERATIONS in found:
@@ -89,7 +89,7 @@ def _predecessor(run: Path, name: str) -> str:
 
 
 def _refuse_damaged(path: Path) -> None:
-    """Raise ``DataError`` where the changed file cannot even be read."""
+    """Raise ``DataError`` if the changed file cannot even be read."""
     if path.suffix == ".json":
         read_json(path)
     elif path.suffix == ".parquet":

@@ -1,4 +1,4 @@
-"""Judgements as they come: numbers in memory, texts on disk; a million are a few megabytes."""
+"""Judgements as they come: numbers in memory, texts on disk; a few megabytes per million."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from smallscale_ci.run.samples_table import from_table
 
 _OUTCOMES = [outcome.value for outcome in Outcome]
 _FINISHES = [reason.value for reason in FinishReason]
-_PUT_UP = 1 << 16  # bytes of texts that wait to be written
+_PUT_UP = 1 << 16  # bytes of texts buffered before writing
 
 
 class Judged:
-    """The judgements of one run, and the samples that they make."""
+    """The judgements of one run, and the samples made from them."""
 
     def __init__(self, problems: Sequence[Problem], folder: Path) -> None:
-        """Texts go to a nameless file in ``folder``, and wait while its disk is full.
+        """Texts go to an unnamed file in ``folder``, and are buffered while its disk is full.
 
         Raises ``OSError``.
         """
@@ -48,7 +48,7 @@ class Judged:
         return len(self._numbers)
 
     def add(self, generation: Generation, judgement: Judgement) -> None:
-        """One more."""
+        """Add one judgement."""
         number = self.places.number(judgement.problem_id, judgement.sample_index)
         assert number is not None  # noqa: S101 - a judgement is of a problem of the suite
         self._numbers.append(number)
@@ -63,7 +63,7 @@ class Judged:
         self._end += len(line) + 1
         self._waiting += line + b"\n"
         if len(self._waiting) > _PUT_UP:
-            with where_writable():  # the verdict needs no texts
+            with where_writable():  # the verdict does not need texts
                 self._flush()
 
     def numbers(self) -> NDArray[np.int64]:
@@ -71,7 +71,7 @@ class Judged:
         return np.sort(np.array(self._numbers, dtype=np.int64))
 
     def samples(self, name: str) -> Samples:
-        """The columns that statistics are computed on."""
+        """The columns for statistics."""
         order = np.argsort(np.array(self._numbers, dtype=np.int64), kind="stable")
         numbers = np.array(self._numbers, dtype=np.int64)[order]
         place = numbers % max(len(self.places), 1)
@@ -112,7 +112,7 @@ class Judged:
             yield tables.judgement_row(judgement, self._clusters[place])
 
     def _flush(self) -> None:
-        while self._waiting:  # each part as far as the disk takes it
+        while self._waiting:  # each part as far as the disk has space
             count = os.pwrite(self._texts.fileno(), self._waiting, self._written)
             self._written += count
             del self._waiting[:count]

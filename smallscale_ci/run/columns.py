@@ -1,7 +1,7 @@
-"""Arrow's files, checked once, before anything looks into their columns.
+"""Arrow's files, checked once before their columns are used.
 
-Arrow trusts what it reads: offsets that lead outside of a file end the process, and texts that are
-not UTF-8 fail wherever they are first looked at.
+Arrow trusts its input: offsets that lead outside a file crash the process, and texts that are
+not UTF-8 fail wherever they are first used.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from smallscale_ci.errors import DataError
 
-_BLOCK = 500_000  # codes, looked through at once
-_BYTES = 8  # of a text are compared at once
+_BLOCK = 500_000  # codes examined at a time
+_BYTES = 8  # bytes of a text compared at a time
 
 Data = TypeVar("Data", pa.Table, pa.RecordBatch)
 
 
 @contextmanager
 def damage(where: str, hint: str, kind: str = "a parquet file") -> Iterator[None]:
-    """What Arrow says about a damaged file, as a ``DataError``; ``where`` is the file's name."""
+    """Turn Arrow's errors about a damaged file into ``DataError``; ``where`` is its name."""
     try:
         yield
     except FileNotFoundError as error:
@@ -41,11 +41,11 @@ def damage(where: str, hint: str, kind: str = "a parquet file") -> Iterator[None
 def parquet(source: Path | bytes, where: str, hint: str, few: Sequence[str] = ()) -> pq.ParquetFile:
     """Open a parquet file, or the bytes of one. Raises ``DataError``.
 
-    The columns ``few`` hold few different words, and are read as codes of them.
+    The columns ``few`` have few different values and are read as dictionary codes.
     """
     with damage(where, hint):
         taken = pa.BufferReader(source) if isinstance(source, bytes) else source
-        # Checksums are there where other tools wrote them; pages that differ end the reading.
+        # Checksums are verified if the writer stored them; a mismatch ends the reading.
         file = pq.ParquetFile(taken, memory_map=True, page_checksum_verification=True)
         coded = [one.name for one in file.schema_arrow if one.name in few and one.type == "string"]
         if coded:
@@ -65,22 +65,22 @@ def parquet(source: Path | bytes, where: str, hint: str, few: Sequence[str] = ()
 
 
 def refuse_doubled(names: Sequence[str]) -> None:
-    """Raise ``ValueError`` for two columns of one name: either may be meant."""
+    """Raise ``ValueError`` for two columns with one name: either may be meant."""
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(f"it has the column '{twice}' more than once")
 
 
 def checked(data: Data) -> Data:
-    """``data``, whose offsets and texts are sound. Raises ``ArrowInvalid``."""
+    """``data``, after checking its offsets and texts. Raises ``ArrowInvalid``."""
     data.validate(full=True)
     return data
 
 
 def typed(data: Data, schema: pa.Schema) -> Data:
-    """Sound ``data`` whose columns have the types that ``schema`` gives them.
+    """Checked ``data`` whose columns have the types in ``schema``.
 
-    Columns that the schema does not know are as they are. Raises ``ValueError`` for a column of
+    Columns that are not in the schema stay as they are. Raises ``ValueError`` for a column of
     another type, and for empty values in one that is not nullable.
     """
     checked(data)
@@ -101,12 +101,12 @@ def typed(data: Data, schema: pa.Schema) -> Data:
     return data
 
 
-# Arrow's own ways from and to numpy import pandas where it is installed, which takes longer than
-# many a comparison. These do not.
+# Arrow's own conversions from and to numpy import pandas if it is installed, which takes longer
+# than many comparisons. These do not.
 
 
 def numbers(values: pa.Array | pa.ChunkedArray, empty: float = 0) -> NDArray[Any]:
-    """(n,) the numbers of a column, without a copy where there is one; ``empty`` for no value."""
+    """(n,) the numbers of a column, without a copy if possible; ``empty`` for null."""
     whole = _whole(values)
     if not whole.null_count:
         return np.from_dlpack(whole)
@@ -116,20 +116,20 @@ def numbers(values: pa.Array | pa.ChunkedArray, empty: float = 0) -> NDArray[Any
 
 
 def truths(values: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
-    """(n,) the truth values of a column that has no empty ones."""
+    """(n,) the truth values of a column without nulls."""
     return np.from_dlpack(_whole(values).cast(pa.uint8())).view(np.bool_)
 
 
 def indices(codes: NDArray[np.integer | np.bool_]) -> pa.Int64Array:
-    """``codes`` (n,) as Arrow takes them, without a copy."""
+    """``codes`` (n,) as an Arrow array, without a copy."""
     whole = np.ascontiguousarray(codes, dtype=np.int64)
     return pa.Array.from_buffers(pa.int64(), len(whole), [None, pa.py_buffer(whole)])
 
 
 def encode(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringArray]:
-    """(n,) codes of texts by appearance, and the different texts, of which one may be empty.
+    """(n,) codes of texts by first appearance, and the distinct texts, of which one may be null.
 
-    Raises ``ArrowException`` where they are no texts.
+    Raises ``ArrowException`` if they are not texts.
     """
     if not pa.types.is_dictionary(texts.type):
         texts = texts.cast(pa.string())
@@ -151,7 +151,7 @@ def encode(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringArray]:
 
 
 def encode_sorted(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringArray]:
-    """``encode``, with the codes in the order of the texts; for many different ones."""
+    """``encode`` with codes in the order of the texts; fast for many distinct ones."""
     if pa.types.is_dictionary(texts.type) and not texts.null_count:
         coded = _whole(texts.unify_dictionaries())
         if not coded.dictionary.null_count:
@@ -176,7 +176,7 @@ def encode_sorted(texts: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.StringA
 def _of_those_used(
     codes: NDArray[np.int64], words: pa.StringArray
 ) -> tuple[NDArray[np.int64], pa.StringArray]:
-    """``codes`` of those ``words`` alone that have one."""
+    """``codes`` and ``words`` without unused words."""
     used = np.zeros(len(words), dtype=np.bool_)
     used[codes] = True
     if used.all():
@@ -185,9 +185,9 @@ def _of_those_used(
 
 
 def order_of(texts: pa.StringArray) -> NDArray[np.int64]:
-    """(n,) the places of ``texts``, none of them empty, in their order.
+    """(n,) the positions that sort ``texts``, which have no nulls.
 
-    Texts of one length, as hashes are, are sorted by eight bytes at a time as numbers, which takes
+    Texts of equal length, such as hashes, are sorted as numbers of eight bytes, which takes
     a third of the time.
     """
     count, (_, offsets, data) = len(texts), texts.buffers()
@@ -199,7 +199,7 @@ def order_of(texts: pa.StringArray) -> NDArray[np.int64]:
     read = np.frombuffer(data, dtype=np.uint8, count=size, offset=int(starts[0]))
     read = read.reshape(count, length)
     place, keys = 0, _key(read, 0)
-    while place + _BYTES < length and np.all(keys == keys[0]):  # what all share orders nothing
+    while place + _BYTES < length and np.all(keys == keys[0]):  # skip the common prefix
         place += _BYTES
         keys = _key(read, place)
     order = np.argsort(keys)

@@ -1,4 +1,4 @@
-"""Whether two runs may be compared, by their manifests: what differs, and what of it counts."""
+"""Whether two runs can be compared, by their manifests: what differs, and what of it counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from smallscale_ci.files import to_json
 from smallscale_ci.records import Difference
 from smallscale_ci.run.manifest import Manifest, shown
 
-# Whatever changes a sample's meaning makes runs incomparable; the seed only makes it another draw.
+# Keys that change a sample's meaning make runs incomparable; the seed only changes the draw.
 _COMPARED = (
     "suite.hash",
     "prompts.hash",
@@ -38,10 +38,10 @@ def differences(
     *,
     early: bool = False,
 ) -> tuple[Difference, ...]:
-    """Every compared key that differs. A bare file has no manifest: then nothing is known.
+    """Every compared key that differs; empty for a bare file, which has no manifest.
 
-    A key is allowed when ``allow`` names it or a part above it (``engine`` allows all of it). GPU
-    and serving stack may differ, and are only shown, unless ``same`` names them so.
+    A key may differ if ``allow`` names it or a prefix (``engine`` allows all of it). GPU
+    and serving stack may differ, and are only shown, unless ``same`` names them.
     ``early`` compares only what is known before the engine is loaded.
     """
     if baseline is None or candidate is None:
@@ -56,7 +56,7 @@ def differences(
             continue
         before, after = _recorded(theirs, key), _recorded(ours, key)
         if key == "prompts.hash" and baseline.prompts.parts.get(f"{candidate.epochs:g}") == after:
-            continue  # a run that ended within its first epoch
+            continue  # of a run that ended within its first epoch
         if before != after:
             permitted = _is_named(key, allowed)
             found.append(Difference(key, _told(key, before), _told(key, after), permitted))
@@ -74,13 +74,13 @@ def _is_named(key: str, names: Iterable[str]) -> bool:
 
 
 def _stack(ours: Any, theirs: Any) -> list[str]:
-    """GPU model, attention backend, quantisation, tensor parallel, batch limits, and the like."""
+    """Differing keys of the stack: GPU model, attention backend, quantisation, batch limits, …."""
     names = {name for of in (ours, theirs) for name in _get(of, "engine.settings") or ()}
     return ["machine.device", *(f"engine.settings.{name}" for name in sorted(names))]
 
 
 def unknown(baseline: Manifest | None, candidate: Manifest | None) -> tuple[str, ...]:
-    """The compared keys that another tool's files leave open on either side."""
+    """The compared keys that another tool's files do not record, on either side."""
     if baseline is None or candidate is None or baseline.tool is candidate.tool is None:
         return ()
     ours, theirs = to_json(candidate), to_json(baseline)
@@ -91,7 +91,7 @@ def unknown(baseline: Manifest | None, candidate: Manifest | None) -> tuple[str,
 
 
 def _recorded(value: Any, key: str) -> Any:
-    """A compared key, of a run of ours or of another tool's."""
+    """A compared key's value, for our own and other tools' runs."""
     tool = value.get("tool")
     if tool is None:
         return _get(value, key)
@@ -107,7 +107,7 @@ def _is_part(key: str) -> bool:
 
 
 def _keys(ours: Any, theirs: Any) -> list[str]:
-    """The compared keys; one for each template variable, and for each part of a request."""
+    """The compared keys, with one for each template variable and each part of a request."""
     found: list[str] = []
     for key in _COMPARED:
         if key in {"template", "engine.request"}:

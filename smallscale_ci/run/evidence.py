@@ -1,7 +1,7 @@
 """``evidence.intoto.json``: a verdict as an in-toto statement, which a workflow can attest.
 
 The subject is the checkpoint, named by the hash of its weights; the predicate holds the verdict,
-the policy, and the hashes of all that it was derived from. Whoever has the run folder and the
+the policy, and the hashes of everything it was derived from. Anyone with the run folder and the
 baseline can check it without a network: ``smallscale verify``.
 The form is https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md.
 """
@@ -39,7 +39,7 @@ class Side(Record):
 
 @dataclass(frozen=True, slots=True)
 class Predicate(Record):
-    """What is recorded of the checkpoint."""
+    """The recorded facts about the checkpoint."""
 
     verdict: Mapping[str, Any]
     """As ``verdict.json`` holds it."""
@@ -59,8 +59,8 @@ class Predicate(Record):
 def statement(checkpoint: Checkpoint, predicate: Predicate) -> dict[str, Any]:
     """The statement on ``checkpoint`` as JSON values.
 
-    Its digest is called ``sha256`` where it is whole: a SHA-256 over the names and all bytes of the
-    weight files (``checkpoint.weights.digest``). A shortened one, as older manifests have it, gets
+    Its digest is called ``sha256`` if it is complete: a SHA-256 over the names and all bytes of the
+    weight files (``checkpoint.weights.digest``). A shortened one from an older manifest gets
     a name of its own.
     """
     digest = checkpoint.weights_hash
@@ -74,7 +74,7 @@ def statement(checkpoint: Checkpoint, predicate: Predicate) -> dict[str, Any]:
 
 
 def read(path: Path) -> Predicate:
-    """The predicate of a statement of ours. Raises ``DataError`` and ``InvalidError``."""
+    """The predicate of one of our statements. Raises ``DataError`` and ``InvalidError``."""
     value = read_json(path)
     if value.get("_type") != STATEMENT or value.get("predicateType") != PREDICATE:
         raise InvalidError(f"{path} is not a statement on a verdict of smallscale.", _AGAIN)

@@ -1,4 +1,4 @@
-"""A run folder on disk: where its files are, and that they belong together."""
+"""A run folder on disk: where its files are, and whether they belong together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.run.samples_table import from_table
 
-NO_BASELINE = "none"  # in the configuration of a run that is not compared
+NO_BASELINE = "none"  # the baseline in the configuration of a run that is not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +41,22 @@ class RunFolder:
 
     @property
     def prompts(self) -> Path:
-        """What was asked."""
+        """The prompts."""
         return self.path / chain.PROMPTS
 
     @property
     def work(self) -> Path:
-        """The folder that host and engine processes share."""
+        """The folder shared by host and engine processes."""
         return self.path / "work"
 
     @property
     def generations(self) -> Path:
-        """What the engine gave."""
+        """The engine's output."""
         return self.path / chain.GENERATIONS
 
     @property
     def judgements(self) -> Path:
-        """What the judges decided."""
+        """The judges' decisions."""
         return self.path / chain.JUDGEMENTS
 
     @property
@@ -66,7 +66,7 @@ class RunFolder:
 
     @property
     def verdict(self) -> Path:
-        """What the gate decided."""
+        """The gate's decision."""
         return self.path / chain.VERDICT
 
     @property
@@ -80,7 +80,7 @@ class RunFolder:
         return self.path / "report"
 
     def writing(self) -> AbstractContextManager[None]:
-        """A full or forbidden disk as a ``StorageError`` that says how to go on."""
+        """Make errors of a full or read-only disk a ``StorageError`` that says how to resume."""
         return storage_errors(
             f"the run folder {self.path}",
             "Free disk space, or choose another folder with --runs. Completed samples are kept: "
@@ -90,22 +90,22 @@ class RunFolder:
     def read_manifest(self) -> Manifest:
         """The manifest.
 
-        Raises ``DataError`` when it is missing or damaged, ``InvalidError`` for another schema.
+        Raises ``DataError`` if it is missing or damaged, ``InvalidError`` for another schema.
         """
         return provenance.parse(read_json(self.manifest), str(self.manifest))
 
     def take_verdict_back(self) -> None:
-        """Remove the verdict and its evidence: what they were derived from changes."""
+        """Remove the verdict and its evidence, because their sources are about to change."""
         for path in (self.verdict, self.evidence):
             path.unlink(missing_ok=True)
 
     @property
     def typed(self) -> str:
-        """The path as it is typed in a shell."""
+        """The path as typed in a shell."""
         return shlex.quote(str(self.path))
 
     def resume_command(self) -> str:
-        """The command that finishes this run: that which began it, with ``--resume``."""
+        """The command that finishes this run: the one that started it, with ``--resume``."""
         try:
             compares = self.read_config().baseline != NO_BASELINE
         except UsageError:
@@ -113,7 +113,7 @@ class RunFolder:
         return f"smallscale {'eval' if compares else 'generate'} --resume {self.typed}"
 
     def refuse_unfinished(self) -> None:
-        """Raise ``InvalidError`` for a run that is not complete, with the command to finish it."""
+        """Raise ``InvalidError`` for an incomplete run, with the command to finish it."""
         manifest = self.read_manifest()
         if manifest.status is not COMPLETE:
             raise InvalidError(
@@ -131,7 +131,7 @@ class RunFolder:
             )
 
     def is_undecided(self) -> bool:
-        """Whether an evaluation was ended between its last sample and its verdict."""
+        """Whether an evaluation ended between its last sample and its verdict."""
         if not is_run(self.path) or self.verdict.exists():
             return False
         is_complete = self.read_manifest().status == COMPLETE
@@ -144,7 +144,7 @@ class RunFolder:
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.
 
-        The whole chain of hashes is checked first. Raises ``InvalidError`` for a folder that is
+        Checks the whole chain of hashes first. Raises ``InvalidError`` for a folder that is
         not as it was written, ``DataError`` for a file that is damaged or missing.
         """
         chain.check(self.path, self.read_manifest())
@@ -157,7 +157,7 @@ class RunFolder:
         judged = tables.read(self.judgements, tables.JUDGEMENTS, columns)
         counted = ["completion_tokens", "finish_reason", "thinking_tokens", "looping"]
         known = tables.open_file(self.generations, tables.GENERATIONS).schema_arrow.names
-        counted = [name for name in counted if name in known]  # older files lack some
+        counted = [name for name in counted if name in known]  # older files lack some columns
         columns = ["problem_id", "sample_index", *counted]
         generated = tables.read(self.generations, tables.GENERATIONS, columns)
         keys = ("problem_id", "sample_index")
@@ -174,7 +174,7 @@ class RunFolder:
 
 
 def open_run(path: Path) -> RunFolder:
-    """The run in ``path``. Raises ``UsageError`` when there is none."""
+    """The run in ``path``. Raises ``UsageError`` if there is none."""
     run = RunFolder(path)
     if not run.manifest.is_file():
         raise UsageError(

@@ -1,6 +1,6 @@
-"""The manifest: what made a run, as typed values.
+"""The manifest: a run's provenance as typed values.
 
-``manifest.json`` holds exactly these fields under these names. A field that a file lacks has its
+``manifest.json`` holds exactly these fields under these names. A field missing from a file has its
 default; older schemas are migrated by ``parse``.
 """
 
@@ -21,13 +21,13 @@ from smallscale_ci.ids import combined_hash
 from smallscale_ci.records import SamplingSpec
 from smallscale_ci.records.measured import Agreed, Corrected
 
-SCHEMA_VERSION = "2"  # of the run folder
+SCHEMA_VERSION = "2"  # files of the run folder
 _READ = ("1", SCHEMA_VERSION)
 _RESTORE = "Restore the file, or start a new run."
 
 
 class Status(StrEnum):
-    """How a run, or a training, stands."""
+    """The status of a run or a training."""
 
     COMPLETE = "complete"
     INTERRUPTED = "interrupted"
@@ -40,7 +40,7 @@ COMPLETE, INTERRUPTED, RUNNING, FAILED = Status
 
 @dataclass(frozen=True, slots=True)
 class SuiteId(Record):
-    """Which suite a run answered."""
+    """The suite of a run."""
 
     name: str
     hash: str = ""
@@ -49,7 +49,7 @@ class SuiteId(Record):
 
 @dataclass(frozen=True, slots=True)
 class PromptsId(Record):
-    """What the model saw."""
+    """Hashes of the rendered prompts."""
 
     hash: str = ""
     """One hash of the rendered token ids of all samples; empty until the engine is loaded."""
@@ -59,7 +59,7 @@ class PromptsId(Record):
 
 @dataclass(frozen=True, slots=True)
 class Engine(Record):
-    """What generated."""
+    """The engine that generated."""
 
     name: str = ""
     image: str = ""
@@ -119,7 +119,7 @@ class Package(Record):
 
 @dataclass(frozen=True, slots=True)
 class Timings(Record):
-    """Seconds and rates of all sessions of the run; zero where nothing was generated."""
+    """Seconds, and rates per second, over all sessions; zero if nothing was generated."""
 
     start_s: float = 0.0
     generate_s: float = 0.0
@@ -133,7 +133,7 @@ class Timings(Record):
 
 @dataclass(frozen=True, slots=True)
 class TokenCounts(Record):
-    """Generated token ids."""
+    """Counts of generated token ids."""
 
     completion: int = 0
     by_rank: Mapping[str, int] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class TokenCounts(Record):
 
 @dataclass(frozen=True, slots=True)
 class RankUsage(Record):
-    """What one rank did in the last session."""
+    """One rank's work in the last session."""
 
     tokens: int = 0
     tokens_per_s: float = 0.0
@@ -202,9 +202,9 @@ class Manifest(Record):
 
 
 def parse(value: Mapping[str, Any], where: str, hint: str = _RESTORE) -> Manifest:
-    """The manifest in the JSON object ``value``, migrated if it is of an older schema.
+    """The manifest in the JSON object ``value``, migrated from an older schema if needed.
 
-    ``where`` is what errors call it, ``hint`` what to do about damage. Raises ``InvalidError`` for
+    Errors name it ``where``; ``hint`` is the next step for damage. Raises ``InvalidError`` for
     an unknown schema, and ``DataError`` for missing or wrong fields.
     """
     package = value.get("package")
@@ -219,7 +219,7 @@ def parse(value: Mapping[str, Any], where: str, hint: str = _RESTORE) -> Manifes
     )
     value = {**value, "schema_version": SCHEMA_VERSION}
     checkpoint = value.get("checkpoint")
-    if isinstance(checkpoint, dict):  # a baseline's has no path: it is of another machine
+    if isinstance(checkpoint, dict):  # a baseline has no path: it may be from another machine
         value["checkpoint"] = {"path": "", **checkpoint}
     return from_json(Manifest, value, where, hint)
 
@@ -239,7 +239,7 @@ def begin(
     template: Mapping[str, Any] | None = None,
     rules: str = "",
 ) -> Manifest:
-    """The manifest of a run that starts. ``engine`` has name and image; the rest is found later."""
+    """The manifest of a starting run. ``engine`` has name and image; the rest comes later."""
     return Manifest(
         run_id=run_id,
         status=Status.RUNNING,
@@ -259,7 +259,7 @@ def begin(
 
 
 def with_engine(manifest: Manifest, info: Mapping[str, Any]) -> Manifest:
-    """``manifest`` completed by what the worker reported of its engine."""
+    """``manifest``, completed with the worker's report on its engine."""
     settings = dict(info.get("settings", {}))
     engine = replace(
         manifest.engine,
@@ -279,7 +279,7 @@ def prompts_hash(hashes: Mapping[str, str]) -> str:
 
 
 def flat(value: Any) -> dict[str, str]:
-    """A record as dotted keys, for people: a manifest in the provenance section of a report."""
+    """A record as dotted keys, for people: a report's provenance section."""
     result: dict[str, str] = {}
 
     def walk(prefix: str, value: Any) -> None:

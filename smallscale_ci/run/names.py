@@ -1,4 +1,4 @@
-"""Names of many problems, kept as Arrow keeps texts: Python's own take four times the memory."""
+"""Names of many problems as Arrow texts: Python's own would take four times the memory."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Names:
-    """A column of names. Indexed as numpy's arrays are: a number gives one, codes or a mask some.
+    """A column of names, indexed like a numpy array: by a number, codes or a mask.
 
-    ``texts`` (n,) has no empty values, but where no name is known.
+    ``texts`` (n,) has nulls only for unknown names.
     """
 
     texts: pa.StringArray
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Names:
-        """Those ``names``."""
+        """A column of ``names``."""
         return cls(pa.array(list(names), pa.string()))
 
     @classmethod
     def unknown(cls, count: int) -> Names:
-        """``count`` places without a name."""
+        """``count`` unknown names."""
         return cls(pa.nulls(count, pa.string()))
 
     @classmethod
@@ -59,7 +59,7 @@ class Names:
         return Names(self.texts.take(columns.indices(codes)))
 
     def tolist(self) -> list[str]:
-        """As Python's texts."""
+        """As Python strings."""
         found: list[str] = self.texts.to_pylist()
         return found
 
@@ -68,7 +68,7 @@ class Names:
         return self is other or bool(self.texts.equals(other.texts))
 
     def equal(self, other: Names) -> NDArray[np.bool_]:
-        """(n,) where the two columns have the same name."""
+        """(n,) whether both columns have the same name."""
         return columns.truths(pc.equal(self.texts, other.texts))
 
     def among(self, names: Iterable[str]) -> NDArray[np.bool_]:
@@ -77,16 +77,16 @@ class Names:
         return columns.truths(pc.is_in(self.texts, value_set=wanted))
 
     def places_in(self, other: Names) -> Codes:
-        """(n,) where ``other`` has each name, −1 where it has not."""
+        """(n,) the position of each name in ``other``, −1 if it is not there."""
         found = pc.index_in(self.texts, value_set=other.texts)
         return columns.numbers(found, -1).astype(np.int64)
 
     def codes(self) -> Codes:
-        """(n,) codes 0… of the names, by appearance."""
+        """(n,) codes 0… of the names, by first appearance."""
         return columns.encode(pa.chunked_array([self.texts]))[0]
 
     def order(self) -> Codes | None:
-        """(n,) the places of the names in their order; ``None`` where they are in order."""
+        """(n,) the positions that sort the names; ``None`` if they are sorted."""
         if not len(self) or pc.all(pc.less_equal(self.texts[:-1], self.texts[1:])).as_py() in (
             True,
             None,

@@ -1,4 +1,4 @@
-"""The samples of a suite as numbers: a million of them are a few megabytes."""
+"""The samples of a suite as numbers, a few megabytes per million."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Places:
-    """Every sample of a suite has a number: sample_index × problems + place of the problem."""
+    """Numbers for a suite's samples: sample_index × problems + position of the problem."""
 
     def __init__(self, problem_ids: Iterable[str]) -> None:
         self.ids = tuple(problem_ids)

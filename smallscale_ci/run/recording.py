@@ -1,7 +1,7 @@
-"""A run becomes the baseline of its suite, profile and model; the one before is kept.
+"""Records a run as the baseline of its suite, profile and model; the previous one is kept.
 
-Killed at any moment it leaves a baseline, the old one or the new one: the old pair of files is in
-the history before either is replaced, and a reader finds the old samples there (``samples_of``).
+Killed at any moment, it leaves the old or the new baseline: the old pair of files is in
+the history before either is replaced, and readers find the old samples there (``samples_of``).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _NOBODY = {"", "root", "nobody", "unknown", "runner"}
 def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_judged: float) -> Path:
     """Store a complete run as the baseline of its suite, profile and model; return its folder.
 
-    ``by`` is the person who answers for it. Raises ``UsageError`` without a person or a reason,
-    ``InvalidError`` for a run that is not complete, or of whose planned samples a smaller share
+    ``by`` is the person responsible. Raises ``UsageError`` without a person or a reason,
+    ``InvalidError`` for a run that is incomplete or of whose planned samples a smaller share
     than ``min_judged`` was judged, ``OSError`` for a disk that cannot be written.
     """
     manifest, summary = run.manifest, run.summary
@@ -59,7 +59,7 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
         raise UsageError(f"another process records a baseline in {folder}.", "Wait for it.")
     new = folder / ".new"
     try:
-        shutil.rmtree(new, ignore_errors=True)  # of a recording that was killed or failed
+        shutil.rmtree(new, ignore_errors=True)  # leftovers of a recording that was killed or failed
         new.mkdir()
         sha256 = tables.write_table(new / SAMPLES, to_table(run.samples), "samples", before)
         made = BaselineRecord(
@@ -67,7 +67,7 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
         )
         write_json(new / RECORD, made.to_json())
         _keep(folder, now)
-        for name in (SAMPLES, RECORD):  # the record last: it is what makes the samples the baseline
+        for name in (SAMPLES, RECORD):  # the record last: it makes the samples the baseline
             (new / name).replace(folder / name)
         new.rmdir()
     except OSError:
@@ -103,7 +103,7 @@ def _refuse_unjudged(run: Run, planned: int, min_judged: float) -> None:
 
 
 def _keep(folder: Path, now: datetime) -> None:
-    """Copy the baseline that is there into the history, whole, under its own name."""
+    """Copy the current baseline to the history, as a whole and under its own name."""
     if not (folder / RECORD).exists():
         return
     try:

@@ -1,6 +1,6 @@
 """Verdicts and summaries as JSON (``verdict.json``, ``summary.json``) and back.
 
-JSON has no NaN and no infinity: a number that is not known is ``null``.
+JSON has no NaN and no infinity: unknown numbers are ``null``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from smallscale_ci.records import (
 )
 
 SUMMARY_VERSION = 1
-VERDICT_VERSION = 2  # 1 had sentences in the place of reasons and advice
-_MOST = 1e15  # as a number: charts and formats overflow far above
+VERDICT_VERSION = 2  # 1 had sentences instead of reasons and advice
+_MOST = 1e15  # largest number: charts and formats overflow far above
 _AGAIN = "Run `smallscale compare` again: it rewrites the file."
 _ESTIMATED = ("value", "low", "high")
-# Annotations are text because the records module postpones them.
+# Annotations are strings because the records module postpones them.
 _NUMBERS = {
     item.name
     for record in (Check, Estimate, Flip, TaskSummary)
@@ -62,13 +62,13 @@ def summary_json(summary: Summary) -> dict[str, Any]:
 
 
 def _level(level: dict[str, Any]) -> dict[str, Any]:
-    """A level over no problems is not known, and no zero."""
+    """A level over no problems is unknown, not zero."""
     return level if level["n"] else {**level, **dict.fromkeys(_ESTIMATED)}
 
 
 def verdict_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of ``verdict.json``, where reasons and advice have sentences."""
-    from pydantic import TypeAdapter  # needed for this alone
+    """JSON Schema (draft 2020-12) of ``verdict.json``, whose reasons and advice have sentences."""
+    from pydantic import TypeAdapter  # needed only here
 
     found = TypeAdapter(Verdict).json_schema(mode="serialization")
     found["properties"]["schema_version"] = {"const": VERDICT_VERSION}
@@ -88,7 +88,7 @@ def verdict_schema() -> dict[str, Any]:
 
 
 def _nullable(schema: Any) -> Any:
-    """``schema`` with every number or null: a number that is not known is ``null``."""
+    """``schema`` with every number nullable: unknown numbers are ``null``."""
     if isinstance(schema, list):
         return [_nullable(item) for item in schema]
     if not isinstance(schema, dict):
@@ -103,7 +103,7 @@ def verdict_from_json(value: Mapping[str, Any]) -> Verdict:
     """The verdict that ``verdict_json`` wrote; ``null`` becomes NaN.
 
     Raises ``InvalidError`` for another schema version, and ``DataError`` for missing or wrong
-    fields, or for reasons of what the verdict does not hold.
+    fields, or for reasons that refer to something missing from the verdict.
     """
     refuse_schema(value, (1, VERDICT_VERSION), "The verdict", _AGAIN)
     if value["schema_version"] == 1:
@@ -143,7 +143,7 @@ def plain(value: Any) -> Any:
 
 
 def _refuse_dangling(verdict: Verdict) -> None:
-    """Raise ``DataError`` where a reason names what the verdict does not hold."""
+    """Raise ``DataError`` if a reason refers to something missing from the verdict."""
     checks = {(check.task, check.metric) for check in verdict.checks}
     keys = {difference.key for difference in verdict.differences}
     for reason in (*verdict.reasons, *verdict.notes):
@@ -157,7 +157,7 @@ def _refuse_dangling(verdict: Verdict) -> None:
 
 
 def _migrated(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A verdict of schema 1: its reasons and notes are sentences, and its advice is left out."""
+    """Migrate a verdict of schema 1, whose reasons and notes are sentences; drops its advice."""
     stated = {
         key: _each(value.get(key), lambda text: {"kind": ReasonKind.STATED, "text": text})
         for key in ("reasons", "notes")
@@ -167,20 +167,20 @@ def _migrated(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_levels(task: dict[str, Any]) -> dict[str, Any]:
-    """The levels stand beside the other fields of a task, each under its metric's name."""
+    """Collect the levels, which stand beside a task's other fields under their metrics' names."""
     levels = {metric: _counted(task[metric]) for metric in Metric if metric in task}
     return {**task, "levels": levels}
 
 
 def _counted(level: Any) -> Any:
-    """A level as the summary has it: zeros where there was nothing to count."""
+    """A level in the summary's form: zeros if there was nothing to count."""
     if not isinstance(level, dict) or level.get("n") != 0:
         return level
     return {**level, **{key: level.get(key) or 0.0 for key in _ESTIMATED}}
 
 
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """``value`` with all its items changed; what is not a list of them is left to the reader."""
+    """``value`` with ``change`` applied to all items; anything but a list is left to the reader."""
     try:
         return [change(item) for item in value] if isinstance(value, list) else value
     except TypeError:
@@ -188,9 +188,9 @@ def _each(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _known(value: Any) -> Any:
-    """``value`` with NaN for ``null`` wherever a record has a number that may not be missing.
+    """``value`` with NaN for ``null`` wherever a record requires a number.
 
-    Raises ``DataError`` for numbers that no record has.
+    Raises ``DataError`` for numbers that no record can have.
     """
     if isinstance(value, list):
         return [_known(item) for item in value]

@@ -1,4 +1,4 @@
-"""A run as one value: what the gate, the plans, the pairs and the reports work on."""
+"""A run as one value, for the gate, plans, pairs and reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smallscale_ci.run.samples_table import read_samples
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Record):
-    """Who made a run the baseline, when, from which run, and why."""
+    """Who recorded a baseline, when, from which run, and why."""
 
     at: str
     """ISO time."""
@@ -28,26 +28,26 @@ class Recorded(Record):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Outcomes and tokens of all samples, and what made them: a candidate or a baseline."""
+    """Outcomes and tokens of all samples of a candidate or baseline, with their provenance."""
 
     name: str
     samples: Samples
-    manifest: Manifest | None = None  # ``None``: a bare samples file, of which nothing is known
-    source: str = ""  # what finds it again: a path, or git:REF:SUITE/PROFILE/MODEL
-    summary: Summary | None = None  # its levels, where they are stored
+    manifest: Manifest | None = None  # ``None``: a bare samples file
+    source: str = ""  # where to find it again: a path, or git:REF:SUITE/PROFILE/MODEL
+    summary: Summary | None = None  # its levels, if they are stored
     recorded: Recorded | None = None  # of a stored baseline
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Its tasks as the run had them; the rows of a bare file are in no particular order."""
+        """Its tasks in the run's order; those of a bare file are in no particular order."""
         tasks = self.samples.tasks
         return tasks if self.manifest is not None else tuple(sorted(tasks))
 
 
 def read_run(path: Path) -> Run:
-    """The judged run in the folder ``path``, its whole chain of hashes checked.
+    """The judged run in the folder ``path``, after checking its whole chain of hashes.
 
-    Raises ``InvalidError`` and ``DataError`` for files that were changed, damaged or are gone.
+    Raises ``InvalidError`` and ``DataError`` for files that are changed, damaged or missing.
     """
     folder = RunFolder(path)
     manifest, samples = folder.read_manifest(), folder.read_samples()

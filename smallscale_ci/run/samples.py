@@ -1,4 +1,4 @@
-"""Per-sample outcomes of a run as columns: what summaries, baselines and the gate compute on."""
+"""Per-sample outcomes of a run as columns, for summaries, baselines and the gate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTCOMES: tuple[Outcome, ...] = tuple(Outcome)
 class Samples:
     """Columns of n samples. Codes index the tuples; rows are in no particular order.
 
-    ``problem`` codes a (task, problem_id) pair: the same id in two tasks is two problems.
+    ``problem`` is the code of a (task, problem_id) pair: one id in two tasks is two problems.
     """
 
     tasks: tuple[str, ...]
@@ -32,8 +32,8 @@ class Samples:
     outcome: NDArray[np.int8]  # (n,) code into ``OUTCOMES``
     tokens: NDArray[np.float64]  # (n,) completion tokens; NaN where unknown (the engine ERRORED)
     truncated: NDArray[np.bool_]  # (n,)
-    unknown: frozenset[Metric] = frozenset()  # what the samples do not tell
-    thinking: NDArray[np.float64] | None = None  # (n,) of ``tokens`` those before the answer
+    unknown: frozenset[Metric] = frozenset()  # metrics that the samples do not record
+    thinking: NDArray[np.float64] | None = None  # (n,) those of ``tokens`` before the answer
     looping: NDArray[np.bool_] | None = None  # (n,)
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ class Samples:
     def digest(self) -> str:
         """SHA-256 of all samples by task, problem and index, whatever the order of the rows.
 
-        Of each all that is known of it. A baseline's samples have the digest of the
+        It covers everything known about each. A baseline's samples have the digest of the
         run that they were recorded from.
         """
         tasks = [self.tasks[code] for code in self.problem_task]
@@ -105,7 +105,7 @@ class Samples:
         return {outcome.value: int(count) for outcome, count in zip(OUTCOMES, counts, strict=True)}
 
     def mean_tokens(self) -> dict[str, float]:
-        """Mean completion tokens by problem id; ERRORED samples count as none."""
+        """Mean completion tokens by problem id, without ERRORED samples."""
         tokens = np.nan_to_num(self.tokens)
         count = np.bincount(self.problem, minlength=len(self.problem_ids))
         total = np.bincount(self.problem, tokens, minlength=len(self.problem_ids))
@@ -117,7 +117,7 @@ class Samples:
         return self.select(self.sample_index < count)
 
     def ordered(self) -> Samples:
-        """With the rows in the order of the problems where each has one sample; else as it is."""
+        """With rows in the order of the problems if each has one sample; unchanged otherwise."""
         count = len(self.problem_ids)
         if self.one_each or len(self) != count:
             return self
@@ -126,7 +126,7 @@ class Samples:
         return self.select(rows)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Samples:
-        """Only the rows where ``rows`` (n,) is true, or those, in that order.
+        """Only the rows where the mask ``rows`` (n,) is true, or those with these numbers.
 
         Problems keep their codes.
         """

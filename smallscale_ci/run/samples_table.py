@@ -1,4 +1,4 @@
-"""The table of a run's samples: what a baseline stores, and any file given to ``compare`` holds.
+"""The table of a run's samples, as stored in baselines and in bare files for ``compare``.
 
 Its columns are task, problem_id, sample_index, outcome, completion_tokens, and optionally
 finish_reason, cluster, thinking_tokens and looping.
@@ -23,19 +23,19 @@ from smallscale_ci.run.samples import OUTCOMES, Samples
 REQUIRED = ("task", "problem_id", "sample_index", "outcome", "completion_tokens")
 _OPTIONAL = ("finish_reason", "cluster", "thinking_tokens", "looping")
 _Encode = Callable[[pa.ChunkedArray], tuple[Codes, pa.StringArray]]
-_FEW = ("task", "outcome", "finish_reason")  # have few different words
+_FEW = ("task", "outcome", "finish_reason")  # columns with few different values
 _LARGEST = 2**31 - 1
 _TELLS = {"completion_tokens": Metric.TOKENS, "finish_reason": Metric.TRUNCATION}
 _HINT = f"A samples file has the columns {', '.join(REQUIRED)}."
 
 
 def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozenset()) -> Samples:
-    """Check ``table`` and turn it into ``Samples``; ``name`` is what errors call it.
+    """Check ``table`` and turn it into ``Samples``; errors name it ``name``.
 
-    ``unknown`` are metrics that it does not tell.
+    ``unknown`` are metrics that it does not record.
 
-    Raises ``DataError`` for a column that is missing or of another type, an unknown outcome or
-    finish reason, and its ``BadSamplesError`` for no samples, a duplicated (task, problem,
+    Raises ``DataError`` for a column that is missing or has another type, an unknown outcome or
+    finish reason, and its subclass ``BadSamplesError`` for no samples, a duplicate (task, problem,
     sample_index), a problem in two clusters, and NaN or negative tokens outside ERRORED samples.
     """
     for column in REQUIRED:
@@ -44,9 +44,9 @@ def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozense
     if table.num_rows == 0:
         hint = "Was the run interrupted before it began?"
         raise BadSamplesError(f"{name} holds no samples.", hint)
-    # Appearance order is kept for tasks, so that reports follow the suite.
+    # Tasks keep their order of appearance, so that reports follow the suite.
     task_codes, tasks = _filled(table, "task", name)
-    # Sorted once for all: runs of one suite then match as they are.
+    # Sorted once, so that runs of one suite match without sorting.
     problem, ids = _filled(table, "problem_id", name, columns.encode_sorted)
     problem_task = np.zeros(len(ids), dtype=np.int32)
     if len(tasks) > 1:
@@ -80,7 +80,7 @@ def from_table(table: pa.Table, name: str, unknown: frozenset[Metric] = frozense
 
 
 def unknown_in(table: pa.Table) -> frozenset[Metric]:
-    """The metrics that a table of ``to_table`` leaves open: their columns are of the type null."""
+    """The metrics that a table of ``to_table`` does not record: their columns have type null."""
     return frozenset(
         metric
         for column, metric in _TELLS.items()
@@ -89,7 +89,7 @@ def unknown_in(table: pa.Table) -> frozenset[Metric]:
 
 
 def read_samples(path: Path) -> Samples:
-    """Read a bare samples parquet. Raises ``DataError`` when it cannot be used."""
+    """Read a bare samples Parquet file. Raises ``DataError`` if it cannot be used."""
     hint = "Give a samples.parquet, a run folder or the name of a baseline."
     file = columns.parquet(path, str(path), hint, few=_FEW)
     with columns.damage(str(path), hint):
@@ -131,16 +131,16 @@ def to_table(samples: Samples) -> pa.Table:
 
 def _finish_words(samples: Samples) -> NDArray[np.object_]:
     words = np.where(samples.truncated, FinishReason.LENGTH.value, FinishReason.STOP.value)
-    unknown = samples.errored & np.isnan(samples.tokens)  # else only the judge failed
+    unknown = samples.errored & np.isnan(samples.tokens)  # otherwise only the judge failed
     return np.where(unknown, FinishReason.ERROR.value, words).astype(object)
 
 
 def _coded(
     table: pa.Table, column: str, name: str, encode: _Encode = columns.encode
 ) -> tuple[Codes, Names]:
-    """(n,) codes of the texts in a column, and the texts, of which one may be empty.
+    """(n,) codes of the texts in a column, and the distinct texts, of which one may be null.
 
-    Raises ``DataError`` where it holds no texts.
+    Raises ``DataError`` if it does not hold texts.
     """
     try:
         codes, words = encode(table.column(column))
@@ -152,7 +152,7 @@ def _coded(
 def _filled(
     table: pa.Table, column: str, name: str, encode: _Encode = columns.encode
 ) -> tuple[Codes, Names]:
-    """``_coded``, of a column without empty values."""
+    """``_coded``, for a column that must not have nulls."""
     codes, words = _coded(table, column, name, encode)
     if words.texts.null_count:
         empty = int((~columns.truths(words.texts.is_valid()))[codes].sum())
@@ -169,13 +169,13 @@ def _integers(table: pa.Table, column: str, name: str) -> NDArray[np.int32]:
         raise DataError(f"{name}: column '{column}' must hold whole numbers.", _HINT) from error
     if values.null_count or pc.min(values).as_py() < 0:
         raise DataError(f"{name}: column '{column}' has empty or negative values.", _HINT)
-    if pc.max(values).as_py() > _LARGEST:  # keys are made of it and the problem
+    if pc.max(values).as_py() > _LARGEST:  # it is combined with the problem into a key
         raise DataError(f"{name}: column '{column}' has numbers over {_LARGEST:,}.", _HINT)
     return columns.numbers(values).astype(np.int32, copy=False)
 
 
 def _words(words: Names, column: str, known: Iterable[str], name: str) -> NDArray[np.int8]:
-    """The places of ``words``, upper or lower case, among those ``known``; −1 where empty."""
+    """The positions of ``words``, in any case, among ``known``; −1 for an empty one."""
     known = list(known)
     found: list[str | None] = list(words)
     unknown = [word for word in found if word and word.upper() not in known]
@@ -202,7 +202,7 @@ def _finishes(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(n,) whether the limit was hit, and whether the engine is known to have finished.
 
-    By the finish reason; the outcome says the first where none is given.
+    From the finish reason or, for the first, from the outcome if there is none.
     """
     truncated = np.asarray(outcome == OUTCOMES.index(Outcome.TRUNCATED))
     if "finish_reason" not in table.column_names:
@@ -243,7 +243,7 @@ def _lengths(table: pa.Table, column: str, name: str) -> NDArray[np.float64]:
 def _thinking(
     table: pa.Table, tokens: NDArray[np.float64], name: str
 ) -> NDArray[np.float64] | None:
-    """(n,) NaN where ``tokens`` is; ``None`` where the count of any other sample is not known."""
+    """(n,) NaN where ``tokens`` is; ``None`` if any other sample's count is not known."""
     if "thinking_tokens" not in table.column_names:
         return None
     found = _lengths(table, "thinking_tokens", name)
@@ -261,7 +261,7 @@ def _thinking(
 
 
 def _looping(table: pa.Table, name: str) -> NDArray[np.bool_] | None:
-    """(n,); ``None`` where it is not known of every sample."""
+    """(n,); ``None`` if it is not known for every sample."""
     if "looping" not in table.column_names or table.column("looping").null_count:
         return None
     try:
@@ -272,7 +272,7 @@ def _looping(table: pa.Table, name: str) -> NDArray[np.bool_] | None:
 
 
 def _clusters(table: pa.Table, problem: Codes, problem_ids: Names, name: str) -> Names:
-    """(problems,) the cluster that any row of the problem names, or the problem's own id."""
+    """(problems,) the cluster named in any of the problem's rows, or the problem's own id."""
     if "cluster" not in table.column_names:
         return problem_ids
     codes, names = _coded(table, "cluster", name)

@@ -16,12 +16,12 @@ _DEPTH = 4  # suite/profile/model/baseline.json
 
 
 class Store(Protocol):
-    """Somewhere with files of baselines. ``label`` with a folder after it finds that again."""
+    """A place with files of baselines. ``label`` followed by a folder finds that again."""
 
     label: str
 
     def read(self, path: PurePosixPath) -> bytes | None:
-        """The content of a file, or ``None`` where there is none."""
+        """The content of a file, or ``None`` if there is none."""
         ...
 
     def files(self) -> Iterator[PurePosixPath]:
@@ -30,7 +30,7 @@ class Store(Protocol):
 
 
 class FolderStore:
-    """A folder of this machine."""
+    """A folder on this machine."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.label = root, f"{root}/"
@@ -51,9 +51,9 @@ class GitStore:
     """The same folder as it is in another commit: a pull request cannot loosen its own gate."""
 
     def __init__(self, ref: str, root: Path) -> None:
-        """Raises ``UsageError`` outside of a repository, and for an unknown commit."""
+        """Raises ``UsageError`` outside a repository, and for an unknown commit."""
         self.ref, self.label = ref, f"git:{ref}:"
-        # Asked from outside: as a link or a submodule, it would be another repository's.
+        # Asked from outside: a link or a submodule would belong to another repository.
         is_clone = (root / ".git").is_dir() and not root.is_symlink()
         self._folder = root if is_clone else root.parent
         prefix = self._git("rev-parse", "--show-prefix")
@@ -69,7 +69,8 @@ class GitStore:
         self._commit = git_commit(self._folder, ref)
         if not self._commit:
             remote, _, branch = ref.partition("/")
-            # A clone of one branch maps no other: without the right side there is no origin/main.
+            # A single-branch clone maps no other branch: without a destination there is no
+            # origin/main.
             into = f"{branch}:refs/remotes/{ref}"
             fetch = f"git fetch {remote} {into}" if branch else f"git fetch origin {ref}"
             raise UsageError(

@@ -1,4 +1,4 @@
-"""The parquet files of a run: streamed out, streamed in, each naming its predecessor's hash."""
+"""The Parquet files of a run: streamed out and in, each naming its predecessor's hash."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _AGAIN = "Run the stage that writes it again."
 _Word = TypeVar("_Word", bound=StrEnum)
 _KEYS = ("problem_id", "sample_index")
 _BATCH = 4096  # rows in memory at a time
-_BATCH_ITEMS = 2_000_000  # and their characters and token ids: a long chain of thought is one row
+_BATCH_ITEMS = 2_000_000  # characters and token ids at a time: one row may be long
 
 
 def required(name: str, kind: pa.DataType) -> pa.Field:
-    """A column without empty values."""
+    """A non-nullable column."""
     return pa.field(name, kind, nullable=False)
 
 
@@ -37,15 +37,15 @@ GENERATIONS = pa.schema(
         required("sample_index", pa.int32()),
         required("text", pa.string()),
         required("token_ids", pa.list_(pa.int32())),
-        ("prompt_tokens", pa.int32()),  # null behind an endpoint that does not tell
+        ("prompt_tokens", pa.int32()),  # null for an endpoint that does not report it
         required("completion_tokens", pa.int32()),
         required("finish_reason", pa.string()),
         required("rank", pa.int32()),
         required("seconds", pa.float64()),
         required("error", pa.string()),
         ("thinking", pa.bool_()),  # absent in older files: false
-        ("logprobs", pa.list_(pa.float32())),  # of each token id; null where not asked for
-        ("thinking_tokens", pa.int32()),  # absent in older files, null behind most endpoints
+        ("logprobs", pa.list_(pa.float32())),  # of each token id; null if not requested
+        ("thinking_tokens", pa.int32()),  # absent in older files, null for most endpoints
         ("looping", pa.bool_()),  # absent in older files
     ],
     metadata={"kind": "generations"},
@@ -68,10 +68,10 @@ JUDGEMENTS = pa.schema(
 def write(
     path: Path, schema: pa.Schema, rows: Iterable[Mapping[str, Any]], predecessor: str
 ) -> str:
-    """Write ``rows`` as zstd parquet in bounded memory and return the file's SHA-256.
+    """Write ``rows`` as zstd Parquet in bounded memory and return the file's SHA-256.
 
     ``predecessor`` is the hash of the file this one was made from. The file appears complete, by
-    rename; what was there before stays until then. Raises ``OSError``.
+    rename; the old file stays until then. Raises ``OSError``.
     """
     metadata = {**schema.metadata, "schema_version": SCHEMA_VERSION, "predecessor": predecessor}
     schema = schema.with_metadata(metadata)
@@ -107,9 +107,9 @@ def write_table(path: Path, table: pa.Table, kind: str, predecessor: str) -> str
 def open_file(
     path: Path, schema: pa.Schema | None = None, needs: Iterable[str] = ()
 ) -> pq.ParquetFile:
-    """Open a parquet file, checking that it is one of ours of ``schema``'s kind.
+    """Open one of our Parquet files, checking that it is of ``schema``'s kind.
 
-    Raises ``DataError`` for a missing or damaged file and for one that lacks a column of ``needs``,
+    Raises ``DataError`` for a missing or damaged file and for one that lacks a column in ``needs``,
     ``InvalidError`` for another kind or an unknown schema version.
     """
     file = columns.parquet(path, str(path), _AGAIN)
@@ -128,7 +128,7 @@ def open_file(
 
 
 def read(path: Path, schema: pa.Schema, names: list[str] | None = None) -> pa.Table:
-    """Columns of a whole file, in the types of ``schema``. Raises what ``open_file`` raises."""
+    """Columns of a whole file in the types of ``schema``. Raises the errors of ``open_file``."""
     file = open_file(path, schema, names or ())
     with columns.damage(str(path), _AGAIN):
         return columns.typed(file.read(columns=names), schema)
@@ -137,9 +137,9 @@ def read(path: Path, schema: pa.Schema, names: list[str] | None = None) -> pa.Ta
 def read_problems(
     path: Path, schema: pa.Schema, problems: Iterable[str], epochs: int, names: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """Rows of the first ``epochs`` samples of some problems, in bounded memory.
+    """Rows of the first ``epochs`` samples of ``problems``, in bounded memory.
 
-    A column that the file lacks is ``None``. Raises what ``open_file`` raises.
+    A column that the file lacks is ``None``. Raises the errors of ``open_file``.
     """
     wanted = pa.array(list(problems), pa.string())
     empty = dict.fromkeys(names)
@@ -164,7 +164,7 @@ def predecessor_of(path: Path, schema: pa.Schema) -> str:
 
 
 def rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
-    """The rows of a file, in bounded memory. Raises what ``open_file`` raises."""
+    """The rows of a file, in bounded memory. Raises the errors of ``open_file``."""
     for batch in batches(path, schema):
         yield from batch.to_pylist()
 
@@ -172,7 +172,7 @@ def rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
 def batches(
     path: Path, schema: pa.Schema, names: list[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of about ``_BATCH_ITEMS`` characters and token ids, of the columns that are there.
+    """Batches of about ``_BATCH_ITEMS`` characters and token ids, with the existing columns.
 
     Raises what ``open_file`` raises.
     """
@@ -205,7 +205,7 @@ def generations(path: Path) -> Iterator[Generation]:
 
 
 def word_of(words: type[_Word], value: str, path: Path) -> _Word:
-    """One of ``words`` in the file ``path``. Raises ``DataError``."""
+    """The member of ``words`` for a ``value`` in the file ``path``. Raises ``DataError``."""
     try:
         return words(value)
     except ValueError as error:

@@ -1,1 +1,1 @@
-"""Where programs run that may be hostile: one interface, three ways to shut them in."""
+"""Sandboxes for untrusted programs: one interface, three implementations."""

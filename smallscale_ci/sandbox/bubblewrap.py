@@ -1,4 +1,4 @@
-"""Bubblewrap: the cell of unprivileged users, as Flatpak builds it."""
+"""Bubblewrap: a sandbox for unprivileged users, as used by Flatpak."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOBODY = "65534"
 
 @dataclass(frozen=True, slots=True)
 class Bubblewrap:
-    """A cell that ``bwrap`` builds and furnishes; ``jail`` only limits and drops rights."""
+    """A cell that ``bwrap`` builds and fills; ``jail`` only sets limits and drops rights."""
 
     tools = ("bwrap", "setpriv")
 
@@ -49,9 +49,9 @@ def _furniture() -> list[str]:
         if Path(path).is_symlink():
             options += ["--symlink", str(Path(path).readlink()), path]
         elif path != "/usr" and Path(path).is_relative_to("/usr"):
-            continue  # is there already
+            continue  # exists already
         else:
-            for parent in [*reversed(Path(path).parents)][1:]:  # bwrap's own are for root alone
+            for parent in [*reversed(Path(path).parents)][1:]:  # bwrap's own options need root
                 options += ["--perms", "0755", "--dir", str(parent)]
             options += ["--ro-bind-try", path, path]
     options += ["--proc", "/proc", "--tmpfs", "/dev"]
@@ -63,6 +63,6 @@ def _furniture() -> list[str]:
 
 def find(lock: Path, environment: Mapping[str, str], nonce: str) -> Bubblewrap:
     """The sandbox, where its programs are installed. Raises ``SandboxUnavailable``."""
-    del lock, environment, nonce  # of containers
+    del lock, environment, nonce  # only for containers
     cell.need(*Bubblewrap.tools)
     return Bubblewrap()

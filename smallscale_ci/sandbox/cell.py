@@ -1,4 +1,4 @@
-"""Runs one program in a cell that a command of this machine builds; the local sandboxes share it.
+"""Runs a program in a cell built by a command on this machine, for the local sandboxes.
 
 ``jail`` sets the limits and drops the rights inside; in namespaces it also builds the cell.
 """
@@ -22,11 +22,11 @@ from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
 
 _JAIL = Path(__file__).with_name("jail.py")
 _START_SECONDS = 10.0
-_FIRST_UID = 1_000_000  # above all that people and services use
+_FIRST_UID = 1_000_000  # above the ids of people and services
 
 
 def need(*tools: str) -> None:
-    """Raise ``SandboxUnavailable`` where cells cannot be built with ``tools``."""
+    """Raise ``SandboxUnavailable`` if cells cannot be built with ``tools``."""
     if sys.platform != "linux":
         raise SandboxUnavailable(f"there are no namespaces on {sys.platform}")
     for tool in tools:
@@ -37,10 +37,10 @@ def need(*tools: str) -> None:
 def run(
     prefix: Sequence[str], program: str, given: bytes, limits: Limits, *, uid: int, built: bool
 ) -> Finished:
-    """Run ``program`` below the command ``prefix``.
+    """Run ``program`` through the command ``prefix``.
 
-    ``uid`` is whom the jail becomes, 0 for nobody else; ``built`` says that ``prefix`` builds the
-    whole cell. Raises ``SandboxUnavailable``.
+    ``uid`` is the user that the jail switches to, 0 for none; ``built`` says that ``prefix`` builds
+    the whole cell. Raises ``SandboxUnavailable``.
     """
     with (
         tempfile.TemporaryFile() as text,
@@ -65,9 +65,9 @@ def run(
 
 
 def own_uid() -> int:
-    """A user id for the program where we are root, else 0.
+    """A user id for the program if we are root, else 0.
 
-    The number of processes is limited by user, and root's are not. Each worker process has another.
+    Process limits apply per user, and not to root. Each worker process uses another id.
     """
     return _FIRST_UID + os.getpid() % _FIRST_UID if os.geteuid() == 0 else 0
 
@@ -75,12 +75,12 @@ def own_uid() -> int:
 def _spawn(
     prefix: Sequence[str], inside: list[int], streams: tuple[IO[bytes], ...], limit: float
 ) -> tuple[int | None, float | None]:
-    """The exit status, ``None`` when time was up, and the seconds, ``None`` where it never began.
+    """The exit status (``None``: out of time) and the seconds (``None``: it never started).
 
-    Nothing that was started is left behind.
+    Leaves no process behind.
     """
     text, source, output, error = streams
-    ready, mark = os.pipe()  # the jail writes one byte before it becomes the program
+    ready, mark = os.pipe()  # the jail writes a byte before it becomes the program
     python = str(Path(sys.executable).resolve())  # a virtual environment is not in the cell
     numbers = map(str, (text.fileno(), mark, *inside))
     try:
@@ -100,7 +100,7 @@ def _spawn(
     finally:
         os.close(mark)
     with os.fdopen(ready, "rb", buffering=0) as stream:
-        # On a busy machine the cell takes its time; the program's own begins when it is built.
+        # On a busy machine, building takes time; the program's own time starts afterwards.
         started = bool(select.select([stream], [], [], _START_SECONDS)[0]) and stream.read(1) != b""
     begin = time.monotonic()
     status: int | None = None

@@ -1,4 +1,4 @@
-"""Which sandbox this machine's programs run in: tried once for each run, with the reason."""
+"""The choice of the sandbox on this machine: tried once per run, with the reason."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class SandboxChoice:
     reason: str
 
     def record(self) -> dict[str, str]:
-        """As manifests hold it."""
+        """The choice as recorded in manifests."""
         return {"name": self.sandbox.name if self.sandbox else "none", "reason": self.reason}
 
 
 def choose(
     wanted: str, lock: Path, environment: Mapping[str, str], *, nonce: str = "alone"
 ) -> SandboxChoice:
-    """The sandbox called ``wanted``, or with ``auto`` the first that works.
+    """The sandbox called ``wanted`` or, with ``auto``, the first that works.
 
     ``lock`` is the image lock; ``environment`` says where a container engine is; ``nonce`` is a
-    word that no other judging on this machine has: left out, there must be no other. Raises
-    ``UsageError`` for an unknown name and ``JudgeError`` where one that is named does not work.
+    word that no other judging on this machine uses; without it, there must be no other. Raises
+    ``UsageError`` for an unknown name and ``JudgeError`` if the named one does not work.
     """
     if wanted != AUTO and wanted not in SANDBOXES:
         raise UsageError(

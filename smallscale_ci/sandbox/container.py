@@ -1,7 +1,7 @@
-"""A container for each run: the strongest of the sandboxes, and the slowest to start.
+"""A container for each run: the strongest sandbox, and the slowest to start.
 
-Program and input are mounted read-only, output goes to files that are mounted, so that a limit on
-the size of files limits it. The image is our own, pinned in the image lock.
+Program and input are mounted read-only. Output goes to mounted files, so that a limit on
+file size limits it. The image is our own, pinned in the image lock.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _USER = "10001:10001"  # of the image
 _TMP_BYTES = 64 << 20
 _OWN_PROCESSES = 3  # init, timeout, and the shell that becomes the program
 _COUNT = count()  # of the containers of this process
-_SPARE_S = 5  # a container whose worker died ends by itself so long after its program's time
-# The engine knows no limit on address space; the shell does.
+_SPARE_S = 5  # a container whose worker died ends by itself this long after its program's time
+# Container engines have no limit on address space; the shell has.
 _SCRIPT = (
     'ulimit -v "$1"; exec env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/tmp OMP_NUM_THREADS=1 '
     "python3 -I -S -B /sandbox/jail.py </sandbox/input >/sandbox/output 2>/sandbox/error"
@@ -41,10 +41,10 @@ _SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Containers of one judging, all labelled with its ``token`` and removed by it."""
+    """The containers of one judging, labelled with its ``token`` and removed by that label."""
 
     image: str  # by digest
-    environment: tuple[tuple[str, str], ...]  # that says where the engine is
+    environment: tuple[tuple[str, str], ...]  # variables that say where the engine is
     token: str
     clock: Callable[[], float] = time.time
 
@@ -65,7 +65,7 @@ class Container:
             }
             for file, content in contents.items():
                 (folder / file).write_bytes(content)
-                (folder / file).chmod(0o666)  # whoever the program is; the mounts forbid writing
+                (folder / file).chmod(0o666)  # for any user; the mounts forbid writing
             try:
                 status, seconds = self._contain(folder, limits)
             except ContainerError as error:
@@ -127,11 +127,11 @@ def find(
     nonce: str,
     clock: Callable[[], float] = time.time,
 ) -> Container:
-    """The sandbox in containers of the locked image; what killed hosts left is removed.
+    """The sandbox with containers of the locked image; removes what killed hosts left.
 
-    ``nonce`` tells this judging's containers from those of others on the same engine.
+    ``nonce`` distinguishes this judging's containers from others on the same engine.
 
-    Raises ``SandboxUnavailable`` without a container engine, or when it lacks the image.
+    Raises ``SandboxUnavailable`` without a container engine, or if it lacks the image.
     """
     where = tuple((name, environment[name]) for name in VARIABLES if environment.get(name))
     try:
@@ -150,5 +150,5 @@ def find(
 
 @cache
 def _engine(environment: tuple[tuple[str, str], ...]) -> Engine:
-    """One connection a process."""
+    """One connection per process."""
     return connect(dict(environment))

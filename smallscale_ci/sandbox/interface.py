@@ -1,4 +1,4 @@
-"""The seam of the sandboxes: what each is given and gives back."""
+"""The interface of the sandboxes."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one run: seconds of wall clock, bytes of memory for each process, of output, processes."""
+    """Of one run: wall-clock seconds, bytes of memory per process, bytes of output, processes."""
 
     seconds: float = 6.0
-    memory_bytes: int = 4 << 30  # what LiveCodeBench's harness says that it gives
+    memory_bytes: int = 4 << 30  # the limit that LiveCodeBench's harness states
     output_bytes: int = 8 << 20
     processes: int = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a run ended. ``seconds`` are the program's own, without building the sandbox."""
+    """How a run ended. ``seconds`` is the program's own time, without building the sandbox."""
 
     output: bytes
     error: str  # the last two thousand characters
-    status: int | None  # negative or over 128 for a signal, ``None`` when time was up
+    status: int | None  # negative or over 128 for a signal, ``None`` if it ran out of time
     seconds: float
 
 
@@ -31,23 +31,23 @@ class SandboxUnavailable(Exception):  # noqa: N818 - a state of the machine, cau
 
 
 class Sandbox(Protocol):
-    """One way to run a program with no network, no rights, and nothing to write to but /tmp.
+    """A way to run a program without network or rights, with only /tmp to write to.
 
     A value that travels to worker processes.
     """
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name in options and manifests."""
         ...
 
     def run(self, program: str, given: bytes, limits: Limits) -> Finished:
-        """Run the Python text ``program`` with ``given`` as standard input.
+        """Run the Python source ``program`` with ``given`` as standard input.
 
         Raises ``SandboxUnavailable``.
         """
         ...
 
     def clean(self) -> None:
-        """Remove what killed worker processes left. Never raises."""
+        """Remove what killed worker processes left behind. Never raises."""
         ...

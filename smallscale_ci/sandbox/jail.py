@@ -1,9 +1,9 @@
-"""What runs first inside the sandbox: builds the cell, drops every right, becomes the program.
+"""Runs first inside the sandbox: builds the cell, drops all rights, becomes the program.
 
 ``cell`` passes this file's text to an interpreter that ``unshare`` started as process 1 of new
 user, mount, network, pid and ipc namespaces, or that bubblewrap started in a cell of its own. It
-uses the standard library alone and never imports the package. Arguments: descriptor of the
-program's text, descriptor for the byte that says all is ready, user to become (0: stay), whether
+uses only the standard library and never imports the package. Arguments: descriptor of the
+program's text, descriptor for the byte that signals readiness, user to become (0: stay), whether
 the cell is built, memory in bytes, seconds of processor time, bytes of output, processes. Without
 arguments it is in a container, which an engine has built and limited.
 """
@@ -25,7 +25,8 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 24, 38, 4
 _PR_SET_SECCOMP, _FILTER = 22, 2
 _CAPABILITIES = 41
-# By machine: the kernel's name for it, and its numbers of clone, unshare, setns and clone3.
+# By machine: the kernel's id for it, and its system call numbers of clone, unshare, setns and
+# clone3.
 _CALLS = {
     "x86_64": (0xC000003E, 56, 272, 308, 435),
     "aarch64": (0xC00000B7, 220, 97, 268, 435),
@@ -47,7 +48,7 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> N
 
 
 def _show(path: str, root: str) -> None:
-    """``path`` of the host, read-only, at the same place below ``root``."""
+    """Mount the host's ``path`` read-only at the same place below ``root``."""
     if Path(path).is_symlink():
         link = Path(root + path)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +57,13 @@ def _show(path: str, root: str) -> None:
         _mount(path, root + path, "", _MS_BIND | _MS_REC)
         flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV
         if _LIBC.mount(b"", (root + path).encode(), b"", flags, b""):
-            # Flags that the host set stay locked: keep them, and add read-only.
+            # Flags set by the host are locked: keep them, and add read-only.
             flags |= _MS_NOEXEC
             _check(_LIBC.mount(b"", (root + path).encode(), b"", flags, b""), f"protect {path}")
 
 
 def _build_cell() -> None:
-    """A root of its own with interpreter and libraries, /proc, and 64 MiB of /tmp."""
+    """Build a root with interpreter and libraries, /proc, and 64 MiB of /tmp."""
     root = "/tmp"  # noqa: S108 - covered by a file system of our own at once
     _check(_LIBC.mount(b"", b"/", b"", _MS_REC | _MS_PRIVATE, b""), "make mounts private")
     _mount("none", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=64m,mode=755")
@@ -86,7 +87,7 @@ def _build_cell() -> None:
 
 
 def _limit(memory: int, seconds: int, output: int, processes: int) -> None:
-    # All processes together may take more than the machine has: then the kernel ends these first.
+    # All processes together may need more memory than there is: the kernel then kills these first.
     Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -109,10 +110,10 @@ def _drop_rights(uid: int) -> None:
 
 
 def _forbid_namespaces() -> None:
-    """No namespaces of the program's own: in a user namespace it could mount a larger /tmp.
+    """Forbid new namespaces: in a user namespace, a program could mount a larger /tmp.
 
-    A system-call filter, which every later process inherits. Whoever asks for clone3, whose
-    arguments no filter can read, is told that there is none, and takes clone.
+    This is a system-call filter, which every later process inherits. Callers of clone3, whose
+    arguments no filter can read, get ENOSYS and fall back to clone.
     """
     machine, clone, unshare, setns, clone3 = _CALLS[os.uname().machine]
     load, equal, above, anyof, give = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF instructions
@@ -153,7 +154,7 @@ def main() -> None:
 
 
 def _in_container() -> None:
-    """The engine has built and limited all; some engines allow namespaces, though."""
+    """The engine has set up everything, but some engines allow namespaces."""
     _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges")
     _forbid_namespaces()
     program = ["python3", "-I", "-B", "/sandbox/program.py"]

@@ -15,7 +15,7 @@ _NAMESPACES = ("--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
-    """A cell of mount, network, ipc, uts and pid namespaces that ``jail`` furnishes."""
+    """A cell of mount, network, ipc, uts and pid namespaces that ``jail`` fills."""
 
     tools = ("unshare", "setpriv")
 
@@ -26,7 +26,7 @@ class Namespaces:
 
     def run(self, program: str, given: bytes, limits: Limits) -> Finished:
         """See ``interface.Sandbox``."""
-        # The worker's death kills unshare, and that kills process 1 of the cell, and all in it.
+        # The worker's death kills unshare, which kills process 1 of the cell and everything in it.
         command = ["setpriv", "--pdeathsig", "KILL", "unshare", *_NAMESPACES]
         if os.geteuid():
             command += ["--user", "--map-root-user"]  # root needs no user namespace
@@ -38,6 +38,6 @@ class Namespaces:
 
 def find(lock: Path, environment: Mapping[str, str], nonce: str) -> Namespaces:
     """The sandbox, where its programs are installed. Raises ``SandboxUnavailable``."""
-    del lock, environment, nonce  # of containers
+    del lock, environment, nonce  # only for containers
     cell.need(*Namespaces.tools)
     return Namespaces()

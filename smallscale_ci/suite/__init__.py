@@ -1,1 +1,1 @@
-"""Suites: problems with what they are judged by, read from pinned files and checked row by row."""
+"""Suites: problems with golds, options or tests, from pinned files checked row by row."""

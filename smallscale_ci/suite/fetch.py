@@ -1,4 +1,4 @@
-"""Gets a pulled source's file onto this machine: over HTTP, from the hub, or from a copy of it."""
+"""Fetches a source's file onto this machine: over HTTP, from the hub, or from a copy."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _TRIES = 4
 _PATIENCE_S = 60.0  # between two tries, with a server that says when to come back
 _NOT_FOUND, _RANGE_REFUSED, _BUSY = 404, 416, (408, 429)
 _COPY_HINT = "Is the network there? From a copy: smallscale suite pull NAME --from FOLDER."
-# Where copies keep a collection: its own root, or a folder above or below it.
+# Where a copy may keep a collection: at its root, or in a folder above or below it.
 _ROOTS = ("", "data", "test", "data/test", "bench", "data/bench")
 
 
 def fetch(source: Remote | Hub, origin: str | None, part: Path, progress: Progress) -> Path:
     """The file of ``source`` on this machine.
 
-    ``origin`` is a folder, file or URL to take it from instead of its own address. A download is
-    collected in ``part``; what an interrupted one left there is completed. Raises ``UsageError``
+    ``origin`` is a folder, file or URL to use instead of the source's own address. A download is
+    collected in ``part``, and an interrupted one is continued there. Raises ``UsageError``
     where a copy lacks the file, ``DownloadError`` where the network fails, and the ``OSError`` of a
     full or forbidden disk.
     """
@@ -40,7 +40,7 @@ def fetch(source: Remote | Hub, origin: str | None, part: Path, progress: Progre
 
 
 def candidates(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
-    """Where a copy may have the file ``path`` of a collection, the likeliest first."""
+    """Where a copy may have the file ``path`` of a collection, the most likely place first."""
     tail = path.relative_to("data/test") if path.is_relative_to("data/test") else path
     places = [path, *(PurePosixPath(root, tail) for root in _ROOTS)]
     places += [PurePosixPath(*tail.parts[skip:]) for skip in range(1, len(tail.parts))]
@@ -104,7 +104,7 @@ def _from_hub(source: Hub, cache: Path) -> Path:
 
 
 def _download(url: str, part: Path, progress: Progress) -> Path:
-    """Complete ``part`` with what is at ``url``. Raises ``UsageError`` where there is nothing."""
+    """Complete ``part`` from ``url``. Raises ``UsageError`` if there is nothing."""
     import httpx2
 
     reason, asked = "", 0.0
@@ -118,7 +118,7 @@ def _download(url: str, part: Path, progress: Progress) -> Path:
             if code == _NOT_FOUND:
                 raise UsageError(f"There is nothing at {url}.", _COPY_HINT) from error
             if code == _RANGE_REFUSED:
-                part.unlink(missing_ok=True)  # longer than the file: begin again
+                part.unlink(missing_ok=True)  # longer than the file: start again
             elif code < 500 and code not in _BUSY:
                 break
             asked = asked_s(error)
@@ -134,11 +134,11 @@ def _download(url: str, part: Path, progress: Progress) -> Path:
 
 
 def _append(url: str, part: Path, progress: Progress) -> None:
-    """Fetch what ``part`` lacks. Raises what httpx2 raises, also for less than was announced."""
+    """Fetch what ``part`` lacks. Raises the errors of httpx2, also for a short response."""
     import httpx2
 
     have = part.stat().st_size if part.exists() else 0
-    # As it is stored: the bytes of a range are counted before any compression on the way.
+    # Uncompressed: a range counts bytes before any compression in transit.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with httpx2.stream(
         "GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True
@@ -148,7 +148,7 @@ def _append(url: str, part: Path, progress: Progress) -> None:
         length = reply.headers.get("Content-Length")
         total = have + int(length) if length is not None else None
         with part.open("ab" if have else "wb") as stream:
-            for chunk in reply.iter_raw():  # as it comes: all that came is kept
+            for chunk in reply.iter_raw():  # unbuffered, so that everything received is kept
                 stream.write(chunk)
                 have += len(chunk)
                 progress(have, total)

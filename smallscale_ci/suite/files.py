@@ -1,4 +1,4 @@
-"""The rows of a parquet, JSONL or CSV file as plain dictionaries."""
+"""The rows of a Parquet, JSONL or CSV file as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from smallscale_ci.run import columns
 
 _READABLE = ".parquet, .jsonl or .csv"
 _OTHER = "The file is damaged or of another kind; fetch or write it again."
-_BATCH = 64  # a row of a code benchmark may hold megabytes of tests
+_BATCH = 64  # a row of a code benchmark may contain megabytes of tests
 Row = dict[str, Any]
 
 
 def rows(path: Path, kind: str = "") -> Iterator[Row]:
-    """Stream the rows of ``path``; ``kind`` is its suffix where the name does not have it.
+    """Stream the rows of ``path``; ``kind`` is the suffix if the name lacks it.
 
-    Raises ``DataError`` for a file that cannot be read as what it claims to be.
+    Raises ``DataError`` for a file that cannot be read in the format of its suffix.
     """
     suffix = (kind or path.suffix).lower()
     readers = {".parquet": _parquet, ".jsonl": _jsonl, ".csv": _csv}
@@ -42,13 +42,13 @@ def rows(path: Path, kind: str = "") -> Iterator[Row]:
 def cells(data: pa.Table | pa.RecordBatch) -> list[Row]:
     """The rows of Arrow data as plain dictionaries; columns of the logical type JSON are decoded.
 
-    Raises ``ValueError`` for a column that cannot be read, by its name.
+    Raises ``ValueError``, which names the column, if one cannot be read.
     """
     found: dict[str, list[Any]] = {}
     for name in data.schema.names:
         column = data.column(name)
         try:
-            if column.type == pa.float32():  # 0.1, and not the double nearest to it
+            if column.type == pa.float32():  # 0.1, not the nearest double
                 texts = column.cast(pa.string()).to_pylist()
                 found[name] = [None if text is None else float(text) for text in texts]
                 continue
@@ -61,7 +61,7 @@ def cells(data: pa.Table | pa.RecordBatch) -> list[Row]:
 
 
 def _decoded(text: str | None) -> Any:
-    """The value of a JSON text; what is none, as the 007 that ``datasets`` 5 writes, stays text."""
+    """The value of a JSON text; invalid JSON, such as the 007 of ``datasets`` 5, stays text."""
     if text is None:
         return None
     try:
@@ -71,7 +71,7 @@ def _decoded(text: str | None) -> Any:
 
 
 def plain(table: pa.Table) -> pa.Table:
-    """``table`` with views as ordinary texts, bytes and lists: few kernels of Arrow take views."""
+    """``table`` without view types, which few of Arrow's kernels accept."""
     fields = [field.with_type(_plain_type(field.type)) for field in table.schema]
     return table.cast(pa.schema(fields, table.schema.metadata))
 

@@ -1,14 +1,14 @@
-"""What a row says is right, as texts that judges accept, and the options that it offers.
+"""A row's golds, as texts that judges accept, and its options.
 
-The one place for these rules: suites and the readers of other tools' files share it.
+The only place for these rules, shared by suites and the readers of other tools' files.
 
 - A gold is a text, a number, a date, bytes in UTF-8, or a list of these, of which any is right; a
-  list may be written as text (``['4', 'four']``). Of a worked solution the answer counts: what
-  follows ``####``, else the last box. Anything else is refused: nothing is judged by the ``str()``
+  list may be written as text (``['4', 'four']``). The answer of a worked solution is what
+  follows ``####``, else its last box. Anything else is refused: no judge sees the ``str()``
   of a Python value.
 - Options are a list of texts, also with labels (``A) 21``), as label and text, or as lines.
 - A gold names an option by its text, else by its label. A number is tried as text; it is a
-  position only where a base is declared (``gold_index``) or the column proves it, see ``base_of``.
+  position only if a base is declared (``gold_index``) or the column proves it, see ``base_of``.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _INTEGER = re.compile(r"-?\d{1,3}(?:\.0)?")
 
 
 class GoldError(ValueError):
-    """What is wrong with a row's gold or options, as a clause: "has a gold that is …".
+    """A problem of a row's gold or options, as a clause: "has a gold that is …".
 
-    ``hint`` is the next step of one who judges a file.
+    ``hint`` is the next step for someone judging a file.
     """
 
     def __init__(self, message: str, hint: str = "Correct the row.") -> None:
@@ -48,14 +48,14 @@ class GoldError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The options of a row. ``labels`` are the data's own, empty where it has none."""
+    """The options of a row. ``labels`` are the data's own; empty if it has none."""
 
     texts: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
 
 def accepted(value: Any) -> tuple[str, ...]:
-    """The answers that a gold accepts, in its order; none where it is empty.
+    """The answers that a gold accepts, in its order; none if it is empty.
 
     Raises ``GoldError`` for a value that is not an answer.
     """
@@ -76,7 +76,7 @@ def accepted(value: Any) -> tuple[str, ...]:
 
 
 def choices(value: Any) -> Choices:
-    """The options that a column holds. Raises ``GoldError``."""
+    """The options in a column's value. Raises ``GoldError``."""
     if value is None or value == "":
         return Choices()
     if isinstance(value, str):
@@ -101,18 +101,18 @@ def choices(value: Any) -> Choices:
 def named(golds: Sequence[str], options: Choices, base: int | None = None) -> tuple[str, ...]:
     """``golds`` with positions and the data's own labels as letters; texts stay texts.
 
-    With a ``base`` whole numbers are positions that count from it. Raises ``GoldError`` for a
-    position beyond the options, and without a base for a number that may be one.
+    With a ``base``, whole numbers are positions counted from it. Raises ``GoldError`` for a
+    position beyond the options and, without a base, for a number that may be one.
     """
     return tuple(_named(gold, options, base) for gold in golds) if options.texts else tuple(golds)
 
 
 def base_of(rows: Iterable[tuple[Sequence[str], Choices]]) -> int | None:
-    """What the numbers among a column's golds count from; ``None``: they are no positions.
+    """The base of the numbers among a column's golds; ``None``: they are not positions.
 
-    Where each is the text of one of its options they are texts. Else they are positions, which
+    If each is the text of one of its options, they are texts. Otherwise they are positions, which
     count from 0 if a 0 is among them, and from 1 if one is the number of its row's options.
-    ``None`` where neither is so, too: then ``named`` refuses the rows in question.
+    Also ``None`` if neither is so: then ``named`` refuses the rows in question.
     """
     texts, zero, last = True, False, False
     for golds, options in rows:
@@ -133,7 +133,7 @@ def is_one(gold: str, texts: Sequence[str]) -> bool:
 
 
 def listed(text: str) -> list[Any] | None:
-    """The items of a list that is written as text, ``None`` for other texts.
+    """The items of a list that is written as text; ``None`` for any other text.
 
     At least one item has quotes: ``[0, 1]`` is an interval. LaTeX keeps its backslashes.
     """
@@ -146,7 +146,7 @@ def listed(text: str) -> list[Any] | None:
 def _item(text: str) -> str:
     if text[0] not in "'\"":
         return text
-    if _ODD_ESCAPE.search(text):  # written by hand: no printer of lists leaves \pi alone
+    if _ODD_ESCAPE.search(text):  # written by hand: a printed list would have escaped \pi
         return text[1:-1]
     try:
         return str(ast.literal_eval(text.replace("\n", "\\n")))
@@ -155,7 +155,7 @@ def _item(text: str) -> str:
 
 
 def scalar(value: Any, what: str) -> str:
-    """The text of one value; numbers are written out, without an exponent or a zero fraction.
+    """The text of one value; numbers without exponent or zero fraction.
 
     ``what`` names it in errors. Raises ``GoldError``.
     """
@@ -173,7 +173,7 @@ def scalar(value: Any, what: str) -> str:
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     if isinstance(value, float) and math.isnan(value):
-        return ""  # how data frames write that a value is missing
+        return ""  # spellings of a missing value in data frames
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         if number.is_finite():
@@ -183,7 +183,7 @@ def scalar(value: Any, what: str) -> str:
 
 
 def _as_text(value: Any) -> str:
-    """How a value that is not a text can be written as one."""
+    """A value that is not a text, written as one."""
     if isinstance(value, bool):
         return "Write the text that is right, such as Yes or No."
     if isinstance(value, Mapping):
@@ -192,7 +192,7 @@ def _as_text(value: Any) -> str:
 
 
 def _solved(text: str) -> str:
-    """The answer of a worked solution; any other text as it is."""
+    """The answer of a worked solution; any other text unchanged."""
     if "####" in text:
         tail = text.rpartition("####")[2].strip()
         return tail.partition("\n")[0].strip()
@@ -211,7 +211,7 @@ def _boxed(text: str) -> str | None:
         elif token.group() == "{":
             opened.append(None)
         elif token.group() == "}" and opened and (box := opened.pop()) is not None:
-            spans = [span for span in spans if span[0] < box[0]]  # without those inside it
+            spans = [span for span in spans if span[0] < box[0]]  # without boxes inside it
             spans.append((*box, token.start()))
     parts: list[str] = []
     for place in range(len(spans) - 1, -1, -1):
@@ -223,7 +223,7 @@ def _boxed(text: str) -> str | None:
 
 
 def _options_text(text: str) -> Any:
-    """Options that are written as one text: JSON, a list, or lines with labels."""
+    """Options written as one text: JSON, a list, or lines with labels."""
     if (items := listed(text)) is not None:
         return items
     with_labels = [_LABELLED.fullmatch(line) for line in text.splitlines() if line.strip()]
@@ -253,7 +253,7 @@ def _first(value: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 
 def _unlabelled(texts: tuple[str, ...]) -> Choices:
-    """``A) 21``, ``B) 22``: labels that are part of all texts are taken off them."""
+    """Strip labels that are part of all texts: ``A) 21``, ``B) 22``."""
     found = [_LABELLED.fullmatch(text) for text in texts]
     labels = tuple(match[1] for match in found if match)
     if len(texts) < 2 or len(labels) != len(texts):
@@ -290,7 +290,7 @@ def _named(gold: str, options: Choices, base: int | None) -> str:
 
 
 def _letter(place: int, text: str, options: Choices) -> str:
-    """How the option at ``place`` is named so that no other can be meant."""
+    """An unambiguous name for the option at ``place``."""
     if not 0 <= place < len(options.texts):
         raise GoldError(
             f"has the gold {text!r}, which is beyond its {len(options.texts)} choices",
@@ -301,7 +301,7 @@ def _letter(place: int, text: str, options: Choices) -> str:
 
 
 def _by_text(text: str, texts: Sequence[str]) -> int | None:
-    """The only option whose text is ``text``, exactly or else up to case and outer blanks."""
+    """The only option whose text is ``text``, exactly or up to case and surrounding spaces."""
     for same in (str.__str__, lambda one: one.strip().casefold()):
         found = [place for place, one in enumerate(texts) if same(one) == same(text)]
         if len(found) == 1:

@@ -1,4 +1,4 @@
-"""Rows of LiveCodeBench: its prompt, and its tests without running a pickle."""
+"""Rows of LiveCodeBench: its prompt, and its tests, unpacked without running a pickle."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from smallscale_ci.suite.rows import RowError
 
-MAX_BYTES = 1 << 30  # of one problem's unpacked tests: no input allocates without bound
-# The two ways in which the toolkit (and LiveCodeBench) ask for code, word for word.
+MAX_BYTES = 1 << 30  # bytes of one problem's unpacked tests: bounds the allocation
+# The toolkit's (and LiveCodeBench's) two prompts for code, verbatim.
 _WITH_STARTER = (
     "You will use the following starter code to write the solution to the problem and enclose "
     "your code within delimiters."
@@ -24,7 +24,7 @@ _WITHOUT = (
     "the python program runs, it reads the inputs, runs the algorithm and writes output to STDOUT."
 )
 _META = ("question_id", "question_title", "platform", "contest_date", "difficulty")
-# All that a pickled text consists of; any other instruction is refused, and none is executed.
+# The opcodes of a pickled text; any other is refused, and none is executed.
 _TEXTS = ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8")
 _HARMLESS = (*_TEXTS, "PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP")
 

@@ -1,4 +1,4 @@
-"""Suites from files: parquet, JSONL or CSV, here or pulled, pinned by hash, every row checked."""
+"""Suites from Parquet, JSONL or CSV files, local or pulled, pinned by hash, every row checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smallscale_ci.suite.rows import RowError, problem
 
 
 def load_suite(config: SuiteConfig, base: Path, cache: Path | None = None) -> Suite:
-    """Read the problems of every task; ``base`` is the folder that relative sources start from.
+    """Read the problems of every task; relative sources start from the folder ``base``.
 
     ``cache`` is where ``suite pull`` puts data. Raises ``DataError`` for a file that is missing,
     changed, empty, corrupt or not pulled yet, for a row that cannot be used, and for a problem
@@ -34,7 +34,7 @@ def load_suite(config: SuiteConfig, base: Path, cache: Path | None = None) -> Su
 
 
 def _with_system(task: TaskConfig, default: Any) -> TaskConfig:
-    """``task`` with the default system message, unless it has its own."""
+    """``task`` with the ``default`` system message, unless it has its own."""
     if default is None or task.prompt.system is not None:
         return task
     prompt = task.prompt.model_copy(update={"system": default})
@@ -42,7 +42,7 @@ def _with_system(task: TaskConfig, default: Any) -> TaskConfig:
 
 
 def not_pulled(config: SuiteConfig, base: Path, cache: Path | None) -> tuple[str, ...]:
-    """The names of the tasks whose data have to be pulled before the suite can be loaded."""
+    """The names of the tasks whose data must be pulled before the suite can be loaded."""
     return tuple(
         task.name
         for task in config.tasks
@@ -54,7 +54,7 @@ def not_pulled(config: SuiteConfig, base: Path, cache: Path | None) -> tuple[str
 def load_task(task: TaskConfig, base: Path, cache: Path | None = None) -> tuple[Problem, ...]:
     """The problems of one task in the order of its file. Raises ``DataError``."""
     name, rows = _rows(task, base, cache)
-    # Pulled data are in our own form, where no gold is a position any more.
+    # Pulled data are in our own form, in which no gold is a position.
     counted_from = None if source.is_pulled(task.source) else task.gold_index
     problems: list[Problem] = []
     wrong: list[tuple[int, str]] = []
@@ -72,7 +72,7 @@ def load_task(task: TaskConfig, base: Path, cache: Path | None = None) -> tuple[
 
 
 def _rows(task: TaskConfig, base: Path, cache: Path | None) -> tuple[str, Iterable[Numbered]]:
-    """What to call the task's file, and its numbered rows in the schema of suites."""
+    """The name of the task's file, and its numbered rows in the schema of suites."""
     found = source.parse(task.source, base)
     if not isinstance(found, Path):
         path = published.cached(task, base, cache) if cache else None
@@ -101,7 +101,7 @@ def _pulled(path: Path) -> Iterator[files.Row]:
 
 
 def _chosen(problems: Sequence[Problem], limit: int | None) -> Sequence[Problem]:
-    """At most ``limit`` problems: those of the smallest ids, which are hashes, in their order."""
+    """At most ``limit`` problems, those with the smallest ids (hashes), in their order."""
     if limit is None or limit >= len(problems):
         return problems
     kept = {found.id for found in sorted(problems, key=lambda found: found.id)[:limit]}

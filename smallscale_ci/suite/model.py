@@ -1,4 +1,4 @@
-"""A loaded suite: what the stages after it see."""
+"""A loaded suite, as later stages see it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ID_LENGTH = 16  # 64 bits: no collision among a billion problems
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Problems in the order of their tasks and files, with one hash over all that matters.
+    """Problems in the order of their tasks and files, with one hash over everything that matters.
 
-    ``hash`` covers the problems in their order and each task's prompt, judge and metric. Names of
-    files, what was measured of a judge, descriptions, epochs, the gate and the sampling are not
+    ``hash`` covers the problems in order and each task's prompt, judge and metric. File names,
+    a judge's measured errors, descriptions, epochs, the gate and the sampling are not
     part of it.
     """
 
@@ -69,7 +69,7 @@ def problem_id(
     golds: Sequence[str],
     tests: Sequence[CodeTest],
 ) -> str:
-    """The identity of a problem: a hash of what the model sees and what it is judged by."""
+    """The identity of a problem: a hash of what the model sees and what its answer is judged by."""
     tested = [[test.input, test.output, test.function] for test in tests]
     gold = golds[0] if len(golds) == 1 else list(golds)
     return ids.content_hash([task, question, list(choices), gold, tested], ID_LENGTH)
@@ -77,7 +77,7 @@ def problem_id(
 
 def suite_hash(tasks: Sequence[TaskConfig], problems: Sequence[Problem]) -> str:
     """The hash of a suite, see ``Suite``."""
-    # Defaults stay out, so that a new option with a default leaves stored baselines comparable.
+    # Defaults are left out, so that a new option with a default keeps stored baselines comparable.
     asked = [
         task.model_dump(
             mode="json",

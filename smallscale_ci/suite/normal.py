@@ -1,4 +1,4 @@
-"""Rows of any source in the one schema: question, gold, choices, tests, cluster, meta."""
+"""Rows of any source in one schema: question, gold, choices, tests, cluster, meta."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from smallscale_ci.suite.files import Row
 from smallscale_ci.suite.option_columns import options_in
 from smallscale_ci.suite.rows import COLUMNS, RowError
 
-VERSION = 1  # of this normalisation: another number makes pulled data be pulled again
+VERSION = 1  # version of this normalisation: raising it makes pulled data be pulled again
 TOOLKIT_COLUMNS = {"question": "problem", "gold": "answer"}
-_LONGEST_META = 500  # characters: ids, subjects and levels are kept, solutions are not
-_LISTED = 50  # rows that an error lists, ready to be copied
-_KEY = ("question", "gold", "choices", "tests")  # what makes two rows the same problem
+_LONGEST_META = 500  # most characters: keeps ids, subjects and levels, but not solutions
+_LISTED = 50  # most rows listed in an error, ready to be copied
+_KEY = ("question", "gold", "choices", "tests")  # key by which two rows are the same problem
 
 
-Numbered = tuple[int, Row]  # rows are counted from 1, as in the source
+Numbered = tuple[int, Row]  # rows count from 1, as in the source
 
 
 def normal(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Numbered]:
-    """The rows in the one schema, each problem once; ``name`` is what errors call the source.
+    """The rows in one schema, each problem once; errors name the source ``name``.
 
-    A problem that the source repeats (``task.repeats``) appears where it was first; rows that the
-    task skips do not. Raises ``DataError`` for a missing column, a row that cannot be read, and
-    for other repeats or fewer rows than said.
+    A problem that the source repeats (``task.repeats``) appears at its first place; rows that the
+    task skips are left out. Raises ``DataError`` for a missing column, an unreadable row, and
+    for other repeats or fewer rows than the task states.
     """
     found = _convert(rows, task, name)
     return found if task.repeats == 1 else iter(_once(found, task, name))
 
 
 def refusal(task: TaskConfig, name: str, wrong: Sequence[tuple[int, str]]) -> DataError:
-    """The error about the rows that cannot be used: (row, what is wrong with it, as a clause)."""
+    """The error about unusable rows, given as (row, problem as a clause)."""
     row, reason = wrong[0]
     more = f" ({len(wrong)} such rows in all)" if len(wrong) > 1 else ""
     hint = "Correct or remove the row: none is ever skipped silently."
@@ -75,7 +75,7 @@ def _convert(rows: Iterable[Row], task: TaskConfig, name: str) -> Iterator[Numbe
 def _row(row: Row, task: TaskConfig) -> Row:
     if task.format == "livecodebench":
         return livecodebench.row(row)
-    # The toolkit's other columns mean something else, whatever they are called.
+    # The toolkit's other columns have other meanings, whatever their names.
     names: Mapping[str, str] = TOOLKIT_COLUMNS
     if task.format == "rows":
         names = {column: column for column in COLUMNS} | task.columns
@@ -116,7 +116,7 @@ def _once(rows: Iterable[Numbered], task: TaskConfig, name: str) -> list[Numbere
 
 
 def _check_columns(row: Row, task: TaskConfig, name: str) -> None:
-    """Other columns are fine, but a misspelt one must not be taken for a missing one."""
+    """Refuse misspelt columns, which would look like missing ones; other columns are fine."""
     if task.format == "livecodebench":
         needed = {"question_content": "question", "public_test_cases": "tests"}
     elif task.format == "toolkit":

@@ -15,14 +15,14 @@ LOCK = "pins.lock.json"
 
 
 def check_pin(task: TaskConfig, path: Path, base: Path) -> None:
-    """Raise ``DataError`` where a file is not the one that ``task`` or the lock pins."""
+    """Raise ``DataError`` if a file is not the one pinned by ``task`` or the lock."""
     pin = pin_of(task, base)
     if pin is not None:
         checked(task, path, pin)
 
 
 def pin_of(task: TaskConfig, base: Path) -> tuple[str, str] | None:
-    """(kind, hash) of the file that is expected: from the suite, else from the lock."""
+    """(kind, hash) of the expected file: from the suite, else from the lock."""
     if task.sha256 is not None:
         return "sha256", task.sha256.lower()
     if task.blob is not None:
@@ -51,7 +51,7 @@ def checked(task: TaskConfig, path: Path, pin: tuple[str, str] | None) -> tuple[
 
 
 def git_blob(path: Path) -> str:
-    """The id that git gives to a file's content: SHA-1 over its kind, size and bytes."""
+    """Git's blob id of a file's content: SHA-1 over type, size and bytes."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
@@ -73,7 +73,7 @@ def _lock(base: Path) -> dict[str, str]:
 
 
 def record(base: Path, name: str, sha256: str) -> None:
-    """Add a pin to the lock; one that is there stays as it is."""
+    """Add a pin to the lock; an existing one is not changed."""
     path = base / LOCK
     pins = {name: sha256, **_lock(base)}
     try:

@@ -1,4 +1,4 @@
-"""Planned samples: every problem of a suite as chat messages, epoch by epoch, with its seed."""
+"""Planned samples: a suite's problems as chat messages, epoch by epoch, with their seeds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SCHEMA = pa.schema(
 def build(suite: Suite, epochs: range, base_seed: int) -> Iterator[Prompt]:
     """Prompts of ``epochs``, epoch by epoch, each in the suite's order.
 
-    Raises ``ConfigError`` where a template asks for choices that a problem does not have.
+    Raises ``ConfigError`` if a template uses choices that a problem does not have.
     """
     for problem, index in suite.plan(epochs):
         yield one(suite, problem, index, base_seed)
@@ -68,15 +68,15 @@ def messages(template: PromptConfig, problem: Problem) -> tuple[dict[str, str], 
 
 
 def options(choices: Iterable[str]) -> str:
-    """Choices as the model sees them, one a line: ``A. first``."""
+    """Choices as the model sees them, one per line: ``A. first``."""
     return "\n".join(f"{letter}. {text}" for letter, text in zip(_LETTERS, choices, strict=False))
 
 
 def write(prompts: Iterable[Prompt], path: Path, suite_hash: str = "") -> str:
-    """Stream ``prompts`` into a parquet file and return its SHA-256.
+    """Stream ``prompts`` into a Parquet file and return its SHA-256.
 
-    ``suite_hash`` is kept in the file's metadata. The file appears when it is complete. Memory
-    is that of a few thousand prompts. Raises ``StorageError`` when it cannot be written.
+    ``suite_hash`` goes into the file's metadata. The file appears when it is complete. Memory
+    is that of a few thousand prompts. Raises ``StorageError`` if it cannot be written.
     """
     schema = _SCHEMA.with_metadata({_VERSION_KEY: SCHEMA_VERSION, _SUITE_KEY: suite_hash})
     rows = iter(prompts)
@@ -92,7 +92,7 @@ def write(prompts: Iterable[Prompt], path: Path, suite_hash: str = "") -> str:
 
 
 def read(path: Path) -> Iterator[Prompt]:
-    """Stream the prompts of a file, in its order. Raises ``DataError`` when it is unreadable."""
+    """Stream the prompts of a file in order. Raises ``DataError`` if it is unreadable."""
     with _open(path) as file, columns.damage(str(path), _AGAIN):
         for batch in file.iter_batches(_BATCH):
             for row in columns.typed(batch, _SCHEMA).to_pylist():

@@ -1,7 +1,7 @@
 """Pulled data: fetched once, checked against its pin, normalised, and kept in the user's cache.
 
-An unpinned source gets its pin at the first pull: the sha256 is written to ``pins.lock.json``
-beside the suite, which belongs into git. A pin is never rewritten.
+An unpinned source is pinned at its first pull: the sha256 is written to ``pins.lock.json``
+beside the suite, which belongs in git. A pin is never rewritten.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from smallscale_ci.suite.pins import checked, pin_of, record
 from smallscale_ci.suite.rows import PULLED, RowError, problem
 
 _KEPT = b"smallscale.pulled"
-_BATCH_ROWS, _BATCH_BYTES = 4096, 64 << 20  # a problem of a code benchmark may hold megabytes
+_BATCH_ROWS, _BATCH_BYTES = 4096, 64 << 20  # one problem of a code benchmark may take megabytes
 Tell = Callable[[str, int, int | None], None]  # task, bytes so far, bytes in all if known
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull came to. ``pinned`` says by what the file was checked: ``recorded`` is new."""
+    """The result of a pull. ``pinned`` is what the file was checked by; ``recorded``: a new pin."""
 
     task: str
     source: str
@@ -43,14 +43,14 @@ class Pulled:
     pinned: str  # "sha256", "blob", "lock" or "recorded"
     rows: int  # of the file as published
     problems: int
-    path: str  # of the normalised file; of the file itself where it was here already
+    path: str  # of the normalised file; of the file itself if it is local
     fresh: bool  # False: it was in the cache already
 
 
 def pull(
     task: TaskConfig, base: Path, cache: Path, origin: str | None = None, tell: Tell | None = None
 ) -> Pulled:
-    """Make the data of ``task`` loadable, and return what they are.
+    """Make the data of ``task`` loadable, and return a description of them.
 
     ``base`` is the folder of the suite, ``origin`` a folder, file or URL that has a copy of the
     source. Raises ``DataError`` for a file that is not the pinned one or cannot be used,
@@ -83,7 +83,7 @@ def _pull(
     pin = pin_of(task, base)
     part = folder / f"{ids.content_hash([task.source, origin], 16)}.part"
     if pin is None:
-        part.unlink(missing_ok=True)  # nothing would tell two versions in one file
+        part.unlink(missing_ok=True)  # nothing would distinguish two versions in one file
 
     def progress(done: int, total: int | None) -> None:
         if tell is not None:
@@ -111,7 +111,7 @@ def _pull(
 
 
 def cached(task: TaskConfig, base: Path, cache: Path) -> Path | None:
-    """The normalised file of a pulled task, or ``None`` where it was not pulled (as it is now)."""
+    """The normalised file of a task, or ``None`` if it was not pulled in its current form."""
     pin = pin_of(task, base)
     if pin is None:
         return None
@@ -120,7 +120,7 @@ def cached(task: TaskConfig, base: Path, cache: Path) -> Path | None:
 
 
 def _here(task: TaskConfig, path: Path, base: Path) -> Pulled:
-    """A file that is here already: its pin is checked, or recorded."""
+    """Check or record the pin of a local file."""
     if not path.is_file():
         raise DataError(
             f"Task {task.name}: there is no file {path}.", "Correct 'source' in the suite's YAML."
@@ -141,7 +141,7 @@ def _here(task: TaskConfig, path: Path, base: Path) -> Pulled:
 def _normalised(
     task: TaskConfig, raw: Path, name: str, path: Path, about: Mapping[str, str]
 ) -> Pulled:
-    """Write the problems of ``raw`` to ``path``, which appears complete."""
+    """Write the problems of ``raw`` to ``path``, which appears only when complete."""
     seen = _Counted(files.rows(raw, PurePosixPath(name).suffix))
     problems = 0
     with (
@@ -159,7 +159,7 @@ def _normalised(
 
 
 def _stored(rows: Iterable[Numbered], task: TaskConfig, name: str) -> Iterator[dict[str, Any]]:
-    """Rows as they are kept: checked as at loading, every value in one form."""
+    """Rows in their stored form: checked as at loading, with normalised values."""
     wrong: list[tuple[int, str]] = []
     for number, row in rows:
         try:
@@ -198,7 +198,7 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 class _Counted:
-    """An iterable that knows how many items it gave."""
+    """An iterable that counts the items it has yielded."""
 
     def __init__(self, rows: Iterable[files.Row]) -> None:
         self._rows, self.count = rows, 0
@@ -210,7 +210,7 @@ class _Counted:
 
 
 def _kept(path: Path) -> dict[str, Any]:
-    """What a normalised file says of its pull."""
+    """A normalised file's record of its pull."""
     found: dict[str, Any] = json.loads(pq.read_metadata(path).metadata[_KEPT])
     return found
 
@@ -224,9 +224,9 @@ def _is_whole(path: Path) -> bool:
 
 
 def _name(task: TaskConfig, pin: str) -> str:
-    """The name of the normalised file: of the source, with all that it was made by."""
+    """The name of the normalised file: the source, and a hash of everything it was made by."""
     made_by: list[Any] = [task.source, pin, task.format, task.columns, task.repeats, VERSION]
-    if task.gold_index is not None:  # other tasks keep the names that they had
+    if task.gold_index is not None:  # keeps the names of other tasks' files unchanged
         made_by.append(task.gold_index)
     if task.skip:
         made_by.append([skipped.row for skipped in task.skip])

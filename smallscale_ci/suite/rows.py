@@ -16,7 +16,7 @@ from smallscale_ci.suite.model import problem_id
 
 COLUMNS = ("question", "gold", "choices", "tests", "cluster", "meta")
 _TEST = pa.struct([("input", pa.string()), ("output", pa.string()), ("function", pa.string())])
-SCHEMA = pa.schema(  # of the parquet files that this package writes; meta is JSON
+SCHEMA = pa.schema(  # of the Parquet files that this package writes; meta is JSON
     [
         ("question", pa.string()),
         ("gold", pa.string()),
@@ -27,18 +27,18 @@ SCHEMA = pa.schema(  # of the parquet files that this package writes; meta is JS
     ]
 )
 
-# Of pulled files; older ones lack the other golds, of which any is right.
+# Of pulled files; older ones lack the alternative golds in ``also``.
 PULLED = SCHEMA.append(pa.field("also", pa.list_(pa.string())))
 
 
 class RowError(ValueError):
-    """What is wrong with a row, as a clause: "has no gold answer"."""
+    """A problem of a row, as a clause: "has no gold answer"."""
 
 
 def problem(row: Mapping[str, Any], task: str, judge: str, base: int | None = None) -> Problem:
     """Check one row for ``judge`` and make it a problem. Raises ``RowError``.
 
-    ``base`` is what golds that are positions count from, see ``gold``.
+    ``base`` is the base of golds that are positions, see ``gold``.
     """
     try:
         return _problem(row, task, judge, base)

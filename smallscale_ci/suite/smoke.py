@@ -1,8 +1,8 @@
-"""Makes the data of ``smoke``, ``smoke-code`` and ``smoke-train``: templates and a fixed seed.
+"""Makes the data of ``smoke``, ``smoke-code`` and ``smoke-train`` from templates and a seed.
 
-``python -m smallscale_ci.suite.smoke [OUT_DIR]`` rewrites the shipped parquet files, byte by byte
+``python -m smallscale_ci.suite.smoke [OUT_DIR]`` rewrites the shipped Parquet files, byte for byte
 the same with the same pyarrow. The templates are those on which a model of 135 million parameters
-is right between a fifth and all of the time (measured: docs/suites.md), so that a gate has
+is right between a fifth and all of the time (measured in docs/suites.md), so that a gate has
 something to lose.
 """
 
@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows as the table of a suite's file; absent columns are empty."""
+    """Rows as the table of a suite's file; missing columns are null."""
     full = [{"gold": "", "cluster": "", **row, "meta": json.dumps(row["meta"])} for row in rows]
     return pa.Table.from_pylist(full, schema=SCHEMA)
 

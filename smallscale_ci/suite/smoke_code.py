@@ -1,7 +1,7 @@
 """The problems of ``smoke-code``: tiny Python tasks, with answers computed by reference solutions.
 
-Tests follow LiveCodeBench: a call has one JSON value a line as ``input``, one for each argument,
-and its result as JSON; a program has its standard input and the output that is expected.
+Tests follow LiveCodeBench: a call's ``input`` has one JSON value per line, one for each argument,
+and its output is JSON; a program has standard input and expected output.
 """
 
 # ruff: noqa: E501 - one problem a line reads best
@@ -16,7 +16,7 @@ from typing import Any
 Call = tuple[str, str, Callable[..., Any], Sequence[tuple[Any, ...]]]
 Program = tuple[str, Callable[[str], Any], Sequence[str]]
 
-# Signature, what it returns, reference solution, arguments of the tests.
+# Signature, description of the result, reference solution, arguments of the tests.
 _CALLS: tuple[Call, ...] = (
     ("add(a, b)", "the sum of a and b", lambda a, b: a + b, [(1, 2), (-3, 3), (10, 25)]),
     ("subtract(a, b)", "a minus b", lambda a, b: a - b, [(5, 2), (2, 5), (0, 0)]),
@@ -62,7 +62,7 @@ _CALLS: tuple[Call, ...] = (
     ("to_fahrenheit(celsius)", "the temperature in degrees Fahrenheit, which is celsius * 9 / 5 + 32", lambda c: c * 9 / 5 + 32, [(0,), (100,), (-40,)]),
 )  # fmt: skip
 
-# What the program does, reference solution from the input to what is printed, inputs of the tests.
+# Description, reference solution from input to output, inputs of the tests.
 _PROGRAMS: tuple[Program, ...] = (
     ("reads a line and prints it unchanged", str.strip, ["hello\n", "a b c\n"]),
     ("reads a name and prints Hello, followed by a space and the name", lambda s: f"Hello {s.strip()}", ["Ann\n", "Tom\n"]),

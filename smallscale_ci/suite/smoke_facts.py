@@ -1,4 +1,4 @@
-"""What the multiple-choice part of ``smoke`` asks about: facts that everybody knows."""
+"""The facts of the multiple-choice part of ``smoke``: general knowledge."""
 
 from __future__ import annotations
 

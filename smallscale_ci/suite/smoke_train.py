@@ -1,4 +1,4 @@
-"""The problems of ``smoke-train``: what preference pairs for the default model are made from.
+"""The problems of ``smoke-train``, for making preference pairs with the default model.
 
 The same kinds of problems as in ``smoke``, mental arithmetic and everyday knowledge, with other
 numbers and other facts: no problem of one is in the other, exact or near (a test checks it with

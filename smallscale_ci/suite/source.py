@@ -1,4 +1,4 @@
-"""Where a task's problems come from: a file here, or something that has to be pulled."""
+"""Where a task's problems come from: a local file, or a source that has to be pulled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from smallscale_ci.errors import DataError, did_you_mean
 
 SHIPPED = Path(__file__).resolve().parent / "data"
-# The toolkit of the paper on small-scale preference optimisation, and its state that is pinned.
+# The toolkit of the paper on small-scale preference optimisation, and its pinned commit.
 TOOLKIT = "https://raw.githubusercontent.com/SleepyWithoutCoffee/Small_Scale"
 TOOLKIT_COMMIT = "4e69c951dcda7980ea5b2c8a9f772669278a06c5"
 
@@ -22,7 +22,7 @@ _HUB_FORM = re.compile(  # the hub's own revisions have slashes: refs/convert/pa
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file at ``url``; ``path`` is where copies of its collection have it."""
+    """A file at ``url``; ``path`` is its place in copies of its collection."""
 
     url: str
     path: PurePosixPath
@@ -30,7 +30,7 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A file of a Hugging Face dataset; without a revision it is the newest."""
+    """A file of a Hugging Face dataset; without a revision, the newest."""
 
     repository: str
     revision: str | None
@@ -38,7 +38,7 @@ class Hub:
 
 
 def parse(source: str, base: Path) -> Path | Remote | Hub:
-    """What a task's ``source`` names; ``base`` is the folder that relative paths start from.
+    """What a task's ``source`` refers to; relative paths start from the folder ``base``.
 
     Raises ``DataError`` for a source that cannot be understood, and for an unknown shipped file.
     """
