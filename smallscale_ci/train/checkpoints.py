@@ -1,4 +1,4 @@
-"""Checkpoints of a training that may have been cut off while one was saved."""
+"""Checkpoints of a training, of which one may be incomplete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def number(checkpoint: Path) -> int:
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether all files are there that were when the checkpoint was complete, in their sizes."""
+    """Whether all files of the complete checkpoint are there, with their sizes."""
     try:
         files = json.loads((checkpoint / WHOLE).read_text(encoding="utf-8"))
         return all((checkpoint / name).stat().st_size == size for name, size in files.items())
@@ -25,13 +25,13 @@ def is_whole(checkpoint: Path) -> bool:
 
 
 def newest_whole(folder: Path) -> Path | None:
-    """The checkpoint in ``folder`` to go on from."""
+    """The checkpoint in ``folder`` to resume from; ``None`` if there is none."""
     found = [path for path in folder.glob("checkpoint-*") if number(path) >= 0 and is_whole(path)]
     return max(found, key=number, default=None)
 
 
 def discard_broken(folder: Path) -> list[str]:
-    """Remove checkpoints that are not whole, which fill the disk for nothing; their names."""
+    """Remove incomplete checkpoints, which only fill the disk; returns their names."""
     broken = [path for path in folder.glob("checkpoint-*") if not is_whole(path)]
     for path in broken:
         shutil.rmtree(path)

@@ -20,12 +20,12 @@ from smallscale_ci.train.launch import WORKER, Printed, quiet
 from smallscale_ci.train.llamafactory import Place
 
 PAIRS = "/pairs"
-_MEMORY_SHARE = 0.9  # of the machine's
+_MEMORY_SHARE = 0.9  # of the machine's memory
 _PROCESSES = 16384
 
 
 class DockerRunner:
-    """Each step is one container; all ranks of a training are in the same one."""
+    """Runs each step in one container, which holds all ranks of a training."""
 
     name, python, worker, watched = "docker", "python3", spec.WORKER, False
 
@@ -50,7 +50,7 @@ class DockerRunner:
         leftovers.clean(engine, clock())
 
     def place(self, model: Path, pairs: Path, out: Path) -> Place:
-        """The folders where they are mounted."""
+        """The folders as mounted in the container."""
         self._model, self._pairs = model, pairs
         return Place(spec.MODEL, PAIRS, spec.WORK, self._ranks, gpu=bool(self._gpus))
 
@@ -108,7 +108,7 @@ class DockerRunner:
 
 
 class DockerStarted:
-    """A container that runs, and the thread that reads what it prints."""
+    """A running container, and the thread that reads its output."""
 
     def __init__(self, engine: Engine, container: str, log: Path, deadline_s: int) -> None:
         self.printed, self._deadline_s = Printed(log), deadline_s
@@ -118,11 +118,11 @@ class DockerStarted:
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def follow(self) -> None:
-        """Begin to read what it prints."""
+        """Start to read its output."""
         self._thread.start()
 
     def poll(self) -> int | None:
-        """Its exit code, ``None`` while it runs. Raises ``ContainerError`` for an engine lost."""
+        """Its exit code, ``None`` while it runs. Raises ``ContainerError`` for a lost engine."""
         if self._lost is not None:
             raise self._lost
         ended = self._ended
@@ -133,8 +133,8 @@ class DockerStarted:
         return ended.code
 
     def stop(self, grace_s: float) -> None:
-        """SIGTERM, and after ``grace_s`` seconds the end; the container is removed."""
-        # An engine that is gone removes nothing; the next run or `doctor --clean` does.
+        """Send SIGTERM, and after ``grace_s`` seconds remove the container."""
+        # If the engine is gone, the next run or `doctor --clean` removes it.
         with suppress(ContainerError):
             if self._ended is None and self._lost is None:
                 self._engine.signal(self._container, "SIGTERM")

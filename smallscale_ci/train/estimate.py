@@ -1,4 +1,4 @@
-"""What a training will take, known before it starts: steps, tokens, and memory of one rank."""
+"""The expected cost of a training: steps, tokens, and the memory of one rank."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smallscale_ci.config.train import REFERENCE_FREE, TrainRecipe
 from smallscale_ci.errors import DataError
 from smallscale_ci.train.llamafactory import Place, bf16, deepspeed_stage
 
-_MASTER = 4  # bytes of a weight in fp32, which the optimiser keeps beside bf16
+_MASTER = 4  # bytes of a weight in fp32, which the optimiser keeps in addition to bf16
 _ADAM = 8  # bytes of its two moments
 _LAYER = 34  # bytes in bf16 of one layer's activations, for each token and hidden unit
 _VOCABULARY = 12  # bytes for each token and word: logits in fp32, their softmax and gradient
@@ -47,7 +47,7 @@ class Memory:
 
     @property
     def total(self) -> float:
-        """All of it, without what the framework itself takes."""
+        """The total bytes, without the framework's own memory."""
         parts = (self.weights, self.gradients, self.optimiser, self.reference, self.activations)
         return sum(parts)
 
@@ -74,7 +74,7 @@ def size(model: Path) -> Size:
 
 
 def steps(recipe: TrainRecipe, pairs: int) -> int:
-    """Optimiser steps, as the trainer counts them: each pass ends with a batch of what is left."""
+    """Optimiser steps, as the trainer counts them: each pass ends with a partial batch."""
     if recipe.steps is not None:
         return recipe.steps
     return max(1, math.ceil(math.ceil(pairs / recipe.batch_size) * recipe.epochs))
@@ -93,7 +93,7 @@ def memory(recipe: TrainRecipe, found: Size, place: Place, longest: int) -> Memo
     trained = found.adapted * recipe.lora.rank if lora else found.parameters
     share = 1 / place.world if stage >= 2 else 1.0
     weights_share = 1 / place.world if stage == 3 else 1.0
-    references = recipe.objective not in REFERENCE_FREE and not lora  # adapters are switched off
+    references = recipe.objective not in REFERENCE_FREE and not lora  # LoRA switches its adapters off
     answers = 1 if recipe.objective == "sft" else 2
     tokens = answers * recipe.micro_batch * min(longest, recipe.cutoff_len)
     layer = _LAYER * found.hidden * tokens * each / 2

@@ -1,4 +1,4 @@
-"""Why a training ended, as an error that says how to go on."""
+"""Why a training ended, as an error that says how to resume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smallscale_ci.train.launch import Printed
 from smallscale_ci.train.llamafactory import CHECKPOINTS
 
 _SIGNAL = re.compile(r"Signal (\d+) \((SIG[A-Z]+)\)")
-_SIGTERM = "15"  # what torchrun itself ends the other ranks with
+_SIGTERM = "15"  # the signal with which torchrun ends the other ranks
 _LESS = (
     "It takes less with a smaller micro_batch or cutoff_len, gradient_checkpointing, more ranks "
     "with deepspeed: zero3, offload: true, or tuning: lora."
@@ -51,7 +51,7 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
                 else "Raise container.deadline_h in a copy of the recipe and train again.",
                 printed.tail(),
             )
-        case "other" if not killed:  # else it is what the death of that rank did to this one
+        case "other" if not killed:  # otherwise it is only a consequence of another rank's death
             return EngineError(f"training failed: {message}; {kept}.", go_on, printed.tail())
     dead = killed[0] if killed else _signal(code)
     what, hint = f"training ended with code {code}; {kept}.", go_on

@@ -1,4 +1,4 @@
-"""How far a training is, read from LLaMA-Factory's ``trainer_log.jsonl`` while it is written."""
+"""A training's progress, read from LLaMA-Factory's ``trainer_log.jsonl`` as it grows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Point:
     loss: float
     accuracy: float | None  # share of pairs whose chosen answer has the higher reward
     margin: float | None  # mean difference of the rewards
-    tokens: int  # of prompts and answers, since the beginning
+    tokens: int  # of prompts and answers, since the start
     time: float
 
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
-    """A snapshot for people who watch."""
+    """A snapshot of the progress, for people."""
 
     point: Point
     tokens_per_s: float
@@ -50,15 +50,15 @@ class TrainProgress:
 
 
 class Follower:
-    """Reads a log as it grows: each call gives the points of the lines that are complete now."""
+    """Reads a growing log: each call returns the points of newly completed lines."""
 
     def __init__(self, path: Path, *, skip: bool = False) -> None:
-        """``skip`` leaves out what is there already: a training that is resumed."""
+        """``skip`` ignores existing lines, for a resumed training."""
         self._path = path
         self._offset = path.stat().st_size if skip and path.exists() else 0
 
     def read(self) -> list[Point]:
-        """New points; nothing while there is no log."""
+        """New points; empty while there is no log."""
         try:
             with self._path.open("rb") as stream:
                 stream.seek(self._offset)
@@ -78,7 +78,7 @@ def parse(line: str) -> Point | None:
         if not isinstance(value, dict) or "loss" not in value:
             return None
         loss = _number(value["loss"])
-        if loss is None:  # training ends there, and says so itself
+        if loss is None:  # training stops at that step, and reports it itself
             return None
         return Point(
             step=int(value["current_steps"]),
@@ -94,12 +94,12 @@ def parse(line: str) -> Point | None:
 
 
 def curve(points: Sequence[Point]) -> list[Point]:
-    """One point for each step, in order: of steps that were repeated after a stop, the last."""
+    """One point for each step, in order; the last one for steps repeated after a stop."""
     return [point for _, point in sorted({point.step: point for point in points}.items())]
 
 
 def progress(points: Sequence[Point]) -> TrainProgress | None:
-    """How far it is by the points of this session; ``None`` before the first."""
+    """The progress from this session's points; ``None`` before the first."""
     if not points:
         return None
     first, last = points[0], points[-1]

@@ -1,4 +1,4 @@
-"""Starts torchrun and the other steps of the training environment, and keeps what they print."""
+"""Starts torchrun and other steps of the training environment, and keeps their output."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from smallscale_ci.train.llamafactory import OWN_LOSSES, SETTINGS, Place
 from smallscale_ci.worker.train.entry import FAILED
 
 WORKER = Path(worker.__file__).resolve().parent
-LEADER = "settings/leader"  # in the out folder: who started rank 0
+LEADER = "settings/leader"  # in the out folder: marks the host that started rank 0
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
 _LINES = 400
-_START_S = 10.0  # that a process takes at most to be started
-_OURS = ("--nproc-per-node", "--standalone")  # options of torchrun that we set ourselves
-# As --standalone, which looks up localhost: a container without a network has no such name.
+_START_S = 10.0  # longest time to start a process
+_OURS = ("--nproc-per-node", "--standalone")  # torchrun options that are set here
+# Like --standalone, which needs the name localhost: a container without a network lacks it.
 _ALONE = ("--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1")
 
 
 class Printed:
-    """What the processes printed: all of it in a file, the end of it here, and their failure."""
+    """The processes' output: all of it in a file, its end in memory, and their failure."""
 
     def __init__(self, log: Path) -> None:
         self._log, self._lines = log, deque[str](maxlen=_LINES)
         self._rest = b""
-        self.failure: dict[str, str] | None = None  # the first that was told: others follow from it
+        self.failure: dict[str, str] | None = None  # the first one: others follow from it
 
     def feed(self, chunk: bytes) -> None:
-        """Take in what was printed."""
-        with suppress(OSError), self._log.open("ab") as stream:  # a full disk is reported elsewhere
+        """Take in a chunk of output."""
+        with suppress(OSError), self._log.open("ab") as stream:  # a full disk: reported elsewhere
             stream.write(chunk)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
             self._take(line.decode("utf-8", errors="replace"))
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines that say something."""
+        """The last non-blank lines."""
         said = [line for line in self._lines if line.strip() and not line.startswith(FAILED)]
         return "\n".join(said[-lines:])
 
     def text(self) -> str:
-        """All lines that are kept."""
+        """All lines kept in memory."""
         return "\n".join(self._lines)
 
     def _take(self, line: str) -> None:
@@ -65,7 +65,7 @@ class Printed:
 
 
 class Started(Protocol):
-    """A step that runs."""
+    """A running step."""
 
     printed: Printed
 
@@ -74,21 +74,21 @@ class Started(Protocol):
         ...
 
     def stop(self, grace_s: float) -> None:
-        """End it: politely, and after ``grace_s`` seconds by force."""
+        """Stop it, by force after ``grace_s`` seconds."""
         ...
 
 
 class Runner(Protocol):
-    """Where the steps of a training run: an environment of this machine, or a container."""
+    """Runs the steps of a training: in an environment on this machine or in a container."""
 
     name: str
     image: str  # digest; empty without one
-    python: str  # as it is called there
-    worker: str  # our folder, as it is seen there
-    watched: bool  # whether it can see our process
+    python: str  # the Python's path there
+    worker: str  # the package's folder as seen there
+    watched: bool  # whether its processes can see ours
 
     def place(self, model: Path, pairs: Path, out: Path) -> Place:
-        """The folders as they are seen there, and how many ranks there are."""
+        """The folders as seen there, and the number of ranks."""
         ...
 
     def start(self, command: Sequence[str], out: Path, log: Path) -> Started:
@@ -97,7 +97,7 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """Processes of a Python that has LLaMA-Factory installed."""
+    """Runs processes of a Python that has LLaMA-Factory installed."""
 
     name, image, watched = "local", "", True
 
@@ -110,7 +110,7 @@ class LocalRunner:
         nodes: int,
         gpus: tuple[str, ...],
     ) -> None:
-        """``environment`` is the whole one; what looks like a secret is taken out of it."""
+        """``environment`` is the whole environment, from which likely secrets are removed."""
         self.python, self.worker = str(python), str(WORKER)
         self._ranks, self._nodes, self._gpus = ranks, nodes, gpus
         threads = str(max(1, (os.cpu_count() or 1) // ranks))
@@ -136,8 +136,8 @@ class LocalRunner:
     def start(self, command: Sequence[str], out: Path, log: Path) -> LocalStarted:
         """Start ``command`` in a process group of its own.
 
-        Whoever is interrupted meanwhile leaves no process: signals raise in the main thread, and it
-        is started in another. Raises ``EngineError`` where it cannot be started.
+        An interrupt meanwhile leaves no process behind: signals raise in the main thread, but it
+        is started in another. Raises ``EngineError`` if it cannot be started.
         """
         environment = {**self._environment, "HF_DATASETS_CACHE": str(out.resolve() / "cache")}
         started: Future[LocalStarted] = Future()
@@ -172,7 +172,7 @@ class LocalRunner:
 
 
 class LocalStarted:
-    """A process group of this machine, and the thread that reads what it prints."""
+    """A process group on this machine, and the thread that reads its output."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.printed, self._process = Printed(log), process
@@ -181,21 +181,21 @@ class LocalStarted:
         self._thread.start()
 
     def poll(self) -> int | None:
-        """Its exit code, once all that it printed was read."""
+        """Its exit code, once all its output has been read; ``None`` before."""
         code = self._process.poll()
         if code is not None:
             self._thread.join(5)
         return code
 
     def stop(self, grace_s: float) -> None:
-        """SIGTERM, which torchrun passes on; SIGKILL after ``grace_s`` seconds."""
+        """Send SIGTERM, which torchrun passes on, and SIGKILL after ``grace_s`` seconds."""
         if self._process.poll() is None:
             self._process.terminate()
             deadline = time.monotonic() + grace_s
             while self._process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # ranks see that torchrun is gone, and end
+            os.killpg(self._process.pid, signal.SIGKILL)  # ranks exit when torchrun is gone
         self._process.wait()
 
     def _read(self, stream: IO[bytes]) -> None:
@@ -204,7 +204,7 @@ class LocalStarted:
 
 
 def quiet(*, gpu: bool) -> dict[str, str]:
-    """Environment of the training processes: nothing is fetched, nothing is asked."""
+    """Environment of the training processes, without network access or prompts."""
     return {
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
@@ -217,9 +217,9 @@ def quiet(*, gpu: bool) -> dict[str, str]:
 
 
 def nodes_of(options: Sequence[str]) -> int:
-    """How many nodes torchrun's ``options`` name.
+    """The number of nodes in torchrun's ``options``.
 
-    Raises ``UsageError`` for a range of them, and for options that we set ourselves.
+    Raises ``UsageError`` for a range of nodes, and for options that are set here.
     """
     words = [word.replace("_", "-") for word in " ".join(options).replace("=", " ").split()]
     for word in words:
@@ -247,7 +247,7 @@ def torchrun(
     word: str,
     options: Sequence[str] = (),
 ) -> list[str]:
-    """The command that trains. ``options`` are torchrun's own; ``word`` marks rank 0's starter."""
+    """The command that trains. ``options`` are torchrun's; ``word`` marks rank 0's host."""
     rendezvous = list(options or _ALONE)
     command = [runner.python, "-m", "torch.distributed.run", *rendezvous]
     command += ["--nproc-per-node", str(place.ranks), runner.worker, "train"]

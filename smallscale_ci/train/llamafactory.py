@@ -1,4 +1,4 @@
-"""A recipe as LLaMA-Factory 0.9.5 and DeepSpeed take it. Nothing here does anything."""
+"""A recipe in the form of LLaMA-Factory 0.9.5 and DeepSpeed. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Settings = dict[str, Any]
 
 SETTINGS, DEEPSPEED = "settings/llamafactory.yaml", "settings/deepspeed.json"  # in the out folder
 CHECKPOINTS = "checkpoints"
-# Objectives that LLaMA-Factory lacks go through its ORPO branch, where our entry puts their loss.
+# Objectives that LLaMA-Factory lacks use its ORPO branch, in which our entry replaces the loss.
 _PREF_LOSS = {
     "lcpo": "orpo",
     "simper": "orpo",
@@ -25,7 +25,7 @@ _PREF_LOSS = {
     "ipo": "ipo",
 }
 OWN_LOSSES = ("lcpo", "simper")
-# Keys of some recipes alone: beside others they would go round what is checked and shown.
+# Keys for some recipes only: with others they would bypass what is checked and shown.
 _OURS = (
     *("max_steps", "num_train_epochs", "template", "deepspeed", "use_cpu", "pref_loss"),
     *("pref_beta", "simpo_gamma", "lora_rank", "lora_alpha", "lora_dropout", "lora_target"),
@@ -35,18 +35,18 @@ _OURS = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where training happens, as its processes see it."""
+    """Where training runs, as its processes see it."""
 
     model: str  # folder of the parent
     pairs: str  # folder of the pairs
     out: str
-    ranks: int  # of one node
+    ranks: int  # ranks on one node
     nodes: int = 1
     gpu: bool = False
 
     @property
     def world(self) -> int:
-        """Ranks of all nodes."""
+        """Ranks on all nodes."""
         return self.ranks * self.nodes
 
 
@@ -58,12 +58,12 @@ def deepspeed_stage(recipe: TrainRecipe, place: Place) -> int:
 
 
 def bf16(recipe: TrainRecipe, place: Place) -> bool:
-    """Whether the model computes in bf16; else in fp32."""
+    """Whether the model computes in bf16 instead of fp32."""
     return recipe.precision == "bf16" or (recipe.precision == "auto" and place.gpu)
 
 
 def accumulation(recipe: TrainRecipe, place: Place) -> int:
-    """Micro-batches of one rank in one step.
+    """Micro-batches per rank and step.
 
     Raises ``UsageError`` for a batch that cannot be split.
     """
@@ -78,7 +78,7 @@ def accumulation(recipe: TrainRecipe, place: Place) -> int:
 
 
 def render(recipe: TrainRecipe, place: Place, resume: str | None = None) -> Settings:
-    """LLaMA-Factory's settings. ``resume`` is the checkpoint to go on from.
+    """LLaMA-Factory's settings. ``resume`` is the checkpoint to resume from.
 
     Raises ``UsageError`` for ``extra`` keys that the recipe sets itself, and for a batch that
     cannot be split.
@@ -138,7 +138,7 @@ def deepspeed(recipe: TrainRecipe, stage: int) -> Settings:
         if stage == 3:
             zero["offload_param"] = {"device": "cpu", "pin_memory": True}
     return {
-        "zero_force_ds_cpu_optimizer": False,  # its own has to be compiled on the spot
+        "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own would have to be compiled first
         "train_batch_size": "auto",
         "train_micro_batch_size_per_gpu": "auto",
         "gradient_accumulation_steps": "auto",
@@ -151,7 +151,7 @@ def deepspeed(recipe: TrainRecipe, stage: int) -> Settings:
 
 
 def to_yaml(settings: Mapping[str, Any]) -> str:
-    """The settings as a file that ``llamafactory-cli train`` reads, too."""
+    """The settings as a file that ``llamafactory-cli train`` can also read."""
     head = "# Rendered by smallscale from recipe.yaml. Upstream lacks the losses lcpo and simper.\n"
     return head + yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
 
@@ -182,7 +182,7 @@ def _data(recipe: TrainRecipe, place: Place) -> Settings:
         "cutoff_len": recipe.cutoff_len,
         "overwrite_cache": True,
     }
-    if recipe.template != "checkpoint":  # without a name our entry gives the checkpoint's own
+    if recipe.template != "checkpoint":  # if None, our entry supplies the checkpoint's own
         settings["template"] = recipe.template
     return settings
 

@@ -15,7 +15,7 @@ _COLOURS = ("#2563eb", "#059669", "#d97706")
 
 
 def write(points: Sequence[Point], path: Path) -> None:
-    """Loss, and reward margin beside it where there are rewards, over the step.
+    """Plot the loss over the step and, if there are rewards, the reward margin beside it.
 
     Raises ``OSError``.
     """

@@ -1,4 +1,4 @@
-"""What LLaMA-Factory says of settings and pairs before anything is trained."""
+"""LLaMA-Factory's checks of settings and pairs before anything is trained."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from smallscale_ci.train.llamafactory import Place
 
 _REQUEST = "check.json"
 _POLL_S = 0.1
-_LACKING = ("it ended", "ImportError", "ModuleNotFoundError")  # of a failure of the environment
+_LACKING = ("it ended", "ImportError", "ModuleNotFoundError")  # of a broken environment
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found. Lengths in tokens: (prompt, chosen, rejected), for SFT without the last."""
+    """The findings. Lengths in tokens: (prompt, chosen, rejected), for SFT without the last."""
 
     versions: Mapping[str, str]
     gpus: int
-    unknown: Mapping[str, str]  # key → the nearest that LLaMA-Factory has, if any
+    unknown: Mapping[str, str]  # unknown key → the nearest that LLaMA-Factory has, if any
     invalid: str
     difference: Mapping[str, Any] | None = None
     dropped: int = 0
@@ -42,11 +42,11 @@ class Answer:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest prompt with its longer answer."""
+        """Tokens of the longest prompt together with its longer answer."""
         return max((length[0] + max(length[1:]) for length in self.lengths), default=0)
 
     def refuse(self, recipe: TrainRecipe, count: int) -> None:
-        """Raise ``UsageError`` or ``DataError`` for what may not be trained with."""
+        """Raise ``UsageError`` or ``DataError`` if ``recipe`` must not be trained with."""
         if self.unknown:
             raise UsageError(
                 f"LLaMA-Factory {self.versions.get('llamafactory', '')} has no "
@@ -76,7 +76,7 @@ class Answer:
 
 
 def ask(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) -> Answer:
-    """Have the training environment look at the settings and all pairs.
+    """Have the training environment check the settings and all pairs.
 
     Raises ``EngineError`` where it cannot, and ``StorageError`` for a full disk.
     """

@@ -1,4 +1,4 @@
-"""A training that can start: everything that can be checked is checked before anything is spent."""
+"""Planning a training: everything that can be checked is checked before it starts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from smallscale_ci.train.preflight import Answer, ask
 from smallscale_ci.train.record import MANIFEST
 
 RECIPE, LOG, CURVE, MODEL = "recipe.yaml", "train.log", "loss.svg", "model"
-_BEFORE = {"settings", "cache", RECIPE}  # what a training that never began leaves in its folder
+_BEFORE = {"settings", "cache", RECIPE}  # files left in its folder by a training that never started
 
 
 @dataclass(frozen=True, eq=False)
 class TrainPlan:
-    """A training that can start. ``answer`` is ``None`` where no environment could be asked."""
+    """A training that can start. ``answer`` is ``None`` if no environment could be asked."""
 
     recipe: TrainRecipe
     parent: Checkpoint
@@ -46,10 +46,10 @@ class TrainPlan:
     steps: int
     memory: Memory
     answer: Answer | None
-    screening: Screening  # by LLaMA-Factory's tokens, or by the engine's where it is not asked
+    screening: Screening  # in LLaMA-Factory's tokens, or in the engine's if it was not asked
     torchrun: tuple[str, ...] = ()
-    resumes: Path | None = None  # the checkpoint to go on from
-    began: bool = False  # the folder holds an earlier part of this training
+    resumes: Path | None = None  # the checkpoint to resume from
+    began: bool = False  # whether the folder holds an earlier part of this training
 
 
 def plan(
@@ -63,18 +63,18 @@ def plan(
     resume: bool = False,
     place: Place | None = None,
 ) -> TrainPlan:
-    """Check everything that can be checked before anything is trained; writes only for questions.
+    """Check everything before anything is trained; writes only the requests for checks.
 
-    Without ``runner``, ``place`` says for what machine it is planned, and LLaMA-Factory is not
-    asked. Raises ``UsageError`` for settings that it refuses, a template that is not the
-    checkpoint's, or too many pairs that it would cut; ``DataError`` for pairs that are damaged.
+    Without ``runner``, ``place`` describes the machine to plan for, and LLaMA-Factory is not
+    asked. Raises ``UsageError`` for settings that it refuses, a template other than the
+    checkpoint's, or too many pairs that it would cut; ``DataError`` for damaged pairs.
     """
     made = read_pairs(pairs)
     if runner is not None:
         place = runner.place(parent.path, pairs, out)
     if place is None:
         place = Place(str(parent.path), str(pairs), str(out), ranks=1)
-    resume = resume or (place.nodes > 1 and _runs(out))  # another node has started
+    resume = resume or (place.nodes > 1 and _runs(out))  # another node has started the training
     if resume:
         parent = _refuse_other(out, recipe, parent, made)
     else:
@@ -118,7 +118,7 @@ def plan(
 
 
 def _answer(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) -> Answer:
-    """What LLaMA-Factory says of the settings. Raises ``EngineError`` where it lacks its GPU."""
+    """LLaMA-Factory's answer on the settings. Raises ``EngineError`` if it lacks its GPU."""
     with writing(out):
         answer = ask(runner, place, settings, out)
     if place.gpu and not answer.gpus:
@@ -131,9 +131,9 @@ def _answer(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path
 
 
 def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
-    """Recipe, parent (as it was named), pairs and ranks of a node of the training in ``out``.
+    """Recipe, parent (as it was named), pairs and ranks per node of the training in ``out``.
 
-    Raises ``UsageError`` where there is none or it is complete.
+    Raises ``UsageError`` if there is none or it is complete.
     """
     if not (out / MANIFEST).is_file():
         raise UsageError(
@@ -151,7 +151,7 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
 
 
 def _runs(out: Path) -> bool:
-    """Whether a training in ``out`` was started and has not ended by itself."""
+    """Whether a training in ``out`` is still marked as running."""
     return (out / MANIFEST).is_file() and record.read(out).status is RUNNING
 
 
@@ -165,7 +165,7 @@ def _refuse_full(out: Path) -> None:
 def _refuse_other(
     out: Path, recipe: TrainRecipe, parent: Checkpoint, pairs: PairsRecord
 ) -> Checkpoint:
-    """``parent``, called as it was when the training began: a path is all that finds it again."""
+    """``parent``, under its name from the start of the training; refuses another training."""
     known = record.read(out)
     changed = [
         name
@@ -185,7 +185,7 @@ def _refuse_other(
 
 
 def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
-    """With DeepSpeed each rank saves its part of the optimiser's state, and nobody else's."""
+    """Refuse another number of ranks: with DeepSpeed each rank saves only its part of the state."""
     world = record.read(out).world
     before = Place("", "", "", world.ranks, world.nodes, world.gpu)
     sharded = any(llamafactory.deepspeed_stage(recipe, where) for where in (before, place))
@@ -199,6 +199,6 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
 
 
 def writing(out: Path) -> AbstractContextManager[None]:
-    """A full or forbidden disk as a ``StorageError`` that says how to go on."""
+    """Make errors of a full or read-only disk a ``StorageError`` that says how to resume."""
     hint = f"Free disk space, then continue with: smallscale train --resume {quote(str(out))}"
     return storage_errors(f"the folder {out}", hint)

@@ -18,7 +18,7 @@ SCHEMA_VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class PairsUsed(Record):
-    """What was trained on: the pairs' folder, and what their own record says."""
+    """The training pairs: their folder, and facts from their own record."""
 
     path: str
     count: int = 0
@@ -36,7 +36,7 @@ class PairsUsed(Record):
 
 @dataclass(frozen=True, slots=True)
 class World(Record):
-    """Where the ranks were."""
+    """Where the ranks ran."""
 
     ranks: int
     """Of one node."""
@@ -54,7 +54,7 @@ class Steps(Record):
 
 @dataclass(frozen=True, slots=True)
 class Losses(Record):
-    """Of single steps."""
+    """Losses of single steps."""
 
     first: float | None = None
     last: float | None = None
@@ -62,7 +62,7 @@ class Losses(Record):
 
 @dataclass(frozen=True, slots=True)
 class TrainRecord(Record):
-    """All that is written about a training."""
+    """Everything recorded about a training."""
 
     status: Status
     parent: Checkpoint

@@ -1,4 +1,4 @@
-"""Where a training runs: in a container, or in an environment of this machine."""
+"""Chooses where a training runs: in a container or in an environment on this machine."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _GPU = re.compile(r"\d|GPU-|MIG-|nvidia\.com/")  # a number, an id, or a CDI nam
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Where a training should run, as the user says it; ``None`` leaves it to us."""
+    """The user's choice of where to train; ``None`` leaves it open."""
 
     runtime: str | None = None  # auto, local or docker
-    ranks: int | None = None  # of this node
+    ranks: int | None = None  # on this node
     gpus: tuple[str, ...] | None = None  # empty: none of them
     python: Path | None = None
-    torchrun: tuple[str, ...] = ()  # its own options: --nnodes, --rdzv-endpoint, …
+    torchrun: tuple[str, ...] = ()  # torchrun's own options: --nnodes, --rdzv-endpoint, …
 
     def place(self, model: Path, pairs: Path, out: Path, environment: Mapping[str, str]) -> Place:
-        """What a training would run on, whether or not its environment is here."""
+        """The place in which a training would run, whether or not its environment is here."""
         gpus = self.gpus if self.gpus is not None else visible_gpus(environment)
         return Place(
             model=str(model),
@@ -50,11 +50,11 @@ def runner_for(
     run_id: str,
     say: Callable[[str], None],
 ) -> Runner:
-    """Where the training runs: in a container, or in the recipe's environment.
+    """The runner of the training: a container, or the recipe's environment.
 
-    In a container where GPUs, an engine and the image are here, if nothing else is asked for.
+    By default it is a container if GPUs, a container engine and the image are here.
     Raises ``UsageError``, ``EngineError`` without an environment, and ``ContainerError`` where
-    docker was asked for.
+    docker was requested.
     """
     gpus = wanted.gpus if wanted.gpus is not None else visible_gpus(settings.environment)
     ranks = wanted.ranks or max(1, len(gpus))
@@ -88,7 +88,7 @@ def runner_for(
 
 
 def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Ids of the GPUs of this machine, or of those that CUDA_VISIBLE_DEVICES leaves.
+    """Ids of this machine's GPUs, or of those that CUDA_VISIBLE_DEVICES allows.
 
     As for CUDA, the list ends at the first that is no GPU: "-1" hides all of them.
     """

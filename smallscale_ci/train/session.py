@@ -1,8 +1,8 @@
-"""Training a candidate: torchrun is followed to its end, and the model can be served.
+"""Training a candidate: follows torchrun to its end and makes a model that can be served.
 
 OUT/recipe.yaml       the recipe, complete          OUT/loss.svg       its curves
 OUT/train.json        lineage and status            OUT/train.log      what torchrun printed
-OUT/settings/         what LLaMA-Factory was given  OUT/checkpoints/   whole ones, to go on from
+OUT/settings/         LLaMA-Factory's settings      OUT/checkpoints/   complete ones, to resume from
 OUT/model/            the candidate
 """
 
@@ -45,20 +45,20 @@ _OF_PAIRS = (
 
 
 class Watcher(Protocol):
-    """Who watches a training."""
+    """Watches a training."""
 
     def say(self, text: str) -> None:
-        """Something that takes long begins, or something odd happened."""
+        """Report that something slow starts or something odd happened."""
         ...
 
     def training(self, progress: TrainProgress) -> None:
-        """Another step was logged."""
+        """Report another logged step."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a training came to. ``model`` can be served; losses are of single steps."""
+    """The result of a training. ``model`` can be served; losses are of single steps."""
 
     model: Path
     steps: int
@@ -70,10 +70,10 @@ class TrainResult:
 def train(
     planned: TrainPlan, watcher: Watcher, clock: Callable[[], datetime]
 ) -> TrainResult | None:
-    """Run the training to its end. ``None`` on nodes that did not start rank 0.
+    """Run the training to its end. Returns ``None`` on nodes that did not start rank 0.
 
-    Raises ``RunInterruptedError``, ``EngineError`` and ``StorageError``; whole checkpoints stay,
-    and ``plan`` with ``resume`` goes on from the newest.
+    Raises ``RunInterruptedError``, ``EngineError`` and ``StorageError``; complete checkpoints stay,
+    and ``plan`` with ``resume`` resumes from the newest.
     """
     out = planned.out
     with writing(out), _alone(planned):
@@ -103,9 +103,9 @@ def train_on(
     settings: Settings,
     watcher: Watcher,
 ) -> TrainResult | None:
-    """Plan and train; resumes what ``out`` holds of the same training.
+    """Plan and train; resumes the same training if ``out`` has an earlier part of it.
 
-    Raises what ``runner_for``, ``plan`` and ``train`` raise.
+    Raises the errors of ``runner_for``, ``plan`` and ``train``.
     """
     name = run_id(settings.now(), recipe.name, parent.name, settings.nonce())
     runner = runner_for(recipe, wanted, settings, run_id=name, say=watcher.say)
@@ -118,7 +118,7 @@ def train_on(
 
 
 class _Session:
-    """One start of a training: what it needs on disk, and what becomes of it."""
+    """One start of a training, from its files on disk to its result."""
 
     def __init__(self, planned: TrainPlan, watcher: Watcher, clock: Callable[[], datetime]) -> None:
         if planned.runner is None:
@@ -140,14 +140,14 @@ class _Session:
         return self._points[-1].step if self._points else 0
 
     def leads(self) -> bool:
-        """Whether rank 0 was started from here: with several nodes, from one of them."""
+        """Whether rank 0 was started here: with several nodes, only one of them has it."""
         try:
             return (self._out / LEADER).read_text(encoding="utf-8") == self._word
         except OSError:
             return False
 
     def begin(self) -> None:
-        """Write what LLaMA-Factory reads, and say in the manifest that it runs."""
+        """Write LLaMA-Factory's input, and mark the training as running."""
         planned, out = self._plan, self._out
         write_text(out / RECIPE, load.dump(planned.recipe), shared=True)
         self.record(RUNNING)
@@ -201,11 +201,11 @@ class _Session:
         known = follow.progress(fresh)
         if known is not None:
             self._watcher.training(known)
-        with suppress(OSError):  # a plot is not worth a training
+        with suppress(OSError):  # do not lose a training over a plot
             plots.write(self._points, self._out / CURVE)
 
     def finish(self) -> TrainResult:
-        """Make the folder that can be served, and complete the manifest."""
+        """Make the servable folder, and complete the manifest."""
         out, place = self._out, self._plan.place
         self._watcher.say("writing the candidate")
         request = out / "settings" / "export.json"
@@ -225,7 +225,7 @@ class _Session:
         for path in (out / CHECKPOINTS).glob("*.safetensors*"):
             path.unlink()  # they are in the candidate now
         shutil.rmtree(out / "cache", ignore_errors=True)
-        # The log is written in a thread of the trainer: all of it is there only now.
+        # The trainer writes the log in a thread, so it is complete only now.
         self._points = follow.curve(Follower(self._log).read()) or self._points
         plots.write(self._points, out / CURVE)
         self.record(COMPLETE)
@@ -288,7 +288,7 @@ def _wait(started: Started) -> int:
 
 @contextmanager
 def _alone(planned: TrainPlan) -> Iterator[None]:
-    """Nobody else on this machine trains in the folder; several nodes share it on purpose."""
+    """Lock the folder on this machine; several nodes share it on purpose."""
     planned.out.mkdir(parents=True, exist_ok=True)
     held = lock(planned.out / ".lock")
     if held is None and planned.place.nodes == 1:

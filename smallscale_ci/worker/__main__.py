@@ -11,9 +11,9 @@ PACKAGE = "smallscale_worker"
 
 
 def _load() -> None:
-    """Import this folder as a package of its own name, whatever it is called on disk."""
+    """Import this folder as a package under a fixed name, whatever its name on disk."""
     folder = Path(__file__).resolve().parent
-    # Started as a folder, Python put it on the path, where its modules could shadow the engine's.
+    # Python put the started folder on the path, where its modules could shadow the engine's.
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != folder]
     spec = importlib.util.spec_from_file_location(
         PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]

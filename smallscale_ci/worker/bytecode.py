@@ -1,8 +1,8 @@
-"""Compiled modules of an engine that came without them, kept for the next start.
+"""Keeps an engine's compiled modules for the next start if it was installed without them.
 
-An engine has thousands of modules. Where its installer left them as source (images and environments
-made by uv, folders that nobody may write to), each start would compile them again: half of the
-time that its import takes.
+An engine has thousands of modules. If its installer left them as source (images and environments
+made by uv, read-only folders), each start would compile them again, which takes half of the
+import time.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 
 def keep(package: str) -> None:
-    """Let this process and its children write compiled modules to the cache, and read them there.
+    """Let this process and its children write and read compiled modules in the cache.
 
-    Nothing changes where ``package`` is not there, was compiled by its installer, or where the
-    user has chosen a place (PYTHONPYCACHEPREFIX). A place that cannot be written costs nothing.
+    Nothing changes if ``package`` is missing, was compiled by its installer, or if the
+    user has chosen a place (PYTHONPYCACHEPREFIX). A place that cannot be written does no harm.
     """
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None or sys.pycache_prefix is not None:

@@ -1,9 +1,9 @@
-"""Who works on what: items are claimed by rename, and near the end each rank takes its share.
+"""Distribution of work: items are claimed by rename, and near the end each rank takes its share.
 
-While there is plenty, a rank claims what it has room for. Of a backlog that no longer fills all
-ranks, each takes the part of *all remaining work* that it has not got yet, as in guided
+While there is plenty, a rank claims what it has room for. From a backlog that no longer fills all
+ranks, each takes its part of *all remaining work* less what it already has, as in guided
 self-scheduling (Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987): answers of
-equal length end together, and whoever looks first would else take most of what is left.
+equal length end together, while otherwise the first rank to look would take most of the rest.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from typing import Any
 
 from .protocol import ALONE, read_json
 
-_PLENTY = 2  # times what fills all ranks: a backlog above that needs no sharing out
+_PLENTY = 2  # times what fills all ranks: a larger backlog is not shared out
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a rank compares with those that it shares the work with."""
+    """How a rank compares with the others that share the work."""
 
-    ranks: int = 1  # that share the work, those that still load included
-    typical_s: float = 0.0  # what this rank's last items took from claim to completion; 0: unknown
+    ranks: int = 1  # that share the work, including those still loading
+    typical_s: float = 0.0  # of this rank's last items, claim to completion; 0: unknown
     rates: Mapping[int, float] = field(default_factory=dict)  # tokens/s by rank, where known
 
     def rate(self, rank: int) -> float:
-        """Tokens/s of ``rank``; the mean of the others where it is not known, and 1 for none."""
+        """Tokens/s of ``rank``; if unknown, the mean of the others, or 1 if none is known."""
         known = [rate for rate in self.rates.values() if rate > 0]
         return self.rates.get(rank) or (sum(known) / len(known) if known else 1.0)
 
     def part(self, rank: int) -> float:
-        """The part of the work that ``rank`` does in the time in which all ranks do all of it."""
+        """The part of the work that ``rank`` should do so that all ranks end together, 0 to 1."""
         known = [rate for rate in self.rates.values() if rate > 0]
         unknown = max(self.ranks - len(known), 0)
         return self.rate(rank) / max(sum(known) + unknown * self.rate(-1), self.rate(rank))
 
     def left(self, rank: int, owner: int, age_s: float) -> float:
-        """What is left of an item that ``owner`` claimed ``age_s`` seconds ago: 1 down to 0."""
+        """The remaining fraction of an item that ``owner`` claimed ``age_s`` seconds ago."""
         if self.typical_s <= 0:
             return 1.0
         expected_s = self.typical_s * self.rate(rank) / self.rate(owner)
@@ -51,8 +51,8 @@ class Pace:
 def share(pending: int, mine: float, others: float, part: float) -> int:
     """How many of ``pending`` items a rank should claim now.
 
-    ``mine`` and ``others`` are what is left of claimed items, an item that was just claimed being
-    1; ``part`` is the rank's part of the whole (1 / ranks where all are alike).
+    ``mine`` and ``others`` are the remaining work in claimed items; an item that was just claimed
+    counts 1. ``part`` is the rank's part of the whole (1 / ranks if all are alike).
     """
     return max(0, math.ceil(part * (pending + mine + others) - mine - 1e-9))
 
@@ -60,9 +60,9 @@ def share(pending: int, mine: float, others: float, part: float) -> int:
 def claim(
     work: Path, rank: int, room: int, in_flight: int, pace: Pace | None = None
 ) -> list[tuple[Path, dict[str, Any]]]:
-    """Move up to ``room`` items from pending to this rank; (claimed file, item) each.
+    """Move up to ``room`` items from pending to this rank; returns (claimed file, item) pairs.
 
-    An item that wants to be alone is claimed only by a rank with nothing ``in_flight``.
+    An item that must be alone is claimed only by a rank with nothing ``in_flight``.
     """
     pace = pace or Pace()
     target = work / "claimed" / str(rank)
@@ -70,7 +70,7 @@ def claim(
     names = sorted(_names(work / "pending"))
     if names and pace.ranks > 1 and len(names) < _PLENTY * pace.ranks * (room + in_flight):
         mine, others = _held(work / "claimed", rank, pace)
-        names = sorted(_names(work / "pending"))  # after: nothing that moved counts twice
+        names = sorted(_names(work / "pending"))  # afterwards: nothing counts twice
         room = min(room, share(len(names), mine, others, pace.part(rank)))
     for name in names:
         if len(claimed) >= room:
@@ -91,7 +91,7 @@ def claim(
 
 
 def _held(folder: Path, rank: int, pace: Pace) -> tuple[float, float]:
-    """What is left of the items that this rank, and that all others, have claimed."""
+    """The remaining work in the items claimed by this rank and by all others."""
     now, mine, others = time.time(), 0.0, 0.0
     for owner in folder.iterdir():
         number = int(owner.name) if owner.name.isdigit() else -1

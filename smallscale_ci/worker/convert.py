@@ -2,7 +2,7 @@
 
 Runs once, in the engine's environment (it needs torch, transformers and gguf), for the embedded
 default model. Writes bf16 safetensors, the config and the tokenizer with its chat template into
-``TARGET``, which must not exist: the folder appears by rename, complete or not at all.
+``TARGET``, which must not exist and appears by rename, complete or not at all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def convert(source: Path, target: Path) -> None:
         dtype=torch.float32,
         quantization_config=GgufConfig(dequantize=True),
     )
-    # The GGUF loader names <|im_start|> as the tokenizer's end; the model's own config is right.
+    # The GGUF loader sets <|im_start|> as the tokenizer's end token; the model's config is right.
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
     tokenizer.pad_token = tokenizer.convert_ids_to_tokens(model.config.pad_token_id)
     part = target.with_name(target.name + ".part")

@@ -1,4 +1,4 @@
-"""The formats of thinking that are known, each with its source: the one table of them."""
+"""The known formats of thinking, each with its source: the only table of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Format:
     """The marks of one family of models. ``*`` in a mark stands for up to 16 letters or digits.
 
-    ``begins`` are phrases that open thinking where they begin a text. ``closes`` also holds the
-    mark that begins the answer, where a format has one: models forget to close. ``paired`` closing
-    marks end other things, too: they count after an opening mark alone. Tags in angle brackets are
-    read in any case and with attributes. ``source`` names the template or parser that the marks
+    ``begins`` are phrases that open thinking if they start a text. ``closes`` also holds the mark
+    that starts the answer, if a format has one, because models forget to close. ``paired`` closing
+    marks also end other things, so they count only after an opening mark. Tags in angle brackets
+    are read in any case and with attributes. ``source`` names the template or parser that the marks
     were taken from.
     """
 
@@ -24,7 +24,7 @@ class Format:
     paired: bool = False
 
 
-# Marks begin with "<", "[" or "◁". Paths are those of vLLM 0.31 unless another project is named.
+# Marks start with "<", "[" or "◁". Paths are those of vLLM 0.31 unless another project is named.
 FORMATS = (
     Format(
         "think",
@@ -194,7 +194,7 @@ FORMATS = (
         begins=("Thinking...\n",),
     ),
 )
-# What a text gives to tools, or says about its budget, between two marks: no part of an answer. An
+# Tool calls and remarks about the budget, between two marks, are not part of an answer. An
 # empty second mark stands for the end of the text. Tags (<tool_call>, <minimax:tool_call>,
 # <TOOLCALL>, <function_calls> …) are read in ``thinking``. Sources: the tool parsers of vLLM 0.31
 # (vllm/parser and vllm/tool_parsers) and the models' chat templates.

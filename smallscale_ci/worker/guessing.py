@@ -1,4 +1,4 @@
-"""Formats of thinking that are in no table: by the names of their marks, and always reported."""
+"""Thinking formats that are not in the table: guessed from their marks, and always reported."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import re
 from .marks import marks_in
 from .quoting import is_text
 
-_KIN = re.compile(  # closing marks, or pairs of special tokens, that say what they are
+_KIN = re.compile(  # closing marks, or pairs of special tokens, with telling names
     r"(?:</|\[/|◁/|<\|/|＜/)(\w[\w:|.-]{0,40})(?:\|?>|\]|▷|＞)"
     r"|<\|(?:end|close|stop|/)_?(?:of_)?([\w:.-]{1,40})\|>|<\|([\w:.-]{1,40})[_:.-]?(?:end|close)\|>"
 )
 _NAMES = re.compile(r"think|reason|thought|思考|推理", re.IGNORECASE)
-_GUESSED = re.compile(  # a mark of no format, at the beginning of a text
+_GUESSED = re.compile(  # a mark of no known format at the start of a text
     r"[\s\ufeff]{0,80}(?P<mark>(?P<first><\|?|\[|◁|＜)[ ]?"
     r"(?P<name>[\w:.-]{0,30}?(?:think|thought|reason|思考|推理)[\w:.-]{0,20})[ ]?\|?[>\]▷＞])",
     re.IGNORECASE,
 )
-_MOST_NAMES = 5  # that are looked for: each is one more look through the text
+_MOST_NAMES = 5  # most marks looked for: each needs another pass through the text
 
 
 def unknown(text: str) -> str | None:
-    """A mark in ``text`` that looks like an end of thinking and is in no format; else ``None``.
+    """A mark in ``text`` that looks like the end of thinking in no known format; else ``None``.
 
-    Its opening mark must stand before it, with "think", "reason" or "thought" in the name. Where
-    the text begins with such an opening mark that is never closed, it is that.
+    Its opening mark must come before it, with "think", "reason" or "thought" in the name. If
+    the text starts with such an opening mark that is never closed, that mark is returned.
     """
     seen: set[str] = set()
     for match in _KIN.finditer(text):
@@ -43,11 +43,11 @@ def unknown(text: str) -> str | None:
 
 
 def guess(text: str, *, known: bool) -> int | None:
-    """Where thinking ends that ``text`` begins with a mark of no format; ``None``: no such mark.
+    """Where thinking ends if ``text`` starts with an unknown mark; ``None``: no such mark.
 
-    It is the text's length where it does not end. ``unknown`` reports the mark. In brackets alone
-    it may be a heading: then it needs an end. A ``known`` mark is one of a format, whose own end is
-    not there: another of the same name ends it.
+    It is the text's length if it does not end. ``unknown`` reports the mark. A mark in brackets
+    may be a heading, so it needs an end. A ``known`` mark belongs to a format whose own end is
+    missing: another one of the same name ends it.
     """
     guessed = _GUESSED.match(text)
     if guessed is None or is_text(text, guessed):
@@ -71,7 +71,7 @@ def _name(match: re.Match[str]) -> str:
 
 
 def _ends(text: str, guessed: re.Match[str]) -> list[re.Match[str]]:
-    """The marks in ``text`` that may end the thinking that ``guessed`` begins."""
+    """The marks in ``text`` that may end the thinking that ``guessed`` starts."""
     return [
         match
         for match in _KIN.finditer(text, guessed.end())

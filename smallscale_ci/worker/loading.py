@@ -1,4 +1,4 @@
-"""Imports of large libraries without Python's search for garbage."""
+"""Imports large libraries without garbage collection."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_garbage() -> Iterator[None]:
-    """Nothing is looked through for garbage inside, and what was made there not afterwards either.
+    """No garbage collection inside the block, and objects made there are not searched later either.
 
-    torch and an engine make about 800,000 objects that stay. Searching them again and again while
-    they are made takes a fifth to a third of the time of their import.
+    torch and an engine create about 800,000 objects that stay. Searching them repeatedly while
+    they are created takes a fifth to a third of the import time.
     """
     gc.disable()
     try:
@@ -23,10 +23,10 @@ def without_garbage() -> Iterator[None]:
 
 
 def _search() -> None:
-    """Search for garbage, but not among what is there already."""
+    """Turn garbage collection on again, but not for existing objects."""
     gc.freeze()
     gc.enable()
 
 
-# An engine that is forked while it loads would never search again.
+# An engine that is forked while loading would never collect garbage again.
 os.register_at_fork(after_in_child=_search)

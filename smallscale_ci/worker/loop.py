@@ -1,4 +1,4 @@
-"""The worker's loop: claim, keep the engine full, write what is complete, until told to stop."""
+"""The worker's loop: claim, keep the engine busy, write completions, until told to stop."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .loading import without_garbage
 from .loops import loops
 
 _POLL_S = 0.05  # how often an idle worker looks for items
-_FEW = 32  # requests in flight: with more, an engine has enough to do to wait for _GATHER_S
+_FEW = 32  # requests in flight: with more, an engine is busy enough to wait for _GATHER_S
 _GATHER_S = 0.02
 _BEAT_S = 1.0
-_LATELY = 256  # items: what they took tells how long those that are in flight will
+_LATELY = 256  # recent items, whose times predict those in flight
 _MANY = 1 << 31  # tokens
-_HOST_SILENCE = 60  # beats without a sign of the host, after which a worker ends itself
+_HOST_SILENCE = 60  # beats without a sign of the host after which a worker ends itself
 
 
 class Worker:
@@ -42,18 +42,18 @@ class Worker:
 
     def __init__(self, work: Path, rank: int, parent: int | None) -> None:
         self.work, self.rank, self.parent = work, rank, parent
-        self.first = work  # whose job says what to load, also where its run is complete by then
+        self.first = work  # its job says what to load, even if its run is complete by then
         self.job: dict[str, Any] = {}
         self.state = protocol.STARTING
         self.info: dict[str, Any] = {}
         self.error: dict[str, Any] | None = None
         self.done = 0
-        self.load_s = 0.0  # time until the engine was loaded
-        self.busy_s = 0.0  # time with at least one request in flight
-        self.waiting_s = 0.0  # time with nothing in flight and nothing to claim
+        self.load_s = 0.0  # seconds until the engine was loaded
+        self.busy_s = 0.0  # seconds with at least one request in flight
+        self.waiting_s = 0.0  # seconds with nothing in flight and nothing to claim
         self.ranks = 1  # that share the work, as the host counts them
         self.rates: dict[int, float] = {}  # their tokens/s, as far as the host knows
-        self._took_s: deque[float] = deque(maxlen=_LATELY)  # by the last items, claim to completion
+        self._took_s: deque[float] = deque(maxlen=_LATELY)  # last items, claim to completion
         self.stopping = threading.Event()
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
         self._beats, self._reporting = 0, threading.Lock()
@@ -66,8 +66,8 @@ class Worker:
     # -- heartbeat, in a thread of its own: loading a model blocks the loop for minutes -----------
 
     def beat(self) -> None:
-        """Tell the host that this rank lives, and watch that the host does."""
-        # Beats are counted, not seconds: a machine that slept has not been abandoned.
+        """Show the host that this rank is alive, and watch whether the host is."""
+        # Counts beats, not seconds: a machine that slept has not been abandoned.
         silence, host_value = 0, None
         while True:
             self.report()
@@ -75,7 +75,8 @@ class Worker:
             self.ranks = value[2] if value else 1
             self.rates = {int(rank): rate for rank, rate in value[3].items()} if value else {}
             silence, host_value = (silence + 1, value) if value == host_value else (0, value)
-            # A parent may be silent while it judges; one that cannot be seen must give signs.
+            # A parent process may be quiet while it judges; a host that cannot be seen must show
+            # signs.
             silent = self.parent is None and silence > _HOST_SILENCE
             if silent or self.orphan or (self.work / protocol.STOP).exists():
                 self.stop()
@@ -85,11 +86,11 @@ class Worker:
             time.sleep(_BEAT_S)
 
     def stop(self) -> None:
-        """End soon; at once while the engine loads, which nothing interrupts politely."""
+        """Stop soon; at once while the engine loads, which cannot be interrupted otherwise."""
         self.stopping.set()
         if self.state == protocol.STARTING:
             if os.getpgrp() == os.getpid():
-                os.killpg(0, signal.SIGKILL)  # with the processes that the engine has started
+                os.killpg(0, signal.SIGKILL)  # together with the engine's processes
             os._exit(1)
 
     def report(self) -> None:
@@ -98,10 +99,10 @@ class Worker:
             self._write_report(self.state)
 
     def follow(self, state: str) -> bool:
-        """Go over to the work folder that the host names as the next, if this rank is ``state``.
+        """Move to the next work folder that the host names, if this rank is in ``state``.
 
-        Its last heartbeat in the old one says what it did there, and that it is gone. What it had
-        in flight is complete: another rank did it.
+        Its last heartbeat in the old folder says what it did there, and that it left. What it had
+        in flight was completed by another rank.
         """
         if not (self.work / protocol.NEXT).exists():
             return False
@@ -132,13 +133,13 @@ class Worker:
         }
         try:
             protocol.write_atomically(self.work / "alive" / f"{self.rank}.json", value)
-        except OSError as error:  # a full disk: the host sees the silence and the log
+        except OSError as error:  # a full disk: the host notices missing heartbeats, and the log
             print(f"heartbeat not written: {error}", file=sys.stderr, flush=True)  # noqa: T201
 
     # -- the loop ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Load the engine, then work in one folder after another until told to stop."""
+        """Load the engine, then work through one folder after another until told to stop."""
         here = self.first
         self.job = protocol.read_json(here / protocol.JOB) or {}
         if self.job.get("protocol") != protocol.PROTOCOL:
@@ -167,7 +168,7 @@ class Worker:
             await adapter.close()
 
     async def _take_up(self, adapter: Adapter) -> None:
-        """Wait for the job of the folder that this rank was sent to, and take it up."""
+        """Wait for the job of the folder that this rank was sent to, and switch to it."""
         began = time.monotonic()
         while not self._ends:
             job = protocol.read_json(self.work / protocol.JOB)
@@ -199,7 +200,7 @@ class Worker:
             self._fill(adapter, limit)
             busy = bool(self._running)
             if len(self._running) > _FEW:
-                # To wait on a thousand tasks takes milliseconds, of the loop that feeds the engine.
+                # Waiting on a thousand tasks takes milliseconds of the loop that feeds the engine.
                 await asyncio.sleep(_GATHER_S)
             elif busy:
                 await asyncio.wait(
@@ -208,7 +209,7 @@ class Worker:
             else:
                 await asyncio.sleep(_POLL_S)
             finished = [task for task in self._running if task.done()]
-            # The engine goes on while a disk takes its time.
+            # The engine continues while the disk is slow.
             self._fill(adapter, limit + len(finished))
             await self._write(finished, out)
             now = time.monotonic()
@@ -220,13 +221,13 @@ class Worker:
 
     @property
     def _ends(self) -> bool:
-        # An orphan must not claim: the items may be those of the host that resumes the run.
+        # An orphan must not claim: the items may belong to the host that resumes the run.
         return self.stopping.is_set() or self.orphan
 
     def _fill(self, adapter: Adapter, limit: int) -> None:
-        """Claim until ``limit`` requests are with the engine or not written yet."""
+        """Claim until ``limit`` requests are in the engine or not yet written."""
         room = limit - len(self._running)
-        # Looking for items takes time, too: with many in flight, not for the sake of a few.
+        # Looking for items takes time, too: with many in flight, do not look for a few.
         if room <= limit // _FEW or self._ends:
             return
         if any(path.name.endswith(protocol.ALONE) for path in self._running.values()):
@@ -245,7 +246,7 @@ class Worker:
             lines = [{**task.result(), "rank": self.rank} for task in complete]
             await asyncio.to_thread(out.write, lines)
             self._took_s.extend(line["seconds"] for line in lines)
-        for task in complete:  # only now: a claim without a line is handed out again
+        for task in complete:  # only now, because a claim without a line is handed out again
             self._running.pop(task).unlink(missing_ok=True)
             self.done += 1
         for task in finished:  # one that failed ends this rank
@@ -253,7 +254,7 @@ class Worker:
 
 
 async def _complete(adapter: Adapter, item: dict[str, Any]) -> dict[str, Any]:
-    """One request from claim to line: a failed one is an ERROR line.
+    """Turn one request into a line; a failed one becomes an ERROR line.
 
     Raises ``StartError`` and ``EngineDownError``, which end the rank.
     """

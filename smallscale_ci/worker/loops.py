@@ -1,7 +1,7 @@
-"""Completions that end in a loop: the same span again and again until the token limit.
+"""Completions that end in a loop: the same span repeated until the token limit.
 
-Words are compared in runs of eight, with every number taken for the same: "Step 41: …, Step 42: …"
-is a loop too, and a repetition is found whatever its length. Linear in the text.
+Words are compared in runs of eight, with all numbers treated as equal: "Step 41: …, Step 42: …"
+is a loop too. Repetitions of any length are found, in time linear in the text.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Long words in pieces, so that a loop without spaces is one, and texts without spaces have words.
+# Splits long words, so that texts and loops without spaces have words, too.
 _UNIT = re.compile(r"\d+|[^\W\d_]{1,6}|[^\w\s]|_|\n")
 _RUN = 8
-_TAIL = 256  # runs at the end that are looked at; half of a shorter text
+_TAIL = 256  # runs examined at the end; half of a shorter text
 _SHARE = 0.9  # of them that must have occurred …
 _TIMES = 3  # … so often
 _FEWEST = 3 * _RUN
@@ -22,7 +22,7 @@ _FEWEST = 3 * _RUN
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop: ``text[start:end]`` is the span once, the last time, and ``times`` how often."""
+    """A loop: ``text[start:end]`` is the last repetition, and ``times`` the number of them."""
 
     start: int
     end: int
@@ -35,7 +35,7 @@ def loops(text: str) -> bool:
 
 
 def find(text: str) -> Loop | None:
-    """The loop that ``text`` ends in, if it does."""
+    """The loop that ``text`` ends in, or ``None``."""
     runs = _runs(_units(text))
     found = _last(runs)
     if found is None:

@@ -1,4 +1,4 @@
-"""The marks of the known ``formats`` as expressions, and where they stand in a text."""
+"""The marks of the known ``formats`` as regular expressions, and finding them in a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _pattern(mark: str) -> str:
     """``mark`` without its first character as a regular expression.
 
     Tags are read in any case, with attributes (``<think duration="3">``) or with blanks inside
-    (``< think >``), but not with both: ``3 < think and 5 >`` is a formula. "&" begins the form of a
+    (``< think >``), but not both: ``3 < think and 5 >`` is a formula. "&" starts the form of a
     mark that was escaped for HTML (``&lt;think&gt;``).
     """
     lead, end = ("lt;", "&gt;") if mark[0] == "&" else ("", ">")
@@ -40,7 +40,7 @@ def _pattern(mark: str) -> str:
 
 
 def _written(marks: tuple[str, ...], first: str) -> list[str]:
-    """Those of ``marks`` that begin with ``first``; "&" begins those that were escaped for HTML."""
+    """Those of ``marks`` that start with ``first``; "&" starts those escaped for HTML."""
     if first == "&":
         return [escape(mark, quote=False) for mark in marks if mark[0] == "<" and mark[-1] == ">"]
     return [mark for mark in marks if mark[0] == first]
@@ -50,11 +50,11 @@ Meaning = tuple[Format, bool]  # the format of a mark, and whether it closes
 
 
 def _table() -> list[tuple[str, re.Pattern[str], list[Meaning]]]:
-    """By the first character of marks: one expression, and what each of its groups means.
+    """For each first character of marks: one expression, and the meaning of its groups.
 
-    One for each, because expressions that begin with a character run from one to the next; and
-    looking at the second before all else: most texts have many brackets and few marks, and
-    formulas have blanks after theirs.
+    One for each, because expressions that start with a literal character skip to its next place;
+    and they check the second character first: most texts have many brackets and few marks, and
+    formulas have spaces after theirs.
     """
     table = []
     for first in "<[◁&":
@@ -80,7 +80,7 @@ def _table() -> list[tuple[str, re.Pattern[str], list[Meaning]]]:
 
 
 _MARKS = _table()
-_OPENS = (  # but no plain word, with which any prompt may end
+_OPENS = (  # but not a plain word, with which any prompt may end
     mark
     for row in FORMATS
     for mark in (*row.opens, *map(str.strip, row.begins))
@@ -93,12 +93,12 @@ _OPENING = re.compile(
 
 
 def opening(prompt: str) -> re.Match[str] | None:
-    """The mark, and in group 1 the white space after it, of thinking that a prompt's end opens."""
+    """The mark that opens thinking at a prompt's end; group 1 is the white space after it."""
     return _OPENING.search(prompt, max(0, len(prompt) - 400))
 
 
 def marks_in(text: str, start: int) -> list[tuple[re.Match[str], Meaning]]:
-    """All marks in ``text`` from ``start`` on, in order, each with what it means."""
+    """All marks in ``text`` from ``start``, in order, each with its meaning."""
     found = [
         (match, meaning[match.lastindex or 0])
         for first, pattern, meaning in _MARKS

@@ -1,15 +1,15 @@
-"""How long to wait for a server that says when to come back: one rule for engine and judges."""
+"""How long to wait for a server that sends Retry-After: one rule for engine and judges."""
 
 from __future__ import annotations
 
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 
-PATIENCE_S = 900.0  # of one request, with a server that says when to come back
+PATIENCE_S = 900.0  # longest wait of one request for a server that sends Retry-After
 
 
 def asked_s(error: Any) -> float:
-    """Seconds that a server's ``Retry-After`` asks to wait; 0 where it does not say.
+    """Seconds to wait by a server's ``Retry-After``; 0 if there is none.
 
     It is a number of seconds or a date (RFC 9110, 10.2.3). ``error`` is one of the package
     ``openai``, with the server's response.

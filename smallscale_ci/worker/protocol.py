@@ -1,18 +1,18 @@
-"""The work folder: the only thing that host and workers share.
+"""The work folder: the only thing shared by host and workers.
 
 ::
 
     job.json               what to run; written once by the host
-    next.json              the work folder that all ranks go over to: nothing is left to do here
+    next.json              the work folder that all ranks move on to: nothing is left to do here
     pending/NNNNNNNNN.json work items, claimed in the order of their names
     claimed/RANK/…         the same files, moved by the rank that works on them
-    out/RANK.jsonl         completions: ``CRC32 JSON`` a line, appended and flushed to disk
+    out/RANK.jsonl         completions: ``CRC32 JSON`` per line, appended and flushed to disk
     alive/RANK.json        heartbeat, state and engine information of a rank
     alive/host             [pid, beats, ranks, tokens/s by rank]: workers end when the beats do
     stop                   tells workers to stop
     log/RANK.log           what the engine printed
 
-A rename within one file system is atomic, so of two ranks that want an item one gets it, and the
+A rename within one file system is atomic: if two ranks want an item, one gets it and the
 other sees it gone.
 """
 
@@ -29,10 +29,10 @@ from typing import Any, Self
 
 PROTOCOL = 2
 FOLDERS = ("pending", "claimed", "out", "alive", "log")
-ALONE = ".alone.json"  # ends the names of items whose workers died: nothing else is in flight then
+ALONE = ".alone.json"  # suffix of items whose workers died: they run with nothing else in flight
 STARTING, READY, DONE, FAILED = "starting", "ready", "done", "failed"
 JOB, NEXT, STOP = "job.json", "next.json", "stop"
-OF_A_RUN = ("sampling", "template")  # of a job: all else fixes the engine when it is loaded
+OF_A_RUN = ("sampling", "template")  # keys of a job that may change on a loaded engine
 
 
 _PATH = getattr(os, "O_PATH", os.O_RDONLY)  # Linux has it
@@ -40,7 +40,7 @@ _PATH = getattr(os, "O_PATH", os.O_RDONLY)  # Linux has it
 
 def encode_line(value: dict[str, Any]) -> bytes:
     """One line of an out file: the checksum of the JSON text, a space, the JSON text."""
-    # ASCII JSON keeps lone surrogates, which some tokenizers emit, out of the encoder's way.
+    # ASCII JSON can hold the lone surrogates that some tokenizers emit.
     text = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
@@ -65,7 +65,7 @@ def opened(path: Path, flags: int) -> int:
     Host and engines share the folder, and an engine that runs a hostile checkpoint may leave a link
     or a pipe where the other looks. Raises ``OSError``.
     """
-    # As a mere path: an engine in a container, another user, may enter the folder and not list it.
+    # As a path only: an engine in a container, as another user, may not list the folder.
     parent = os.open(path.parent, _PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer never blocks
@@ -84,12 +84,12 @@ def write_atomically(path: Path, value: Any) -> None:
     part.unlink(missing_ok=True)
     with os.fdopen(opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as stream:
         stream.write(json.dumps(value, sort_keys=True).encode())
-        os.fchmod(stream.fileno(), 0o644)  # whatever the umask is: users may be different
+        os.fchmod(stream.fileno(), 0o644)  # independent of the umask: users may differ
     part.replace(path)
 
 
 def read_json(path: Path) -> Any:
-    """The JSON in ``path``, or ``None`` when it is missing or not complete yet."""
+    """The JSON in ``path``, or ``None`` if it is missing or not complete yet."""
     try:
         with os.fdopen(opened(path, os.O_RDONLY), "rb") as stream:
             return json.loads(stream.read())
@@ -102,7 +102,7 @@ class Out:
 
     def __init__(self, path: Path) -> None:
         self._stream = os.fdopen(opened(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab")
-        # A predecessor killed while writing may have left half a line: close it off.
+        # An earlier worker killed while writing may have left half a line: end it.
         if not _ends_with_newline(self._stream.fileno()):
             self._stream.write(b"\n")
 

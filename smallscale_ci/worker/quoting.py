@@ -1,6 +1,6 @@
-"""Whether a mark in a text marks something, or is itself spoken of: quoted, or in code.
+"""Whether a mark in a text is used as a mark, or only quoted, mentioned or in code.
 
-Standard library only, as the rest of the worker; every function is linear in its text.
+Standard library only, like the rest of the worker; all functions are linear in the text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONG_LINE = 2000  # characters before and after a mark in which a code span may
 
 
 def is_text(text: str, match: re.Match[str]) -> bool:
-    """Whether a mark is quoted, or spoken of, and so marks nothing."""
+    """Whether a mark is quoted or mentioned, and so is ordinary text."""
     start, end = match.span()
     before = text[start - 1 : start]
     if before in _QUOTES and not (
@@ -39,16 +39,16 @@ def is_text(text: str, match: re.Match[str]) -> bool:
 
 
 class Blocks:
-    """The code in a text, as far as it has been read: asked about later and later marks."""
+    """The code in a text, read incrementally for marks in ascending order."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._has_code = "`" in text or ("~" in text and "~~~" in text)
-        self._fences: list[tuple[int, bool]] | None = None  # where, and whether it can close
+        self._fences: list[tuple[int, bool]] | None = None  # position, and whether it can close
         self._next, self._start, self._open = 0, 0, False
 
     def hold(self, match: re.Match[str], start: int) -> bool:
-        """Whether a mark stands in a closed code block or span of what begins at ``start``."""
+        """Whether a mark is in a closed code block or span of the text from ``start``."""
         if not self._has_code:
             return False
         text, at = self._text, match.start()

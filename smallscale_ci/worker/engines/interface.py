@@ -1,4 +1,4 @@
-"""The seam of the engines: what an adapter takes and gives, and the rules that all share."""
+"""The interface of the engines, and the rules that all adapters share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ STOP, LENGTH, ABORT, ERROR = "STOP", "LENGTH", "ABORT", "ERROR"
 
 
 class StartError(Exception):
-    """The engine cannot start, or go on, with this job; ``hint`` says what to change.
+    """The engine cannot start or continue with this job; ``hint`` says what to change.
 
-    The rank is not started again, and what it had claimed is not held to be the cause.
+    The rank is not restarted, and the items it had claimed are not blamed.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -23,7 +23,7 @@ class StartError(Exception):
 
 
 class EngineDownError(Exception):
-    """The engine itself is gone: this rank ends, and what it had claimed is handed out again."""
+    """The engine itself is gone: this rank ends, and its claimed items are handed out again."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Request:
     sample_index: int
     messages: list[dict[str, str]]
     seed: int
-    refused: str = ""  # why it is only rendered: its workers died, and its prompt must be known
+    refused: str = ""  # why it is only rendered: its workers died, but its prompt must be known
 
     @property
     def name(self) -> str:
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """What the engine gave: ``token_ids`` without the final end-of-sequence token."""
+    """The engine's output: ``token_ids`` without the final end-of-sequence token."""
 
     text: str
     token_ids: list[int]
@@ -56,29 +56,29 @@ class Completion:
 
 
 class Adapter(Protocol):
-    """An engine: started once, then many requests at a time, of one run after another."""
+    """An engine: started once, then given many requests at a time, run after run."""
 
     async def start(self) -> None:
-        """Load the model. Raises ``StartError`` for what a user can mend."""
+        """Load the model. Raises ``StartError`` for anything a user can fix."""
         ...
 
     async def generate(self, request: Request) -> Completion:
-        """Generate one sample; one that is ``refused`` is rendered, and is an ERROR completion.
+        """Generate one sample; a ``refused`` one is only rendered, and is an ERROR completion.
 
-        Whatever is raised costs this request, but ``StartError`` and ``EngineDownError``.
+        Any exception fails only this request, except ``StartError`` and ``EngineDownError``.
         """
         ...
 
     async def switch(self, job: dict[str, Any]) -> None:
         """Go on with another run's sampling parameters and template variables.
 
-        All else in ``job`` is as it was, and nothing is in flight. The answers are those of an
-        engine that was started with this job. Raises ``StartError``.
+        Everything else in ``job`` is unchanged, and nothing is in flight. Answers must be those of
+        an engine started with this job. Raises ``StartError``.
         """
         ...
 
     async def close(self) -> None:
-        """Stop the engine and free what it holds."""
+        """Stop the engine and free its resources."""
         ...
 
     def info(self) -> dict[str, Any]:
@@ -92,12 +92,12 @@ def failed(message: str, prompt_tokens: int = 0, prompt_hash: str = "") -> Compl
 
 
 def without_end(token_ids: Sequence[int], end_ids: frozenset[int]) -> list[int]:
-    """The token rule: generated ids, the final end-of-sequence token excluded."""
+    """The token rule: generated ids without the final end-of-sequence token."""
     ids = list(token_ids)
     return ids[:-1] if ids and ids[-1] in end_ids else ids
 
 
 def prompt_hash(value: Any) -> str:
-    """Hash of a rendered prompt (its token ids, or whatever the engine takes in their place)."""
+    """Hash of a rendered prompt (its token ids, or the engine's equivalent)."""
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

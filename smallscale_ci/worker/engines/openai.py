@@ -1,9 +1,9 @@
 """Any OpenAI-compatible endpoint as an engine: the server owns the model and the chat template.
 
 ``engine_args``: ``base_url``; ``api_key_env``, the variable that holds the key (OPENAI_API_KEY);
-``requests_per_minute``; ``timeout_s`` of one request; ``max_retries`` with back-off, or as long as
-the server's Retry-After asks for, and more while others get through; ``standard_only`` for servers
-that refuse top_k and min_p; ``max_tokens_name`` for those that want max_completion_tokens;
+``requests_per_minute``; ``timeout_s`` of one request; ``max_retries`` with back-off, or for as long
+as the server's Retry-After says, and more while others get through; ``standard_only`` for servers
+that refuse top_k and min_p; ``max_tokens_name`` for those that expect max_completion_tokens;
 ``extra_body``. Of the template variables ``reasoning_effort`` is a field of the request, and the
 others go into ``chat_template_kwargs``, as vLLM and SGLang take them.
 """
@@ -20,18 +20,18 @@ from ..thinking import split
 from .interface import ABORT, LENGTH, STOP, Completion, Request, StartError, failed, prompt_hash
 
 _FINISH = {"stop": STOP, "length": LENGTH, "content_filter": ABORT}
-_MAX_RETRIES = 12  # 0.5 s doubling to 8 s: over a minute of a service that is away
-_UNLISTED = (403, 404, 405, 501)  # not every endpoint, or key, lists models
-_REFUSED = (400, 413, 422)  # what these say is about one request
-_CLOSED = (401, 403, 404)  # and these about all
-_TORN = 3  # times that half an answer is asked for again
+_MAX_RETRIES = 12  # 0.5 s doubling to 8 s: over a minute of an unavailable service
+_UNLISTED = (403, 404, 405, 501)  # not every endpoint or key can list models
+_REFUSED = (400, 413, 422)  # these concern one request
+_CLOSED = (401, 403, 404)  # and these all requests
+_TORN = 3  # retries after an incomplete answer
 _CROWD_S = 0.5
-_LIBRARY_S = 60.0  # the library waits that long for a Retry-After by itself, and not for longer
+_LIBRARY_S = 60.0  # the library itself waits for a Retry-After of up to this, and no longer
 _PROBE_S = 60.0
 
 
 class OpenAIAdapter:
-    """Asks an endpoint; tokens are those that it counts, as it counts them."""
+    """Asks an endpoint; token counts are the endpoint's own."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         self._model: str = job["model"]
@@ -42,7 +42,7 @@ class OpenAIAdapter:
         self._pace = _Pace(float(self._args.get("requests_per_minute") or 0))
         self._client: Any = None
         self._served = ""
-        self._answered_at = 0.0  # when the last answer came, to whichever request
+        self._answered_at = 0.0  # time of the last answer to any request
 
     def _take(self, job: dict[str, Any]) -> None:
         self._sampling: dict[str, Any] = job["sampling"]
@@ -51,7 +51,7 @@ class OpenAIAdapter:
         self._variables = {k: v for k, v in self._asked.items() if k != "reasoning_effort"}
 
     async def start(self) -> None:
-        """Connect, and see whether the model is served. Raises ``StartError``."""
+        """Connect, and check that the model is served. Raises ``StartError``."""
         import openai
 
         url = self._args.get("base_url")
@@ -73,7 +73,7 @@ class OpenAIAdapter:
             if getattr(error, "status_code", None) in _UNLISTED:
                 return  # the first request will tell
             raise self._lost(error) from error
-        except AttributeError as error:  # a page for people, say
+        except AttributeError as error:  # for example a web page
             raise StartError(
                 f"{self._shown} answers, but not as an OpenAI-compatible endpoint.",
                 "Check base_url: most end in /v1.",
@@ -87,7 +87,7 @@ class OpenAIAdapter:
         self._served = str(getattr(models[names.index(self._model)], "root", "") or "")
 
     def _refuse_unusual(self) -> None:
-        """Raise ``StartError`` for what an endpoint of standard fields alone does not take."""
+        """Raise ``StartError`` for anything that an endpoint with only standard fields refuses."""
         if self._args.get("standard_only") and (self._sampling["top_k"] or self._sampling["min_p"]):
             raise StartError(
                 "the suite samples with top_k or min_p, and this endpoint takes neither.",
@@ -107,11 +107,11 @@ class OpenAIAdapter:
         self._refuse_unusual()
 
     async def generate(self, request: Request) -> Completion:
-        """Ask once; what the endpoint refuses about this request is an ERROR completion.
+        """Generate one sample; a request that the endpoint refuses is an ERROR completion.
 
-        Raises ``StartError`` where asking something else would not help: the run can be resumed.
+        Raises ``StartError`` if no other request would succeed either: the run can be resumed.
         """
-        # Without variables the hash is that of runs from before there were any.
+        # Without variables, the hash equals that of older runs, which had none.
         hashed = prompt_hash([request.messages, self._asked] if self._asked else request.messages)
         if request.refused:
             return failed(request.refused, 0, hashed)
@@ -125,7 +125,7 @@ class OpenAIAdapter:
             return failed("the endpoint gave no answer, or did not count its tokens", 0, hashed)
 
     async def _ask(self, body: dict[str, Any]) -> Any:
-        """The answer to ``body``, asked for until it comes or it is clear that it never will."""
+        """The answer to ``body``, retried until it comes or clearly never will."""
         import openai
 
         client, torn, waited_s, now = self._client, 0, 0.0, asyncio.get_running_loop().time
@@ -141,7 +141,7 @@ class OpenAIAdapter:
                     continue
                 if self._answered_at < asked_at:
                     raise self._lost(error) from error
-                await asyncio.sleep(_CROWD_S)  # others get through: it is only crowded there
+                await asyncio.sleep(_CROWD_S)  # others get through: it is only overloaded
             except openai.OpenAIError as error:
                 status = getattr(error, "status_code", None)
                 if status in _REFUSED:
@@ -152,7 +152,7 @@ class OpenAIAdapter:
                     raise self._lost(error) from error
                 if client is not self._client:
                     raise _RefusedError(f"the endpoint fails at it: {_text(error)}") from error
-                client = client.with_options(max_retries=0)  # once more: it may be back just now
+                client = client.with_options(max_retries=0)  # once more: it may just be back
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 if torn == _TORN:
                     what = f"the endpoint's answer cannot be read: {_text(error)}"
@@ -164,7 +164,7 @@ class OpenAIAdapter:
                 return answer
 
     async def _is_there(self) -> bool:
-        """Whether it answers something else: then what it fails at is at fault itself."""
+        """Whether it answers another request: then this request is at fault."""
         import openai
 
         client = self._client.with_options(max_retries=2, timeout=_PROBE_S)
@@ -183,7 +183,7 @@ class OpenAIAdapter:
         text = choice.message.content or ""
         if not isinstance(text, str):
             return failed("the endpoint's answer is not a text", prompt_tokens, hashed)
-        # Servers that parse reasoning give it apart; a judge wants the text as it was written.
+        # Servers that parse reasoning return it separately; judges need the original text.
         fields = choice.message.model_extra or {}
         thoughts = fields.get("reasoning_content") or fields.get("reasoning")
         if thoughts:
@@ -201,7 +201,7 @@ class OpenAIAdapter:
     def _body(self, request: Request) -> dict[str, Any]:
         spec, extra = self._sampling, dict(self._args.get("extra_body", {}))
         if not self._args.get("standard_only"):
-            # Also when off: a server may take other defaults from the checkpoint.
+            # Even when off: a server may take other defaults from the checkpoint.
             extra = {"top_k": spec["top_k"] or -1, "min_p": spec["min_p"], **extra}
         if self._variables:
             given = extra.get("chat_template_kwargs") or {}
@@ -226,13 +226,13 @@ class OpenAIAdapter:
             await self._client.close()
 
     def info(self) -> dict[str, Any]:
-        """What is known of an engine behind an address: the model it says it serves."""
+        """What is known about an engine behind an address: the model it reports."""
         settings = {"endpoint": self._shown, "model": self._model, "root": self._served}
         return {"engine": "openai", "version": "", "device": "none", "settings": settings}
 
     @property
     def _shown(self) -> str:
-        """The address without what may be a password in it."""
+        """The address without a possible password."""
         scheme, _, rest = str(self._args.get("base_url")).partition("://")
         return f"{scheme}://{rest.rpartition('@')[2]}"
 
@@ -245,7 +245,7 @@ class OpenAIAdapter:
 
 
 def _thinking_tokens(usage: Any, text: str) -> int | None:
-    """Those that the endpoint counts; none without any thinking; else nobody knows."""
+    """The endpoint's count; 0 without any thinking; otherwise unknown (``None``)."""
     details = getattr(usage, "completion_tokens_details", None)
     counted = getattr(details, "reasoning_tokens", None)
     if isinstance(counted, int) and (counted or not split(text).name):
@@ -254,11 +254,11 @@ def _thinking_tokens(usage: Any, text: str) -> int | None:
 
 
 class _RefusedError(Exception):
-    """What an endpoint does not answer, though it answers others."""
+    """A request that an endpoint does not answer although it answers others."""
 
 
 class _Pace:
-    """No more requests begin than the rate allows, evenly spaced."""
+    """Spaces requests evenly at the allowed rate."""
 
     def __init__(self, per_minute: float) -> None:
         self._gap = 60 / per_minute if per_minute else 0.0

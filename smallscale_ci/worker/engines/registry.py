@@ -1,4 +1,4 @@
-"""The engines by name: the one table, which host and worker both read.
+"""The engines by name: the only table, used by host and worker.
 
 Adding an engine is a module beside this one, a line here, and a profile in ``configs/engines/``.
 """
@@ -14,37 +14,37 @@ from .interface import Adapter, StartError
 
 
 class Source(Enum):
-    """What MODEL names, and so what an engine generates from."""
+    """What MODEL refers to, which an engine generates from."""
 
-    CHECKPOINT = "checkpoint"  # weights that are loaded where the worker runs
-    RUN = "run"  # the stored completions of a run, given again
-    SERVICE = "service"  # a model of an endpoint that is asked over the network
+    CHECKPOINT = "checkpoint"  # weights, loaded where the worker runs
+    RUN = "run"  # a run, whose stored completions are replayed
+    SERVICE = "service"  # a model at an endpoint, which is asked over the network
 
 
 @dataclass(frozen=True)
 class EngineKind:
-    """What all code needs to know about an engine. The engine itself is imported in ``adapter``."""
+    """What all code needs to know about an engine; ``adapter`` names its implementation."""
 
     name: str
     adapter: str  # MODULE:CLASS, the module in this folder
     source: Source = Source.CHECKPOINT
-    packages: tuple[str, ...] = ()  # distributions that bring it: the first found has its version
+    packages: tuple[str, ...] = ()  # its distributions: the first one installed gives the version
     shared: str = ""  # the shipped profile that runs several ranks on one GPU
-    # `engine_args` that start it sooner, for runs of few tokens, and those that choose otherwise.
+    # `engine_args` that start it sooner, for runs with few tokens, and those that rule this out.
     quick: tuple[tuple[str, Any], ...] = ()
     paced: tuple[str, ...] = ()
-    key: str = ""  # of a service: the environment variable with its key, unless a profile names one
-    # Of a service, what `engine_args` may hold: how it is reached, and what changes what is asked.
+    key: str = ""  # of a service: the variable with its key, unless the profile names one
+    # Of a service, the allowed `engine_args`: those on reaching it, and those that change requests.
     reached: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
 
     @property
     def loads(self) -> bool:
-        """Whether workers load weights, so that they need an environment, memory and GPUs."""
+        """Whether workers load weights, and so need an environment, memory and GPUs."""
         return self.source is Source.CHECKPOINT
 
 
-# Nothing is compiled; CUDA graphs are captured for decoding alone, few enough to take a second.
+# Nothing is compiled; CUDA graphs are captured only for decoding, which takes a second.
 _GRAPHS_ALONE = {
     "mode": 0,
     "cudagraph_mode": "FULL_DECODE_ONLY",

@@ -1,4 +1,4 @@
-"""The replay engine: gives stored completions again, at a chosen speed.
+"""The replay engine: repeats stored completions at a chosen speed.
 
 ``model`` is a JSON Lines file of completions (the lines of an out file, without checksums). It is
 a real engine as far as the work folder can tell, so resuming, chaos and scheduling are tested with
@@ -26,7 +26,7 @@ from .interface import (
     prompt_hash,
 )
 
-# Of a stored completion, where it has them: an endpoint's has no token ids to count.
+# Optional fields of a stored completion: an endpoint's has no token ids to count.
 _KEPT = ("completion_tokens", "thinking", "thinking_tokens", "logprobs")
 
 
@@ -66,7 +66,7 @@ class ReplayAdapter:
             return failed("no stored completion for this sample", prompt_hash=hashed)
         self._stream.seek(offset)
         value = json.loads(self._stream.readline())
-        if value.get("kills"):  # a stored crash: what an engine does with a poisonous prompt
+        if value.get("kills"):  # a stored crash, as an engine's on a poisonous prompt
             os.kill(os.getpid(), signal.SIGKILL)
         if value["finish_reason"] not in (STOP, LENGTH, ABORT, ERROR):
             return failed(f"unknown finish reason '{value['finish_reason']}'", prompt_hash=hashed)
@@ -83,10 +83,10 @@ class ReplayAdapter:
         )
 
     async def switch(self, job: dict[str, Any]) -> None:
-        """Stored completions are what they are."""
+        """Stored completions do not depend on the job."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to free."""
 
     def info(self) -> dict[str, Any]:
         """The engine's name; stored outputs carry their own provenance."""

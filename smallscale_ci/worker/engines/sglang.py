@@ -1,6 +1,6 @@
 """SGLang through ``Engine.async_generate`` with prompt token ids.
 
-Written from the sources of 0.5.17 and 0.5.21, whose names it uses: ``tests/gpu`` runs it.
+Written for 0.5.17 and 0.5.21; ``tests/gpu`` runs it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SglangAdapter(ChatEngine):
                 rid=request.name,
             )
         except Exception as error:
-            # An aborted request comes as an HTTP error, whose class is the web framework's.
+            # An aborted request raises an HTTP error of the web framework.
             if getattr(error, "status_code", None) is None and not isinstance(error, ValueError):
                 raise EngineDownError(f"{type(error).__name__}: {error}") from error
             if isinstance(error, ValueError):
@@ -83,7 +83,7 @@ class SglangAdapter(ChatEngine):
         return Output(found["text"], list(found["output_ids"]), word, logprobs)
 
     def parameters(self, seed: int, max_tokens: int) -> dict[str, Any]:
-        """SGLang's sampling parameters, none left to a default that could change."""
+        """SGLang's sampling parameters, with no default left implicit."""
         spec = self.sampling
         parameters = {
             "temperature": spec["temperature"],
@@ -98,11 +98,11 @@ class SglangAdapter(ChatEngine):
             "skip_special_tokens": False,
             "spaces_between_special_tokens": True,
         }
-        # Without deterministic inference SGLang ignores the seed: then none is pretended.
+        # Without deterministic inference, SGLang ignores the seed, so none is passed.
         return {**parameters, "sampling_seed": seed} if self._deterministic else parameters
 
     async def forget(self) -> None:
-        """Drop the prefixes that are cached."""
+        """Drop cached prefixes."""
         await self._engine.tokenizer_manager.flush_cache()
 
     async def close(self) -> None:
@@ -128,7 +128,7 @@ class SglangAdapter(ChatEngine):
         }
 
     def _resolved(self) -> dict[str, Any]:
-        """The server arguments in force, after SGLang filled in what was left open."""
+        """The server arguments in force, including SGLang's defaults."""
         arguments = self._engine.server_args
         if hasattr(arguments, "resolved_dict"):  # 0.5.21
             return dict(arguments.resolved_dict())

@@ -1,6 +1,6 @@
-"""A checkpoint's chat template: what it reads, and what it renders, without clock or chance.
+"""A checkpoint's chat template: the variables it reads, and deterministic rendering.
 
-Who made the checkpoint is not trusted to end, and its prompts must be the same tomorrow.
+The template may be malicious and never end, and its prompts must be the same tomorrow.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-# What `apply_chat_template` itself passes: nobody else's to set.
+# Passed by `apply_chat_template` itself, so they cannot be set.
 _MESSAGES = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message")
 _HELPERS = ("strftime_now", "raise_exception", "bos_token", "eos_token", "pad_token", "unk_token")
 GIVEN = frozenset((*_MESSAGES, *_HELPERS))
-LIMIT_S = 20.0  # that one prompt may take; most take a millisecond
+LIMIT_S = 20.0  # longest time for one prompt; most take a millisecond
 _CLOCK = datetime(2026, 1, 1)  # noqa: DTZ001 - a template's clock has no zone
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
@@ -45,7 +45,7 @@ def source(model: Path) -> str | None:
 
 
 def plain(text: str) -> str:
-    """``text`` without the marks of generated turns, which Jinja alone does not know."""
+    """``text`` without the {% generation %} marks, which plain Jinja does not know."""
     return _GENERATION.sub("", text)
 
 
@@ -70,7 +70,7 @@ def reads(text: str) -> frozenset[str]:
 def render(
     tokenizer: Any, messages: Sequence[Mapping[str, str]], variables: Mapping[str, Any]
 ) -> list[int]:
-    """Token ids of ``messages`` with the generation prompt added.
+    """Token ids of ``messages``, with the generation prompt.
 
     Raises whatever the template raises, and ``UnendingError``.
     """
@@ -84,14 +84,14 @@ def render(
             tokenize=True,
             return_dict=False,
             strftime_now=_CLOCK.strftime,
-            lipsum=lambda *_, **__: "",  # Jinja's other source of chance
+            lipsum=lambda *_, **__: "",  # Jinja's other source of randomness
             **variables,
         )
     return [int(token) for token in ids]
 
 
 class _First:
-    """In place of the module ``random``: always the first."""
+    """Replaces the module ``random``: always chooses the first."""
 
     @staticmethod
     def choice(items: Sequence[Any]) -> Any:
@@ -99,7 +99,7 @@ class _First:
 
 
 class _Limit:
-    """Ends what runs inside it after ``seconds``, by an exception in its thread."""
+    """Ends the block after ``seconds`` by an exception in its thread."""
 
     def __init__(self, seconds: float) -> None:
         self._thread = threading.get_ident()
@@ -118,7 +118,7 @@ class _Limit:
         trace: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        with self._lock:  # from here on nothing is raised any more
+        with self._lock:  # nothing is raised from here on
             self._over = True
 
     def _end(self) -> None:

@@ -1,6 +1,6 @@
 """vLLM through its asynchronous engine (``AsyncLLM``).
 
-Written for 0.31.0 and 0.32.0; what it uses is the same in 0.25.1 (read in its source).
+Written for 0.31.0 and 0.32.0; the interfaces used are the same in the source of 0.25.1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class VllmAdapter(ChatEngine):
         """Load the model and its tokenizer. Raises ``StartError``."""
         if self.job.get("deterministic"):
             os.environ["VLLM_BATCH_INVARIANT"] = "1"
-            os.environ["VLLM_USE_FLASHINFER_SAMPLER"] = "0"  # it draws by the batch, not by seed
+            os.environ["VLLM_USE_FLASHINFER_SAMPLER"] = "0"  # it draws per batch, ignoring seeds
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -71,7 +71,7 @@ class VllmAdapter(ChatEngine):
             "max_num_batched_tokens": config.scheduler_config.max_num_batched_tokens,
             "prefix_caching": bool(config.cache_config.enable_prefix_caching),
             "chunked_prefill": bool(config.scheduler_config.enable_chunked_prefill),
-            # Kernels as they are, none compiled. CUDA graphs beside them change no number.
+            # Kernels without compilation. CUDA graphs do not change results.
             "eager": bool(config.model_config.enforce_eager or config.compilation_config.mode == 0),
             "quantization": str(config.model_config.quantization or ""),
             "tensor_parallel": config.parallel_config.tensor_parallel_size,
@@ -80,7 +80,7 @@ class VllmAdapter(ChatEngine):
         }
 
     def _refuse_on_a_cpu(self) -> None:
-        """Raise ``StartError`` for what ends vLLM on a CPU at the first prompt."""
+        """Raise ``StartError`` for settings that would crash vLLM on a CPU."""
         refused = cpu.refusal(
             deterministic=bool(self.job.get("deterministic")),
             engine_args=self.job.get("engine_args", {}),
@@ -89,11 +89,11 @@ class VllmAdapter(ChatEngine):
             raise StartError(*refused)
 
     def _of_few_cores(self) -> dict[str, Any]:
-        """What keeps vLLM from wasting one of few cores: arguments, and variables that are set.
+        """Keep vLLM from wasting a core if there are few: sets variables, returns arguments.
 
-        Its loop reserves a core, and spins. With the model in the loop's own process nothing is
-        reserved, and a process less imports torch; vLLM 0.31 and 0.32 go that way only without V1
-        multiprocessing, and then leave OpenMP's threads to whoever starts it.
+        Its loop reserves a core, and spins. With the model in the loop's process, nothing is
+        reserved, and one process fewer imports torch; vLLM 0.31 and 0.32 do so only without V1
+        multiprocessing, and then leave OpenMP's threads to the caller.
         """
         cores = len(os.sched_getaffinity(0))
         if cores > _FEW_CORES or self.job.get("tensor_parallel", 1) > 1:
@@ -128,7 +128,7 @@ class VllmAdapter(ChatEngine):
             ):
                 output = update
         except Exception as error:
-            # What vLLM refuses has many classes; an engine that is gone says so itself.
+            # vLLM's refusals have many classes; a dead engine has its own.
             if self._engine.errored:
                 raise EngineDownError(f"{type(error).__name__}: {error}") from error
             raise
@@ -149,7 +149,7 @@ class VllmAdapter(ChatEngine):
     async def close(self) -> None:
         """Stop the engine's processes."""
         if self._engine is not None:
-            # At once: what is complete is on disk, and the host waits for this process.
+            # Without delay: completions are on disk, and the host waits for this process.
             self._engine.shutdown(timeout=0)
 
     def info(self) -> dict[str, Any]:
@@ -171,11 +171,12 @@ class VllmAdapter(ChatEngine):
 
 
 def _config(engine_args: Any) -> Any:
-    """The configuration. On a CPU, an engine that needs a single process is forked.
+    """Build the configuration. On a CPU, an engine with a single process is forked.
 
-    vLLM forks where it has a GPU. On a CPU it spawns, so that each process reads OpenMP settings of
-    its own when it loads torch, and imports everything a second time: a third of a start. The one
-    process of ``uni`` has the settings of this one. VLLM_WORKER_MULTIPROC_METHOD in a profile wins.
+    vLLM forks if it has a GPU. On a CPU it spawns, so that each process reads its own OpenMP
+    settings when it loads torch, and imports everything a second time: a third of a start. The
+    single process of ``uni`` has this one's settings. VLLM_WORKER_MULTIPROC_METHOD in a profile
+    wins.
     """
     from vllm.usage.usage_lib import UsageContext
 
@@ -188,7 +189,7 @@ def _config(engine_args: Any) -> Any:
 
 
 def _attention_backend(config: Any) -> str:
-    """The backend that vLLM chooses for this model here, asked as its own processes ask."""
+    """The attention backend that vLLM chooses for this model here, found in vLLM's own way."""
     try:
         from vllm.config import set_current_vllm_config
         from vllm.v1.attention.selector import get_attn_backend

@@ -1,6 +1,6 @@
-"""What can be known before training, in the training environment: settings, template, lengths.
+"""Checks before training, in the training environment: settings, template, lengths.
 
-Reads a request of JSON and writes the answer beside it, ``REQUEST.answer``. Nothing is trained.
+Reads a JSON request and writes the answer beside it, ``REQUEST.answer``. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def check(request: Path) -> None:
         examples = list(_examples(Path(asked["pairs"]), supervised))
         try:
             answer |= _template(settings, examples)
-        except ValueError as error:  # a template of no such name, or one that refuses a message
+        except ValueError as error:  # an unknown template, or one that refuses a message
             answer["invalid"] = str(error)
     answer_file(request).write_text(json.dumps(answer), encoding="utf-8")
 
@@ -53,7 +53,7 @@ def _gpus() -> int:
 
 
 def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
-    """Keys that LLaMA-Factory lacks, each with the nearest that it has, and values it refuses."""
+    """Unknown keys, each with the nearest that LLaMA-Factory has, and values that it refuses."""
     from llamafactory.hparams import parser
     from transformers import HfArgumentParser
 
@@ -76,9 +76,9 @@ def _arguments(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _examples(file: Path, supervised: bool) -> Iterator[tuple[list[dict[str, str]], list[str]]]:
-    """Messages of the prompt and answers of each line; no answers where LLaMA-Factory drops it."""
+    """Each line's prompt messages and answers; no answers if LLaMA-Factory would drop it."""
     roles = {"system": "system", "human": "user", "gpt": "assistant"}
-    for line in file.read_bytes().splitlines():  # of text it would split at U+2028, too
+    for line in file.read_bytes().splitlines():  # a text file would also be split at U+2028
         row = json.loads(line)
         try:
             talk = [
@@ -150,9 +150,9 @@ def _compare(
     reply: list[int],
     variables: dict[str, Any],
 ) -> dict[str, Any]:
-    """The first place where training's tokens are not serving's; empty where there is none.
+    """The first place where training's tokens differ from serving's; empty if there is none.
 
-    What a template puts after the token that ends an answer is never generated and may differ.
+    Anything that a template puts after the end-of-answer token is never generated and may differ.
     """
     from . import template
 

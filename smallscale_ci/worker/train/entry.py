@@ -1,8 +1,8 @@
 """Training on upstream LLaMA-Factory, without a fork: ``torchrun … FOLDER train FILE.yaml``.
 
-The trainers are LLaMA-Factory's own. Subclasses, put where it looks for them, add losses that it
-lacks, stop before a loss or weights that are not finite can be saved, and mark each checkpoint as
-whole once all of it is on disk. The last line of a failure is one of JSON after ``FAILED``.
+The trainers are LLaMA-Factory's own. Subclasses, installed where it looks for them, add losses that
+it lacks, stop before non-finite losses or weights can be saved, and mark each checkpoint as
+complete once all of it is on disk. The last line of a failure is JSON after ``FAILED``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FAILED = "smallscale-train-failed: "  # before the JSON of a failure
 WHOLE = "whole.json"  # in a checkpoint: its files and their sizes
 _WATCH_S = 2.0
 _NO_ROOM = ("no space left", "disk quota", "file too large", "file write failed")
-_ORPO = ("sft_loss", "odds_ratio_loss")  # metrics of that loss alone
+_ORPO = ("sft_loss", "odds_ratio_loss")  # metrics of that loss only
 _NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
@@ -37,7 +37,7 @@ class NotFiniteError(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Run one of the steps that need the training environment; the process's exit code."""
+    """Run one of the steps that need the training environment; returns the exit code."""
     parser = argparse.ArgumentParser(prog="train")
     parser.add_argument("step", choices=("train", "check", "export"))
     parser.add_argument("file", type=Path)
@@ -68,13 +68,13 @@ def main(arguments: list[str]) -> int:
         sys.stdout.flush()
         sys.stderr.write(f"{FAILED}{json.dumps(failure)}\n")
         sys.stderr.flush()
-        # No exit handlers: a process group whose other ranks wait would keep them from ending.
+        # Skip exit handlers: they would hang in a process group whose other ranks wait.
         os._exit(1)
     return 0
 
 
 def _end_alone(parent: int | None) -> None:
-    """End at once when torchrun is gone, or ``parent``, which wanted the result."""
+    """Exit at once if torchrun is gone, or ``parent``, which requested the result."""
     starter = os.getppid()
     while True:
         try:
@@ -83,7 +83,7 @@ def _end_alone(parent: int | None) -> None:
         except ProcessLookupError:
             os._exit(1)
         except PermissionError:
-            pass  # alive, and another user's
+            pass  # alive, but another user's
         if os.getppid() != starter:
             os._exit(1)
         time.sleep(_WATCH_S)
@@ -137,7 +137,7 @@ def free_locks(root: Path) -> None:
 
 
 def _careful(base: Any, options: argparse.Namespace) -> Any:
-    """``base``, which never saves what is not finite, and marks whole checkpoints."""
+    """``base``, changed to never save non-finite values and to mark complete checkpoints."""
     import torch
 
     class Careful(base):  # type: ignore[misc]
@@ -150,7 +150,7 @@ def _careful(base: Any, options: argparse.Namespace) -> Any:
             return result
 
         def save_model(self, *arguments: Any, **named: Any) -> None:
-            # Gradients can overflow while the loss is finite still; weights show it a step early.
+            # Gradients can overflow while the loss is still finite; weights show it a step earlier.
             for name, weights in self.model.named_parameters():
                 values = getattr(weights, "ds_tensor", weights)  # ZeRO-3: this rank's part
                 if weights.requires_grad and not torch.isfinite(values).all():
@@ -162,9 +162,9 @@ def _careful(base: Any, options: argparse.Namespace) -> Any:
             mask = inputs.get("attention_mask")
             if (
                 mask is not None and mask.dim() > 2
-            ):  # of packed examples: who sees whom, not a count
+            ):  # of packed examples, where the mask tells examples apart and is not a count
                 inputs = {key: value for key, value in inputs.items() if key != "attention_mask"}
-            super()._track_num_input_tokens(inputs)  # it then counts what is not the padding token
+            super()._track_num_input_tokens(inputs)  # it then counts tokens other than padding
 
         def _save_checkpoint(self, *arguments: Any, **named: Any) -> None:
             super()._save_checkpoint(*arguments, **named)
@@ -179,9 +179,9 @@ def _careful(base: Any, options: argparse.Namespace) -> Any:
 
 
 def _dpo_trainer(base: Any, options: argparse.Namespace) -> Any:
-    """LLaMA-Factory's trainer for pairs with the loss that was asked for.
+    """LLaMA-Factory's trainer for pairs, with the requested loss.
 
-    Its ORPO branch gives our losses what they need: mean log-probabilities and no reference model.
+    Its ORPO branch has what our losses need: mean log-probabilities and no reference model.
     """
     from . import losses
 
@@ -194,7 +194,7 @@ def _dpo_trainer(base: Any, options: argparse.Namespace) -> Any:
             return losses.orpo(chosen_logps, rejected_logps, self.beta)
 
         def dpo_loss(self, *arguments: Any, **named: Any) -> Any:
-            # Upstream does not pass the kind on, and trl would take the sigmoid for every one.
+            # Upstream does not pass the kind on, so trl would use the sigmoid for all.
             return super().dpo_loss(*arguments, **{"loss_type": self.loss_type, **named})
 
         def get_batch_loss_metrics(self, *arguments: Any, **named: Any) -> Any:
@@ -225,7 +225,7 @@ def _log(base: Any) -> Any:
 
 
 def mark_whole(checkpoint: Path) -> None:
-    """Write down which files ``checkpoint`` consists of: one that lacks any is not gone on from."""
+    """Record the files of ``checkpoint``: one that lacks any of them is not resumed from."""
     files = {
         path.relative_to(checkpoint).as_posix(): path.stat().st_size
         for path in sorted(checkpoint.rglob("*"))
@@ -248,7 +248,7 @@ def rotate(folder: Path, keep: int) -> None:
 
 
 def _kind(error: BaseException) -> str:
-    """Which of the failures that people can do something about ``error`` is."""
+    """The kind of failure: one with a remedy, or "other"."""
     text = f"{type(error).__name__} {error}".lower()
     if isinstance(error, NotFiniteError):
         return "not-finite"

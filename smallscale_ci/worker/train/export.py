@@ -1,6 +1,6 @@
 """The trained weights as a folder that can be served, beside the parent's tokenizer and template.
 
-Reads a request of JSON: {"parent", "trained", "target", "adapters"}; all are folders but the last,
+Reads a JSON request: {"parent", "trained", "target", "adapters"}; all are folders except the last,
 which says whether ``trained`` holds low-rank adapters.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".pt", ".gguf", ".h5", ".msgpack")
 _SAVED = ("config.json", "generation_config.json")
 _HEAD = "lm_head.weight"
-LINEAGE = "smallscale.json"  # where a model of ours comes from: never that of its child
+LINEAGE = "smallscale.json"  # the lineage of a model made here, which its child must not inherit
 
 
 def export(request: Path) -> None:
-    """Write the folder ``target``: it appears by rename, complete or not at all.
+    """Write the folder ``target``, which appears by rename, complete or not at all.
 
-    Everything but the weights is the parent's own: tokenizer, chat template, configuration. The
-    weights get the parent's dtype. Raises ``ValueError`` where they are not the parent's shapes.
+    Everything except the weights is the parent's: tokenizer, chat template, configuration. The
+    weights get the parent's dtype. Raises ``ValueError`` if their shapes differ from the parent's.
     """
     asked = json.loads(request.read_text(encoding="utf-8"))
     parent, trained, target = (Path(asked[key]) for key in ("parent", "trained", "target"))
@@ -72,9 +72,9 @@ def _merge(parent: Path, adapters: Path, part: Path) -> None:
 
 
 def _compare(parent: Path, part: Path) -> None:
-    """The same tensors in the same shapes: the parent's configuration describes them.
+    """Require the same tensors in the same shapes, since the parent's configuration describes them.
 
-    A head that is tied to the embeddings is not saved, and the parent may hold it all the same.
+    A head that is tied to the embeddings is not saved, but may be in the parent.
     """
     before, after = (
         {name: shape for name, (shape, _) in _tensors(folder).items()} for folder in (parent, part)

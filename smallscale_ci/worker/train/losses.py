@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import logsigmoid
 
 _LN2 = math.log(2)
-# An answer whose every token is certain has log-odds of infinity; from here on they stay finite.
+# If every token is certain, log-odds are infinite; from here on they are kept finite.
 CERTAIN = -1e-9
 
 
@@ -25,7 +25,7 @@ def log_odds(logp: torch.Tensor) -> torch.Tensor:
     """
     logp = logp.clamp(max=CERTAIN)
     near = logp > -_LN2
-    # where() differentiates both of its branches: neither may see what it is not made for.
+    # where() differentiates both branches: neither may see inputs outside its range.
     edge = torch.full_like(logp, -_LN2)
     above = torch.log(-torch.expm1(torch.where(near, logp, edge)))
     below = torch.log1p(-torch.exp(torch.where(near, edge, logp)))

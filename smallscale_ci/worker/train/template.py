@@ -1,6 +1,6 @@
-"""The checkpoint's own chat template as LLaMA-Factory's template: training sees what serving sees.
+"""The checkpoint's own chat template for LLaMA-Factory, so that training sees what serving sees.
 
-LLaMA-Factory guesses a template from the rendered text of a few messages, which goes wrong where
+LLaMA-Factory guesses a template from the rendered text of a few messages, which goes wrong if
 the generation prompt opens a block of thinking. Here the prompt is rendered by the checkpoint's
 template itself, and the answer is its text and the token that ends a turn.
 """
@@ -18,16 +18,16 @@ from ..engines.template import render
 from ..marks import opening
 
 _TAIL = 32  # tokens: more than any such mark and the white space after it
-_BEGUN = "<think>\n"  # what `pairs` puts before an answer whose thinking the prompt had started
+_BEGUN = "<think>\n"  # put by `pairs` before an answer whose thinking the prompt had started
 _MARK = "smallscale"  # an answer that no template changes
-_RECORD = "pairs.json"  # its `template`: what the prompts of the sampled answers were rendered with
-_SYSTEM = "system"  # no variable of the template: it is in the pairs as a message
+_RECORD = "pairs.json"  # its `template`: the variables of the sampled answers' prompts
+_SYSTEM = "system"  # not a template variable: it is in the pairs as a message
 
 
 class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
     """Prompt and answer token ids by ``tokenizer.apply_chat_template``."""
 
-    variables: ClassVar[Mapping[str, Any]] = {}  # that the template is given besides the messages
+    variables: ClassVar[Mapping[str, Any]] = {}  # passed to the template besides the messages
 
     def encode_oneturn(
         self, tokenizer: Any, messages: Any, system: str | None = None, tools: str | None = None
@@ -46,7 +46,7 @@ class CheckpointTemplate(upstream.Template):  # type: ignore[misc]
         tools: str | None = None,
         discarding_history_cot: bool = False,
     ) -> list[tuple[list[int], list[int]]]:
-        """One turn, the last: its prompt holds the others, and no loss is taken on them."""
+        """Only the last turn: its prompt holds the others, which get no loss."""
         return [self.encode_oneturn(tokenizer, messages, system, tools)]
 
 
@@ -55,16 +55,16 @@ def variables_of(pairs: Path) -> dict[str, Any]:
     try:
         known = json.loads((pairs / _RECORD).read_text(encoding="utf-8")).get("template") or {}
     except (OSError, ValueError):
-        return {}  # pairs of somebody else's
+        return {}  # pairs from another tool
     return {name: value for name, value in known.items() if name != _SYSTEM}
 
 
 def install(variables: Mapping[str, Any]) -> None:
-    """Have LLaMA-Factory use the checkpoint's template, with ``variables``, where none is named."""
+    """Make LLaMA-Factory use the checkpoint's template, with ``variables``, if none is named."""
     CheckpointTemplate.variables = dict(variables)
 
     def own(_tokenizer: Any) -> CheckpointTemplate:
-        # The class wants fields that it does not use here; this end of turn is our own.
+        # The class requires fields that are not used here; this end of turn is our own.
         empty = upstream.TEMPLATES["empty"]
         fields = {name: getattr(empty, name) for name in empty.__dataclass_fields__}
         return CheckpointTemplate(**{**fields, "efficient_eos": False})
@@ -75,15 +75,15 @@ def install(variables: Mapping[str, Any]) -> None:
 def rendered(
     tokenizer: Any, messages: list[dict[str, str]], variables: Mapping[str, Any]
 ) -> list[int]:
-    """Token ids of the prompt, as the engine is given them."""
+    """Token ids of the prompt, as passed to the engine."""
     return render(tokenizer, messages, variables)
 
 
 def answer(tokenizer: Any, prompt: list[int], text: str, variables: Mapping[str, Any]) -> list[int]:
-    """Token ids of an answer to ``prompt``, with the one that ends it.
+    """Token ids of an answer to ``prompt``, including its end token.
 
-    Pairs hold whole answers. Where the prompt ends with the mark that opens a block of thinking,
-    the answer's own mark is left out: the engine did not generate it.
+    Pairs hold whole answers. If the prompt ends with the mark that opens thinking,
+    the answer's own mark is left out, because the engine did not generate it.
     """
     opened = opening(tokenizer.decode(prompt[-_TAIL:]))
     if opened:
