@@ -93,7 +93,7 @@ def memory(recipe: TrainRecipe, found: Size, place: Place, longest: int) -> Memo
     trained = found.adapted * recipe.lora.rank if lora else found.parameters
     share = 1 / place.world if stage >= 2 else 1.0
     weights_share = 1 / place.world if stage == 3 else 1.0
-    references = recipe.objective not in REFERENCE_FREE and not lora  # LoRA switches its adapters off
+    references = recipe.objective not in REFERENCE_FREE and not lora  # adapters are switched off
     answers = 1 if recipe.objective == "sft" else 2
     tokens = answers * recipe.micro_batch * min(longest, recipe.cutoff_len)
     layer = _LAYER * found.hidden * tokens * each / 2
