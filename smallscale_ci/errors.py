@@ -98,3 +98,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def samples_have(count: int) -> str:
+    """``1 sample has``, ``2,000 samples have``: how sentences about samples begin."""
+    return "1 sample has" if count == 1 else f"{count:,} samples have"

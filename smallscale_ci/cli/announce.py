@@ -69,11 +69,11 @@ def _lines(plan: Plan) -> dict[str, str]:
 
     config, expected = plan.config, plan.expected
     profile, sampling = config.profile, config.suite.sampling
-    ranks = "1 rank" if profile.ranks == 1 else f"{profile.ranks} ranks"
+    ranks = count(profile.ranks, "rank")
     part = f" (--limit {config.limit})" if config.limit else ""
     lines = {
         "model": f"{plan.checkpoint.name} ({config.model})",
-        "suite": f"{config.suite.name}, {expected.problems:,} problems{part}, "
+        "suite": f"{config.suite.name}, {count(expected.problems, 'problem')}{part}, "
         f"max_tokens {sampling.max_tokens:,}, seed {sampling.seed}",
         "engine": f"profile {profile.name}: {profile.engine}, {plan.place.name}, {ranks}",
     }

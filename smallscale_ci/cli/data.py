@@ -133,6 +133,7 @@ def pull(
     """
     from dataclasses import asdict
 
+    from smallscale_ci.report.formats import count
     from smallscale_ci.suite.published import pull as pull_task
 
     cache = context.settings().cache
@@ -144,7 +145,7 @@ def pull(
             pulled = pull_task(task, base, cache, origin, _teller(context))
             state = "" if pulled.fresh else ", here already"
             context.out.say(
-                f"{task.name}: {pulled.rows:,} rows, {pulled.problems:,} problems, "
+                f"{task.name}: {count(pulled.rows, 'row')}, {count(pulled.problems, 'problem')}, "
                 f"{_PINNED[pulled.pinned]}{state}{_skipped(task)}"
             )
             return asdict(pulled)
@@ -184,13 +185,14 @@ def verify(
 
 def _checked(context: Context, name: str) -> dict[str, Any]:
     """Load a suite, print what it holds, and return that."""
+    from smallscale_ci.report.formats import count
     from smallscale_ci.report.planning import limit
 
     suite = _load(context, name)
     if not context.json:
         skipped = "".join(_skipped(task) for task in suite.tasks)
-        count = f"{len(suite.problems):,} problems"
-        context.out.result(f"{suite.name}: {count}, hash {suite.hash}{skipped}")
+        problems = count(len(suite.problems), "problem")
+        context.out.result(f"{suite.name}: {problems}, hash {suite.hash}{skipped}")
         for found in _few_clusters(suite):
             context.out.warning(limit(found))
     rows = {t.name: [row.model_dump() for row in t.skip] for t in suite.tasks if t.skip}

@@ -240,11 +240,12 @@ def _tried(context: Context, plan: Plan) -> _Result:
     """Show a run with ``--limit``, which has no verdict: a part of a suite decides nothing."""
     from smallscale_ci.cli import levels
     from smallscale_ci.errors import EXIT_INCONCLUSIVE
+    from smallscale_ci.report.formats import count
 
     value = levels.tell(context, plan.run.path)
     context.out.error(
-        f"INCONCLUSIVE: --limit {plan.config.limit} tried {len(plan.suite.problems)} problems, and "
-        "a part of the suite decides nothing.",
+        f"INCONCLUSIVE: --limit {plan.config.limit} tried "
+        f"{count(len(plan.suite.problems), 'problem')}, and a part of the suite decides nothing.",
         "For a verdict, leave out --limit.",
     )
     return _Result(EXIT_INCONCLUSIVE, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -65,10 +66,10 @@ def export(
             f"The data of suite '{suite.name}' changed since {run} was generated.",
             "Restore the suite's files.",
         )
+    named = _datasets(dataset or (), to, [task.name for task in suite.tasks])
     target = output or run / "export" / to.value
     target.mkdir(parents=True, exist_ok=True)
     if to is Form.HUB:
-        named = dict(one.split("=", 1) for one in dataset or () if "=" in one)
         written = to_hub.write(held, suite, target, named)
     elif to is Form.INSPECT:
         written = to_inspect.write(folder, held, suite, target)
@@ -79,3 +80,29 @@ def export(
         return
     for path in written:
         context.out.result(f"written: {path}")
+
+
+def _datasets(given: Sequence[str], to: Form, tasks: Sequence[str]) -> dict[str, str]:
+    """Task → data set of ``--dataset``. Raises ``UsageError`` for what would do nothing."""
+    from smallscale_ci.errors import UsageError, did_you_mean
+
+    if given and to is not Form.HUB:
+        raise UsageError(
+            f"--dataset names a data set of the hub, and --to is {to.value}.",
+            "Leave out --dataset, or say --to hub.",
+        )
+    named = {}
+    for one in given:
+        task, _, where = (part.strip() for part in one.partition("="))
+        if not task or where.count("/") != 1:
+            raise UsageError(
+                f"--dataset {one} is not of the form TASK=ORG/NAME.",
+                f"For example --dataset {tasks[0]}=openai/gsm8k",
+            )
+        if task not in tasks:
+            raise UsageError(
+                f"--dataset: the run has no task '{task}'{did_you_mean(task, tasks)}.",
+                f"It has: {', '.join(tasks)}.",
+            )
+        named[task] = where
+    return named

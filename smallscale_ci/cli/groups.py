@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from smallscale_ci.cli.options import (
     TimeBudget,
     TokenBudget,
 )
+
+_ALL = "all"  # as docker's option of that name takes it
+_NO_GPU = re.compile(r"\s|^\d+-\d+$")  # several in one word: 0 1, 0-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
@@ -80,10 +84,17 @@ class Folders:
 
 
 def named_gpus(text: str) -> tuple[str, ...]:
-    """The GPUs of ``--gpus``. Raises ``UsageError`` for one that is named twice."""
+    """The GPUs of ``--gpus``; none for all. Raises ``UsageError`` for what names none, or twice."""
     from smallscale_ci.errors import UsageError
 
     names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if names == (_ALL,):
+        return ()
+    for name in names:
+        if _NO_GPU.search(name):
+            raise UsageError(
+                f"--gpus: '{name}' is not a GPU.", "Separate them by commas: --gpus 0,1,2,3"
+            )
     if len(set(names)) < len(names):
         raise UsageError(
             "--gpus names a GPU twice.", "Ranks share a GPU by ranks_per_gpu in the profile."

@@ -115,7 +115,7 @@ def make_check(settings: Settings, names: list[str], **values: Any) -> Check:
 def show(context: Context, made: Made) -> None:
     """Show the counts and lengths of the pairs."""
     from smallscale_ci.files import to_json
-    from smallscale_ci.report.formats import number
+    from smallscale_ci.report.formats import count, number
 
     record = made.record
     if context.json:
@@ -125,9 +125,9 @@ def show(context: Context, made: Made) -> None:
     rows = [(side, *map(number, values.values())) for side, values in lengths.items()]
     context.out.table(("tokens", *lengths["chosen"]), rows)
     context.out.result(
-        f"{counts.pairs} pairs from {counts.problems} problems: {counts.easy} easy, "
-        f"{counts.medium} medium, {counts.hard} hard."
+        f"{count(counts.pairs, 'pair')} from {count(counts.problems, 'problem')}: "
+        f"{counts.easy} easy, {counts.medium} medium, {counts.hard} hard."
     )
-    for why, count in counts.dropped.items():
-        context.out.say(f"without a pair: {why}: {count}")
+    for why, times in counts.dropped.items():
+        context.out.say(f"without a pair: {why}: {times:,}")
     context.out.say(f"written: {made.folder}")

@@ -35,6 +35,8 @@ def _typed(file: Path, name: str) -> str:
     found = shutil.which(name)
     if found and Path(found).resolve().parent == file.parent.resolve():
         return name
+    if file.parent == Path.cwd():
+        return f"./{shlex.quote(file.name)}"  # a shell looks for a bare name elsewhere
     if file.is_relative_to(Path.cwd()):
         return shlex.quote(str(file.relative_to(Path.cwd())))
     return shlex.quote(str(file))

@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smallscale_ci.checkpoint.model import Checkpoint
-from smallscale_ci.errors import BadSamplesError, DataError
+from smallscale_ci.errors import BadSamplesError, DataError, samples_have
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import slug
 from smallscale_ci.interop.files import bare_name, known
@@ -135,7 +135,7 @@ def _table(taken: _Columns, notes: list[str], name: str) -> tuple[pa.Table, froz
     if lacking:
         unknown.add(Metric.TOKENS)
         if lacking < int(good.sum()):
-            notes.append(f"{lacking:,} samples have no token count: tokens are not compared.")
+            notes.append(f"{samples_have(lacking)} no token count: tokens are not compared.")
     if np.any(good & (finish < 0)):
         unknown.add(Metric.TRUNCATION)
     problem = taken.codes()
@@ -199,8 +199,7 @@ def _refuse_two_contents(content: NDArray[np.uint64], held: Samples, name: str) 
 
 def _notes(log: Log, taken: _Columns) -> list[str]:
     notes = [
-        f"{task}: {'1 sample has' if count == 1 else f'{count:,} samples have'} no verdict of "
-        f"{log.facts.tool}, left out."
+        f"{task}: {samples_have(count)} no verdict of {log.facts.tool}, left out."
         for task, count in taken.skipped.items()
     ]
     found = len(taken.task) + sum(taken.skipped.values())

@@ -15,6 +15,7 @@ from smallscale_ci import ids
 from smallscale_ci.config.pairs import CORRECT, Difficulty, PairPolicy
 from smallscale_ci.errors import DataError
 from smallscale_ci.records import FinishReason, Outcome
+from smallscale_ci.report.formats import count
 
 _WRONG = (Outcome.WRONG, Outcome.UNPARSED, Outcome.TRUNCATED)
 
@@ -142,10 +143,12 @@ def too_few(selection: Selection, policy: PairPolicy) -> DataError:
             "Sample with a higher temperature or more samples, or let the model explain more: "
             "answers of one fixed form cannot become shorter.",
         )
-    reasons = "; ".join(f"{why}: {count}" for why, count in selection.dropped.items())
+    pairs = len(selection.choices)
+    reasons = "; ".join(f"{why}: {times}" for why, times in selection.dropped.items())
     return DataError(
-        f"{len(selection.choices)} pairs from {selection.eligible} {asked} problems are fewer "
-        f"than the {policy.min_pairs} that are needed. Of {selection.problems} problems: {told}. "
+        f"{count(pairs, 'pair')} from {count(selection.eligible, f'{asked} problem')} "
+        f"{'is' if pairs == 1 else 'are'} fewer than the {policy.min_pairs} that are needed. "
+        f"Of {count(selection.problems, 'problem')}: {told}. "
         f"Without a pair: {reasons or 'none'}.",
         "Sample more problems or easier ones, or loosen the pair policy: easy_from, difficulty, "
         "the limits, or min_pairs to accept fewer (--set pairs.min_pairs=N).",

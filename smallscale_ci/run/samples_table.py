@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from smallscale_ci.errors import BadSamplesError, DataError
+from smallscale_ci.errors import BadSamplesError, DataError, samples_have
 from smallscale_ci.records import FinishReason, Metric, Outcome
 from smallscale_ci.run import columns
 from smallscale_ci.run.names import Codes, Names
@@ -224,7 +224,7 @@ def _tokens(
         unknown = errored & ~(finished & (tokens > 0))
     if bad:
         raise BadSamplesError(
-            f"{name}: {bad} samples have empty, NaN or negative completion_tokens.",
+            f"{name}: {samples_have(bad)} empty, NaN or negative completion_tokens.",
             "Token counts are numbers of generated token ids; only ERRORED samples may lack one.",
         )
     if unknown.any():
@@ -253,7 +253,7 @@ def _thinking(
     bad = int(np.sum((found < 0) | (found > tokens)))
     if bad:
         raise BadSamplesError(
-            f"{name}: {bad} samples have negative thinking_tokens, or more than their "
+            f"{name}: {samples_have(bad)} negative thinking_tokens, or more than their "
             "completion_tokens.",
             "Thinking tokens are the completion tokens before the answer.",
         )
@@ -305,7 +305,8 @@ def _refuse_duplicates(
     if len(repeated):
         width = int(sample_index.max()) + 1
         raise BadSamplesError(
-            f"{name} holds {len(repeated)} samples twice, first: problem "
-            f"{ids[repeated[0] // width]}, sample_index {repeated[0] % width}.",
+            f"{name} holds {'1 sample' if len(repeated) == 1 else f'{len(repeated):,} samples'} "
+            f"twice, first: problem {ids[repeated[0] // width]}, "
+            f"sample_index {repeated[0] % width}.",
             "Each (task, problem_id, sample_index) may appear once.",
         )

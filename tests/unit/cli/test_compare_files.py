@@ -51,10 +51,10 @@ def twice(columns: dict[str, list]) -> dict[str, list]:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (twice, "holds 1 samples twice, first: problem p3, sample_index 1"),
-        (lambda c: changed(c, "completion_tokens", 7, math.nan), "1 samples have empty, NaN or"),
-        (lambda c: changed(c, "completion_tokens", 7, -3.0), "1 samples have empty, NaN or"),
-        (lambda c: changed(c, "completion_tokens", 7, None), "1 samples have empty, NaN or"),
+        (twice, "holds 1 sample twice, first: problem p3, sample_index 1"),
+        (lambda c: changed(c, "completion_tokens", 7, math.nan), "1 sample has empty, NaN or"),
+        (lambda c: changed(c, "completion_tokens", 7, -3.0), "1 sample has empty, NaN or"),
+        (lambda c: changed(c, "completion_tokens", 7, None), "1 sample has empty, NaN or"),
         (lambda c: {name: values[:0] for name, values in c.items()}, "holds no samples"),
         (
             lambda c: {**c, "cluster": ["a", *["b"] * 119]},
@@ -82,7 +82,7 @@ def test_a_job_on_github_is_told_why_samples_cannot_be_counted(compare, tmp_path
     code, _, said = compare(twice(columns(1)), columns(2))
     assert code == 4
     assert "::error" in said
-    assert "samples twice" in (tmp_path / "summary.md").read_text()
+    assert "holds 1 sample twice" in (tmp_path / "summary.md").read_text()
 
 
 def test_a_file_of_another_kind_is_a_mistake_of_the_call(compare):

@@ -53,7 +53,7 @@ def test_what_a_tool_does_not_record_is_unknown_and_never_zero():
 def test_a_few_missing_counts_make_tokens_unknown_and_are_reported():
     run = gather(log(sample("a", tokens=5), sample("b")))
     assert Metric.TOKENS in run.samples.unknown
-    assert "1 samples have no token count" in run.manifest.warnings[0]
+    assert "1 sample has no token count" in run.manifest.warnings[0]
 
 
 def test_an_errored_sample_needs_no_count():
@@ -74,7 +74,7 @@ def test_one_id_with_two_contents_is_refused():
 
 
 def test_the_same_epoch_twice_is_refused():
-    with pytest.raises(BadSamplesError, match="1 samples twice"):
+    with pytest.raises(BadSamplesError, match="1 sample twice"):
         gather(log(sample("a", epoch=0), sample("a", epoch=0)))
 
 

@@ -146,7 +146,7 @@ def test_too_few_easy_problems_says_how_many_there_are_and_what_to_do():
     with pytest.raises(DataError) as told:
         select(answers, policy(min_pairs=3))
     message = told.value.message
-    assert message.startswith("1 pairs from 1 easy problems are fewer than the 3 that are needed")
+    assert message.startswith("1 pair from 1 easy problem is fewer than the 3 that are needed")
     assert "easy (solved in at least 100% of the samples) 1, medium (from 50%) 1, hard 0" in message
     assert "too few judged samples: 1" in message
     assert "easy_from" in told.value.hint
