@@ -51,7 +51,7 @@ def parse(source: str, base: Path) -> Path | Remote | Hub:
     if source.startswith(("http://", "https://")):
         path = PurePosixPath(unquote(urlsplit(source).path))
         return Remote(source, PurePosixPath(path.name))
-    return base / source
+    return base / (Path(source).expanduser() if source.startswith("~/") else source)
 
 
 def is_pulled(source: str) -> bool:

@@ -79,3 +79,11 @@ def test_no_text_is_taken_for_a_file_outside_the_package(text: str) -> None:
     except DataError:
         return
     assert found.parent == source.SHIPPED
+
+
+def test_a_file_in_one_s_home_is_there_and_not_beside_the_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert source.parse("~/data/a.jsonl", tmp_path) == Path("/home/me/data/a.jsonl")
+    assert source.parse("~data/a.jsonl", tmp_path) == tmp_path / "~data" / "a.jsonl"

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +77,10 @@ def test_another_day_gives_the_same_prompt(tmp_path: Path) -> None:
 def test_a_template_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template, "LIMIT_S", 0.3)
     endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-    began = time.monotonic()
     with pytest.raises(ValueError, match="does not end within"):
         chat(endless).render(HELLO)
     with pytest.raises(StartError, match="does not end within"):
         chat(endless).try_out()
-    assert time.monotonic() - began < 10
     assert chat("{{ messages[0].content }}").render(HELLO) == [72, 105]  # and no thread is harmed
 
 
