@@ -31,8 +31,13 @@ def newest_whole(folder: Path) -> Path | None:
 
 
 def discard_broken(folder: Path) -> list[str]:
-    """Remove incomplete checkpoints, which only fill the disk; returns their names."""
-    broken = [path for path in folder.glob("checkpoint-*") if not is_whole(path)]
+    """Remove incomplete checkpoints, which only fill the disk; returns their names.
+
+    Links, and what somebody keeps under a name of their own, stay.
+    """
+    saved = [path for path in folder.glob("checkpoint-*") if number(path) >= 0]
+    folders = [path for path in saved if path.is_dir() and not path.is_symlink()]
+    broken = [path for path in folders if not is_whole(path)]
     for path in broken:
         shutil.rmtree(path)
     return sorted(path.name for path in broken)

@@ -4,7 +4,7 @@ import inspect
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallscale_ci import errors
@@ -45,6 +45,7 @@ def test_the_nearest_word_is_meant_and_a_far_one_is_not() -> None:
     assert did_you_mean("gsm8k", iter(())) == ""
 
 
+@settings(max_examples=25)
 @given(st.text(max_size=8), st.lists(st.text(max_size=8), max_size=4))
 def test_only_a_known_word_is_ever_meant(word: str, known: list[str]) -> None:
     found = did_you_mean(word, known)

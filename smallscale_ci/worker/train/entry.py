@@ -240,10 +240,15 @@ def mark_whole(checkpoint: Path) -> None:
 
 
 def rotate(folder: Path, keep: int) -> None:
-    """Remove all but the newest ``keep`` whole checkpoints."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / WHOLE).is_file()]
-    whole.sort(key=lambda path: int(path.name.rpartition("-")[2]))
-    for path in whole[: -keep or None]:
+    """Remove all but the newest ``keep`` whole checkpoints; names that are not ours stay."""
+    whole = {
+        int(path.name.removeprefix("checkpoint-")): path
+        for path in folder.glob("checkpoint-*")
+        if path.name.removeprefix("checkpoint-").isdecimal()
+        and (path / WHOLE).is_file()
+        and not path.is_symlink()
+    }
+    for _, path in sorted(whole.items())[: -keep or None]:
         shutil.rmtree(path, ignore_errors=True)
 
 

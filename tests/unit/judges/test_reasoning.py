@@ -27,7 +27,7 @@ def test_question_answers_and_reasoning_are_all_there() -> None:
     assert "(not given)" in asked("x", Problem("p", "t", "", "4"))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.text(max_size=60), st.text(alphabet="[]0123456789abcdef\n", max_size=60))
 def test_no_reasoning_closes_its_own_marks(one: str, other: str) -> None:
     text = asked(one + other)

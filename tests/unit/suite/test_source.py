@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallscale_ci.errors import DataError
@@ -72,6 +72,7 @@ def test_a_shipped_file_that_is_misspelt_gets_its_name(tmp_path: Path) -> None:
     assert "smoke-mcq.parquet" in caught.value.hint
 
 
+@settings(max_examples=25)
 @given(st.text(max_size=40))
 def test_no_text_is_taken_for_a_file_outside_the_package(text: str) -> None:
     try:

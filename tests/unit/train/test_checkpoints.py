@@ -57,3 +57,23 @@ def test_rotation_never_counts_what_is_not_whole(tmp_path: Path) -> None:
     assert sorted(map(number, tmp_path.iterdir())) == [4, 10, 12]
     rotate(tmp_path, 1)
     assert sorted(map(number, tmp_path.iterdir())) == [10, 12]
+
+
+def test_what_somebody_keeps_beside_them_is_nobody_s_checkpoint(tmp_path: Path) -> None:
+    """A copy of a good one, a link to it, notes about it, an unfinished folder of another tool."""
+    for step in (2, 4, 6):
+        save(tmp_path, step)
+    (tmp_path / "checkpoint-best").mkdir()
+    mark_whole(tmp_path / "checkpoint-best")
+    (tmp_path / "checkpoint-old-9").mkdir()
+    mark_whole(tmp_path / "checkpoint-old-9")
+    (tmp_path / "checkpoint-mine").mkdir()
+    (tmp_path / "checkpoint-notes.txt").write_text("2 was best")
+    (tmp_path / "checkpoint-latest").symlink_to("checkpoint-6")
+    (tmp_path / "checkpoint-99").symlink_to("nowhere")
+    kept = {"best", "old-9", "mine", "notes.txt", "latest", "99"}
+    rotate(tmp_path, 1)
+    assert discard_broken(tmp_path) == []
+    names = {path.name.removeprefix("checkpoint-") for path in tmp_path.iterdir()}
+    assert names == kept | {"6"}
+    assert newest_whole(tmp_path).name == "checkpoint-6"

@@ -2,10 +2,7 @@
 
 import json
 import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from helpers import training as shared
@@ -23,7 +20,6 @@ from smallscale_ci.train.llamafactory import Place
 from smallscale_ci.train.preflight import Answer
 from smallscale_ci.train.prepare import RECIPE, TrainPlan, plan, resumed_recipe
 from smallscale_ci.train.record import MANIFEST, PairsUsed, TrainRecord
-from smallscale_ci.train.session import train
 from smallscale_ci.worker.train.entry import mark_whole
 
 LCPO = TrainRecipe(name="r", objective="lcpo", learning_rate=2e-5, steps=8)
@@ -113,20 +109,6 @@ def test_the_parts_of_a_deepspeed_checkpoint_are_for_as_many_ranks(world: World)
         json.dumps({**manifest, "recipe": plain.model_dump(mode="json")})
     )
     assert world.plan(resume=True, ranks=1, recipe=plain).resumes is not None
-
-
-def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -> None:
-    runner = LocalRunner(Path(sys.executable), {}, ranks=1, nodes=1, gpus=())  # it has no torch
-    answer = Answer(versions={}, gpus=0, unknown={}, invalid="", dropped=1, cut=2)
-    said: list[str] = []
-    watcher = SimpleNamespace(say=said.append, training=said.append)
-    with pytest.raises(EngineError, match="training ended with code 1"):
-        train(
-            replace(world.plan(), runner=runner, answer=answer), watcher, lambda: datetime.now(UTC)
-        )
-    started = next(at for at, text in enumerate(said) if "loading the model" in text)
-    assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
-    assert json.loads((world.out / MANIFEST).read_text())["status"] == "failed"
 
 
 def test_pairs_that_would_be_cut_are_counted_also_where_nobody_can_be_asked(world: World) -> None:

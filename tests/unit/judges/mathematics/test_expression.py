@@ -31,7 +31,7 @@ X, N = ("symbol", "x"), ("symbol", "n")
 _FRACTIONS = st.fractions(max_denominator=50).filter(lambda value: abs(value) < 100)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(_FRACTIONS, _FRACTIONS, st.integers(0, 6))
 def test_arithmetic_is_that_of_fractions(a: Fraction, b: Fraction, power: int) -> None:
     one, two = number(a), number(b)
