@@ -212,7 +212,10 @@ def _few_clusters(suite: Suite) -> tuple[FewClusters, ...]:
 
 
 def _skipped(task: TaskConfig) -> str:
-    return f"; {task.name}: {len(task.skip)} unusable rows left out" if task.skip else ""
+    from smallscale_ci.report.formats import count
+
+    rows = count(len(task.skip), "unusable row")
+    return f"; {task.name}: {rows} left out" if task.skip else ""
 
 
 def _all(
@@ -261,7 +264,7 @@ def _about(task: TaskConfig, suite: Suite | None) -> str:
     epochs = count(task.epochs, "epoch")
     parts = [task.source, f"judge {task.judge.name}", f"{task.metric}, {epochs}"]
     if suite is not None:
-        parts.insert(0, f"{sum(1 for _ in suite.of(task.name)):,} problems")
+        parts.insert(0, count(sum(1 for _ in suite.of(task.name)), "problem"))
     return " · ".join(parts)
 
 

@@ -164,7 +164,7 @@ def judge(
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
         wanted = replace(tools.wanted(columns, gold_index=gold_index), verdicts=labelled)
-        target = output or run.with_name(f"{run.stem}.judged.parquet")
+        target = output or _beside(run)
         _judge_file(context, run, target, file_judge.spec(), wanted, settings, explain)
         return
     _refuse_labels(run, labelled=labelled)
@@ -178,6 +178,12 @@ def judge(
     levels.show(context, run)
     if refused is not None:
         raise refused
+
+
+def _beside(source: Path) -> Path:
+    """Where the judgements of another tool's file or folder go."""
+    named = source if source.name not in {"", ".."} else source.resolve()  # . and .. have no name
+    return named.parent / f"{named.stem}.judged.parquet"
 
 
 def _judge_file(
@@ -237,7 +243,7 @@ def _foreign_sample(
     from smallscale_ci.interop.opened import opened
     from smallscale_ci.judges.stream import judged_text
 
-    start, _, index = name.partition(":")
+    start, _, index = name.rpartition(":")
     by_row: Sample | None = None
     first: Sample | None = None
     count = 0
@@ -248,14 +254,15 @@ def _foreign_sample(
     for epoch, sample in numbered(opened(iter(readers.read(path, wanted).samples)).samples):
         count += 1
         first = first or sample
-        named = start in (sample.name, sample.problem)
-        if named and (index or "0").isdecimal() and epoch == int(index or 0):
+        ids = (sample.name, sample.problem)
+        is_whole = name in ids and epoch == 0  # an id may hold a colon
+        if is_whole or (start in ids and index.isdecimal() and epoch == int(index)):
             return sample.as_problem(spec.name, name), text(sample), spec
         if name == str(count):
             by_row = sample
     if by_row is None:
-        ids = f"Ids are as {first.name or first.problem}, rows" if first else "Rows"
-        raise UsageError(f"{path} has no sample '{name}'.", f"{ids} go from 1 to {count}.")
+        known = f"Ids are as {first.name or first.problem}, rows" if first else "Rows"
+        raise UsageError(f"{path} has no sample '{name}'.", f"{known} go from 1 to {count}.")
     return by_row.as_problem(spec.name, name), text(by_row), spec
 
 

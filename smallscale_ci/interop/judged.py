@@ -38,9 +38,11 @@ _JUDGEMENT = pa.schema(
 
 
 def refuse_target(source: Path, target: Path) -> None:
-    """Raise ``UsageError`` if ``target`` is the original, or its folder does not exist."""
+    """Raise ``UsageError`` if ``target`` is the original or a folder, or is in none."""
     if source.resolve() == target.resolve():
         raise UsageError(f"{target} is the original.", "Name another file with --output.")
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder.", "Name a file with --output.")
     if not target.parent.is_dir():
         raise UsageError(
             f"The folder {target.parent} does not exist.", "Make it, or change --output."

@@ -1,11 +1,17 @@
+"""Problems that flipped: which ones, how many, and how many by chance."""
+
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.runs import ERRORED, RIGHT, WRONG, grid, simulate
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.gate.decide import decide
+from smallscale_ci.gate.flips import _majorities
 from smallscale_ci.records import VerdictKind
 from smallscale_ci.report import text
 
@@ -66,3 +72,14 @@ def test_where_tokens_regress_the_examples_are_the_problems_that_grew():
     assert text.flip_count(verdict).endswith("Listed are the problems that grew most.")
     assert all(flip.candidate_tokens > 2 * flip.baseline_tokens for flip in shown)
     assert all(int(flip.problem_id[1:]) % 3 == 0 for flip in shown)
+
+
+@given(st.integers(1, 12), st.floats(0, 1))
+def test_a_majority_is_more_than_half(count, share):
+    """As the binomial distribution sums it; a tie is no majority of either."""
+    right, wrong = (float(one[0]) for one in _majorities(np.array([share]), count))
+    chances = [
+        math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(count + 1)
+    ]
+    assert right == pytest.approx(sum(chances[count // 2 + 1 :]), abs=1e-9)
+    assert wrong == pytest.approx(sum(chances[: (count + 1) // 2]), abs=1e-9)

@@ -1,5 +1,7 @@
 """What judge writes of another tool's file."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +25,9 @@ def test_the_original_is_never_overwritten(tmp_path):
         judged_file.refuse_target(path, tmp_path / "." / "f.parquet")
     with pytest.raises(UsageError, match="does not exist"):
         judged_file.refuse_target(path, tmp_path / "x" / "f.parquet")
+    for folder in (tmp_path, Path()):  # told before hours of judging, not after them
+        with pytest.raises(UsageError, match="is a folder"):
+            judged_file.refuse_target(path, folder)
 
 
 def test_a_file_of_which_nothing_can_be_judged_is_refused_with_the_reason(tmp_path):
