@@ -20,7 +20,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "question": ("question", "problem", "prompt", "query", "input", *_CHATS),
     "gold": (
         *("gold", "ground_truth", "target", "expected_answer", "correct_answer"),
-        *("reference_answer", "answer", "answer_key", "answerKey", "solution"),
+        *("reference_answer", "answer", "answer_key", "answerKey", "final_answer", "solution"),
     ),
     "choices": (),  # by the rule for options in suite/gold.py: choices, options, or columns A, B, …
     "text": (

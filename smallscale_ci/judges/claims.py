@@ -25,13 +25,15 @@ from smallscale_ci.judges.lines import (
     says_no_more,
     with_its_text,
 )
-from smallscale_ci.judges.names import by_position
+from smallscale_ci.judges.mentions import mention
+from smallscale_ci.judges.names import by_number, by_position, in_full
 from smallscale_ci.judges.options import (
     Named,
     Options,
     by_text,
     named,
     plain,
+    set_against,
 )
 from smallscale_ci.judges.phrases import ANSWER, LEADS, NOUN, STRONG, WEAK
 from smallscale_ci.judges.spelling import LONGEST, composed
@@ -87,6 +89,7 @@ _CORRECTED = re.compile(
 _BOLD = re.compile(r"(?<![\w_])__(?=[^\W_])|(?<=[^\W_])__(?![\w_])")
 _ASIDE = re.compile(r"\s\([^()]{1,80}\)\.?$")
 _NUMBERED = re.compile(r"(?:option\s)?\d{1,2}\s?[).:]\s+", re.IGNORECASE)
+_COUNTED = re.compile(r"\W*(?:option|choice|number)\s(?:number\s|no\.\s|#)?(\d)\W*", re.IGNORECASE)
 _LABEL_LENGTH = 4
 _HEAD, _TAIL, _BLOCK = 1_000, 20_000, 400  # characters: of the text that is looked at; at a time
 _MOST = 50  # places of a block that are looked at, from its end
@@ -113,7 +116,7 @@ def claim(text: str, options: Options) -> Claim | None:
         weak += found
     if len({one.named.place for one in weak}) == 1:
         return weak[0]
-    return conclusion(lines, options)
+    return conclusion(lines, options) or mention(lines, options)
 
 
 def _taken_back(text: str, last: Claim, weak: Sequence[Claim]) -> Claim | None:
@@ -213,6 +216,7 @@ def _leads(text: str, start: int, stop: int, options: Options) -> Iterator[Claim
         own = by_text(phrase, options) is not None  # Hence iron.
         if not mark.group().strip().endswith("leaves"):  # (C) cut up leaves (D) use a glass
             own = own or with_its_text(phrase, options) is not None  # Hence B) iron.
+        own = own or set_against(plain(phrase), options) is not None  # it's iron, not copper
         short = len(lone) <= _LABEL_LENGTH or own
         if short and not asked:
             found = named(lone, options) or named(phrase, options)
@@ -271,6 +275,10 @@ def _alone(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
             own = _ASIDE.sub("", _NUMBERED.sub("", plain(line.text), count=1))
             place, how = by_text(own, options), "by its text"
             place = with_its_text(line.text, options) if place is None else place
+            if place is None and len(lines) == 1:
+                place = in_full(own, options)  # Pacific Ocean
+            if place is None and (number_of := _COUNTED.fullmatch(line.text)):
+                place = by_number(number_of[1], options)
             whole = place is not None
         if place is not None:
             last = number == len(lines) - 1

@@ -28,7 +28,7 @@ from smallscale_ci.judges.options import (
     plain,
 )
 from smallscale_ci.judges.phrases import NOUN
-from smallscale_ci.judges.spelling import bare, spaced, words
+from smallscale_ci.judges.spelling import bare, spelled, words
 
 _RIGHT = (
     r"(?:correct|right|true|yes|must\sbe\strue|richtig|korrekt|wahr|ja|correcte?|juste|vraie?|oui|correct[oa]|verdader[oa]|sí"
@@ -52,14 +52,24 @@ _ASKED = re.compile(
     r"(?:\s\w+)?\W*",
     re.IGNORECASE,
 )
-_HEDGED = re.compile(
+HEDGED = re.compile(
     r"\b(?:exclud\w+|(?:rul|cross)(?:e|es|ed|ing)?\sout|dismiss\w*|discard\w*|reject\w*|misconceptions?|mistakes?"
     r"|errors?|traps?|distractors?|tempting|considered|(?<!in\s)questions?\s(?:is|asks|wants|concerns)|options?\sare|includes?|possib\w+"
     r"|if|whether|could|may|might|maybe|perhaps|either|neither|both|consider|look\sat|let['’]?s?|suppose|assume"
     r"|check|unless|unsure|for\sexample|such\sas|like|nothing|none|nobody|nor|hardly|lacks|without|versus|vs|false|untrue|unlikely|wrong|incorrect|eliminated?|falsch\w*|неправильн\w*|неверн\w*)\b|\bn['’]t\b|\?",
     re.IGNORECASE,
 )
-_SENTENCES = re.compile(r"(?<!\b[A-Z]\.)(?<=[.!?])[*_)\]]{0,3}\s+|(?<=[。！？])\s*|\n+")
+# Words right before or behind an option's text by which it is only spoken of.
+ONLY_NAMED = re.compile(
+    r"\b(?:contradict(?:s|ed|ing)?|opposite\s(?:of|to|would\sbe|is)|(?:speaks?|argues?|evidence|counts?)\sagainst|avoid(?:s|ing)?"
+    r"|confus\w+(?:\s\w+){0,2}\swith|contrast\sto|remember|see\salso|compared?\s(?:with|to)|similar\sto|leaves?\sopen"
+    r"|likely\sto\sbe|argue\sfor|one\sof\s(?:the|these)\s\w+\sis|(?:topic|subject|title)\sis|mention(?:s|ed)|asks?\sabout"
+    r"|wrote|claims?:?|says:?|said:?|definition(?:\sof)?:?|hint:?|note:?|believed?|instead\sof|rather\sthan|than|apart\sfrom|besides"
+    r"|except(?:\sfor)?|other\sthan|unlike|would\s(?:say|give|mean)|start(?:s|ing)?\swith)\s(?:(?:the|an?|in)\s)?\W*(?:†|$)"
+    r"|\b(?:many|some|most|few|too\smany|several)\s(?:students?|people|readers?|would|might|may|think|say)\b"
+    r"|†\W*(?:sounds?|looks?|seems?|is\sdefined|was\sdefined|too\b|also\b|as\swell\b)",
+)
+SENTENCES = re.compile(r"(?<!\b[A-Z]\.)(?<=[.!?])[*_)\]]{0,3}\s+|(?<=[。！？])\s*|\n+")
 _CONCLUDES = re.compile(
     r"\W*(?:(?:and\s)?(?:so|thus|hence|therefore|consequently|accordingly)\b|in\s(?:conclusion|summary|short)"
     r"|as\sa\sresult|overall|we\s(?:get|have|find|obtain|conclude)|this\s(?:gives|means|yields)|also\b|daher|somit"
@@ -88,15 +98,25 @@ _POSITION = re.compile(
 )
 _MARK = re.compile(r"\s?:\s|\s[-–—]\s")
 _BULLET = re.compile(r"(?:\d{1,2}[.)]|[-*•])\s")
-_YES_NO = re.compile(r"\W*(yes|no|true|false)\s?[,.;:–—]", re.IGNORECASE)
+_YES_NO = re.compile(
+    r"\W*(?:(?:so|thus|hence|therefore),?\s+)?(yes|no|true|false)\s?[,.;:–—]", re.IGNORECASE
+)
 _HEADING = re.compile(r"[\w\s]{1,40}:\s*")
 _ASIDES = re.compile(r"\([^()]{0,80}\)")
-_LONG = 400  # characters of a sentence
+LONG = 400  # characters of a sentence
 
 
 def conclusion(lines: Sequence[Line], options: Options) -> Claim | None:
     """The option that the form of the answer names, weakly."""
-    for find in (_judged, _in_table, _only, _paired, _at_the_end, _by_its_text, _at_the_start):
+    for find in (
+        _judged,
+        _in_table,
+        _only,
+        _paired,
+        _at_the_end,
+        _by_its_text,
+        _at_the_start,
+    ):
         for claim in find(lines, options):
             return claim
     return None
@@ -120,7 +140,7 @@ def _judged(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     where: dict[int, Line] = {}
     for line in lines:
         for place, rest in _remarks(line.text, options):
-            last, first = _SAYS_LAST.search(rest[-_LONG:]), _SAYS_FIRST.match(rest)
+            last, first = _SAYS_LAST.search(rest[-LONG:]), _SAYS_FIRST.match(rest)
             verdict = first or last
             if verdict is not None:
                 said.setdefault(place, set()).add(verdict["right"] is not None)
@@ -188,10 +208,10 @@ def _paired(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         return
     line, match = found[0]
     place = options.index(match["label"])
-    before = _SENTENCES.split(line.text[: match.start()])[-1]
-    if place is None or _HEDGED.search(before) or NO.search(before):
+    before = SENTENCES.split(line.text[: match.start()])[-1]
+    if place is None or HEDGED.search(before) or NO.search(before):
         return
-    text = _own(options.texts[place])
+    text = own_text(options.texts[place])
     own = bool(text) and plain(before).casefold().endswith(text)
     if match["noun"] or (own and len(lines) == 1):
         yield _weak(line, place, "by its label")
@@ -203,11 +223,11 @@ def _at_the_end(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
     if not ends or ends[-1] is None or lines[-1].listed or sum(map(bool, ends[:-1])) > 0:
         return
     line, (label, before) = lines[-1], ends[-1]
-    sentence = _SENTENCES.split(before)[-1]
+    sentence = SENTENCES.split(before)[-1]
     place = options.index(label)
     if place is None:
         return
-    if _patterns(options.labels).noun.search(line.text) and not _HEDGED.search(sentence):
+    if _patterns(options.labels).noun.search(line.text) and not HEDGED.search(sentence):
         if not NO.search(sentence):  # option (I)
             yield _weak(line, place, "by its label")
         return
@@ -215,7 +235,7 @@ def _at_the_end(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         return
     told, own = words(sentence.casefold()), options.folded[place]
     if (own and told[len(told) - len(own) :] == own) or not (
-        NO.search(sentence) or _HEDGED.search(sentence) or len(told) == 1
+        NO.search(sentence) or HEDGED.search(sentence) or len(told) == 1
     ):  # iron (B)
         yield _weak(line, place, "by its label")
 
@@ -237,7 +257,7 @@ def _only(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
 
 
 def _ending(line: str, options: Options) -> tuple[str, str] | None:
-    line = bare(line[-_LONG:])
+    line = bare(line[-LONG:])
     match = _patterns(options.labels).last.search(line)
     return (match["one"] or match["other"], line[: match.start()]) if match else None
 
@@ -248,23 +268,25 @@ def _by_its_text(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         return
     if len(_patterns(options.labels).inline.findall(lines[-1].text)) > 1:  # a list in one line
         return
-    sentences = [one for line in lines for one in _SENTENCES.split(line.text) if one.strip()]
+    sentences = [one for line in lines for one in SENTENCES.split(line.text) if one.strip()]
     last = sentences[-1].strip() if sentences else ""
-    if not last or len(last) > _LONG or last.endswith((":", ",", "?", "…", "...")):
+    if not last or len(last) > LONG or last.endswith((":", ",", "?", "…", "...")):
         return
-    said = _own(_patterns(options.labels).aside.sub("", last))
+    said = own_text(_patterns(options.labels).aside.sub("", last))
     said = _WHEREAS.split(_BUT.split(said)[-1])[0]
     single, full = len(sentences) == 1, last.endswith((".", "!", "。", "*"))
     for place, before, behind in _texts_in(said, options):
         around = f"{before} {behind}"
-        if NO.search(around) or _HEDGED.search(around):
+        if NO.search(around) or HEDGED.search(around) or ONLY_NAMED.search(f"{before}†{behind}"):
             continue
-        texts = enumerate(map(_own, options.texts))
-        if any(one in around for at, one in texts if len(one) > 1 and at != place):
+        follows = _CONCLUDES.match(last) or _COPULA.search(before)
+        ends = not behind and _COPULA.search(before) and len(_COPULA_WORD.findall(said)) == 1
+        others = behind if ends else around  # the opposite of copper is iron
+        texts = enumerate(map(own_text, options.texts))
+        if any(one in others for at, one in texts if len(one) > 1 and at != place):
             continue
         stray = _patterns(options.labels).any.search(_ASIDES.sub("", last[: len(before)]))
         alone = single and not stray and (full or _HEADING.fullmatch(before))
-        follows = _CONCLUDES.match(last) or _COPULA.search(before)
         if alone or (not behind and (follows or not before.strip())):
             yield _weak(lines[-1], place, "by its text")
 
@@ -273,7 +295,7 @@ def _texts_in(said: str, options: Options) -> Iterator[tuple[int, str, str]]:
     """(option, what stands before its text, and behind) at the end, behind "is", or before it."""
     place = ended_by(said, options)
     if place is not None:
-        yield place, said[: -len(_own(options.texts[place]))], ""
+        yield place, said[: -len(own_text(options.texts[place]))], ""
     for copula in _COPULA_WORD.finditer(said):
         found = _option(said[copula.end() :], options)
         if found is not None and found[1] == "by its text":
@@ -287,7 +309,7 @@ def ended_by(said: str, options: Options) -> int | None:
     """The option with whose text ``said`` ends, if no other has the same."""
     found: dict[str, int] = {}
     for place, text in enumerate(options.texts):
-        own = _own(text)
+        own = own_text(text)
         unique = options.folded.count(options.folded[place]) == 1
         if own and unique and said.endswith(own):
             edge = said[-len(own) - 1 : -len(own)]
@@ -297,8 +319,9 @@ def ended_by(said: str, options: Options) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def _own(text: str) -> str:
-    return spaced(plain(text).casefold().rstrip(" .!。"))
+def own_text(text: str) -> str:
+    """``text`` in the spelling in which options are looked for in sentences."""
+    return spelled(plain(text)).casefold().strip().rstrip(" .!。")
 
 
 def _at_the_start(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
@@ -309,23 +332,23 @@ def _at_the_start(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
             yield _weak(lines[0], place, "by its text")
     for line in (*lines[-1:], *lines[:1]):
         reason = _GIVEN.match(line.text) if not line.listed else None  # B because …
-        given = _option(_SENTENCES.split(line.text)[0], options) if reason else None
+        given = _option(SENTENCES.split(line.text)[0], options) if reason else None
         if given is not None:
             yield _weak(line, *given)
     found = [beginning(line.text, options) for line in lines]
     if not found or found[0] is None or sum(one is not None for one in found) > 1:
         return
     (place, rest), label = found[0], lines[0].text[:12]
-    own, pattern = _own(options.texts[place]), _patterns(options.labels)
-    own_text = bool(own) and _own(rest).startswith(own)
-    marked = "*" in label or _MARKED.match(label) is not None or own_text
+    own, pattern = own_text(options.texts[place]), _patterns(options.labels)
+    begins = bool(own) and own_text(rest).startswith(own)
+    marked = "*" in label or _MARKED.match(label) is not None or begins
     verdict = _SAYS_FIRST.match(rest)
     wrong = verdict is not None and verdict["wrong"] is not None
-    others = (pattern.listed if own_text else pattern.any).search(rest) is not None
-    if own_text and (other := pattern.inline.search(rest)):  # (A) copper (B) iron
+    others = (pattern.listed if begins else pattern.any).search(rest) is not None
+    if begins and (other := pattern.inline.search(rest)):  # (A) copper (B) iron
         others = others or options.index(other[1]) == place + 1
-    said = rest[len(own) :] if own_text else rest
-    doubt = NO.search(_SENTENCES.split(rest)[0]) or _HEDGED.search(said[: _LONG // 10])
+    said = rest[len(own) :] if begins else rest
+    doubt = NO.search(SENTENCES.split(rest)[0]) or HEDGED.search(said[: LONG // 10])
     if marked and not (lines[0].listed or wrong or others or doubt):
         yield _weak(lines[0], place, "by its label")
 

@@ -24,7 +24,7 @@ _COUNTS = re.compile(  # in an option's text: then a number may be the answer it
     re.IGNORECASE,
 )
 _NAME_PART = re.compile(r"[A-ZÀ-ÖØ-ÞА-Я][\w'’]*|of|the|von|van|de|la|di|da|du|and|\.|-")
-_LONGEST_NAME = 5  # words
+_LONGEST_NAME, _SHORTEST_SURNAME = 5, 4  # words, letters
 # What before a name makes it another one: adjectives (Brazilian Portuguese), directions, denials.
 _QUALIFIER = re.compile(
     r"\w+(?:an|ese|ish|ern|ic|al|in|ine|ous)|(?:north|south)?(?:east|west)|north|south|new|old"
@@ -60,6 +60,19 @@ def in_full(short: str, options: Options) -> int | None:
         return None
     before = said[: said.index(own[0])]
     return None if any(map(_QUALIFIER.fullmatch, before)) else alike[0]
+
+
+def by_surname(short: str, options: Options) -> int | None:
+    """The only option whose name ends so: ``Franklin`` for ``Rosalind Franklin``."""
+    said = words(short.rstrip("."))
+    if len(said) != 1 or not said[0].istitle() or len(said[0]) < _SHORTEST_SURNAME:
+        return None
+    own = [place for place, text in enumerate(options.words) if said[0] in text]
+    text = options.words[own[0]] if len(own) == 1 else ()
+    names = 1 < len(text) <= _LONGEST_NAME and all(map(_NAME_PART.fullmatch, text))
+    if not names or text[-1] != said[0] or any(map(_QUALIFIER.fullmatch, text[:-1])):
+        return None
+    return own[0]
 
 
 def in_plural(short: str, options: Options) -> int | None:

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
-from smallscale_ci.judges.names import by_number, by_position, in_full, in_plural
+from smallscale_ci.judges.names import by_number, by_position, by_surname, in_full, in_plural
 from smallscale_ci.judges.spelling import LONGEST, bare, composed, contains, words
 from smallscale_ci.records import Problem
 
@@ -178,7 +178,7 @@ def named(text: str, options: Options) -> Named | None:
     A capital before other words is a label only where these are the option's own text, or where
     they go on with the sentence ("B because …"): the answer "A planet" names no option A.
     """
-    contrast = _contrast(plain(text), options) if by_text(text, options) is None else None
+    contrast = set_against(plain(text), options) if by_text(text, options) is None else None
     return contrast or _named_alone(text, options)
 
 
@@ -210,7 +210,7 @@ def _named_alone(text: str, options: Options) -> Named | None:
     )
 
 
-def _contrast(short: str, options: Options) -> Named | None:
+def set_against(short: str, options: Options) -> Named | None:
     """The option that is set against another: both sides name one, and not the same."""
     for pattern in (_NOT_BUT, _RATHER):
         if match := pattern.fullmatch(short):
@@ -232,7 +232,9 @@ def by_text(text: str, options: Options) -> int | None:
         if wanted and known.count(wanted) == 1:
             return known.index(wanted)
     stem = words(text.casefold())
-    told_apart = len(stem) > 0 and (len(stem[0]) > 1 or stem[0].isdecimal())
+    told_apart = len(stem) > 0 and (
+        len(stem[0]) > 1 or stem[0].isdecimal() or options.index(stem[0]) is None
+    )
     return options.stems.index(stem) if told_apart and options.stems.count(stem) == 1 else None
 
 
@@ -293,6 +295,7 @@ def _by_another_name(short: str, options: Options) -> Named | None:
     if (at := by_position(short, options)) is not None:
         return Named(at, "by its place")
     at = in_full(short, options)
+    at = by_surname(short, options) if at is None else at
     at = in_plural(short, options) if at is None else at
     return None if at is None else Named(at, "by its text")
 

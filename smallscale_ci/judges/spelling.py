@@ -13,6 +13,7 @@ _WRAPPER = re.compile(
 _GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
 _FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{(-?\w{1,20})\}\s*\{(\w{1,20})\}|(\d)(\d))")
 _DEGREES = re.compile(r"\s?\^\s?\{?\\circ(?![a-zA-Z])\}?|(?<=\d)\s?degrees?\b")
+_SCALE = re.compile(r"(?<=\d)\s?°\s?(c|f)(?:elsius|ahrenheit)?(?!\w)", re.IGNORECASE)
 _NOISE = re.compile(
     r"\\[,!]|\\(?=[%&#_$]|(?:log|ln|exp|sin|cos|tan|det|max|min|gcd)\b)|[$*{}`\"“”「」『』«»【】]|\\[()\[\]]"
 )
@@ -23,9 +24,10 @@ _SIGNS = {  # of LaTeX, as they are typed
     "to": "→", "rightarrow": "→", "in": "∈", "cup": "∪", "cap": "∩", "Omega": "Ω",
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ",
     "lambda": "λ", "mu": "μ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ",
-    "omega": "ω", "Delta": "Δ", "forall": "∀", "exists": "∃", "land": "∧", "lor": "∨",
+    "omega": "ω", "Delta": "Δ", "neg": "¬", "lnot": "¬", "forall": "∀", "exists": "∃",
+    "land": "∧", "lor": "∨",
 }  # fmt: skip
-_SIGN = re.compile(rf"\\({'|'.join(sorted(_SIGNS, key=len, reverse=True))})(?![a-zA-Z])\s?")
+_SIGN = re.compile(rf"\\({'|'.join(sorted(_SIGNS, key=len, reverse=True))})(?![a-zA-Z])(\s?)")
 _TYPED = str.maketrans("−–‐‑⁄⋅ϵ", "----/·ε")
 _TIMES = re.compile(r"(?<=\d)\s?[x×·*]\s?(?=10)")  # 3 x 10^8
 _INDEX = re.compile(r"(?<=[A-Za-z)])_(?=\d)")  # CaF_2
@@ -63,22 +65,29 @@ def composed(text: str) -> str:
 def bare(text: str) -> str:
     """``text`` without LaTeX wrappers and emphasis, fractions as 1/6, signs as they are typed."""
     if "\\" in text:
-        text = _SIGN.sub(lambda sign: _SIGNS[sign[1]], text)
+        text = _SIGN.sub(_typed, text)
         text = _FRACTION.sub(r"\1\3/\2\4", text) if "frac" in text else text
     text = _DEGREES.sub("°", text) if "circ" in text or "degree" in text else text
     return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
 
 
-def spaced(text: str) -> str:
-    """``60ms`` as ``60 ms``, ``1,800`` as ``1800``."""
+def _typed(sign: re.Match[str]) -> str:
+    """A sign as it is typed; a letter stands beside what follows, an operator does not."""
+    typed = _SIGNS[sign[1]]
+    return typed if typed.isalpha() else typed + sign[2]
+
+
+def spelled(text: str) -> str:
+    """``text`` in one spelling: ``60ms`` as ``60 ms``, ``1,800`` as ``1800``, CaF_2 as CaF2."""
+    text = bare(composed(_TIMES.sub("×", text[:LONGEST]))).translate(_TYPED)
+    text = _INDEX.sub("", _MEASURE.sub(_short, _SCALE.sub(r" °\1", text)))
+    text = _PERCENT.sub("%", text) if "cent" in text else text
     return _GLUED_UNIT.sub(" ", _THOUSANDS.sub("", text) if "," in text else text)
 
 
 def words(text: str) -> tuple[str, ...]:
     """The words of ``text`` that tell options apart, units after numbers as they are short."""
-    text = bare(composed(_TIMES.sub("×", text[:LONGEST]))).translate(_TYPED)
-    text = _INDEX.sub("", _MEASURE.sub(_short, text))
-    tokens = _WORD.findall(spaced(_PERCENT.sub("%", text) if "cent" in text else text))
+    tokens = _WORD.findall(spelled(text))
     if len(tokens) > 2 and tokens[0] in ("A", "a") and tokens[1] in (".", ","):
         return tuple(tokens)  # a label, not an article
     kept = [token for token in tokens[:-1] if token.lower() not in _ARTICLES]
@@ -87,8 +96,8 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def contains(tokens: tuple[str, ...], part: tuple[str, ...]) -> bool:
-    """Whether the words ``part`` follow each other in ``tokens``."""
-    return any(
+    """Whether the words ``part``, one or more, follow each other in ``tokens``."""
+    return bool(part) and any(
         tokens[start : start + len(part)] == part for start in range(len(tokens) - len(part) + 1)
     )
 

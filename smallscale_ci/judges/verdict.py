@@ -22,6 +22,9 @@ _NOISE = re.compile(
 _PARTS = re.compile(  # a list of text parts with one part
     r"""\s*\[\s*\{[^{}]*["']text["']\s*:\s*["']([^"'{}]*)["'][^{}]*\}\s*\]\s*"""
 )
+_QUOTED = re.compile(r"[\"“'‘](yes|no)[\"”'’]", re.IGNORECASE)
+_SENTENCES = re.compile(r"(?<=[.!])\s+")
+_IN_PART = re.compile(r"yes,?\s(?:partially|partly|in\spart|mostly|almost)\b", re.IGNORECASE)
 _BOX = re.compile(r"\\boxed\s*\{[\s{]*(yes|no)[\s.!}]*\}", re.IGNORECASE)
 _TAG = re.compile(r"<(?:answer|verdict|judgment|judgement)>\s*(yes|no)[\s.!]*</", re.IGNORECASE)
 _GRADE = re.compile(r"\s*[AB]\s*[:.)]\s*(in)?correct[\s.]*", re.IGNORECASE)  # of SimpleQA's grader
@@ -74,7 +77,24 @@ def verdict(said: str) -> bool | None:
 
 
 def _in_text(answer: str) -> Iterator[bool]:
+    if len({word.lower() for word in _QUOTED.findall(answer)}) > 1:  # answers that are compared
+        answer = _QUOTED.sub("it", answer)
     text = _NOISE.sub("", answer).strip()
+    found = list(_said(text))
+    sentences = _SENTENCES.split(text)
+    for sentence in {sentences[0], sentences[-1]} if not found else ():
+        found += _agreement(sentence)
+    yield from found
+
+
+def _agreement(sentence: str) -> Iterator[bool]:
+    if match := _AGREES.fullmatch(sentence.strip()):
+        yield bool(match[3]) != bool(match[1] or match[2])
+
+
+def _said(text: str) -> Iterator[bool]:
+    if _IN_PART.match(text):
+        return
     if grade := _GRADE.fullmatch(text):
         yield grade[1] is None
         return
@@ -82,9 +102,7 @@ def _in_text(answer: str) -> Iterator[bool]:
         text = ruled[0].rstrip()
     for pattern in (_BOX, _TAG, _STATED, _SENTENCE, _LAST):
         yield from (_WORDS[match[1].lower()] for match in pattern.finditer(text))
-    if match := _AGREES.fullmatch(text.rpartition("\n")[2].strip()):
-        denied = bool(match[1] or match[2])
-        yield bool(match[3]) != denied
+    yield from _agreement(text.rpartition("\n")[2])
 
 
 def _in_json(answer: str) -> Iterator[bool]:

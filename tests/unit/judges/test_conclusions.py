@@ -38,6 +38,33 @@ def test_the_form_of_an_answer_names_an_option(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        ("All of the above are metals.", ("tin", "zinc", "All of the above"), 2),
+        ("Neither tin nor zinc is magnetic.", ("Only tin", "Only zinc", "Neither tin nor zinc"), 2),
+        ("So there are 6 such pairs.", ("4", "6", "8"), 1),
+        ("A whale is large.", ("whale", "shark", "trout"), None),
+        ("In 6 steps we are there.", ("4", "6", "8"), None),
+        ("All of the above might be metals.", ("tin", "zinc", "All of the above"), None),
+        ("The converse of p → q is q → p.", ("p → q", "q → p", "p ∧ q"), 1),
+        (r"Hence $\neg q \to \neg p$.", ("q → p", "¬q → ¬p", "p → q"), 1),
+        ("We compare tin and zinc.", ("tin", "zinc", "lead"), None),
+        ("It's a simile, not a metaphor.", ("metaphor", "simile", "irony"), 1),
+        ("It's a simile, not a metaphor.", ("simile and irony", "metaphor", "irony"), None),
+        ("So no, it does not follow.", ("yes", "no"), 1),
+        ("Water boils at 100 degrees Celsius.", ("0 °C", "32 °C", "100 °C"), 2),
+        ("Option 3", ("tin", "zinc", "lead"), 2),
+        ("Rhine Falls", ("Danube", "Rhine", "Elbe"), 1),
+    ],
+)
+def test_sentences_of_other_questions(
+    text: str, options: tuple[str, ...], expected: int | None
+) -> None:
+    found = claim(text, Options(tuple("ABCDE"[: len(options)]), options))
+    assert (found.named.place if found else None) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "A: yes\nB: yes\nC: no\nD: no",
@@ -46,6 +73,14 @@ def test_the_form_of_an_answer_names_an_option(text: str) -> None:
         "Only B?",
         "It may be iron.",
         "We can exclude iron.",
+        "This contradicts iron.",
+        "The evidence speaks against iron.",
+        "That is often confused with iron.",
+        "One of the metals is iron.",
+        "The question mentions iron.",
+        "Many students would say iron.",
+        "We should avoid iron.",
+        "Compare with iron.",
         "A common misconception is iron.",
         "Group B contains iron.",
         "Therefore, we can exclude (B).",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smallscale_ci.judges.names import by_number, in_full
+from smallscale_ci.judges.names import by_number, by_surname, in_full
 from smallscale_ci.judges.options import Options
 
 POETS = Options(tuple("ABCD"), ("Goethe", "Schiller", "Heine", "Rilke"))
@@ -43,3 +43,12 @@ def test_options_are_counted_where_nothing_else_can_be_meant() -> None:
     assert by_number("3", Options(tuple("ABC"), ("two", "three", "many"))) is None
     assert by_number("2", Options(tuple("ABC"), ("I only", "II only", "I and II"))) is None
     assert by_number("2", Options(tuple("AB"), ("", ""))) is None
+
+
+def test_a_surname_stands_for_its_name() -> None:
+    people = Options(tuple("ABC"), ("Emmy Noether", "Sofia Kowalewskaja", "Emil Artin"))
+    assert by_surname("Noether", people) == 0
+    assert by_surname("Emmy", people) is None
+    places = Options(tuple("ABC"), ("New Orleans", "Salt Lake City", "El Paso"))
+    assert by_surname("Orleans", places) is None
+    assert by_surname("City", Options(tuple("AB"), ("Mexico City", "Kuwait City"))) is None

@@ -72,6 +72,8 @@ def test_anything_else_is_no_verdict(said):
         ("The given answer is equivalent to the reference.", True),
         ("It is not the same as the reference answer.", False), ("I say that it depends", None),
         ("Yes. On second thought, no.", None), ("Yes, but the signs differ, so strictly no.", None),
+        ("Yes, partially.", None), ("Incorrect. The final answer is 6.", False),
+        ('The gold is "No", the answer is "Yes". They differ.', False),
         ("It is the same. → Yes", True), ("They differ => No", False),
         ("Yes.\nThe answer is wrong.", None), ("The reference answer is correct.", None),
         ("It is correct that the signs differ", None), ("The student's answer is correct.", True),
