@@ -89,7 +89,10 @@ $(PREVIOUS_READY): | $(ENGINE_READY)
 train-env: $(TRAIN_READY) ## Make the environment of LLaMA-Factory and DeepSpeed on the CPU (.envs, 1.8 GB)
 	@:
 
-# DeepSpeed is published as source; its operators are compiled on first use, not here.
+# DeepSpeed is published as source. The operator that it needs on CPUs is compiled here, where there is a
+# compiler, and by the first training otherwise.
+BUILT = DS_BUILD_OPS=0 DS_BUILD_SHM_COMM
+
 $(TRAIN_READY):
 	@echo "making $(TRAIN), a few minutes, once" >&2
 	@rm -rf $(TRAIN)
@@ -97,7 +100,8 @@ $(TRAIN_READY):
 	@$(TRAIN)/bin/python $(PIP) setuptools wheel
 	@$(TRAIN)/bin/python $(PIP) --no-deps --no-compile torch==$(TORCH) 2>/dev/null \
 	  || $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --index-url $(TORCH_INDEX) torch==$(TORCH)
-	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --no-build-isolation -r requirements/train-cpu.txt
+	@$(BUILT)=1 $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --no-build-isolation -r requirements/train-cpu.txt 2>/dev/null \
+	  || $(BUILT)=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --no-build-isolation -r requirements/train-cpu.txt
 	@$(TRAIN)/bin/python $(COMPILE) $(TRAIN)/lib || :
 	@touch $@
 

