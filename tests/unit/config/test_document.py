@@ -41,7 +41,7 @@ def test_a_problem_inside_a_list_names_its_place():
     ]
 
 
-@pytest.mark.parametrize("text", ["a: [1\n", "a: b: c\n", "[" * 3000])
+@pytest.mark.parametrize("text", ["a: [1\n", "a: b: c\n"])
 def test_what_is_no_yaml_is_refused_with_its_line(text):
     with pytest.raises(ConfigError, match=r"f\.yaml is not valid YAML"):
         read(text)

@@ -87,12 +87,6 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
     assert files.first_object(tmp_path) == {}
 
 
-def test_halves_of_characters_are_replaced(tmp_path):
-    (tmp_path / "a.jsonl").write_text('{"a": "\\ud83d"}\n')
-    ((_, row),) = files.json_lines(tmp_path / "a.jsonl")
-    assert row == {"a": "?"}
-
-
 def test_parts_of_nested_objects_and_of_anything_else():
     assert files.at({"a": {"b": 7}}, "a", "b") == 7
     assert files.at({"a": [1]}, "a", "b") is None

@@ -91,13 +91,11 @@ def test_json_as_text_in_a_column_is_decoded_and_kept_as_it_was(tmp_path):
     [
         ("a.csv", "id,text\n1,a,b\n", "row 1 has 3 values, and the header 2", "Quote values"),
         ("a.csv", "id,text\n1\n", "row 1 has 1 values, and the header 2", "Quote values"),
-        ("a.csv", "id,id\n1,2\n", "more than once", "right file"),
         ("a.xml", "<a/>", "not of a known kind", ".parquet"),
         ("a.json", '{"a": 1}', "not a JSON array of objects", "JSON Lines"),
         ("a.json", "[1, 2]", "not a JSON array of objects", "JSON Lines"),
         ("a.json", "{", "is not JSON", "damaged"),
         ("a.arrow", "ARROW1 cut", "not an Arrow file", "right file"),
-        ("a.parquet", "PAR1", "damaged", "Copy the file again"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path, name, content, message, hint):
