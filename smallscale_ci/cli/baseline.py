@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -91,7 +92,7 @@ def record(
         context.out.json({"recorded": str(where)})
         return
     context.out.result(f"recorded: {where}")
-    context.out.say(f"Commit it: git add {where} && git commit")
+    context.out.say(f"Commit it: git add {quote(str(where))} && git commit")
 
 
 def list_all(context: Context, baselines: options.Baselines = None) -> None:

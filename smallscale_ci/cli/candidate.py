@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -222,11 +223,11 @@ def _folder(
         recipe, model = Path(request.recipe).stem, name_of(request.model)
         name = run_id(settings.now(), recipe, model, settings.nonce())
         return kind(places.project(Path.cwd()) / "candidates" / name)
-    folder = kind(out.resolve())
+    folder, answers = kind(out.resolve()), quote(str(out / "sample"))
     if folder.exists() and request.rules:
         raise UsageError(
             f"{out} holds a candidate already, and --rules takes no results from elsewhere.",
-            f"Name another folder; --sample {out / 'sample'} takes the answers that are here.",
+            f"Name another folder; --sample {answers} takes the answers that are here.",
         )
     if folder.exists():
         before, after = values(folder.read().request), values(request)
@@ -234,8 +235,8 @@ def _folder(
         if changed:
             raise UsageError(
                 f"{out} holds a candidate that was started with another {', '.join(changed)}.",
-                f"Resume it: smallscale candidate --resume {out}, or name another folder, "
-                f"where --sample {out / 'sample'} takes the answers that are here.",
+                f"Resume it: smallscale candidate --resume {quote(str(out))}, or name another "
+                f"folder, where --sample {answers} takes the answers that are here.",
             )
         context.out.say("the same candidate was started here: resuming it")
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from smallscale_ci.cli.command import Context
@@ -72,5 +73,6 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
         except UsageError as error:  # the model or the data changed: it cannot be completed
             say(f"not resumed: {error.message}")
     elif started is not None:
-        say(f"a run with the same configuration is unfinished: continue with --resume {started}")
+        typed = quote(str(started))
+        say(f"a run with the same configuration is unfinished: continue with --resume {typed}")
     return prepare.plan(request, settings, say=say)

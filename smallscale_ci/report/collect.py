@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def levels(run: Run) -> ReportData:
         candidate=replace(found, planned=manifest.planned if manifest else found.planned),
         status="complete",
         provenance=provenance.flat(manifest) if manifest else {},
-        next_steps=(f"smallscale compare {run.source} BASELINE",),
+        next_steps=(f"smallscale compare {quote(run.source)} BASELINE",),
     )
 
 

@@ -84,7 +84,7 @@ class RunFolder:
         return storage_errors(
             f"the run folder {self.path}",
             "Free disk space, or choose another folder with --runs. Completed samples are kept: "
-            f"continue with --resume {self.path}",
+            f"continue with --resume {self.typed}",
         )
 
     def read_manifest(self) -> Manifest:

@@ -158,7 +158,7 @@ def _runs(out: Path) -> bool:
 def _refuse_full(out: Path) -> None:
     found = {path.name for path in out.iterdir()} if out.exists() else set()
     if {name for name in found if not name.startswith(".")} - _BEFORE:
-        hint = f"Choose another --out, or continue with --resume {out}."
+        hint = f"Choose another --out, or continue with --resume {quote(str(out))}."
         raise UsageError(f"the folder {out} is not empty.", hint)
 
 

@@ -1,5 +1,6 @@
 """The runs of a command: new ones, or the one to resume."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,17 @@ def test_an_unfinished_run_of_the_same_configuration_is_told(place, capsys):
     (new,) = plans(place)
     assert new.run.path == path or not new.run.path.exists()
     assert f"continue with --resume {path}" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_what_is_told_to_type_can_be_pasted(tmp_path, capsys):
+    """Of a folder with a blank, only the first half was resumed."""
+    place = tmp_path / "my runs"
+    replayed.make_configs(place, problems=4)
+    replayed.record(replayed.make_run(place, "src", epochs=1), place / "baselines")
+    path = interrupted(place)
+    plans(place)
+    said = capsys.readouterr().err.replace("\n", "")
+    assert shlex.split(said.rpartition("continue with ")[2]) == ["--resume", str(path)]
 
 
 @pytest.mark.parametrize("model", [None, ""])
