@@ -1,5 +1,10 @@
-"""Tests mirror the package: every room has a folder here, and every module a file of its name."""
+"""Tests mirror the package: every room has a folder here, and every module a file of its name.
 
+``gate/check.py`` has ``unit/gate/test_check.py``; where another test has that name, one more word:
+``unit/run/test_run_columns.py``, ``unit/judges/test_math_judge.py``.
+"""
+
+from fnmatch import fnmatch
 from pathlib import Path
 
 import smallscale_ci
@@ -11,3 +16,55 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.name != "__init__.py"
 )
+# Modules without a file of their name, and where they are tried instead: declarations, commands
+# that hand on what they are given, and parts of one other module.
+THROUGH = {
+    "__main__": "unit/test_readme.py",
+    "candidate.grid_*": "integration/test_grid.py",
+    "candidate.loop": "integration/test_pairs_command.py",
+    "candidate.prepare": "integration/test_candidate_rules.py",
+    "candidate.steps": "integration/test_pairs_command.py",
+    "checkpoint.model": "unit/checkpoint/test_find.py",
+    "cli.candidate*": "integration/test_candidate.py",
+    "cli.data": "integration/test_suite_pull.py",
+    "cli.engine": "integration/test_remedies.py",
+    "cli.evaluate": "integration/test_replay_eval.py",
+    "cli.github": "unit/github/test_publish.py",
+    "cli.grids": "integration/test_grid.py",
+    "cli.image": "unit/cli/test_json.py",
+    "cli.pairs": "integration/test_pairs_command.py",
+    "cli.train": "integration/test_training.py",
+    "cli.verify": "unit/pipeline/test_verify.py",
+    "containers.box": "unit/containers/test_docker_engine.py",
+    "containers.interface": "unit/containers/test_docker_engine.py",
+    "generate.ray": "integration/test_ray_runtime.py",
+    "judges.*": "unit/judges/test_math_judge.py",
+    "report.interface": "unit/report/test_report_golden.py",
+    "sandbox.*": "integration/test_sandboxes.py",
+    "suite.option_columns": "unit/suite/test_local.py",
+    "suite.smoke_*": "unit/suite/test_smoke.py",
+    "worker.*": "unit/worker/test_loop.py",
+}
+
+
+def mirror(name: str) -> list[str]:
+    """The test files of the module's name in the folder of its room."""
+    *above, stem = name.split(".")
+    folder = TESTS / "unit" / (above[0] if above else "")
+    found = folder.rglob("test_*.py") if above else folder.glob("test_*.py")
+    words = (path.stem.removeprefix("test_") for path in found)
+    return [w for w in words if w == stem or w.startswith(f"{stem}_") or w.endswith(f"_{stem}")]
+
+
+def test_every_module_has_a_test_of_its_name_or_is_tried_through_another():
+    left = [name for name in MODULES if not mirror(name)]
+    stray = [name for name in left if not any(fnmatch(name, pattern) for pattern in THROUGH)]
+    assert stray == []
+    idle = [pattern for pattern in THROUGH if not any(fnmatch(name, pattern) for name in left)]
+    assert idle == []
+    assert [place for place in THROUGH.values() if not (TESTS / place).is_file()] == []
+
+
+def test_every_room_has_its_folder():
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms <= {path.name for path in TESTS.glob("unit/*") if path.is_dir()}
