@@ -34,13 +34,12 @@ def test_a_decimal_knows_its_value_last_place_and_digits(number: int, places: in
     text = sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
     found, value = scalar(text), Fraction(number, 10**places)
     assert exact(found.node) == value
-    if not places:
+    if value.denominator == 1:  # 10.0 is 10
         assert found.decimal is None
         return
     assert found.decimal is not None
     assert (found.decimal.value, found.decimal.last_place) == (value, Fraction(1, 10**places))
-    if number:
-        assert found.decimal.digits == len(str(abs(number)))
+    assert found.decimal.digits == len(str(abs(number)))
 
 
 @pytest.mark.parametrize(
