@@ -186,6 +186,8 @@ def _forward(
             found = named(f"not {phrase}", options)
         else:
             found = named(phrase, options) or _rest_of_line(text, place, options)
+            if found is None and (own := with_its_text(phrase, options)) is not None:
+                found = Named(own, "by its label")  # c) iron
         if found is not None:
             yield Claim(place, found, strong=True, text=phrase)
             return

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from smallscale_ci.judges.doubts import HEDGED, ONLY_NAMED
 from smallscale_ci.judges.lines import (
     NO,
     Claim,
@@ -44,6 +45,7 @@ _SAYS = (  # at the beginning of what is said of an option, or alone at its end
 )
 _SAYS_FIRST = re.compile(rf"\W*?{_SAYS}", re.IGNORECASE)
 _SAYS_LAST = re.compile(rf"(?:[-–—:(|,→.]|^|\s(?=[^\w\s]))\s*\W*?{_SAYS}\W*$", re.IGNORECASE)
+_TICKED = re.compile(r"[✓✔✅☑]")
 _CELLS = re.compile(r"[^|\n]*\|.*\|\s*")
 _RULE = re.compile(r"[\s|:-]+")  # under the head of a table
 _ASKED = re.compile(
@@ -52,23 +54,7 @@ _ASKED = re.compile(
     r"(?:\s\w+)?\W*",
     re.IGNORECASE,
 )
-HEDGED = re.compile(
-    r"\b(?:exclud\w+|(?:rul|cross)(?:e|es|ed|ing)?\sout|dismiss\w*|discard\w*|reject\w*|misconceptions?|mistakes?"
-    r"|errors?|traps?|distractors?|tempting|considered|(?<!in\s)questions?\s(?:is|asks|wants|concerns)|options?\sare|includes?|possib\w+"
-    r"|if|whether|could|may|might|maybe|perhaps|either|neither|both|consider|look\sat|let['’]?s?|suppose|assume"
-    r"|check|unless|unsure|for\sexample|such\sas|like|nothing|none|nobody|nor|hardly|lacks|without|versus|vs|false|untrue|unlikely|wrong|incorrect|eliminated?|falsch\w*|неправильн\w*|неверн\w*)\b|\bn['’]t\b|\?",
-    re.IGNORECASE,
-)
-# Words right before or behind an option's text by which it is only spoken of.
-ONLY_NAMED = re.compile(
-    r"\b(?:contradict(?:s|ed|ing)?|opposite\s(?:of|to|would\sbe|is)|(?:speaks?|argues?|evidence|counts?)\sagainst|avoid(?:s|ing)?"
-    r"|confus\w+(?:\s\w+){0,2}\swith|contrast\sto|remember|see\salso|compared?\s(?:with|to)|similar\sto|leaves?\sopen"
-    r"|likely\sto\sbe|argue\sfor|one\sof\s(?:the|these)\s\w+\sis|(?:topic|subject|title)\sis|mention(?:s|ed)|asks?\sabout"
-    r"|wrote|claims?:?|says:?|said:?|definition(?:\sof)?:?|hint:?|note:?|believed?|instead\sof|rather\sthan|than|apart\sfrom|besides"
-    r"|except(?:\sfor)?|other\sthan|unlike|would\s(?:say|give|mean)|start(?:s|ing)?\swith)\s(?:(?:the|an?|in)\s)?\W*(?:†|$)"
-    r"|\b(?:many|some|most|few|too\smany|several)\s(?:students?|people|readers?|would|might|may|think|say)\b"
-    r"|†\W*(?:sounds?|looks?|seems?|is\sdefined|was\sdefined|too\b|also\b|as\swell\b)",
-)
+SUMS_UP = re.compile(r"(?:all|none|neither|both)\b")  # what an option that sums up begins with
 SENTENCES = re.compile(r"(?<!\b[A-Z]\.)(?<=[.!?])[*_)\]]{0,3}\s+|(?<=[。！？])\s*|\n+")
 _CONCLUDES = re.compile(
     r"\W*(?:(?:and\s)?(?:so|thus|hence|therefore|consequently|accordingly)\b|in\s(?:conclusion|summary|short)"
@@ -138,14 +124,20 @@ def _judged(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         return
     said: dict[int, set[bool]] = {}
     where: dict[int, Line] = {}
+    spoken = set()
     for line in lines:
         for place, rest in _remarks(line.text, options):
+            spoken.add(place)
             last, first = _SAYS_LAST.search(rest[-LONG:]), _SAYS_FIRST.match(rest)
             verdict = first or last
             if verdict is not None:
                 said.setdefault(place, set()).add(verdict["right"] is not None)
                 where[place] = line
+    ticked = {line.text for line in lines if _TICKED.search(line.text)}
     right = [place for place, verdicts in said.items() if verdicts == {True}]
+    alone = len(said) == len(right) == 1 and len(spoken) >= len(options.labels) - 1
+    if alone and where[right[0]].text in ticked:  # the others go without a mark
+        yield _weak(where[right[0]], right[0], "the only one called right")
     wrong = [place for place, verdicts in said.items() if verdicts == {False}]
     if len(right) == 1 and len(wrong) >= len(options.labels) - 2 and len(said) == len(wrong) + 1:
         yield _weak(where[right[0]], right[0], "the only one called right")
@@ -280,8 +272,11 @@ def _by_its_text(lines: Sequence[Line], options: Options) -> Iterator[Claim]:
         if NO.search(around) or HEDGED.search(around) or ONLY_NAMED.search(f"{before}†{behind}"):
             continue
         follows = _CONCLUDES.match(last) or _COPULA.search(before)
-        ends = not behind and _COPULA.search(before) and len(_COPULA_WORD.findall(said)) == 1
-        others = behind if ends else around  # the opposite of copper is iron
+        ends = not behind and _COPULA.search(before) and len(_COPULA_WORD.findall(said)) <= 1
+        sums_up = SUMS_UP.match(own_text(options.texts[place]))  # rain and snow: all of these
+        others = (
+            behind if (ends and said.count("=") <= 1) or sums_up else around
+        )  # the opposite of copper is iron
         texts = enumerate(map(own_text, options.texts))
         if any(one in others for at, one in texts if len(one) > 1 and at != place):
             continue

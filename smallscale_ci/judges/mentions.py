@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from smallscale_ci.judges.conclusions import HEDGED, LONG, SENTENCES, own_text
+from smallscale_ci.judges.conclusions import LONG, SENTENCES, SUMS_UP, own_text
+from smallscale_ci.judges.doubts import HEDGED
 from smallscale_ci.judges.lines import Claim, Line
 from smallscale_ci.judges.options import Named, Options
 
 _LEAD = re.compile(r"(?:(?:so|thus|hence|therefore),?\s)?(?P<there>there\s(?:is|are)\s)?")
-_SUMS_UP = re.compile(r"(?:all|none|neither|both)\b")
 
 
 def mention(lines: Sequence[Line], options: Options) -> Claim | None:
@@ -30,6 +30,6 @@ def mention(lines: Sequence[Line], options: Options) -> Claim | None:
         counts = lead is not None and lead["there"] and own.isdecimal()
         behind = said[len(own) :]
         begins = said.startswith(own) and behind.startswith(" ") and not HEDGED.search(behind)
-        if begins and (counts or _SUMS_UP.match(own)):
+        if begins and (counts or SUMS_UP.match(own)):
             return Claim(lines[0].start, Named(place, "by its text"), strong=False, text=text)
     return None

@@ -196,7 +196,9 @@ LEADS = re.compile(
       | (?:^|\n|[.!]\s)[ \t>*\#-]*(?:choose|select|pick)\s
         (?=(?:option|choice|answer|letter)\s|\([A-Z]\)|\*)
       | \bon\s(?:reflection|second\sthought)[,:]\s
-      | (?:\banswer|(?:^|\n)[ \t>*\#-]*(?:antwort|réponse|respuesta|risposta|resposta|ответ
+      | (?:\banswer|(?:^|[.!]\s|\n)[ \t>*\#-]*
+        (?:(?:donc|ainsi|also|daher|somit|quindi|dunque|portanto|por\s(?:lo\s)?tanto|jadi|vậy|итак|значит),?\s(?:l?[ae]\s|die\s)?)?
+        (?:antwort|réponse|respuesta|risposta|resposta|ответ
         |odpowied[źz]|cevap|jawaban|đáp\sán|svar|odgovor|vastaus))\s(?=\(?[A-Z\d]\)?\W{0,3}(?:\n|$))
       | (?:^|\n|[.!,]\s)[*\s]*(?:therefore|thus|so|hence|consequently)[,:]?\s+
         (?:it(?:['’]s|\s(?:is|(?:must|should|has\sto)\sbe))\s+)?

@@ -11,7 +11,9 @@ _WRAPPER = re.compile(
     r"|displaystyle|(?:text)?color\s*\{[^{}]{0,30}\})(?![a-zA-Z])"
 )
 _GAP = re.compile(r"\\[ ;:]|\\q?quad(?![a-zA-Z])|~")
-_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{(-?\w{1,20})\}\s*\{(\w{1,20})\}|(\d)(\d))")
+_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{(-?[√\w]{1,20})\}\s*\{([√\w]{1,20})\}|(\d)(\d))")
+_ROOT = re.compile(r"√\s?\{(\w{1,20})\}")
+_EXPONENT = re.compile(r"(?<=\d)[eE]\+?(-?\d{1,3})(?![\w.])")  # 6.0e-7
 _DEGREES = re.compile(r"\s?\^\s?\{?\\circ(?![a-zA-Z])\}?|(?<=\d)\s?degrees?\b")
 _SCALE = re.compile(r"(?<=\d)\s?°\s?(c|f)(?:elsius|ahrenheit)?(?!\w)", re.IGNORECASE)
 _NOISE = re.compile(
@@ -65,7 +67,7 @@ def composed(text: str) -> str:
 def bare(text: str) -> str:
     """``text`` without LaTeX wrappers and emphasis, fractions as 1/6, signs as they are typed."""
     if "\\" in text:
-        text = _SIGN.sub(_typed, text)
+        text = _ROOT.sub(r"√\1", _SIGN.sub(_typed, text))
         text = _FRACTION.sub(r"\1\3/\2\4", text) if "frac" in text else text
     text = _DEGREES.sub("°", text) if "circ" in text or "degree" in text else text
     return _NOISE.sub("", _WRAPPER.sub("", _GAP.sub(" ", text)))
@@ -79,7 +81,8 @@ def _typed(sign: re.Match[str]) -> str:
 
 def spelled(text: str) -> str:
     """``text`` in one spelling: ``60ms`` as ``60 ms``, ``1,800`` as ``1800``, CaF_2 as CaF2."""
-    text = bare(composed(_TIMES.sub("×", text[:LONGEST]))).translate(_TYPED)
+    text = _EXPONENT.sub(r"×10^\1", _TIMES.sub("×", text[:LONGEST]))
+    text = bare(composed(text)).translate(_TYPED)
     text = _INDEX.sub("", _MEASURE.sub(_short, _SCALE.sub(r" °\1", text)))
     text = _PERCENT.sub("%", text) if "cent" in text else text
     return _GLUED_UNIT.sub(" ", _THOUSANDS.sub("", text) if "," in text else text)

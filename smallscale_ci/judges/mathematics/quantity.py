@@ -68,6 +68,7 @@ _ALIKE = {
     ("infinitely", "many", "values"): ("infinitely", "many"),
     ("does", "not", "exist"): ("dne",),
     ("diverges",): ("divergent",),
+    ("not", "defined"): ("undefined",),
     ("converges",): ("convergent",),
 }
 _ANYTHING = frozenset(  # one of these for another is no other answer
