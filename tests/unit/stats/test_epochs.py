@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from smallscale_ci.stats.epochs import exact_tail, paired_error
@@ -47,3 +49,45 @@ def test_problems_add_up():
     one, two = np.ones(3, dtype=np.int64), np.full(3, 2)
     assert exact_tail(one, one, one, two) == pytest.approx(1 / 8)
     assert exact_tail(0 * one, one, one, two) == 1.0
+
+
+@st.composite
+def problems(draw):
+    """Of each problem: whether each sample was lost, those of the one side first."""
+    sides = st.tuples(
+        st.lists(st.booleans(), min_size=1, max_size=3),
+        st.lists(st.booleans(), min_size=1, max_size=3),
+    )
+    return draw(st.lists(sides, min_size=1, max_size=3))
+
+
+@given(problems())
+@settings(max_examples=40)
+def test_the_tail_counts_every_way_to_deal_the_losses_out(found):
+    """Under permutation within problems, each way is as likely as any other."""
+    seen = sum(sum(mine) for mine, _ in found)
+    ways = [
+        [sum(chosen) for chosen in itertools.combinations(mine + theirs, len(mine))]
+        for mine, theirs in found
+    ]
+    totals = [sum(one) for one in itertools.product(*ways)]
+    expected = sum(total >= seen for total in totals) / len(totals)
+    lost, losses, samples, total = (
+        np.array([count(mine, theirs) for mine, theirs in found])
+        for count in (
+            lambda mine, theirs: sum(mine),
+            lambda mine, theirs: sum(mine + theirs),
+            lambda mine, theirs: len(mine),
+            lambda mine, theirs: len(mine + theirs),
+        )
+    )
+    assert exact_tail(lost, losses, samples, total) == pytest.approx(expected)
+
+
+def test_many_samples_of_a_problem_are_counted_exactly():
+    """avg@512: binomials far beyond a float."""
+    one = np.array([256])
+    found = exact_tail(np.array([300]), np.array([512]), np.array([512]), np.array([1024]))
+    table = [[300, 212], [212, 300]]
+    assert found == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue)
+    assert exact_tail(one, 2 * one, 2 * one, 4 * one) > 0.5

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from smallscale_ci.stats.paired import paired_difference
@@ -41,3 +43,29 @@ def test_clusters_widen_the_interval():
     alone = paired_difference(cand, base, np.arange(400))
     grouped = paired_difference(cand, base, np.repeat(np.arange(100), 4))
     assert grouped.se == pytest.approx(2 * alone.se, rel=0.02)
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_neither_order_nor_names_of_clusters_are_part_of_it(data):
+    n = data.draw(st.integers(2, 30))
+    eighths = st.lists(st.integers(0, 8), min_size=n, max_size=n)
+    cand, base = (np.array(data.draw(eighths)) / 8 for _ in range(2))
+    names = np.array(data.draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)))
+    rows = np.array(data.draw(st.permutations(range(n))))
+    one, other = (
+        paired_difference(cand[at], base[at], np.unique(label[at], return_inverse=True)[1])
+        for at, label in ((np.arange(n), names), (rows, 7 - names))
+    )
+    assert one.value == pytest.approx(float((cand - base).mean()))
+    assert other.value == pytest.approx(one.value)
+    assert other.se == pytest.approx(one.se, abs=1e-12)
+    assert other.p_greater(-0.1) == pytest.approx(one.p_greater(-0.1), abs=1e-6)
+
+
+def test_weights_are_those_of_the_problems():
+    """A problem of weight 3 counts as three of them in the mean."""
+    cand, base = np.array([1.0, 0.0]), np.array([0.0, 0.0])
+    weighted = paired_difference(cand, base, np.arange(2), np.array([3.0, 1.0]))
+    assert weighted.value == pytest.approx(0.75)
+    assert paired_difference(cand, base, np.arange(2), np.ones(2)).value == pytest.approx(0.5)
