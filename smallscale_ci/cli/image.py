@@ -90,7 +90,8 @@ def lock(
             before = change.before or "not pinned"
             context.out.result(f"{change.name} ({change.tagged})\n- {before}\n+ {change.after}")
         if found and not changes:
-            context.out.result(f"{len(found)} tags mean what the lock says.")
+            tags = "1 tag means" if len(found) == 1 else f"{len(found)} tags mean"
+            context.out.result(f"{tags} what the lock says.")
     if found and not check:
         write(resolved(read(path), found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
         context.out.say(f"written: {path}")
