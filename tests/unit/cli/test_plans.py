@@ -1,6 +1,7 @@
 """The runs of a command: new ones, or the one to resume."""
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,19 @@ from smallscale_ci.run.folder import RunFolder
 CONTEXT = Context(json=False, quiet=False, verbose=False)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A project with a run to replay and its baseline."""
+    place = tmp_path_factory.mktemp("plans")
+    replayed.make_configs(place, problems=4)
+    replayed.record(replayed.make_run(place, "src", epochs=1), place / "baselines")
+    return place
+
+
 @pytest.fixture
-def place(tmp_path):
-    replayed.make_configs(tmp_path, problems=4)
-    replayed.record(replayed.make_run(tmp_path, "src", epochs=1), tmp_path / "baselines")
-    return tmp_path
+def place(made, tmp_path):
+    """A copy of it, in a folder whose name has a blank."""
+    return shutil.copytree(made, tmp_path / "my project")
 
 
 def plans(place, *names, model=None, resume=None):
@@ -55,18 +64,8 @@ def test_one_run_is_resumed_and_not_two(place):
         plans(place, "tiny", "smoke", model="", resume="auto")
 
 
-def test_an_unfinished_run_of_the_same_configuration_is_told(place, capsys):
-    path = interrupted(place)
-    (new,) = plans(place)
-    assert new.run.path == path or not new.run.path.exists()
-    assert f"continue with --resume {path}" in capsys.readouterr().err.replace("\n", "")
-
-
-def test_what_is_told_to_type_can_be_pasted(tmp_path, capsys):
+def test_what_is_told_to_type_can_be_pasted(place, capsys):
     """Of a folder with a blank, only the first half was resumed."""
-    place = tmp_path / "my runs"
-    replayed.make_configs(place, problems=4)
-    replayed.record(replayed.make_run(place, "src", epochs=1), place / "baselines")
     path = interrupted(place)
     plans(place)
     said = capsys.readouterr().err.replace("\n", "")

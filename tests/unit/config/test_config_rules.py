@@ -1,5 +1,6 @@
 """Rules from a commit: what is read from it, and what of the working tree is listed."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,10 @@ from smallscale_ci.errors import UsageError
 MARKS = ("configs/gates", "baselines")
 
 
-@pytest.fixture
-def project(tmp_path):
-    """A project in a folder of a repository, with one commit."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A repository with one commit, and a project in a folder of it."""
+    tmp_path = tmp_path_factory.mktemp("rules")
     root = tmp_path / "clone" / "prüfung"
     for name in ("configs/gates/a.yaml", "configs/gates/b c.yaml", "baselines/s/p/m/baseline.json"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +23,13 @@ def project(tmp_path):
     git(tmp_path / "clone", "init", "-q", "-b", "main")
     git(tmp_path / "clone", "add", "-A")
     git(tmp_path / "clone", "commit", "-q", "-m", "x")
-    return root
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    """A copy of the project, which a test may change."""
+    return shutil.copytree(made, tmp_path / "clone") / "prüfung"
 
 
 def read(project, spec="git:main", start=None):

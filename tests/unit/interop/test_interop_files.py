@@ -95,6 +95,7 @@ def test_parts_of_nested_objects_and_of_anything_else():
 
 
 @given(st.one_of(st.integers(), st.floats(), st.booleans(), st.text(max_size=3), st.none()))
+@settings(max_examples=40)
 def test_a_count_is_a_whole_number_that_can_be_one(value):
     found = files.whole_number(value)
     if found is None:

@@ -1,5 +1,6 @@
 """Comparing alone: what is noted beside a verdict, and where its baseline is found again."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,20 @@ from smallscale_ci.run.run import Run, read_run
 WIDE = GatePolicy(name="wide", margins=Margins(accuracy=0.3, tokens=0.5, truncation=0.3))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two runs of one suite: the second is far worse."""
+    place = tmp_path_factory.mktemp("compare")
+    replayed.make_configs(place, problems=40)
+    replayed.make_run(place, "good", epochs=2)
+    replayed.make_run(place, "bad", epochs=2, wrong=0.9, seed=4)
+    return place
+
+
 @pytest.fixture
-def place(tmp_path):
-    replayed.make_configs(tmp_path, problems=40)
-    replayed.make_run(tmp_path, "good", epochs=2)
-    replayed.make_run(tmp_path, "bad", epochs=2, wrong=0.9, seed=4)
-    return tmp_path
+def place(made, tmp_path):
+    """A copy of them, which a test may change."""
+    return shutil.copytree(made, tmp_path / "place")
 
 
 def side(place, name):

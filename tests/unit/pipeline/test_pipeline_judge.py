@@ -1,5 +1,7 @@
 """Judging alone: a run's generations again, and what was decided on them before."""
 
+import shutil
+
 import pytest
 from helpers import replayed
 
@@ -12,10 +14,19 @@ from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import read_run
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run and its suite."""
+    place = tmp_path_factory.mktemp("judge")
+    replayed.make_configs(place, problems=8)
+    return replayed.make_run(place, "src"), replayed.read_suite(place)[1]
+
+
 @pytest.fixture
-def world(tmp_path):
-    replayed.make_configs(tmp_path, problems=8)
-    return RunFolder(replayed.make_run(tmp_path, "src")), replayed.read_suite(tmp_path)[1]
+def world(made, tmp_path):
+    """A copy of the run, which a test may change."""
+    path, suite = made
+    return RunFolder(shutil.copytree(path, tmp_path / "src")), suite
 
 
 def test_judging_again_gives_the_same_files(world):
@@ -54,6 +65,7 @@ def test_a_suite_that_changed_since_is_refused(world, tmp_path):
 
 def test_an_edited_generation_is_not_judged(world, tmp_path):
     run, suite = world
+    replayed.make_configs(tmp_path, problems=8)
     other = replayed.make_run(tmp_path, "other", wrong=0.0, seed=3)
     run.generations.write_bytes((other / "generations.parquet").read_bytes())
     with pytest.raises(InvalidError):
