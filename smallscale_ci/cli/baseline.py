@@ -125,7 +125,7 @@ def show_one(
         str,
         typer.Argument(
             autocompletion=baseline_names,
-            help="SUITE/PROFILE/MODEL, or MODEL where only one baseline has that model.",
+            help="SUITE/PROFILE/MODEL, or MODEL if only one baseline has that model.",
             show_default=False,
         ),
     ],
@@ -133,7 +133,7 @@ def show_one(
 ) -> None:
     """Show one baseline: its levels, who recorded it, and why.
 
-    Also the run that it comes from, and all that is known of how that was made.
+    Also shows the run that it comes from, with everything known about how that was made.
     """
     from datetime import UTC, datetime
 

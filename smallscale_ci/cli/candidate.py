@@ -59,7 +59,8 @@ def candidate(
 
     Samples answers, judges them, makes preference pairs, trains, evaluates parent and candidate on
     held-out problems. The exit code is the verdict's. With a grid as --recipe, several candidates
-    are trained on the same answers, and the best is judged on samples that it was not chosen by.
+    are trained on the same answers, and the best is judged on samples that played no part in
+    choosing it.
     """
     from smallscale_ci.candidate.grid_record import GridFolder
     from smallscale_ci.cli import grids

@@ -25,7 +25,7 @@ class Answers:
         Path | None,
         option(
             "--sample",
-            help="Take the answers of this judged run instead of sampling.",
+            help="Use the answers of this judged run instead of sampling.",
             show_default=False,
         ),
     ] = None
@@ -60,7 +60,7 @@ class Evaluation:
 
     eval_suite: Annotated[
         str,
-        option("--eval-suite", help="Held-out suite that parent and candidate are judged by."),
+        option("--eval-suite", help="Held-out suite on which parent and candidate are judged."),
     ] = "smoke"
     gate: Annotated[
         str | None,

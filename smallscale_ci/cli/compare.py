@@ -58,8 +58,8 @@ def compare(
 ) -> int:
     """Compare two stored runs, or two result files of other tools.
 
-    The gate alone, without an engine: the exit code is the verdict, as with eval. Another tool's
-    results count by its own verdicts, unless they are judged again.
+    Runs only the gate, without an engine; the exit code is the verdict, as with eval. Another
+    tool's results count by its own verdicts unless they are judged again.
     """
     from smallscale_ci.cli.github import tell_evaluation
     from smallscale_ci.cli.judge import FileJudge
@@ -107,7 +107,7 @@ def report(
         list[Path],
         typer.Argument(
             metavar="RUN",
-            help="A run folder, or another tool's results: their levels.",
+            help="A run folder, or another tool's results, whose levels are shown.",
             show_default=False,
         ),
     ],

@@ -128,7 +128,7 @@ def pull(
 ) -> None:
     """Get the data of suites, checked against their pins.
 
-    They are kept in the cache ($SMALLSCALE_CACHE). A source without a pin gets one, in
+    The data are kept in the cache ($SMALLSCALE_CACHE). A source without a pin gets one, in
     pins.lock.json beside its suite: commit it.
     """
     from dataclasses import asdict

@@ -26,14 +26,14 @@ def doctor(
         bool,
         option(
             "--clean",
-            help="Remove the containers that killed runs left.",
+            help="Remove the containers that killed runs left behind.",
         ),
     ] = False,
 ) -> int:
     """Check this machine.
 
-    Each line says what was found and how to fix what is not right.
-    Exits 3 when something prevents every run.
+    Each line says what was found and how to fix any problem.
+    Exits with code 3 if something prevents every run.
     """
     from dataclasses import asdict
 

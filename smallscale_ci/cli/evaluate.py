@@ -110,7 +110,7 @@ def generate(
 ) -> None:
     """Generate and judge without comparing.
 
-    This is how the run of a baseline is made: all epochs of the suite, no verdict. Several suites
+    Use it to make the run of a baseline: all epochs of the suite, without a verdict. Several suites
     share one loaded engine.
     """
     from smallscale_ci.cli import levels, suites

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def export(
     context: Context,
     run: options.RunArgument,
-    to: Annotated[Form, option("--to", help="The form: a log, samples, or .eval_results.")],
+    to: Annotated[Form, option("--to", help="The format: a log, samples, or .eval_results.")],
     output: Annotated[
         Path | None,
         option("--output", "-o", help="Folder to write to.", show_default="RUN/export/FORM"),

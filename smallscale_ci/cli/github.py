@@ -65,8 +65,8 @@ def publish(
     As a step summary, annotations and one comment.
 
     The comment is updated in place. Its token is GITHUB_TOKEN or GH_TOKEN of the environment;
-    without one, or outside a pull request, the summary is still written. The verdict does not
-    change the exit code: `eval` has set it already.
+    without one, or outside a pull request, the summary is still written. The exit code does not
+    depend on the verdict, which is the exit code of `eval`.
     """
     from smallscale_ci.errors import UsageError
     from smallscale_ci.github import publish as github

@@ -61,7 +61,7 @@ def history(
 ) -> None:
     """Show accuracy and tokens over stored runs.
 
-    A change from the previous run is marked only where it exceeds noise: paired by problem, with
+    A change from the previous run is marked only if it exceeds noise: paired by problem, with
     Holm's correction over all runs of a suite and profile at 1%.
     """
     from smallscale_ci.errors import UsageError

@@ -102,7 +102,7 @@ def lock(
 def pull(context: Context, names: _Names = None) -> None:
     """Pull images by their digest.
 
-    Without names: all engine images that are in a registry.
+    Without names, pulls all engine images that are in a registry.
     """
     from smallscale_ci.containers import catalog
 

@@ -61,7 +61,7 @@ class FileJudge:
         option(
             "--set",
             metavar="KEY=VALUE",
-            help="Set one value of the judge of a file, as in "
+            help="Set one value of a file's judge, as in "
             "judge.request.max_completion_tokens=256; may be repeated.",
             show_default=False,
         ),
@@ -145,7 +145,7 @@ def judge(
         option(
             "--output",
             "-o",
-            help="Where the judgements of a file go.",
+            help="File for the judgements of another tool's file.",
             show_default="FILE.judged.parquet",
         ),
     ] = None,

@@ -172,8 +172,8 @@ TrainRuntime = Annotated[
     TrainRuntimeName | None,
     option(
         "--runtime",
-        help="docker: in a container; local: in a virtual environment; auto: in a container where "
-        "GPUs and the image are there.",
+        help="docker: in a container; local: in a virtual environment; auto: in a container if "
+        "GPUs and the image are present.",
         show_default="auto",
     ),
 ]

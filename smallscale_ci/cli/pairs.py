@@ -62,9 +62,9 @@ def pairs(
 ) -> None:
     """Make preference pairs from the answers of a run.
 
-    By default those of LCPO: the shortest right answer against the longest, of problems that were
-    solved every time. `train` and `candidate` train on them. Policies are configs/pairs/NAME.yaml;
-    `--set pairs.max_pairs=200` overrides one of their values.
+    The default is LCPO's choice: the shortest right answer is preferred to the longest answer, for
+    problems that were solved every time. Policies are files configs/pairs/NAME.yaml; `--set
+    pairs.max_pairs=200` overrides one of their values. `train` and `candidate` use the pairs.
     """
     from smallscale_ci.config.override import read
     from smallscale_ci.pairs import build

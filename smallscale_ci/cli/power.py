@@ -57,8 +57,8 @@ def plan(
     """Estimate what a suite can detect.
 
     Before any GPU is used: the chances of each verdict, the smallest detectable loss, expected
-    epochs, tokens and hours, and the margins that this budget can hold. Exits 2 where even an
-    unchanged model would mostly not pass.
+    epochs, tokens and hours, and the margins that this budget can hold. Exits with code 2 if even
+    an unchanged model would mostly not pass.
     """
     from smallscale_ci.config.load import load
     from smallscale_ci.config.suite import SuiteConfig
@@ -154,7 +154,7 @@ def calibrate(
     """Check that the gate keeps its error rates.
 
     Stored runs are resampled, within problems, into pairs of pseudo-runs with and without injected
-    losses. Exits 1 when the false alarms or misses exceed what the policy promises.
+    losses. Exits with code 1 if false alarms or misses exceed what the policy promises.
     """
     from smallscale_ci.errors import EXIT_REGRESSED
     from smallscale_ci.gate.calibrate import calibrate as measure

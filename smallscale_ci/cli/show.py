@@ -30,7 +30,7 @@ def show(
         str,
         typer.Argument(
             metavar="ID",
-            help="The problem's id or its beginning; ID:2 for its third sample.",
+            help="The problem's id or the start of it; ID:2 for its third sample.",
             show_default=False,
         ),
     ],

@@ -32,7 +32,7 @@ Metric = Annotated[
     str,
     option(
         "--metric",
-        help="The tool's score that decides, where its file has several.",
+        help="The tool's score that decides, if its file has several.",
         show_default="the tool's first",
     ),
 ]

@@ -30,7 +30,7 @@ def verify(
 ) -> int:
     """Check all hashes of a run or baseline, and its verdict.
 
-    Needs no engine and no network. Exits 4 when anything does not hold.
+    Needs neither an engine nor a network. Exits with code 4 if anything does not match.
     """
     from smallscale_ci.errors import EXIT_INVALID
     from smallscale_ci.pipeline.verify import verify
