@@ -61,7 +61,7 @@ def _run_members(grid: Grid, wanted: Wanted, observer: LoopObserver, steps: Sequ
     broken, due = grid.folder.broken(), {}
     for name, one in grid.members.items():
         if name in broken:
-            observer.say(f"{name}: broke before: {broken[name].message}")
+            observer.say(f"{name}: failed earlier: {broken[name].message}")
         else:
             due[name] = replace(one, made={step: made[step] for step in _SHARED if step in made})
     if grid.config.side_by_side > 1:
@@ -93,7 +93,7 @@ def _choose(grid: Grid, observer: LoopObserver) -> Measured:
         )
     best = choose(candidates, grid.config.max_loss)
     grid.folder.choose(best.name)
-    observer.say(f"chosen: {best.name}; it is judged on samples that nobody was chosen by")
+    observer.say(f"chosen: {best.name}; now judged on samples that played no part in it")
     return best
 
 

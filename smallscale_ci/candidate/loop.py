@@ -62,7 +62,7 @@ def begin(loop: Loop) -> None:
     if changed:
         raise InvalidError(
             f"the {' and the '.join(changed)} changed since {loop.folder.path} was started.",
-            "Restore what it was, or start a new candidate with another --out.",
+            "Restore it, or start a new candidate with another --out.",
         )
 
 

@@ -197,7 +197,9 @@ def recalled(evaluation: Evaluation, suite: Suite) -> Evaluation:
     path = evaluation.run.path / RECORD if evaluation.run is not None else None
     if path is None or not path.is_file():
         return evaluation
-    kept = from_json(Watched, read_json(path), str(path), "Delete it: the verdict stands without.")
+    kept = from_json(
+        Watched, read_json(path), str(path), "Delete it: the verdict holds without it."
+    )
     return _noted(evaluation, kept.tasks, suite)
 
 
@@ -206,7 +208,7 @@ def _noted(evaluation: Evaluation, kept: Sequence[Kept], suite: Suite) -> Evalua
     verdict = evaluation.verdict
     said = [sentence(one, holds=_holds(evaluation, one.task)) for one in kept]
     unknown = sorted({task.name for task in suite.tasks} - {one.task for one in kept})
-    never = "whether thinking has what the solution needs is not known."
+    never = "it is not known whether the thinking has what the solution needs."
     said += [f"{task}: {never}" for task in unknown]
     notes = [Reason(ReasonKind.STATED, text=text) for text in said]
     verdict = replace(verdict, notes=(*notes, *verdict.notes))

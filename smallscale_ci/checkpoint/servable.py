@@ -78,12 +78,12 @@ def refuse_changed(checkpoint: Checkpoint, cache: Path | None) -> None:
     except (UsageError, OSError) as error:
         raise InvalidError(
             f"{checkpoint.path} changed while its model was loaded: {error}",
-            "Write checkpoints to a folder of their own, and evaluate them when they are whole.",
+            "Write checkpoints to a folder of their own, and evaluate them when they are complete.",
         ) from error
     if now != checkpoint:
         raise InvalidError(
             f"{checkpoint.path} changed while its model was loaded: what was evaluated is unknown.",
-            "Write checkpoints to a folder of their own, and evaluate them when they are whole.",
+            "Write checkpoints to a folder of their own, and evaluate them when they are complete.",
         )
 
 
@@ -108,7 +108,7 @@ def _refuse_strays(path: Path) -> None:
         if not any(target.is_relative_to(place) for place in allowed):
             raise UsageError(
                 f"The link {file} leads out of the checkpoint, to {target}.",
-                f"Copy the file into {path}: what is evaluated must lie in one place.",
+                f"Copy the file into {path}: everything that is evaluated must be in one place.",
             )
         if not target.is_file():
             raise UsageError(
@@ -150,7 +150,7 @@ def _refuse_other_kinds(path: Path) -> None:
         )
     if not has_weights and any(path.glob("*.gguf")):
         raise UsageError(
-            f"{path} has weights as GGUF alone, and these are not served.",
+            f"{path} has only GGUF weights, which are not supported.",
             "Give the safetensors that the GGUF was made from.",
         )
     if has_config and not has_weights and (path / weights.INDEX).is_file():
@@ -158,7 +158,7 @@ def _refuse_other_kinds(path: Path) -> None:
     has_tokenizer = any((path / file).exists() for file in _TOKENIZERS)
     if not has_tokenizer and (path / "tekken.json").is_file():
         raise UsageError(
-            f"{path} has its tokenizer as tekken.json alone, which has no chat template.",
+            f"{path} has only tekken.json as its tokenizer, which has no chat template.",
             "Add tokenizer.json and tokenizer_config.json from the model's page on the hub.",
         )
     missing = [
@@ -181,7 +181,7 @@ def _config(path: Path) -> dict[str, Any]:
     weights.refuse_pointer(path)
     if path.is_file() and path.stat().st_size > _LARGEST_CONFIG:
         raise UsageError(
-            f"{path} has {path.stat().st_size:,} bytes, and no configuration is as large.",
+            f"{path} has {path.stat().st_size:,} bytes, which is too large for a configuration.",
             "Save the checkpoint again.",
         )
     try:
@@ -211,7 +211,7 @@ def refuse_own_code(found: Checkpoint, *, trusted: bool) -> None:
         return
     files = {f"{name.partition('.')[0]}.py" for name in own if "--" not in name}  # else on the hub
     missing = sorted(name for name in files if not (found.path / name).is_file())
-    without = "take auto_map out of config.json where the engine knows the architecture itself"
+    without = "remove auto_map from config.json if the engine supports the architecture itself"
     if not trusted:
         raise UsageError(
             f"{found.name} names Python code of its own (auto_map in config.json).",

@@ -75,7 +75,7 @@ def record(
         config = folder.read_config() if folder.config.exists() else None
         if config and config.limit:
             raise UsageError(
-                f"{run} tried a part of its suite (--limit {config.limit}).",
+                f"{run} covers only a part of its suite (--limit  {config.limit}).",
                 "Record a run of the whole suite: smallscale generate MODEL --epochs 8.",
             )
         made, min_judged = read_run(run), config.gate.min_judged if config else min_judged

@@ -173,7 +173,7 @@ def _resumed(path: Path, rules: str) -> CandidateFolder | GridFolder:
 
     if rules:
         raise UsageError(
-            "--resume takes the rules that the candidate was started with, and --rules others.",
+            "--resume keeps the rules that the candidate started with, so --rules cannot be added.",
             "Leave out one of them.",
         )
     grid = GridFolder(path.resolve())
@@ -227,7 +227,7 @@ def _folder(
     folder, answers = kind(out.resolve()), quote(str(out / "sample"))
     if folder.exists() and request.rules:
         raise UsageError(
-            f"{out} holds a candidate already, and --rules takes no results from elsewhere.",
+            f"{out} already holds a candidate, and with --rules no earlier results are used.",
             f"Name another folder; --sample {answers} takes the answers that are here.",
         )
     if folder.exists():

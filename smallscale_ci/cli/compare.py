@@ -147,7 +147,7 @@ def report(
         return 0
     if len(runs) > 1:
         raise UsageError(
-            "one run has one report.", "Several beside each other: smallscale report --compare A B"
+            "report shows one run.", "To compare several: smallscale report --compare A B"
         )
     run = runs[0]
     if sides.is_foreign(run):

@@ -225,8 +225,8 @@ def _baseline(plan: Plan) -> Run:
 
     if plan.baseline is None and not is_run(plan.run.path):
         raise UsageError(
-            "eval compares with a baseline, and --baseline none names none.",
-            "To generate and judge alone: smallscale generate MODEL",
+            "eval needs a baseline, but --baseline is none.",
+            "To only generate and judge: smallscale generate MODEL",
         )
     if plan.baseline is None:
         raise UsageError(

@@ -90,8 +90,8 @@ def lock(
             before = change.before or "not pinned"
             context.out.result(f"{change.name} ({change.tagged})\n- {before}\n+ {change.after}")
         if found and not changes:
-            tags = "1 tag means" if len(found) == 1 else f"{len(found)} tags mean"
-            context.out.result(f"{tags} what the lock says.")
+            tags = "1 tag matches" if len(found) == 1 else f"{len(found)} tags match"
+            context.out.result(f"{tags} the lock.")
     if found and not check:
         write(resolved(read(path), found, f"{datetime.now(UTC):%Y-%m-%d}"), path)
         context.out.say(f"written: {path}")

@@ -78,7 +78,7 @@ class FileJudge:
 
         if self.name in JUDGES and self.name not in _OF_FILES:
             raise UsageError(
-                f"--judge {self.name}: the files of other tools hold no tests to run programs by.",
+                f"--judge {self.name}: other tools' files have no tests to run programs with.",
                 f"Files are judged by {', '.join(_OF_FILES)}.",
             )
         rules = tuple(part.strip() for part in self.extract.split(",") if part.strip())
@@ -207,7 +207,7 @@ def _judge_file(
         found = judge.judge_foreign(file, target, spec, display, settings.service, wanted)
     if wanted.verdicts and not found.measured.complete:
         raise UsageError(
-            f"{file} has no labels of both kinds that the judge decided about.",
+            f"{file} lacks answers of both labels, right and wrong, that the judge decided.",
             "Name the column that says whether an answer is right: --columns score=COLUMN",
         )
     _show_counts(context, target, found, labelled=wanted.verdicts)

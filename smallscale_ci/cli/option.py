@@ -30,7 +30,7 @@ def refuse_variable(long: str, settings: Settings) -> None:
 
     if settings.rules is not None and settings.environment.get(_variable(long)):
         raise UsageError(
-            f"{_variable(long)} is set, and with --rules no variable replaces the verdict.",
+            f"{_variable(long)} is set, but with --rules no variable may replace the verdict.",
             f"Unset it, or give {long}.",
         )
 

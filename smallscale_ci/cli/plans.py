@@ -31,8 +31,8 @@ def plans_of(
 
     if len(names) > 1 and resume is not None and (str(resume) != _LATEST or not request.model):
         raise UsageError(
-            f"--resume {resume} resumes one run, and {len(names)} suites are named.",
-            "Resume each run alone, or name MODEL with --resume auto.",
+            f"--resume {resume} resumes one run, but {len(names)} suites are named.",
+            "Resume each run by itself, or name MODEL with --resume auto.",
         )
     requests = [replace(request, suite=name) for name in names]
     plans = [_plan(context, each, settings, resume) for each in requests]
@@ -51,7 +51,7 @@ def _plan(context: Context, request: Request, settings: Settings, resume: Path |
     if settings.rules is not None:
         if resume is not None:
             raise UsageError(
-                "--resume takes the rules of the run folder, and --rules those of a commit.",
+                "--resume keeps the rules of the run folder, so --rules cannot be added.",
                 "Leave out one of them.",
             )
         request = held(request, settings, say)

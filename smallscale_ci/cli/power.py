@@ -205,7 +205,7 @@ def _show_calibration(context: Context, found: Calibration, trials: int) -> None
         context.out.error(reason, "")
     held = "keeps its levels" if found.holds else "does NOT keep its levels"
     if few:
-        held = f"was tried too little ({trials} runs; {ENOUGH} or more can tell)"
+        held = f"was tested too little ({trials} runs; {ENOUGH} or more can tell)"
     context.out.result(
         f"\nThe policy {found.policy} {held} on {found.problems} problems, "
         f"{found.stored_epochs} stored samples each."

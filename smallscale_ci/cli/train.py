@@ -211,7 +211,7 @@ def _runner(
     except EngineError as error:
         if not dry_run:
             raise
-        context.out.say(f"LLaMA-Factory is not asked: {error.message}")
+        context.out.say(f"LLaMA-Factory cannot be asked: {error.message}")
         return None
     context.out.say("asking LLaMA-Factory about the recipe and the pairs")
     return runner

@@ -51,7 +51,7 @@ def tell_monitor(context: Context, policy: GatePolicy) -> None:
     """Say that a policy's monitor has no effect if no candidate is made."""
     if policy.monitor is not None:
         context.out.say(
-            f"monitor: of the policy {policy.name} is for candidates alone: nothing is watched here"
+            f"monitor: of the policy {policy.name} applies only to candidates: no effect here"
         )
 
 

@@ -39,7 +39,7 @@ class Document:
             raise ConfigError(
                 f"{self.file} is not valid YAML.",
                 [f"{where}: {what}"],
-                "Mind the indentation, and put texts with ':' or '#' in quotes.",
+                "Check the indentation, and put texts with ':' or '#' in quotes.",
             ) from error
         return None if node is None else self._plain(node, ())
 

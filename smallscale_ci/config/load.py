@@ -81,7 +81,7 @@ def parse(
 
 
 def checked(model: type[C], value: Any, where: str, hint: str) -> C:
-    """``value`` of a JSON file, of ours, as a configuration; ``where`` is what errors call it.
+    """``value`` from one of our JSON files as a configuration; errors name it ``where``.
 
     Raises ``DataError``.
     """

@@ -106,7 +106,7 @@ def place(data: Any, override: Override) -> None:
 
 
 def _index(here: Any, part: str, override: Override) -> int:
-    """The place of an item in a list. Raises ``UsageError`` where ``here`` has no such item."""
+    """The place of an item in a list. Raises ``UsageError`` if ``here`` has no such item."""
     if not isinstance(here, list):
         raise UsageError(f"--set {override.text}: there is no key '{part}' in {_shown(here)}.")
     names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in here]

@@ -40,7 +40,7 @@ def own_problems(error: ValidationError) -> Iterator[ErrorDetails]:
 def schema_hint(model: type[Config]) -> str:
     """Where to read what such files may contain; empty for kinds that users do not write."""
     schema = next((name for name, known in MODELS.items() if known is model), None)
-    return f"`smallscale schema {schema}` prints what such files may hold." if schema else ""
+    return f"`smallscale schema {schema}` prints what such files may contain." if schema else ""
 
 
 def sentence(model: type[Config], item: ErrorDetails) -> str:

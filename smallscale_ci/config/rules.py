@@ -80,7 +80,7 @@ def read(spec: str, start: Path, marks: Sequence[str], cache: Path) -> Rules:
     top = git_line(start, "rev-parse", "--show-toplevel")
     if not top:
         raise UsageError(
-            f"{start} is in no git repository, so --rules {spec} names nothing.",
+            f"{start} is not in a git repository, so --rules {spec} names nothing.",
             "Run inside a repository, with git installed.",
         )
     if above := git_line(start, "rev-parse", "--show-superproject-working-tree"):

@@ -73,7 +73,7 @@ class JudgeConfig(Config):
         if asks and not self.model:
             raise ValueError(f"the judge '{self.name}' needs the name of its model")
         if not asks and (self.model or self.request or self.rule or self.measured):
-            raise ValueError("model, request, rule and measured are options of an LLM judge alone")
+            raise ValueError("model, request, rule and measured are options of an LLM judge only")
         passed.refuse_secrets("request", self.request)
         return self
 

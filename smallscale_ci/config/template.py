@@ -15,7 +15,7 @@ def _template_variables(found: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("system is the default system message, a string")
         if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
             raise ValueError(
-                f"{name} is the string '{value}', and a template takes every string for true; "
+                f"{name} is the string '{value}', and a template treats every string as true; "
                 "write it without quotes"
             )
     return found

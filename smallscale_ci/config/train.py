@@ -81,7 +81,7 @@ class TrainRecipe(NamedConfig):
         if self.lora != LoraConfig() and self.tuning != "lora":
             raise ValueError("lora is given, but tuning is full; say tuning: lora")
         if self.gamma != fields["gamma"].default and self.objective != "simpo":
-            raise ValueError("gamma is an option of simpo alone")
+            raise ValueError("gamma is an option of simpo only")
         if self.beta != fields["beta"].default and self.objective in {"simper", "sft"}:
             raise ValueError(f"{self.objective} has no beta")
         if self.offload and self.deepspeed == "none":

@@ -27,7 +27,7 @@ def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, 
     problems = []
     for url in sockets:
         if url.startswith("ssh:"):
-            problems.append(f"{url}: one on another machine does not see the folders of this")
+            problems.append(f"{url}: another machine's engine cannot see the folders of this one")
             continue
         try:
             options = {"base_url": url, **_security(environment)}
@@ -49,7 +49,7 @@ def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, 
             "without containers (--runtime local)."
         )
         raise ContainerError(f"no container engine is accessible ({problems[0]}).", hint)
-    tried = "; ".join(problems) or "no socket of docker or podman is there"
+    tried = "; ".join(problems) or "there is no docker or podman socket"
     raise ContainerError(f"no container engine answers ({tried}).", _START)
 
 

@@ -49,7 +49,7 @@ _REMEDIES = (  # the first that fits: what is more special comes first
         ("bind source path does not exist", "statfs"),
         (
             "The engine must see runs, models and cache under the same paths as smallscale does: "
-            "where one of the two is in a container, mount these folders there, too."
+            "if one of the two is in a container, mount these folders there, too."
         ),
     ),
     (

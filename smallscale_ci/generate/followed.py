@@ -102,7 +102,7 @@ def _reason(ended: Ended, rank: int, deadline_s: int) -> tuple[str, str]:
             # Podman, and an engine on a machine that ran out of memory, do not say which of the two
             # it was.
             (
-                "Look who stopped it, or whether memory ran out (container.memory_gib in the "
+                "Check who stopped it, or whether memory ran out (container.memory_gib in the "
                 "profile); continue with --resume."
             ),
         )

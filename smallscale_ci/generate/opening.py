@@ -32,7 +32,7 @@ def refuse_link(path: Path) -> None:
     if path.is_symlink():
         raise EngineError(
             f"{path} is a link, which none of our engines creates: the checkpoint may be hostile.",
-            "Look at what it leads to, then start a new run.",
+            "Check where it leads, then start a new run.",
         )
 
 
@@ -42,5 +42,5 @@ def _not_ours(path: Path, error: OSError) -> Exception:
     return EngineError(
         f"{path} is a link or not a file, which none of our engines creates: the checkpoint may be "
         "hostile.",
-        "Look at what it leads to, then start a new run.",
+        "Check where it leads, then start a new run.",
     )

@@ -163,7 +163,7 @@ class Scheduler:
         """Raise ``EngineError`` if a problem's prompt differs from before."""
         if hashed and self.prompt_hashes.setdefault(problem_id, hashed) != hashed:
             raise EngineError(
-                f"The samples of problem {problem_id} were not asked alike: the chat template "
+                f"The samples of problem {problem_id} had different prompts: the chat template "
                 "renders one prompt in two ways.",
                 "Correct the checkpoint's chat template, or use one version of transformers on all "
                 "machines.",

@@ -42,7 +42,7 @@ class WorkFolder:
         if self._lock is None:
             raise UsageError(
                 f"another smallscale process is working in {self.path.parent}.",
-                "Wait for it, or start a run of its own (leave out --resume).",
+                "Wait for it, or start a new run (leave out --resume).",
             )
         return self
 

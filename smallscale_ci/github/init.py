@@ -149,7 +149,7 @@ def _source_advice(folder: Path, facts: Facts) -> list[str]:
     advice = []
     top = git_line(folder, "rev-parse", "--show-toplevel")
     if not top:
-        advice.append(f"{folder} is in no git repository yet: git init")
+        advice.append(f"{folder} is not in a git repository yet: git init")
     elif Path(top).resolve() != folder.resolve():
         advice.append(
             f"GitHub reads workflows at the top of a repository only: smallscale init {quote(top)}"

@@ -64,7 +64,7 @@ class Page:
 
 
 def job(environment: Mapping[str, str]) -> Job | None:
-    """The job that ``environment`` describes; ``None`` outside of GitHub Actions."""
+    """The job that ``environment`` describes; ``None`` outside GitHub Actions."""
     if environment.get("GITHUB_ACTIONS") != "true":
         return None
     get = environment.get

@@ -18,9 +18,9 @@ from smallscale_ci.worker.marks import opening
 from smallscale_ci.worker.thinking import begins_inside
 
 _LOOKED = 256  # texts of a file that suffice to tell how its prompts ended
-_LEAST = 2  # share of them that end thinking which they did not start
+_LEAST = 2  # fewest of them that must end thinking which they did not start
 NOTE = (
-    "The texts end thinking that their prompts opened: what has no end of thinking is unfinished "
+    "The texts end thinking that their prompts opened: a text without an end of it is unfinished "
     "thinking and holds no answer."
 )
 

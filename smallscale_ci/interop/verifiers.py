@@ -93,7 +93,7 @@ def _samples(file: Path, model: str, wanted: Wanted) -> Iterator[Sample]:
             if key in seen:
                 raise DataError(
                     f"{where}: the episode {episode['id']} is there twice.",
-                    "Two files were joined, or a line was copied: give each run alone.",
+                    "Two files were joined, or a line was copied: give each run separately.",
                 )
             seen.add(key)
         trace = _trace(episode, where)

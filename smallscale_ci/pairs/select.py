@@ -159,7 +159,7 @@ SAME_LENGTH = "answers of the same length"
 _TOO_FEW = "too few judged samples"
 _NOTHING_CHOSEN = "no right and complete answer"
 _NOTHING_WRONG = "no wrong answer"
-_LIMITS = "outside of the limits on length"
+_LIMITS = "outside the limits on length"
 
 
 def _of_problem(

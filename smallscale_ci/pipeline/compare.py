@@ -177,8 +177,8 @@ def verdict_value(verdict: Verdict) -> dict[str, Any]:
 def compared_with(side: Side, settings: Settings) -> Run:
     """The baseline of a verdict, even if another one was recorded in its place since.
 
-    It is looked for at its old place, then by name among the stored ones: the verdict may come from
-    another machine. Raises ``InvalidError`` if it is no longer there.
+    It was looked for at its old place, then by name among the stored ones: the verdict may come
+    from another machine. Raises ``InvalidError`` if it is no longer there.
     """
     sources = [side.source]
     if not side.source.startswith("git:"):

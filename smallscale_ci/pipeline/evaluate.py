@@ -156,7 +156,7 @@ def _rounds(
         Scheduler(current.folder, ranks, job(plan, engines.quick)) as scheduler,
     ):
         current.scheduler = scheduler
-        engine, how = config.profile.engine, ", the quick way: few tokens are expected"
+        engine, how = config.profile.engine, ", quick start: few tokens are expected"
         loading = f"loading {config.model} with {engine}{how if engines.quick else ''}"
         current.observer.say(f"{engine} is loaded" if scheduler.ready else loading)
         schedule = schedule_of(config, plan.suite, baseline)

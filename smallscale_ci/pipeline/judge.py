@@ -182,7 +182,7 @@ def tell(stream: JudgeStream, observer: Observer) -> None:
         observer.say(wording.unknown_thinking(stream.unknown_thinking))
     sandbox = stream.told().get("sandbox")
     if sandbox:
-        observer.say(f"Programs were run in: {sandbox['name']} ({sandbox['reason']})")
+        observer.say(f"Programs ran in: {sandbox['name']} ({sandbox['reason']})")
     for reason, times in stream.errors.most_common(_REASONS):
         observer.say(f"ERRORED, {count(times, 'sample')}: {reason}")
     for task, agreement in stream.agreement.items():

@@ -187,7 +187,7 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
     python = settings.environments / profile.environment / "bin" / "python"
     if not python.exists():
         raise EngineError(
-            f"the engine's environment {python.parent.parent} is not there.",
+            f"the engine's environment {python.parent.parent} does not exist.",
             "Make it with `smallscale engine install`, or name a Python that has the engine with "
             "--engine-python.",
         )

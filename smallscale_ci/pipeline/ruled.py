@@ -31,7 +31,7 @@ def held(request: Request, settings: Settings, say: Callable[[str], None]) -> Re
     if request.overrides:
         raise UsageError(
             f"--set {request.overrides[0]} changes a rule, and --rules git:{rules.ref} fixes them.",
-            "Leave out --set; a change of the rules has to be in that commit.",
+            "Leave out --set; the rules can be changed only in that commit.",
         )
     suite = _located(SuiteConfig, request.suite, rules)
     profile = _located(EngineProfile, request.profile, rules)

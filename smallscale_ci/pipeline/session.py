@@ -166,7 +166,7 @@ class Session:
         if work is None or (work == self.run.work and not is_whole):
             raise StorageError(
                 f"The run folder {before}, or part of it, was removed during the run.",
-                "What is gone cannot be resumed: start the run again. A copy that was made on "
+                "Lost files cannot be resumed: start the run again. A copy that was made on "
                 "another disk is resumed with --resume COPY.",
             )
         if work == self.run.work:

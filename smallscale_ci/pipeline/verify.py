@@ -67,7 +67,7 @@ def verify(path: Path, settings: Settings) -> Findings:
                 f"{path} is not a run folder, a stored baseline or an evidence file.",
                 f"Give RUN, SUITE/PROFILE/MODEL, or RUN/{evidence.EVIDENCE}.",
             )
-        found.check("samples and levels are the recorded ones", lambda: _baseline(place))
+        found.check("samples and levels match the record", lambda: _baseline(place))
     return found
 
 
@@ -80,7 +80,7 @@ def _baseline(path: Path) -> None:
         derived.planned,
         dict(derived.outcomes),
     ):
-        raise InvalidError(f"The levels in {path / RECORD} are not those of its samples.")
+        raise InvalidError(f"The levels in {path / RECORD} do not match its samples.")
 
 
 def _statement(path: Path, settings: Settings, found: Findings) -> None:
@@ -90,13 +90,13 @@ def _statement(path: Path, settings: Settings, found: Findings) -> None:
     ):
         return
     said = predicate[0]
-    found.check("its hash of the verdict is that of the verdict in it", lambda: _whole(path, said))
+    found.check("its hash of the verdict matches the verdict in it", lambda: _whole(path, said))
     for folder in (path.parent, Path(said.candidate.source)):
         if is_run(folder):
             _run(RunFolder(folder), settings, found, said)
             return
     found.problems.append(
-        f"{path} lies beside no run folder, and {said.candidate.source} is not there either: "
+        f"{path} is not beside a run folder, and {said.candidate.source} is not there either: "
         "nothing could be derived again."
     )
 
@@ -108,7 +108,7 @@ def _whole(path: Path, said: Predicate) -> None:
     if not isinstance(digests, dict) or said.candidate.weights not in digests.values():
         raise InvalidError(f"The subject of {path} is not the checkpoint of its verdict.")
     if hashlib.sha256(text.encode()).hexdigest() != said.verdict_sha256:
-        raise InvalidError(f"The verdict in {path} was changed: its hash is another one.")
+        raise InvalidError(f"The verdict in {path} was changed: its hash differs.")
 
 
 def _run(
@@ -116,11 +116,11 @@ def _run(
 ) -> None:
     runs: list[Run] = []
     if not found.check(
-        "every file is the one that the run wrote", lambda: runs.append(read_run(folder.path))
+        "every file is as the run wrote it", lambda: runs.append(read_run(folder.path))
     ):
         return
     run = runs[0]
-    found.check("the levels are those of the samples", lambda: _levels(folder, run))
+    found.check("the levels match the samples", lambda: _levels(folder, run))
     if said is None and not folder.verdict.is_file():
         return
     said = said or evidence.read(folder.evidence)
@@ -136,7 +136,7 @@ def _levels(folder: RunFolder, run: Run) -> None:
         stored = replace(stored, tasks=tuple(_restricted(one, one, two) for one, two in pairs))
         derived = replace(derived, tasks=tuple(_restricted(two, one, two) for one, two in pairs))
     if stored is None or not _same(summary_json(stored), summary_json(derived)):
-        raise InvalidError(f"The levels in {folder.summary} are not those of the samples.")
+        raise InvalidError(f"The levels in {folder.summary} do not match the samples.")
 
 
 def _restricted(task: TaskSummary, stored: TaskSummary, derived: TaskSummary) -> TaskSummary:

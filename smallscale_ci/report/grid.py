@@ -88,10 +88,10 @@ def sentences(report: GridReport) -> tuple[str, ...]:
     measured = sum(1 for row in report.rows if row.tasks)
     lost = formats.number(100 * report.max_loss)
     again = (
-        f"the same problems of {report.suite}, with samples that nobody was chosen by: chance of "
-        "sampling cannot favor the best of several, chance of the problems still can"
+        f"the same problems of {report.suite}, with samples that played no part in the choice: "
+        "the luck of sampling cannot favor the best of several, that of the problems still can"
         if report.same_problems
-        else f"the problems of {report.fresh_suite}, which nobody was chosen by"
+        else f"the problems of {report.fresh_suite}, which played no part in the choice"
     )
     compared = (
         f"{formats.count(measured, 'candidate')} of {len(report.rows)} from "

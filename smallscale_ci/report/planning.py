@@ -113,7 +113,7 @@ def limit(found: Limit) -> str:
                 f"{task}: {problems:,} problems in {only}{formats.count(clusters, 'cluster')}"
                 f"{uneven}. "
                 "Errors are counted by cluster, so PASS needs margins far wider than with "
-                f"{needed} clusters or more, and REGRESSED goes by the noise between epochs: "
+                f"{needed} clusters or more, and REGRESSED is based on the noise between epochs: "
                 "it says that this suite regressed, not that others like it would."
             )
         case unknown:

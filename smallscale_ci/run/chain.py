@@ -55,7 +55,7 @@ def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
         elif named is not None and file_hash(path) != named:
             _refuse_damaged(path)
             raise InvalidError(
-                f"{path} was changed: it is not the file that the run wrote.",
+                f"{path} was changed after the run wrote it.",
                 _remedy(run, name),
             )
 

@@ -63,7 +63,7 @@ class Engine(Record):
 
     name: str = ""
     image: str = ""
-    """Digest of its image; empty outside of containers."""
+    """Digest of its image; empty outside containers."""
     version: str = ""
     dtype: str = ""
     max_model_len: int = 0
@@ -196,7 +196,7 @@ class Manifest(Record):
     rules: str = ""
     """The commit of ``--rules``, which suite, profile, policy and baseline were read from."""
     tool: Mapping[str, Any] | None = None
-    """What another tool recorded, by the keys that are compared; ``None`` for runs of ours."""
+    """What another tool recorded, by the keys that are compared; ``None`` for our own runs."""
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of each file of the run folder that is complete; empty in files of schema 1."""
 

@@ -62,7 +62,7 @@ def read_file(path: Path) -> Run:
 def read_summary(folder: RunFolder) -> Summary:
     """The levels in ``summary.json``. Raises ``DataError``."""
     if not folder.summary.is_file():
-        hint = f"Judge the run: smallscale judge {folder.typed}"
+        hint = f"Judge it first: smallscale judge {folder.typed}"
         raise DataError(f"there is no {folder.summary}.", hint)
     value = read_json(folder.summary)
     value.pop("made_from", None)

@@ -61,7 +61,7 @@ class GitStore:
             if shutil.which("git") is None:
                 raise UsageError("git is not installed.", "Install git, or name a folder.")
             raise UsageError(
-                f"{root} is in no git repository, so there is no baseline 'git:{ref}'.",
+                f"{root} is not in a git repository, so there is no baseline 'git:{ref}'.",
                 "Run inside the repository that holds the baselines.",
             )
         inside = os.fsdecode(prefix).removesuffix("\n")

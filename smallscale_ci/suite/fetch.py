@@ -17,7 +17,7 @@ _TIMEOUT_S = 60.0
 _TRIES = 4
 _PATIENCE_S = 60.0  # between two tries, with a server that says when to come back
 _NOT_FOUND, _RANGE_REFUSED, _BUSY = 404, 416, (408, 429)
-_COPY_HINT = "Is the network there? From a copy: smallscale suite pull NAME --from FOLDER."
+_COPY_HINT = "Check the network. To use a copy: smallscale suite pull NAME --from FOLDER."
 # Where a copy may keep a collection: at its root, or in a folder above or below it.
 _ROOTS = ("", "data", "test", "data/test", "bench", "data/bench")
 
@@ -56,7 +56,7 @@ def _in_folder(path: PurePosixPath, folder: Path) -> Path:
         if (folder / place).is_file():
             return folder / place
     raise UsageError(
-        f"{folder} has no {path.name}.", f"It is looked for at {path} and the like below it."
+        f"{folder} has no {path.name}.", f"It was looked for at {path} and the like below it."
     )
 
 

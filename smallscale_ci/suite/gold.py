@@ -187,7 +187,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return "Write the text that is right, such as Yes or No."
     if isinstance(value, Mapping):
-        return "Write the answer alone, or name the column that holds it (--columns gold=NAME)."
+        return "Write only the answer, or name the column that holds it (--columns gold=NAME)."
     return "Write the answer as text."
 
 

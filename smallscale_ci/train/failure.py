@@ -16,7 +16,7 @@ from smallscale_ci.train.llamafactory import CHECKPOINTS
 _SIGNAL = re.compile(r"Signal (\d+) \((SIG[A-Z]+)\)")
 _SIGTERM = "15"  # the signal with which torchrun ends the other ranks
 _LESS = (
-    "It takes less with a smaller micro_batch or cutoff_len, gradient_checkpointing, more ranks "
+    "It needs less with a smaller micro_batch or cutoff_len, gradient_checkpointing, more ranks "
     "with deepspeed: zero3, offload: true, or tuning: lora."
 )
 
@@ -58,7 +58,7 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
     if dead is not None:
         who = "a rank" if killed else "training"
         what = f"{who} was killed (signal {dead[0]}, {dead[1]}); {kept}."
-        hint = f"Look who killed it: the system does where memory runs out. {go_on}"
+        hint = f"Check who killed it: the system does if memory runs out. {go_on}"
     return EngineError(what, hint, printed.tail())
 
 

@@ -78,7 +78,7 @@ class Answer:
 def ask(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path) -> Answer:
     """Have the training environment check the settings and all pairs.
 
-    Raises ``EngineError`` where it cannot, and ``StorageError`` for a full disk.
+    Raises ``EngineError`` if it cannot, and ``StorageError`` for a full disk.
     """
     folder = out / "settings"
     folder.mkdir(parents=True, exist_ok=True)

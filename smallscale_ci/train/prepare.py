@@ -123,7 +123,7 @@ def _answer(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path
         answer = ask(runner, place, settings, out)
     if place.gpu and not answer.gpus:
         raise EngineError(
-            "the training environment sees no GPU.",
+            "the training environment does not see a GPU.",
             "Name a Python with a CUDA build of torch with --train-python, or train without: "
             "--gpus none.",
         )
@@ -192,7 +192,7 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
     if sharded and before.world != place.world:
         raise UsageError(
             f"the checkpoints in {out} were saved by {before.world} ranks with DeepSpeed, and "
-            f"{place.world} cannot go on from them.",
+            f"{place.world} cannot resume from them.",
             f"Use {before.ranks} ranks on {before.nodes} node(s) again, or remove "
             f"{out / CHECKPOINTS} to train from the beginning.",
         )

@@ -80,7 +80,7 @@ def runner_for(
     python = wanted.python or settings.environments / recipe.environment / "bin" / "python"
     if not python.exists():
         raise EngineError(
-            f"the training environment's Python {python} is not there.",
+            f"the training environment's Python {python} does not exist.",
             "Make it with `smallscale engine install train-cpu`, or name a Python that has "
             "LLaMA-Factory with --train-python.",
         )

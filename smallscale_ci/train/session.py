@@ -155,7 +155,7 @@ class _Session:
         (out / CHECKPOINTS).mkdir(exist_ok=True)
         if planned.place.nodes == 1:
             for name in checkpoints.discard_broken(out / CHECKPOINTS):
-                self._watcher.say(f"{name} was cut off while it was saved, and is removed")
+                self._watcher.say(f"{name} was cut off while it was saved, and was removed")
         write_text(out / SETTINGS, llamafactory.to_yaml(planned.settings), shared=True)
         if planned.deepspeed is not None:
             write_text(out / DEEPSPEED, pretty_json(planned.deepspeed), shared=True)
@@ -165,7 +165,7 @@ class _Session:
                 f"{planned.recipe.cutoff_len:,} tokens and {planned.answer.dropped} dropped"
             )
         if planned.resumes is not None:
-            self._watcher.say(f"going on from {planned.resumes.name}")
+            self._watcher.say(f"resuming from {planned.resumes.name}")
 
     def run(self) -> None:
         """Start torchrun and follow it to its end."""

@@ -273,7 +273,7 @@ async def _complete(adapter: Adapter, item: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is about this request
         completion = failed(f"{type(error).__name__}: {error}")
     if not _is_sound(completion):
-        what = "the engine gave no text, no tokens, or a number of them that cannot be"
+        what = "the engine returned no text, no tokens, or a number of them that cannot be"
         completion = failed(what, prompt_hash=completion.prompt_hash)
     return _line(request, completion, time.monotonic() - began)
 

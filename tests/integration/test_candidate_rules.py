@@ -183,7 +183,7 @@ def test_no_variable_replaces_the_verdict(place: Path, variable: dict[str, str])
     cache = {"SMALLSCALE_CACHE": str(place.parent / "cache")}
     done = replayed.smallscale(place, "candidate", place / "model", *options, **cache, **variable)
     assert done.returncode == 2, done.stderr
-    assert "with --rules no variable replaces the verdict" in done.stderr
+    assert "with --rules no variable may replace the verdict" in done.stderr
 
 
 def test_nothing_that_was_made_before_is_believed(place: Path):
@@ -202,7 +202,7 @@ def test_nothing_that_was_made_before_is_believed(place: Path):
     CandidateFolder(out).begin(record)
     done = command(place, "--rules", "git:main", "--out", out)
     assert done.returncode == 2, done.stderr
-    assert "holds a candidate already" in done.stderr
+    assert "already holds a candidate" in done.stderr
     done = command(place, "--rules", "git:main", "--resume", out)
     assert done.returncode == 2, done.stderr
     # Resumed without --rules, it keeps those that it was started with.

@@ -200,7 +200,7 @@ def test_what_is_complete_is_kept_and_the_same_verdict_comes_again(place: Path):
     assert again is not None
     assert again.verdict == first.verdict
     assert "verdict: complete, skipped" in watcher.lines
-    assert any("quick-0.001-s1: broke before" in line for line in watcher.lines)
+    assert any("quick-0.001-s1: failed earlier" in line for line in watcher.lines)
     shutil.rmtree(grid.folder.member("quick-0.001-s1").path)
     assert grid.folder.broken() == {}  # one that is removed is tried again
 

@@ -59,7 +59,7 @@ def test_what_is_complete_is_not_trained_again_and_what_broke_is_named(place: Pa
     assert files
     again = training.run(place, "candidate", "--resume", "made", "--until", "train")
     assert again.returncode == 0, again.stderr
-    assert "tiny-lcpo-1e30-s7: broke before" in again.stderr
+    assert "tiny-lcpo-1e30-s7: failed earlier" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in (place / "made").rglob("*.safetensors")} == (
         files
     )

@@ -222,7 +222,7 @@ def test_labels_of_one_kind_measure_nothing(place, labelled):
     labelled.write_text("".join(f"{line}\n" for line in lines if '"score": 1' in line))
     done = replayed.smallscale(place, "judge", labelled, "--labelled")
     assert done.returncode == 2
-    assert "labels of both kinds" in done.stderr
+    assert "both labels" in done.stderr
     done = replayed.smallscale(place, "judge", "stored/src", "--labelled")
     assert done.returncode == 2
     assert "has no labels" in done.stderr
@@ -235,7 +235,7 @@ def test_labels_of_one_kind_measure_nothing(place, labelled):
         (("--judge", "code"), "no tests"),
         (("--judge", "llm"), "--judge-model"),
         (("--extract", "guess"), "--extract"),
-        (("--rule", "math"), "LLM judge alone"),
+        (("--rule", "math"), "LLM judge only"),
         (("--judge", "llm", "--judge-model", "m"), "SMALLSCALE_JUDGE_URL"),
         (("--explain", "9"), "rows go from 1 to 6"),
     ],

@@ -164,7 +164,7 @@ def test_a_training_problem_in_the_evaluation_is_refused_by_name(place, tmp_path
         (("pairs", "stored/poor"), 2, "0 pairs from 0 easy problems are fewer than the 16"),
         (("pairs", "stored/same"), 2, "have the same length"),
         ((*PAIRS, "--cutoff-len", "45"), 2, "are longer than 45 tokens"),
-        ((*PAIRS, *setting("max_ratio=1.1")), 2, "outside of the limits on length"),
+        ((*PAIRS, *setting("max_ratio=1.1")), 2, "outside the limits on length"),
         ((*PAIRS, *setting("medium_from=0.9", "easy_from=0.5")), 2, "medium_from is above"),
         ((*PAIRS, *setting("max_pairz=5")), 2, "unknown key (did you mean 'max_pairs'?)"),
         ((*PAIRS, "--set", "gate.max_epochs=5"), 2, "KEY begins with pairs"),
@@ -314,7 +314,7 @@ def test_a_missing_training_environment_is_told_before_anything_is_sampled(place
     out, python = tmp_path / "out", tmp_path / "python"
     done = replayed.smallscale(place, *CANDIDATE[:-2], "--train-python", python, "--out", out)
     assert done.returncode == 3
-    assert f"The training environment's Python {python} is not there" in done.stderr
+    assert f"The training environment's Python {python} does not exist" in done.stderr
     assert "engine install train-cpu" in done.stderr
     assert not out.exists()
 

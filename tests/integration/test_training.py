@@ -113,7 +113,7 @@ def test_two_ranks_with_zero3_lose_one_and_are_resumed(tiny: Path, tmp_path: Pat
     done = shared.run(tmp_path, "train", "--resume", out, "--json")  # as it was told to
     assert done.returncode == 0, done.stderr
     assert "checkpoint-11 was cut off" in done.stderr
-    assert f"going on from {newest.name}" in done.stderr
+    assert f"resuming from {newest.name}" in done.stderr
     result = json.loads(done.stdout)
     assert result["steps"] == 12
     assert result["final_loss"] < 0.8 * result["first_loss"]

@@ -95,7 +95,7 @@ class OpenAIAdapter:
             )
         if self._args.get("standard_only") and self._variables:
             raise StartError(
-                "This endpoint takes standard fields alone, and no template variables but "
+                "This endpoint accepts only standard fields, and no template variables but "
                 f"reasoning_effort: {', '.join(self._variables)}.",
                 "Leave standard_only out of the profile, or the variables out of suite, profile "
                 "and --template.",
@@ -151,7 +151,7 @@ class OpenAIAdapter:
                 if self._answered_at < asked_at and not await self._is_there():
                     raise self._lost(error) from error
                 if client is not self._client:
-                    raise _RefusedError(f"the endpoint fails at it: {_text(error)}") from error
+                    raise _RefusedError(f"the endpoint failed on it: {_text(error)}") from error
                 client = client.with_options(max_retries=0)  # once more: it may just be back
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 if torn == _TORN:

@@ -47,7 +47,7 @@ class SglangAdapter(ChatEngine):
             self._engine = sglang.Engine(**args)
         except TypeError as error:
             raise StartError(
-                f"SGLang does not take one of the profile's engine_args: {error}",
+                f"SGLang does not accept one of the profile's engine_args: {error}",
                 "Compare engine_args in configs/engines with this SGLang's ServerArgs.",
             ) from error
         model = self._engine.tokenizer_manager.model_config

@@ -54,7 +54,7 @@ class VllmAdapter(ChatEngine):
             engine_args = AsyncEngineArgs(**args)
         except TypeError as error:
             raise StartError(
-                f"vLLM does not take one of the profile's engine_args: {error}",
+                f"vLLM does not accept one of the profile's engine_args: {error}",
                 "Compare engine_args in configs/engines with this vLLM's EngineArgs.",
             ) from error
         config = _config(engine_args)

@@ -160,7 +160,7 @@ def test_report_says_again_what_the_monitor_found(place: Path):
 def test_eval_and_compare_say_that_the_monitor_is_for_candidates(place: Path):
     gate = place / "configs/gates/watching.yaml"
     gate.write_text("name: watching\nmonitor: {patterns: ['a+b']}\n")
-    told = "monitor: of the policy watching is for candidates alone"
+    told = "monitor: of the policy watching applies only to candidates"
     parent, pruned = runs(place)
     compared = replayed.smallscale(place, "compare", pruned.path, parent.path, "--gate", "watching")
     assert told in compared.stderr

@@ -67,10 +67,10 @@ def test_what_is_missing_is_named(tmp_path, lost, said):
             r"missing \*.safetensors",
             "Pickled weights are not loaded",
         ),
-        ({**without("model.safetensors"), "m-Q4.gguf": b"GGUF"}, "GGUF alone", "safetensors"),
+        ({**without("model.safetensors"), "m-Q4.gguf": b"GGUF"}, "only GGUF", "safetensors"),
         (
             {**without("tokenizer.json", "tokenizer_config.json"), "tekken.json": b"{}"},
-            "tekken.json alone",
+            "only tekken.json",
             "tokenizer.json",
         ),
         (
@@ -174,7 +174,7 @@ def test_a_configuration_of_any_size_is_not_read(tmp_path):
     folder = make(tmp_path / "m")
     with (folder / "config.json").open("r+b") as stream:
         stream.truncate(1 << 32)
-    with pytest.raises(UsageError, match="4,294,967,296 bytes, and no configuration is as large"):
+    with pytest.raises(UsageError, match="4,294,967,296 bytes, which is too large"):
         look(folder)
 
 

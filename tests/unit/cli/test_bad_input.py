@@ -90,8 +90,8 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         (["compare", "stored/src", "m", "--look", "2"], ["look 2 of 1 does not exist"]),
         (["baseline", "record", "stored", "-m", "x"], ["is not a run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),
-        ([*EVAL, "--baseline", "git:none"], ["no git repository"]),
-        ([*EVAL, "--baseline", "none"], ["--baseline none names none", "smallscale generate"]),
+        ([*EVAL, "--baseline", "git:none"], ["not in a git repository"]),
+        ([*EVAL, "--baseline", "none"], ["--baseline is none", "smallscale generate"]),
         ([*EVAL, "--baseline", "./stored"], ["neither a baseline nor a run"]),
     ],
 )

@@ -57,8 +57,8 @@ def test_the_list_says_what_is_here(engine, lock):
 
 def test_tags_that_mean_what_the_lock_says_change_nothing(engine, lock):
     before = lock.read_bytes()
-    assert call("lock", "--check", "vllm")[:2] == (0, "1 tag means what the lock says.\n")
-    assert call("lock", "--check", "vllm", "sglang")[1] == "2 tags mean what the lock says.\n"
+    assert call("lock", "--check", "vllm")[:2] == (0, "1 tag matches the lock.\n")
+    assert call("lock", "--check", "vllm", "sglang")[1] == "2 tags match the lock.\n"
     assert lock.read_bytes() == before
 
 

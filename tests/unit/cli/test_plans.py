@@ -57,9 +57,9 @@ def test_a_new_run_needs_a_model(place):
 
 
 def test_one_run_is_resumed_and_not_two(place):
-    with pytest.raises(UsageError, match="resumes one run, and 2 suites are named") as caught:
+    with pytest.raises(UsageError, match="resumes one run, but 2 suites are named") as caught:
         plans(place, "tiny", "smoke", resume="runs/a")
-    assert "Resume each run alone" in caught.value.hint
+    assert "Resume each run by itself" in caught.value.hint
     with pytest.raises(UsageError, match="--resume auto resumes one run"):
         plans(place, "tiny", "smoke", model="", resume="auto")
 

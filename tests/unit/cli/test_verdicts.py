@@ -81,4 +81,4 @@ def test_a_monitor_is_told_to_have_no_effect_where_there_is_no_candidate(capsys)
     assert capsys.readouterr().err == ""
     watched = GatePolicy(name="p", monitor=MonitorConfig(patterns=("x",)))
     verdicts.tell_monitor(PEOPLE, watched)
-    assert "is for candidates alone" in capsys.readouterr().err
+    assert "applies only to candidates" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_a_commit_that_is_not_here_is_told_with_what_fetches_it(project):
 
 
 def test_outside_of_a_repository_there_are_no_rules(tmp_path):
-    with pytest.raises(UsageError, match="is in no git repository"):
+    with pytest.raises(UsageError, match="is not in a git repository"):
         rules.read("git:main", tmp_path, MARKS, tmp_path / "cache")
 
 

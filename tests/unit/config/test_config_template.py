@@ -16,8 +16,8 @@ def test_values_that_a_template_can_tell_apart_are_kept():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"enable_thinking": "false"}, "takes every string for true"),
-        ({"enable_thinking": " True "}, "takes every string for true"),
+        ({"enable_thinking": "false"}, "treats every string as true"),
+        ({"enable_thinking": " True "}, "treats every string as true"),
         ({SYSTEM: 3}, "a string"),
         ({"a-b": 1}, "pattern"),
         ({"a": float("nan")}, "finite"),

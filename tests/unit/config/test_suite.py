@@ -25,9 +25,9 @@ def refused(task="judge: {name: math}", lines=""):
         ("judge: {name: llm}", "the judge 'llm' needs the name of its model"),
         (
             "judge: {name: math, model: m}",
-            "model, request, rule and measured are options of an LLM judge alone",
+            "model, request, rule and measured are options of an LLM judge only",
         ),
-        ("judge: {name: math, rule: mcq}", "options of an LLM judge alone"),
+        ("judge: {name: math, rule: mcq}", "options of an LLM judge only"),
         ("judge: {name: llm, model: m, rule: llm}", "rule"),
         ("judge: {name: llm, model: m, request: {api_key: x}}", "looks like a secret"),
         (

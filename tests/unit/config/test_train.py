@@ -62,7 +62,7 @@ warmup: 1
     [
         ("batch_size: 6\nmicro_batch: 4", "batch_size 6 is not a multiple of micro_batch 4"),
         ("lora: {rank: 8}", "lora is given, but tuning is full; say tuning: lora"),
-        ("gamma: 1.0", "gamma is an option of simpo alone"),
+        ("gamma: 1.0", "gamma is an option of simpo only"),
         ("deepspeed: none\noffload: true", "offload is DeepSpeed's, and deepspeed is none"),
     ],
 )

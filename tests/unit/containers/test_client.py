@@ -22,7 +22,7 @@ def test_no_engine(tmp_path):
 
 
 def test_an_engine_that_is_reached_by_ssh_sees_none_of_our_folders():
-    with pytest.raises(ContainerError, match="does not see the folders"):
+    with pytest.raises(ContainerError, match="cannot see the folders"):
         connect({"DOCKER_HOST": "ssh://somebody@elsewhere"})
 
 
@@ -79,7 +79,7 @@ def test_the_first_that_answers_is_taken_and_dead_ones_are_passed_over(tmp_path)
 
 
 def test_where_no_socket_is_there_that_is_what_is_told():
-    with pytest.raises(ContainerError, match="no socket of docker or podman is there"):
+    with pytest.raises(ContainerError, match="there is no docker or podman socket"):
         reach([], {})
 
 

@@ -76,7 +76,7 @@ def test_variables_of_the_command_line_are_in_the_configuration(place):
 def test_the_engine_s_python(place):
     here = settings(place)
     profile = EngineProfile(name="p", engine="vllm", environment="engine-x")
-    with pytest.raises(EngineError, match="engine-x is not there") as caught:
+    with pytest.raises(EngineError, match="engine-x does not exist") as caught:
         prepare.engine_python(profile, here)
     assert "engine install" in caught.value.hint
     python = here.environments / "engine-x" / "bin" / "python"

@@ -47,7 +47,7 @@ def test_values_are_as_yaml_has_them(text: str, value: Any) -> None:
         ("=1", "has no value"),
         ("x=[1, 2]", "--template x"),
         ("x={a: 1}", "--template x"),
-        ("x='false'", "takes every string for true"),
+        ("x='false'", "treats every string as true"),
         ("two words=1", "--template two words"),
         ("system=3", "default system message"),
     ],

@@ -74,10 +74,12 @@ def test_the_sentences_say_how_one_was_chosen_and_what_broke():
     said = grid.sentences(replace(TWO, rows=(*TWO.rows, BROKEN)))
     assert said[0].startswith("3 candidates of 4 from 120 pairs, each compared with base on smoke")
     assert "loses at most 1.5 pp of accuracy" in said[1]
-    assert "the same problems of smoke, with samples that nobody was chosen by" in said[2]
+    assert "the same problems of smoke, with samples that played no part in the choice" in said[2]
     assert said[-1] == "c broke: the loss is NaN"
     fresh = grid.sentences(replace(TWO, same_problems=False))
-    assert fresh[2] == "The verdict is on the problems of other, which nobody was chosen by."
+    assert (
+        fresh[2] == "The verdict is on the problems of other, which played no part in the choice."
+    )
 
 
 def test_members_that_differ_in_the_seed_alone_are_averaged():

@@ -246,7 +246,7 @@ def test_a_shallow_clone_is_told_what_to_fetch(stored, root, tmp_path):
 
 
 def test_git_outside_of_a_repository_is_told(tmp_path):
-    with pytest.raises(UsageError, match="no git repository"):
+    with pytest.raises(UsageError, match="not in a git repository"):
         baselines.resolve("git:main", PLACE, tmp_path / "baselines")
 
 

@@ -26,7 +26,7 @@ def test_a_run_that_was_not_judged_says_how_to_judge_it(stored, tmp_path):
     folder.summary.unlink()
     with pytest.raises(DataError, match=r"summary\.json") as caught:
         read_summary(folder)
-    assert caught.value.hint == f"Judge the run: smallscale judge '{tmp_path / 'a run'}'"
+    assert caught.value.hint == f"Judge it first: smallscale judge '{tmp_path / 'a run'}'"
 
 
 @pytest.mark.parametrize("name", ["summary.json", "judgements.parquet", "generations.parquet"])

@@ -67,7 +67,7 @@ def test_labels_find_a_baseline_again(root):
 
 
 def test_without_a_repository_there_is_no_commit(tmp_path):
-    with pytest.raises(UsageError, match="in no git repository") as caught:
+    with pytest.raises(UsageError, match="is not in a git repository") as caught:
         GitStore("HEAD", tmp_path / "baselines")
     assert "Run inside the repository" in caught.value.hint
 

@@ -56,7 +56,7 @@ def test_a_training_that_was_killed_as_a_whole_is_told_as_that(tmp_path: Path, c
     found = failure(printed(tmp_path, "loading\n"), code, tmp_path)
     number = -code if code < 0 else code - 128
     assert f"training was killed (signal {number}, SIG" in found.message
-    assert "where memory runs out" in found.hint
+    assert "if memory runs out" in found.hint
     assert "--resume" in found.hint
     assert "no checkpoint had been saved" in found.message
 

@@ -94,6 +94,6 @@ def test_a_python_that_is_named_is_used_without_asking_an_engine(here: Settings)
 
 
 def test_without_an_environment_the_remedy_is_the_command_that_makes_it(here: Settings) -> None:
-    with pytest.raises(EngineError, match="is not there") as caught:
+    with pytest.raises(EngineError, match="does not exist") as caught:
         chosen(Wanted(gpus=()), here)
     assert "engine install train-cpu" in caught.value.hint

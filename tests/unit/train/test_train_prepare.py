@@ -130,7 +130,7 @@ def test_an_environment_without_gpus_is_told_as_that_and_not_as_a_faulty_recipe(
     answer = Answer(versions={}, gpus=0, unknown={}, invalid=refused)
     monkeypatch.setattr("smallscale_ci.train.prepare.ask", lambda *_: answer)
     runner = LocalRunner(Path(sys.executable), {}, ranks=1, nodes=1, gpus=("0",))
-    with pytest.raises(EngineError, match="sees no GPU") as told:
+    with pytest.raises(EngineError, match="does not see a GPU") as told:
         plan(LCPO, world.parent, world.pairs, world.out, runner)
     assert "--train-python" in told.value.hint
 
