@@ -61,9 +61,9 @@ def test_another_in_its_place_is_refused_with_what_differs(started):
 
 
 def test_under_rules_no_results_from_elsewhere_are_taken(started):
-    with pytest.raises(UsageError, match="takes no results from elsewhere"):
+    with pytest.raises(UsageError, match="no earlier results are used"):
         folder_of(started, replace(REQUEST, rules="c" * 40))
-    with pytest.raises(UsageError, match="--resume takes the rules"):
+    with pytest.raises(UsageError, match="--resume keeps the rules"):
         candidate._resumed(started.path, "git:main")
     assert candidate._resumed(started.path, "").path == started.path
 
