@@ -38,11 +38,11 @@ def test_the_options_are_those_of_a_suite_s_judge():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("code",), "--judge code: the files of other tools hold no tests"),
+        (("code",), "--judge code: other tools' files have no tests"),
         (("maths",), "--judge maths: "),
         (("math", "boxd"), "--extract"),
         (("llm",), "needs the name of its model"),
-        (("math", "boxed", "m"), "options of an LLM judge alone"),
+        (("math", "boxed", "m"), "options of an LLM judge only"),
         (("math", "boxed", "", None, ["judge.timeout_s=-1"]), "--set judge.timeout_s"),
         (("math", "boxed", "", None, ["gate.alpha_pass=1"]), "--set gate.alpha_pass=1"),
     ],

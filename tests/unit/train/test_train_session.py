@@ -156,7 +156,7 @@ def test_a_checkpoint_that_was_cut_off_is_removed_before_it_goes_on(world: World
     with pytest.raises(EngineError):
         world.train("mkdir $OUT/checkpoints/checkpoint-4; exit 1")
     world.train(resume=True)
-    assert "checkpoint-4 was cut off while it was saved, and is removed" in world.said
+    assert "checkpoint-4 was cut off while it was saved, and was removed" in world.said
     assert not (world.out / "checkpoints" / "checkpoint-4").exists()
 
 
