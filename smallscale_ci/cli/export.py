@@ -68,6 +68,8 @@ def export(
         )
     named = _datasets(dataset or (), to, [task.name for task in suite.tasks])
     target = output or run / "export" / to.value
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is not a folder.", "Name another one with --output.")
     target.mkdir(parents=True, exist_ok=True)
     if to is Form.HUB:
         written = to_hub.write(held, suite, target, named)

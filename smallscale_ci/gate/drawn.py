@@ -122,11 +122,6 @@ class Drawn:
         found[self.later] = np.arange(len(found)) / len(found)
         return found
 
-    @property
-    def all_tokens(self) -> float:
-        """Tokens of the candidate with all of its epochs."""
-        return float(self.grids[Metric.TOKENS][:, self.start :].sum())
-
     def tokens(self, end: float) -> float:
         """Tokens of the candidate after ``end`` epochs."""
         whole, repeats, grid = int(end), self.pool.repeats, self.grids[Metric.TOKENS]
