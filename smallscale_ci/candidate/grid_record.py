@@ -92,7 +92,7 @@ class GridFolder:
     def read(self) -> GridRecord:
         """The record.
 
-        Raises ``UsageError`` where there is none, ``DataError`` where it is damaged, and
+        Raises ``UsageError`` if there is none, ``DataError`` if it is damaged, and
         ``InvalidError`` where it is of another schema.
         """
         path = self.path / RECORD

@@ -244,7 +244,7 @@ def _plan(path: Path, asked: Request, settings: Settings, say: Callable[[str], N
 
 
 def status(path: Path) -> str:
-    """How the run in ``path`` ended; empty where there is none."""
+    """How the run in ``path`` ended; empty if there is none."""
     return RunFolder(path).read_manifest().status if is_run(path) else ""
 
 

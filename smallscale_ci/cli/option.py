@@ -21,7 +21,7 @@ def option(*names: str, **settings: Any) -> Any:
 
 
 def refuse_variable(long: str, settings: Settings) -> None:
-    """Raise ``UsageError`` where the environment gives the option ``long``, under rules.
+    """Raise ``UsageError`` if the environment sets the option ``long`` under rules.
 
     For options that end without a verdict but with exit code 0: under rules, no variable may
     cause that.

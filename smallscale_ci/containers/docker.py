@@ -211,7 +211,7 @@ class DockerEngine:
                 return Ended(137, out_of_memory=False, error="removed")
 
     def wait(self, container: str, seconds: float) -> Ended | None:
-        """How a container ended; ``None`` where it still runs after ``seconds``."""
+        """How a container ended; ``None`` if it still runs after ``seconds``."""
         with told("the container cannot be waited for"):
             try:
                 self._api.wait(container, timeout=seconds)

@@ -1,4 +1,4 @@
-"""How far two judges agree."""
+"""How well two judges agree."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from smallscale_ci.records.measured import Agreed
 
 @dataclass
 class Agreement:
-    """Counts of samples by what a model and a rule judge say: right or not."""
+    """Counts of samples by the rulings of an LLM judge and a rule judge: right or not."""
 
     both: int = 0
-    model_alone: int = 0  # right to the model alone
+    model_alone: int = 0  # right only to the model
     rule_alone: int = 0
     neither: int = 0
 
@@ -41,7 +41,7 @@ class Agreement:
     def kappa(self) -> float | None:
         """Cohen's κ, 0 for chance and 1 for full agreement (Cohen 1960).
 
-        ``None`` where both always say the same one thing: chance alone would agree fully.
+        ``None`` if both always give the same single ruling: chance alone would agree fully.
         """
         if self.share is None:
             return None
@@ -51,5 +51,5 @@ class Agreement:
         return (self.share - chance) / (1 - chance) if chance < 1 else None
 
     def record(self) -> Agreed:
-        """As manifests hold it."""
+        """The agreement as recorded in manifests."""
         return Agreed(self.samples, self.share, self.kappa, self.model_alone, self.rule_alone)

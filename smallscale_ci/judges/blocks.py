@@ -1,6 +1,6 @@
-"""The fenced code blocks of an answer, and the one that is meant as its program.
+"""The fenced code blocks of an answer, and which one is its program.
 
-Text alone is looked at; nothing is parsed by Python or run. All is linear in the text.
+Only the text is examined; nothing is parsed by Python or run. Everything is linear in the text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GLUED_NAME = re.compile(
 _TOKEN = re.compile(
     r"""\#.* | \"\"\" | ''' | "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' """, re.VERBOSE | re.DOTALL
 )
-# Who puts something in the place of standard input, or names a variable "input", does not read it.
+# A program that replaces standard input, or names a variable "input", does not read it.
 _READS = re.compile(
     r"\b(?:raw_)?input\s*\(|[=(,]\s*(?:raw_)?input\s*(?:,|;|$)|\bstdin\b(?!\s*=)"
     r"|\bopen\(\s*0\b|\bos\.read\(\s*0\b|\bfileinput\b",
@@ -35,14 +35,14 @@ _WRITES = re.compile(r"\bprint\b|\bstdout\b|\bos\.write\(\s*1\b")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A closed block. ``language`` is as written, empty where the fence names none."""
+    """A closed block. ``language`` is as written; empty if the fence names none."""
 
     language: str
     code: str
 
     @property
     def is_python(self) -> bool:
-        """Whether the fence says so."""
+        """Whether the fence names Python."""
         return bool(_PYTHON.fullmatch(self.language))
 
     def defines(self, function: str) -> bool:
@@ -56,11 +56,11 @@ class Block:
 
 
 def program(text: str, function: str | None = None) -> str | None:
-    """The code of the block that answers; ``None`` where no block may be Python.
+    """The code of the block that answers; ``None`` if no block can be Python.
 
-    With a ``function`` it is the last that defines it. Else it is the last that reads standard
-    input and prints; else of those in Python the last that does either, then of those in no named
-    language: what follows a solution may be its output, or an example of its use.
+    With a ``function`` it is the last block that defines it. Otherwise it is the last that reads
+    standard input and prints; else the last in Python that does either, then the last without a
+    named language: text after a solution may be its output, or an example of its use.
     """
     found = [block for block in blocks(text) if block.is_python or not block.language]
     named = [block for block in found if block.is_python]
@@ -76,9 +76,9 @@ def program(text: str, function: str | None = None) -> str | None:
 
 
 def blocks(text: str) -> list[Block]:
-    """The closed blocks that are not blank, in their order.
+    """The closed, non-blank blocks in order.
 
-    A fence inside a string of three quotes closes nothing. Where such a string never ends, the
+    A fence inside a triple-quoted string closes nothing. If such a string never ends, the
     first fence closes the block.
     """
     lines = text.replace("\r\n", "\n").split("\n")
@@ -149,7 +149,7 @@ def _read(
 
 
 def _closing(line: str, fence: _Fence) -> str | None:
-    """The code before a closing fence on its line; ``None`` where the line closes nothing."""
+    """The code before a closing fence on its line; ``None`` if the line closes nothing."""
     match = _CLOSE.fullmatch(line)
     if match:
         return "" if match[1].startswith(fence.mark) else None
@@ -185,7 +185,7 @@ def _quote_after(line: str, quote: str) -> str:
 
 
 def _end_of_string(line: str, quote: str, at: int) -> int:
-    """Behind the next ``quote`` that no backslash escapes; -1 where there is none."""
+    """The position after the next unescaped ``quote``; -1 if there is none."""
     for match in re.finditer(rf"\\.|{quote}", line[at:]):
         if match.group() == quote:
             return at + match.end()

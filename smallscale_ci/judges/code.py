@@ -15,7 +15,7 @@ from smallscale_ci.sandbox.interface import Finished, Limits, Sandbox, SandboxUn
 from smallscale_ci.worker.thinking import answer_part
 
 _TEST_SECONDS = 6.0
-_SHARE = 0.8  # of the item's deadline that its tests may take together
+_SHARE = 0.8  # share of the item's deadline for all its tests together
 _SHOWN = 80  # characters of expected and given output in a reason
 _TOLERANCE = 1e-6
 _LONG = 4000  # digits
@@ -37,7 +37,7 @@ _SCRIPT = """
 exec({prelude!r})
 exec(compile({program!r}, "answer.py", "exec"))
 """
-# The function's result leaves on a descriptor of its own: what the program prints is not an answer.
+# The function's result uses a descriptor of its own, since the program's prints are not an answer.
 # The program is a module, not the main one: examples of its use do not run.
 _CALL = """
 import json as _json, os as _os, sys as _sys, types as _types
@@ -85,7 +85,7 @@ class CodeJudge:
         return Ruling(Outcome.CORRECT, code, f"{len(problem.tests)} tests passed")
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
-        """Only what needs no run: no tests, no program."""
+        """Decides only what needs no run: no tests, or no program."""
         if not problem.tests:
             return Ruling(Outcome.ERRORED, None, "the problem has no tests")
         answer = answer_part(text)
@@ -102,7 +102,7 @@ def program_of(problem: Problem, answer: str) -> str | None:
 
 
 def _run_test(code: str, test: CodeTest, left: float, sandbox: Sandbox) -> tuple[str | None, float]:
-    """What went wrong, ``None`` where the test passes, and the seconds that the program took."""
+    """What went wrong (``None`` if the test passes), and the seconds that the program took."""
     if left <= 0:
         return "the time for all tests together was up", 0.0
     frame = _SCRIPT if test.function is None else _CALL
@@ -113,7 +113,7 @@ def _run_test(code: str, test: CodeTest, left: float, sandbox: Sandbox) -> tuple
 
 
 def _failure(test: CodeTest, done: Finished, limits: Limits) -> str | None:
-    """What is wrong with a run as an answer to ``test``."""
+    """Why a run fails ``test``; ``None`` if it passes."""
     if done.status is None:
         return f"time limit of {limits.seconds:.1f} s"
     if len(done.output) >= limits.output_bytes:
@@ -132,7 +132,7 @@ def _failure(test: CodeTest, done: Finished, limits: Limits) -> str | None:
 
 
 def same_output(expected: str, given: str) -> bool:
-    """Line by line, token by token.
+    """Whether two outputs are the same, line by line and token by token.
 
     Numbers are compared by value, as LiveCodeBench does (``3.0`` for ``3``); one that should be a
     decimal may differ by 1e-6, relative.

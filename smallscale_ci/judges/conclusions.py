@@ -113,7 +113,7 @@ def _weak(line: Line, place: int, how: str) -> Claim:
 
 
 def _option(text: str, options: Options) -> tuple[int, str] | None:
-    """The option that ``text`` names, and how; ``None`` where it names none, or several."""
+    """The option that ``text`` names, and how; ``None`` if it names none, or several."""
     found = named(text, options)
     return None if found is None or found.place is None else (found.place, found.how)
 

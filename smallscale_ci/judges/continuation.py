@@ -1,4 +1,4 @@
-"""Where a base model goes on to ask itself another question."""
+"""Where a base model continues by asking itself another question."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _NEXT = re.compile(
     r"(?:[ \t]*\*{1,2})?[ \t]*[:：][ \t*]*\n?(?P<asks>[^\n]*)",
     re.IGNORECASE,
 )
-_CJK = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # written without blanks: each sign is a word
+_CJK = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # written without spaces: each character is a word
 _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
 _FEWEST = 4  # words of a question: "Problem: find x." may be any
-_SHARE = 0.6  # of its words that a question has in common with itself in other words
+_SHARE = 0.6  # share of words that a restated question has in common with the original
 _LONGEST = 4000  # characters of a question
 
 
 def own_answer(text: str, question: str) -> str | None:
-    """What ``text`` answers to ``question``; ``None`` where its thinking never ended."""
+    """The answer of ``text`` to ``question``; ``None`` if its thinking never ended."""
     answer = answer_part(text)
     return None if answer is None else own_part(answer, question)
 
@@ -28,9 +28,9 @@ def own_answer(text: str, question: str) -> str | None:
 def own_part(answer: str, question: str) -> str:
     """``answer`` up to another question that it asks.
 
-    Few-shot prompts teach base models to write one question after another; what they answer to the
-    next one does not answer this one. A question is this one again where most of its words and all
-    of its numbers are. Without a question in ``question`` nothing is cut off.
+    Few-shot prompts teach base models to write one question after another; their answer to the next
+    one does not answer this one. A question is a restatement of this one if most of its words and
+    all of its numbers are in it. Without a question in ``question`` nothing is cut off.
     """
     known = frozenset(_WORD.findall(question[-_LONGEST:].casefold()))
     if len(known) < 3:

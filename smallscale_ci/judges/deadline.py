@@ -1,6 +1,6 @@
-"""Limits on the CPU time of an item: a busy machine takes none of it away.
+"""Limits on the CPU time of an item, which a busy machine does not shorten.
 
-The kernel ends the process when its time is up, whatever it is doing, also inside an extension.
+The kernel ends the process when its time is up, even inside an extension.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNAL = signal.SIGPROF  # of a process whose time was up
+SIGNAL = signal.SIGPROF  # the signal that ends a process whose time is up
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """End this process where the block takes more than ``seconds`` of its CPU time."""
+    """End this process if the block takes more than ``seconds`` of its CPU time."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
@@ -24,7 +24,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def uncharged() -> Iterator[None]:
-    """Stop the clock of ``limited``: for loading what later items use, too."""
+    """Pause the clock of ``limited``, for loading what later items also use."""
     left, _ = signal.setitimer(signal.ITIMER_PROF, 0)
     try:
         yield

@@ -34,9 +34,9 @@ def explain(
     service: Service | None = None,
     finish: FinishReason = FinishReason.STOP,
 ) -> Explanation:
-    """Judge ``text`` in this process and say how: extraction, normal forms, deciding rule.
+    """Judge ``text`` in this process and explain how: extraction, normal forms, deciding rule.
 
-    ``finish`` is why its generation ended: an answer that was cut off is TRUNCATED.
+    ``finish`` is why the generation ended: an answer that was cut off is TRUNCATED.
 
     All values are model text or made from it: escape them before they reach a terminal.
     """
@@ -58,7 +58,7 @@ def explain(
 
 
 def found(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
-    """Of any judge: what each rule finds in the answer, which is empty where there is none."""
+    """For any judge: what each rule finds in ``answer``, which is empty if there is none."""
     del problem, ruling
     return _found(answer, [(one.rule, one.text) for one in candidates(answer, spec.extract)])
 
@@ -77,13 +77,13 @@ def _judge(spec: JudgeSpec, service: Service | None) -> Judge:
 
 
 def program(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
-    """Of a judge that runs programs: the one it took."""
+    """For a judge that runs programs: the program it ran."""
     del spec, ruling
     return [("program", program_of(problem, answer) or "no complete code block")] if answer else []
 
 
 def forms(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
-    """Of mathematics: the normal forms that were compared, too."""
+    """For mathematics: also the normal forms that were compared."""
     steps = found(problem, answer, spec, ruling)
     return (
         steps if ruling.extracted is None else steps + _math_forms(problem.gold, ruling.extracted)
@@ -111,7 +111,7 @@ def _shown(text: str) -> str:
 
 
 def options(problem: Problem, answer: str, spec: JudgeSpec, ruling: Ruling) -> Steps:
-    """Of multiple choice: what each of its rules finds, and the options with their letters."""
+    """For multiple choice: what each of its rules finds, and the options with their letters."""
     del ruling
     from smallscale_ci.judges.mcq import find
     from smallscale_ci.judges.options import options_of

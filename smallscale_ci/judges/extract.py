@@ -1,4 +1,4 @@
-"""Where in a model's text its answer is. Every function is linear in the length of the text."""
+"""Finds the answer in a model's text. All functions are linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -114,10 +114,10 @@ class Found(NamedTuple):
 
 
 def candidates(text: str, rules: Sequence[str]) -> Iterator[Found]:
-    """Possible answers in ``text``, best first: for each rule in order its last find.
+    """Possible answers in ``text``, best first: the last match of each rule in order.
 
-    ``rules`` are "boxed", "stated" and "last-number"; others are left to the judge that knows
-    them. ``text`` is what ``thinking.answer_part`` gave.
+    ``rules`` are "boxed", "stated" and "last-number"; others are ignored, for the judge that knows
+    them. ``text`` is the result of ``thinking.answer_part``.
     """
     if "<" in text:
         text = _without_tags(_SPECIAL_TOKEN.sub(" ", text))
@@ -151,7 +151,7 @@ def _plain_tag(tag: re.Match[str]) -> str:
 
 
 def boxed(text: str) -> str | None:
-    r"""The content of the last ``\boxed{…}`` that is not empty.
+    r"""The content of the last non-empty ``\boxed{…}``.
 
     Boxes joined by nothing but commas, "and" or "or" are one answer with several parts. A box
     whose brace is missing ends with its formula or line; at the end of the text it is cut off
@@ -242,7 +242,7 @@ def _meant(text: str) -> list[_Span]:
 
 
 def _box_spans(text: str) -> list[_Span]:
-    """The outermost non-empty boxes."""
+    """The spans of the outermost non-empty boxes."""
     first = text.find("\\boxed")
     if "\\fbox" in text:
         first = min(at for at in (first, text.index("\\fbox")) if at >= 0)

@@ -1,4 +1,4 @@
-"""The seam of the judges: what one takes and what it gives back."""
+"""The interface of the judges."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from smallscale_ci.sandbox.interface import Sandbox
 
 @dataclass(frozen=True, slots=True)
 class JudgeSpec:
-    """A task's judge and its options, as they go to the worker processes (picklable)."""
+    """A task's judge and its options, as passed to the worker processes (picklable)."""
 
     name: str  # "math", "mcq", …
-    extract: tuple[str, ...] = ("boxed", "stated")  # where answers may be found, in this order
+    extract: tuple[str, ...] = ("boxed", "stated")  # rules that find answers, in this order
     timeout_s: float = 5.0
-    model: str = ""  # llm: the model that is asked
-    request: Mapping[str, Any] = field(default_factory=dict)  # llm: more of each request
-    rule: str | None = None  # llm: the rule judge whose agreement with it is counted
-    sandbox: Sandbox | None = None  # code: where programs run; without one they do not
+    model: str = ""  # llm: the model to ask
+    request: Mapping[str, Any] = field(default_factory=dict)  # llm: more fields of each request
+    rule: str | None = None  # llm: the rule judge to compare it with
+    sandbox: Sandbox | None = None  # code: runs the programs; without one nothing is run
     unboxed: str = "none was chosen"  # code: why there is no sandbox
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """One decision: CORRECT, WRONG, UNPARSED or ERRORED; what was extracted; why, in one line."""
+    """A decision: CORRECT, WRONG, UNPARSED or ERRORED; the extracted answer; a one-line reason."""
 
     outcome: Outcome
     extracted: str | None
@@ -40,12 +40,12 @@ class Judge(Protocol):
     version: int
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
-        """Decide about ``text`` as an answer to ``problem``. Must not raise for any text."""
+        """Rule on ``text`` as an answer to ``problem``. Must not raise for any text."""
         ...
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
-        """The same ruling where a cheap rule decides in time linear in ``text``, else ``None``.
+        """The same ruling if a cheap rule decides in time linear in ``text``, else ``None``.
 
-        What is quick is safe to call outside a worker process, without deadline or memory limit.
+        It must be safe to call outside a worker process, without deadline or memory limit.
         """
         ...

@@ -20,9 +20,9 @@ from smallscale_ci.records import Outcome, Problem
 if TYPE_CHECKING:
     from smallscale_ci.judges.service import Client
 
-_LONGEST = 8000  # characters of an answer that are shown: its end, where answers conclude
-# Failures one after the other until the service as a whole is given up; of one that has never
-# answered, as many as are asked at once.
+_LONGEST = 8000  # characters of an answer's end, its conclusion, that are shown
+# Failures in a row after which the service is given up; if it has never
+# answered, as many as there are parallel requests.
 _FAILURES = 32
 _PATIENCE_S = 0.2
 
@@ -45,7 +45,7 @@ Does the answer come to the same result as the reference answer? Reply Yes or No
 
 
 class LlmJudge:
-    """CORRECT where the model says Yes, WRONG where it says No; anything else is ERRORED."""
+    """CORRECT if the model says Yes, WRONG if it says No; anything else is ERRORED."""
 
     name = "llm"
     version = 7
@@ -54,7 +54,7 @@ class LlmJudge:
         self._client = client
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
-        """See ``interface.Judge``. What the service fails to answer is ERRORED."""
+        """See ``interface.Judge``. If the service fails to answer, the ruling is ERRORED."""
         from smallscale_ci.judges.service import UnansweredError
 
         try:
@@ -63,7 +63,7 @@ class LlmJudge:
             return Ruling(Outcome.ERRORED, None, f"{spec.model} was not reached: {error}")
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
-        """Only what need not be asked: no answer after thinking."""
+        """Decides only what need not be asked: no answer after thinking."""
         answer = own_answer(text, problem.question)
         if answer is None:
             return Ruling(Outcome.UNPARSED, None, "thinking was not finished")
@@ -94,7 +94,7 @@ class LlmJudge:
 def question(problem: Problem, answer: str) -> list[dict[str, str]]:
     """The messages that ask about ``answer``, the part of a generation after its thinking.
 
-    The marks around the answer depend on it, so that it cannot close them itself.
+    The marks around the answer depend on its text, so that it cannot close them itself.
     """
     answer = answer.strip()[-_LONGEST:]
     mark = f"[{hashlib.sha256(answer.encode('utf-8', 'replace')).hexdigest()[:8]}]"
@@ -119,8 +119,8 @@ def _is_usable(said: str) -> bool:
 class LlmPool:
     """Judges items in threads that wait for one service; used like ``pool.JudgePool``.
 
-    ``submit`` waits while too much is in flight. Raises ``JudgeError`` when the service refuses
-    the key or the model, and when too many questions in a row were not answered.
+    ``submit`` waits while too much is in flight. Raises ``JudgeError`` if the service refuses
+    the key or the model, or if too many questions in a row were not answered.
     """
 
     def __init__(self, service: Service) -> None:
@@ -137,8 +137,8 @@ class LlmPool:
         self._closing = False
 
     def close(self) -> None:
-        """End the threads; what was not drained is lost."""
-        self._closing = True  # daemon threads: one that waits for the service delays nobody
+        """End the threads; results that were not drained are lost."""
+        self._closing = True  # daemon threads, so waiting for the service delays nothing
         self._client.close()
 
     def submit(self, tag: Any, problem: Problem, text: str, spec: JudgeSpec) -> None:
@@ -156,18 +156,18 @@ class LlmPool:
             try:
                 self._questions.put((tag, problem, text, spec), timeout=_PATIENCE_S)
             except queue.Full:
-                self._collect(0)  # so that a service that is gone is noticed here, too
+                self._collect(0)  # so that a dead service is noticed here, too
             else:
                 return
 
     def ready(self) -> Iterator[tuple[Any, Ruling]]:
-        """What is decided so far, without waiting, in no particular order."""
+        """The rulings made so far, without waiting, in no particular order."""
         self._collect(0)
         while self._finished:
             yield self._finished.popleft()
 
     def drain(self) -> Iterator[tuple[Any, Ruling]]:
-        """Everything that was submitted and has not come out yet, as it is decided."""
+        """All remaining rulings of submitted items, as they are made."""
         while self._open or self._finished:
             if self._open:
                 self._collect(_PATIENCE_S)
@@ -196,7 +196,7 @@ class LlmPool:
             self._answers.put((tag, ruling, failure))
 
     def _collect(self, patience_s: float) -> None:
-        """Take in the answers that are there; wait for the first where ``patience_s`` allows."""
+        """Collect available answers; wait up to ``patience_s`` seconds for the first."""
         while True:
             try:
                 tag, ruling, failure = self._answers.get(patience_s > 0, patience_s or None)
@@ -208,7 +208,7 @@ class LlmPool:
             self._watch(failure)
 
     def _watch(self, failure: Any) -> None:
-        """Give up on a service that refuses us, or that fails question after question."""
+        """Give up on a service that refuses us or that keeps failing."""
         whole = failure is not None and failure.whole
         self._failures = self._failures + 1 if whole else 0
         if not whole:

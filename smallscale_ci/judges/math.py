@@ -29,7 +29,7 @@ from smallscale_ci.records import Outcome, Problem
 
 _CALCULUS = re.compile(r"\\(?:int|sum|prod|lim|gcd|lcm|max|min|det)(?![a-zA-Z])")
 _GOES_ON = re.compile(r"([-+]?\d*\.\d+)(?:\.{3}|…|\\[lc]?dots)")
-LONGEST = 2000  # characters of an answer; a longer one is wrong unless it is the gold's own text
+LONGEST = 2000  # characters of an answer; a longer one is wrong unless it equals the gold's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class MathJudge:
         return _rule(problem, text, spec, deep=True)
 
     def quick(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling | None:
-        """Decides all but what needs algebra: texts, rational numbers, structure made of them."""
+        """Decides what needs no algebra: texts, rational numbers, structures of these."""
         try:
             return _rule(problem, text, spec, deep=False)
         except NeedsAlgebra:
@@ -127,7 +127,7 @@ def _gold(gold: str) -> tuple[str, Form]:
 
 
 def _by_library(gold: str, answer: str, *, deep: bool) -> Decision:
-    """``math-verify`` on what our own reader leaves alone: integrals, sums, limits."""
+    """Ask ``math-verify`` about what our own reader does not handle: integrals, sums, limits."""
     if not (_CALCULUS.search(gold) or _CALCULUS.search(answer)):
         return Decision(False, "one side cannot be read as mathematics")
     if not deep:

@@ -20,7 +20,7 @@ class McqJudge:
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``.
 
-        Rules: "boxed", "stated", "letter" (a label at the beginning of the first or last line).
+        Rules: "boxed", "stated", "letter" (a label at the start of the first or last line).
         """
         options = options_of(problem)
         golds = {
@@ -58,7 +58,7 @@ def find(answer: str, rule: str, options: Options) -> tuple[str | None, Named | 
 
 
 def _gold_index(gold: str, options: Options, *, texts_first: bool) -> int | None:
-    """The option that a gold names: its text goes before its label where the data list options.
+    """The option that a gold names, by text before label if the data list options.
 
     In a question's own lines the printed label goes first, which may be a digit.
     """

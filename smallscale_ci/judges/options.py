@@ -163,7 +163,7 @@ def has_options(question: str) -> bool:
 
 
 def next_label(label: str) -> str:
-    """The label that follows, empty where there is none."""
+    """The label that follows, empty if there is none."""
     if label.isdigit():
         return str(int(label) + 1)
     for alphabet in _ALPHABETS:
@@ -173,7 +173,7 @@ def next_label(label: str) -> str:
 
 
 def named(text: str, options: Options) -> Named | None:
-    """The option that ``text``, a short answer, names; ``None`` where it names none.
+    """The option that ``text``, a short answer, names; ``None`` if it names none.
 
     A capital before other words is a label only where these are the option's own text, or where
     they go on with the sentence ("B because …"): the answer "A planet" names no option A.

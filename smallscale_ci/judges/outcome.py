@@ -1,4 +1,4 @@
-"""How a judge's ruling and the engine's reason to stop make the outcome of a sample."""
+"""The outcome of a sample from a judge's ruling and the engine's finish reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from smallscale_ci.records import FinishReason, Outcome
 def outcome(ruling: Ruling, finish: FinishReason) -> tuple[Outcome, str]:
     """The outcome of a sample and its reason.
 
-    A generation that failed is ERRORED whatever it says. One that ran into max_tokens before it
-    gave an answer is TRUNCATED; one that gave its answer before is judged like any other.
+    A failed generation is ERRORED whatever its text. One that hit max_tokens before it
+    gave an answer is TRUNCATED; one that had given its answer is judged like any other.
     """
     if finish in (FinishReason.ABORT, FinishReason.ERROR):
         return Outcome.ERRORED, f"the engine ended the generation with {finish.value}"

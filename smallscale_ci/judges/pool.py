@@ -1,9 +1,9 @@
 """Judges in worker processes, each item with a hard deadline and a memory limit.
 
-Items travel in chunks. A worker notes in shared memory which item it is at, so that a worker
-that hangs or dies costs exactly that item: it becomes ERRORED, and the rest of its chunk is
-judged again by the worker's replacement. Deadlines are CPU time of the worker, except for judges
-that wait for programs of their own: theirs are seconds.
+Items travel in chunks. A worker records in shared memory which item it is on, so that a worker
+that hangs or dies loses exactly that item: it becomes ERRORED, and the rest of its chunk is
+judged again by the worker's replacement. Deadlines are the worker's CPU time, except for judges
+that wait for programs: theirs are wall-clock time.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from smallscale_ci.records import Outcome, Problem
 
 _CHUNK_ITEMS = 64
 _CHUNK_CHARACTERS = 2_000_000
-_WAITS = 20  # seconds for each second of CPU time, before a worker counts as hung
-_CHUNKS_PER_WORKER = 3  # in flight: enough that a worker never waits for the host
-_TRIES = 3  # of a chunk whose worker died before it began its first item
+_WAITS = 20  # wall-clock seconds per second of CPU time before a worker counts as hung
+_CHUNKS_PER_WORKER = 3  # in flight, so that a worker never waits for the host
+_TRIES = 3  # tries of a chunk whose worker died before its first item
 _NOT_STARTED = -1
 _PRELOADED = [
     "smallscale_ci.judges.math",
@@ -43,7 +43,7 @@ _PRELOADED = [
 ]  # once for all workers
 _PATIENCE_S = 0.1  # how long an item waits for others to fill its chunk while workers are idle
 
-_slots: Any = None  # in a worker: position of the item at hand, by slot
+_slots: Any = None  # in a worker: position of the current item, by slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """A chunk that is with the workers."""
+    """A chunk that was sent to the workers."""
 
     items: tuple[_Item, ...]
     slot: int
@@ -66,7 +66,7 @@ class _Flight:
 class JudgePool:
     """Judges items in ``workers`` processes, each limited to ``memory_bytes`` of address space.
 
-    Use it as a context manager. What a judge decides quickly never leaves this process.
+    Use it as a context manager. Quick rulings never leave this process.
     ``submit`` waits while too much is in flight, so memory stays bounded however many items come.
     """
 
@@ -89,7 +89,7 @@ class JudgePool:
         self.close()
 
     def close(self) -> None:
-        """Stop the workers at once; what was not drained is lost. May be called twice."""
+        """Stop the workers at once; results that were not drained are lost. May be called twice."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
@@ -117,7 +117,7 @@ class JudgePool:
             self._launch()
 
     def ready(self) -> Iterator[tuple[Any, Ruling]]:
-        """What is decided so far, without waiting, in no particular order."""
+        """The rulings made so far, without waiting, in no particular order."""
         self._collect(block=False)
         overdue = time.monotonic() - self._waiting_since > _PATIENCE_S
         while overdue and self._waiting and len(self._flights) < self._workers:
@@ -126,7 +126,7 @@ class JudgePool:
             yield self._finished.popleft()
 
     def drain(self) -> Iterator[tuple[Any, Ruling]]:
-        """Everything that was submitted and has not come out yet, as it is decided."""
+        """All remaining rulings of submitted items, as they are made."""
         while True:
             while self._finished:
                 yield self._finished.popleft()
@@ -183,7 +183,7 @@ class JudgePool:
         return self._pool
 
     def _collect(self, *, block: bool) -> None:
-        """Take in the chunks that came back; with ``block`` wait for at least one."""
+        """Collect returned chunks; with ``block`` wait for at least one."""
         if block:
             wait(self._flights, return_when=FIRST_COMPLETED)
         for future in [future for future in self._flights if future.done()]:
@@ -199,7 +199,7 @@ class JudgePool:
             self._waiting.extendleft(reversed(flight.items[len(rulings) :]))
 
     def _blame(self, flight: _Flight, error: BaseException) -> None:
-        """The item at hand when a worker hung or died is ERRORED; the others go round again."""
+        """Mark the item at which a worker hung or died as ERRORED; the others are judged again."""
         culprit = self._slots[flight.slot]
         if culprit == _NOT_STARTED:
             self._try_again(flight, error)
@@ -253,9 +253,9 @@ def _prepare_worker(slots: Any, memory_bytes: int) -> None:
 
 
 def _judge_chunk(slot: int, spec: JudgeSpec, items: list[tuple[Problem, str]]) -> list[Ruling]:
-    """Rulings of a leading part of ``items``, at least of the first.
+    """Rulings on the first items, at least on one.
 
-    No further item is started after a tenth of the deadline, so that a chunk comes back in time.
+    No further item is started after a tenth of the deadline, so that the chunk returns in time.
     """
     judge = judge_for(spec.name)
     rulings: list[Ruling] = []

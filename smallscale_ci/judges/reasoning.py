@@ -1,7 +1,7 @@
 """A language model asked whether a reasoning contains what the solution needs, Yes or No.
 
-It is no judge of answers: the reasoning may come to any result. Reasonings are asked about from
-several threads, and what the service answered is cached as for the judge ``llm``.
+It does not judge answers: the reasoning may come to any result. Questions are asked from
+several threads, and replies are cached as for the judge ``llm``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.verdict import verdict
 from smallscale_ci.records import Problem
 
-_LONGEST = 24_000  # characters of a reasoning that are shown: its beginning
+_LONGEST = 24_000  # characters of a reasoning's start that are shown
 _SYSTEM = """\
 You read the reasoning of a model about a question. Reply with one word: Yes if the reasoning \
 itself contains every step that a solution needs to get to the reference answer, so that a reader \
@@ -37,7 +37,7 @@ Does the reasoning contain every step that the solution needs? Reply Yes or No."
 def contain(
     service: Service, model: str, items: Iterable[tuple[Problem, str]]
 ) -> Iterator[bool | None]:
-    """Whether each reasoning is whole, in their order; ``None`` where the model did not say."""
+    """Whether each reasoning is complete, in order; ``None`` if the model did not say."""
     from smallscale_ci.judges.service import Client, UnansweredError
 
     client = Client(service)

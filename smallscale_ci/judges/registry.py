@@ -1,4 +1,4 @@
-"""The judges by name. One is imported when it is first asked for."""
+"""The judges by name, each imported when it is first used."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def judge_for(name: str) -> Judge:
 
 
 def judge_version(name: str) -> str:
-    """Name and version as judgements and manifests hold them: ``math/1``."""
+    """Name and version as recorded in judgements and manifests: ``math/1``."""
     judge = judge_for(name)
     return f"{judge.name}/{judge.version}"

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible service that answers questions; what it answered is cached on disk."""
+"""An OpenAI-compatible service that answers questions; its replies are cached on disk."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from smallscale_ci.files import write_text
 from smallscale_ci.ids import content_hash
 from smallscale_ci.worker.patience import PATIENCE_S, asked_s
 
-# Refusals that may pass are met again after 0.5 s doubling to 8 s, or what Retry-After asks for:
-# longer waits than 8 s do not count as attempts, and end with PATIENCE_S.
+# Temporary refusals are retried after 0.5 s doubling to 8 s, or after Retry-After:
+# waits longer than 8 s do not count as attempts, and are limited to PATIENCE_S.
 _RETRIES = 6
-_SILENCES = 2  # a server that says nothing for _REQUEST_S so many times is asked no more
+_SILENCES = 2  # timeouts of _REQUEST_S after which a server is not asked again
 _REQUEST_S = 120.0
 _FIRST_S, _LONGEST_S = 0.5, 8.0
-_PASSING = (408, 409, 429)  # and all from 500
+_PASSING = (408, 409, 429)  # and everything from 500
 _DEFAULTS = {"temperature": 0.0, "seed": 0, "max_completion_tokens": 1024}
 _SHOWN = 200  # characters of an error in a reason
 
@@ -33,7 +33,7 @@ class UnansweredError(Exception):
     def __init__(self, reason: str, *, whole: bool, final: bool = False) -> None:
         super().__init__(reason)
         self.whole = whole
-        self.final = final  # asking again, or asking something else, cannot help
+        self.final = final  # neither a retry nor another question can help
 
 
 class Client:
@@ -43,14 +43,14 @@ class Client:
         self._service = service
         self._openai = openai.OpenAI(
             base_url=service.url,
-            api_key=service.key or "none",  # servers of one's own often want none
-            max_retries=0,  # the package's own would meet a silent server six times, too
+            api_key=service.key or "none",  # local servers often need none
+            max_retries=0,  # the package's own retries would wait for a silent server six times
             timeout=_REQUEST_S,
         )
 
     @property
     def name(self) -> str:
-        """Host and port, for messages: an address may hold a password."""
+        """Host and port, for messages: an address may contain a password."""
         return urlsplit(self._service.url).netloc.rpartition("@")[2]
 
     def ask(
@@ -60,9 +60,9 @@ class Client:
         request: Mapping[str, Any],
         is_usable: Callable[[str], bool],
     ) -> str:
-        """The model's answer; one that is usable is kept, and given again without asking.
+        """The model's answer; a usable one is cached, and returned again without asking.
 
-        ``request`` is added to the request's body; ``None`` takes one of the defaults out. Raises
+        ``request`` is added to the request's body; ``None`` removes one of the defaults. Raises
         ``UnansweredError``.
         """
         body = {**_DEFAULTS, **request, "model": model, "messages": messages}
@@ -107,7 +107,7 @@ class Client:
         return content
 
     def _persistently(self, body: Mapping[str, Any]) -> Any:
-        """The reply to ``body``, asked again where that may help. Raises what ``openai`` raises."""
+        """The reply to ``body``, with retries if they may help. Raises the errors of ``openai``."""
         silences, attempt, waited_s = 0, 0, 0.0
         while True:
             try:
@@ -137,13 +137,13 @@ class Client:
         status = getattr(error, "status_code", None)
         text = " ".join(str(error).split())
         if self._service.key:
-            text = text.replace(self._service.key, "***")  # some servers give it back
+            text = text.replace(self._service.key, "***")  # some servers repeat it
         reason = f"status {status}: {text}" if status and str(status) not in text else text
         return UnansweredError(reason[:_SHOWN], **how)
 
 
 def _text(content: Any) -> str:
-    """The text of a message: as it is, or of its parts, as some servers give it."""
+    """The text of a message: a string, or parts, as some servers return it."""
     if isinstance(content, list):
         parts = [one if isinstance(one, str) else _part(one) for one in content]
         return "\n".join(part for part in parts if part)

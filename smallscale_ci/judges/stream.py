@@ -1,4 +1,4 @@
-"""Judging while generations come: each goes in once, and comes out once with its judgement."""
+"""Judges generations as they come: each goes in once, and comes out once with its judgement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FAILED = (FinishReason.ABORT, FinishReason.ERROR)
 _DECIDED = (Outcome.CORRECT, Outcome.WRONG)
 
-LOOKED = 256  # texts in which an unknown format of thinking is looked for
+LOOKED = 256  # texts in which an unknown thinking format is looked for
 
 Rulings = Iterator[tuple[tuple[Generation, bool], Ruling]]
 
@@ -35,7 +35,7 @@ Rulings = Iterator[tuple[tuple[Generation, bool], Ruling]]
 class JudgeStream:
     """Judges the generations of a suite's problems with the judge of each task.
 
-    Rules decide in worker processes, language models are asked from threads. Use it as a context
+    Rules run in worker processes, language models are asked from threads. Use it as a context
     manager.
     """
 
@@ -48,9 +48,9 @@ class JudgeStream:
         service: Service | None = None,
         sandbox: Callable[[], SandboxChoice] | None = None,
     ) -> None:
-        """``specs`` is by task name; ``sandbox`` is called where one of them runs programs.
+        """``specs`` is by task name; ``sandbox`` is called if one of them runs programs.
 
-        Raises ``UsageError`` where a judge needs a service and there is none.
+        Raises ``UsageError`` if a judge needs a service and there is none.
         """
         self._choice = _sandbox(specs, sandbox)
         if self._choice is not None:
@@ -87,11 +87,11 @@ class JudgeStream:
             self._llm.close()
 
     def expect(self, problems: Iterable[Problem]) -> None:
-        """Take ``problems`` in place of the ones before, all of which have come out."""
+        """Replace the problems; all earlier generations must have come out."""
         self._problems = {problem.id: problem for problem in problems}
 
     def feed(self, generation: Generation) -> None:
-        """Hand in one generation. A failed one needs no judge: it is ERRORED."""
+        """Submit one generation. A failed one needs no judge: it is ERRORED."""
         problem = self._problems[generation.problem_id]
         if generation.finish_reason in _FAILED:
             ruling = Ruling(Outcome.ERRORED, None, generation.error or "the engine failed")
@@ -107,22 +107,22 @@ class JudgeStream:
             self._pool.submit((generation, True), problem, text, rule)
 
     def _look(self, text: str) -> None:
-        """Note a mark of thinking that no format has; a model's first texts show its format."""
+        """Record unknown thinking marks; a model's first texts show its format."""
         if self._looked < LOOKED:
             self._looked += 1
             if mark := unknown(text):
                 self.unknown_thinking[mark] += 1
 
     def ready(self) -> Iterator[tuple[Generation, Judgement]]:
-        """What is judged so far, without waiting."""
+        """The judgements made so far, without waiting."""
         yield from self._out(self._pool.ready(), self._llm.ready() if self._llm else iter(()))
 
     def drain(self) -> Iterator[tuple[Generation, Judgement]]:
-        """All that has not come out yet."""
+        """All remaining judgements, as they are made."""
         yield from self._out(self._pool.drain(), self._llm.drain() if self._llm else iter(()))
 
     def refusal(self, what: str) -> JudgeError | None:
-        """The error to end with where all samples of ``what`` are ERRORED: nothing was judged."""
+        """The error to end with if all samples of ``what`` are ERRORED: nothing was judged."""
         if not self.judged or self.errors.total() < self.judged:
             return None
         reason, times = self.errors.most_common(1)[0]
@@ -133,7 +133,7 @@ class JudgeStream:
         )
 
     def told(self) -> dict[str, Any]:
-        """What a manifest says about thinking, two judges' agreement and the programs' sandbox."""
+        """The manifest's entries on thinking, two judges' agreement and the programs' sandbox."""
         found = {task: agreement.record() for task, agreement in self.agreement.items()}
         told: dict[str, Any] = {"judge_agreement": found} if found else {}
         told["unknown_thinking"] = dict(self.unknown_thinking)
@@ -199,5 +199,5 @@ def _sandbox(
 
 
 def judged_text(text: str, *, thinking: bool) -> str:
-    """What a judge sees of a generation whose prompt ended inside an open block of thinking."""
+    """The text that a judge sees of a generation whose prompt ended inside open thinking."""
     return OPENED + text if thinking else text

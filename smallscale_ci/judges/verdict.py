@@ -1,4 +1,4 @@
-"""Whether a model that judges said Yes or No."""
+"""Whether a judging model said Yes or No."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STATED = re.compile(
     r"(yes|no)\b(?!\s*(?:/|or\b|doubt\b|longer\b|one\b))",
     re.IGNORECASE,
 )
-# A sentence that begins with it, or is nothing else: "Yes, because …", "No." on a line of its own.
+# A sentence that starts with it or consists of it: "Yes, because …", "No." on its own line.
 _SENTENCE = re.compile(
     r"(?:^|[.!?:\n]\s*|-\s+)(?:(?:therefore|thus|so|hence|overall),?\s+)?(yes|no)\b(?=\s*(?:[,.:;!–—)]|-\s|\n|$)"
     r"|\s+\(|\s+(?:because|since|as|it|they|the|both|this|that)\b)",
@@ -51,7 +51,7 @@ _LAST = re.compile(
     r"(?:[,;:.]|[→⇒]|[-=]>)\s+(?:so,?\s+|then\s+|therefore,?\s+)?(?:\w+ly,?\s+)?(yes|no)[.!]*\s*\Z",
     re.IGNORECASE,
 )
-# A last line that says nothing but that they agree, or do not.
+# A last line that only says that they agree, or do not.
 _AGREES = re.compile(
     r"""(?:(?:final\s+)?(?:verdict|judge?ment|decision|conclusion|result|grade)\s*:\s*)?
         (?:(?:the\s+(?:two\s+)?(?:(?:given|compared|candidate|submitted|proposed|predicted|final|models?|students?|users?|assistants?)\s+){0,2}
@@ -67,7 +67,7 @@ _AGREES = re.compile(
 def verdict(said: str) -> bool | None:
     """Whether a judge said Yes, after its own thinking.
 
-    ``None`` where it said neither or both: one that contradicts itself has not decided.
+    ``None`` if it said neither or both: a model that contradicts itself has not decided.
     """
     answer = answer_part(said)
     if answer is None:
@@ -98,7 +98,7 @@ def _said(text: str) -> Iterator[bool]:
     if grade := _GRADE.fullmatch(text):
         yield grade[1] is None
         return
-    if ruled := _RULED.match(text):  # what explains a verdict may say yes or no of something else
+    if ruled := _RULED.match(text):  # an explanation may say yes or no about something else
         text = ruled[0].rstrip()
     for pattern in (_BOX, _TAG, _STATED, _SENTENCE, _LAST):
         yield from (_WORDS[match[1].lower()] for match in pattern.finditer(text))

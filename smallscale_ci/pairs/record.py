@@ -89,7 +89,7 @@ class PairsRecord(Record):
     """Template variables that the answers were sampled with; training renders prompts with them."""
     leakage: Leakage = Leakage()
     screening: Screening | None = None
-    """``None`` where no cutoff was named."""
+    """``None`` if no cutoff was named."""
     lengths: Lengths = field(default_factory=dict)
     sha256: str = ""
     """Of ``pairs.jsonl``."""

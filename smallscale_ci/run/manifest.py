@@ -88,7 +88,7 @@ class Runtime(Record):
     """The engine of the profile. ``replay`` gives another run's completions again, and the
     manifest's ``engine`` is that run's."""
     loaded_by: str = ""
-    """The run of the same command whose engine went on with this one; empty where the engine was
+    """The run of the same command whose engine went on with this one; empty if the engine was
     loaded for this run."""
 
 

@@ -30,6 +30,15 @@ PATTERNS = {
     r"(?<![/%]) \d[\d.,]* %(?=[ ,.;:)\]|`]|$)(?! ?\d)": "59.0%",
     r"[fg]\} %(?![(\d])": "{value:.1f}%",
     r"\d pt\b": "pp",
+    r"\b[Nn]obody (was|is) chosen by\b": "played no part in the choice",
+    r"``None`` where\b": "``None`` if",
+    r"\bRaises? ``\w+`` where\b": "Raises … if",
+    r"\bempty where (it|there)\b": "empty if",
+    r"\bwithout a word\b": "silently",
+    r"\bbyte by byte\b": "byte for byte",
+    r"\bgo(es|ing)? on (from|where)\b": "continue, resume",
+    r"\bwhat takes (long|minutes|seconds)\b": "slow steps",
+    r"\boutside of (a|the|its|GitHub)\b": "outside",
 }
 
 
@@ -49,7 +58,22 @@ def test_nothing_reads_as_translated(pattern: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["judged anew", "at 59.0 % of", "{100 * x:.1f} % of", "12 pt", "1 epochs", "x is no folder."],
+    [
+        *(
+            "judged anew",
+            "at 59.0 % of",
+            "{100 * x:.1f} % of",
+            "12 pt",
+            "1 epochs",
+            "x is no folder.",
+        ),
+        *("``None`` where it is not known", "Raises ``DataError`` where it is damaged."),
+        *(
+            "samples that nobody was chosen by",
+            "the step to go on from",
+            "they are cut without a word",
+        ),
+    ],
 )
 def test_the_patterns_find_what_they_name(text: str) -> None:
     assert any(re.search(pattern, f"x {text}") for pattern in PATTERNS)

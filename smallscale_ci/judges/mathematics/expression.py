@@ -152,7 +152,7 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
 
 
 def _root(value: Fraction, degree: Fraction) -> Fraction:
-    """The exact real root. Raises ``Inexact`` where there is none that is rational."""
+    """The exact real root. Raises ``Inexact`` if there is none that is rational."""
     if degree.denominator != 1 or not 1 <= degree <= 64 or value < 0:
         raise Inexact("root")
     roots = []

@@ -27,7 +27,7 @@ REALS = (Interval(-math.inf, math.inf, (False, False)),)
 
 
 def real_set(form: Form) -> tuple[Interval, ...] | None:
-    """The disjoint intervals, in order, of a set of numbers; ``None`` where it is none."""
+    """The disjoint intervals, in order, of a set of numbers; ``None`` if it is none."""
     parts = _parts(form)
     return None if parts is None else _joined(parts)
 

@@ -1,4 +1,4 @@
-"""``math-verify`` as the last resort, for calculus and other things our own reader leaves alone."""
+"""``math-verify`` as the last resort, for calculus and the like, which our reader leaves alone."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class _OutOfTime(BaseException):
 
 
 def library_equal(gold: str, answer: str) -> bool | None:
-    """What ``math-verify`` says about two LaTeX answers; ``None`` where it cannot read one.
+    """What ``math-verify`` says about two LaTeX answers; ``None`` if it cannot read one.
 
-    It takes at most three seconds of CPU time where Python code runs; a single huge operation
-    inside an extension can only be stopped from outside. The library's own timers count the wall's
-    seconds, which a busy machine takes away: they are off. Signals reach the main thread alone:
-    elsewhere the answer is ``None``.
+    It takes at most three seconds of CPU time while Python code runs; a single huge operation
+    inside an extension can only be stopped from outside. The library's own timers count wall-clock
+    seconds, which pass faster on a busy machine, so they are off. Signals reach only the main
+    thread: elsewhere the answer is ``None``.
     """
     if threading.current_thread() is not threading.main_thread():
         return None

@@ -13,7 +13,7 @@ _VECTORS = ("vector", "()", "[]", "row", "column")
 
 
 def scaled(factor: Scalar, body: Matrix | Group) -> Matrix | Group | None:
-    """``factor`` times ``body``; ``None`` where an entry is not a plain number."""
+    """``factor`` times ``body``; ``None`` if an entry is not a plain number."""
     rows = _plain(body)
     if rows is None or not is_plain(factor):
         return None
@@ -33,7 +33,7 @@ def added(first: Matrix | Group, second: Matrix | Group) -> Matrix | Group | Non
 
 
 def multiplied(first: Matrix | Group, second: Matrix | Group) -> Matrix | Group | None:
-    """The product of matrices, rows and columns; ``None`` where they do not fit."""
+    """The product of matrices, rows and columns; ``None`` if they do not fit."""
     left, right = _oriented(first), _oriented(second)
     if left is None or right is None or {len(row) for row in left} != {len(right)}:
         return None

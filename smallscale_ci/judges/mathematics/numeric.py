@@ -65,7 +65,7 @@ def _everywhere(a: Node, b: Node, names: list[str]) -> bool | None:
 
 
 def _agreement(a: Node, b: Node, where: Iterable[Point]) -> bool | None:
-    """Whether both agree at every point where both are real; ``None`` where there is none."""
+    """Whether both agree at every point where both are real; ``None`` if there is none."""
     agreed = 0
     for point in where:
         try:
@@ -131,7 +131,7 @@ def proportional(a: Node, b: Node) -> int:
 
 
 def value(node: Node) -> Any:
-    """The value of a tree without unknowns as mpmath number, ``None`` where it has none.
+    """The value of a tree without unknowns as mpmath number, ``None`` if it has none.
 
     Raises ``TooLarge``.
     """
@@ -153,7 +153,7 @@ def fraction(number: Any) -> Fraction | None:
 def _agree(
     first: tuple[Any, Any] | None, second: tuple[Any, Any] | None, a: Node, b: Node, point: Point
 ) -> bool | None:
-    """Whether two sides have the same value; ``None`` where that cannot be known."""
+    """Whether two sides have the same value; ``None`` if that cannot be known."""
     if first is None or second is None:
         return None
     (left, left_noise), (right, right_noise) = first, second

@@ -41,7 +41,7 @@ _CURVE = frozenset("xyz")  # the unknowns of an equation that is an answer itsel
 
 
 def name_of(relation: Relation) -> str | None:
-    """What ``x = …`` or ``f(x) = …`` names; ``None`` where the left side is an expression."""
+    """What ``x = …`` or ``f(x) = …`` names; ``None`` if the left side is an expression."""
     text = left_of(relation)
     side = relation.sides[0]
     words = isinstance(side, Words | Opaque)  # Area, m∠A
