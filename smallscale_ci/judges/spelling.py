@@ -31,6 +31,7 @@ _SIGNS = {  # of LaTeX, as they are typed
 }  # fmt: skip
 _SIGN = re.compile(rf"\\({'|'.join(sorted(_SIGNS, key=len, reverse=True))})(?![a-zA-Z])(\s?)")
 _TYPED = str.maketrans("−–‐‑⁄⋅ϵ", "----/·ε")
+_DIGIT = re.compile(r"\d")
 _TIMES = re.compile(r"(?<=\d)\s?[x×·*]\s?(?=10)")  # 3 x 10^8
 _INDEX = re.compile(r"(?<=[A-Za-z)])_(?=\d)")  # CaF_2
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -61,7 +62,7 @@ LONGEST = 2000  # characters of an answer that are looked at
 
 def composed(text: str) -> str:
     """``text`` in Unicode's compatible form, in which raised digits keep their mark: ``x^2``."""
-    return unicodedata.normalize("NFKC", _RAISED.sub(r"^\g<0>", text))  # Ｂ as B
+    return text if text.isascii() else unicodedata.normalize("NFKC", _RAISED.sub(r"^\g<0>", text))
 
 
 def bare(text: str) -> str:
@@ -81,9 +82,14 @@ def _typed(sign: re.Match[str]) -> str:
 
 def spelled(text: str) -> str:
     """``text`` in one spelling: ``60ms`` as ``60 ms``, ``1,800`` as ``1800``, CaF_2 as CaF2."""
-    text = _EXPONENT.sub(r"×10^\1", _TIMES.sub("×", text[:LONGEST]))
-    text = bare(composed(text)).translate(_TYPED)
-    text = _INDEX.sub("", _MEASURE.sub(_short, _SCALE.sub(r" °\1", text)))
+    text = text[:LONGEST]
+    if not text.isascii():
+        text = composed(text).translate(_TYPED)
+    if _DIGIT.search(text) is None:
+        return bare(text)
+    text = bare(_EXPONENT.sub(r"×10^\1", _TIMES.sub("×", text)))
+    text = _MEASURE.sub(_short, _SCALE.sub(r" °\1", text) if "°" in text else text)
+    text = _INDEX.sub("", text) if "_" in text else text
     text = _PERCENT.sub("%", text) if "cent" in text else text
     return _GLUED_UNIT.sub(" ", _THOUSANDS.sub("", text) if "," in text else text)
 
