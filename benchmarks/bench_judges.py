@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--items", type=int, default=2000)
     parser.add_argument("--pooled", type=int, default=100_000)
-    parser.add_argument("--code", action="store_true", help="the sandboxes alone")
+    parser.add_argument("--code", action="store_true", help="only the sandboxes")
     parser.add_argument("--images", type=Path, default=LOCK, help="the image lock")
     parser.add_argument("--inspect-python", type=Path, help="Python of an environment with inspect")
     parser.add_argument("--pairs", type=Path, action="append", default=[])
@@ -292,76 +292,77 @@ def main() -> None:
         print(json.dumps(sandboxes(options.images, 40), indent=2))
         return
     logging.disable(logging.CRITICAL)
+    found = measured(options)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    show_agreement(found["agreement"], [KINDS, HANDED, *options.pairs])
+    show_speeds(found)
+    for name, row in found["multiple_choice"].items():
+        print(
+            f"multiple choice, {name}: {row['right']:.0f} of {row['answers']:.0f} as labelled, "
+            f"{row['fp']:.0f} false positives, {row['answers'] / row['seconds']:,.0f} answers/s"
+        )
+    for name, (right, count) in found["code_extraction"].items():
+        print(f"code extraction, {name}: {right} of {count} as labelled")
+    for name, row in found["code"].items():
+        print(f"code, {name}: starts and ends in {row['start_ms']:.0f} ms")
+        if "per_second" in row:
+            print(f"  two workers: {row['per_second']:.1f} problems/s of three tests each")
+
+
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that is measured, as ``--json`` prints it."""
     pool = pooled(options.pooled)  # first, while this process is small
     pairs = pairs_of([KINDS, *filter(Path.exists, [HANDED]), *options.pairs])
     judges = {"this judge": ours, "math-verify": math_verify_alone, "string match": string_match}
     if options.inspect_python:
         judges["inspect"] = inspect_alone(options.inspect_python, pairs)
-    tables = {name: agreement(equal, pairs) for name, equal in judges.items()}
     timed = {"this judge": judge_text, "math-verify": verify_text}
-    rates = speeds(timed, ordinary(options.items))
-    heavy_rates = speeds(timed, latex_heavy(options.items // 4))
-    code = sandboxes(options.images, 40)
-    multiple = choices(options.choices)
-    code_found = extraction([BLOCKS, *options.blocks])
-    if options.json:
-        print(
-            json.dumps(
-                {
-                    "agreement": tables,
-                    "per_second": rates,
-                    "latex_per_second": heavy_rates,
-                    "multiple_choice": multiple,
-                    "code_extraction": code_found,
-                    "pool": pool,
-                    "code": code,
-                },
-                indent=2,
-            )
-        )
-        return
-    print(f"{'category':<12}{'pairs':>6}" + "".join(f"{name + ' FP/FN':>22}" for name in judges))
+    return {
+        "agreement": {name: agreement(equal, pairs) for name, equal in judges.items()},
+        "per_second": speeds(timed, ordinary(options.items)),
+        "latex_per_second": speeds(timed, latex_heavy(options.items // 4)),
+        "multiple_choice": choices(options.choices),
+        "code_extraction": extraction([BLOCKS, *options.blocks]),
+        "pool": pool,
+        "code": sandboxes(options.images, 40),
+    }
+
+
+def show_agreement(tables: dict[str, Any], files: list[Path]) -> None:
+    """A table by category, then each judge's figures for each of ``files``, and in all."""
+    print(f"{'category':<12}{'pairs':>6}" + "".join(f"{name + ' FP/FN':>22}" for name in tables))
     for category, row in tables["this judge"].items():
-        cells = [f"{tables[n][category]['fp']}/{tables[n][category]['fn']}" for n in judges]
+        cells = [f"{table[category]['fp']}/{table[category]['fn']}" for table in tables.values()]
         print(f"{category:<12}{row['pairs']:>6}" + "".join(f"{cell:>22}" for cell in cells))
-    for name in judges:
-        row, first = tables[name]["all"], tables[name]["first"]
+    for name, table in tables.items():
+        row, first = table["all"], table["first"]
         agreed, before = (1 - (one["fp"] + one["fn"]) / one["pairs"] for one in (row, first))
-        for path in [KINDS, HANDED, *options.pairs]:
-            if one := tables[name].get(path.stem):
-                right = one["pairs"] - one["fp"] - one["fn"]
-                print(
-                    f"{name}, {path.stem}: {right} of {one['pairs']}, {one['fp']} false positives"
-                )
+        for stem in (path.stem for path in files if path.stem in table):
+            one = table[stem]
+            right = one["pairs"] - one["fp"] - one["fn"]
+            print(f"{name}, {stem}: {right} of {one['pairs']}, {one['fp']} false positives")
         print(
             f"{name}: {agreed:.1%} agreement, {before:.1%} by the first labels, "
             f"slowest item {row['slowest_ms']} ms"
         )
-    ratio = rates["this judge"] / rates["math-verify"]
-    print(
-        f"ordinary numeric answers: {rates['this judge']:,.0f} items/s of CPU time against "
-        f"{rates['math-verify']:,.0f} of math-verify: {ratio:.1f} ×"
-    )
-    ratio = heavy_rates["this judge"] / heavy_rates["math-verify"]
-    print(
-        f"LaTeX-heavy answers: {heavy_rates['this judge']:,.0f} items/s of CPU time against "
-        f"{heavy_rates['math-verify']:,.0f} of math-verify: {ratio:.1f} ×"
-    )
+
+
+def show_speeds(found: dict[str, Any]) -> None:
+    """Items per second of CPU time beside math-verify's, then the pool."""
+    for what, key in (("ordinary numeric", "per_second"), ("LaTeX-heavy", "latex_per_second")):
+        rates = found[key]
+        ratio = rates["this judge"] / rates["math-verify"]
+        print(
+            f"{what} answers: {rates['this judge']:,.0f} items/s of CPU time against "
+            f"{rates['math-verify']:,.0f} of math-verify: {ratio:.1f} ×"
+        )
+    pool = found["pool"]
     print(
         f"pool of two, algebra: {pool['items']:,.0f} items, {pool['per_second']:,.0f} items/s, "
         f"host memory + {pool['host_growth_mib']:.0f} MiB"
     )
-    for name, row in multiple.items():
-        print(
-            f"multiple choice, {name}: {row['right']:.0f} of {row['answers']:.0f} as labelled, "
-            f"{row['fp']:.0f} false positives, {row['answers'] / row['seconds']:,.0f} answers/s"
-        )
-    for name, (right, count) in code_found.items():
-        print(f"code extraction, {name}: {right} of {count} as labelled")
-    for name, row in code.items():
-        print(f"code, {name}: starts and ends in {row['start_ms']:.0f} ms")
-        if "per_second" in row:
-            print(f"  two workers: {row['per_second']:.1f} problems/s of three tests each")
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def sentences(report: GridReport) -> tuple[str, ...]:
     lost = formats.number(100 * report.max_loss)
     again = (
         f"the same problems of {report.suite}, with samples that played no part in the choice: "
-        "the luck of sampling cannot favor the best of several, that of the problems still can"
+        "sampling luck cannot favor the best of several, but luck with the problems still can"
         if report.same_problems
         else f"the problems of {report.fresh_suite}, which played no part in the choice"
     )
