@@ -9,12 +9,16 @@ from pydantic import ValidationError
 from smallscale_ci.config import grid, pairs, policy, profile, run, suite, train
 from smallscale_ci.config.base import Config, NamedConfig
 
-MODELS = {
-    model
-    for module in (grid, pairs, policy, profile, run, suite, train)
-    for model in vars(module).values()
-    if isinstance(model, type) and issubclass(model, Config) and model is not NamedConfig
-}
+# A set's order is each process's own, and all of them have to collect the same tests.
+MODELS = sorted(
+    {
+        model
+        for module in (grid, pairs, policy, profile, run, suite, train)
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, Config) and model is not NamedConfig
+    },
+    key=str,
+)
 NUMBERS = sorted(
     (
         (model, field)
