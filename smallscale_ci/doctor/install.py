@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from smallscale_ci.errors import EngineError, UsageError, did_you_mean
@@ -28,7 +29,7 @@ class Environment:
     about: str
     before: tuple[str, ...] = ()  # packages needed to build others
     options: tuple[str, ...] = ()
-    compiled: Mapping[str, str] = field(default_factory=dict)  # only where there is a compiler
+    compiled: str = ""  # a package whose operator is compiled if there is a compiler
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
@@ -39,7 +40,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
         options=("--no-build-isolation",),
         # DeepSpeed is published as source. Without a compiler the operator that it needs on CPUs
         # is left to the first training.
-        compiled={"DS_BUILD_SHM_COMM": "1"},
+        compiled="deepspeed",
     ),
 }
 
@@ -87,14 +88,14 @@ def install(
         _run([*torch[:-1], "--index-url", _TORCH_INDEX, torch[-1]], environment)
     say(f"installing {what.about}")
     lock = str(_lock(name, locks))
-    locked = [*pip, "--no-deps", *what.options, "-r", lock]
-    bare = {**environment, "DS_BUILD_OPS": "0"}
-    try:
-        _run(locked, {**bare, **what.compiled})
-    except EngineError:
-        if not what.compiled:
-            raise
-        _run(locked, bare)
+    quiet = {**environment, "DS_BUILD_OPS": "0"}
+    locked = [*pip, "--no-deps", *what.options]
+    if what.compiled:
+        # What pip keeps may have been built without the operator.
+        fresh = [*locked, "--no-cache-dir", "-c", lock, what.compiled]
+        with suppress(EngineError):
+            _run(fresh, {**quiet, "DS_BUILD_SHM_COMM": "1"})
+    _run([*locked, "-r", lock], quiet)
     _stamp(name, locks, folder).touch()
 
 
