@@ -97,8 +97,9 @@ def looks_at_containers(path: Path) -> bool:
 
 
 def rank(path: Path) -> tuple[int, bool]:
-    """Where a test file stands in the order."""
-    place = LONGEST.index(path.name) if path.name in LONGEST else len(LONGEST)
+    """Where a test file stands in the order: at the end the unit tests, whose files are short."""
+    others = len(LONGEST) + (HERE not in path.parents)
+    place = LONGEST.index(path.name) if path.name in LONGEST else others
     return place, not looks_at_containers(path)
 
 
