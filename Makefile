@@ -90,7 +90,7 @@ train-env: $(TRAIN_READY) ## Make the environment of LLaMA-Factory and DeepSpeed
 	@:
 
 # DeepSpeed is published as source. The operator that it needs on CPUs is compiled here if there is a
-# compiler, and by the first training otherwise. What pip keeps may have been built without it.
+# compiler, and by the first training otherwise; torch has to work for it, so all else comes first.
 $(TRAIN_READY):
 	@echo "making $(TRAIN), a few minutes, once" >&2
 	@rm -rf $(TRAIN)
@@ -98,9 +98,9 @@ $(TRAIN_READY):
 	@$(TRAIN)/bin/python $(PIP) setuptools wheel
 	@$(TRAIN)/bin/python $(PIP) --no-deps --no-compile torch==$(TORCH) 2>/dev/null \
 	  || $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --index-url $(TORCH_INDEX) torch==$(TORCH)
-	@DS_BUILD_OPS=0 DS_BUILD_SHM_COMM=1 $(TRAIN)/bin/python $(PIP) --no-cache-dir --no-deps --no-compile --no-build-isolation \
-	  -c requirements/train-cpu.txt deepspeed 2>/dev/null || :
 	@DS_BUILD_OPS=0 $(TRAIN)/bin/python $(PIP) --no-deps --no-compile --no-build-isolation -r requirements/train-cpu.txt
+	@DS_BUILD_OPS=0 DS_BUILD_SHM_COMM=1 $(TRAIN)/bin/python $(PIP) --no-cache-dir --force-reinstall --no-deps --no-compile \
+	  --no-build-isolation -c requirements/train-cpu.txt deepspeed 2>/dev/null || :
 	@$(TRAIN)/bin/python $(COMPILE) $(TRAIN)/lib || :
 	@touch $@
 

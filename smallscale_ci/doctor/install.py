@@ -90,12 +90,12 @@ def install(
     lock = str(_lock(name, locks))
     quiet = {**environment, "DS_BUILD_OPS": "0"}
     locked = [*pip, "--no-deps", *what.options]
+    _run([*locked, "-r", lock], quiet)
     if what.compiled:
-        # What pip keeps may have been built without the operator.
-        fresh = [*locked, "--no-cache-dir", "-c", lock, what.compiled]
+        # torch has to work for it, and what pip keeps may have been built without the operator.
+        fresh = [*locked, "--no-cache-dir", "--force-reinstall", "-c", lock, what.compiled]
         with suppress(EngineError):
             _run(fresh, {**quiet, "DS_BUILD_SHM_COMM": "1"})
-    _run([*locked, "-r", lock], quiet)
     _stamp(name, locks, folder).touch()
 
 
