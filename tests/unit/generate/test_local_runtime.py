@@ -20,17 +20,6 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Callable[[str], Path]:
-    def make_script(text: str) -> Path:
-        path = tmp_path / "python"
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-        return path
-
-    return make_script
-
-
 def eventually(condition: Callable[[], object]) -> None:
     until = time.monotonic() + 60
     while not condition():

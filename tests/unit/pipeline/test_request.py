@@ -1,41 +1,11 @@
 """What the user asked for, and the complete configuration that follows from it."""
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from helpers import replayed
+from helpers.plans import plan
 
-from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import UsageError
-from smallscale_ci.pipeline import prepare
-from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.pipeline.request import Request
-
-NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def place(tmp_path) -> Path:
-    replayed.make_configs(tmp_path, problems=6)
-    replayed.record(replayed.make_run(tmp_path, "src", epochs=1), tmp_path / "baselines")
-    return tmp_path
-
-
-def settings(place: Path) -> Settings:
-    return replace(replayed.settings(place), environment={"KEEP": "me"}, now=lambda: NOW)
-
-
-def request(place: Path, **changes: object) -> Request:
-    asked = Request(model=str(place / "stored" / "src"), suite="tiny", profile="replay")
-    return replace(asked, **changes)
-
-
-def plan(place: Path, **changes: object) -> Plan:
-    asked = request(place, **changes)
-    return prepare.plan(asked, settings(place), say=lambda text: None)
 
 
 def test_what_is_asked_for_goes_before_what_is_configured(place):

@@ -1,54 +1,12 @@
 """``report.html`` without a browser: size, self-containment, charts, packing."""
 
-import base64
-import json
-import random
 import re
-import zlib
 
 import pytest
-from helpers.report_examples import (
-    EXAMPLES,
-    REGRESSED,
-    hostile_report,
-    report,
-    verdict,
-)
+from helpers.report_examples import EXAMPLES, hostile_report, large, unpack
 
-from smallscale_ci.records import Outcome
 from smallscale_ci.report import html
-from smallscale_ci.report.interface import Answer, Excerpt, ReportData
-from smallscale_ci.report.problems import Packed, pack
-
-
-def unpack(packed: Packed) -> list[list]:
-    return json.loads(zlib.decompress(base64.b64decode(packed.blob)))
-
-
-def large(problems: int, epochs: int, length: int) -> ReportData:
-    """Random letters: nothing that a model writes compresses as badly."""
-    rng = random.Random(7)
-    letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz     ", k=length * 50))
-
-    def words() -> str:
-        start = rng.randrange(len(letters) - length)
-        return letters[start : start + length]
-
-    def answer(index: int) -> Answer:
-        outcome = Outcome.CORRECT if rng.random() < 0.8 else Outcome.WRONG
-        return Answer(index, outcome, rng.randrange(900), "12", "not equal", words())
-
-    excerpts = {
-        f"{number:016x}": Excerpt(
-            "gsm8k" if number % 2 else "mmlu-pro",
-            words()[:250],
-            "12",
-            tuple(answer(index) for index in range(epochs)),
-            tuple(answer(index) for index in range(epochs)),
-        )
-        for number in range(problems)
-    }
-    return report(verdict(REGRESSED), excerpts=excerpts)
+from smallscale_ci.report.problems import pack
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

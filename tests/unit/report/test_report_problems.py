@@ -1,50 +1,16 @@
 """The problems of the HTML report: packed small, and cut where nothing happened."""
 
-import base64
-import json
-import random
-import zlib
 from dataclasses import replace
 
 from helpers.report_examples import (
-    REGRESSED,
+    large,
     report,
-    verdict,
+    unpack,
 )
 
 from smallscale_ci.records import Outcome
-from smallscale_ci.report.interface import Answer, Excerpt, ReportData
-from smallscale_ci.report.problems import Packed, pack
-
-
-def unpack(packed: Packed) -> list[list]:
-    return json.loads(zlib.decompress(base64.b64decode(packed.blob)))
-
-
-def large(problems: int, epochs: int, length: int) -> ReportData:
-    """Random letters: nothing that a model writes compresses as badly."""
-    rng = random.Random(7)
-    letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz     ", k=length * 50))
-
-    def words() -> str:
-        start = rng.randrange(len(letters) - length)
-        return letters[start : start + length]
-
-    def answer(index: int) -> Answer:
-        outcome = Outcome.CORRECT if rng.random() < 0.8 else Outcome.WRONG
-        return Answer(index, outcome, rng.randrange(900), "12", "not equal", words())
-
-    excerpts = {
-        f"{number:016x}": Excerpt(
-            "gsm8k" if number % 2 else "mmlu-pro",
-            words()[:250],
-            "12",
-            tuple(answer(index) for index in range(epochs)),
-            tuple(answer(index) for index in range(epochs)),
-        )
-        for number in range(problems)
-    }
-    return report(verdict(REGRESSED), excerpts=excerpts)
+from smallscale_ci.report.interface import Answer, Excerpt
+from smallscale_ci.report.problems import pack
 
 
 def test_what_does_not_fit_is_cut_in_the_middle_and_where_nothing_happened_first() -> None:
