@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import json, resource, sys
 from datetime import datetime
 resource.setrlimit(resource.RLIMIT_AS, ({_GIB}, {_GIB}))
 resource.setrlimit(resource.RLIMIT_CPU, ({LIMIT_S}, {LIMIT_S}))
+sys.path.append(sys.argv[1])  # -I leaves out what PYTHONPATH names
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 given = json.load(sys.stdin)
@@ -83,7 +85,7 @@ def render(
     given = {"template": template.plain(text), "chats": [*map(list, chats)], "values": values}
     try:
         ran = subprocess.run(
-            [sys.executable, "-I", "-c", _SCRIPT],
+            [sys.executable, "-I", "-c", _SCRIPT, _packages()],
             input=json.dumps(given, default=dict),
             capture_output=True,
             text=True,
@@ -92,12 +94,20 @@ def render(
         )
         answer = json.loads(ran.stdout)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        if getattr(error, "returncode", -1) > 0:  # not killed: Python did not come as far
+            return None
         raise FailedError(f"it does not end within {LIMIT_S} s") from error
     except (OSError, ValueError):
         return None
     if "failed" in answer:
         raise FailedError(answer["failed"])
     return [str(one) for one in answer["texts"]]
+
+
+def _packages() -> str:
+    """The folder that Jinja was installed into."""
+    found = find_spec("jinja2")
+    return str(Path(found.origin).parents[1]) if found and found.origin else ""
 
 
 def special_tokens(path: Path) -> dict[str, str]:
