@@ -1,13 +1,12 @@
-"""What a profile may pass to an engine: neither another model nor a secret.
+"""What a profile may pass to an engine: no other model, and nothing that the engine ignores.
 
-A profile is written into every run's ``config.yaml`` and committed to git. No message here repeats
-a value that may be a secret.
+No message here repeats a value that may be a secret.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from smallscale_ci.worker.engines.registry import EngineKind
@@ -18,16 +17,6 @@ _OTHER_WEIGHTS = (
     *("tokenizer", "tokenizer_path", "tokenizer_revision", "revision", "code_revision"),
     *("load_format", "model_loader_extra_config"),
     *("hf_overrides", "hf_config_path", "json_model_override_args"),
-)
-_SECRET_NAME = re.compile(
-    r"(.*[-_.])?(api[-_]?key|access[-_]?key|private[-_]?key|secret|passw(or)?d|credentials?"
-    r"|authorization|bearer|(hf|hub|auth|access|api|refresh|session|github|gh)[-_]?token)|token",
-    re.IGNORECASE,
-)
-_SECRET_VALUE = re.compile(
-    r"^\s*(Bearer\s+\S|Basic\s+\S|(sk|rk|pk)-\w|hf_\w{8}|gh[opsu]_\w{8}|github_pat_|xai-\w|gsk_\w{8}"
-    r"|AIza\w{8}|nvapi-\w)",
-    re.IGNORECASE,
 )
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
@@ -69,25 +58,3 @@ def refuse_unknown(kind: EngineKind, args: Mapping[str, Any]) -> None:
         raise ValueError(
             "engine_args.api_key_env is the name of an environment variable, not the key itself"
         )
-
-
-def refuse_secrets(place: str, value: Any) -> None:
-    """Raise ``ValueError`` for anything that has a secret's name or looks like one."""
-    for name in _secrets(place, value):
-        raise ValueError(
-            f"{name} looks like a secret, and this file is written into every run. Set it in the "
-            "environment"
-        )
-
-
-def _secrets(place: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if isinstance(item, str) and item and _SECRET_NAME.fullmatch(key.strip("- ")):
-                yield f"{place}.{key}"
-            yield from _secrets(f"{place}.{key}", item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _secrets(place, item)
-    elif isinstance(value, str) and _SECRET_VALUE.match(value):
-        yield place

@@ -10,6 +10,7 @@ from smallscale_ci.config import engine_args as passed
 from smallscale_ci.config.base import Config, Name, NamedConfig, Positive
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.config.seams import AUTO, RUNTIMES
+from smallscale_ci.config.secret import refuse_secrets
 from smallscale_ci.config.template import TemplateVariables
 from smallscale_ci.worker.engines.registry import ENGINES, EngineKind
 
@@ -66,5 +67,5 @@ class EngineProfile(NamedConfig):
         passed.refuse_other_weights(self.engine_args)
         passed.refuse_unknown(self.engine_kind, self.engine_args)
         for name in ("engine_args", "env", "template"):
-            passed.refuse_secrets(name, getattr(self, name))
+            refuse_secrets(name, getattr(self, name))
         return self

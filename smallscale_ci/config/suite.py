@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from smallscale_ci.config import engine_args as passed
 from smallscale_ci.config.base import Config, Fraction, Name, NamedConfig
 from smallscale_ci.config.names import OneOf
 from smallscale_ci.config.seams import JUDGES
+from smallscale_ci.config.secret import refuse_secrets
 from smallscale_ci.config.template import TemplateVariables
 
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
@@ -74,7 +74,7 @@ class JudgeConfig(Config):
             raise ValueError(f"the judge '{self.name}' needs the name of its model")
         if not asks and (self.model or self.request or self.rule or self.measured):
             raise ValueError("model, request, rule and measured are options of an LLM judge only")
-        passed.refuse_secrets("request", self.request)
+        refuse_secrets("request", self.request)
         return self
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -12,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from smallscale_ci import worker
+from smallscale_ci.config.secret import without_secrets
 from smallscale_ci.errors import EngineError
 from smallscale_ci.generate.interface import Placement, assign_gpus
 from smallscale_ci.generate.opening import appending
 from smallscale_ci.worker import protocol
 
 WORKER_FOLDER = Path(worker.__file__).resolve().parent
-_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
 
 
 class LocalRuntime:
@@ -40,11 +39,7 @@ class LocalRuntime:
         """
         self._python = python
         self._environment = {
-            **{
-                name: value
-                for name, value in environment.items()
-                if name == keep or not _SECRET.search(name)
-            },
+            **without_secrets(environment, keep=keep),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
             "PYTHONUNBUFFERED": "1",

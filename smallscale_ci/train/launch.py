@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -17,13 +16,13 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from smallscale_ci import worker
+from smallscale_ci.config.secret import without_secrets
 from smallscale_ci.errors import EngineError, UsageError
 from smallscale_ci.train.llamafactory import OWN_LOSSES, SETTINGS, Place
 from smallscale_ci.worker.train.entry import FAILED
 
 WORKER = Path(worker.__file__).resolve().parent
 LEADER = "settings/leader"  # in the out folder: marks the host that started rank 0
-_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|_KEY)$", re.IGNORECASE)
 _LINES = 400
 _START_S = 10.0  # longest time to start a process
 _OURS = ("--nproc-per-node", "--standalone")  # torchrun options that are set here
@@ -114,7 +113,7 @@ class LocalRunner:
         self.python, self.worker = str(python), str(WORKER)
         self._ranks, self._nodes, self._gpus = ranks, nodes, gpus
         threads = str(max(1, (os.cpu_count() or 1) // ranks))
-        kept = {key: value for key, value in environment.items() if not _SECRET.search(key)}
+        kept = without_secrets(environment)
         self._environment = {"OMP_NUM_THREADS": threads, **kept, **quiet(gpu=bool(gpus))}
         # DeepSpeed compiles with the environment's own ninja.
         path = kept.get("PATH", os.defpath)
