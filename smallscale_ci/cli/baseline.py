@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import baseline_names, option
+from smallscale_ci.cli.tried import all_tried
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from smallscale_ci.run.baseline_record import BaselineRecord
 
 
 def register(app: typer.Typer) -> None:
@@ -99,24 +105,30 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
     """List the stored baselines."""
     from datetime import UTC, datetime
 
-    from smallscale_ci.records import Metric
-    from smallscale_ci.report.formats import age, task_level
     from smallscale_ci.run import baselines as stored
 
     root = context.settings(baselines=baselines).baselines
-    records = {name: stored.show(root, name) for name in stored.names(root)}
+    with all_tried(context) as results:
+        found = results(lambda name: (name, stored.show(root, name)), stored.names(root))
+        if not context.json:
+            now = datetime.now(UTC)
+            rows = [_row(name, value, now) for name, value in found]
+            context.out.table(("baseline", "recorded", "age", "by", "epochs", "accuracy"), rows)
     if context.json:
-        context.out.json(list(records))
-        return
-    rows = []
-    for name, value in records.items():
-        levels = " · ".join(
-            f"{task.task} {task_level(Metric.ACCURACY, task)}" for task in value.summary.tasks
-        )
-        epochs = f"{value.summary.tasks[0].epochs:g}"
-        at, by = value.recorded.at, value.recorded.by
-        rows.append((name, at[:10], age(at, datetime.now(UTC)), by, epochs, levels))
-    context.out.table(("baseline", "recorded", "age", "by", "epochs", "accuracy"), rows)
+        context.out.json([name for name, _ in found])
+
+
+def _row(name: str, value: BaselineRecord, now: datetime) -> tuple[str, ...]:
+    """A baseline's line in the table."""
+    from smallscale_ci.records import Metric
+    from smallscale_ci.report.formats import age, task_level
+
+    levels = " · ".join(
+        f"{task.task} {task_level(Metric.ACCURACY, task)}" for task in value.summary.tasks
+    )
+    epochs = f"{value.summary.tasks[0].epochs:g}"
+    at, by = value.recorded.at, value.recorded.by
+    return name, at[:10], age(at, now), by, epochs, levels
 
 
 def show_one(

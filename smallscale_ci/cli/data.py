@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
+from smallscale_ci.cli.tried import all_tried
 
 if TYPE_CHECKING:
     from smallscale_ci.config.suite import SuiteConfig, TaskConfig
     from smallscale_ci.records import FewClusters
     from smallscale_ci.suite.model import Suite
-
-T = TypeVar("T")
 
 _TELL_EVERY_S = 3.0
 _NAME = Annotated[str, typer.Argument(help="A suite's name or YAML file.", show_default=False)]
@@ -55,16 +54,18 @@ def list_all(context: Context) -> None:
     from smallscale_ci.suite.local import not_pulled
 
     settings = context.settings()
-    found = [_configured(context, name) for name in names(SuiteConfig, settings.roots)]
+    with all_tried(context) as results:
+        found = results(partial(_configured, context), names(SuiteConfig, settings.roots))
+        if not context.json:
+            rows = []
+            for suite, base in found:
+                missing = not_pulled(suite, base, settings.cache)
+                data = "to be pulled" if missing else "here"
+                count = str(len(suite.tasks))
+                rows.append((suite.name, count, data, suite.gate, suite.description))
+            context.out.table(("suite", "tasks", "data", "gate", "description"), rows)
     if context.json:
         context.out.json([suite.name for suite, _ in found])
-        return
-    rows = []
-    for suite, base in found:
-        missing = not_pulled(suite, base, settings.cache)
-        data = "to be pulled" if missing else "here"
-        rows.append((suite.name, str(len(suite.tasks)), data, suite.gate, suite.description))
-    context.out.table(("suite", "tasks", "data", "gate", "description"), rows)
 
 
 def show(
@@ -150,10 +151,12 @@ def pull(
             )
             return asdict(pulled)
 
-        done = _all(context, get_task, config.tasks)
+        with all_tried(context) as results:
+            done = results(get_task, config.tasks)
         return {**_checked(context, name), "tasks": done}
 
-    value = _all(context, get, names)
+    with all_tried(context) as results:
+        value = results(get, names)
     if context.json:
         context.out.json(value[0] if len(value) == 1 else value)
 
@@ -171,14 +174,16 @@ def verify(
     from smallscale_ci.suite.local import not_pulled
 
     settings = context.settings()
-    wanted = list(names or ())
-    if not names:
-        for name in known(SuiteConfig, settings.roots):
-            if not_pulled(*_configured(context, name), settings.cache):
-                context.out.say(f"{name}: not pulled")
-            else:
-                wanted.append(name)
-    value = _all(context, partial(_checked, context), wanted)
+
+    def check(name: str) -> dict[str, Any] | None:
+        if not names and not_pulled(*_configured(context, name), settings.cache):
+            context.out.say(f"{name}: not pulled")
+            return None
+        return _checked(context, name)
+
+    with all_tried(context) as results:
+        found = results(check, names or known(SuiteConfig, settings.roots))
+    value = [checked for checked in found if checked]
     if context.json:
         context.out.json(value[0] if len(names or ()) == 1 else value)
 
@@ -216,26 +221,6 @@ def _skipped(task: TaskConfig) -> str:
 
     rows = count(len(task.skip), "unusable row")
     return f"; {task.name}: {rows} left out" if task.skip else ""
-
-
-def _all(
-    context: Context, act: Callable[[T], dict[str, Any]], things: Iterable[T]
-) -> list[dict[str, Any]]:
-    """The results of ``act``. All things are tried; then all failures are shown or raised."""
-    from smallscale_ci.errors import SmallscaleError
-
-    done: list[dict[str, Any]] = []
-    failed: list[SmallscaleError] = []
-    for thing in things:
-        try:
-            done.append(act(thing))
-        except SmallscaleError as error:
-            failed.append(error)
-    for other in failed[:-1]:
-        context.out.error(other.message, other.hint)
-    if failed:
-        raise failed[-1]
-    return done
 
 
 def schema(

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import pytest
 from helpers import replayed
@@ -50,3 +51,22 @@ def test_what_cannot_be_recorded_or_shown_is_told(place, arguments, code):
     done = call(place, *(str(run) if one == "{run}" else one for one in arguments))
     assert done.exit_code == code
     assert "error: " in done.stderr
+
+
+def test_a_damaged_baseline_is_told_and_the_others_are_listed(place, tmp_path):
+    run = place.parent / "stored" / "src"
+    two = CliRunner().invoke(
+        app, ["baseline", "record", str(run), "-m", "x", "--by", "A", "--baselines", str(tmp_path)]
+    )
+    assert two.exit_code == 0, two.output
+    kept = tmp_path / "tiny" / "replay" / "m"
+    shutil.copytree(kept, kept.with_name("damaged"))
+    (kept.with_name("damaged") / "baseline.json").write_text("{")
+    done = call(tmp_path, "list")
+    assert done.exit_code == 2
+    assert "tiny/replay/m" in done.stdout
+    assert "damaged" not in done.stdout
+    assert "damaged is damaged" in " ".join(done.stderr.split())
+    told = call(tmp_path, "list", "--json")
+    assert told.exit_code == 2
+    assert "damaged" in json.loads(told.stdout)["error"]  # one JSON value, as ever

@@ -7,11 +7,7 @@ from helpers import replayed
 from typer.testing import CliRunner
 
 from smallscale_ci.cli import data
-from smallscale_ci.cli.command import Context
 from smallscale_ci.cli.main import app
-from smallscale_ci.errors import DataError
-
-CONTEXT = Context(json=False, quiet=False, verbose=False)
 
 
 @pytest.fixture
@@ -54,18 +50,19 @@ def test_one_suite_that_fails_hides_neither_the_others_nor_their_failures(place)
     assert "There is no suite 'nor this'" in errors
 
 
-def test_everything_is_tried_and_the_last_failure_raised(capsys):
-    def act(number):
-        if number % 2:
-            raise DataError(f"number {number} is odd.", "Take another.")
-        return {"number": number}
-
-    assert data._all(CONTEXT, act, [0, 2]) == [{"number": 0}, {"number": 2}]
-    with pytest.raises(DataError, match="number 3"):
-        data._all(CONTEXT, act, range(4))
-    said = capsys.readouterr().err
-    assert "number 1 is odd." in said
-    assert "number 3" not in said  # it is raised
+def test_a_suite_whose_file_is_invalid_is_told_and_the_others_are_listed(place):
+    (place / "configs" / "suites" / "broken.yaml").write_text("name: broken\ntasks: none\n")
+    code, said, errors = call("suite", "list")
+    assert code == 2
+    assert "tiny" in said
+    assert "broken.yaml" in errors
+    code, said, _ = call("suite", "list", "--json")
+    assert code == 2
+    assert "broken.yaml" in json.loads(said)["error"]  # one JSON value, as ever
+    code, said, errors = call("suite", "verify")
+    assert code == 2
+    assert "tiny: 1 problem, hash " in said
+    assert "broken.yaml" in errors
 
 
 @pytest.mark.parametrize("name", [*data.SchemaName])
