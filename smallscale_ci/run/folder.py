@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,10 @@ class RunFolder:
         return provenance.parse(read_json(self.manifest), str(self.manifest))
 
     def take_verdict_back(self) -> None:
-        """Remove the verdict and its evidence, because their sources are about to change."""
+        """Remove the verdict, its evidence and its reports: their sources are about to change."""
         for path in (self.verdict, self.evidence):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.report, ignore_errors=True)
 
     @property
     def typed(self) -> str:

@@ -41,9 +41,12 @@ def test_a_verdict_on_earlier_judgements_is_gone(world):
     run, suite = world
     run.verdict.write_text("{}")
     run.evidence.write_text("{}")
+    run.report.mkdir()
+    (run.report / "report.md").write_text("PASS")
     judge.judge(run, suite, replayed.Nobody())
     assert not run.verdict.exists()
     assert not run.evidence.exists()
+    assert not run.report.exists()
 
 
 def test_judgements_that_were_lost_are_made_again(world):
