@@ -2,6 +2,7 @@
 
 ``shapes``   a model of 6.9 billion random parameters, its ranks of 1, 2, 4 … GPUs each
 ``scaling``  the same model, ranks of one GPU, on 1, 2, 4 … GPUs
+``even``     answers of one length: the queue and a static contiguous split, in turn
 ``split``    lengths sorted by size: the queue against a static contiguous split
 ``large``    one run of the same model on the GPU ``--first``, with nothing in a cache yet
 ``pairs``    the same model: `generate` and the plain script in turn, on every GPU by itself
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.run import tables
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.local import load_suite
+from smallscale_ci.suite.prompts import Prompt
 
-PARTS = ("shapes", "scaling", "split", "large", "pairs", "repeat", "kill", "fill", "train")
+PARTS = ("shapes", "scaling", "even", "split", "large", "pairs", "repeat", "kill", "fill", "train")
 TURNS = ("ours", "bare", "bare", "ours", "ours", "bare")  # on every second GPU the other way round
 HOG = """
 import time, torch
@@ -92,17 +94,35 @@ class Farm(Machine):
         more = ("--baseline", str(known), "--max-epochs", "2")
         self.generate("longest-first", self.bench.model, self.uneven, self.gpus,
                       epochs=2, more=more)  # fmt: skip
-        if not self.bench.has_time("static split", 120):
-            return
-        jobs = self.parts_by_length(known)
-        with ThreadPoolExecutor(len(jobs)) as pool:
-            steps = [f"split-{number}" for number in range(len(jobs))]
-            results = list(pool.map(self.bare, range(len(jobs)), jobs, steps))
+        if self.bench.has_time("static split", 120):
+            self.static("static split", self.bench.model, self.uneven, self.by_length(known))
+
+    def even(self) -> None:
+        """Where no answer is longer than another, a static split loses nothing."""
+        model, epochs = self.random_model(), 1 if self.rehearse else self.gpus
+        for turn, kind in enumerate(("ours", "static", "static", "ours")):
+            step = f"even-{turn}-{kind}"
+            if kind == "ours":
+                self.generate(step, model, self.equal, self.gpus, epochs=epochs)
+            elif self.bench.has_time(step, 120):
+                self.static(step, model, self.equal, self.planned(self.equal, epochs))
+
+    def static(self, step: str, model: str, suite: Path, planned: Sequence[Prompt]) -> None:
+        """The plain script on every GPU at once, each with its contiguous part of the prompts."""
+        config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
+        size = -(-len(planned) // self.gpus)
+        jobs = [
+            self.job(f"{step}-{gpu}", model, config, planned[gpu * size : (gpu + 1) * size])
+            for gpu in range(self.gpus)
+        ]
+        steps = [f"{step}-{gpu}" for gpu in range(self.gpus)]
+        with ThreadPoolExecutor(self.gpus) as pool:
+            results = list(pool.map(self.bare, range(self.gpus), jobs, steps))
         found = [result for result in results if result is not None]
-        if len(found) == len(jobs):
+        if len(found) == self.gpus:
             seconds = [result["seconds"] for result in found]
             tokens = sum(result["tokens"] for result in found)
-            self.bench.add("static split", tokens=tokens, seconds=max(seconds),
+            self.bench.add("static", step=step, tokens=tokens, seconds=max(seconds),
                            tokens_per_s=round(tokens / max(seconds)),
                            ends_apart_s=round(max(seconds) - min(seconds), 2))  # fmt: skip
 
@@ -144,11 +164,17 @@ class Farm(Machine):
             alike, of = identical(found[0], found[1])
             self.bench.add("identical", step=f"plain, GPU {gpu} twice", alike=alike, of=of)
 
+    def planned(self, suite: Path, epochs: int) -> list[Prompt]:
+        """All prompts of a suite, in its order."""
+        config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
+        return list(
+            prompts.build(load_suite(config, suite.parent), range(epochs), config.sampling.seed)
+        )
+
     def whole_job(self, name: str, model: str, suite: Path) -> Path:
         """All prompts of a suite for the plain script."""
         config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
-        planned = prompts.build(load_suite(config, suite.parent), range(1), config.sampling.seed)
-        return self.job(name, model, config, list(planned))
+        return self.job(name, model, config, self.planned(suite, 1))
 
     def repeat(self) -> None:
         """`deterministic: true` on two GPUs at once: whether tokens agree, and what it costs."""
@@ -168,24 +194,16 @@ class Farm(Machine):
             alike, of = identical(one, other)
             self.bench.add("identical", step="deterministic, two GPUs", alike=alike, of=of)
 
-    def parts_by_length(self, known: Path) -> list[Path]:
-        """Jobs of the plain script: the run's samples sorted by length, in contiguous parts."""
-        config = load.load(SuiteConfig, str(self.uneven), folders.default_roots(ROOT))
-        suite = load_suite(config, self.uneven.parent)
+    def by_length(self, known: Path) -> list[Prompt]:
+        """The prompts of two epochs, those first whose answers were longest in a run."""
         length = {
             (row["problem_id"], row["sample_index"]): row["completion_tokens"]
             for row in tables.rows(known / "generations.parquet", tables.GENERATIONS)
         }
-        planned = sorted(
-            prompts.build(suite, range(2), config.sampling.seed),
+        return sorted(
+            self.planned(self.uneven, 2),
             key=lambda prompt: -length[prompt.problem_id, prompt.sample_index],
         )
-        size = -(-len(planned) // self.gpus)
-        return [
-            self.job(f"part-{number}", self.bench.model, config,
-                     planned[number * size : (number + 1) * size])
-            for number in range(self.gpus)
-        ]  # fmt: skip
 
     def kill(self) -> None:
         """A rank dies when half of the answers are there; the run goes on without losing one."""
