@@ -30,6 +30,11 @@ class VllmAdapter(ChatEngine):
         if self.job.get("deterministic"):
             os.environ["VLLM_BATCH_INVARIANT"] = "1"
             os.environ["VLLM_USE_FLASHINFER_SAMPLER"] = "0"  # it draws per batch, ignoring seeds
+        if _cores() <= _FEW_CORES:
+            # OpenMP's threads wait for each other at every layer, by default in a loop: no faster
+            # where the engine is alone, and four times as slow where other processes want the
+            # cores. Read when torch is loaded.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -95,7 +100,7 @@ class VllmAdapter(ChatEngine):
         reserved, and one process fewer imports torch; vLLM 0.31 and 0.32 do so only without V1
         multiprocessing, and then leave OpenMP's threads to the caller.
         """
-        cores = len(os.sched_getaffinity(0))
+        cores = _cores()
         if cores > _FEW_CORES or self.job.get("tensor_parallel", 1) > 1:
             return {}
         os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
@@ -168,6 +173,11 @@ class VllmAdapter(ChatEngine):
             "settings": self.settings,
             "end_ids": sorted(self.chat.end_ids),
         }
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _config(engine_args: Any) -> Any:

@@ -10,16 +10,22 @@ from helpers.token_engine import SAMPLING
 
 from smallscale_ci.worker.engines.vllm import VllmAdapter
 
+NAMES = ("VLLM_BATCH_INVARIANT", "VLLM_USE_FLASHINFER_SAMPLER")
 
-def test_a_deterministic_vllm_also_leaves_the_flashinfer_sampler(monkeypatch):
-    class StartedError(Exception):
-        """In place of an engine on a GPU."""
 
-    class Platform:
-        @staticmethod
-        def is_cpu() -> bool:
-            raise StartedError
+class StartedError(Exception):
+    """In place of an engine on a GPU."""
 
+
+class Platform:
+    @staticmethod
+    def is_cpu() -> bool:
+        raise StartedError
+
+
+@pytest.fixture
+def vllm(monkeypatch):
+    """Modules with the names that the adapter imports first."""
     for name in ("vllm", "vllm.engine", "vllm.v1", "vllm.v1.engine"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     for name, what in (
@@ -30,13 +36,36 @@ def test_a_deterministic_vllm_also_leaves_the_flashinfer_sampler(monkeypatch):
         module = ModuleType(name)
         setattr(module, what, Platform)
         monkeypatch.setitem(sys.modules, name, module)
-    for name in ("VLLM_BATCH_INVARIANT", "VLLM_USE_FLASHINFER_SAMPLER"):
+
+
+def start(**job: object) -> None:
+    with pytest.raises(StartedError):
+        asyncio.run(VllmAdapter({"model": "m", "sampling": SAMPLING, **job}).start())
+
+
+@pytest.mark.usefixtures("vllm")
+@pytest.mark.parametrize(
+    ("deterministic", "expected"), [(False, ["as it was"] * 2), (True, ["1", "0"])]
+)
+def test_a_deterministic_vllm_also_leaves_the_flashinfer_sampler(
+    monkeypatch, deterministic, expected
+):
+    for name in NAMES:
         monkeypatch.setenv(name, "as it was")
-    for deterministic, expected in ((False, ["as it was"] * 2), (True, ["1", "0"])):
-        adapter = VllmAdapter({"model": "m", "sampling": SAMPLING, "deterministic": deterministic})
-        with pytest.raises(StartedError):
-            asyncio.run(adapter.start())
-        found = [
-            os.environ[name] for name in ("VLLM_BATCH_INVARIANT", "VLLM_USE_FLASHINFER_SAMPLER")
-        ]
-        assert found == expected
+    start(deterministic=deterministic)
+    assert [os.environ[name] for name in NAMES] == expected
+
+
+@pytest.mark.usefixtures("vllm")
+@pytest.mark.parametrize(
+    ("cores", "chosen", "expected"),
+    [(2, None, "passive"), (4, None, "passive"), (5, None, None), (2, "active", "active")],
+)
+def test_on_few_cores_threads_sleep_while_they_wait(monkeypatch, cores, chosen, expected):
+    # Set and taken away again: what the adapter sets is undone after the test.
+    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    start()
+    assert os.environ.get("OMP_WAIT_POLICY") == expected
