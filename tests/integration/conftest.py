@@ -13,8 +13,9 @@ from helpers.needed import absent
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
-# An engine's threads wait for each other at every layer, by default at full speed: where a second
-# process wants the cores the engine is five times as slow. Asleep they cost nothing.
+# Workers keep all cores busy: a second thread of an engine or a training would only wait, at every
+# layer, and by default in a loop. A container does not see these.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 HERE = Path(__file__).resolve().parent
