@@ -19,6 +19,7 @@ from smallscale_ci.generate.interface import Runtime
 from smallscale_ci.generate.steady import SteadyClock
 from smallscale_ci.generate.workfolder import WorkFolder
 from smallscale_ci.worker import protocol
+from smallscale_ci.worker.claims import rates_within
 
 _MAX_RESTARTS = 2  # of one rank in a row, without a completion in between
 _SILENCE_S = 120.0  # a running rank without a heartbeat for this long hangs
@@ -163,13 +164,19 @@ class Ranks:
         return sum(not rank.given_up for rank in self._ranks.values())
 
     def rates(self, tokens: Mapping[int, int]) -> dict[int, float]:
-        """Tokens/s of every rank in ``tokens`` (its completion tokens), over its busy time."""
-        busy = {number: _sums(rank)["busy_s"] for number, rank in self._ranks.items()}
-        return {
-            number: round(count / busy[number], 1)
-            for number, count in tokens.items()
-            if count and busy.get(number, 0.0) >= _MEASURABLE_S
-        }
+        """Tokens/s over the busy time of every rank in ``tokens`` (its completion tokens).
+
+        What is in flight shows only when it is complete, and answers of one length all at once: a
+        rate lies between that of the completed requests and that of all.
+        """
+        bounds = {}
+        for number, count in tokens.items():
+            status = self._ranks[number].status if number in self._ranks else {}
+            busy = _sums(self._ranks[number])["busy_s"] if number in self._ranks else 0.0
+            if count and busy >= _MEASURABLE_S:
+                more = status.get("in_flight", 0) / max(status.get("done", 0), 1)
+                bounds[number] = (count / busy, count / busy * (1 + more))
+        return rates_within(bounds)
 
     def info(self) -> dict[str, Any]:
         """What the engine reported about itself (from the lowest loaded rank)."""

@@ -44,6 +44,7 @@ class _Rank:
     ready: bool = False  # and its engine takes minutes to load
     claims: dict[tuple[str, int], Path] = field(default_factory=dict)
     took_s: deque[float] = field(default_factory=lambda: deque(maxlen=256))  # by the last items
+    slots: int | None = None  # requests that its engine runs at once, where known
     call: Any = None  # the exchange that is under way
     moves: bool = False  # to a folder whose job it has not received yet
     code: int | None = None
@@ -204,11 +205,12 @@ class RayRuntime:
             if rank.code is not None:
                 return
         room = self._room - len(rank.claims) if rank.ready else 0
-        claimed = []
+        claimed: list[tuple[Path, dict[str, Any]]] = []
         if room > 0:
             took = sum(rank.took_s) / len(rank.took_s) if rank.took_s else 0.0
             pace = claims.Pace(len(self._ranks), took)
-            claimed = claims.claim(rank.work, number, room, len(rank.claims), pace)
+            flying = len(rank.claims)
+            claimed = claims.claim(rank.work, number, room, flying, pace, rank.slots).items
         for path, item in claimed:
             rank.claims[item["problem_id"], item["sample_index"]] = path
         rank.call = rank.actor.exchange.remote({path.name: item for path, item in claimed})
@@ -224,6 +226,7 @@ class RayRuntime:
             rank.claims.pop((line["problem_id"], line["sample_index"])).unlink(missing_ok=True)
         if found["status"] is not None:
             rank.ready = found["status"]["state"] == protocol.READY
+            rank.slots = claims.slots_of(found["status"]["info"], self._room)
             protocol.write_atomically(rank.work / "alive" / f"{number}.json", found["status"])
         if found["log"]:
             _append(rank.log, found["log"])

@@ -1,9 +1,11 @@
 """Distribution of work: items are claimed by rename, and near the end each rank takes its share.
 
-While there is plenty, a rank claims what it has room for. From a backlog that no longer fills all
-ranks, each takes its part of *all remaining work* less what it already has, as in guided
-self-scheduling (Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987): answers of
-equal length end together, while otherwise the first rank to look would take most of the rest.
+While there is plenty, a rank claims what it has room for, and a few more that wait in its engine.
+From a backlog that no longer fills all ranks, it claims only what its engine can start at once: its
+part of *all remaining work* less what it already has, as in guided self-scheduling
+(Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987). Answers of equal length end
+together, while otherwise the first rank to look would take most of the rest. Nothing is left to
+others that they could start only much later.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .protocol import ALONE, read_json
 
-_PLENTY = 2  # times what fills all ranks: a larger backlog is not shared out
+_PLENTY = 2.5  # times what all ranks run at once: a larger backlog is not shared out
+_AT_ONCE = ("max_num_seqs", "max_running_requests")  # engines' names for what they run at once
+_ENDING = 0.5  # of an item's work is left: its place will soon be free
 
 
 @dataclass(frozen=True)
@@ -48,30 +53,93 @@ class Pace:
         return min(max(1.0 - age_s / expected_s, 0.0), 1.0)
 
 
-def share(pending: int, mine: float, others: float, part: float) -> int:
+def rates_within(bounds: Mapping[int, tuple[float, float]]) -> dict[int, float]:
+    """Tokens/s by rank, each from the lowest and the highest that it may be.
+
+    Empty as long as all may be the same: nothing says that the ranks differ.
+    """
+    lowest = max((low for low, _ in bounds.values()), default=0.0)
+    highest = min((high for _, high in bounds.values()), default=0.0)
+    if lowest <= highest:
+        return {}
+    return {rank: round(sum(between) / 2, 1) for rank, between in bounds.items()}
+
+
+@dataclass(frozen=True)
+class Held:
+    """The remaining work in claimed items; an item that was just claimed counts 1."""
+
+    mine: float
+    others: float
+    soon: float = math.inf  # how many items the other ranks can start soon
+
+
+def held(rank: int, ages: Mapping[int, Sequence[float]], pace: Pace, slots: int) -> Held:
+    """What ``rank`` and the others have claimed, from the items' ages in seconds by rank.
+
+    Another rank can start an item soon if one of its ``slots`` is free or will be: its item is more
+    than half done. So it can where it is still loading, as far as is known.
+    """
+    left = {
+        owner: [pace.left(rank, owner, age_s) for age_s in items] for owner, items in ages.items()
+    }
+    others = [items for owner, items in left.items() if owner != rank]
+    free = sum(max(slots - len(items), 0) for items in others)
+    ending = sum(amount < _ENDING for items in others for amount in items)
+    loading = max(pace.ranks - 1 - len(others), 0) * slots
+    return Held(sum(left.get(rank, ())), sum(map(sum, others)), free + ending + loading)
+
+
+def share(pending: int, claimed: Held, part: float) -> int:
     """How many of ``pending`` items a rank should claim now.
 
-    ``mine`` and ``others`` are the remaining work in claimed items; an item that was just claimed
-    counts 1. ``part`` is the rank's part of the whole (1 / ranks if all are alike).
+    ``part`` is the rank's part of the whole (1 / ranks if all are alike).
     """
-    return max(0, math.ceil(part * (pending + mine + others) - mine - 1e-9))
+    whole = pending + claimed.mine + claimed.others
+    fair = math.ceil(part * whole - claimed.mine - 1e-9)
+    return max(0, fair, math.ceil(pending - claimed.soon) if claimed.soon < pending else 0)
+
+
+def slots_of(info: Mapping[str, Any], limit: int) -> int:
+    """How many requests an engine runs at once, by its ``info``; at most ``limit``."""
+    settings = info.get("settings") or {}
+    known = [settings[name] for name in _AT_ONCE if settings.get(name)]
+    return min([limit, *map(int, known)])
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """What a look at the backlog gave."""
+
+    items: list[tuple[Path, dict[str, Any]]]  # (claimed file, item)
+    plenty: bool  # there is more than enough for all ranks
 
 
 def claim(
-    work: Path, rank: int, room: int, in_flight: int, pace: Pace | None = None
-) -> list[tuple[Path, dict[str, Any]]]:
-    """Move up to ``room`` items from pending to this rank; returns (claimed file, item) pairs.
+    work: Path,
+    rank: int,
+    room: int,
+    in_flight: int,
+    pace: Pace | None = None,
+    slots: int | None = None,
+) -> Claimed:
+    """Move up to ``room`` items from pending to this rank.
 
+    ``slots`` are the requests that an engine runs at once (``None``: all that there is room for).
     An item that must be alone is claimed only by a rank with nothing ``in_flight``.
     """
     pace = pace or Pace()
+    slots = room + in_flight if slots is None else slots
     target = work / "claimed" / str(rank)
     claimed: list[tuple[Path, dict[str, Any]]] = []
     names = sorted(_names(work / "pending"))
-    if names and pace.ranks > 1 and len(names) < _PLENTY * pace.ranks * (room + in_flight):
-        mine, others = _held(work / "claimed", rank, pace)
-        names = sorted(_names(work / "pending"))  # afterwards: nothing counts twice
-        room = min(room, share(len(names), mine, others, pace.part(rank)))
+    plenty = pace.ranks < 2 or len(names) >= _PLENTY * pace.ranks * slots
+    if not plenty:
+        room = min(room, slots - in_flight)
+        if names and room > 0:
+            known = held(rank, _ages(work / "claimed"), pace, slots)
+            names = sorted(_names(work / "pending"))  # afterwards: nothing counts twice
+            room = min(room, share(len(names), known, pace.part(rank)))
     for name in names:
         if len(claimed) >= room:
             break
@@ -87,22 +155,18 @@ def claim(
             claimed.append((path, item))
         if name.endswith(ALONE):
             break
-    return claimed
+    return Claimed(claimed, plenty)
 
 
-def _held(folder: Path, rank: int, pace: Pace) -> tuple[float, float]:
-    """The remaining work in the items claimed by this rank and by all others."""
-    now, mine, others = time.time(), 0.0, 0.0
+def _ages(folder: Path) -> dict[int, list[float]]:
+    """Seconds since each claimed item was claimed, by rank."""
+    now, ages = time.time(), dict[int, list[float]]()
     for owner in folder.iterdir():
-        number = int(owner.name) if owner.name.isdigit() else -1
+        items = ages.setdefault(int(owner.name) if owner.name.isdigit() else -1, [])
         for entry in _entries(owner):
-            try:
-                claimed_at = entry.stat().st_ctime  # a rename sets it
-            except FileNotFoundError:
-                continue  # completed meanwhile
-            amount = pace.left(rank, number, now - claimed_at)
-            mine, others = (mine + amount, others) if number == rank else (mine, others + amount)
-    return mine, others
+            with suppress(FileNotFoundError):  # completed meanwhile
+                items.append(now - entry.stat().st_ctime)  # a rename sets it
+    return ages
 
 
 def _names(folder: Path) -> Iterator[str]:

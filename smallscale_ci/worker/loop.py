@@ -55,6 +55,7 @@ class Worker:
         self.rates: dict[int, float] = {}  # their tokens/s, as far as the host knows
         self._took_s: deque[float] = deque(maxlen=_LATELY)  # last items, claim to completion
         self.stopping = threading.Event()
+        self._plenty = True  # of work, when this rank last looked
         self._running: dict[asyncio.Task[dict[str, Any]], Path] = {}
         self._beats, self._reporting = 0, threading.Lock()
 
@@ -197,7 +198,7 @@ class Worker:
             if self.follow(protocol.READY):
                 self._drop()
                 return
-            self._fill(adapter, limit)
+            self._fill(adapter, limit, 0)
             busy = bool(self._running)
             if len(self._running) > _FEW:
                 # Waiting on a thousand tasks takes milliseconds of the loop that feeds the engine.
@@ -210,7 +211,7 @@ class Worker:
                 await asyncio.sleep(_POLL_S)
             finished = [task for task in self._running if task.done()]
             # The engine continues while the disk is slow.
-            self._fill(adapter, limit + len(finished))
+            self._fill(adapter, limit, len(finished))
             await self._write(finished, out)
             now = time.monotonic()
             if busy:
@@ -224,16 +225,18 @@ class Worker:
         # An orphan must not claim: the items may belong to the host that resumes the run.
         return self.stopping.is_set() or self.orphan
 
-    def _fill(self, adapter: Adapter, limit: int) -> None:
-        """Claim until ``limit`` requests are in the engine or not yet written."""
-        room = limit - len(self._running)
+    def _fill(self, adapter: Adapter, limit: int, finished: int) -> None:
+        """Claim until ``limit`` requests are in the engine; ``finished`` are not yet written."""
+        slots, flying = claims.slots_of(self.info, limit) + finished, len(self._running)
+        room = (limit + finished if self._plenty else slots) - flying
         # Looking for items takes time, too: with many in flight, do not look for a few.
         if room <= limit // _FEW or self._ends:
             return
         if any(path.name.endswith(protocol.ALONE) for path in self._running.values()):
             return
-        claimed = claims.claim(self.work, self.rank, room, len(self._running), self._pace())
-        for path, item in claimed:
+        found = claims.claim(self.work, self.rank, room, flying, self._pace(), slots)
+        self._plenty = found.plenty
+        for path, item in found.items:
             self._running[asyncio.create_task(_complete(adapter, item))] = path
 
     def _pace(self) -> claims.Pace:

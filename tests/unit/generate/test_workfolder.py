@@ -35,8 +35,8 @@ def test_items_are_claimed_once_in_their_order(folder):
         folder.put(prompt(number))
     (folder.path / "claimed" / "0").mkdir()
     (folder.path / "claimed" / "1").mkdir()
-    first = claims.claim(folder.path, 0, 3, 0)
-    second = claims.claim(folder.path, 1, 9, 0)
+    first = claims.claim(folder.path, 0, 3, 0).items
+    second = claims.claim(folder.path, 1, 9, 0).items
     assert [item["problem_id"] for _, item in first] == ["p0", "p1", "p2"]
     assert [item["problem_id"] for _, item in second] == ["p3", "p4"]
     assert first[0][1]["messages"] == [{"role": "user", "content": "é"}]
@@ -115,7 +115,7 @@ def test_no_item_has_the_name_of_one_that_an_earlier_host_put(tmp_path):
             host.prepare(JOB)
             host.put(prompt(0))
             (path / "claimed" / "7").mkdir(exist_ok=True)
-            names += [claimed.name for claimed, _ in claims.claim(path, 7, 1, 0)]
+            names += [claimed.name for claimed, _ in claims.claim(path, 7, 1, 0).items]
             host.put(prompt(1), alone=True)
     assert len(set(names)) == 2
     assert names == sorted(names)
@@ -150,7 +150,7 @@ def _claim_all(work: str, rank: int, start: object, found: object) -> None:
     start.wait()
     names = []
     while True:
-        items = claims.claim(Path(work), rank, 3, 0)
+        items = claims.claim(Path(work), rank, 3, 0).items
         if not items:
             break
         names += [item["problem_id"] for _, item in items]
@@ -223,7 +223,9 @@ def test_an_item_that_wants_to_be_alone_waits_for_an_idle_rank(folder):
     folder.put(prompt(2), 2, alone=True)
 
     def claimed(room: int, in_flight: int) -> list[str]:
-        return [item["problem_id"] for _, item in claims.claim(folder.path, 0, room, in_flight)]
+        return [
+            item["problem_id"] for _, item in claims.claim(folder.path, 0, room, in_flight).items
+        ]
 
     assert claimed(9, 1) == ["p1"]
     assert claimed(9, 1) == []
@@ -237,7 +239,7 @@ def test_a_small_backlog_is_shared_by_all_ranks(folder):
     held = Counter()
     for rank in (0, 0, 1, 2, 0, 2):  # as each comes, with room for all of them
         (folder.path / "claimed" / str(rank)).mkdir(exist_ok=True)
-        held[rank] += len(claims.claim(folder.path, rank, 99, held[rank], claims.Pace(3)))
+        held[rank] += len(claims.claim(folder.path, rank, 99, held[rank], claims.Pace(3)).items)
     assert held == {0: 4, 1: 4, 2: 2}
 
 
@@ -246,12 +248,16 @@ def test_the_last_rank_takes_all(folder):
         folder.put(prompt(number))
     for rank in (0, 1):
         (folder.path / "claimed" / str(rank)).mkdir()
-    assert len(claims.claim(folder.path, 0, 99, 0, claims.Pace(2))) == 5
-    assert len(claims.claim(folder.path, 0, 99, 5, claims.Pace(1))) == 5  # the other was given up
+    assert len(claims.claim(folder.path, 0, 99, 0, claims.Pace(2)).items) == 5
+    assert (
+        len(claims.claim(folder.path, 0, 99, 5, claims.Pace(1)).items) == 5
+    )  # the other was given up
 
 
 def test_a_large_backlog_fills_each_rank_that_comes(folder):
     (folder.path / "claimed" / "0").mkdir()
-    for number in range(40):
+    for number in range(80):  # 2.5 times what four ranks of eight run at once
         folder.put(prompt(number))
-    assert len(claims.claim(folder.path, 0, 8, 0, claims.Pace(4))) == 8
+    claimed = claims.claim(folder.path, 0, 8, 0, claims.Pace(4))
+    assert claimed.plenty
+    assert len(claimed.items) == 8

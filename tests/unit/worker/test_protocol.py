@@ -78,4 +78,4 @@ def test_hidden_files_are_not_claimed(tmp_path):
     for name in ("pending", "claimed/0"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "pending" / ".1.json.9.part").write_text("{")
-    assert claims.claim(tmp_path, 0, 9, 0) == []
+    assert claims.claim(tmp_path, 0, 9, 0).items == []
