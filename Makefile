@@ -167,8 +167,8 @@ test: venv ## Run all tests that need no GPU, engine and training included
 	@$(ENVIRONMENTS)
 	@$(SIDE_BY_SIDE) tests/unit tests/integration $(ARGS)
 
-test-unit: venv ## Run only the unit tests (two to four minutes)
-	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
+test-unit: venv ## Run only the unit tests (three to four minutes)
+	@$(BIN)/python -m pytest -n 3 tests/unit $(ARGS)
 
 test-integration: venv ## Run only the tests of real engines, training and containers
 	@$(ENVIRONMENTS)

@@ -44,19 +44,33 @@ save_steps: 2
 gradient_checkpointing: false
 """
 GATE = "name: held-out\nmargins: {accuracy: 0.4, tokens: 0.5, truncation: 0.4}\nmax_epochs: 1\n"
-# What takes minutes, the longest first.
-LONGEST = (
+# What takes minutes, the longest first, and what mostly waits: beside what computes, that costs
+# nothing.
+FIRST = (
     "test_main_job.py",
     "test_docker_image.py",
     "test_candidate.py",
     "test_training.py",
+    "test_openai_worker.py",
+    "test_publish.py",
+    "test_llm_judge_unit.py",
+    "test_scheduler.py",
+    "test_several_runs.py",
+    "test_scheduler_ranks.py",
     "test_vllm_versions.py",
-    "test_tutorial.py",
+    "test_rules.py",
     "test_openai_server.py",
+    "test_tutorial.py",
     "test_grid_training.py",
     "test_reasoner.py",
+    "test_replay_eval.py",
     "test_grid.py",
+    "test_ray_runtime.py",
     "test_chaos.py",
+    "test_remedies.py",
+    "test_unstored.py",
+    "test_several_suites.py",
+    "test_suite_pull.py",
     "test_fuzz.py",
 )
 # They look at the containers of the whole machine.
@@ -99,8 +113,8 @@ def looks_at_containers(path: Path) -> bool:
 
 def rank(path: Path) -> tuple[int, bool]:
     """Where a test file stands in the order: at the end the unit tests, whose files are short."""
-    others = len(LONGEST) + (HERE not in path.parents)
-    place = LONGEST.index(path.name) if path.name in LONGEST else others
+    others = len(FIRST) + (HERE not in path.parents)
+    place = FIRST.index(path.name) if path.name in FIRST else others
     return place, not looks_at_containers(path)
 
 

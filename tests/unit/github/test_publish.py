@@ -309,11 +309,11 @@ def test_a_deadline_ends_the_run_with_a_report(place, tmp_path):
     profile.write_text(text.replace("slow", "slower").replace("200", "5"))
     done = replayed.smallscale(
         place, "eval", "stored/bad", "-s", "tiny", "-p", "slower", "-b", "stored/base",
-        "--epochs", "2", "--deadline", "0.3", "--runs", tmp_path / "runs",
+        "--epochs", "2", "--deadline", "0.15", "--runs", tmp_path / "runs",
         **environment(tmp_path),
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
-    assert "deadline of 0.3 minutes passed" in done.stderr
+    assert "deadline of 0.15 minutes passed" in done.stderr
     assert "--resume" in done.stderr
     (run,) = (tmp_path / "runs").iterdir()
     assert "INTERRUPTED" in (run / "report" / "report.md").read_text()
