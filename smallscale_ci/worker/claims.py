@@ -97,7 +97,7 @@ def share(pending: int, claimed: Held, part: float) -> int:
     """
     whole = pending + claimed.mine + claimed.others
     fair = math.ceil(part * whole - claimed.mine - 1e-9)
-    return max(0, fair, math.ceil(pending - claimed.soon) if claimed.soon < pending else 0)
+    return int(max(0, fair, pending - claimed.soon))
 
 
 def slots_of(info: Mapping[str, Any], limit: int) -> int:

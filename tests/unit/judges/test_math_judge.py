@@ -213,7 +213,7 @@ def test_what_the_library_cannot_finish_is_wrong_or_stopped() -> None:
         for answer in [*answers, "\\int_0^1 x\\,dx"]:
             pool.submit(answer, Problem("p", "t", "?", "\\frac12"), f"\\boxed{{{answer}}}", spec)
         rulings = dict(pool.drain())
-    assert time.perf_counter() - begin < 100  # on a busy machine; each has three seconds of CPU time
+    assert time.perf_counter() - begin < 100  # on a busy machine; each has 3 s of CPU time
     assert rulings["\\int_0^1 x\\,dx"].outcome is Outcome.CORRECT
     assert all(rulings[answer].outcome in (Outcome.WRONG, Outcome.ERRORED) for answer in answers)
 
