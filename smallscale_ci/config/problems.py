@@ -55,8 +55,10 @@ def sentence(model: type[Config], item: ErrorDetails) -> str:
             known = _fields(model, item["loc"][:-1])
             what = f"unknown key{did_you_mean(str(item['loc'][-1]), known)}"
         case "literal_error":
-            words = re.findall(r"'([^']+)'", context["expected"])
+            listed = context["expected"]
+            words = re.findall(r"'([^']+)'", listed)
             near = did_you_mean(str(value), words)
+            words = words or re.split(", | or ", listed)  # numbers
             what = f"{shown(value)} is not one of {', '.join(words)}{near}"
         case "too_short":
             what = "must not be empty"

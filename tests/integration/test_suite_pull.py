@@ -3,10 +3,8 @@
 import hashlib
 import http.server
 import json
-import os
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from helpers import replayed
 from helpers.published import data_file
 
 from smallscale_ci.config.folders import default_roots
@@ -109,11 +108,8 @@ def bench() -> Path:
 def smallscale(
     folder: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("smallscale")), *arguments]
-    given = {**os.environ, "SMALLSCALE_CACHE": str(folder / "cache"), **environment}
-    return subprocess.run(
-        command, cwd=folder, env=given, capture_output=True, text=True, timeout=120, check=False
-    )
+    given = {"SMALLSCALE_CACHE": str(folder / "cache"), **environment}
+    return replayed.smallscale(folder, *arguments, timeout=120, **given)
 
 
 def published_files(bench: Path, prefix: str) -> dict[str, bytes]:

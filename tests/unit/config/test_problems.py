@@ -30,6 +30,8 @@ def problems(model, value):
         ({"name": "g", "alpha_pas": 0.1}, "unknown key (did you mean alpha_pass?)"),
         ({"name": "g", "max_epochs": "3"}, 'must be a whole number, not "3"'),
         ({"name": "g", "margins": [1]}, "must be a mapping, not a list"),
+        ({"name": "g", "looks_per_epoch": 8}, "8 is not one of 1, 2, 4"),
+        ({"name": "g", "looks_per_epoch": "2"}, '"2" is not one of 1, 2, 4'),
     ],
 )
 def test_a_problem_says_what_must_be_and_what_is(value, said):
