@@ -61,6 +61,11 @@ def halves(number: int) -> Iterator[int]:
         number //= 2
 
 
+def read(suite: Path) -> SuiteConfig:
+    """A suite's configuration."""
+    return load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
+
+
 class Farm(Machine):
     """The parts, on one machine."""
 
@@ -109,7 +114,7 @@ class Farm(Machine):
 
     def static(self, step: str, model: str, suite: Path, planned: Sequence[Prompt]) -> None:
         """The plain script on every GPU at once, each with its contiguous part of the prompts."""
-        config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
+        config = read(suite)
         size = -(-len(planned) // self.gpus)
         jobs = [
             self.job(f"{step}-{gpu}", model, config, planned[gpu * size : (gpu + 1) * size])
@@ -166,15 +171,14 @@ class Farm(Machine):
 
     def planned(self, suite: Path, epochs: int) -> list[Prompt]:
         """All prompts of a suite, in its order."""
-        config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
+        config = read(suite)
         return list(
             prompts.build(load_suite(config, suite.parent), range(epochs), config.sampling.seed)
         )
 
     def whole_job(self, name: str, model: str, suite: Path) -> Path:
         """All prompts of a suite for the plain script."""
-        config = load.load(SuiteConfig, str(suite), folders.default_roots(ROOT))
-        return self.job(name, model, config, self.planned(suite, 1))
+        return self.job(name, model, read(suite), self.planned(suite, 1))
 
     def repeat(self) -> None:
         """`deterministic: true` on two GPUs at once: whether tokens agree, and what it costs."""

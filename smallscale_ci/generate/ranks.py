@@ -171,10 +171,10 @@ class Ranks:
         """
         bounds = {}
         for number, count in tokens.items():
-            status = self._ranks[number].status if number in self._ranks else {}
-            busy = _sums(self._ranks[number])["busy_s"] if number in self._ranks else 0.0
+            rank = self._ranks.get(number, _Rank())
+            busy = _sums(rank)["busy_s"]
             if count and busy >= _MEASURABLE_S:
-                more = status.get("in_flight", 0) / max(status.get("done", 0), 1)
+                more = rank.status.get("in_flight", 0) / max(rank.status.get("done", 0), 1)
                 bounds[number] = (count / busy, count / busy * (1 + more))
         return rates_within(bounds)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from smallscale_ci.worker.claims import Pace, held, rates_within, share
+from smallscale_ci.worker.claims import _PLENTY, Pace, held, rates_within, share
 
 TICK_S, BEAT_S = 0.05, 1.0
 BASE_S, EACH_S = 0.007, 0.00002
@@ -84,7 +84,7 @@ def run(engines: list[Engine], lengths: NDArray[np.float64], seed: int = 0) -> l
             room = engine.limit - len(engine.left)
             if now < engine.ready_at or not pending or room <= engine.limit // 32:
                 continue
-            if pending < 2.5 * len(engines) * engine.slots:
+            if pending < _PLENTY * len(engines) * engine.slots:
                 if engine.slots - len(engine.left) <= engine.limit // 32:
                     continue
                 pace = Pace(len(engines), float(np.mean(engine.recent or [0.0])), seen)

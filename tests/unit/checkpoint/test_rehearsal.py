@@ -67,23 +67,15 @@ def test_one_that_never_ends_is_ended(tmp_path, monkeypatch) -> None:
         render(checkpoint(tmp_path, ENDLESS), [HELLO])
 
 
-def python(folder, line) -> str:
-    """A Python whose start is ``line`` of a shell."""
-    path = folder / "python"
-    path.write_text(f"#!/bin/sh\n{line}\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_packages_may_lie_where_pythonpath_says(tmp_path, monkeypatch) -> None:
-    bare = python(tmp_path, f'exec {sys.executable} -S "$@"')  # it sees no installed package
-    monkeypatch.setattr(rehearsal.sys, "executable", bare)
+def test_packages_may_lie_where_pythonpath_says(tmp_path, monkeypatch, script) -> None:
+    bare = script(f'exec {sys.executable} -S "$@"')  # it sees no installed package
+    monkeypatch.setattr(rehearsal.sys, "executable", str(bare))
     (found,) = render(checkpoint(tmp_path / "m", CHATML), [HELLO]) or ("",)
     assert found.startswith("<|im_start|>user")
 
 
-def test_a_python_that_fails_says_nothing_about_the_template(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(rehearsal.sys, "executable", python(tmp_path, "exit 1"))
+def test_a_python_that_fails_says_nothing_about_the_template(tmp_path, monkeypatch, script) -> None:
+    monkeypatch.setattr(rehearsal.sys, "executable", str(script("exit 1")))
     assert render(checkpoint(tmp_path / "m", CHATML), [HELLO]) is None
 
 
