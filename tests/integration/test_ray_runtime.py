@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from helpers import replayed
@@ -24,6 +26,13 @@ from smallscale_ci.run.folder import RunFolder
 
 ray = pytest.importorskip("ray", reason="pip install 'smallscale-ci[ray]'")
 COUNT = 120
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Ray leaves a variable in it, for breakpoints."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture
