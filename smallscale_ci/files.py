@@ -130,6 +130,8 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
     Raises ``DataError``.
     """
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for its writer
+            raise DataError(f"{path} is not a file.", hint or "Run the stage that writes it again.")
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise DataError(f"there is no {path}.", hint or "Run the stage that writes it.") from error

@@ -70,7 +70,6 @@ def compare(
     from smallscale_ci.pipeline import compare
     from smallscale_ci.pipeline.sides import gated_by_what_is_known, load, resolve
     from smallscale_ci.records import Reason, ReasonKind
-    from smallscale_ci.run.folder import RunFolder, is_run
 
     if look > of:
         raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
@@ -79,8 +78,7 @@ def compare(
     settings = context.settings(baselines=baselines, rules=rules)
     if settings.rules is not None:
         baseline = settings.rules.baseline(baseline)
-    run = RunFolder(candidate) if is_run(candidate) else None
-    config, suite = _configured(run, settings) if run else (None, None)
+    run, config, suite = _run_in(candidate, settings)
     known = config.suite if config else None
     try:
         loaded = load(candidate, wanted, spec)
@@ -241,6 +239,19 @@ def _metrics(
         f"{task} {name}": rate(value) for task, of in values.items() for name, value in of.items()
     }
     return values, shown
+
+
+def _run_in(
+    path: Path, settings: Settings
+) -> tuple[RunFolder | None, RunConfig | None, Suite | None]:
+    """The run in ``path``, if that is one, ready to be decided, and what it ran."""
+    from smallscale_ci.run.folder import RunFolder, is_run
+
+    if not is_run(path):
+        return None, None, None
+    run = RunFolder(path)
+    run.finish_taking_back()
+    return run, *_configured(run, settings)
 
 
 def _configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, Suite | None]:

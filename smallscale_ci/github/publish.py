@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.errors import DataError, SmallscaleError
+from smallscale_ci.errors import DataError, InvalidError, SmallscaleError
 from smallscale_ci.files import read_json
 from smallscale_ci.github.api import Api
 from smallscale_ci.ids import slug
@@ -22,7 +22,7 @@ from smallscale_ci.report import annotations as workflow_commands
 from smallscale_ci.report import text
 from smallscale_ci.report.escape import markdown, one_line
 from smallscale_ci.report.interface import ReportData
-from smallscale_ci.report.markdown import COMMENT_LIMIT, SUMMARY_LIMIT
+from smallscale_ci.report.markdown import COMMENT_LIMIT, SUMMARY_LIMIT, opening
 from smallscale_ci.run import chain
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.manifest import INTERRUPTED
@@ -84,7 +84,7 @@ def page(run: RunFolder) -> Page:
     """The page for a run folder.
 
     Raises ``DataError`` if no report was written yet, ``InvalidError`` if the folder is not as
-    it was written.
+    it was written, or if the report is not on its verdict.
     """
     manifest = run.read_manifest()
     chain.check(run.path, manifest)
@@ -97,6 +97,9 @@ def page(run: RunFolder) -> Page:
         value = read_json(run.verdict)
         value.pop("made_from", None)
         verdict = verdict_from_json(value)
+    report = file.read_text(encoding="utf-8")
+    if not report.startswith(opening(verdict)):
+        raise InvalidError(f"{file} is not on the verdict of {run.path}.", again)
     summary = read_summary(run)
     is_interrupted = manifest.status is INTERRUPTED
     if is_interrupted:  # its summary covers only the samples that are done
@@ -111,7 +114,7 @@ def page(run: RunFolder) -> Page:
         status="interrupted" if is_interrupted else "complete",
         run_folder=str(run.path),
     )
-    return Page(file.read_text(encoding="utf-8"), data)
+    return Page(report, data)
 
 
 def summarise(where: Job, shown: str) -> bool:

@@ -173,7 +173,7 @@ def _named(folder: RunFolder, run: Run, said: Predicate) -> None:
     if run.samples.digest() != said.candidate.samples:
         wrong.append("the samples")
     if wrong:
-        raise InvalidError(f"The evidence names another {', another '.join(wrong)}.")
+        raise InvalidError(f"The evidence does not match {', '.join(wrong)}.")
 
 
 def _verdict(run: Run, said: Predicate, settings: Settings) -> None:

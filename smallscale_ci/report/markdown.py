@@ -36,6 +36,15 @@ def render(data: ReportData, limit: int = COMMENT_LIMIT) -> str:
     return kept
 
 
+def opening(verdict: Verdict | None) -> str:
+    """How every report on ``verdict`` begins; ``None``: on a run without one."""
+    return f"### {_sign(verdict)} {verdict.kind if verdict else ''}"
+
+
+def _sign(verdict: Verdict | None) -> str:
+    return _SIGNS[verdict.kind] if verdict else "⏸️"
+
+
 def _fitting_lines(section: str, room: int) -> str:
     """The first lines of a section that fit; none if it is folded or fenced and so must close."""
     if "<details>" in section or "```" in section:
@@ -50,8 +59,7 @@ def _fitting_lines(section: str, room: int) -> str:
 
 def _sections(data: ReportData) -> Iterator[str]:
     verdict = data.verdict
-    sign = _SIGNS[verdict.kind] if verdict else "⏸️"
-    yield f"### {sign} {markdown(text.headline(data))}\n"
+    yield f"### {_sign(verdict)} {markdown(text.headline(data))}\n"
     if verdict and verdict.checks:
         yield _checks(verdict.checks)
         yield _chart(verdict.checks)

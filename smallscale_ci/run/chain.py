@@ -1,8 +1,8 @@
 """The chain of hashes: a run folder's files are those that its manifest names.
 
 The manifest of schema 2 holds the SHA-256 of every file, but for the verdict, which may be decided
-repeatedly and is named by the evidence beside it. In older run folders each file names only its
-predecessor; then those links are checked.
+repeatedly: the evidence beside that names both it and the manifest. In older run folders each file
+names only its predecessor; then those links are checked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import read_json
 from smallscale_ci.ids import file_hash
 from smallscale_ci.run import evidence, tables
+from smallscale_ci.run.evidence import EVIDENCE, Predicate
 from smallscale_ci.run.manifest import COMPLETE, Manifest
 
+MANIFEST = "manifest.json"
 CONFIG, PROMPTS, GENERATIONS = "config.yaml", "prompts.parquet", "generations.parquet"
 JUDGEMENTS, SUMMARY, VERDICT = "judgements.parquet", "summary.json", "verdict.json"
 ASKED = (CONFIG, PROMPTS, GENERATIONS)
@@ -30,39 +32,55 @@ def hashes(run: Path, names: Sequence[str] = CHAIN) -> dict[str, str]:
 
 
 def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
-    """Refuse a run folder if one of its files ``names`` is not as it was written.
+    """Refuse a run folder if its manifest or one of its files ``names`` is not as it was written.
 
     Raises ``InvalidError`` for a file that was changed or added, ``DataError`` for one that is
     damaged or gone.
     """
+    said = _evidence(run)
     if not manifest.files:
         _check_links(run, hashes(run, names))
         return
+    named = {**manifest.files, **({VERDICT: said.verdict_sha256} if said else {})}
     for name in names:
         path = run / name
-        if name == VERDICT:
-            named = _named_verdict(run) if path.is_file() else None
-        else:
-            named = manifest.files.get(name)
         if not path.is_file():
-            if named is not None:
-                raise DataError(f"there is no {path}.", _remedy(run, name))
-        elif named is None and manifest.status is COMPLETE:
+            if path.exists() or path.is_symlink():
+                raise DataError(f"{path} is not a file.", remedy(run, name))
+            if name in named:
+                raise DataError(f"there is no {path}.", remedy(run, name))
+        elif name not in named and manifest.status is COMPLETE:
             raise InvalidError(
                 f"{path} is not listed in the manifest: it was added, or its writer was killed.",
-                _remedy(run, name),
+                remedy(run, name),
             )
-        elif named is not None and file_hash(path) != named:
-            _refuse_damaged(path)
+        elif name in named and file_hash(path) != named[name]:
+            _refuse_damaged(path, remedy(run, name))
             raise InvalidError(
                 f"{path} was changed after the run wrote it.",
-                _remedy(run, name),
+                remedy(run, name),
             )
 
 
-def _named_verdict(run: Path) -> str | None:
-    path = run / evidence.EVIDENCE
-    return evidence.read(path).verdict_sha256 if path.is_file() else None
+def _evidence(run: Path) -> Predicate | None:
+    """What the evidence says, if there is any.
+
+    Raises ``DataError`` if it is damaged, ``InvalidError`` if it is of another run.
+    """
+    path = run / EVIDENCE
+    if not path.is_file():
+        return None
+    again = f"remove {EVIDENCE} and {VERDICT}, and compare again: {_compare(run)}"
+    try:
+        said = evidence.read(path)
+    except DataError as error:
+        raise DataError(error.message, again[0].upper() + again[1:]) from error
+    if said.manifest_sha256 != file_hash(run / MANIFEST):
+        raise InvalidError(
+            f"{run / MANIFEST} was changed after the verdict, or {EVIDENCE} is of another run.",
+            f"Restore it, or {again}",
+        )
+    return said
 
 
 def _check_links(run: Path, found: dict[str, str]) -> None:
@@ -81,24 +99,32 @@ def _check_links(run: Path, found: dict[str, str]) -> None:
 def _link(run: Path, name: str, before: str, named: object, found: dict[str, str]) -> None:
     if named is not None and named != found[before]:
         message = f"{run / name} was not made from the {before} beside it."
-        raise InvalidError(message, _remedy(run, name))
+        raise InvalidError(message, remedy(run, name))
 
 
 def _predecessor(run: Path, name: str) -> str:
     return tables.predecessor_of(run / name, _SCHEMAS[name])
 
 
-def _refuse_damaged(path: Path) -> None:
+def _refuse_damaged(path: Path, hint: str) -> None:
     """Raise ``DataError`` if the changed file cannot even be read."""
-    if path.suffix == ".json":
-        read_json(path)
-    elif path.suffix == ".parquet":
-        tables.open_file(path)
+    try:
+        if path.suffix == ".json":
+            read_json(path)
+        elif path.suffix == ".parquet":
+            tables.open_file(path)
+    except DataError as error:
+        raise DataError(error.message, hint) from error
 
 
-def _remedy(run: Path, name: str) -> str:
+def remedy(run: Path, name: str) -> str:
+    """What to do about the file ``name`` of the run folder ``run``."""
     if name in {JUDGEMENTS, SUMMARY}:
         return f"Judge it again: smallscale judge {quote(str(run))}"
     if name == VERDICT:
-        return f"Remove it, then compare again: smallscale compare {quote(str(run))} auto"
+        return f"Remove it if it is there, and compare again: {_compare(run)}"
     return "Restore the file, or start a new run."
+
+
+def _compare(run: Path) -> str:
+    return f"smallscale compare {quote(str(run))} auto"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from smallscale_ci.config import folders, load
 from smallscale_ci.config.run import RunConfig
-from smallscale_ci.errors import DataError, InvalidError, UsageError
+from smallscale_ci.errors import ConfigError, DataError, InvalidError, UsageError
 from smallscale_ci.files import read_json, storage_errors
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
@@ -21,6 +21,7 @@ from smallscale_ci.run.manifest import COMPLETE, Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.run.samples_table import from_table
 
+_RESTORE = "Restore the file, or start a new run."
 NO_BASELINE = "none"  # the baseline in the configuration of a run that is not compared
 
 
@@ -33,7 +34,7 @@ class RunFolder:
     @property
     def manifest(self) -> Path:
         """Provenance and status."""
-        return self.path / "manifest.json"
+        return self.path / chain.MANIFEST
 
     @property
     def config(self) -> Path:
@@ -93,13 +94,25 @@ class RunFolder:
 
         Raises ``DataError`` if it is missing or damaged, ``InvalidError`` for another schema.
         """
-        return provenance.parse(read_json(self.manifest), str(self.manifest))
+        value = read_json(self.manifest, _RESTORE)
+        found = provenance.parse(value, str(self.manifest))
+        if found.status is COMPLETE and not found.files and value["schema_version"] != "1":
+            raise DataError(f"{self.manifest} is damaged: it lacks files.", _RESTORE)
+        return found
 
     def take_verdict_back(self) -> None:
         """Remove the verdict, its evidence and its reports: their sources are about to change."""
         for path in (self.verdict, self.evidence):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.report, ignore_errors=True)
+
+    def finish_taking_back(self) -> None:
+        """Remove evidence without a verdict: a writer was killed between the two.
+
+        For those who are about to decide; for all others the verdict is lost.
+        """
+        if not self.verdict.exists():
+            self.evidence.unlink(missing_ok=True)
 
     @property
     def typed(self) -> str:
@@ -141,7 +154,13 @@ class RunFolder:
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``ConfigError``."""
-        return load.parse(RunConfig, folders.read_text(self.config), str(self.config))
+        hint = chain.remedy(self.path, chain.CONFIG)
+        if not self.config.is_file():
+            raise ConfigError(f"there is no file {self.config}.", hint=hint)
+        try:
+            return load.parse(RunConfig, folders.read_text(self.config), str(self.config))
+        except ConfigError as error:
+            raise ConfigError(error.message, error.problems, hint) from error
 
     def read_samples(self) -> Samples:
         """Outcomes and tokens of all judged samples.

@@ -28,6 +28,8 @@ SUMMARY_VERSION = 1
 VERDICT_VERSION = 2  # 1 had sentences instead of reasons and advice
 _MOST = 1e15  # largest number: charts and formats overflow far above
 _AGAIN = "Run `smallscale compare` again: it rewrites the file."
+# In every summary of this schema; a file may be older than any other metric.
+_ALWAYS = (Metric.ACCURACY, Metric.TOKENS, Metric.TRUNCATION)
 _ESTIMATED = ("value", "low", "high")
 # Annotations are strings because the records module postpones them.
 _NUMBERS = {
@@ -123,7 +125,7 @@ def summary_from_json(value: Mapping[str, Any]) -> Summary:
     value = {**value, "tasks": _each(value.get("tasks"), _with_levels)}
     summary = from_json(Summary, _known(value), "The summary", _AGAIN)
     for task in summary.tasks:
-        if lacking := [metric for metric in Metric if metric.core and metric not in task.levels]:
+        if lacking := [metric for metric in _ALWAYS if metric not in task.levels]:
             what = f"the task {task.task} lacks {', '.join(lacking)}"
             raise DataError(f"The summary is damaged: {what}.", _AGAIN)
     return summary

@@ -216,13 +216,24 @@ def rehash(run: Path) -> None:
 def alter(run: Path, **changes: object) -> None:
     """Change fields of a run's manifest; a mapping changes only the keys that it names.
 
-    ``None`` removes a field.
+    ``None`` removes a field. Evidence that is there names the manifest as it is then: what is
+    looked for is not that somebody changed it.
     """
     file = run / "manifest.json"
     value = json.loads(file.read_text())
     for key, new in changes.items():
         value[key] = {**value[key], **new} if isinstance(new, dict) else new
     file.write_text(json.dumps({key: new for key, new in value.items() if new is not None}))
+    name_manifest(run)
+
+
+def name_manifest(run: Path) -> None:
+    """Make the evidence of ``run``, if there is any, that of its manifest as it is now."""
+    file = run / "evidence.intoto.json"
+    if file.exists():
+        value = json.loads(file.read_text())
+        value["predicate"]["manifest_sha256"] = file_hash(run / "manifest.json")
+        file.write_text(json.dumps(value))
 
 
 def smallscale(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -242,6 +243,15 @@ def test_a_run_without_a_report_and_one_judged_again_are_refused(place):
     run.summary.write_text(run.summary.read_text() + " ")
     with pytest.raises(InvalidError, match="was changed"):
         publish.page(run)
+
+
+@pytest.mark.parametrize("text", ["HACK", "", "### ✅ PASS: bad holds base.\n"])
+def test_a_report_that_is_not_on_the_verdict_is_not_published(place, tmp_path, text):
+    run = RunFolder(shutil.copytree(place / "stored" / "bad", tmp_path / "bad"))
+    (run.report / "report.md").write_text(text)
+    with pytest.raises(InvalidError, match="is not on the verdict") as caught:
+        publish.page(run)
+    assert "smallscale compare" in caught.value.hint
 
 
 def test_the_command_publishes_everything(place, github, tmp_path):

@@ -6,10 +6,12 @@ import pytest
 from helpers import replayed
 
 from smallscale_ci.errors import DataError, InvalidError
-from smallscale_ci.files import read_json
+from smallscale_ci.files import read_json, write_json
+from smallscale_ci.ids import file_hash
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.pipeline import judge
 from smallscale_ci.run import chain
+from smallscale_ci.run.evidence import Predicate, Side, statement
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import read_run
 
@@ -40,7 +42,9 @@ def test_judging_again_gives_the_same_files(world):
 def test_a_verdict_on_earlier_judgements_is_gone(world):
     run, suite = world
     run.verdict.write_text("{}")
-    run.evidence.write_text("{}")
+    manifest, side = run.read_manifest(), Side("src", "")
+    said = Predicate({}, "", {}, side, side, file_hash(run.manifest), {}, manifest.package)
+    write_json(run.evidence, statement(manifest.checkpoint, said))
     run.report.mkdir()
     (run.report / "report.md").write_text("PASS")
     judge.judge(run, suite, replayed.Nobody())

@@ -125,7 +125,7 @@ def test_what_changed_since_is_not_resumed(place, part, name):
 
 def test_a_complete_run_is_not_resumed(place):
     run = started(place).run
-    replayed.alter(run.path, status="complete", files=None)  # a folder of schema 1
+    replayed.alter(run.path, status="complete", files=None, schema_version="1")
     write_json(run.verdict, {})
     with pytest.raises(UsageError, match="is complete") as caught:
         resume.resume(run.path, settings(place), say=lambda text: None)

@@ -1,6 +1,7 @@
 """A run folder is refused as soon as one of its files is not as it was written."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -107,6 +108,7 @@ def test_a_file_that_was_added_is_refused(run):
     value = json.loads((run / "manifest.json").read_text())
     del value["files"][chain.SUMMARY]
     (run / "manifest.json").write_text(json.dumps(value))
+    replayed.name_manifest(run)
     with pytest.raises(InvalidError, match=r"summary\.json is not listed in the manifest"):
         RunFolder(run).read_samples()
 
@@ -124,10 +126,7 @@ def test_a_file_that_is_gone_or_damaged_is_told_as_such(run):
     "name", [chain.PROMPTS, chain.GENERATIONS, chain.JUDGEMENTS, chain.SUMMARY]
 )
 def test_a_folder_of_before_the_manifest_named_files_is_checked_by_its_links(run, name):
-    replayed.alter(run, schema_version="1")
-    value = json.loads((run / "manifest.json").read_text())
-    del value["files"]
-    (run / "manifest.json").write_text(json.dumps(value))
+    replayed.alter(run, schema_version="1", files=None)
     assert len(RunFolder(run).read_samples()) == 12
     edit(run / name)
     with pytest.raises(InvalidError, match="was not made from"):
@@ -139,6 +138,116 @@ def test_a_verdict_that_was_named_and_not_written_leaves_the_run_undecided(run):
     assert RunFolder(run).is_undecided()
     assert invoke("resume", run)[0] == 0
     assert invoke("report", run)[0] == 0
+
+
+def test_a_verdict_that_was_named_and_not_written_is_decided_by_comparing(run):
+    (run / chain.VERDICT).unlink()
+    assert invoke("compare", run)[0] == 0
+    assert invoke("report", run)[0] == 0
+
+
+READERS = {
+    "report": ["report", "RUN"],
+    "record": COMMANDS["record"],
+    "export": ["export", "RUN", "--to", "lm-eval"],
+    "publish": ["publish", "RUN", "--no-comment"],
+    "show": ["show", "RUN", "p0"],
+    "verify": ["verify", "RUN"],
+}
+
+
+@pytest.mark.parametrize("command", list(READERS))
+def test_a_verdict_that_was_lost_is_not_passed_over(run, command, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")  # for publish
+    (run / chain.VERDICT).unlink()
+    done = CliRunner().invoke(
+        app, [str(run) if word == "RUN" else word for word in READERS[command]]
+    )
+    assert done.exit_code in {2, 4}, done.stdout + done.stderr
+    assert "verdict.json" in done.stdout + done.stderr
+
+
+@pytest.fixture
+def other(run):
+    """Another evaluation beside ``run``, of the same model."""
+    done = CliRunner().invoke(
+        app, ["eval", "stored/src", "--suite", "tiny", "--profile", "replay", "--seed", "5"]
+    )
+    assert done.exit_code == 0, done.stderr
+    (found,) = (path for path in run.parent.iterdir() if path != run)
+    return found
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "judge"])
+def test_another_run_s_verdict_is_refused_with_its_evidence(run, other, command):
+    for name in (chain.VERDICT, evidence.EVIDENCE):
+        shutil.copy(other / name, run / name)
+    words = {**COMMANDS, "judge": ["judge", "RUN"]}[command]
+    done = CliRunner().invoke(app, [str(run) if word == "RUN" else word for word in words])
+    assert done.exit_code == 4, done.stdout + done.stderr
+    assert "evidence.intoto.json is of another run" in done.stderr
+    assert "compare again" in done.stderr
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "judge"])
+@pytest.mark.parametrize("change", [{"planned": 13}, {"checkpoint": {"name": "prod"}}])
+def test_a_manifest_that_was_changed_after_the_verdict_is_refused(run, command, change):
+    file = run / chain.MANIFEST
+    value = json.loads(file.read_text())
+    value = {
+        **value,
+        **{k: {**value[k], **v} if isinstance(v, dict) else v for k, v in change.items()},
+    }
+    file.write_text(json.dumps(value))
+    words = {**COMMANDS, "judge": ["judge", "RUN"]}[command]
+    done = CliRunner().invoke(app, [str(run) if word == "RUN" else word for word in words])
+    assert done.exit_code == 4, done.stdout + done.stderr
+    assert "manifest.json was changed after the verdict" in done.stderr
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_manifest_that_names_no_files_is_damaged(run, command):
+    replayed.alter(run, files=None)
+    code, said = invoke(command, run)
+    assert code == 2
+    assert "manifest.json is damaged: it lacks files." in said
+
+
+def test_a_remedy_for_damaged_evidence_is_one(run):
+    (run / evidence.EVIDENCE).write_text("{")
+    code, said = invoke("compare", run)
+    assert code == 2
+    assert "Remove evidence.intoto.json and verdict.json" in " ".join(said.split())
+    for name in (chain.VERDICT, evidence.EVIDENCE):
+        (run / name).unlink()
+    assert [invoke(command, run)[0] for command in ("compare", "report")] == [0, 0]
+
+
+@pytest.mark.parametrize("name", [*chain.CHAIN, chain.MANIFEST])
+@pytest.mark.parametrize("command", [*COMMANDS, "judge"])
+def test_a_pipe_in_a_file_s_place_is_not_waited_for(run, name, command):
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    words = {**COMMANDS, "judge": ["judge", "RUN"]}[command]
+    done = CliRunner().invoke(app, [str(run) if word == "RUN" else word for word in words])
+    is_mended = command == "judge" and name not in {*chain.ASKED, chain.MANIFEST}
+    assert (done.exit_code == 0) is is_mended, done.stdout + done.stderr
+    assert done.exit_code in {0, 2, 4}
+    assert not isinstance(done.exception, OSError)
+
+
+@pytest.mark.parametrize("name", chain.CHAIN)
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_cut_file_s_remedy_can_be_done(run, name, command):
+    path = run / name
+    path.write_bytes(path.read_bytes()[:40])
+    code, said = invoke(command, run)
+    assert code in {2, 4}
+    assert "Run the stage" not in said
+    assert any(
+        step in " ".join(said.split())
+        for step in ("Restore the file", "smallscale judge", "smallscale compare")
+    )
 
 
 def test_a_verdict_without_its_evidence_is_refused(run):

@@ -65,8 +65,9 @@ def test_the_configuration_is_read_or_its_lack_told(run):
         run.read_config()
     assert any("modell: unknown key (did you mean 'model'?)" in p for p in caught.value.problems)
     run.config.unlink()
-    with pytest.raises(ConfigError, match=r"config.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"there is no file .*config.yaml") as caught:
         run.read_config()
+    assert "Restore the file" in caught.value.hint
 
 
 @pytest.mark.parametrize(
