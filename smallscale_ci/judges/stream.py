@@ -18,6 +18,7 @@ from smallscale_ci.judges.outcome import outcome
 from smallscale_ci.judges.pool import JudgePool
 from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.records import FinishReason, Generation, Judgement, Outcome, Problem
+from smallscale_ci.records.measured import Agreed
 from smallscale_ci.worker.guessing import unknown
 from smallscale_ci.worker.thinking import OPENED
 
@@ -132,14 +133,15 @@ class JudgeStream:
             "Correct the cause and judge again; --explain ID shows one sample.",
         )
 
-    def told(self) -> dict[str, Any]:
-        """The manifest's entries on thinking, two judges' agreement and the programs' sandbox."""
-        found = {task: agreement.record() for task, agreement in self.agreement.items()}
-        told: dict[str, Any] = {"judge_agreement": found} if found else {}
-        told["unknown_thinking"] = dict(self.unknown_thinking)
-        if self._choice is not None:
-            told["sandbox"] = self._choice.record()
-        return told
+    @property
+    def agreed(self) -> dict[str, Agreed]:
+        """How often two judges agreed, by task."""
+        return {task: agreement.record() for task, agreement in self.agreement.items()}
+
+    @property
+    def sandbox(self) -> dict[str, str]:
+        """Where programs ran, as manifests record it; empty if no judge runs any."""
+        return self._choice.record() if self._choice else {}
 
     def _out(self, *pools: Rulings) -> Iterator[tuple[Generation, Judgement]]:
         while self._finished:

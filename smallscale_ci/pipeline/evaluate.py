@@ -29,7 +29,7 @@ from smallscale_ci.pipeline.due import Due, schedule_of
 from smallscale_ci.pipeline.engines import Engines, job
 from smallscale_ci.pipeline.judge import judge_stream, take, tell
 from smallscale_ci.pipeline.prepare import Plan
-from smallscale_ci.pipeline.provenance import begin
+from smallscale_ci.pipeline.provenance import begin, with_judging
 from smallscale_ci.pipeline.session import Observer, Session, session
 from smallscale_ci.records import Prompt, Reason, ReasonKind, Verdict, VerdictKind
 from smallscale_ci.report import collect, files, planning
@@ -205,7 +205,7 @@ def _samples(
         current.observer.progress(tracker.snapshot())
     take(stream.drain(), current.judged, tracker)
     tell(stream, current.observer)
-    current.manifest = replace(current.manifest, **stream.told())
+    current.manifest = with_judging(current.manifest, stream)
     current.epochs = end
 
 

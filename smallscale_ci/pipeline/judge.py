@@ -22,7 +22,12 @@ from smallscale_ci.interop.opened import opened
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.prepare import choose_sandbox
-from smallscale_ci.pipeline.provenance import judge_errors, judge_specs, judge_versions
+from smallscale_ci.pipeline.provenance import (
+    judge_errors,
+    judge_specs,
+    judge_versions,
+    with_judging,
+)
 from smallscale_ci.pipeline.session import Observer, write_summary
 from smallscale_ci.pipeline.sides import judge_batch
 from smallscale_ci.records import Generation, Judgement, Outcome
@@ -81,7 +86,7 @@ def judge(
     files = manifest.files or chain.hashes(run.path)
     files = {name: files[name] for name in chain.ASKED if name in files}
     judges = judge_versions(suite)
-    manifest = replace(manifest, judges=judges, files=files, **stream.told())
+    manifest = with_judging(replace(manifest, judges=judges, files=files), stream)
     run.take_verdict_back()
     for path in (run.summary, run.judgements):
         path.unlink(missing_ok=True)
@@ -180,8 +185,7 @@ def tell(stream: JudgeStream, observer: Observer) -> None:
     """Report where programs ran, why samples are ERRORED, and how often two judges agreed."""
     if stream.unknown_thinking:
         observer.say(wording.unknown_thinking(stream.unknown_thinking))
-    sandbox = stream.told().get("sandbox")
-    if sandbox:
+    if sandbox := stream.sandbox:
         observer.say(f"Programs ran in: {sandbox['name']} ({sandbox['reason']})")
     for reason, times in stream.errors.most_common(_REASONS):
         observer.say(f"ERRORED, {count(times, 'sample')}: {reason}")

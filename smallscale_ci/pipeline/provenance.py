@@ -11,6 +11,7 @@ from smallscale_ci.gate.corrected import corrected_accuracy
 from smallscale_ci.generate.scheduler import Scheduler
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.registry import judge_version
+from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.pipeline.due import prompts_id
 from smallscale_ci.pipeline.prepare import Plan
 from smallscale_ci.records import Summary
@@ -92,6 +93,16 @@ def with_engine(manifest: Manifest, plan: Plan, scheduler: Scheduler) -> Manifes
         )
     manifest = provenance.with_engine(manifest, scheduler.ranks.info())
     return replace(manifest, prompts=prompts_id(scheduler.prompt_hashes, plan.suite))
+
+
+def with_judging(manifest: Manifest, stream: JudgeStream) -> Manifest:
+    """Add what judging found: unknown thinking, two judges' agreement, the programs' sandbox."""
+    return replace(
+        manifest,
+        judge_agreement=stream.agreed,
+        unknown_thinking=dict(stream.unknown_thinking),
+        sandbox=stream.sandbox,
+    )
 
 
 def _replays(plan: Plan) -> bool:

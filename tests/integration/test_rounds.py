@@ -78,11 +78,9 @@ def test_budgets_end_a_run_between_epochs(place: Path) -> None:
 def test_a_resumed_run_has_spent_the_time_of_its_earlier_sessions(place: Path) -> None:
     verdict = verdict_of(place, *EVAL, "--time-budget", "60")
     assert verdict["look"] >= 2
-    manifest = Path(str(verdict["run"])) / "manifest.json"
-    value = json.loads(manifest.read_text())
-    value |= {"status": "interrupted", "timings": {**value["timings"], "generate_s": 3000.0}}
-    manifest.write_text(json.dumps(value))
-    verdict = verdict_of(place, "eval", "--resume", str(verdict["run"]))
+    run = Path(str(verdict["run"]))
+    replayed.alter(run, status="interrupted", timings={"generate_s": 3000.0})
+    verdict = verdict_of(place, "eval", "--resume", str(run))
     assert (verdict["kind"], verdict["look"]) == ("INCONCLUSIVE", 1)
     assert any("time budget of 60 min" in str(note) for note in verdict["notes"])
 

@@ -101,7 +101,7 @@ def test_its_problems_are_judged_by_running_programs():
     assert "test 3 of 3" in found[problems["unique"].id, 0].reason
     assert found[reader.id, 0].outcome is Outcome.CORRECT
     assert found[reader.id, 1].outcome is Outcome.TRUNCATED
-    assert stream.told()["sandbox"] == choice.record()
+    assert stream.sandbox == choice.record()
 
 
 def test_the_example_turns_are_programs_that_a_judge_would_find():

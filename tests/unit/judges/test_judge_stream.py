@@ -63,7 +63,7 @@ def test_a_format_of_thinking_that_nobody_knows_is_reported():
             text = "<deep_thought>5</deep_thought>\\boxed{4}" if number % 2 else "\\boxed{4}"
             stream.feed(Generation("p", number, text, (), 1, 1, FinishReason.STOP, 0, 0.1))
         list(stream.drain())
-    assert stream.told()["unknown_thinking"] == {"</deep_thought>": 128}  # of the first 256
+    assert stream.unknown_thinking == {"</deep_thought>": 128}  # of the first 256
     assert "</deep_thought>, which looks like thinking" in wording.unknown_thinking(
         stream.unknown_thinking
     )

@@ -303,7 +303,7 @@ def test_agreement_with_the_rule_judge_is_counted():
     chance = (4 * 3 + 2 * 3) / 36
     assert agreement.kappa == pytest.approx((0.5 - chance) / (1 - chance))
     assert "50.0% of 6 samples" in wording.agreed(agreement.record())
-    assert stream.told()["judge_agreement"]["t"].samples == 6
+    assert stream.agreed["t"].samples == 6
 
 
 def test_without_a_service_nothing_begins():
