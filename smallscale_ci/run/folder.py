@@ -22,6 +22,7 @@ from smallscale_ci.run.samples import Samples
 from smallscale_ci.run.samples_table import from_table
 
 _RESTORE = "Restore the file, or start a new run."
+_COUNTED = ("completion_tokens", "finish_reason", "thinking_tokens", "looping")
 NO_BASELINE = "none"  # the baseline in the configuration of a run that is not compared
 
 
@@ -162,13 +163,13 @@ class RunFolder:
         except ConfigError as error:
             raise ConfigError(error.message, error.problems, hint) from error
 
-    def read_samples(self) -> Samples:
-        """Outcomes and tokens of all judged samples.
+    def read_samples(self, manifest: Manifest | None = None) -> Samples:
+        """Outcomes and tokens of all judged samples; ``manifest`` if it was read already.
 
         Checks the whole chain of hashes first. Raises ``InvalidError`` for a folder that is
         not as it was written, ``DataError`` for a file that is damaged or missing.
         """
-        chain.check(self.path, self.read_manifest())
+        chain.check(self.path, manifest or self.read_manifest())
         if not self.judgements.exists():
             raise DataError(
                 f"{self.path} is not judged: it has no {self.judgements.name}.",
@@ -176,12 +177,8 @@ class RunFolder:
             )
         columns = ["task", "problem_id", "sample_index", "outcome", "cluster"]
         judged = tables.read(self.judgements, tables.JUDGEMENTS, columns)
-        counted = ["completion_tokens", "finish_reason", "thinking_tokens", "looping"]
-        known = tables.open_file(self.generations, tables.GENERATIONS).schema_arrow.names
-        counted = [name for name in counted if name in known]  # older files lack some columns
-        columns = ["problem_id", "sample_index", *counted]
-        generated = tables.read(self.generations, tables.GENERATIONS, columns)
-        keys = ("problem_id", "sample_index")
+        keys = ["problem_id", "sample_index"]
+        generated = tables.read(self.generations, tables.GENERATIONS, keys, newer=_COUNTED)
         if judged.num_rows != generated.num_rows or not all(
             pc.all(pc.equal(judged[key], generated[key])).as_py() for key in keys
         ):
@@ -189,7 +186,7 @@ class RunFolder:
                 f"{self.judgements} and {self.generations.name} list different samples.",
                 f"Judge it again: smallscale judge {self.typed}",
             )
-        for name in counted:
+        for name in generated.column_names[len(keys) :]:
             judged = judged.append_column(name, generated[name])
         return from_table(judged, str(self.path))
 

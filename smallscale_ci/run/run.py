@@ -50,7 +50,8 @@ def read_run(path: Path) -> Run:
     Raises ``InvalidError`` and ``DataError`` for files that are changed, damaged or missing.
     """
     folder = RunFolder(path)
-    manifest, samples = folder.read_manifest(), folder.read_samples()
+    manifest = folder.read_manifest()
+    samples = folder.read_samples(manifest)
     return Run(manifest.run_id, samples, manifest, str(path), read_summary(folder))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
 from itertools import islice
@@ -127,9 +127,16 @@ def open_file(
     return file
 
 
-def read(path: Path, schema: pa.Schema, names: list[str] | None = None) -> pa.Table:
-    """Columns of a whole file in the types of ``schema``. Raises the errors of ``open_file``."""
+def read(
+    path: Path, schema: pa.Schema, names: list[str] | None = None, *, newer: Sequence[str] = ()
+) -> pa.Table:
+    """Columns of a whole file in the types of ``schema``. Raises the errors of ``open_file``.
+
+    ``newer`` are columns that older files lack: those that this one has are read, too.
+    """
     file = open_file(path, schema, names or ())
+    if names is not None:
+        names = [*names, *(name for name in newer if name in file.schema_arrow.names)]
     with columns.damage(str(path), _AGAIN):
         return columns.typed(file.read(columns=names), schema)
 

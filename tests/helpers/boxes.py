@@ -71,7 +71,7 @@ def base_entry(found: Engine) -> dict[str, Any]:
 
 def write_profile(place: Path, name: str = "boxed", **more: Any) -> None:
     """A profile that replays in containers of the image ``tiny``."""
-    values = {"image": "tiny", "ranks": 2, "speed": 200, "memory": 0.5, "deadline": 1, **more}
+    values = {"image": "tiny", "ranks": 2, "speed": 60, "memory": 0.5, "deadline": 1, **more}
     text = BOXED.format(name=name, **values)
     (place / "configs" / "engines" / f"{name}.yaml").write_text(text)
 

@@ -1,10 +1,13 @@
 """A run as one value, read from its folder or from a bare file of samples."""
 
 import shutil
+from collections import Counter
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from smallscale_ci import files
 from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import read_file, read_run, read_summary
@@ -19,6 +22,28 @@ def test_a_run_is_read_with_its_levels_and_where_it_is_found_again(stored):
     assert run.recorded is None  # nobody made it a baseline
     right = run.summary.tasks[0].accuracy.value
     assert right == pytest.approx(run.samples.correct.mean())
+
+
+def test_its_files_are_each_parsed_once(stored, monkeypatch):
+    parsed = Counter()
+    arrow, value = pq.ParquetFile, files.parse_json
+
+    def by_arrow(path, **options):
+        parsed[Path(path).name] += 1
+        return arrow(path, **options)
+
+    def by_pydantic(content, where, hint):
+        parsed[Path(where).name] += 1
+        return value(content, where, hint)
+
+    monkeypatch.setattr(pq, "ParquetFile", by_arrow)
+    monkeypatch.setattr(files, "parse_json", by_pydantic)
+    read_run(stored / "one")
+    tables, records = (
+        ("generations.parquet", "judgements.parquet"),
+        ("manifest.json", "summary.json"),
+    )
+    assert parsed == dict.fromkeys((*tables, *records), 1)
 
 
 def test_a_run_that_was_not_judged_says_how_to_judge_it(stored, tmp_path):
