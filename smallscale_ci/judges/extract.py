@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from smallscale_ci.judges.mathematics.normal import without_entities
+from smallscale_ci.judges.stated import stated
 
 _SPECIAL_TOKEN = re.compile(
     r"<\|[\w ]{1,40}\|>|</?s>|<(?:eos|end_of_turn|pad)>|<｜[^｜>]{1,40}｜>"
@@ -49,49 +50,6 @@ _TAG = re.compile(
 )
 _INLINE = frozenset({"b", "i", "u", "em", "strong", "span", "font", "mark"})
 
-_STATED = re.compile(
-    r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b
-        (?:\s+(?:actually|indeed|simply|just|exactly|thus|therefore|then|still|now|equal\ to
-                |given\ by|about|approximately|roughly)\b)*\s*[:=]?
-      | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
-      | \banswers?\b(?:\*\*)?\s*[:=]
-      | (?:^|\n)[ \t\#*]*(?:(?:final|correct)\s)?answer[ \t*:]*
-        (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
-      | <(?:final_?)?answer>
-      | <(?P<tag>solution|conclusion|result)>  # around the answer alone, no sentence
-        (?=\s{0,8}(?!(?:[a-z'’]{1,30},?\s){2}[a-z])[^<\s][^<\n]{0,80}\s{0,8}</(?P=tag)>)
-      | [{,]\s{0,40}"(?:final_?|correct_?)?answer"\s{0,8}:\s{0,8}(?=["\d.-])  # in JSON
-      | (?:答案|结果|結果)(?:\*\*)?\s?(?:应该|應該|应|應)?(?:是|为|為|等于|等於|[:：])\s?[:：]?
-      | 答\s?[:：]
-      | \b(?:antwort|ergebnis|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|ответ
-            |antwoord|svar(?:et)?|odpowiedź|cevap|jawaban|đáp\s(?:án|số))\b(?:\*\*)?
-        (?:\s(?:finale?|correcta|correta|corretta|richtige))?
-        (?:\s(?:ist|lautet|beträgt|est|es|è|é|is|är|er|to|adalah|là)\b|\s?[:=]|\s[-–—](?=\s))
-        (?:\s(?:also|daher|somit|donc|por\stanto|quindi|portanto)\b)?\s?:?
-      | \blösung\s(?:lautet|ist)\b(?:\s(?:also|daher|somit))?\s?:?
-      | (?:答え|解答|正解|回答)(?:\*\*)?\s?(?:は、?|[:：])
-      | (?:정답|답)(?:\*\*)?\s?(?:은|는|[:：])
-      | (?:^|\n)[ \t]*\#{3,4}(?=\s*[-+$\\.\d(\[])
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_PHRASE_END = re.compile(
-    r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed
-      | </(?:(?:final_?)?answer|solution|conclusion|result)>
-      | [。；！] | です|である|となり|になり|입니다|이다|이에요|예요
-      | ,?\s(?:because|since|so|as|which|where|when|hence|therefore|given|meaning|i\.e)\b
-      | ,\s(?:that\ is|(?:and\s)?not|rather\sthan|instead\sof)\b
-      | ,\s(?:weil|da|denn|car|parce|porque|perché|pois|потому|так)\b
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_BEGUN = re.compile(  # a sentence that goes on, in an <answer> that was cut off
-    r"(?:so|thus|hence|therefore|we|first|let|to|since|because|now"
-    r"|the\s(?:answer|result|value|final|solution|total|number))\b[a-z ,']*",
-    re.IGNORECASE,
-)
-_JSON_VALUE = re.compile(r'"(?P<text>(?:[^"\\]|\\.){0,2000})"|-?[\d.][\d.eE+-]*', re.DOTALL)
-_DECORATION = re.compile(r"(?:[\s*_\"“”:=]|\}(?=\s)|(?:\$\$|\\\[)(?=[ \t]*\n))+")
 _LAST_NUMBER = re.compile(
     r"""(?:(?<![\w)\]}])[-−])?\\?\$?(?:
         \\[dt]?frac\{\d{1,40}\}\{\d{1,40}\}
@@ -281,35 +239,6 @@ def _keep(spans: list[_Span], text: str, span: _Span) -> None:
         spans.pop()
     if text[span[1] : span[2]].strip():
         spans.append(span)
-
-
-def stated(text: str) -> str | None:
-    """What the last "the answer is …", "Answer: …" or "#### …" says, up to its sentence's end."""
-    for mark in reversed(list(_STATED.finditer(text))):
-        start = mark.end()
-        if mark.group()[0] in "{,":
-            value = _json_value(text, start)
-            if value:
-                return value
-            continue
-        skip = _DECORATION.match(text, start)
-        start = skip.end() if skip else start
-        end = _PHRASE_END.search(text, start, start + 2000)
-        phrase = text[start : end.start() if end else start + 2000].strip(' \t*_:"“”')
-        if end is None and mark.group()[0] == "<" and _BEGUN.fullmatch(phrase):
-            return None
-        if phrase and not phrase.lower().startswith("not "):
-            return phrase
-    return None
-
-
-def _json_value(text: str, start: int) -> str:
-    """The text or number in JSON at ``start``; models forget to double their backslashes."""
-    value = _JSON_VALUE.match(text, start)
-    if value is None:
-        return ""
-    inner = value.group() if value["text"] is None else value["text"]
-    return inner.replace("\\\\", "\\").replace('\\"', '"').strip()
 
 
 def last_number(text: str) -> str | None:

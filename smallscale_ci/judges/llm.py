@@ -48,7 +48,7 @@ class LlmJudge:
     """CORRECT if the model says Yes, WRONG if it says No; anything else is ERRORED."""
 
     name = "llm"
-    version = 7
+    version = 8
 
     def __init__(self, client: Client | None = None) -> None:
         self._client = client

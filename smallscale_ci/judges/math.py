@@ -44,7 +44,7 @@ class MathJudge:
     """CORRECT when the extracted answer and the gold answer mean the same thing."""
 
     name = "math"
-    version = 8
+    version = 9
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``. Rules: "boxed", "stated", "last-number"."""

@@ -15,7 +15,7 @@ class McqJudge:
     """CORRECT when the answer names the gold option, by its letter or by its text."""
 
     name = "mcq"
-    version = 9
+    version = 10
 
     def judge(self, problem: Problem, text: str, spec: JudgeSpec) -> Ruling:
         """See ``interface.Judge``.

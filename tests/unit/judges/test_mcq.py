@@ -125,6 +125,18 @@ def test_not_correct(text: str, expected: Outcome) -> None:
     assert rule(text) is expected
 
 
+@pytest.mark.parametrize("word", ["also", "obviously", "most likely", "in fact", "only"])
+def test_words_between_the_phrase_and_the_label(word: str) -> None:
+    assert rule(f"We look. The answer is {word} C.") is Outcome.CORRECT
+    assert rule(f"We look. The answer is {word} B.") is Outcome.WRONG
+
+
+def test_such_a_word_may_be_an_option() -> None:
+    question = "When does it rain?\nA. always\nB. never\nC. only once"
+    assert rule("The answer is always.", "A", question) is Outcome.CORRECT
+    assert rule("The answer is only once.", "C", question) is Outcome.CORRECT
+
+
 def test_letter_rule_takes_letters_that_stand_alone() -> None:
     spec = JudgeSpec("mcq", ("boxed", "stated", "letter"))
     for text in ("C", "(C)", "C.", "**C**", "C. Planetary days", "It slows.\n\nC"):
