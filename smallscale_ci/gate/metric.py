@@ -58,7 +58,7 @@ def known_of_errored(samples: Samples, metric: Metric) -> Vector:
     If only the judge failed, the engine's answer still has a length and a finish reason.
     """
     match metric:
-        case Metric.ACCURACY:
+        case Metric.ACCURACY | Metric.MISSING:
             return np.full(len(samples), np.nan)
         case Metric.TOKENS:
             return samples.tokens
@@ -68,8 +68,6 @@ def known_of_errored(samples: Samples, metric: Metric) -> Vector:
             return values_of(samples, metric)
         case Metric.LOOPING:
             return np.where(np.isnan(samples.tokens), np.nan, values_of(samples, metric))
-        case Metric.MISSING:
-            return np.full(len(samples), np.nan)
         case unknown:
             assert_never(unknown)
 

@@ -48,9 +48,10 @@ def copy(tmp_path_factory):
     """What the package consists of, without any addition."""
     place = tmp_path_factory.mktemp("contributing")
     unneeded = shutil.ignore_patterns("__pycache__", "data")
-    for name in ("smallscale_ci", "configs", "docker", "tests/helpers"):
+    for name in ("smallscale_ci", "configs", "docker", "tests/helpers", "tests/unit"):
         shutil.copytree(ROOT / name, place / name, ignore=unneeded)
-    shutil.copy(ROOT / "pyproject.toml", place)
+    for name in ("pyproject.toml", "tests/conftest.py"):
+        shutil.copy(ROOT / name, place / name)
     if (ROOT / ".mypy_cache").exists():  # what was checked before need not be checked again
         shutil.copytree(ROOT / ".mypy_cache", place / "cache")
     return place
@@ -154,6 +155,18 @@ def test_the_metric_fails_a_model_that_leaves_more_unanswered(extended, tmp_path
     assert check["kind"] == "REGRESSED"
     assert check["estimate"]["value"] == pytest.approx(0.6)
     assert any("without an answer" in reason["sentence"] for reason in verdict["reasons"])
+
+
+def test_style_holds(extended):
+    run(extended, "ruff", "check", "--no-cache", ".")
+    run(extended, "ruff", "format", "--no-cache", "--check", ".")
+
+
+def test_tests_of_the_tables_hold(extended):
+    """None of them writes out again what a table holds."""
+    rooms = ("config", "records", "gate/test_gate_metric.py", "judges/test_judge_registry.py")
+    chosen = [f"tests/unit/{one}" for one in (*rooms, "worker/test_engine_registry.py")]
+    run(extended, "pytest", "-q", *chosen)
 
 
 def test_types_and_import_rules_hold(extended):

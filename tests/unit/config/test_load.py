@@ -9,6 +9,7 @@ from smallscale_ci.config.folders import names
 from smallscale_ci.config.load import dump, load, parse
 from smallscale_ci.config.policy import GatePolicy, Margins
 from smallscale_ci.config.profile import EngineProfile
+from smallscale_ci.config.seams import JUDGES
 from smallscale_ci.config.suite import (
     JudgeConfig,
     PromptConfig,
@@ -55,7 +56,7 @@ def test_all_problems_at_once_with_their_lines() -> None:
         'f.yaml:6: sampling.max_tokens: must be a whole number, not "5"',
         "f.yaml:7: sampling: is given twice, first in line 3",
         (
-            'f.yaml:11: tasks[0].judge.name: "maths" is not one of math, mcq, code, llm '
+            f'f.yaml:11: tasks[0].judge.name: "maths" is not one of {", ".join(JUDGES)} '
             "(did you mean 'math'?)"
         ),
         'f.yaml:11: tasks[0].judge.extract: must be a list, not "boxed"',
