@@ -11,6 +11,7 @@ import typer
 from smallscale_ci.cli import groups, options
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option, refuse_variable
+from smallscale_ci.config.seams import AUTO
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -32,7 +33,7 @@ def evaluate(
     suite: options.Suites = None,
     profile: options.Profile = "vllm-cpu",
     gate: options.Gate = None,
-    baseline: options.BaselineSpec = "auto",
+    baseline: options.BaselineSpec = AUTO,
     epochs: options.Epochs = None,
     limit: options.Limit = None,
     overrides: options.Set = None,

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
+from smallscale_ci.config.seams import EXPORTS, imported
 
-
-class Form(StrEnum):
-    """What a run is exported as."""
-
-    INSPECT = "inspect"
-    LM_EVAL = "lm-eval"
-    HUB = "hub"
+if TYPE_CHECKING:  # typer takes choices from an enumeration, and the table names these
+    Form = str
+else:
+    Form = StrEnum("Form", {name.upper(): name for name in EXPORTS})
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +50,7 @@ def export(
     into the model's repository on the hub.
     """
     from smallscale_ci.errors import UsageError
-    from smallscale_ci.interop import to_hub, to_inspect, to_lm_eval
+    from smallscale_ci.interop.exported import Source
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.run import read_run
     from smallscale_ci.suite.local import load_suite
@@ -67,16 +65,11 @@ def export(
             "Restore the suite's files.",
         )
     named = _datasets(dataset or (), to, [task.name for task in suite.tasks])
-    target = output or run / "export" / to.value
+    target = output or run / "export" / to
     if target.exists() and not target.is_dir():
         raise UsageError(f"{target} is not a folder.", "Name another one with --output.")
     target.mkdir(parents=True, exist_ok=True)
-    if to is Form.HUB:
-        written = to_hub.write(held, suite, target, named)
-    elif to is Form.INSPECT:
-        written = to_inspect.write(folder, held, suite, target)
-    else:
-        written = to_lm_eval.write(folder, held, suite, target)
+    written = imported(EXPORTS[to].write)(Source(folder, held, suite, named), target)
     if context.json:
         context.out.json({"written": [str(path) for path in written]})
         return
@@ -88,10 +81,11 @@ def _datasets(given: Sequence[str], to: Form, tasks: Sequence[str]) -> dict[str,
     """Task → data set of ``--dataset``. Raises ``UsageError`` for what would do nothing."""
     from smallscale_ci.errors import UsageError, did_you_mean
 
-    if given and to is not Form.HUB:
+    if given and not EXPORTS[to].datasets:
+        naming = " or ".join(name for name, kind in EXPORTS.items() if kind.datasets)
         raise UsageError(
-            f"--dataset names a data set of the hub, and --to is {to.value}.",
-            "Leave out --dataset, or say --to hub.",
+            f"--dataset names a data set of the hub, and --to is {to}.",
+            f"Leave out --dataset, or use --to {naming}.",
         )
     named = {}
     for one in given:

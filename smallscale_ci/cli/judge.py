@@ -11,7 +11,7 @@ import typer
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
-from smallscale_ci.config.seams import JUDGES
+from smallscale_ci.config.seams import JUDGES, OF_FILES, RULES
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _FOREIGN = "Foreign files"
 
-_OF_FILES = [name for name, judge in JUDGES.items() if judge.needs != "tests"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class FileJudge:
@@ -31,7 +29,7 @@ class FileJudge:
 
     name: Annotated[
         str,
-        option("--judge", help=f"Judge for a file: {', '.join(_OF_FILES)}."),
+        option("--judge", help=f"Judge for a file: {', '.join(OF_FILES)}."),
     ] = "math"
     extract: Annotated[
         str,
@@ -52,7 +50,7 @@ class FileJudge:
         str | None,
         option(
             "--rule",
-            help="Report how often llm agrees with this judge: math or mcq.",
+            help=f"Report how often llm agrees with this judge: {' or '.join(RULES)}.",
             show_default=False,
         ),
     ] = None
@@ -76,10 +74,10 @@ class FileJudge:
         from smallscale_ci.errors import UsageError
         from smallscale_ci.judges.interface import JudgeSpec
 
-        if self.name in JUDGES and self.name not in _OF_FILES:
+        if self.name in JUDGES and self.name not in OF_FILES:
             raise UsageError(
                 f"--judge {self.name}: other tools' files have no tests to run programs with.",
-                f"Files are judged by {', '.join(_OF_FILES)}.",
+                f"Files are judged by {', '.join(OF_FILES)}.",
             )
         rules = tuple(part.strip() for part in self.extract.split(",") if part.strip())
         data: dict[str, Any] = {

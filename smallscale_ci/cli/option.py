@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from smallscale_ci.config.seams import AUTO
+
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
 
@@ -59,5 +61,5 @@ def baseline_names(incomplete: str) -> list[str]:
     from smallscale_ci.run import baselines
 
     found = baselines.names(places.find().baselines)
-    words = ["auto", *dict.fromkeys(name.rsplit("/", 1)[-1] for name in found), *found]
+    words = [AUTO, *dict.fromkeys(name.rsplit("/", 1)[-1] for name in found), *found]
     return [word for word in words if word.startswith(incomplete)]

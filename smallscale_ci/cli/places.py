@@ -17,6 +17,7 @@ from pathlib import Path
 
 from smallscale_ci.config import rules as ruling
 from smallscale_ci.config.folders import default_roots
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.config.settings import Service, Settings
 from smallscale_ci.errors import UsageError
 
@@ -88,7 +89,7 @@ def find(
         engine_python=engine_python,
         service=Service(url, key, cache / "judgements") if url else None,
         images=_images(root),
-        sandbox=str(sandbox or "") or environment.get("SMALLSCALE_SANDBOX") or "auto",
+        sandbox=str(sandbox or "") or environment.get("SMALLSCALE_SANDBOX") or AUTO,
         repository=baselines or stored,
     )
     if not rules:

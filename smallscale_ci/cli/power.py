@@ -11,6 +11,7 @@ import typer
 from smallscale_ci.cli import options, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
+from smallscale_ci.config.seams import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def plan(
     suite: options.Suite = "smoke",
     profile: options.Profile = "vllm-cpu",
     gate: options.Gate = None,
-    baseline: options.BaselineSpec = "auto",
+    baseline: options.BaselineSpec = AUTO,
     max_epochs: options.MaxEpochs = None,
     trials: _Trials = 200,
     seed: _RandomSeed = 0,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from smallscale_ci.cli.option import option
+from smallscale_ci.config.seams import REJUDGES
 
 if TYPE_CHECKING:
     from smallscale_ci.interop.interface import Wanted
@@ -48,7 +49,8 @@ Rejudge = Annotated[
     str,
     option(
         "--rejudge",
-        help="Judge other tools' texts with math or mcq instead of taking the tools' own verdicts.",
+        help=f"Judge other tools' texts with {' or '.join(REJUDGES)} instead of taking the tools' "
+        "own verdicts.",
         show_default=False,
     ),
 ]

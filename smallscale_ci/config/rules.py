@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.errors import UsageError
 from smallscale_ci.files import git, git_commit, git_line, whole
 
@@ -54,7 +55,7 @@ class Rules:
 
     def baseline(self, spec: str) -> str:
         """``spec`` as a baseline of the commit. Raises ``UsageError`` for another commit's."""
-        name = "" if spec == "auto" else spec
+        name = "" if spec == AUTO else spec
         if spec.startswith(_GIT):
             ref, _, name = spec.removeprefix(_GIT).partition(":")
             if git_commit(self.folder, ref) != self.commit:

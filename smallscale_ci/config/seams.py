@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 _JUDGES = "smallscale_ci.judges"
-AUTO = "auto"  # of runtimes and sandboxes: the first that works here
+_INTEROP = "smallscale_ci.interop"
+AUTO = "auto"  # of runtimes, sandboxes and baselines: the one that fits here
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)  # compiled at each start
@@ -49,6 +50,15 @@ class StepKind:
     needs: tuple[str, ...] = ()  # the steps it is made from
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # compiled at each start
+class ExportKind:
+    """What all code needs to know about a format that runs are exported in."""
+
+    name: str
+    write: str  # MODULE:FUNCTION of an ``interop.exported.Source`` and the folder to write to
+    datasets: bool = False  # it names data sets of the hub
+
+
 JUDGES: Mapping[str, JudgeKind] = {
     kind.name: kind
     for kind in (
@@ -70,6 +80,10 @@ JUDGES: Mapping[str, JudgeKind] = {
         JudgeKind("llm", f"{_JUDGES}.llm:LlmJudge", asks=True),
     )
 }
+RULES = tuple(name for name, kind in JUDGES.items() if kind.rule)
+# Those that can judge other tools' files: these have no tests, and --rejudge names no model.
+OF_FILES = tuple(name for name, kind in JUDGES.items() if kind.needs != "tests")
+REJUDGES = tuple(name for name in OF_FILES if not JUDGES[name].asks)
 
 RUNTIMES: Mapping[str, RuntimeKind] = {
     kind.name: kind
@@ -87,6 +101,14 @@ SANDBOXES: Mapping[str, str] = {
     "namespaces": "smallscale_ci.sandbox.namespaces:find",
 }
 
+EXPORTS: Mapping[str, ExportKind] = {
+    kind.name: kind
+    for kind in (
+        ExportKind("inspect", f"{_INTEROP}.to_inspect:write"),
+        ExportKind("lm-eval", f"{_INTEROP}.to_lm_eval:write"),
+        ExportKind("hub", f"{_INTEROP}.to_hub:write", datasets=True),
+    )
+}
 
 STEPS: Mapping[str, StepKind] = {
     kind.name: kind

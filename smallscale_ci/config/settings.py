@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from smallscale_ci.config.rules import Rules
+from smallscale_ci.config.seams import AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Settings:
     engine_python: Path | None = None
     service: Service | None = None  # of the LLM judge
     images: Path = Path("docker/images.lock.yaml")
-    sandbox: str = "auto"  # in which generated programs run
+    sandbox: str = AUTO  # in which generated programs run
     repository: Path | None = None  # its baselines folder, if that differs from ``baselines``
     rules: Rules | None = None  # the commit that fixes policy, suite, profile and baseline
     added: int = 0  # how many of the last ``roots`` only add to the rules

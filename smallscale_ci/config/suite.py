@@ -9,13 +9,12 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from smallscale_ci.config.base import Config, Fraction, Name, NamedConfig
 from smallscale_ci.config.names import OneOf
-from smallscale_ci.config.seams import JUDGES
+from smallscale_ci.config.seams import JUDGES, RULES
 from smallscale_ci.config.secret import refuse_secrets
 from smallscale_ci.config.template import TemplateVariables
 
 Column = Literal["question", "gold", "choices", "tests", "cluster", "meta"]
 Counted = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]  # (count, total)
-_RULES = [name for name, judge in JUDGES.items() if judge.rule]
 _ARGUMENTS = re.compile(r"\w(\{[^{}]*\})+")
 PLACEHOLDERS = ("question", "choices")  # placeholders of prompt templates
 
@@ -62,7 +61,7 @@ class JudgeConfig(Config):
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 5.0
     model: str = ""  # llm: the model to ask, by its name at the service
     request: dict[str, Any] = {}  # llm: more fields of each request; null removes a default
-    rule: Annotated[str, OneOf.of(table=_RULES)] | None = (
+    rule: Annotated[str, OneOf.of(table=RULES)] | None = (
         None  # llm: count its agreement with this judge
     )
     measured: MeasuredConfig | None = None  # llm: its errors, which correct the accuracy

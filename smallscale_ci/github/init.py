@@ -18,6 +18,7 @@ from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import UsageError, did_you_mean
 from smallscale_ci.files import git_line
+from smallscale_ci.interop.readers import READERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 UNKNOWN = "OWNER/smallscale-ci"
@@ -27,7 +28,6 @@ _FILES = {
     "baselines/README.md": "baselines.md",
 }
 _COMPARE = {".github/workflows/smallscale.yml": "compare.yml"}
-TOOLS = ("lm-eval", "inspect", "evalscope", "sgl-eval", "nemo-evaluator", "verifiers", "rows")
 _CHECKOUT = "de0fac2e4500dabe0009e67214ff5f5447ce83dd # v6.0.2"
 _COMMIT = 40  # characters of a commit id
 _DEEP = 3  # levels of folders in which a checkpoint is looked for
@@ -89,10 +89,11 @@ def write(folder: Path, facts: Facts, tool: str = "") -> Result:
 
     Raises ``OSError``, and ``UsageError`` for a tool whose results cannot be read.
     """
-    if tool and tool not in TOOLS:
+    known = [reader.name for reader in READERS]
+    if tool and tool not in known:
         raise UsageError(
-            f"--from {tool}: unknown tool{did_you_mean(tool, TOOLS)}.",
-            f"Known: {', '.join(TOOLS)}.",
+            f"--from {tool}: unknown tool{did_you_mean(tool, known)}.",
+            f"Known: {', '.join(known)}.",
         )
     written: list[str] = []
     skipped: list[str] = []

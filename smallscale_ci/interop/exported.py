@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from smallscale_ci.records import Generation, Judgement, Outcome, Problem
@@ -12,6 +12,16 @@ from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import Run
 from smallscale_ci.suite import prompts
 from smallscale_ci.suite.model import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is exported: a run, its suite, and tasks' data sets on the hub where they are named."""
+
+    folder: RunFolder
+    run: Run
+    suite: Suite
+    datasets: Mapping[str, str] = field(default_factory=dict)  # task → ORG/NAME or ORG/NAME:TASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +39,12 @@ class Exported:
         return self.judgement.outcome is Outcome.CORRECT
 
 
-def samples(folder: RunFolder, suite: Suite, task: str) -> Iterator[Exported]:
+def samples(source: Source, task: str) -> Iterator[Exported]:
     """The samples of one task, in the order of the files, one at a time."""
-    problems = {problem.id: problem for problem in suite.of(task)}
-    template = suite.task(task).prompt
-    generated = tables.generations(folder.generations)
-    judged = tables.judgements(folder.judgements)
+    problems = {problem.id: problem for problem in source.suite.of(task)}
+    template = source.suite.task(task).prompt
+    generated = tables.generations(source.folder.generations)
+    judged = tables.judgements(source.folder.judgements)
     for generation, judgement in zip(generated, judged, strict=True):
         if judgement.task == task:
             problem = problems[judgement.problem_id]

@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from smallscale_ci.checkpoint.model import Checkpoint
+from smallscale_ci.config.seams import REJUDGES
 from smallscale_ci.errors import BadSamplesError, DataError, samples_have
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.ids import slug
@@ -106,7 +107,7 @@ def gather(log: Log, samples: Iterable[Sample] | None = None, judge: str = "") -
         found = "no verdicts" if taken.skipped else "no samples"
         raise DataError(
             f"{log.path} holds {found}.",
-            "Judge its texts: --rejudge math, or mcq (see `smallscale judge --help`)."
+            f"Judge its texts: --rejudge {' or '.join(REJUDGES)} (see `smallscale judge --help`)."
             if taken.skipped
             else "Is this the right file?",
         )

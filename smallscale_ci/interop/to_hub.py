@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +9,23 @@ import yaml
 
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate.summary import summarise
-from smallscale_ci.run.run import Run
-from smallscale_ci.suite.model import Suite
+from smallscale_ci.interop.exported import Source
 
 _HUB = "hf:"
 FOLDER = ".eval_results"
 
 
-def write(run: Run, suite: Suite, target: Path, datasets: Mapping[str, str]) -> list[Path]:
+def write(source: Source, target: Path) -> list[Path]:
     """Write the files into ``target/.eval_results``.
 
-    ``datasets`` maps tasks to data sets, ``ORG/NAME`` or ``ORG/NAME:TASK``, if their source does
-    not tell. Raises ``UsageError`` if no task has one.
+    Raises ``UsageError`` if no task names a data set, neither in its suite nor in ``source``.
     """
+    run = source.run
     assert run.manifest is not None  # noqa: S101 - of a run folder
     levels = {task.task: task for task in summarise(run.samples).tasks}
     written = []
-    for config in suite.tasks:
-        named = datasets.get(config.name) or _dataset(config.source)
+    for config in source.suite.tasks:
+        named = source.datasets.get(config.name) or _dataset(config.source)
         if not named or config.name not in levels:
             continue
         dataset, _, task = named.partition(":")

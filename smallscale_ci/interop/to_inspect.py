@@ -7,23 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.interop.exported import Exported, samples, sampling
+from smallscale_ci.interop.exported import Exported, Source, samples, sampling
 from smallscale_ci.records import FinishReason, Outcome
-from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import Run
 from smallscale_ci.run.samples import OUTCOMES, Samples
-from smallscale_ci.suite.model import Suite
 
 _SCORER = "smallscale"
 _STOPS = {FinishReason.STOP: "stop", FinishReason.LENGTH: "max_tokens"}
 _VALUES = {Outcome.CORRECT: "C", Outcome.UNPARSED: "N"}  # any other outcome is "I"
 
 
-def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]:
+def write(source: Source, target: Path) -> list[Path]:
     """Write the logs into ``target``, sample by sample."""
+    run = source.run
     assert run.manifest is not None  # noqa: S101 - of a run folder
     written = []
-    for config in suite.tasks:
+    for config in source.suite.tasks:
         if config.name not in run.samples.tasks:
             continue
         stamp = run.manifest.created[:19].replace(":", "-") or "1970-01-01T00-00-00"
@@ -31,7 +30,7 @@ def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]
         head = json.dumps(_head(run, config.name), ensure_ascii=False)
         with path.open("w", encoding="utf-8") as stream:
             stream.write(head[:-1] + ', "samples": [')
-            for number, sample in enumerate(samples(folder, suite, config.name)):
+            for number, sample in enumerate(samples(source, config.name)):
                 row = json.dumps(_sample(sample, run.manifest.checkpoint.name), ensure_ascii=False)
                 row = row.encode("utf-8", "replace").decode()
                 stream.write((",\n" if number else "\n") + row)

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from smallscale_ci.files import write_json
-from smallscale_ci.interop.exported import Exported, samples, sampling
+from smallscale_ci.interop.exported import Exported, Source, samples, sampling
 from smallscale_ci.records import Outcome
-from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import Run
-from smallscale_ci.suite.model import Suite
 
 _METRIC, _FILTER = "exact_match", "none"
 
 
-def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]:
+def write(source: Source, target: Path) -> list[Path]:
     """Write the files into ``target``. ERRORED samples cannot be expressed and are left out."""
+    run, suite = source.run, source.suite
     assert run.manifest is not None  # noqa: S101 - of a run folder
     manifest = run.manifest
     date = manifest.created[:19].replace(":", "-") or "1970-01-01T00-00-00"
@@ -29,7 +28,7 @@ def write(folder: RunFolder, run: Run, suite: Suite, target: Path) -> list[Path]
     for config in suite.tasks:
         task = config.name
         path = target / f"samples_{task}_{date}.jsonl"
-        right, count, digest = _rows(folder, suite, task, path)
+        right, count, digest = _rows(source, task, path)
         if not count:
             path.unlink()
             continue
@@ -88,11 +87,11 @@ def _generation(run: Run) -> dict[str, Any]:
     }
 
 
-def _rows(folder: RunFolder, suite: Suite, task: str, path: Path) -> tuple[int, int, str]:
+def _rows(source: Source, task: str, path: Path) -> tuple[int, int, str]:
     """The numbers of right and of written samples, and the hash of all of them."""
     digest, right, count = hashlib.sha256(), 0, 0
     with path.open("w", encoding="utf-8") as stream:
-        for sample in samples(folder, suite, task):
+        for sample in samples(source, task):
             if sample.judgement.outcome is Outcome.ERRORED:
                 continue
             row = _row(sample, count)

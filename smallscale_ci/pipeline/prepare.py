@@ -116,9 +116,10 @@ def complete(
 
 
 def _refuse_on_a_cpu(profile: EngineProfile, python: Path) -> None:
-    """Raise ``UsageError`` for what ``python``'s vLLM cannot do if it is a CPU build."""
-    made = python.parent.parent.glob(f"lib/python*/site-packages/{cpu.DISTRIBUTION}-*.dist-info")
-    if profile.engine != "vllm" or not any(made):
+    """Raise ``UsageError`` for what ``python``'s engine cannot do if it is a CPU build."""
+    build = profile.engine_kind.cpu
+    made = python.parent.parent.glob(f"lib/python*/site-packages/{build}-*.dist-info")
+    if not build or not any(made):
         return
     refused = cpu.refusal(deterministic=profile.deterministic, engine_args=profile.engine_args)
     if refused is not None:

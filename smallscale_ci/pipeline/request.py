@@ -10,6 +10,7 @@ from smallscale_ci.config import folders, load, override
 from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.run import RunConfig
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import UsageError
@@ -29,7 +30,7 @@ class Request:
     suite: str = "smoke"
     profile: str = "vllm-cpu"
     gate: str | None = None
-    baseline: str = "auto"
+    baseline: str = AUTO
     epochs: int | None = None
     max_epochs: int | None = None
     token_budget: int | None = None

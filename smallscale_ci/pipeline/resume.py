@@ -12,6 +12,7 @@ from smallscale_ci.config import load
 from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.run import RunConfig
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import SmallscaleError, UsageError
 from smallscale_ci.generate.workfolder import WorkFolder
@@ -120,7 +121,7 @@ def _all_unfinished(settings: Settings) -> Iterator[tuple[Path, RunConfig]]:
 def _without_choices(config: RunConfig, request: Request) -> RunConfig:
     """``config`` without its name, its bounds, and what `auto` resolved to."""
     unset: dict[str, Any] = dict.fromkeys(_BOUNDS)
-    unset["runtime"] = request.runtime or "auto"
+    unset["runtime"] = request.runtime or AUTO
     profile = config.profile.model_copy(update=unset)
     return config.model_copy(update={"name": "", "profile": profile})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallscale_ci.config.seams import AUTO, JUDGES
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.errors import SmallscaleError, UsageError
 from smallscale_ci.judges.interface import JudgeSpec
@@ -78,7 +79,7 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
             f"The first is {problem.id}:0, and each epoch adds one.",
         )
     spec = judge_specs(suite)[problem.task]
-    if spec.name == "code":
+    if JUDGES[spec.name].runs:
         spec = within(spec, choose_sandbox(settings))
     prompt = prompts.one(suite, problem, index, config.suite.sampling.seed)
     outcome, reason = _judged(folder, problem.id, index)
@@ -101,7 +102,7 @@ def reference(run: Path, problem: Problem, settings: Settings) -> Reference | No
     """The baseline's answers to ``problem``; ``None`` without a baseline."""
     config = open_run(run).read_config()
     manifest = open_run(run).read_manifest()
-    spec = "auto" if config.baseline == NO_BASELINE else config.baseline
+    spec = AUTO if config.baseline == NO_BASELINE else config.baseline
     place = Place(
         config.suite.name,
         config.profile.name,

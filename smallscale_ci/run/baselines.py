@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.errors import DataError, InvalidError, UsageError
 from smallscale_ci.ids import slug
 from smallscale_ci.run import columns
@@ -48,9 +49,9 @@ def resolve(spec: str, place: Place, root: Path) -> Run:
     """
     if spec.startswith("git:"):
         ref, _, name = spec[len("git:") :].partition(":")
-        return _from_store(GitStore(ref, root), name or "auto", place)
+        return _from_store(GitStore(ref, root), name or AUTO, place)
     store = FolderStore(root)
-    if spec == "auto" or _is_stored(store, spec, place) or not Path(spec).exists():
+    if spec == AUTO or _is_stored(store, spec, place) or not Path(spec).exists():
         return _from_store(store, spec, place)
     path = Path(spec)
     if "/" in spec or path.is_file() or is_run(path) or (path / RECORD).is_file():
@@ -61,7 +62,7 @@ def resolve(spec: str, place: Place, root: Path) -> Run:
 def is_auto(spec: str) -> bool:
     """Whether ``spec`` leaves the choice to ``resolve``: ``auto`` and ``git:REF``."""
     ref, _, name = spec.partition(":")[2].partition(":")
-    return spec == "auto" or (spec.startswith("git:") and bool(ref) and name in {"", "auto"})
+    return spec == AUTO or (spec.startswith("git:") and bool(ref) and name in {"", AUTO})
 
 
 def _is_stored(store: Store, spec: str, place: Place) -> bool:
@@ -193,21 +194,19 @@ def samples_of(store: Store, folder: PurePosixPath, record: BaselineRecord) -> b
 
 
 def _from_store(store: Store, spec: str, place: Place) -> Run:
-    wanted = [place.model, place.reference] if spec == "auto" else [spec]
+    wanted = [place.model, place.reference] if spec == AUTO else [spec]
     for model in dict.fromkeys(name for name in wanted if name):
         found = _read(store, _folder(store, model, place), model)
         if found is not None:
             return found
     if not place.suite:
-        what = (
-            "" if spec == "auto" else f"there is no baseline '{spec}' in {store.label[:-1]}, and "
-        )
+        what = "" if spec == AUTO else f"there is no baseline '{spec}' in {store.label[:-1]}, and "
         raise InvalidError(
             f"{what}a bare samples file does not say of which suite, profile and model it is.",
             f"{_known(store)} Name a baseline as SUITE/PROFILE/MODEL, or give a run or a file.",
         )
     auto = f"of '{place.model}' " if place.model else ""
-    what = auto if spec == "auto" else f"'{spec}' "
+    what = auto if spec == AUTO else f"'{spec}' "
     raise InvalidError(
         f"there is no baseline {what}for suite '{place.suite}' and profile '{place.profile}' "
         f"in {store.label[:-1]}.",

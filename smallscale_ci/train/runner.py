@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.config.settings import Settings
 from smallscale_ci.config.train import TrainRecipe
 from smallscale_ci.containers import images
@@ -64,13 +65,13 @@ def runner_for(
             "Lower --ranks, or name more with --gpus.",
         )
     gpus, nodes = gpus[:ranks], nodes_of(wanted.torchrun)
-    runtime = wanted.runtime or "auto"
+    runtime = wanted.runtime or AUTO
     if runtime == DOCKER and nodes > 1:
         raise UsageError(
             "containers have no network, so a training over several nodes cannot run in them.",
             "Use --runtime local on each node, in the training image if you like.",
         )
-    if runtime == DOCKER or (runtime == "auto" and gpus and nodes == 1 and wanted.python is None):
+    if runtime == DOCKER or (runtime == AUTO and gpus and nodes == 1 and wanted.python is None):
         try:
             return _docker(recipe, settings, run_id, ranks, gpus, say)
         except (ContainerError, UsageError) as error:

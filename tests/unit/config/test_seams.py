@@ -1,17 +1,29 @@
 """The tables name what is there: types cannot tell, for implementations are named as text."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 
+import smallscale_ci
 from smallscale_ci.config import seams
 from smallscale_ci.config.profile import EngineProfile
-from smallscale_ci.config.seams import AUTO, JUDGES, RUNTIMES, SANDBOXES, STEPS, imported
+from smallscale_ci.config.seams import (
+    AUTO,
+    EXPORTS,
+    JUDGES,
+    RULES,
+    RUNTIMES,
+    SANDBOXES,
+    STEPS,
+    imported,
+)
 from smallscale_ci.config.suite import JudgeConfig
+from smallscale_ci.interop.readers import READERS
 from smallscale_ci.worker.engines.registry import ENGINES, adapter_for
 
-RULES = [name for name, kind in JUDGES.items() if kind.rule]
+PACKAGE = Path(smallscale_ci.__file__).parent
 CONFIGS = Path(__file__).parents[3] / "configs"
 
 
@@ -32,6 +44,7 @@ def test_a_judge_is_what_its_line_says(name):
     [
         ({name: kind.build for name, kind in RUNTIMES.items()}, 1),
         (SANDBOXES, 3),
+        ({name: kind.write for name, kind in EXPORTS.items()}, 2),
         ({name: kind.do for name, kind in STEPS.items()}, 3),
     ],
 )
@@ -83,6 +96,20 @@ def test_other_words_are_refused_with_the_known_ones(model, values, known):
     *first, last = map(repr, known)
     with pytest.raises(ValueError, match=f"{', '.join(first)} or {last}"):
         model(**values)
+
+
+def test_no_code_asks_for_an_entry_of_a_table_by_its_name():
+    """What a name stands for is in its line: `name == "code"` gave a new judge no sandbox."""
+    names = (AUTO, *JUDGES, *ENGINES, *RUNTIMES, *SANDBOXES, *EXPORTS)
+    tools = {reader.name for reader in READERS} - {"rows", "toolkit"}  # formats of suites, too
+    asks = re.compile(rf"""(==|!=|\bis|\bin) [({{]?"({"|".join((*names, *tools))})\"""")
+    found = [
+        f"{path.relative_to(PACKAGE)}: {line.strip()}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if asks.search(line) and path.stem != "llamafactory"  # the values of a recipe
+    ]
+    assert found == []
 
 
 def test_the_tables_import_nothing_of_the_package():

@@ -7,9 +7,13 @@ from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import Run, read_run
 
 
+def source(path, suite):
+    return exported.Source(RunFolder(path), read_run(path), suite)
+
+
 def test_every_sample_has_its_question_its_text_and_its_verdict(world):
     path, suite = world
-    found = list(exported.samples(RunFolder(path), suite, "sums"))
+    found = list(exported.samples(source(path, suite), "sums"))
     held = read_run(path).samples
     assert len(found) == len(held)
     assert sum(one.is_right for one in found) == held.correct.sum()
@@ -22,7 +26,7 @@ def test_every_sample_has_its_question_its_text_and_its_verdict(world):
 def test_another_task_has_none_of_them(world):
     path, suite = world
     two = replace(suite, tasks=(*suite.tasks, suite.tasks[0].model_copy(update={"name": "other"})))
-    assert list(exported.samples(RunFolder(path), two, "other")) == []
+    assert list(exported.samples(source(path, two), "other")) == []
 
 
 def test_sampling_has_the_names_of_servers(world):

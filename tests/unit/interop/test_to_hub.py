@@ -11,6 +11,8 @@ from smallscale_ci.cli.main import app
 from smallscale_ci.errors import UsageError
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.interop import to_hub
+from smallscale_ci.interop.exported import Source
+from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import read_run
 
 
@@ -37,5 +39,5 @@ def test_the_hub_s_own_parser_takes_its_form(world, tmp_path):
 def test_a_task_that_no_data_set_of_the_hub_holds_needs_one(world, tmp_path):
     run, suite = world
     with pytest.raises(UsageError, match="No task of the run") as caught:
-        to_hub.write(read_run(run), suite, tmp_path, {})
+        to_hub.write(Source(RunFolder(run), read_run(run), suite), tmp_path)
     assert "--dataset" in caught.value.hint

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from smallscale_ci.interop import to_inspect
+from smallscale_ci.interop.exported import Source
 from smallscale_ci.records import Outcome
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
@@ -15,7 +16,7 @@ from smallscale_ci.run.run import read_run
 def log(world, tmp_path_factory):
     path, suite = world
     (file,) = to_inspect.write(
-        RunFolder(path), read_run(path), suite, tmp_path_factory.mktemp("inspect")
+        Source(RunFolder(path), read_run(path), suite), tmp_path_factory.mktemp("inspect")
     )
     return json.loads(file.read_text())
 

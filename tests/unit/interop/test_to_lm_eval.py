@@ -6,6 +6,7 @@ import math
 import pytest
 
 from smallscale_ci.interop import to_lm_eval
+from smallscale_ci.interop.exported import Source
 from smallscale_ci.run.folder import RunFolder
 from smallscale_ci.run.run import read_run
 
@@ -14,7 +15,7 @@ from smallscale_ci.run.run import read_run
 def written(world, tmp_path_factory):
     path, suite = world
     target = tmp_path_factory.mktemp("lm-eval")
-    return read_run(path), to_lm_eval.write(RunFolder(path), read_run(path), suite, target)
+    return read_run(path), to_lm_eval.write(Source(RunFolder(path), read_run(path), suite), target)
 
 
 def test_the_score_and_its_error_are_those_of_the_samples(written):
