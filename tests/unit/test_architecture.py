@@ -37,6 +37,10 @@ def test_the_contracts_are_kept():
         ("worker/engines/base.py", "import pydantic", "the worker imports alone"),
         ("stats/tokens.py", "import pyarrow", "statistics know only numbers"),
         ("report/markdown.py", "import pyarrow", "what a report looks like"),
+        ("report/html.py", "import scipy", "what a report looks like"),
+        ("report/html.py", "from smallscale_ci.report import collect", "nothing that renders"),
+        ("report/interface.py", "from smallscale_ci.report import stored", "nothing that renders"),
+        ("records/limits.py", "from smallscale_ci import files", "records import the standard"),
         ("report/collect.py", "from smallscale_ci.containers import spec", "reports know nothing"),
         ("doctor/machine.py", "import docker", "only containers/ speaks"),
         ("train/session.py", "import docker", "only containers/ speaks"),
@@ -54,6 +58,22 @@ def test_a_forbidden_import_is_found(tmp_path, module, line, broken):
     assert done.returncode != 0
     found = re.search(rf"{broken}[^\n]*BROKEN", done.stdout)
     assert found or "smallscale_ci.nowhere" in done.stdout, done.stdout[-2000:]
+
+
+def test_a_room_is_a_package(tmp_path):
+    """Import rules do not see a folder without __init__.py."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "smallscale_ci" / "new").mkdir(parents=True)
+    (tmp_path / "smallscale_ci" / "__init__.py").touch()
+    (tmp_path / "smallscale_ci" / "new" / "room.py").write_text("import docker\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "INP001" in done.stdout
 
 
 # Programs of their own: engine processes, and the worker's node of a Ray cluster.
