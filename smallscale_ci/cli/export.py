@@ -12,6 +12,7 @@ import typer
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
+from smallscale_ci.cli.targets import make_folder
 from smallscale_ci.config.seams import EXPORTS, imported
 
 if TYPE_CHECKING:  # typer takes choices from an enumeration, and the table names these
@@ -50,6 +51,7 @@ def export(
     into the model's repository on the hub.
     """
     from smallscale_ci.errors import UsageError
+    from smallscale_ci.files import storage_errors
     from smallscale_ci.interop.exported import Source
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.run import read_run
@@ -66,10 +68,9 @@ def export(
         )
     named = _datasets(dataset or (), to, [task.name for task in suite.tasks])
     target = output or run / "export" / to
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is not a folder.", "Name another one with --output.")
-    target.mkdir(parents=True, exist_ok=True)
-    written = imported(EXPORTS[to].write)(Source(folder, held, suite, named), target)
+    make_folder(target, "--output")
+    with storage_errors(f"{target}", "Free disk space, or choose another folder with --output."):
+        written = imported(EXPORTS[to].write)(Source(folder, held, suite, named), target)
     if context.json:
         context.out.json({"written": [str(path) for path in written]})
         return

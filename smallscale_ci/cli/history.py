@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options, tools
+from smallscale_ci.cli import options, targets, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
 from smallscale_ci.cli.program import program
@@ -38,10 +38,7 @@ def history(
         str,
         option("--suite", "-s", help="Only this suite.", show_default="all"),
     ] = "",
-    model: Annotated[
-        str,
-        option("--model", help="Only this model.", show_default="all"),
-    ] = "",
+    model: Annotated[str, option("--model", help="Only this model.", show_default="all")] = "",
     html: Annotated[
         Path | None,
         option("--html", help="Write a page with charts.", show_default=False),
@@ -71,6 +68,7 @@ def history(
     from smallscale_ci.report.history import history as trends_of
     from smallscale_ci.run.records_json import plain
 
+    targets.refuse_file(html, "--html")
     places = paths or [context.settings(runs=runs).runs]
     for place in paths or ():
         if not place.exists():
@@ -84,7 +82,7 @@ def history(
     for note in result.left_out:
         context.out.say(f"left out: {note}")
     if html is not None:
-        html.write_text(render.html(result.trends), encoding="utf-8")
+        targets.write_file(html, "--html", render.html(result.trends))
         context.out.say(f"written: {html}")
     if context.json:
         trends = [plain(asdict(trend)) for trend in result.trends]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from smallscale_ci.cli import options, tools
+from smallscale_ci.cli import options, targets, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
 from smallscale_ci.config.seams import JUDGES, OF_FILES, RULES
@@ -162,6 +162,7 @@ def judge(
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
         wanted = replace(tools.wanted(columns, gold_index=gold_index), verdicts=labelled)
+        targets.refuse_file(output, "--output")
         target = output or _beside(run)
         _judge_file(context, run, target, file_judge.spec(), wanted, settings, explain)
         return

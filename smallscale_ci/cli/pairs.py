@@ -11,6 +11,7 @@ import typer
 from smallscale_ci.cli import options
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
+from smallscale_ci.cli.targets import make_folder
 
 if TYPE_CHECKING:
     from smallscale_ci.config.override import Override
@@ -84,8 +85,10 @@ def pairs(
         max_lost=max_lost,
     )
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
-    made = build.make(folder, suite, chosen, check, out or run / "pairs", context.out.say)
-    show(context, made)
+    made = build.choose(folder, suite, chosen, check, context.out.say)
+    target = out or run / "pairs"
+    make_folder(target, "--out")
+    show(context, build.write(folder, made, target))
 
 
 def pair_policy(name: str, overrides: Sequence[Override], settings: Settings) -> PairPolicy:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smallscale_ci.cli import options, tools
+from smallscale_ci.cli import options, targets, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
 from smallscale_ci.config.seams import AUTO
@@ -69,6 +69,7 @@ def plan(
     from smallscale_ci.pipeline.sides import gated_by_what_is_known
     from smallscale_ci.report import planning
 
+    targets.refuse_file(plot, "--plot")
     settings = context.settings(baselines=baselines)
     config = load(SuiteConfig, suite, settings.roots)
     policy = _policy(gate or config.gate, max_epochs, settings)
@@ -96,7 +97,7 @@ def plan(
         from smallscale_ci.report import charts
 
         curves = [(d.metric.value, d.loss, d.regressed.value) for d in found.detections]
-        plot.write_text(charts.power(curves, found.regressed.value), encoding="utf-8")
+        targets.write_file(plot, "--plot", charts.power(curves, found.regressed.value))
     if context.json:
         context.out.json({**asdict(found), "warnings": warnings})
     else:

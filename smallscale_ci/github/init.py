@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -17,7 +18,7 @@ from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.profile import EngineProfile
 from smallscale_ci.config.suite import SuiteConfig
 from smallscale_ci.errors import UsageError, did_you_mean
-from smallscale_ci.files import git_line
+from smallscale_ci.files import git_line, storage_errors, whole, write_text
 from smallscale_ci.interop.readers import READERS
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -87,7 +88,8 @@ def find_out(folder: Path, package: Path) -> Facts:
 def write(folder: Path, facts: Facts, tool: str = "") -> Result:
     """Write the files that do not exist yet; with ``tool``, only the gate of its results.
 
-    Raises ``OSError``, and ``UsageError`` for a tool whose results cannot be read.
+    Raises ``StorageError`` for a full or read-only disk, and ``UsageError`` for a tool whose
+    results cannot be read.
     """
     known = [reader.name for reader in READERS]
     if tool and tool not in known:
@@ -104,12 +106,12 @@ def write(folder: Path, facts: Facts, tool: str = "") -> Result:
         if path.exists() or path.is_symlink():
             (written if _told_the_source(path, facts) else skipped).append(name)
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            if template == "gate.yaml" and facts.suite == "smoke":
-                template = "gate-smoke.yaml"  # noqa: PLW2901 - with margins that it can hold
-            text = (_TEMPLATES / template).read_text(encoding="utf-8")
-            file.write(_filled(text, facts, tool))
+        if template == "gate.yaml" and facts.suite == "smoke":
+            template = "gate-smoke.yaml"  # noqa: PLW2901 - with margins that it can hold
+        text = (_TEMPLATES / template).read_text(encoding="utf-8")
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, _filled(text, facts, tool))
         written.append(name)
     advice = _source_advice(folder, facts) if tool else _advice(folder, facts)
     if tool:
@@ -121,12 +123,16 @@ def _told_the_source(path: Path, facts: Facts) -> bool:
     """Fill in the repository that an earlier call did not know; returns whether it was missing."""
     if path.is_symlink() or not path.is_file() or facts.repository == UNKNOWN:
         return False
-    before = path.read_text(encoding="utf-8", errors="surrogateescape")
-    if UNKNOWN not in before:
+    before = path.read_bytes()
+    if UNKNOWN.encode() not in before:
         return False
-    after = before.replace(UNKNOWN, facts.repository)
-    path.write_text(after, encoding="utf-8", errors="surrogateescape")
+    with _writing(path), whole(path) as stream:
+        stream.write(before.replace(UNKNOWN.encode(), facts.repository.encode()))
     return True
+
+
+def _writing(path: Path) -> AbstractContextManager[None]:
+    return storage_errors(str(path), "Free disk space or correct its rights, then repeat `init`.")
 
 
 def _filled(template: str, facts: Facts, tool: str) -> str:

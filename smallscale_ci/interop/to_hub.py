@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from smallscale_ci.errors import UsageError
+from smallscale_ci.files import write_text
 from smallscale_ci.gate.summary import summarise
 from smallscale_ci.interop.exported import Source
 
@@ -46,7 +47,7 @@ def write(source: Source, target: Path) -> list[Path]:
         }
         path = target / FOLDER / f"{run.manifest.suite.name}-{config.name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump([entry], sort_keys=False), encoding="utf-8")
+        write_text(path, yaml.safe_dump([entry], sort_keys=False))
         written.append(path)
     if not written:
         raise UsageError(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from smallscale_ci.files import whole
 from smallscale_ci.interop.exported import Exported, Source, samples, sampling
 from smallscale_ci.records import FinishReason, Outcome
 from smallscale_ci.run.run import Run
@@ -28,13 +29,12 @@ def write(source: Source, target: Path) -> list[Path]:
         stamp = run.manifest.created[:19].replace(":", "-") or "1970-01-01T00-00-00"
         path = target / f"{stamp}_{config.name}_{run.manifest.run_id}.json"
         head = json.dumps(_head(run, config.name), ensure_ascii=False)
-        with path.open("w", encoding="utf-8") as stream:
-            stream.write(head[:-1] + ', "samples": [')
+        with whole(path) as stream:
+            stream.write(f'{head[:-1]}, "samples": ['.encode())
             for number, sample in enumerate(samples(source, config.name)):
                 row = json.dumps(_sample(sample, run.manifest.checkpoint.name), ensure_ascii=False)
-                row = row.encode("utf-8", "replace").decode()
-                stream.write((",\n" if number else "\n") + row)
-            stream.write("\n]}\n")
+                stream.write((",\n" if number else "\n").encode() + row.encode("utf-8", "replace"))
+            stream.write(b"\n]}\n")
         written.append(path)
     return written
 

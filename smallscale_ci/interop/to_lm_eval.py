@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from smallscale_ci.files import write_json
+from smallscale_ci.files import whole, write_json
 from smallscale_ci.interop.exported import Exported, Source, samples, sampling
 from smallscale_ci.records import Outcome
 from smallscale_ci.run.run import Run
@@ -90,13 +90,13 @@ def _generation(run: Run) -> dict[str, Any]:
 def _rows(source: Source, task: str, path: Path) -> tuple[int, int, str]:
     """The numbers of right and of written samples, and the hash of all of them."""
     digest, right, count = hashlib.sha256(), 0, 0
-    with path.open("w", encoding="utf-8") as stream:
+    with whole(path) as stream:
         for sample in samples(source, task):
             if sample.judgement.outcome is Outcome.ERRORED:
                 continue
             row = _row(sample, count)
             digest.update(f"{row['doc_hash']}{row['prompt_hash']}{row['target_hash']}".encode())
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            stream.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
             count, right = count + 1, right + sample.is_right
     return right, count, digest.hexdigest()
 

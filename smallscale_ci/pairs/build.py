@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from smallscale_ci.config.pairs import PairPolicy
-from smallscale_ci.errors import InvalidError, StorageError
-from smallscale_ci.files import to_json
+from smallscale_ci.errors import InvalidError
+from smallscale_ci.files import storage_errors, to_json, write_text
 from smallscale_ci.ids import file_hash
 from smallscale_ci.pairs import dataset, leakage, screen
 from smallscale_ci.pairs.dataset import Pair
@@ -67,15 +67,18 @@ def make(
 
     Raises the errors of ``choose``, and ``StorageError``; nothing is written then.
     """
-    chosen = choose(run, suite, policy, check, say)
-    try:
+    return write(run, choose(run, suite, policy, check, say), folder)
+
+
+def write(run: RunFolder, chosen: Chosen, folder: Path) -> Made:
+    """Write the pairs that ``choose`` chose from ``run`` into ``folder``.
+
+    Raises ``StorageError``.
+    """
+    hint = "Free disk space, or choose another folder with --out."
+    with storage_errors(f"the pairs in {folder}", hint):
         record = dataset.write(folder, chosen.pairs, chosen.about, file_hash(run.judgements))
-        (folder / PAGE).write_text(_page(record, chosen.pairs), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"the pairs cannot be written to {folder}: {error.strerror or error}.",
-            "Free disk space, or choose another folder with --out.",
-        ) from error
+        write_text(folder / PAGE, _page(record, chosen.pairs))
     return Made(folder, record)
 
 

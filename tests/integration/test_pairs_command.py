@@ -57,6 +57,12 @@ def place(tmp_path_factory) -> Path:
     return place
 
 
+def test_a_place_that_holds_no_folder_is_no_fault_of_the_disk(place):
+    done = replayed.smallscale(place, *PAIRS, "--out", "/proc/x")
+    assert done.returncode == 2, done.stderr
+    assert "--out /proc/x: the folder cannot be created" in " ".join(done.stderr.split())
+
+
 def test_pairs_of_lcpo_by_default(place, tmp_path):
     done = replayed.smallscale(place, *PAIRS, "--json", "--out", tmp_path)
     assert done.returncode == 0, done.stderr

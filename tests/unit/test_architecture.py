@@ -96,6 +96,26 @@ def test_below_the_command_line_nothing_reads_time_chance_or_environment_prints_
     assert found == []
 
 
+# Others write what nobody reads before it is whole: inside a sandbox or an engine's image, requests
+# to it, folders that appear as a whole, downloads that are resumed, pipes that a user names.
+PARTS = (
+    *("files.py", "sandbox/", "worker/", "train/preflight.py", "generate/store.py"),
+    *("run/recording.py", "suite/fetch.py", "cli/targets.py"),
+)
+WRITES = re.compile(r"\.write_(text|bytes)\(|open\([^)=]*[\"'][wx]b?[\"']")
+
+
+def test_files_are_written_whole_by_one_module():
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for path in MODULES
+        if not (name := str(path.relative_to(PACKAGE))).startswith(PARTS)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if WRITES.search(line)
+    ]
+    assert found == []
+
+
 def test_the_root_is_a_hall_of_rooms():
     entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
     assert len(entries) <= 26, sorted(path.name for path in entries)

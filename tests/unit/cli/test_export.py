@@ -36,14 +36,6 @@ def test_a_data_set_that_would_be_ignored_is_refused(run, arguments, said):
     assert not list((run / "export").rglob("*.yaml"))
 
 
-def test_a_file_in_the_place_of_the_folder_is_told_as_that(run, tmp_path):
-    """It was told as a fault of the disk."""
-    (tmp_path / "file").write_text("")
-    done = export(run, "--to", "inspect", "-o", str(tmp_path / "file"))
-    assert done.exit_code == 2
-    assert "is not a folder" in done.output
-
-
 def test_files_are_written_below_the_run_or_where_it_is_said(run, tmp_path):
     done = export(run, "--to", "hub", "--dataset", "sums=org/name:main")
     assert done.exit_code == 0, done.output

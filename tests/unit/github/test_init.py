@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,24 @@ def test_the_gate_of_another_tool_s_results_needs_no_gpu(folder, package):
     assert job["runs-on"] == "ubuntu-latest"
     assert job["steps"][1]["uses"] == f"octo/smallscale-ci/.github/actions/compare@{facts.ref}"
     refuse_faults(folder / WORKFLOW)
+
+
+def test_no_half_of_a_file_is_left_behind(folder, package, monkeypatch):
+    """The next `init` would have left it as it is."""
+    monkeypatch.setattr(init, "_filled", lambda *_: "half a \udcff")  # cannot be encoded
+    with pytest.raises(UnicodeEncodeError):
+        init.write(folder, init.find_out(folder, package))
+    assert not (folder / WORKFLOW).exists()
+
+
+def test_lines_of_another_system_stay_as_they_are(folder, package):
+    facts = init.find_out(folder, package)
+    init.write(folder, replace(facts, repository=init.UNKNOWN))
+    text = (folder / WORKFLOW).read_bytes().replace(b"\n", b"\r\n")
+    (folder / WORKFLOW).write_bytes(text)
+    assert str(WORKFLOW) in init.write(folder, facts).written
+    expected = text.replace(init.UNKNOWN.encode(), facts.repository.encode())
+    assert (folder / WORKFLOW).read_bytes() == expected
 
 
 def test_an_unknown_tool_is_named(folder, package):

@@ -1,5 +1,6 @@
 """A run of ours in other tools' forms: read back, it is the same run."""
 
+import errno
 import json
 
 import pytest
@@ -7,7 +8,9 @@ from helpers.foreign import own_scores, read
 from typer.testing import CliRunner
 
 from smallscale_ci.cli.main import app
+from smallscale_ci.config.seams import EXPORTS
 from smallscale_ci.gate.summary import summarise
+from smallscale_ci.interop import exported
 from smallscale_ci.interop.interface import Wanted
 from smallscale_ci.pipeline import sides
 from smallscale_ci.run.run import read_run
@@ -38,3 +41,29 @@ def test_what_is_exported_is_read_back_as_it_was(world, tmp_path, form):
     if form == "inspect":
         assert sorted(back.tokens[~back.errored]) == sorted(held.tokens[~held.errored])
         assert int(back.truncated.sum()) == int(held.truncated.sum())
+
+
+@pytest.mark.parametrize("form", EXPORTS)
+def test_an_export_that_fails_leaves_no_half_of_a_file(world, tmp_path, form, monkeypatch):
+    """Half a log was left, which other tools refuse or count."""
+
+    def half(source, task):
+        yield next(samples(source, task))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    samples = exported.samples
+    for module in ("to_inspect", "to_lm_eval"):
+        monkeypatch.setattr(f"smallscale_ci.interop.{module}.samples", half)
+    monkeypatch.setattr("smallscale_ci.interop.to_hub.write_text", half_text)
+    command = ["export", str(world[0]), "--to", form, "-o", str(tmp_path)]
+    if EXPORTS[form].datasets:
+        command += ["--dataset", "sums=org/sums"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 3
+    assert "cannot be written: No space left on device." in " ".join(done.output.split())
+    assert "--output" in done.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def half_text(path, text):
+    raise OSError(errno.ENOSPC, "No space left on device")
