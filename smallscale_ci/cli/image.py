@@ -202,7 +202,9 @@ def verify(context: Context, names: _Names = None) -> None:
     found, failed = {}, []
     for name in names or locked.images:
         try:
-            found[name] = catalog.verify(locked, name, engine, nonce=settings.nonce())
+            found[name] = catalog.verify(
+                locked, name, engine, nonce=settings.nonce(), now=settings.now().timestamp()
+            )
         except ContainerError as error:
             failed.append(error)
             continue

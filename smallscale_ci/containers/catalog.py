@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -145,12 +144,13 @@ def verify(
     user: str = "65534:65534",
     *,
     nonce: str,
-    clock: Callable[[], float] = time.time,
+    now: float,
 ) -> str:
     """Check that the image is here by its digest and holds the engine version in the lock.
 
     Returns what was found. Runs a container (no network, no rights) where there is an engine to
-    ask; ``nonce`` names the container. Raises ``ContainerError``.
+    ask; ``nonce`` names the container, ``now`` is in seconds since the epoch. Raises
+    ``ContainerError``.
     """
     entry, meant = lock.image(name), images.pinned(lock, name)
     image = images.local(engine, meant)
@@ -162,7 +162,7 @@ def verify(
     if entry.engine is None or entry.version is None:
         return image.digest
     packages = ENGINES[entry.engine].packages
-    code, said = _probe(engine, image, packages, user, (nonce, clock()))
+    code, said = _probe(engine, image, packages, user, (nonce, now))
     last = said.splitlines()[-1] if said else ""  # warnings come before it
     if code:
         raise ContainerError(

@@ -33,7 +33,7 @@ def examine(settings: Settings) -> list[Finding]:
         _baselines(settings),
         *machine.gpus(settings.images),
         *machine.containers(settings.images, settings.environment, settings.now().timestamp()),
-        machine.sandbox(settings.images, settings.environment, settings.sandbox, settings.nonce()),
+        machine.sandbox(settings),
         machine.hub(settings.environment),
         _cores(),
     ]

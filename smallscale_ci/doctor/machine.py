@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from smallscale_ci.config.settings import Settings
 from smallscale_ci.containers import catalog, leftovers
 from smallscale_ci.containers.connect import connect
 from smallscale_ci.containers.images import ImageLock, read
@@ -69,13 +70,14 @@ def containers(lock: Path, environment: Mapping[str, str], now: float) -> Iterat
         yield _left(engine, now)
 
 
-def sandbox(lock: Path, environment: Mapping[str, str], wanted: str, nonce: str) -> Finding:
+def sandbox(settings: Settings) -> Finding:
     """Which sandbox generated programs run in, and why."""
     from smallscale_ci.sandbox.choice import choose
 
     what, remedy = "sandbox for code", "Install bubblewrap, or `smallscale image build sandbox`."
     try:
-        choice = choose(wanted, lock, environment, nonce=nonce)
+        where = settings.images, settings.environment
+        choice = choose(settings.sandbox, *where, settings.now, nonce=settings.nonce())
     except SmallscaleError as error:
         return Finding(what, State.BAD, error.message, error.hint)
     if choice.sandbox is None:

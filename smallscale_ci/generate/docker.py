@@ -51,14 +51,15 @@ class DockerRuntime:
         environment: Mapping[str, str],
         gpus: Sequence[tuple[str, ...]],
         bounds: Bounds,
+        clock: Callable[[], float],
         works: Sequence[Path] = (),
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """Remove the containers of this run's earlier hosts, and of other hosts that were killed.
 
         ``model`` is the checkpoint's folder, ``cache`` a folder to which containers of this image
         may write, ``gpus`` the ids of each rank, ``works`` the work folders that containers go
-        through if there are several. Raises ``ContainerError``.
+        through if there are several, ``clock`` counts seconds since the epoch. Raises
+        ``ContainerError``.
         """
         self._engine, self._image, self._run_id = engine, image, run_id
         self._model, self._cache, self._environment = model, cache, environment
@@ -202,6 +203,7 @@ def build(placement: Placement) -> DockerRuntime:
         image,
         run_id=placement.run_id,
         model=placement.model,
+        clock=placement.clock,
         works=placement.works,
         cache=placement.cache / "containers" / image.digest.removeprefix("sha256:")[:16],
         environment=profile.env,

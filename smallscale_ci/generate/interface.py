@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,6 +40,7 @@ class Placement:
     cache: Path  # of engines, by the user that writes it
     gpus: tuple[str, ...]
     environment: Mapping[str, str]
+    clock: Callable[[], float]  # seconds since the epoch: containers outlive their host
     image: Pinned | None = None
 
     @property

@@ -104,6 +104,7 @@ class Engines:
             cache=plan.run.work if profile.trust_remote_code else self._settings.cache,
             gpus=config.gpus,
             environment=self._settings.environment,
+            clock=lambda: self._settings.now().timestamp(),
             image=plan.place.image,
         )
         return Ranks(

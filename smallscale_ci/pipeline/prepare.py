@@ -199,4 +199,5 @@ def choose_sandbox(settings: Settings) -> SandboxChoice:
     """The sandbox of this machine. Raises ``UsageError`` and ``JudgeError``."""
     from smallscale_ci.sandbox.choice import choose
 
-    return choose(settings.sandbox, settings.images, settings.environment, nonce=settings.nonce())
+    where = settings.images, settings.environment
+    return choose(settings.sandbox, *where, settings.now, nonce=settings.nonce())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from smallscale_ci.sandbox import cell
@@ -61,8 +62,10 @@ def _furniture() -> list[str]:
     return [*options, "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/"]  # noqa: S108
 
 
-def find(lock: Path, environment: Mapping[str, str], nonce: str) -> Bubblewrap:
+def find(
+    lock: Path, environment: Mapping[str, str], nonce: str, now: Callable[[], datetime]
+) -> Bubblewrap:
     """The sandbox, where its programs are installed. Raises ``SandboxUnavailable``."""
-    del lock, environment, nonce  # only for containers
+    del lock, environment, nonce, now  # only for containers
     cell.need(*Bubblewrap.tools)
     return Bubblewrap()

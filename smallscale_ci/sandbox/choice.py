@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -27,7 +28,12 @@ class SandboxChoice:
 
 
 def choose(
-    wanted: str, lock: Path, environment: Mapping[str, str], *, nonce: str = "alone"
+    wanted: str,
+    lock: Path,
+    environment: Mapping[str, str],
+    now: Callable[[], datetime],
+    *,
+    nonce: str = "alone",
 ) -> SandboxChoice:
     """The sandbox called ``wanted`` or, with ``auto``, the first that works.
 
@@ -44,7 +50,7 @@ def choose(
     for name in SANDBOXES if wanted == AUTO else (wanted,):
         try:
             return SandboxChoice(
-                _tried(name, lock, environment, nonce), "; ".join(failures) or _asked(wanted)
+                _tried(name, lock, environment, nonce, now), "; ".join(failures) or _asked(wanted)
             )
         except SandboxUnavailable as error:
             failures.append(f"{name}: {error}")
@@ -60,9 +66,11 @@ def _asked(wanted: str) -> str:
     return "the first choice" if wanted == AUTO else "asked for"
 
 
-def _tried(name: str, lock: Path, environment: Mapping[str, str], nonce: str) -> Sandbox:
+def _tried(
+    name: str, lock: Path, environment: Mapping[str, str], nonce: str, now: Callable[[], datetime]
+) -> Sandbox:
     """The sandbox, after a trial run. Raises ``SandboxUnavailable``."""
-    sandbox = cast("Sandbox", imported(SANDBOXES[name])(lock, environment, nonce))
+    sandbox = cast("Sandbox", imported(SANDBOXES[name])(lock, environment, nonce, now))
     try:
         done = sandbox.run(f"print('{nonce}')", b"", _TRIAL)
     except OSError as error:  # a full disk, say

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -46,7 +47,7 @@ class Container:
     image: str  # by digest
     environment: tuple[tuple[str, str], ...]  # variables that say where the engine is
     token: str
-    clock: Callable[[], float] = time.time
+    now: Callable[[], datetime]
 
     @property
     def name(self) -> str:
@@ -109,7 +110,7 @@ class Container:
             user=_USER,
             memory=limits.memory_bytes + _TMP_BYTES,
             deadline_s=deadline_s,
-            labels={spec.RUN: self.token, **leftovers.owner(self.clock(), deadline_s)},
+            labels={spec.RUN: self.token, **leftovers.owner(self.now().timestamp(), deadline_s)},
             pids=limits.processes + _OWN_PROCESSES,
             shm=1 << 20,
             tmp=_TMP_BYTES,
@@ -125,7 +126,7 @@ def find(
     lock: Path,
     environment: Mapping[str, str],
     nonce: str,
-    clock: Callable[[], float] = time.time,
+    now: Callable[[], datetime],
 ) -> Container:
     """The sandbox with containers of the locked image; removes what killed hosts left.
 
@@ -142,10 +143,10 @@ def find(
         image = images.local(engine, images.pinned(locked, IMAGE))
         if image is None:
             raise SandboxUnavailable(f"its image is not here (smallscale image build {IMAGE})")
-        leftovers.clean(engine, clock())
+        leftovers.clean(engine, now().timestamp())
     except SmallscaleError as error:
         raise SandboxUnavailable(f"{error.message} {error.hint}".strip()) from error
-    return Container(image.reference, where, f"sandbox-{nonce}", clock)
+    return Container(image.reference, where, f"sandbox-{nonce}", now)
 
 
 @cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from smallscale_ci.sandbox import cell
@@ -36,8 +37,10 @@ class Namespaces:
         """Nothing outlives its worker."""
 
 
-def find(lock: Path, environment: Mapping[str, str], nonce: str) -> Namespaces:
+def find(
+    lock: Path, environment: Mapping[str, str], nonce: str, now: Callable[[], datetime]
+) -> Namespaces:
     """The sandbox, where its programs are installed. Raises ``SandboxUnavailable``."""
-    del lock, environment, nonce  # only for containers
+    del lock, environment, nonce, now  # only for containers
     cell.need(*Namespaces.tools)
     return Namespaces()

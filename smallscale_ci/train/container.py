@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from smallscale_ci.config.train import TrainContainer
@@ -38,16 +39,16 @@ class DockerRunner:
         run_id: str,
         ranks: int,
         gpus: tuple[str, ...],
-        clock: Callable[[], float] = time.time,
+        now: Callable[[], datetime],
     ) -> None:
         """``run_id`` labels the containers. Raises ``ContainerError``."""
         self.image = image.digest
-        self._engine, self._pinned, self._bounds, self._clock = engine, image, bounds, clock
+        self._engine, self._pinned, self._bounds, self._now = engine, image, bounds, now
         self._run_id, self._ranks, self._gpus = run_id, ranks, gpus
         self._about = engine.about()
         self._model, self._pairs = Path(), Path()
         leftovers.remove_run(engine, run_id)
-        leftovers.clean(engine, clock())
+        leftovers.clean(engine, now().timestamp())
 
     def place(self, model: Path, pairs: Path, out: Path) -> Place:
         """The folders as mounted in the container."""
@@ -93,7 +94,7 @@ class DockerRunner:
             gpus=self._gpus,
             labels={
                 spec.RUN: self._run_id,
-                **leftovers.owner(self._clock(), deadline_s),
+                **leftovers.owner(self._now().timestamp(), deadline_s),
             },
         )
 

@@ -117,4 +117,5 @@ def _docker(
     name = recipe.container.image or ("train" if gpus else "train-cpu")
     image = images.pinned(images.read(settings.images), name)
     image = provide(engine, image, say)
-    return DockerRunner(engine, image, recipe.container, run_id=run_id, ranks=ranks, gpus=gpus)
+    described = engine, image, recipe.container
+    return DockerRunner(*described, run_id=run_id, ranks=ranks, gpus=gpus, now=settings.now)

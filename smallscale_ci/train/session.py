@@ -127,7 +127,7 @@ class _Session:
             )
         self._plan, self._watcher, self._runner = planned, watcher, planned.runner
         self._out = planned.out
-        self._word = f"{time.time_ns()}"
+        self._word = f"{time.monotonic_ns()}"
         self._log = self._out / CHECKPOINTS / follow.LOG
         self._points: list[Point] = Follower(self._log).read()
         known = (self._out / MANIFEST).is_file()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -110,7 +111,7 @@ def settings(place: Path) -> Settings:
         runs=place / "runs",
         baselines=place / "baselines",
         environment={},
-        now=lambda: datetime(2026, 1, 31, tzinfo=UTC),
+        now=partial(datetime, 2026, 1, 31, tzinfo=UTC),
         nonce=lambda: "ab12",
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers import boxes, replayed
+from helpers.clock import clock
 from helpers.needed import absent
 
 from smallscale_ci.containers import spec
@@ -97,6 +98,7 @@ def test_a_rank_is_confined(engine: Engine, tmp_path: Path) -> None:
     runtime = DockerRuntime(
         engine, Pinned("tiny", *names, None, False), run_id="confined", model=None,
         cache=tmp_path / "cache", environment={}, gpus=[()],
+        clock=clock,
         bounds=Bounds(memory=512 << 20, shm=1 << 20),
     )  # fmt: skip
     program = Path(__file__).parents[1] / "tools" / "inside.py"

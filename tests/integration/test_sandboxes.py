@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import boxes
+from helpers.clock import now
 from helpers.needed import absent
 
 from smallscale_ci.config.seams import SANDBOXES
@@ -50,7 +51,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Each back end in turn."""
     path = request.getfixturevalue("lock") if request.param == "container" else ROOT
     try:
-        found = choose(request.param, path, os.environ, nonce="a1b2c3").sandbox
+        found = choose(request.param, path, os.environ, now, nonce="a1b2c3").sandbox
     except JudgeError as error:
         absent(error.message)
         raise AssertionError from error
@@ -209,23 +210,27 @@ def test_memory_output_and_processes_are_limited(sandbox: Sandbox) -> None:
 
 
 def test_the_first_that_works_is_chosen_and_the_reason_told(lock: Path, tmp_path: Path) -> None:
-    found = choose("auto", lock, os.environ, nonce="a1b2c3")
+    found = choose("auto", lock, os.environ, now, nonce="a1b2c3")
     assert found.record() == {"name": "container", "reason": "the first choice"}
     entry = {"repository": "smallscale/sandbox", "tag": "1", "dockerfile": "sandbox.Dockerfile"}
-    unpinned = choose("auto", boxes.write_lock(tmp_path, sandbox=entry), os.environ, nonce="a1b2c3")
+    unpinned = choose(
+        "auto", boxes.write_lock(tmp_path, sandbox=entry), os.environ, now, nonce="a1b2c3"
+    )
     assert unpinned.record() == {
         "name": "bubblewrap",
         "reason": "container: not built yet (smallscale image build sandbox)",
     }
     elsewhere = {**entry, "id": f"sha256:{'0' * 64}"}
     absent = choose(
-        "auto", boxes.write_lock(tmp_path, sandbox=elsewhere), os.environ, nonce="a1b2c3"
+        "auto", boxes.write_lock(tmp_path, sandbox=elsewhere), os.environ, now, nonce="a1b2c3"
     )
     assert absent.reason.startswith("container: its image is not here")
-    nowhere = choose("auto", lock, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}, nonce="a1b2c3")
+    nowhere = choose(
+        "auto", lock, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}, now, nonce="a1b2c3"
+    )
     assert nowhere.record()["name"] == "bubblewrap"
     assert "no container engine answers" in nowhere.reason
-    asked = choose("namespaces", lock, os.environ, nonce="a1b2c3")
+    asked = choose("namespaces", lock, os.environ, now, nonce="a1b2c3")
     assert asked.record() == {"name": "namespaces", "reason": "asked for"}
 
 
@@ -233,11 +238,11 @@ def test_what_is_asked_for_and_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match=r"no sandbox 'bubblewrab' .did you mean 'bubblewrap'"):
-        choose("bubblewrab", tmp_path, {}, nonce="a1b2c3")
+        choose("bubblewrab", tmp_path, {}, now, nonce="a1b2c3")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(JudgeError, match="the program bwrap is not installed"):
-        choose("bubblewrap", tmp_path, {}, nonce="a1b2c3")
-    found = choose("auto", tmp_path, {}, nonce="a1b2c3")
+        choose("bubblewrap", tmp_path, {}, now, nonce="a1b2c3")
+    found = choose("auto", tmp_path, {}, now, nonce="a1b2c3")
     assert found.sandbox is None
     assert "namespaces: the program unshare is not installed" in found.reason
 
@@ -246,9 +251,11 @@ def test_containers_of_a_killed_judge_are_removed(lock: Path) -> None:
     """The worker dies while its container runs; cleaning by label, or a later run, removes it."""
     code = (
         "import os, sys; from pathlib import Path\n"
+        "from datetime import UTC, datetime; from functools import partial\n"
         "from smallscale_ci.sandbox.choice import choose\n"
         "from smallscale_ci.sandbox.interface import Limits\n"
-        f"found = choose('container', Path({str(lock)!r}), os.environ, nonce='d4e5f6').sandbox\n"
+        f"where = Path({str(lock)!r}), os.environ, partial(datetime.now, UTC)\n"
+        "found = choose('container', *where, nonce='d4e5f6').sandbox\n"
         "print(found.token, flush=True)\n"
         "found.run('while True: pass', b'', Limits(seconds=60))\n"
     )
@@ -263,7 +270,7 @@ def test_containers_of_a_killed_judge_are_removed(lock: Path) -> None:
     process.wait()
     process.stdout.close()
     assert boxes.engine().labelled(**{spec.RUN: token})
-    choose("container", lock, os.environ, nonce="a1b2c3")  # the next run of anybody
+    choose("container", lock, os.environ, now, nonce="a1b2c3")  # the next run of anybody
     assert boxes.engine().labelled(**{spec.RUN: token}) == []
 
 

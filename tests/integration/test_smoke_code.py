@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from helpers.clock import now
 from helpers.needed import absent
 
 from smallscale_ci.config import load
@@ -74,7 +75,13 @@ OUTCOMES = {"add": "CORRECT", "largest": "CORRECT", "unique": "WRONG", "factoria
 
 
 def test_its_problems_are_judged_by_running_programs():
-    choice = choose("auto", ROOT / "docker" / "images.lock.yaml", dict(os.environ), nonce="a1b2c3")
+    choice = choose(
+        "auto",
+        ROOT / "docker" / "images.lock.yaml",
+        dict(os.environ),
+        now,
+        nonce="a1b2c3",
+    )
     if choice.sandbox is None:
         absent(choice.reason)
     problems = {p.tests[0].function: p for p in SUITE.problems if p.tests[0].function in SOLUTIONS}

@@ -79,7 +79,8 @@ def test_a_room_is_a_package(tmp_path):
 # Programs of their own: engine processes, and the worker's node of a Ray cluster.
 ELSEWHERE = ("cli/", "worker/", "generate/outpost.py")
 READ = re.compile(
-    r"datetime\.now\(|utcnow\(|date\.today\(|time\.time\(\)|\bsecrets\.|import secrets|from secrets"
+    r"datetime\.now\b|utcnow\b|date\.today\b|time\.time(_ns)?\b"
+    r"|\bsecrets\.|import secrets|from secrets"
     r"|sys\.exit\(|^\s*print\("
     r"|\buuid\b|os\.environ|getenv|default_rng\(\)|random\.(random|randint|choice|shuffle)\(|Random\(\)"
 )

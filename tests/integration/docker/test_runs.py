@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import boxes, replayed
+from helpers.clock import clock
 from helpers.scheduled import collect, keys, prompts
 
 from smallscale_ci.containers import spec
@@ -228,5 +229,6 @@ def runtime_of(
     return DockerRuntime(
         engine, Pinned("tiny", *names, version, False), run_id=f"test-{os.getpid()}",
         model=None, cache=place / "cache", environment={}, gpus=gpus,
+        clock=clock,
         bounds=Bounds(shm=1 << 20, deadline_s=deadline_s), works=works,
     )  # fmt: skip

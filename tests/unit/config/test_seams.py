@@ -43,7 +43,7 @@ def test_a_judge_is_what_its_line_says(name):
     ("table", "parameters"),
     [
         ({name: kind.build for name, kind in RUNTIMES.items()}, 1),
-        (SANDBOXES, 3),
+        (SANDBOXES, 4),
         ({name: kind.write for name, kind in EXPORTS.items()}, 2),
         ({name: kind.do for name, kind in STEPS.items()}, 3),
     ],

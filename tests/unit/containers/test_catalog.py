@@ -140,7 +140,7 @@ def verified(program: box.Program, version: str = "0.31.0") -> str:
     promised = lock(digest=A, engine="vllm", version=version)
     catalog.pull(promised, "it", engine, lambda _: None)
     try:
-        return catalog.verify(promised, "it", engine, nonce="n", clock=lambda: 0.0)
+        return catalog.verify(promised, "it", engine, nonce="n", now=0.0)
     finally:
         assert engine.labelled() == []
 
@@ -169,5 +169,5 @@ def test_an_image_that_cannot_be_asked_has_no_wrong_version(code: int):
 def test_what_is_not_here_is_not_verified():
     for made, remedy in (({"digest": A}, "pull it"), ({"id": A, "dockerfile": "x"}, "build it")):
         with pytest.raises(ContainerError, match="is not on this machine") as caught:
-            catalog.verify(lock(**made), "it", MemoryEngine(), nonce="n")
+            catalog.verify(lock(**made), "it", MemoryEngine(), nonce="n", now=0.0)
         assert remedy in caught.value.hint

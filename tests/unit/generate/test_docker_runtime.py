@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.clock import clock
 
 from smallscale_ci.containers import leftovers, spec
 from smallscale_ci.containers.box import Inside
@@ -45,7 +46,7 @@ def made(engine: MemoryEngine, place: Path, version: str | None = None):
         environment={},
         gpus=(),
         bounds=docker.Bounds(),
-        clock=time.time,
+        clock=clock,
     )
     return runtime, work
 
@@ -132,7 +133,7 @@ def test_containers_see_the_folders_of_all_runs_and_go_from_one_to_the_next(tmp_
     runtime = docker.DockerRuntime(
         engine, Pinned("it", "r/i", "1", "sha256:a", "r/i:1", "0.31.0", False),
         run_id="one,two,three", model=None, cache=tmp_path / "cache", environment={}, gpus=(),
-        bounds=docker.Bounds(), works=[folder.path for folder in folders],
+        bounds=docker.Bounds(), clock=clock, works=[folder.path for folder in folders],
     )  # fmt: skip
     ranks = Ranks(runtime, 2, Limits(30, 30), folders=folders)
     for number, folder in enumerate(folders):

@@ -2,6 +2,7 @@ import math
 from pathlib import Path
 
 import pytest
+from helpers.clock import clock
 
 from smallscale_ci.config.profile import ContainerConfig, EngineProfile
 from smallscale_ci.containers import images, memory
@@ -107,7 +108,7 @@ def test_the_shortest_deadline_is_a_second_for_none_would_be_no_deadline(tmp_pat
     works = (tmp_path / "work",)
     runtime = runtimes.build(
         Choice("docker", image=image),
-        Placement("r", profile, None, None, works, tmp_path, (), here, image),
+        Placement("r", profile, None, None, works, tmp_path, (), here, clock, image),
     )
     work = WorkFolder(tmp_path / "work")
     for name in protocol.FOLDERS:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from helpers.clock import now
 
 from smallscale_ci.judges.code import CodeJudge, same_output
 from smallscale_ci.judges.interface import JudgeSpec
@@ -14,7 +15,7 @@ from smallscale_ci.sandbox.choice import choose
 from smallscale_ci.sandbox.interface import Finished, Limits, SandboxUnavailable
 
 CHOICE = choose(
-    "auto", Path("no image lock"), {}, nonce="a1b2c3"
+    "auto", Path("no image lock"), {}, now, nonce="a1b2c3"
 )  # one of this machine: containers need an image
 PATIENT = within(JudgeSpec("code", timeout_s=60.0), CHOICE)  # whatever else the machine is doing
 SUM = (CodeTest("1 2\n", "3\n"), CodeTest("10 -4\n", "6"), CodeTest("2.5 0.25", "2.75"))

@@ -1,10 +1,10 @@
 """The sandbox of containers, on an engine in memory: what it is confined to, and what is left."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.clock import now
 
 from smallscale_ci.containers import box, images, spec
 from smallscale_ci.containers.box import Inside
@@ -38,7 +38,7 @@ def lock(place: Path, **image: str | None) -> Path:
 @pytest.fixture
 def sandbox(here: MemoryEngine, tmp_path: Path) -> Container:
     made = here.add("r/sandbox:1", BUILT)
-    return container.find(lock(tmp_path, id=made.id), HOST, "n1")
+    return container.find(lock(tmp_path, id=made.id), HOST, "n1", now)
 
 
 def seen(inside: Inside) -> dict[str, Path]:
@@ -78,7 +78,7 @@ def test_one_whose_time_is_up_has_no_status_and_is_gone(here, sandbox) -> None:
 
 def test_what_a_killed_worker_left_is_removed_and_nobody_else_s(here, sandbox, tmp_path) -> None:
     for token in ("sandbox-n1", "sandbox-n2"):
-        left = Container(sandbox.image, sandbox.environment, token, time.time)
+        left = Container(sandbox.image, sandbox.environment, token, now)
         here.create(left._describe(tmp_path, Limits()))
     sandbox.clean()
     assert [one.labels[spec.RUN] for one in here.labelled()] == ["sandbox-n2"]
@@ -95,7 +95,7 @@ def test_without_its_image_it_says_how_to_build_it(here, tmp_path, pin, present,
     if present:
         here.add("r/sandbox:1", BUILT)
     with pytest.raises(SandboxUnavailable, match=f"{said}.*smallscale image build sandbox"):
-        container.find(lock(tmp_path, **pin), HOST, "n1")
+        container.find(lock(tmp_path, **pin), HOST, "n1", now)
 
 
 def test_an_engine_that_has_lost_the_image_is_no_fault_of_the_program(here, sandbox) -> None:

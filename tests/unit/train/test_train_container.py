@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.clock import now
 
 from smallscale_ci.config.train import TrainContainer
 from smallscale_ci.containers import box, spec
@@ -32,7 +33,9 @@ class World:
 
     def runner(self, **bounds: float) -> DockerRunner:
         limits = TrainContainer(**{"memory_gib": 64.0, **bounds})
-        return DockerRunner(self.engine, IMAGE, limits, run_id="r1", ranks=2, gpus=("0", "1"))
+        return DockerRunner(
+            self.engine, IMAGE, limits, run_id="r1", ranks=2, gpus=("0", "1"), now=now
+        )
 
     def start(self, **bounds: float) -> DockerStarted:
         runner = self.runner(**bounds)
