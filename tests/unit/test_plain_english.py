@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLACES = ("smallscale_ci", "docs", "README.md", "CONTRIBUTING.md", "configs")
+PLACES = ("smallscale_ci", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "configs")
 SUFFIXES = {".py", ".md", ".yaml", ".html", ".js"}
 
 # What is not to be written, and what to write instead.
@@ -38,6 +38,7 @@ PATTERNS = {
     r"\bbyte by byte\b": "byte for byte",
     r"\bgo(es|ing)? on (from|where)\b": "continue, resume",
     r"\bwhat takes (long|minutes|seconds)\b": "slow steps",
+    r"\b(is|are|was|were) told (with|as)\b": "is reported with, as",
     r"\boutside of (a|the|its|GitHub)\b": "outside",
 }
 
@@ -72,6 +73,7 @@ def test_nothing_reads_as_translated(pattern: str) -> None:
             "samples that nobody was chosen by",
             "the step to go on from",
             "they are cut without a word",
+            "a setting is told with these numbers",
         ),
     ],
 )
