@@ -23,6 +23,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -239,7 +241,9 @@ def sandboxes(lock: Path, count: int) -> dict[str, dict[str, float]]:
     found = {"bare Python": {"start_ms": begun}}
     for name in SANDBOXES:
         try:
-            sandbox = choose(name, lock, os.environ, nonce="bench").sandbox
+            sandbox = choose(
+                name, lock, os.environ, partial(datetime.now, UTC), nonce="bench"
+            ).sandbox
         except JudgeError as error:
             print(error.message, file=sys.stderr)
             continue
