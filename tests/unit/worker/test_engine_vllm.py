@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from types import ModuleType
+from unittest import mock
 
 import pytest
 from helpers.token_engine import SAMPLING
@@ -25,7 +26,7 @@ class Platform:
 
 @pytest.fixture
 def vllm(monkeypatch):
-    """Modules with the names that the adapter imports first."""
+    """Modules with the names that the adapter imports first; what it sets is taken back."""
     for name in ("vllm", "vllm.engine", "vllm.v1", "vllm.v1.engine"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     for name, what in (
@@ -36,6 +37,8 @@ def vllm(monkeypatch):
         module = ModuleType(name)
         setattr(module, what, Platform)
         monkeypatch.setitem(sys.modules, name, module)
+    with mock.patch.dict(os.environ):
+        yield
 
 
 def start(**job: object) -> None:
