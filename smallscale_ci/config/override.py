@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from smallscale_ci.config.base import NamedConfig
 from smallscale_ci.config.load import read_value
-from smallscale_ci.config.problems import schema_hint, sentence
+from smallscale_ci.config.problems import own_problems, schema_hint, sentence
 from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
 
 C = TypeVar("C", bound=NamedConfig)
@@ -78,7 +78,7 @@ def apply(config: C, overrides: Sequence[Override]) -> C:
     try:
         return type(config).model_validate_json(json.dumps(data))
     except ValidationError as error:
-        problems = [_problem(type(config), item, overrides) for item in error.errors()]
+        problems = [_problem(type(config), item, overrides) for item in own_problems(error)]
         what = f"--set does not fit the {config.kind} '{config.name}'."
         raise ConfigError(what, problems, schema_hint(type(config))) from error
 

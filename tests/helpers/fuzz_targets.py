@@ -96,7 +96,12 @@ TARGETS = (
         ((*EVAL[:4], "-p", "slow", "-b", "tiny/replay/m", "--dry-run"),),
         2,
     ),
-    Target("pair policy", ("configs/pairs/*.yaml",), (("pairs", OTHER, *FEW),), 1),
+    Target(
+        "pair policy",
+        ("configs/pairs/*.yaml",),
+        (("pairs", OTHER, *FEW), ("pairs", OTHER, *FEW, "--set", "pairs.max_pairs=x")),
+        1,
+    ),
     Target("recipe", ("configs/train/*.yaml",), (("train", "model", "made/pairs", *TRAIN),), 1),
     Target(
         "suite data",

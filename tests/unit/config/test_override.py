@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 
 from smallscale_ci.config import override
@@ -92,3 +94,25 @@ def test_defaults_follow_the_limits_beside_them():
     changes = override.read(["pairs.max_pairs=4", "pairs.easy_from=0.3"], ("pairs",))["pairs"]
     found = override.apply(PairPolicy(name="p"), changes)
     assert (found.min_pairs, found.medium_from) == (4, 0.3)
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "0", "2", "1.5", "[]", "{}", "", "true", "'\\ud800'"])
+def test_no_value_of_any_key_is_an_internal_error(value):
+    """Some defaults are computed from other values, and cannot be where these are wrong."""
+    for config in (SUITE, EngineProfile(name="p", engine="vllm"), GatePolicy(name="g")):
+        for key in type(config).model_fields:
+            with contextlib.suppress(ConfigError):
+                applied(config, f"{FILES[type(config)]}.{key}={value}")
+    for key in PairPolicy.model_fields:
+        changes = override.read([f"pairs.{key}={value}"], ("pairs",))["pairs"]
+        with contextlib.suppress(ConfigError):
+            override.apply(PairPolicy(name="p"), changes)
+
+
+@pytest.mark.parametrize("text", ["max_pairs=x", "max_pairs=-1", "max_pairs=0", "easy_from=2"])
+def test_what_follows_from_a_wrong_value_is_not_a_problem_of_its_own(text):
+    changes = override.read([f"pairs.{text}"], ("pairs",))["pairs"]
+    with pytest.raises(ConfigError) as told:
+        override.apply(PairPolicy(name="p"), changes)
+    (problem,) = told.value.problems
+    assert problem.startswith(f"--set pairs.{text}: must be ")
