@@ -71,12 +71,7 @@ def configure(request: Request, settings: Settings) -> RunConfig:
     profile = profile.model_copy(
         update={key: value for key, value in asked.items() if value is not None}
     )
-    epochs = request.epochs or 1
-    is_open = gate.on_inconclusive == "extend" and request.limit is None
-    if request.baseline == NO_BASELINE or not is_open:
-        most = epochs
-    else:
-        most = max(epochs, request.max_epochs or (epochs if request.epochs else gate.max_epochs))
+    epochs, most = _epochs(request, gate)
     return RunConfig(
         name=run_id(settings.now(), suite.name, find.name_of(request.model), settings.nonce()),
         model=request.model
@@ -96,6 +91,20 @@ def configure(request: Request, settings: Settings) -> RunConfig:
         overrides=request.overrides,
         rules=settings.rules.commit if settings.rules else "",
     )
+
+
+def _epochs(request: Request, gate: GatePolicy) -> tuple[int, int]:
+    """The epochs before the first decision, and the most. Raises ``UsageError`` if none fit."""
+    first = request.epochs or 1
+    if request.max_epochs and request.max_epochs < first:
+        raise UsageError(
+            f"--max-epochs {request.max_epochs} is less than --epochs {first}.",
+            "Raise --max-epochs, or lower --epochs.",
+        )
+    is_open = gate.on_inconclusive == "extend" and request.limit is None
+    if request.baseline == NO_BASELINE or not is_open:
+        return first, first
+    return first, request.max_epochs or (first if request.epochs else gate.max_epochs)
 
 
 def _limited(suite: SuiteConfig, limit: int) -> SuiteConfig:

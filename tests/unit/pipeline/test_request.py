@@ -35,6 +35,14 @@ def test_epochs(place, asked, expected):
     assert (config.epochs, config.max_epochs) == expected
 
 
+def test_a_maximum_below_the_first_epochs_is_refused(place):
+    """It was ignored: two epochs were run."""
+    with pytest.raises(UsageError, match="--max-epochs 1 is less than --epochs 2") as caught:
+        plan(place, epochs=2, max_epochs=1)
+    assert caught.value.hint == "Raise --max-epochs, or lower --epochs."
+    assert plan(place, gate="default", epochs=2, max_epochs=2).config.max_epochs == 2
+
+
 def test_names_of_runs_are_short_and_safe_whatever_the_paths(place):
     suite = place / "configs" / "suites" / "tiny.yaml"
     assert plan(place, suite=str(suite)).config.name == "20260131-120000-tiny-src-ab12"
