@@ -49,9 +49,8 @@ def record(
             show_default=False,
         ),
     ] = "",
-    rejudge: tools.Rejudge = "",
     *,
-    read: tools.Read,
+    side: tools.Side,
     baselines: options.Baselines = None,
 ) -> None:
     """Store a complete run as the baseline of its model.
@@ -62,7 +61,6 @@ def record(
     from datetime import UTC, datetime
 
     from smallscale_ci.cli import places
-    from smallscale_ci.cli.judge import FileJudge
     from smallscale_ci.config.policy import GatePolicy
     from smallscale_ci.errors import UsageError
     from smallscale_ci.files import git_line
@@ -73,10 +71,10 @@ def record(
 
     min_judged = float(GatePolicy.model_fields["min_judged"].default)
     if sides.is_foreign(run):
-        spec = FileJudge(rejudge).spec() if rejudge else None
-        made = sides.load(run, read.wanted(verdicts=not rejudge), spec)
+        made = sides.load(run, *side.load())
     else:
         folder = open_run(run)
+        side.refuse(context, f"{run} is a run")
         folder.refuse_unfinished()
         config = folder.read_config() if folder.config.exists() else None
         if config and config.limit:

@@ -6,8 +6,8 @@ import inspect
 import os
 import signal
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
@@ -49,6 +49,9 @@ class Context:
     json: bool
     quiet: bool
     verbose: bool
+    # Parameters that the command line names, with their options: the environment names others for
+    # commands that have no use for them.
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def out(self) -> Output:
@@ -56,6 +59,13 @@ class Context:
         from smallscale_ci.cli.output import Output
 
         return Output(json=self.json, quiet=self.quiet)
+
+    def refuse(self, parameters: Iterable[str], why: str) -> None:
+        """Raise ``UsageError`` for what was given of ``parameters``: none is ignored."""
+        from smallscale_ci.errors import UsageError
+
+        if named := [self.given[name] for name in parameters if name in self.given]:
+            raise UsageError(f"{', '.join(named)}: {why}.", f"Leave out {' and '.join(named)}.")
 
     def settings(
         self,
@@ -179,8 +189,9 @@ def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
         for key, kind in (("json", _Json), ("quiet", _Quiet), ("verbose", _Verbose))
     ]
 
-    def run(**values: Any) -> None:
-        context = Context(*(values.pop(key) for key in ("json", "quiet", "verbose")))
+    def run(ctx: typer.Context, **values: Any) -> None:
+        common = {key: values.pop(key) for key in ("json", "quiet", "verbose")}
+        context = Context(**common, given=_given(ctx))
         for group, (kind, fields) in groups.items():
             values[group] = kind(**{field: values.pop(field) for field in fields})
         raise typer.Exit(_guarded(lambda: function(context, **values), context))
@@ -188,11 +199,22 @@ def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
     parameters = [*own, *common]
     for item in parameters:
         _name_value(item)
+    parameters.append(inspect.Parameter("ctx", keyword, annotation=typer.Context))
     run.__annotations__ = {item.name: item.annotation for item in parameters}
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [item.replace(kind=keyword) for item in parameters]
     )
     return run
+
+
+def _given(ctx: typer.Context) -> dict[str, str]:
+    """The parameters that the command line names, each with its long option."""
+    named = {}
+    for item in ctx.command.params:
+        source = ctx.get_parameter_source(item.name or "")
+        if item.name and source is not None and source.name == "COMMANDLINE":
+            named[item.name] = next((one for one in item.opts if one.startswith("--")), item.name)
+    return named
 
 
 def _name_value(parameter: inspect.Parameter) -> None:

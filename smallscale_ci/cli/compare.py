@@ -48,9 +48,8 @@ def compare(
         ),
     ],
     gate: options.Gate = None,
-    rejudge: tools.Rejudge = "",
     *,
-    read: tools.Read,
+    side: tools.Side,
     look: Annotated[int, option("--look", min=1, help="Index of this interim look.")] = 1,
     of: Annotated[int, option("--of", min=1, help="Number of planned looks.")] = 1,
     baselines: options.Baselines = None,
@@ -62,19 +61,17 @@ def compare(
     tool's results count by its own verdicts unless they are judged again.
     """
     from smallscale_ci.cli.github import tell_evaluation
-    from smallscale_ci.cli.judge import FileJudge
     from smallscale_ci.cli.power import own_suite
     from smallscale_ci.cli.verdicts import refuse, show, tell_monitor
     from smallscale_ci.errors import BadSamplesError, UsageError
     from smallscale_ci.gate.decide import unusable
     from smallscale_ci.pipeline import compare
-    from smallscale_ci.pipeline.sides import gated_by_what_is_known, load, resolve
+    from smallscale_ci.pipeline.sides import gated_by_what_is_known, is_foreign, load, resolve
     from smallscale_ci.records import Reason, ReasonKind
 
     if look > of:
         raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
-    wanted = read.wanted(verdicts=not rejudge)
-    spec = FileJudge(rejudge).spec() if rejudge else None
+    wanted, spec = side.load()
     settings = context.settings(baselines=baselines, rules=rules)
     if settings.rules is not None:
         baseline = settings.rules.baseline(baseline)
@@ -89,6 +86,8 @@ def compare(
         policy = _policy(gate, config, known, settings, context.out.say)
         said = Reason(ReasonKind.STATED, text=error.message)
         return refuse(context, unusable(policy, [said], look=look, of=of), error)
+    if not is_foreign(candidate) and not is_foreign(Path(baseline)):
+        side.refuse(context, "neither side is one")
     tell_monitor(context, policy)
     by_itself = gate is None and settings.rules is None
     policy, notes = gated_by_what_is_known(policy, loaded, against) if by_itself else (policy, ())
@@ -141,14 +140,14 @@ def report(
     from smallscale_ci.run.folder import open_run
 
     if compare_runs:
+        context.refuse(("budgets",), "--compare shows no budgets")
         beside(context, runs)
         return 0
     if len(runs) > 1:
-        raise UsageError(
-            "report shows one run.", "To compare several: smallscale report --compare A B"
-        )
+        raise UsageError("report shows one run.", "To compare: smallscale report --compare A B")
     run = runs[0]
     if sides.is_foreign(run):
+        context.refuse(("budgets",), f"{run} is another tool's, whose answers are not cut")
         return _levels(context, run)
     folder = open_run(run)
     config, suite = _configured(folder, context.settings())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from smallscale_ci.report.interface import Trend
+    from smallscale_ci.report.stored import StoredRun
 
 
 def register(app: typer.Typer) -> None:
@@ -61,8 +62,6 @@ def history(
     A change from the previous run is marked only if it exceeds noise: paired by problem, with
     Holm's correction over all runs of a suite and profile at 1%.
     """
-    from smallscale_ci.errors import UsageError
-    from smallscale_ci.pipeline import sides
     from smallscale_ci.report import stored
     from smallscale_ci.report import trends as render
     from smallscale_ci.report.history import history as trends_of
@@ -70,13 +69,7 @@ def history(
 
     targets.refuse_file(html, "--html")
     places = paths or [context.settings(runs=runs).runs]
-    for place in paths or ():
-        if not place.exists():
-            raise UsageError(
-                f"{place} does not exist.", "Give run folders, or the folder they are in."
-            )
-    others = sides.stored(read.wanted()) if paths else None
-    found, left_out = stored.find([*filter(Path.exists, places)], others)
+    found, left_out = _found(context, paths or (), places, read)
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
     result = trends_of(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:
@@ -92,6 +85,30 @@ def history(
         context.out.result(_none(places, chosen=bool(suite or model)))
     for trend in result.trends:
         _show(context, trend, places)
+
+
+def _found(
+    context: Context, named: Sequence[Path], places: Sequence[Path], read: tools.Read
+) -> tuple[list[StoredRun], tuple[str, ...]]:
+    """The complete runs in ``places``, and why others are left out.
+
+    Raises ``UsageError`` if one of those that were ``named`` does not exist.
+    """
+    from smallscale_ci.errors import UsageError
+    from smallscale_ci.pipeline import sides
+    from smallscale_ci.report import stored
+
+    for place in named:
+        if not place.exists():
+            raise UsageError(
+                f"{place} does not exist.", "Give run folders, or the folder they are in."
+            )
+    others = sides.stored(read.wanted()) if named else None
+    if named:
+        context.refuse(("runs",), "the runs are named")
+    if not any(sides.is_foreign(one) for place in named for one in stored.inside(place, others)):
+        read.refuse(context, "none are named")
+    return stored.find([*filter(Path.exists, places)], others)
 
 
 def _none(places: Sequence[Path], *, chosen: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +65,33 @@ class FileJudge:
         ),
     ] = None
 
+    columns: tools.Columns = ""
+    gold_index: tools.GoldIndex = None
+    labelled: Annotated[
+        bool,
+        option(
+            "--labelled",
+            help="The file's own verdicts (column score) are people's labels: count how often the "
+            "judge accepts right answers and rejects wrong ones.",
+        ),
+    ] = False
+    output: Annotated[
+        Path | None,
+        option(
+            "--output",
+            "-o",
+            help="File for the judgements of another tool's file.",
+            show_default="FILE.judged.parquet",
+        ),
+    ] = None
+
+    def wanted(self) -> Wanted:
+        """How the file is read. Raises ``UsageError``."""
+        from dataclasses import replace
+
+        read = tools.wanted(self.columns, gold_index=self.gold_index)
+        return replace(read, verdicts=self.labelled)
+
     def spec(self) -> JudgeSpec:
         """These options as a suite would state them. Raises ``UsageError``."""
         from pydantic import ValidationError
@@ -126,34 +153,13 @@ def judge(
         ),
     ] = None,
     *,
-    file_judge: FileJudge,
-    columns: tools.Columns = "",
-    gold_index: tools.GoldIndex = None,
-    labelled: Annotated[
-        bool,
-        option(
-            "--labelled",
-            help="The file's own verdicts (column score) are people's labels: count how often the "
-            "judge accepts right answers and rejects wrong ones.",
-        ),
-    ] = False,
+    file: FileJudge,
     sandbox: options.Sandbox = None,
-    output: Annotated[
-        Path | None,
-        option(
-            "--output",
-            "-o",
-            help="File for the judgements of another tool's file.",
-            show_default="FILE.judged.parquet",
-        ),
-    ] = None,
 ) -> None:
     """Judge a run again, or another tool's file.
 
     A file is judged into a new one; the original is never changed.
     """
-    from dataclasses import replace
-
     from smallscale_ci.cli import levels
     from smallscale_ci.pipeline import judge
     from smallscale_ci.pipeline.sample import find
@@ -161,12 +167,13 @@ def judge(
 
     settings = context.settings(sandbox=sandbox)
     if not is_run(run):
-        wanted = replace(tools.wanted(columns, gold_index=gold_index), verdicts=labelled)
-        targets.refuse_file(output, "--output")
-        target = output or _beside(run)
-        _judge_file(context, run, target, file_judge.spec(), wanted, settings, explain)
+        context.refuse(("sandbox",), "no program of another tool's file is run")
+        targets.refuse_file(file.output, "--output")
+        _judge_file(context, run, file, settings, explain)
         return
-    _refuse_labels(run, labelled=labelled)
+    context.refuse(
+        [one.name for one in fields(file)], f"for other tools' files, and {run} is a run"
+    )
     if explain is not None:
         one = find(run, explain, settings)
         _explain(context, (one.problem, one.text, one.spec), one.finish)
@@ -186,40 +193,26 @@ def _beside(source: Path) -> Path:
 
 
 def _judge_file(
-    context: Context,
-    file: Path,
-    target: Path,
-    spec: JudgeSpec,
-    wanted: Wanted,
-    settings: Settings,
-    explain: str | None,
+    context: Context, path: Path, file: FileJudge, settings: Settings, explain: str | None
 ) -> None:
-    """Judge another tool's file into ``target``, or show how its sample ``explain`` is judged."""
+    """Judge another tool's file into a new one, or show how its sample ``explain`` is judged."""
     from smallscale_ci.errors import UsageError
     from smallscale_ci.pipeline import judge
     from smallscale_ci.records import FinishReason
 
+    spec, wanted, target = file.spec(), file.wanted(), file.output or _beside(path)
     if explain is not None:
-        _explain(context, _foreign_sample(file, explain, spec, wanted), FinishReason.STOP)
+        context.refuse(("labelled", "output", "rule"), "--explain judges a single sample")
+        _explain(context, _foreign_sample(path, explain, spec, wanted), FinishReason.STOP)
         return
     with context.out.watch() as display:
-        found = judge.judge_foreign(file, target, spec, display, settings.service, wanted)
+        found = judge.judge_foreign(path, target, spec, display, settings.service, wanted)
     if wanted.verdicts and not found.measured.complete:
         raise UsageError(
-            f"{file} lacks answers of both labels, right and wrong, that the judge decided.",
+            f"{path} lacks answers of both labels, right and wrong, that the judge decided.",
             "Name the column that says whether an answer is right: --columns score=COLUMN",
         )
     _show_counts(context, target, found, labelled=wanted.verdicts)
-
-
-def _refuse_labels(run: Path, *, labelled: bool) -> None:
-    from smallscale_ci.errors import UsageError
-
-    if labelled:
-        raise UsageError(
-            f"--labelled: {run} is a run, which has no labels.",
-            "Give a file whose column score says which answers are right.",
-        )
 
 
 def _open(settings: Settings, run: Path) -> tuple[Any, Any]:

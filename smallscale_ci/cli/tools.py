@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 from smallscale_ci.cli.option import option
 from smallscale_ci.config.seams import REJUDGES
 
 if TYPE_CHECKING:
+    from smallscale_ci.cli.command import Context
     from smallscale_ci.interop.interface import Wanted
+    from smallscale_ci.judges.interface import JudgeSpec
 
 Columns = Annotated[
     str,
@@ -102,6 +104,24 @@ class Read:
     metric: Metric = ""
     kept: Filter = ""
 
+    def refuse(self, context: Context, what: str) -> None:
+        """Raise ``UsageError`` if one was given although, as ``what`` says, nothing is read."""
+        context.refuse([one.name for one in fields(self)], f"for other tools' results, and {what}")
+
     def wanted(self, *, verdicts: bool = True) -> Wanted:
         """These options as a reader takes them. Raises ``UsageError``."""
         return wanted(self.columns, self.metric, self.kept, verdicts=verdicts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
+class Side(Read):
+    """Options for a side of a comparison, which may be judged again."""
+
+    rejudge: Rejudge = ""
+
+    def load(self) -> tuple[Wanted, JudgeSpec | None]:
+        """How such a side is read and judged. Raises ``UsageError``."""
+        from smallscale_ci.cli.judge import FileJudge
+
+        spec = FileJudge(self.rejudge).spec() if self.rejudge else None
+        return self.wanted(verdicts=spec is None), spec

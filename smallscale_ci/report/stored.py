@@ -83,7 +83,7 @@ def find(
     that is left out a sentence that says why.
     """
     found, left_out = [], []
-    for path in dict.fromkeys(run for place in paths for run in _inside(place, others)):
+    for path in dict.fromkeys(run for place in paths for run in inside(place, others)):
         try:
             found.append(read(path, others))
         except SmallscaleError as error:
@@ -92,7 +92,7 @@ def find(
     return ordered, tuple(left_out)
 
 
-def _inside(path: Path, others: Others | None) -> list[Path]:
+def inside(path: Path, others: Others | None) -> list[Path]:
     """``path``, or the runs in it if it is a folder of runs."""
     if is_run(path) or not path.is_dir() or (others is not None and others.claims(path)):
         return [path]

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from smallscale_ci.cli.command import Context, command
+from smallscale_ci.cli.option import option
 from smallscale_ci.errors import (
     ConfigError,
     ContainerError,
@@ -44,6 +46,27 @@ def signals():
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
+
+
+def test_what_the_command_line_gives_can_be_refused_by_its_long_name(monkeypatch):
+    app = typer.Typer()
+
+    def act(
+        context: Context,
+        place: Annotated[str, typer.Argument()],
+        first: Annotated[str, option("-f", "--first-one")] = "a",
+        second: Annotated[bool, option("--second/--no-second")] = False,
+    ) -> None:
+        context.refuse(("second", "first"), f"{place} has no use for it")
+
+    command(app, "act", "smallscale act")(act)
+    assert CliRunner().invoke(app, ["x"]).exit_code == 0
+    monkeypatch.setenv("SMALLSCALE_FIRST_ONE", "b")  # it may be for another command
+    assert CliRunner().invoke(app, ["x"]).exit_code == 0
+    done = CliRunner().invoke(app, ["x", "-f", "a", "--no-second"])  # also a default
+    assert done.exit_code == 2
+    assert "error: --second, --first-one: x has no use for it." in done.stderr
+    assert "Leave out --second and --first-one." in done.stderr
 
 
 def test_json_on_stdout_can_be_printed_whatever_a_name_holds():

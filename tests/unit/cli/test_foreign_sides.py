@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers import replayed
 from helpers.foreign import DATA
 from typer.testing import CliRunner
 
@@ -137,3 +138,56 @@ def test_levels_keep_the_task_s_name_in_80_columns(tmp_path, monkeypatch):
     assert "sums" in [line.strip() for line in lines]
     assert not any("…" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--metric", "foo"),
+        ("--filter", "foo"),
+        ("--columns", "gold=a"),
+        ("--rejudge", "math"),
+        ("--filter", "a", "--rejudge", "math"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["compare", "record"])
+def test_options_for_other_tools_results_are_not_ignored_for_runs(call, tmp_path, kind, options):
+    replayed.make_configs(tmp_path, problems=6)
+    run = replayed.make_run(tmp_path, "src")
+    commands = {
+        "compare": ("compare", run, run),
+        "record": ("baseline", "record", run, "-m", "x", "--by", "Ada"),
+    }
+    code, said = call(*commands[kind], *options)
+    assert code == 2
+    assert said["error"].startswith(f"{', '.join(options[::2])}: for other tools' results, and ")
+    assert said["hint"] == f"Leave out {' and '.join(options[::2])}."
+    assert not (tmp_path / "baselines").exists()
+
+
+def test_options_of_one_side_are_for_whichever_is_another_tool_s(call, tmp_path):
+    replayed.make_configs(tmp_path, problems=6)
+    run = replayed.make_run(tmp_path, "src")
+    for sides in ((run, SUMS), (SUMS, run)):
+        code, said = call("compare", *sides, "--rejudge", "math")
+        assert code == 4
+        assert "error" not in said
+
+
+def test_a_history_without_other_tools_results_has_no_use_for_their_options(call, tmp_path):
+    replayed.make_configs(tmp_path, problems=6)
+    run = replayed.make_run(tmp_path, "src")
+    code, said = call("history", run, "--metric", "foo")
+    assert (code, said["error"]) == (2, "--metric: for other tools' results, and none are named.")
+    code, said = call("history", run, "--runs", "elsewhere")
+    assert (code, said["error"]) == (2, "--runs: the runs are named.")
+    assert call("history", SUMS, run, "--metric", "match")[0] == 0
+
+
+def test_budgets_need_answers_that_can_be_cut(call, tmp_path):
+    replayed.make_configs(tmp_path, problems=6)
+    run = replayed.make_run(tmp_path, "src")
+    for arguments in (("--compare", run, run), (SUMS,)):
+        code, said = call("report", *arguments, "--budgets", "64")
+        assert code == 2
+        assert said["error"].startswith("--budgets: ")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers import replayed
 from typer.testing import CliRunner
 
 from smallscale_ci.cli import judge
@@ -103,3 +104,45 @@ def test_a_file_is_judged_beside_itself_and_stays_as_it_was(file):
     assert value["outcomes"] == {"CORRECT": 2, "WRONG": 1}
     assert Path(value["judged"]) == file.with_name("rows.judged.parquet")
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--output", "x.parquet"),
+        ("--judge", "nosuch"),
+        ("--judge", "math"),  # the default, but of files
+        ("--rule", "math"),
+        ("--set", "judge.x=1"),
+        ("--columns", "gold=a"),
+        ("--gold-index", "1"),
+        ("--extract", "boxed"),
+        ("--judge-model", "m"),
+        ("--labelled",),
+        ("--labelled", "--explain", "1"),
+    ],
+)
+def test_a_run_is_not_judged_again_with_options_for_files(tmp_path, options):
+    """They were ignored, and the run rewritten."""
+    replayed.make_configs(tmp_path, problems=3)
+    run = replayed.make_run(tmp_path, "src")
+    before = (run / "judgements.parquet").stat().st_mtime_ns
+    done = CliRunner().invoke(app, ["judge", str(run), *options])
+    assert done.exit_code == 2
+    assert f"{options[0]}: for other tools' files, and {run} is a run." in done.stderr
+    assert f"Leave out {options[0]}." in done.stderr
+    assert (run / "judgements.parquet").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--sandbox", "auto"),
+        ("--output", "x.parquet", "--explain", "1"),
+        ("--labelled", "--explain", "1"),
+    ],
+)
+def test_a_file_is_not_judged_with_options_that_do_nothing(file, options):
+    done = CliRunner().invoke(app, ["judge", str(file), *options])
+    assert done.exit_code == 2
+    assert f"error: {options[0]}: " in done.stderr
