@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from smallscale_ci.run.baseline_record import BaselineRecord
 
+_RECORD = "Record one: smallscale baseline record RUN --by NAME --reason 'first baseline'"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
@@ -105,15 +107,27 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
 
     from smallscale_ci.run import baselines as stored
 
-    root = context.settings(baselines=baselines).baselines
+    root = _root(context, baselines)
     with all_tried(context) as results:
         found = results(lambda name: (name, stored.show(root, name)), stored.names(root))
         if not context.json:
             now = datetime.now(UTC)
             rows = [_row(name, value, now) for name, value in found]
-            context.out.table(("baseline", "recorded", "age", "by", "epochs", "accuracy"), rows)
+            if rows:
+                context.out.table(("baseline", "recorded", "age", "by", "epochs", "accuracy"), rows)
+            elif not stored.names(root):
+                context.out.say(f"No baseline in {root} yet. {_RECORD}")
     if context.json:
         context.out.json([name for name, _ in found])
+
+
+def _root(context: Context, baselines: Path | None) -> Path:
+    """The folder of the baselines. Raises ``UsageError`` if one is named that does not exist."""
+    from smallscale_ci.errors import UsageError
+
+    if baselines is not None and not baselines.is_dir():
+        raise UsageError(f"{baselines} does not exist.", f"Name another folder. {_RECORD}")
+    return context.settings(baselines=baselines).baselines
 
 
 def _row(name: str, value: BaselineRecord, now: datetime) -> tuple[str, ...]:
@@ -152,7 +166,7 @@ def show_one(
     from smallscale_ci.run import baselines as stored
     from smallscale_ci.run.manifest import flat
 
-    root = context.settings(baselines=baselines).baselines
+    root = _root(context, baselines)
     name = stored.named(root, name)
     record = stored.show(root, name)
     value = {**record.to_json(), "history": list(stored.history(root, name))}
@@ -178,12 +192,14 @@ def show_one(
 
 def verify(context: Context, baselines: options.Baselines = None) -> int:
     """Check that every stored baseline is as it was recorded."""
-    from smallscale_ci.errors import EXIT_INVALID
+    from smallscale_ci.errors import EXIT_INVALID, InvalidError
     from smallscale_ci.report.formats import count
     from smallscale_ci.run import baselines as stored
 
-    root = context.settings(baselines=baselines).baselines
+    root = _root(context, baselines)
     problems, known = stored.verify(root), stored.names(root)
+    if not problems and not known:
+        raise InvalidError(f"No baseline in {root}.", _RECORD)
     if context.json:
         context.out.json({"problems": problems, "baselines": list(known)})
     for problem in problems:

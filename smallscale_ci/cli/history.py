@@ -16,8 +16,11 @@ from smallscale_ci.cli.program import program
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from smallscale_ci.errors import UsageError
     from smallscale_ci.report.interface import Trend
     from smallscale_ci.report.stored import StoredRun
+
+_GIVE = "Give complete runs, or the folder they are in."
 
 
 def register(app: typer.Typer) -> None:
@@ -69,8 +72,10 @@ def history(
 
     targets.refuse_file(html, "--html")
     places = paths or [context.settings(runs=runs).runs]
-    found, left_out = _found(context, paths or (), places, read)
+    found, left_out = _found(context, paths or (), runs, places, read)
     chosen = [one for one in found if suite in {"", one.series[0]} and model in {"", one.model}]
+    if found and not chosen:
+        raise _no_such(found, suite, model, places)
     result = trends_of(chosen if last is None else stored.last(chosen, last), left_out)
     for note in result.left_out:
         context.out.say(f"left out: {note}")
@@ -82,41 +87,56 @@ def history(
         context.out.json({"trends": trends, "left_out": list(result.left_out)})
         return
     if not result.trends:
-        context.out.result(_none(places, chosen=bool(suite or model)))
+        where = ", ".join(map(str, places))
+        context.out.result(f"No complete run in {where} yet. Make one: {program()} eval smollm2")
     for trend in result.trends:
         _show(context, trend, places)
 
 
 def _found(
-    context: Context, named: Sequence[Path], places: Sequence[Path], read: tools.Read
+    context: Context,
+    named: Sequence[Path],
+    runs: Path | None,
+    places: Sequence[Path],
+    read: tools.Read,
 ) -> tuple[list[StoredRun], tuple[str, ...]]:
     """The complete runs in ``places``, and why others are left out.
 
-    Raises ``UsageError`` if one of those that were ``named`` does not exist.
+    Raises ``UsageError`` if a place that was ``named`` does not exist, and ``InvalidError`` if it
+    holds no complete run, or if all are left out.
     """
-    from smallscale_ci.errors import UsageError
+    from smallscale_ci.errors import InvalidError, UsageError
     from smallscale_ci.pipeline import sides
     from smallscale_ci.report import stored
 
-    for place in named:
-        if not place.exists():
-            raise UsageError(
-                f"{place} does not exist.", "Give run folders, or the folder they are in."
-            )
-    others = sides.stored(read.wanted()) if named else None
     if named:
         context.refuse(("runs",), "the runs are named")
+    for place in named or ([runs] if runs else []):
+        if not place.exists():
+            raise UsageError(f"{place} does not exist.", _GIVE)
+    others = sides.stored(read.wanted()) if named else None
     if not any(sides.is_foreign(one) for place in named for one in stored.inside(place, others)):
         read.refuse(context, "none are named")
-    return stored.find([*filter(Path.exists, places)], others)
+    used = [place for place in places if named or (place.is_dir() and any(place.iterdir()))]
+    found, left_out = stored.find(used, others)
+    if not found and (named or left_out):
+        where = ", ".join(map(str, places))
+        raise InvalidError(" ".join((f"No complete run in {where}.", *left_out[:3])), _GIVE)
+    return found, left_out
 
 
-def _none(places: Sequence[Path], *, chosen: bool) -> str:
-    """The message for when there are no runs yet."""
+def _no_such(
+    found: Sequence[StoredRun], suite: str, model: str, places: Sequence[Path]
+) -> UsageError:
+    """The error for a suite, a model or both of which there is no run."""
+    from smallscale_ci.errors import UsageError
+
+    known = {"suite": {one.series[0] for one in found}, "model": {one.model for one in found}}
+    asked = {"suite": suite, "model": model}
+    words = " and ".join(f"{what} '{name}'" for what, name in asked.items() if name)
+    listed = (f"{what} {', '.join(sorted(names))}" for what, names in known.items())
     where = ", ".join(map(str, places))
-    if chosen:
-        return f"No complete run of that suite and model in {where}."
-    return f"No complete run in {where} yet. Make one: {program()} eval smollm2"
+    return UsageError(f"No complete run of {words} in {where}.", f"Known: {'; '.join(listed)}.")
 
 
 def _typed(places: Sequence[Path], run_id: str) -> str:

@@ -73,6 +73,11 @@ def find(
             "SMALLSCALE_JUDGE_URL has no scheme.", "Write http://HOST:PORT/v1 or https://HOST/v1."
         )
     configs = environment.get("SMALLSCALE_CONFIGS")
+    if configs and not rules and not Path(configs).is_dir():
+        raise UsageError(
+            f"SMALLSCALE_CONFIGS={configs} is not a folder.",
+            "Name the folder that holds suites/, engines/ or gates/, or unset it.",
+        )
     xdg = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     cache = Path(environment.get("SMALLSCALE_CACHE") or xdg / "smallscale")
     own = _PACKAGE.parent / ".envs" if is_checkout() else cache / "envs"

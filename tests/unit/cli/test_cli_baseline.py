@@ -70,3 +70,26 @@ def test_a_damaged_baseline_is_told_and_the_others_are_listed(place, tmp_path):
     told = call(tmp_path, "list", "--json")
     assert told.exit_code == 2
     assert "damaged" in json.loads(told.stdout)["error"]  # one JSON value, as ever
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("verify",), ("show", "m")])
+def test_a_folder_of_baselines_that_does_not_exist_is_a_usage_error(
+    place, monkeypatch, tmp_path, arguments
+):
+    done = call(tmp_path / "none", *arguments)
+    assert done.exit_code == 2
+    assert f"error: {tmp_path / 'none'} does not exist." in done.stderr
+    assert "baseline record" in done.stderr
+    monkeypatch.setenv("SMALLSCALE_BASELINES", str(tmp_path / "none"))
+    assert CliRunner().invoke(app, ["baseline", *arguments]).exit_code == 2
+
+
+def test_no_baselines_are_listed_as_none_and_verified_by_no_one(tmp_path):
+    done = call(tmp_path, "list")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert f"No baseline in {tmp_path} yet." in done.stderr
+    assert json.loads(call(tmp_path, "list", "--json").stdout) == []
+    done = call(tmp_path, "verify")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert f"error: No baseline in {tmp_path}." in done.stderr
+    assert "baseline record" in done.stderr

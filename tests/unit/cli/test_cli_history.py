@@ -1,6 +1,7 @@
 """``history`` and ``report --compare``: how runs are named, and where there are none."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,16 +40,66 @@ def test_only_a_model_or_a_suite(place):
     assert code == 0
     (trend,) = json.loads(said)["trends"]
     assert [point["run_id"] for point in trend["points"]] == ["b"]
-    code, said = call("history", place, "--suite", "other")
-    assert (code, said.strip()) == (0, f"No complete run of that suite and model in {place}.")
 
 
-def test_where_nothing_was_run_the_first_command_is_told(tmp_path):
-    code, said = call("history", tmp_path)
-    assert code == 0
-    assert said.startswith(f"No complete run in {tmp_path} yet. Make one: ")
-    assert said.endswith(" eval smollm2\n")
-    assert call("history", tmp_path / "none")[0] == 2
+@pytest.mark.parametrize(
+    ("options", "said", "known"),
+    [
+        (("--suite", "tinny"), "No complete run of suite 'tinny' in ", "suite tiny"),
+        (("--model", "o"), "No complete run of model 'o' in ", "model m, n"),
+        (("--suite", "tiny", "--model", "mm"), "suite 'tiny' and model 'mm'", "model m, n"),
+    ],
+)
+def test_a_suite_or_model_that_no_run_has_is_a_wrong_name(place, options, said, known):
+    done = CliRunner().invoke(app, ["history", str(place), *options])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert known in done.stderr
+
+
+def test_where_nothing_was_run_the_first_command_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SMALLSCALE_RUNS", raising=False)
+    for _ in range(2):
+        code, said = call("history")
+        assert code == 0
+        assert said.startswith(f"No complete run in {tmp_path / 'runs'} yet. Make one: ")
+        assert said.endswith(" eval smollm2\n")
+        (tmp_path / "runs").mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("arguments", [("history", "none"), ("history", "--runs", "none")])
+def test_a_place_that_is_named_and_does_not_exist_is_a_usage_error(
+    tmp_path, monkeypatch, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "none does not exist." in done.stderr
+
+
+def test_runs_that_are_all_left_out_are_no_success(place, tmp_path, monkeypatch):
+    """The first command was told, although there is a run, and it is damaged."""
+    monkeypatch.chdir(tmp_path)
+    run = Path(shutil.copytree(place / "a", "runs/a"))
+    (run / "summary.json").write_text("{}")
+    Path("empty").mkdir()
+    Path("other").mkdir()
+    Path("other/notes.txt").write_text("x")
+    for named, said in (
+        (["runs/a"], "summary.json was changed after the run wrote it."),
+        (["runs"], "summary.json was changed after the run wrote it."),
+        ([], "summary.json was changed after the run wrote it."),
+        (["empty"], "empty is not a run folder"),
+        (["other"], "No complete run in other."),
+    ):
+        done = CliRunner().invoke(app, ["history", *named, "--html", "page.html"])
+        assert done.exit_code == 4
+        assert said in done.stderr
+        assert "Make one" not in done.output
+        assert not Path("page.html").exists()
+    shutil.copytree(place / "b", "runs/b")
+    assert CliRunner().invoke(app, ["history"]).exit_code == 0
 
 
 def test_side_by_side_needs_two(place):

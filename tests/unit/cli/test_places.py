@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from smallscale_ci.cli import places
+from smallscale_ci.errors import UsageError
 
 
 @pytest.mark.parametrize("mark", ["configs/gates", "baselines"])
@@ -69,3 +70,13 @@ def test_remedies_begin_with_the_word_that_started_this_program(tmp_path, start)
     told = done.stderr.split("`")[1]
     again = subprocess.run(told, shell=True, cwd=tmp_path, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr
+
+
+def test_configurations_that_are_named_and_not_there_are_a_usage_error(tmp_path, monkeypatch):
+    """They were ignored, and the suites that ship were listed."""
+    monkeypatch.setenv("SMALLSCALE_CONFIGS", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match=r"SMALLSCALE_CONFIGS=.*none is not a folder") as caught:
+        places.find()
+    assert caught.value.hint
+    monkeypatch.setenv("SMALLSCALE_CONFIGS", str(tmp_path))
+    assert places.find().roots[0] == tmp_path
