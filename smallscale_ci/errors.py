@@ -1,13 +1,21 @@
 """What can go wrong, one family per boundary, each with the exit code it ends in.
 
 A message says what happened; ``hint`` says what to do next. Verdicts are values, not errors:
-a regression never raises.
+a regression never raises. At the end are the words for what pydantic refuses, in files, options and
+records alike.
 """
 
 from __future__ import annotations
 
 import errno
+import json
+import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 EXIT_OK = 0
 EXIT_REGRESSED = 1
@@ -103,3 +111,70 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def samples_have(count: int) -> str:
     """``1 sample has``, ``2,000 samples have``: how sentences about samples begin."""
     return "1 sample has" if count == 1 else f"{count:,} samples have"
+
+
+_WORDS = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "a string (quote it)",
+    "tuple_type": "a list",
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "dataclass_type"), "a mapping"),
+}
+
+
+def own_problems(error: ValidationError) -> list[ErrorDetails]:
+    """The problems that are not consequences of other ones.
+
+    An invalid item is missing from its list, which then seems too short, and from whatever a
+    default is computed from.
+    """
+    items = error.errors(include_url=False)
+    found = [
+        item
+        for item in items
+        if not (item["type"] == "too_short" and item["input"])
+        and item["type"] != "default_factory_not_called"
+    ]
+    return found or items
+
+
+def sentence(item: ErrorDetails, known: Iterable[str] = ()) -> str:
+    """What is wrong, with the nearest valid word if there is one; ``known`` are the valid keys."""
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind in _WORDS:
+        return f"must be {_WORDS[kind]}, not {shown(value)}"
+    match kind:
+        case "missing":
+            what = "is missing"
+        case "extra_forbidden":
+            what = f"unknown key{did_you_mean(str(item['loc'][-1]), known)}"
+        case "literal_error":
+            listed = context["expected"]
+            words = re.findall(r"'([^']+)'", listed)
+            near = did_you_mean(str(value), words)
+            words = words or re.split(", | or ", listed)  # numbers
+            what = f"{shown(value)} is not one of {', '.join(words)}{near}"
+        case "too_short":
+            least = context["min_length"]
+            what = "must not be empty" if least == 1 else f"must have at least {least} items"
+        case "string_pattern_mismatch":
+            marks = (
+                ", '.', '_' and '-'" if ".-" in context["pattern"].replace("_", "") else " and '_'"
+            )
+            what = f"{shown(value)} may hold letters, digits{marks} only"
+        case "value_error":
+            what = str(context["error"])
+        case _:
+            rule = item["msg"].removeprefix("Input should be ").removeprefix("Input should ")
+            what = f"must be {rule}, not {shown(value)}"
+    return what
+
+
+def shown(value: Any) -> str:
+    """A value as messages quote it, shortened."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=False)
+    text = text.encode("utf-8", "backslashreplace").decode()  # of half a surrogate
+    return text if len(text) <= 60 else text[:57] + "…"

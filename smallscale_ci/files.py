@@ -18,7 +18,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from smallscale_ci.errors import NOT_WRITABLE, DataError, InvalidError, StorageError, UsageError
+from smallscale_ci.errors import (
+    NOT_WRITABLE,
+    DataError,
+    InvalidError,
+    StorageError,
+    UsageError,
+    own_problems,
+    sentence,
+)
 from smallscale_ci.ids import pretty_json
 
 if TYPE_CHECKING:
@@ -27,10 +35,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}  # made once: 50 ms each
-_WORDS = {
-    **dict.fromkeys(("dataclass_type", "dict_type", "mapping_type"), "must be a JSON object"),
-    "tuple_type": "must be a list",
-}
 
 
 class Record:
@@ -111,13 +115,11 @@ def _fault(error: Exception) -> str:
 
     if not isinstance(error, ValidationError):
         return "it is nested too deeply"
-    items = error.errors(include_url=False, include_input=False)
+    items = own_problems(error)
     missing = [_place(item) for item in items if item["type"] == "missing"]
     if missing:
         return f"it lacks {', '.join(missing)}"
-    item = items[0]
-    what = _WORDS.get(item["type"], item["msg"].replace("Input should", "must", 1))
-    return f"{_place(item)} {what}"
+    return f"{_place(items[0])} {sentence(items[0])}"
 
 
 def _place(item: ErrorDetails) -> str:

@@ -11,7 +11,7 @@ import typer
 from smallscale_ci.cli import options, targets, tools
 from smallscale_ci.cli.command import Context, command
 from smallscale_ci.cli.option import option
-from smallscale_ci.config.seams import JUDGES, OF_FILES, RULES
+from smallscale_ci.config.seams import OF_FILES, RULES
 
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
@@ -98,14 +98,10 @@ class FileJudge:
 
         from smallscale_ci.config import override
         from smallscale_ci.config.suite import JudgeConfig
-        from smallscale_ci.errors import UsageError
+        from smallscale_ci.errors import UsageError, own_problems
         from smallscale_ci.judges.interface import JudgeSpec
 
-        if self.name in JUDGES and self.name not in OF_FILES:
-            raise UsageError(
-                f"--judge {self.name}: other tools' files have no tests to run programs with.",
-                f"Files are judged by {', '.join(OF_FILES)}.",
-            )
+        tools.refuse_judge("--judge", self.name, OF_FILES)
         rules = tuple(part.strip() for part in self.extract.split(",") if part.strip())
         data: dict[str, Any] = {
             "name": self.name,
@@ -113,17 +109,19 @@ class FileJudge:
             "model": self.model,
             "rule": self.rule,
         }
+        given: list[tuple[tuple[str, ...], str]] = [
+            (("extract",), f"--extract {self.extract}"),
+            (("rule",), f"--rule {self.rule}"),
+        ]
         for change in override.read(self.changes or (), ("judge",))["judge"]:
             override.place(data, change)
+            given.append((change.path, f"--set {change.text}"))
         try:
             config = JudgeConfig.model_validate(data)
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = str(problem["loc"][0]) if problem["loc"] else ""
-            option = {"name": "--judge", "extract": "--extract", "rule": "--rule"}.get(place)
-            asked = f"{option} {problem['input']}: " if option else f"--set judge.{place}: "
+            what = override.problem(JudgeConfig, own_problems(error)[0], given)
             raise UsageError(
-                f"{asked}{problem['msg']}.",
+                f"{what[0].upper()}{what[1:]}.",
                 "See `smallscale judge --help`; llm needs --judge-model.",
             ) from error
         return JudgeSpec(**config.model_dump(exclude={"measured"}))

@@ -30,9 +30,11 @@ from smallscale_ci.cli import (
     train,
     verify,
 )
+from smallscale_ci.cli.usage import Group
 
 app = typer.Typer(
     name="smallscale",
+    cls=Group,
     help="pytest for model checkpoints: fails the pipeline when a checkpoint loses accuracy, "
     "thinks longer or is cut off more often than its baseline.",
     epilog="Example: smallscale eval smollm2",

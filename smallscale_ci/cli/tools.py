@@ -6,9 +6,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 from smallscale_ci.cli.option import option
-from smallscale_ci.config.seams import REJUDGES
+from smallscale_ci.config.seams import JUDGES, REJUDGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smallscale_ci.cli.command import Context
     from smallscale_ci.interop.interface import Wanted
     from smallscale_ci.judges.interface import JudgeSpec
@@ -96,6 +98,23 @@ def wanted(
     )
 
 
+def refuse_judge(option: str, name: str, known: Sequence[str]) -> None:
+    """Raise ``UsageError`` for a judge that is not one of the ``known`` ones."""
+    from smallscale_ci.errors import UsageError, did_you_mean
+
+    if name in known:
+        return
+    hint, kind = f"Known: {', '.join(known)}.", JUDGES.get(name)
+    if kind and kind.needs == "tests":
+        why = "other tools' files have no tests to run programs with"
+    elif kind:
+        why = "a file is judged by a model before it is compared"
+        hint = f"smallscale judge FILE --judge {name} --judge-model NAME"
+    else:
+        why = f"there is no such judge{did_you_mean(name, known)}"
+    raise UsageError(f"{option} {name}: {why}.", hint)
+
+
 @dataclass(frozen=True, eq=False, repr=False)  # eq and repr are compiled at each start
 class Read:
     """Options for reading other tools' result files."""
@@ -123,5 +142,7 @@ class Side(Read):
         """How such a side is read and judged. Raises ``UsageError``."""
         from smallscale_ci.cli.judge import FileJudge
 
+        if self.rejudge:
+            refuse_judge("--rejudge", self.rejudge, REJUDGES)
         spec = FileJudge(self.rejudge).spec() if self.rejudge else None
         return self.wanted(verdicts=spec is None), spec

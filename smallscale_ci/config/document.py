@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from smallscale_ci.config.problems import shown
-from smallscale_ci.errors import ConfigError
+from smallscale_ci.errors import ConfigError, shown
 
 # YAML 1.1 reads 1e-3 as a string; everyone who writes it means the number.
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")

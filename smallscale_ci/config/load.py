@@ -19,9 +19,9 @@ from pydantic import ValidationError
 from smallscale_ci.config.base import Config, NamedConfig
 from smallscale_ci.config.document import EXPONENT, Document
 from smallscale_ci.config.folders import find, read_text
-from smallscale_ci.config.problems import article, own_problems, schema_hint, sentence, shown
+from smallscale_ci.config.problems import article, schema_hint, sentence
 from smallscale_ci.config.suite import SuiteConfig, TaskConfig
-from smallscale_ci.errors import ConfigError, DataError, UsageError
+from smallscale_ci.errors import ConfigError, DataError, UsageError, own_problems, shown
 
 C = TypeVar("C", bound=NamedConfig)
 
@@ -90,7 +90,7 @@ def checked(model: type[C], value: Any, where: str, hint: str) -> C:
     except (ValidationError, ValueError, RecursionError) as error:
         what = "it cannot be read"
         if isinstance(error, ValidationError):
-            item = next(iter(own_problems(error)))
+            item = own_problems(error)[0]
             what = f"{'.'.join(map(str, item['loc'])) or 'it'} {sentence(model, item)}"
         raise DataError(f"{where} is damaged: {what}.", hint) from error
 

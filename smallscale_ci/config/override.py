@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from smallscale_ci.config.base import NamedConfig
+from smallscale_ci.config.base import Config, NamedConfig
 from smallscale_ci.config.load import read_value
-from smallscale_ci.config.problems import own_problems, schema_hint, sentence
-from smallscale_ci.errors import ConfigError, UsageError, did_you_mean
+from smallscale_ci.config.problems import schema_hint, sentence
+from smallscale_ci.errors import ConfigError, UsageError, did_you_mean, own_problems
 
 C = TypeVar("C", bound=NamedConfig)
 
@@ -78,16 +78,25 @@ def apply(config: C, overrides: Sequence[Override]) -> C:
     try:
         return type(config).model_validate_json(json.dumps(data))
     except ValidationError as error:
-        problems = [_problem(type(config), item, overrides) for item in own_problems(error)]
+        given = [((), "--set"), *((one.path, f"--set {one.text}") for one in overrides)]
+        problems = [problem(type(config), item, given) for item in own_problems(error)]
         what = f"--set does not fit the {config.kind} '{config.name}'."
         raise ConfigError(what, problems, schema_hint(type(config))) from error
 
 
-def _problem(model: type[C], item: ErrorDetails, overrides: Sequence[Override]) -> str:
-    """One problem in words, with the override that caused it if that is known."""
-    where = ".".join(map(str, item["loc"]))
-    given = [one.text for one in overrides if where.startswith(".".join(one.path))]
-    return f"{f'--set {given[-1]}' if given else where or '--set'}: {sentence(model, item)}"
+def problem(
+    model: type[Config], item: ErrorDetails, given: Iterable[tuple[Sequence[str], str]]
+) -> str:
+    """One problem in words, after what the user gave for it: ``given`` are paths and texts."""
+    where = tuple(map(str, item["loc"]))
+    named = [text for path, text in given if _meet(tuple(path), where)]
+    start = named[-1] if named else ".".join(where)
+    return f"{start}: {sentence(model, item)}" if start else sentence(model, item)
+
+
+def _meet(path: tuple[str, ...], where: tuple[str, ...]) -> bool:
+    """Whether a problem at ``where`` is within ``path``, or with a key on the way to it."""
+    return where[: len(path)] == path or (where != () and path[: len(where)] == where)
 
 
 def place(data: Any, override: Override) -> None:

@@ -12,7 +12,7 @@ from smallscale_ci.checkpoint.model import Checkpoint
 from smallscale_ci.checkpoint.servable import own_code
 from smallscale_ci.config import load
 from smallscale_ci.config.template import SYSTEM, TemplateVariables
-from smallscale_ci.errors import UsageError, did_you_mean
+from smallscale_ci.errors import UsageError, did_you_mean, own_problems, sentence
 from smallscale_ci.worker.engines import template
 
 
@@ -85,11 +85,8 @@ def _parse(texts: Sequence[str]) -> dict[str, Any]:
     try:
         return TypeAdapter(TemplateVariables).validate_python(found, strict=True)
     except ValidationError as error:
-        item = error.errors()[0]
-        what, place = item["msg"].removeprefix("Value error, "), item["loc"]
-        if place and "[key]" not in place:  # the value has none of the types
-            what = "its value is a list or an object"
+        item = own_problems(error)[0]
         raise UsageError(
-            f"--template{''.join(f' {part}' for part in place[:1])}: {what}.",
+            f"--template{''.join(f' {part}' for part in item['loc'][:1])}: {sentence(item)}.",
             "A value is true or false, a number, or a string, as YAML writes them.",
         ) from error

@@ -2,13 +2,16 @@
 
 import inspect
 import pickle
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
 
 from smallscale_ci import errors
-from smallscale_ci.errors import SmallscaleError, did_you_mean
+from smallscale_ci.errors import SmallscaleError, did_you_mean, own_problems, sentence, shown
 
 KINDS = [
     kind
@@ -50,3 +53,50 @@ def test_the_nearest_word_is_meant_and_a_far_one_is_not() -> None:
 def test_only_a_known_word_is_ever_meant(word: str, known: list[str]) -> None:
     found = did_you_mean(word, known)
     assert found == "" or any(found == f" (did you mean '{one}'?)" for one in known)
+
+
+@dataclass
+class Parts:
+    count: int
+    kind: Literal["left", "right"] = "left"
+
+
+def said(kind: object, value: object) -> str:
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(kind).validate_python(value)
+    return sentence(own_problems(error.value)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        (int, "x", 'must be a whole number, not "x"'),
+        (int, 1.5, "must be a whole number, not 1.5"),
+        (float, "x", 'must be a number, not "x"'),
+        (bool, "maybe", 'must be true or false, not "maybe"'),
+        (dict[str, int], [1], "must be a mapping, not a list"),
+        (Parts, [1], "must be a mapping, not a list"),
+        (Parts, {}, "is missing"),
+        (
+            Parts,
+            {"count": 1, "kind": "lef"},
+            "\"lef\" is not one of left, right (did you mean 'left'?)",
+        ),
+    ],
+)
+def test_what_must_be_and_what_is(kind: object, value: object, words: str) -> None:
+    assert said(kind, value) == words
+
+
+def test_a_problem_that_follows_from_none_is_reported() -> None:
+    """A list that is too short by itself, though not empty: nothing was reported."""
+
+    least_two = Annotated[list[int], Field(min_length=2)]
+    assert said(least_two, [1]) == "must have at least 2 items"
+    assert said(Annotated[list[int], Field(min_length=1)], []) == "must not be empty"
+
+
+def test_long_values_are_cut_and_what_is_no_text_is_escaped() -> None:
+    assert shown("x" * 100).endswith("…")
+    assert shown("\ud800") == '"\\ud800"'
+    assert (shown({}), shown([1])) == ("a mapping", "a list")

@@ -104,15 +104,15 @@ def test_a_record_of_today_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value", "why"),
     [
-        (("steps",), [], "steps must be a JSON object"),
+        (("steps",), [], "steps must be a mapping"),
         (("steps", "sample", "made"), ..., r"it lacks steps\.sample\.made"),
         (("steps", "pairs", "counts"), {}, r"it lacks steps\.pairs\.counts\.problems"),
-        (("steps", "train", "training"), 3, r"steps\.train\.training must be a JSON object"),
+        (("steps", "train", "training"), 3, r"steps\.train\.training must be a mapping"),
         (("request",), ..., "it lacks request"),
         (("request", "policy", "difficulty"), "easy", r"request\.policy\.difficulty must be"),
-        (("request", "samples"), None, r"request\.samples must be a valid integer"),
+        (("request", "samples"), None, r"request\.samples must be a whole number"),
         (("lineage", "verdict", "kind"), "FINE", r"lineage\.verdict\.kind must be"),
-        (("parent",), "m", "parent must be a JSON object"),
+        (("parent",), "m", "parent must be a mapping"),
         (("schema_version",), ..., "it lacks schema_version"),
     ],
 )

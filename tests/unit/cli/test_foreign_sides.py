@@ -61,9 +61,22 @@ def test_a_file_without_tokens_becomes_a_baseline_without_tokens(call):
 def test_our_judge_instead_of_the_tool_s(call):
     code, verdict = call("compare", SUMS, SUMS, "--rejudge", "math")
     assert (code, verdict["kind"]) == (0, "PASS")
-    code, said = call("compare", SUMS, SUMS, "--rejudge", "maths")
+
+
+@pytest.mark.parametrize(
+    ("judge", "said", "hint"),
+    [
+        ("maths", "there is no such judge (did you mean 'math'?).", "Known: math, mcq."),
+        ("code", "other tools' files have no tests to run programs with.", "Known: math, mcq."),
+        ("llm", "a file is judged by a model before", "judge FILE --judge llm --judge-model NAME"),
+    ],
+)
+@pytest.mark.parametrize("command", [("compare", SUMS), ("baseline", "record", "-m", "x")])
+def test_a_judge_that_cannot_judge_again_is_refused_by_its_option(call, command, judge, said, hint):
+    code, told = call(*command, SUMS, "--rejudge", judge)
     assert code == 2
-    assert "maths" in said["error"]
+    assert told["error"].startswith(f"--rejudge {judge}: {said}")
+    assert told["hint"].endswith(hint)
 
 
 def test_a_bad_column_is_named(call, tmp_path):

@@ -40,11 +40,16 @@ def test_the_options_are_those_of_a_suite_s_judge():
     ("options", "said"),
     [
         (("code",), "--judge code: other tools' files have no tests"),
-        (("maths",), "--judge maths: "),
-        (("math", "boxd"), "--extract"),
-        (("llm",), "needs the name of its model"),
+        (("maths",), "--judge maths: there is no such judge (did you mean 'math'?)."),
+        (("math", "boxd"), '--extract boxd: "boxd" is not one of boxed, '),
+        (("llm",), "The judge 'llm' needs the name of its model."),
+        (("llm", "boxed", "m", "maths"), '--rule maths: "maths" is not one of math, mcq (did'),
         (("math", "boxed", "m"), "options of an LLM judge only"),
-        (("math", "boxed", "", None, ["judge.timeout_s=-1"]), "--set judge.timeout_s"),
+        (("math", "boxed", "", None, ["judge.timeout_s=-1"]), "--set judge.timeout_s=-1: must be "),
+        (
+            ("math", "boxed", "", None, ["judge.timout_s=1"]),
+            "unknown key (did you mean 'timeout_s'",
+        ),
         (("math", "boxed", "", None, ["gate.alpha_pass=1"]), "--set gate.alpha_pass=1"),
     ],
 )

@@ -39,4 +39,6 @@ def test_a_value_that_cannot_be_meant_is_refused_by_its_option(option, value):
     """An infinite time budget was written into a run folder that could not be read back."""
     done = CliRunner().invoke(app, ["eval", "smollm2", "--dry-run", option, value])
     assert done.exit_code == 2
-    assert f"Invalid value for '{option}'" in done.output.replace("' / '", "'/'")
+    assert f"error: {option}: " in done.stderr
+    assert value in done.stderr
+    assert "eval --help`" in done.stderr

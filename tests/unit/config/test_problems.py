@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from smallscale_ci.config.policy import GatePolicy
-from smallscale_ci.config.problems import article, own_problems, schema_hint, sentence, shown
+from smallscale_ci.config.problems import article, schema_hint, sentence
 from smallscale_ci.config.suite import SuiteConfig
+from smallscale_ci.errors import own_problems
 
 TASK = {
     "name": "t",
@@ -49,8 +50,6 @@ def test_a_list_is_not_too_short_because_its_items_are_wrong():
     assert problems(SuiteConfig, {"name": "s", "gate": "g", "tasks": ()}) == ["must not be empty"]
 
 
-def test_long_values_are_cut_and_files_that_people_write_have_a_schema():
-    assert shown("x" * 100).endswith("…")
-    assert shown("\ud800") == '"\\ud800"'
+def test_files_that_people_write_have_a_schema():
     assert "smallscale schema gate" in schema_hint(GatePolicy)
     assert (article("engine"), article("suite")) == ("an engine", "a suite")

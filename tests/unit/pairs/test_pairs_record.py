@@ -50,10 +50,10 @@ def test_pairs_of_another_file_or_none_are_refused(folder, tmp_path):
     ("path", "value", "why"),
     [
         (("counts",), ..., "it lacks counts"),
-        (("counts", "easy"), "many", r"counts\.easy must be a valid integer"),
+        (("counts", "easy"), "many", r"counts\.easy must be a whole number"),
         (("checkpoint",), {}, r"it lacks checkpoint\.name"),
-        (("policy",), [], "policy must be a JSON object"),
-        (("lengths",), {"chosen": 3}, r"lengths\.chosen must be a JSON object"),
+        (("policy",), [], "policy must be a mapping"),
+        (("lengths",), {"chosen": 3}, r"lengths\.chosen must be a mapping"),
         (("screening",), {"pairs": 1}, r"it lacks screening\.malformed"),
         (("schema_version",), ..., "it lacks schema_version"),
     ],

@@ -45,10 +45,10 @@ def test_values_are_as_yaml_has_them(text: str, value: Any) -> None:
     [
         ("enable_thinking", "has no value"),
         ("=1", "has no value"),
-        ("x=[1, 2]", "--template x"),
-        ("x={a: 1}", "--template x"),
+        ("x=[1, 2]", "--template x: must be true, false, a number or a string, not a list."),
+        ("x={a: 1}", "--template x: must be true, false, a number or a string, not a mapping."),
         ("x='false'", "treats every string as true"),
-        ("two words=1", "--template two words"),
+        ("two words=1", "\"two words\" may hold letters, digits and '_' only"),
         ("system=3", "default system message"),
     ],
 )

@@ -67,11 +67,11 @@ def test_manifests_of_before_the_schema_had_types_are_read(file):
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("suite", None, "suite must be a JSON object"),
+        ("suite", None, "suite must be a mapping"),
         ("suite", {}, r"lacks suite\.name"),
         ("timings", {"gpu_s": float("nan")}, r"timings\.gpu_s must be a finite number"),
         ("status", "done", "status must be 'complete'"),
-        ("judges", ["math"], "judges must be a JSON object"),
+        ("judges", ["math"], "judges must be a mapping"),
         ("warnings", {"a": 1}, "warnings must be a list"),
     ],
 )

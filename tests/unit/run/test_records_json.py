@@ -100,16 +100,16 @@ def test_unknown_numbers_are_null_and_come_back_as_nan(unknown: float) -> None:
     ("change", "said"),
     [
         ({"kind": "MAYBE"}, "kind must be 'PASS'"),
-        ({"look": "first"}, "look must be a valid integer"),
+        ({"look": "first"}, "look must be a whole number"),
         ({"flipped": [1]}, r"it lacks flipped\.1"),
         ({"checks": None}, "checks must be a list"),
         ({"checks": [{}]}, r"it lacks checks\.0\.task"),
-        ({"accounting": []}, "accounting must be a JSON object"),
+        ({"accounting": []}, "accounting must be a mapping"),
         ({"schema_version": None}, "it lacks schema_version"),
         ({"schema_version": 1, "reasons": 3}, "reasons must be a list"),
         (
             {"schema_version": 1, "reasons": [], "notes": [], "checks": [3]},
-            r"checks\.0 must be a JSON object",
+            r"checks\.0 must be a mapping",
         ),
         ({"reasons": [{"kind": "check", "task": "t", "metric": "accuracy"}]}, "no check of"),
         ({"reasons": [{"kind": "incomparable", "names": ["engine"]}]}, "engine is not among"),
@@ -135,8 +135,8 @@ def test_what_a_later_version_adds_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("problems", "many", r"tasks\.0\.problems must be a valid integer"),
-        ("accuracy", 0.5, r"tasks\.0\.levels\.accuracy must be a JSON object"),
+        ("problems", "many", r"tasks\.0\.problems must be a whole number"),
+        ("accuracy", 0.5, r"tasks\.0\.levels\.accuracy must be a mapping"),
         ("accuracy", ..., "lacks accuracy"),
         ("outcomes", ..., r"it lacks tasks\.0\.outcomes"),
     ],

@@ -1,0 +1,60 @@
+"""What Typer refuses: one sentence as of any other error, what was given, and a next step."""
+
+import pytest
+from typer.testing import CliRunner
+
+from smallscale_ci.cli.main import app
+
+
+def told(*arguments: str) -> list[str]:
+    done = CliRunner().invoke(app, list(arguments))
+    assert (done.exit_code, done.stdout) == (2, "")
+    return done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "see"),
+    [
+        (("eval", "--epochs", "x"), '--epochs: must be a whole number, not "x".', "eval"),
+        (
+            ("eval", "--epochs", "0"),
+            '--epochs: must be greater than or equal to 1, not "0".',
+            "eval",
+        ),
+        (
+            ("eval", "-s", "a", "--runtime", "dockr"),
+            "--runtime: 'dockr' is not one of auto, docker, local, ray (did you mean 'docker'?).",
+            "eval",
+        ),
+        (("schema", "gat"), "NAME: 'gat' is not one of suite, engine, gate", "schema"),
+        (("eval", "--suit", "x"), "No such option: --suit (did you mean '--suite'?).", "eval"),
+        (("judge",), "Missing argument RUN.", "judge"),
+        (("evl",), "No such command 'evl'. Did you mean 'eval'?", ""),
+        (("suite", "lst"), "No such command 'lst'. Did you mean 'list'?", "suite"),
+        (("suite", "list", "x"), "Got unexpected extra argument", "suite list"),
+    ],
+)
+def test_what_is_wrong_begins_with_what_was_given_and_help_is_named(arguments, said, see):
+    error, hint = told(*arguments)
+    assert error.startswith(f"error: {said}")
+    assert hint.startswith("  → See `")
+    assert hint.endswith(f" {see} --help`.".replace("  ", " "))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SMALLSCALE_JSON", "maybe", 'must be true or false, not "maybe".'),
+        ("SMALLSCALE_EPOCHS", "x", 'must be a whole number, not "x".'),
+        ("SMALLSCALE_RUNTIME", "podman", "'podman' is not one of auto, docker, local, ray."),
+    ],
+)
+def test_a_value_of_the_environment_is_named_by_its_variable(monkeypatch, variable, value, said):
+    monkeypatch.setenv(variable, value)
+    assert told("eval", "m")[0] == f"error: {variable}={value}: {said}"
+
+
+def test_a_group_without_a_command_shows_its_help():
+    done = CliRunner().invoke(app, ["suite"])
+    assert "Commands:" in done.output
+    assert "error" not in done.output
