@@ -136,7 +136,7 @@ def read_json(path: Path, hint: str = "") -> dict[str, Any]:
             raise DataError(f"{path} is not a file.", hint or "Run the stage that writes it again.")
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"there is no {path}.", hint or "Run the stage that writes it.") from error
+        raise DataError(f"There is no {path}.", hint or "Run the stage that writes it.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.", "Check the disk.") from error
     return parse_json(content, str(path), hint or "Run the stage that writes it again.")

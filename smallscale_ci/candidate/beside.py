@@ -125,7 +125,7 @@ def run(
                     yield from future.result()
         except KeyboardInterrupt as error:
             processes.stop()
-            raise RunInterruptedError("the members were interrupted.") from error
+            raise RunInterruptedError("The members were interrupted.") from error
         except BaseException:
             processes.stop()
             raise

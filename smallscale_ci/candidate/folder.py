@@ -91,7 +91,7 @@ class CandidateFolder:
         before = {name: steps[name].made for name in STEPS[step].needs if name in steps}
         if self._made(step, done) != done.made or before != done.made_from:
             raise InvalidError(
-                f"the results of step '{step}' in {self.path} are no longer those that the steps "
+                f"The results of step '{step}' in {self.path} are no longer those that the steps "
                 "after it were made from.",
                 "Restore them, or start a new candidate with another --out.",
             )

@@ -136,6 +136,6 @@ def begin(grid: Grid) -> None:
     before = grid.folder.read()
     if (before.grid, before.fresh_suite) != (grid.record.grid, grid.record.fresh_suite):
         raise InvalidError(
-            f"the grid changed since {grid.folder.path} was started.",
+            f"The grid changed since {grid.folder.path} was started.",
             f"Restore {before.file}, or start a new grid with another --out.",
         )

@@ -88,7 +88,7 @@ def _choose(grid: Grid, observer: LoopObserver) -> Measured:
         broken = grid.folder.broken()
         first = next((f"{name}: {why.message}" for name, why in broken.items()), "")
         raise EngineError(
-            f"none of the {len(grid.members)} members could be compared with the parent. {first}",
+            f"None of the {len(grid.members)} members could be compared with the parent. {first}",
             "Look at the reasons in grid.json; a member whose folder is removed is tried again.",
         )
     best = choose(candidates, grid.config.max_loss)

@@ -61,7 +61,7 @@ def begin(loop: Loop) -> None:
     ]
     if changed:
         raise InvalidError(
-            f"the {' and the '.join(changed)} changed since {loop.folder.path} was started.",
+            f"The {' and the '.join(changed)} changed since {loop.folder.path} was started.",
             "Restore it, or start a new candidate with another --out.",
         )
 
@@ -90,9 +90,9 @@ def run(
         try:
             done, result = imported(STEPS[step].do)(loop, wanted, observer)
         except (RunInterruptedError, KeyboardInterrupt) as error:
-            told = error.message if isinstance(error, RunInterruptedError) else "interrupted."
+            told = error.message if isinstance(error, RunInterruptedError) else "Interrupted."
             raise RunInterruptedError(
-                f"step '{step}' was ended: {told}",
+                f"Step '{step}' was ended: {told}",
                 f"Resume with: smallscale candidate --resume {quote(str(folder.path))}",
             ) from error
         if result is not None and result.run is None:

@@ -55,7 +55,7 @@ def converted(
         return target
     if engine_python is None:
         raise UsageError(
-            f"the model '{alias}' must be converted once, which needs the engine's environment.",
+            f"The model '{alias}' must be converted once, which needs the engine's environment.",
             "Run `smallscale engine install`, or name the engine's Python with --engine-python.",
         )
     try:
@@ -67,7 +67,7 @@ def converted(
                 _convert(engine_python, gguf, target)
     except OSError as error:
         raise StorageError(
-            f"the model '{alias}' could not be written to {target.parent}: {error.strerror}.",
+            f"The model '{alias}' could not be written to {target.parent}: {error.strerror}.",
             "Free some disk space (1 GB), or name another folder in SMALLSCALE_CACHE.",
         ) from error
     _share(target)
@@ -135,14 +135,14 @@ def _convert(engine_python: Path, gguf: Path, target: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
         raise EngineError(
-            f"the engine's Python {engine_python} cannot be started: {error.strerror}.",
+            f"The engine's Python {engine_python} cannot be started: {error.strerror}.",
             "Make its environment with `smallscale engine install`.",
         ) from error
     if done.returncode:
         shutil.rmtree(target.with_name(target.name + ".part"), ignore_errors=True)
         _refuse_full(done.stderr)
         raise EngineError(
-            "the default model could not be converted.",
+            "The default model could not be converted.",
             "The engine's environment may be incomplete: `smallscale engine install "
             "--force` makes it again.",
             "\n".join(done.stderr.splitlines()[-15:]),

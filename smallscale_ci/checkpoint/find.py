@@ -90,7 +90,7 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
         )
     except GatedRepoError as error:
         raise UsageError(
-            f"the hub does not let you read {name}: it is gated.",
+            f"The hub does not let you read {name}: it is gated.",
             "Accept its terms on the hub and set HF_TOKEN.",
         ) from error
     except RevisionNotFoundError as error:
@@ -99,17 +99,17 @@ def _from_hub(model: str, cache: Path, say: Callable[[str], None]) -> Checkpoint
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise UsageError(
-            f"there is no model '{name}' on the hub, and no such folder here.",
+            f"There is no model '{name}' on the hub, and no such folder here.",
             "Check the spelling; a private model needs HF_TOKEN.",
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         if getattr(error, "errno", None) in NOT_WRITABLE:
             raise StorageError(
-                f"the model {name} could not be written to {cache / 'hub'}: {error.strerror}.",
+                f"The model {name} could not be written to {cache / 'hub'}: {error.strerror}.",
                 "Free disk space, or name another folder in SMALLSCALE_CACHE.",
             ) from error
         raise SmallscaleError(
-            f"there is no folder {name} here, and the hub could not be reached for it.",
+            f"There is no folder {name} here, and the hub could not be reached for it.",
             "Check the spelling of the folder, or the network.",
         ) from error
     commit = Path(path).name

@@ -70,7 +70,7 @@ def compare(
     from smallscale_ci.records import Reason, ReasonKind
 
     if look > of:
-        raise UsageError(f"look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
+        raise UsageError(f"Look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
     wanted, spec = side.load()
     settings = context.settings(baselines=baselines, rules=rules)
     if settings.rules is not None:

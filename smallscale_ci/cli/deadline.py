@@ -34,7 +34,7 @@ def within(minutes: float | None) -> Iterator[None]:
             raise
         done, hint = "", "Give it more time."
         if isinstance(error, RunInterruptedError):
-            done, hint = f" The run was {error.message}", error.hint
-        raise EngineError(f"the deadline of {minutes:g} minutes passed.{done}", hint) from error
+            done, hint = f" {error.message}", error.hint
+        raise EngineError(f"The deadline of {minutes:g} minutes passed.{done}", hint) from error
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

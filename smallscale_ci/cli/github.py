@@ -75,7 +75,7 @@ def publish(
     job = github.job(os.environ)
     if job is None:
         raise UsageError(
-            "this is not a GitHub Actions job: GITHUB_ACTIONS is not 'true'.",
+            "This is not a GitHub Actions job: GITHUB_ACTIONS is not 'true'.",
             f"To read the report here: smallscale report {shlex.quote(str(run))}",
         )
     folder = open_run(run)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _LINE_EVERY_S = 10.0  # seconds between plain progress lines, without a terminal
 _WIDTH = 80
 _BAR = 16  # columns
-# First words of sentences; any other lower-case word may be a name, a path or a key.
-_OPENERS = frozenset({"a", "an", "another", "it", "neither", "no", "not", "the", "there", "this"})
 
 
 class _Console(Console):
@@ -70,7 +68,7 @@ class Output:
 
     def error(self, message: str, hint: str) -> None:
         """Print an error and its remedy, with commands that can be pasted here."""
-        message, hint = _sentence(runnable(message)), runnable(hint)
+        message, hint = runnable(message), runnable(hint)
         self._err.print(Text.assemble(("error: ", "bold red"), terminal(message)), soft_wrap=True)
         if hint:
             self._err.print(Text.assemble(("  → ", "bold"), terminal(hint)), soft_wrap=True)
@@ -188,11 +186,6 @@ class Display:
 
     def _words(self, progress: Progress, width: int = _WIDTH) -> str:
         return self._label + _words(progress, width - len(self._label))
-
-
-def _sentence(text: str) -> str:
-    """``text`` with a capital, unless it starts with a name."""
-    return text[:1].upper() + text[1:] if text.partition(" ")[0] in _OPENERS else text
 
 
 def _words(progress: Progress, width: int = _WIDTH) -> str:

@@ -137,7 +137,7 @@ def _task_of(name: str, roots: Sequence[Path], above: tuple[Path, ...]) -> dict[
     if not wanted and len(tasks) == 1:
         wanted = next(iter(tasks))
     if wanted not in tasks:
-        raise UsageError(f"the suite '{suite}' has the tasks {', '.join(tasks)}: name one.")
+        raise UsageError(f"The suite '{suite}' has the tasks {', '.join(tasks)}: name one.")
     return _apart(tasks[wanted], path.parent)
 
 

@@ -78,7 +78,7 @@ def pull(lock: ImageLock, name: str, engine: Engine, say: Say) -> Pinned:
     if here is None:
         if not image.in_registry:
             raise ContainerError(
-                f"the image '{name}' is in no registry.",
+                f"The image '{name}' is in no registry.",
                 f"Build it with `smallscale image build {name}`.",
             )
         say(f"pulling {image.reference}")
@@ -115,7 +115,7 @@ def build(
             f"Get it with `smallscale image pull {name}`. Built here are: {own or 'none'}.",
         )
     if wheels is not None and not wheels.is_dir():
-        raise UsageError(f"there is no folder {wheels}.", "--wheels names a folder of wheels.")
+        raise UsageError(f"There is no folder {wheels}.", "--wheels names a folder of wheels.")
     brought = sorted(wheels.glob("*.whl")) if wheels is not None else []
     under = base or (_under(images.pinned(lock, image.base), engine) if image.base else None)
     arguments = {**image.args, **({"BASE_IMAGE": under} if under else {})}
@@ -156,7 +156,7 @@ def verify(
     image = images.local(engine, meant)
     if image is None:
         raise ContainerError(
-            f"the image '{name}' ({meant.reference}) is not on this machine.",
+            f"The image '{name}' ({meant.reference}) is not on this machine.",
             f"Get it with `smallscale image {'build' if entry.dockerfile else 'pull'} {name}`.",
         )
     if entry.engine is None or entry.version is None:
@@ -166,13 +166,13 @@ def verify(
     last = said.splitlines()[-1] if said else ""  # warnings come before it
     if code:
         raise ContainerError(
-            f"the image '{name}' cannot be examined (code {code}): {last or 'it printed nothing'}.",
+            f"The image '{name}' cannot be examined (code {code}): {last or 'it printed nothing'}.",
             "It needs python3 and timeout in its PATH, and must let its user read them.",
         )
     found = last.partition("+")[0]
     if found != entry.version:
         raise ContainerError(
-            f"the image '{name}' holds {entry.engine} {found or 'of no version'}, and the lock "
+            f"The image '{name}' holds {entry.engine} {found or 'of no version'}, and the lock "
             f"promises {entry.version}.",
             "Correct `version` in the lock, or lock the image you mean.",
         )

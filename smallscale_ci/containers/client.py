@@ -39,7 +39,7 @@ def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, 
         found = str(client.api.api_version)
         if numbers(found) < numbers(_OLDEST_API):
             raise ContainerError(
-                f"the container engine's API {found} is too old.",
+                f"The container engine's API {found} is too old.",
                 "Docker 20.10 or podman 4 is needed.",
             )
         return client, docker.DockerClient(timeout=None, version=found, **options), url
@@ -48,9 +48,9 @@ def reach(sockets: Sequence[str], environment: Mapping[str, str]) -> tuple[Any, 
             "Join the group docker (`sudo usermod -aG docker $USER`), or run the engine "
             "without containers (--runtime local)."
         )
-        raise ContainerError(f"no container engine is accessible ({problems[0]}).", hint)
+        raise ContainerError(f"No container engine is accessible ({problems[0]}).", hint)
     tried = "; ".join(problems) or "there is no docker or podman socket"
-    raise ContainerError(f"no container engine answers ({tried}).", _START)
+    raise ContainerError(f"No container engine answers ({tried}).", _START)
 
 
 def _security(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class DockerEngine:
 
     def about(self) -> About:
         """Version, size and abilities of the engine."""
-        with told("the container engine does not describe itself"):
+        with told("The container engine does not describe itself"):
             version, info = self._api.version(), self._api.info()
         parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
         options = " ".join(map(str, info.get("SecurityOptions") or ()))
@@ -58,7 +58,7 @@ class DockerEngine:
 
     def image(self, reference: str) -> LocalImage | None:
         """The image that is present under ``reference``, or ``None``."""
-        with told(f"the image {reference} cannot be looked up"):
+        with told(f"The image {reference} cannot be looked up"):
             try:
                 value = self._api.inspect_image(reference)
             except docker.errors.NotFound:
@@ -175,7 +175,7 @@ class DockerEngine:
             limits = config["Ulimits"]
             limits += podman.more_limits({limit["Name"] for limit in limits})
             config["DeviceRequests"] = podman.device_requests(config["DeviceRequests"], version)
-        with told(f"the container {spec.name} cannot be created"):
+        with told(f"The container {spec.name} cannot be created"):
             created = self._api.create_container_from_config(body, spec.name)
         return str(created["Id"])
 
@@ -187,17 +187,17 @@ class DockerEngine:
 
     def start(self, container: str) -> None:
         """Start a container that was created."""
-        with told("the container cannot be started"):
+        with told("The container cannot be started"):
             self._api.start(container)
 
     def inspect(self, container: str) -> dict[str, Any]:
         """All that the engine knows of a container."""
-        with told("the container cannot be inspected"):
+        with told("The container cannot be inspected"):
             return dict(self._api.inspect_container(container))
 
     def follow(self, container: str, sink: Callable[[bytes], object]) -> Ended:
         """Give what a container prints to ``sink`` until it ends; how it ended."""
-        with told("the container cannot be followed"):
+        with told("The container cannot be followed"):
             # Podman sends nothing, not even a header, before the container prints something.
             for chunk in self._patient.logs(
                 container, stdout=True, stderr=True, stream=True, follow=True
@@ -212,7 +212,7 @@ class DockerEngine:
 
     def wait(self, container: str, seconds: float) -> Ended | None:
         """How a container ended; ``None`` if it still runs after ``seconds``."""
-        with told("the container cannot be waited for"):
+        with told("The container cannot be waited for"):
             try:
                 self._api.wait(container, timeout=seconds)
             except (requests.Timeout, requests.ConnectionError) as error:
@@ -233,12 +233,12 @@ class DockerEngine:
 
     def signal(self, container: str, name: str) -> None:
         """Send a signal; a container that ended already is left alone."""
-        with told("the container cannot be signalled"), suppress(docker.errors.APIError):
+        with told("The container cannot be signalled"), suppress(docker.errors.APIError):
             self._api.kill(container, signal=name)
 
     def remove(self, container: str) -> None:
         """End and remove a container and its anonymous volumes, if it is still there."""
-        with told("the container cannot be removed"):
+        with told("The container cannot be removed"):
             try:
                 self._api.remove_container(container, v=True, force=True)
             except docker.errors.NotFound:
@@ -250,7 +250,7 @@ class DockerEngine:
     def labelled(self, **labels: str | None) -> list[Container]:
         """All containers with these labels (``None``: with any value), running or not."""
         wanted = [key if value is None else f"{key}={value}" for key, value in labels.items()]
-        with told("the containers cannot be listed"):
+        with told("The containers cannot be listed"):
             found = self._api.containers(all=True, filters={"label": wanted})
         return [
             Container(

@@ -64,7 +64,7 @@ class ImageLock(NamedConfig):
         if name not in self.images:
             meant = did_you_mean(name, self.images)
             raise UsageError(
-                f"the image lock has no image '{name}'{meant}.",
+                f"The image lock has no image '{name}'{meant}.",
                 f"It has: {', '.join(self.images)}.",
             )
         return self.images[name]
@@ -116,7 +116,7 @@ def pinned(lock: ImageLock, name: str) -> Pinned:
         reference, digest = image.id, image.content or image.id
     else:
         raise ContainerError(
-            f"the image '{name}' ({image.tagged}) is not pinned: the lock has no digest of it.",
+            f"The image '{name}' ({image.tagged}) is not pinned: the lock has no digest of it.",
             f"Build it with `smallscale image build {name}`."
             if image.dockerfile
             else f"Resolve its tag with `smallscale image lock {name}`.",
@@ -185,6 +185,6 @@ def write(lock: ImageLock, path: Path) -> None:
         write_text(path, text)
     except OSError as error:
         raise StorageError(
-            f"the image lock {path} cannot be written: {error.strerror}.",
+            f"The image lock {path} cannot be written: {error.strerror}.",
             "Copy it into your repository as docker/images.lock.yaml, or set $SMALLSCALE_IMAGES.",
         ) from error

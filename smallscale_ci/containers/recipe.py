@@ -26,7 +26,7 @@ def context(
     locks = sorted((root / "requirements").glob("*.txt"))
     if not recipe.is_file():
         raise UsageError(
-            f"there is no {recipe}.",
+            f"There is no {recipe}.",
             "Images are built in a checkout of smallscale-ci: the locks are there.",
         )
     stream = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the caller closes it

@@ -114,7 +114,7 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
     )
     if done.returncode:
         raise EngineError(
-            "the environment could not be made.",
+            "The environment could not be made.",
             "Check the network and the package index (PIP_INDEX_URL), then repeat the command.",
             "\n".join((done.stderr or done.stdout).splitlines()[-15:]),
         )

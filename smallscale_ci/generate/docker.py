@@ -182,7 +182,7 @@ class DockerRuntime:
         found, promised = info["version"].partition("+")[0], self._image.version
         if found != promised:
             raise ContainerError(
-                f"the image '{self._image.name}' holds {info['engine']} {found}, and the lock "
+                f"The image '{self._image.name}' holds {info['engine']} {found}, and the lock "
                 f"promises {promised}.",
                 "Correct `version` in docker/images.lock.yaml, or lock the image you mean.",
             )

@@ -57,7 +57,7 @@ class Followed:
             self.lost = error
         except (OSError, ValueError, EngineError) as error:
             self.lost = ContainerError(
-                f"the log {self._log} cannot be written: {error}.", "Check the disk and its rights."
+                f"The log {self._log} cannot be written: {error}.", "Check the disk and its rights."
             )
 
     def _tell(self, ended: Ended) -> None:

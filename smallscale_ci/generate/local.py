@@ -68,7 +68,7 @@ class LocalRuntime:
                 )
             except OSError as error:
                 raise EngineError(
-                    f"the engine's Python {self._python} cannot be started: {error.strerror}.",
+                    f"The engine's Python {self._python} cannot be started: {error.strerror}.",
                     "Make its environment with `smallscale engine install`, or name one "
                     "with --engine-python.",
                 ) from error

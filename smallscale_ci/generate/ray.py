@@ -94,7 +94,7 @@ class RayRuntime:
             import ray
         except ModuleNotFoundError as error:
             raise UsageError(
-                "the ray runtime needs the package ray.", "pip install 'smallscale-ci[ray]'"
+                "The ray runtime needs the package ray.", "pip install 'smallscale-ci[ray]'"
             ) from error
         self._ray = ray
         if not ray.is_initialized():
@@ -248,7 +248,7 @@ def _connect(ray: Any, address: str) -> None:
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise EngineError(
-            f"no Ray cluster answers at '{address}': {error}",
+            f"No Ray cluster answers at '{address}': {error}",
             "Start one with `ray start --head`, or name it with RAY_ADDRESS.",
         ) from error
     finally:

@@ -102,7 +102,7 @@ def provide(engine: Engine, image: Pinned, say: Say) -> Pinned:
         )
     if not image.in_registry:
         raise ContainerError(
-            f"the image '{image.name}' ({tagged}) is not on this machine, and is in no registry.",
+            f"The image '{image.name}' ({tagged}) is not on this machine, and is in no registry.",
             f"Build it with `smallscale image build {image.name}`.",
         )
     say(f"pulling {image.reference}")

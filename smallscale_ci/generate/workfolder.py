@@ -41,7 +41,7 @@ class WorkFolder:
         self._lock = lock(self.path / _LOCK)
         if self._lock is None:
             raise UsageError(
-                f"another smallscale process is working in {self.path.parent}.",
+                f"Another smallscale process is working in {self.path.parent}.",
                 "Wait for it, or start a new run (leave out --resume).",
             )
         return self

@@ -76,7 +76,7 @@ def write(run: RunFolder, chosen: Chosen, folder: Path) -> Made:
     Raises ``StorageError``.
     """
     hint = "Free disk space, or choose another folder with --out."
-    with storage_errors(f"the pairs in {folder}", hint):
+    with storage_errors(f"The pairs in {folder}", hint):
         record = dataset.write(folder, chosen.pairs, chosen.about, file_hash(run.judgements))
         write_text(folder / PAGE, _page(record, chosen.pairs))
     return Made(folder, record)
@@ -121,7 +121,7 @@ def _refuse_unfit(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
     run.refuse_unfinished()
     if manifest.suite.hash != suite.hash:
         raise InvalidError(
-            f"the data of suite '{suite.name}' changed since {run.path} was generated.",
+            f"The data of suite '{suite.name}' changed since {run.path} was generated.",
             "Restore the suite's files, or sample again.",
         )
     if not run.judgements.is_file():

@@ -132,13 +132,13 @@ def too_few(selection: Selection, policy: PairPolicy) -> DataError:
     )
     if selection.problems and selection.dropped.get(_TOO_FEW, 0) == selection.problems:
         return DataError(
-            f"none of the {selection.problems} problems has enough judged answers for a pair.",
+            f"None of the {selection.problems} problems has enough judged answers for a pair.",
             "Sample more answers to each problem: smallscale generate … --epochs 16.",
         )
     same = selection.dropped.get(SAME_LENGTH, 0)
     if same and same == selection.eligible:
         return DataError(
-            f"all answers of each of the {same} {asked} problems have the same length, so none "
+            f"All answers of each of the {same} {asked} problems have the same length, so none "
             "of them is shorter.",
             "Sample with a higher temperature or more samples, or let the model explain more: "
             "answers of one fixed form cannot become shorter.",

@@ -86,7 +86,7 @@ def compare(
         return Evaluation(verdict, data, run, candidate)
     hint = "Free disk space or make the folder writable, and compare again."
     try:
-        with storage_errors(f"the verdict in {run.path}", hint):
+        with storage_errors(f"The verdict in {run.path}", hint):
             write_verdict(run, candidate, baseline, policy, verdict, data)
     except StorageError as error:
         return Evaluation(verdict, replace(data, next_steps=()), run, candidate, error)
@@ -191,7 +191,7 @@ def compared_with(side: Side, settings: Settings) -> Run:
             if side.samples in {"", one.samples.digest()}:
                 return replace(one, name=found.name)
     raise InvalidError(
-        f"the baseline {side.source} of the verdict "
+        f"The baseline {side.source} of the verdict "
         f"{'changed since' if sources else 'is not there'}.",
         "Compare the run again: smallscale compare RUN BASELINE",
     )

@@ -69,7 +69,7 @@ def evaluate(
         with _session(plan, settings, observer, engines) as (current, loaded):
             verdict = _rounds(current, loaded, settings, baseline)
             if verdict is None:
-                raise InvalidError("the run ended without a verdict.", "Pass --baseline.")
+                raise InvalidError("The run ended without a verdict.", "Pass --baseline.")
             current.write(COMPLETE)
             candidate = current.as_run()
             data = collect.build(candidate, baseline, verdict, suite=plan.suite, run=plan.run)

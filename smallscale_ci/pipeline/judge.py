@@ -165,7 +165,7 @@ def _measured(labelled: Counter[tuple[Outcome, Outcome]]) -> Measured:
 def _refuse_other_suite(run: RunFolder, manifest: Manifest, suite: Suite) -> None:
     if manifest.suite.hash != suite.hash:
         raise InvalidError(
-            f"the data of suite '{suite.name}' changed since {run.path} was generated.",
+            f"The data of suite '{suite.name}' changed since {run.path} was generated.",
             "Restore the suite's files, or start a new run.",
         )
 

@@ -170,7 +170,7 @@ def _replayed(model: str) -> Checkpoint:
     manifest = run.read_manifest()
     chain.check(run.path, manifest, chain.ASKED)
     if not run.generations.is_file():
-        raise DataError(f"there is no {run.generations}.", "Replay a run that has its outputs.")
+        raise DataError(f"There is no {run.generations}.", "Replay a run that has its outputs.")
     return replace(manifest.checkpoint, path=Path(model))
 
 
@@ -182,13 +182,13 @@ def engine_python(profile: EngineProfile, settings: Settings) -> Path:
         return Path(sys.executable)  # stored outputs and endpoints need no engine here
     if profile.environment is None:
         raise EngineError(
-            f"the profile '{profile.name}' names no local environment for its engine.",
+            f"The profile '{profile.name}' names no local environment for its engine.",
             "Name the Python that has the engine installed with --engine-python.",
         )
     python = settings.environments / profile.environment / "bin" / "python"
     if not python.exists():
         raise EngineError(
-            f"the engine's environment {python.parent.parent} does not exist.",
+            f"The engine's environment {python.parent.parent} does not exist.",
             "Make it with `smallscale engine install`, or name a Python that has the engine with "
             "--engine-python.",
         )

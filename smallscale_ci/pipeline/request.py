@@ -122,7 +122,7 @@ def ranks_for(request: Request, profile: EngineProfile) -> int | None:
     size = request.tensor_parallel or profile.tensor_parallel
     if len(request.gpus) < size:
         raise UsageError(
-            f"one rank needs {size} GPUs, and --gpus names {len(request.gpus)}.",
+            f"One rank needs {size} GPUs, and --gpus names {len(request.gpus)}.",
             "Name more, or lower --tp.",
         )
     return len(request.gpus) // size * profile.ranks_per_gpu

@@ -66,7 +66,7 @@ def resume(
     ]
     if changed:
         raise UsageError(
-            f"the {' and the '.join(changed)} changed since {path} was started.",
+            f"The {' and the '.join(changed)} changed since {path} was started.",
             "Start a new run: leave out --resume.",
         )
     return resolved

@@ -172,7 +172,7 @@ class Session:
         if work == self.run.work:
             return ""
         self.plan = replace(self.plan, run=RunFolder(work.parent))
-        return f"the run folder {before} was renamed to {work.parent} during the run: "
+        return f"The run folder {before} was renamed to {work.parent} during the run. "
 
     def _is_small(self) -> bool:
         size = sum(path.stat().st_size for path in (self.run.work / "out").glob("*.jsonl"))
@@ -255,7 +255,7 @@ def _interrupted(current: Session, moved: str) -> RunInterruptedError:
             current.write(INTERRUPTED)
     done = current.tracker.snapshot()
     return RunInterruptedError(
-        f"{moved}interrupted with {done.done:,} of {done.total:,} samples complete.",
+        f"{moved}Interrupted with {done.done:,} of {done.total:,} samples complete.",
         f"Resume with: {current.run.resume_command()}",
     )
 

@@ -62,7 +62,7 @@ def read(path: Path, others: Others | None = None) -> StoredRun:
     manifest = run.read_manifest()
     if manifest.status is not COMPLETE:
         raise InvalidError(
-            f"the run {path} is {manifest.status}, not complete.",
+            f"The run {path} is {manifest.status}, not complete.",
             f"Finish it: {run.resume_command()}",
         )
 

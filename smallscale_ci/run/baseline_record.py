@@ -60,7 +60,7 @@ class BaselineRecord(Record):
 
 def parse(content: bytes, where: str) -> BaselineRecord:
     """A ``baseline.json`` with all its parts. Raises ``DataError`` and ``InvalidError``."""
-    where = f"the baseline {where}"
+    where = f"The baseline {where}"
     value = parse_json(content, where, RESTORE)
     parts: dict[str, Any] = {}
     if isinstance(value.get("manifest"), Mapping):

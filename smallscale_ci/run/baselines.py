@@ -118,7 +118,7 @@ def named(root: Path, name: str) -> str:
     store = FolderStore(root)
     found = _folder(store, name, Place("", "", ""))
     if found not in folders(store):
-        raise UsageError(f"there is no baseline '{name}' in {root}.", _known(store))
+        raise UsageError(f"There is no baseline '{name}' in {root}.", _known(store))
     return str(found)
 
 
@@ -144,7 +144,7 @@ def show(root: Path, name: str) -> BaselineRecord:
     store = FolderStore(root)
     content = store.read(PurePosixPath(name, RECORD))
     if content is None:
-        raise UsageError(f"there is no baseline '{name}' in {root}.", _known(store))
+        raise UsageError(f"There is no baseline '{name}' in {root}.", _known(store))
     return parse(content, f"{root}/{name}")
 
 
@@ -187,7 +187,7 @@ def samples_of(store: Store, folder: PurePosixPath, record: BaselineRecord) -> b
     if found is None:
         return None
     raise DataError(
-        f"the baseline {store.label}{folder} was changed by hand: {SAMPLES} is not the recorded "
+        f"The baseline {store.label}{folder} was changed by hand: {SAMPLES} is not the recorded "
         "one.",
         "Restore both files from git, or record it again.",
     )
@@ -200,15 +200,16 @@ def _from_store(store: Store, spec: str, place: Place) -> Run:
         if found is not None:
             return found
     if not place.suite:
-        what = "" if spec == AUTO else f"there is no baseline '{spec}' in {store.label[:-1]}, and "
+        where = store.label[:-1]
+        what = "A" if spec == AUTO else f"There is no baseline '{spec}' in {where}, and a"
         raise InvalidError(
-            f"{what}a bare samples file does not say of which suite, profile and model it is.",
+            f"{what} bare samples file does not say of which suite, profile and model it is.",
             f"{_known(store)} Name a baseline as SUITE/PROFILE/MODEL, or give a run or a file.",
         )
     auto = f"of '{place.model}' " if place.model else ""
     what = auto if spec == AUTO else f"'{spec}' "
     raise InvalidError(
-        f"there is no baseline {what}for suite '{place.suite}' and profile '{place.profile}' "
+        f"There is no baseline {what}for suite '{place.suite}' and profile '{place.profile}' "
         f"in {store.label[:-1]}.",
         f"{_known(store)} Record one:\n"
         f"  smallscale generate {quote(place.given or 'MODEL')} --suite {quote(place.suite)} "

@@ -85,7 +85,7 @@ class RunFolder:
     def writing(self) -> AbstractContextManager[None]:
         """Make errors of a full or read-only disk a ``StorageError`` that says how to resume."""
         return storage_errors(
-            f"the run folder {self.path}",
+            f"The run folder {self.path}",
             "Free disk space, or choose another folder with --runs. Completed samples are kept: "
             f"continue with --resume {self.typed}",
         )
@@ -133,7 +133,7 @@ class RunFolder:
         manifest = self.read_manifest()
         if manifest.status is not COMPLETE:
             raise InvalidError(
-                f"the run {manifest.run_id} is {manifest.status}, not complete.",
+                f"The run {manifest.run_id} is {manifest.status}, not complete.",
                 f"Finish it first: {self.resume_command()}",
             )
 
@@ -141,7 +141,7 @@ class RunFolder:
         """Raise ``UsageError`` for a complete run: its samples would be generated again."""
         if is_run(self.path) and self.read_manifest().status == COMPLETE:
             raise UsageError(
-                f"the run {self.path} is complete: there is nothing to resume.",
+                f"The run {self.path} is complete: there is nothing to resume.",
                 f"See it with `smallscale report {self.typed}`, or decide it again with "
                 f"`smallscale compare {self.typed} auto`.",
             )

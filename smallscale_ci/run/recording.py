@@ -40,12 +40,12 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
     _refuse_unsigned(by, reason)
     if manifest.status is not COMPLETE:
         raise InvalidError(
-            f"the run {manifest.run_id} is {manifest.status}, not complete.",
+            f"The run {manifest.run_id} is {manifest.status}, not complete.",
             f"Finish it first: {RunFolder(Path(run.source)).resume_command()}",
         )
     if 0 < manifest.epochs < 1:
         raise InvalidError(
-            f"the run {manifest.run_id} ended within its first epoch.",
+            f"The run {manifest.run_id} ended within its first epoch.",
             "A baseline needs whole epochs: smallscale generate MODEL --epochs 8",
         )
     _refuse_unjudged(run, manifest.planned, min_judged)
@@ -56,7 +56,7 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
     folder.mkdir(parents=True, exist_ok=True)
     held = lock(folder)
     if held is None:
-        raise UsageError(f"another process records a baseline in {folder}.", "Wait for it.")
+        raise UsageError(f"Another process records a baseline in {folder}.", "Wait for it.")
     new = folder / ".new"
     try:
         shutil.rmtree(new, ignore_errors=True)  # leftovers of a recording that was killed or failed
@@ -81,12 +81,12 @@ def record(run: Run, *, root: Path, now: datetime, by: str, reason: str, min_jud
 def _refuse_unsigned(by: str, reason: str) -> None:
     if by.strip().lower() in _NOBODY:
         raise UsageError(
-            "a baseline needs the name of a person who is responsible for it.",
+            "A baseline needs the name of a person who is responsible for it.",
             "Name one with --by, or set git's user.name.",
         )
     if not reason.strip():
         raise UsageError(
-            "a baseline needs a reason.", "Say why this run is the new reference: --reason TEXT"
+            "A baseline needs a reason.", "Say why this run is the new reference: --reason TEXT"
         )
 
 
@@ -95,7 +95,7 @@ def _refuse_unjudged(run: Run, planned: int, min_judged: float) -> None:
     planned = max(planned, len(run.samples))
     if judged < min_judged * planned:
         raise InvalidError(
-            f"only {judged:,} of {planned:,} planned samples of {run.name} were judged: the rest "
+            f"Only {judged:,} of {planned:,} planned samples of {run.name} were judged: the rest "
             "is ERRORED or missing.",
             f"See why: smallscale report {RunFolder(Path(run.source)).typed}. A baseline needs "
             f"{min_judged:.0%}.",

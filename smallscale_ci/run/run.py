@@ -64,7 +64,7 @@ def read_summary(folder: RunFolder) -> Summary:
     """The levels in ``summary.json``. Raises ``DataError``."""
     if not folder.summary.is_file():
         hint = f"Judge it first: smallscale judge {folder.typed}"
-        raise DataError(f"there is no {folder.summary}.", hint)
+        raise DataError(f"There is no {folder.summary}.", hint)
     value = read_json(folder.summary)
     value.pop("made_from", None)
     return summary_from_json(value)

@@ -51,7 +51,7 @@ def _in_folder(path: PurePosixPath, folder: Path) -> Path:
     if folder.is_file():
         return folder
     if not folder.is_dir():
-        raise UsageError(f"there is no {folder}.", "Give --from a folder, a file or a URL.")
+        raise UsageError(f"There is no {folder}.", "Give --from a folder, a file or a URL.")
     for place in candidates(path):
         if (folder / place).is_file():
             return folder / place

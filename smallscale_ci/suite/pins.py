@@ -80,6 +80,6 @@ def record(base: Path, name: str, sha256: str) -> None:
         write_json(path, pins)
     except OSError as error:
         raise StorageError(
-            f"the pin of {name} cannot be recorded in {path}: {error.strerror}.",
+            f"The pin of {name} cannot be recorded in {path}: {error.strerror}.",
             f"Write it into the suite's YAML yourself: sha256: {sha256}",
         ) from error

@@ -62,7 +62,7 @@ def size(model: Path) -> Size:
         vocabulary = int(text["vocab_size"])
     except _DAMAGE as error:
         raise DataError(
-            f"the size of the checkpoint {model} cannot be read: {error!r}.", "Save it again."
+            f"The size of the checkpoint {model} cannot be read: {error!r}.", "Save it again."
         ) from error
     linear = [
         sum(shape)

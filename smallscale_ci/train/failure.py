@@ -32,31 +32,31 @@ def failure(printed: Printed, code: int, out: Path) -> SmallscaleError:
     match told["kind"]:
         case "not-finite":
             return EngineError(
-                f"training was stopped: {message}. {kept}.",
+                f"Training was stopped: {message}. {kept}.",
                 "Lower learning_rate or max_grad_norm in a copy of the recipe and train again"
                 + (f"; the model before it is in {last}." if last else "."),
             )
         case "out-of-memory":
-            return EngineError(f"training ran out of memory; {kept}.", _LESS, printed.tail())
+            return EngineError(f"Training ran out of memory; {kept}.", _LESS, printed.tail())
         case "disk-full":
             return StorageError(
-                f"a file could not be written to {out}: {message}. {kept}.",
+                f"A file could not be written to {out}: {message}. {kept}.",
                 f"Free disk space (an optimiser's state is large). {go_on}",
             )
         case "deadline":
             return EngineError(
-                f"the container reached its deadline; {kept}.",
+                f"The container reached its deadline; {kept}.",
                 f"{go_on} (each session has container.deadline_h hours)"
                 if last
                 else "Raise container.deadline_h in a copy of the recipe and train again.",
                 printed.tail(),
             )
         case "other" if not killed:  # otherwise it is only a consequence of another rank's death
-            return EngineError(f"training failed: {message}; {kept}.", go_on, printed.tail())
+            return EngineError(f"Training failed: {message}; {kept}.", go_on, printed.tail())
     dead = killed[0] if killed else _signal(code)
-    what, hint = f"training ended with code {code}; {kept}.", go_on
+    what, hint = f"Training ended with code {code}; {kept}.", go_on
     if dead is not None:
-        who = "a rank" if killed else "training"
+        who = "A rank" if killed else "Training"
         what = f"{who} was killed (signal {dead[0]}, {dead[1]}); {kept}."
         hint = f"Check who killed it: the system does if memory runs out. {go_on}"
     return EngineError(what, hint, printed.tail())

@@ -160,7 +160,7 @@ class LocalRunner:
             return started.result()
         except OSError as error:
             raise EngineError(
-                f"the training Python {command[0]} cannot be started: {error.strerror}.",
+                f"The training Python {command[0]} cannot be started: {error.strerror}.",
                 "Make its environment with `smallscale engine install train-cpu`, or name "
                 "one with --train-python.",
             ) from error

@@ -70,7 +70,7 @@ def accumulation(recipe: TrainRecipe, place: Place) -> int:
     at_once = recipe.micro_batch * place.world
     if recipe.batch_size % at_once:
         raise UsageError(
-            f"a batch of {recipe.batch_size} pairs cannot be split over {place.world} ranks with "
+            f"A batch of {recipe.batch_size} pairs cannot be split over {place.world} ranks with "
             f"{recipe.micro_batch} each.",
             f"Set batch_size in the recipe to a multiple of {at_once}, or use other --ranks.",
         )
@@ -107,7 +107,7 @@ def render(recipe: TrainRecipe, place: Place, resume: str | None = None) -> Sett
     taken = sorted({*settings, *_OURS} & {*recipe.extra})
     if taken:
         raise UsageError(
-            f"the recipe '{recipe.name}' has in `extra` what it sets itself: {', '.join(taken)}.",
+            f"The recipe '{recipe.name}' has in `extra` what it sets itself: {', '.join(taken)}.",
             "Use the recipe's own keys for them; `smallscale schema train` lists these.",
         )
     return {**settings, **recipe.extra}

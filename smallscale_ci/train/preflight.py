@@ -61,7 +61,7 @@ class Answer:
         if self.difference:
             found = self.difference
             raise UsageError(
-                f"the template '{recipe.template}' gives other tokens than the checkpoint's chat "
+                f"The template '{recipe.template}' gives other tokens than the checkpoint's chat "
                 f"template: they differ from token {found['at']} on, "
                 f"{found['training']!r} instead of {found['checkpoint']!r}.",
                 "Leave `template` out of the recipe: the checkpoint's own is used then.",
@@ -107,16 +107,16 @@ def _failure(told: Mapping[str, str], folder: Path, tail: str) -> SmallscaleErro
     what, reason = told["message"], told["kind"]
     if reason == "disk-full":
         return StorageError(
-            f"the training environment could not write to {folder}: {what}.", "Free disk space."
+            f"The training environment could not write to {folder}: {what}.", "Free disk space."
         )
     if reason == "out-of-memory":
-        what = f"the training environment ran out of memory: {what}."
+        what = f"The training environment ran out of memory: {what}."
         hint = "Free some, or raise container.memory_gib in a copy of the recipe."
     elif what.startswith(_LACKING):
-        what = f"the training environment cannot be used: {what}."
+        what = f"The training environment cannot be used: {what}."
         hint = "Make it again: `smallscale engine install train-cpu --force`."
     else:
-        what = f"checkpoint and pairs cannot be read by the training environment: {what}."
+        what = f"Checkpoint and pairs cannot be read by the training environment: {what}."
         hint = f"See whether its tokenizer loads; {folder / 'check.log'} has all lines."
     return EngineError(what, hint, tail)
 

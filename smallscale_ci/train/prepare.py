@@ -123,7 +123,7 @@ def _answer(runner: Runner, place: Place, settings: Mapping[str, Any], out: Path
         answer = ask(runner, place, settings, out)
     if place.gpu and not answer.gpus:
         raise EngineError(
-            "the training environment does not see a GPU.",
+            "The training environment does not see a GPU.",
             "Name a Python with a CUDA build of torch with --train-python, or train without: "
             "--gpus none.",
         )
@@ -143,7 +143,7 @@ def resumed_recipe(out: Path) -> tuple[TrainRecipe, str, Path, int]:
     known = record.read(out)
     if known.status is COMPLETE:
         raise UsageError(
-            f"the training in {out} is complete: there is nothing to resume.",
+            f"The training in {out} is complete: there is nothing to resume.",
             f"Its model is in {out / MODEL}.",
         )
     recipe = load.parse(TrainRecipe, folders.read_text(out / RECIPE), str(out / RECIPE))
@@ -159,7 +159,7 @@ def _refuse_full(out: Path) -> None:
     found = {path.name for path in out.iterdir()} if out.exists() else set()
     if {name for name in found if not name.startswith(".")} - _BEFORE:
         hint = f"Choose another --out, or continue with --resume {quote(str(out))}."
-        raise UsageError(f"the folder {out} is not empty.", hint)
+        raise UsageError(f"The folder {out} is not empty.", hint)
 
 
 def _refuse_other(
@@ -178,7 +178,7 @@ def _refuse_other(
     ]
     if changed:
         raise UsageError(
-            f"the {' and the '.join(changed)} changed since {out} was started.",
+            f"The {' and the '.join(changed)} changed since {out} was started.",
             "Start a new training in another folder, without --resume.",
         )
     return replace(parent, name=known.parent.name, source=known.parent.source)
@@ -191,7 +191,7 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
     sharded = any(llamafactory.deepspeed_stage(recipe, where) for where in (before, place))
     if sharded and before.world != place.world:
         raise UsageError(
-            f"the checkpoints in {out} were saved by {before.world} ranks with DeepSpeed, and "
+            f"The checkpoints in {out} were saved by {before.world} ranks with DeepSpeed, and "
             f"{place.world} cannot resume from them.",
             f"Use {before.ranks} ranks on {before.nodes} node(s) again, or remove "
             f"{out / CHECKPOINTS} to train from the beginning.",
@@ -201,4 +201,4 @@ def _refuse_other_ranks(out: Path, recipe: TrainRecipe, place: Place) -> None:
 def writing(out: Path) -> AbstractContextManager[None]:
     """Make errors of a full or read-only disk a ``StorageError`` that says how to resume."""
     hint = f"Free disk space, then continue with: smallscale train --resume {quote(str(out))}"
-    return storage_errors(f"the folder {out}", hint)
+    return storage_errors(f"The folder {out}", hint)

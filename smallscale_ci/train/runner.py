@@ -68,7 +68,7 @@ def runner_for(
     runtime = wanted.runtime or AUTO
     if runtime == DOCKER and nodes > 1:
         raise UsageError(
-            "containers have no network, so a training over several nodes cannot run in them.",
+            "Containers have no network, so a training over several nodes cannot run in them.",
             "Use --runtime local on each node, in the training image if you like.",
         )
     if runtime == DOCKER or (runtime == AUTO and gpus and nodes == 1 and wanted.python is None):
@@ -81,7 +81,7 @@ def runner_for(
     python = wanted.python or settings.environments / recipe.environment / "bin" / "python"
     if not python.exists():
         raise EngineError(
-            f"the training environment's Python {python} does not exist.",
+            f"The training environment's Python {python} does not exist.",
             "Make it with `smallscale engine install train-cpu`, or name a Python that has "
             "LLaMA-Factory with --train-python.",
         )

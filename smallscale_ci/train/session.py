@@ -85,7 +85,7 @@ def train(
         except KeyboardInterrupt as error:
             session.record(INTERRUPTED)
             raise RunInterruptedError(
-                f"interrupted after step {session.step} of {planned.steps}.",
+                f"Interrupted after step {session.step} of {planned.steps}.",
                 f"Resume with: smallscale train --resume {quote(str(out))}",
             ) from error
         except BaseException:
@@ -123,7 +123,7 @@ class _Session:
     def __init__(self, planned: TrainPlan, watcher: Watcher, clock: Callable[[], datetime]) -> None:
         if planned.runner is None:
             raise EngineError(
-                "there is no environment to train in.", "Run `smallscale engine install train-cpu`."
+                "There is no environment to train in.", "Run `smallscale engine install train-cpu`."
             )
         self._plan, self._watcher, self._runner = planned, watcher, planned.runner
         self._out = planned.out
@@ -292,7 +292,7 @@ def _alone(planned: TrainPlan) -> Iterator[None]:
     planned.out.mkdir(parents=True, exist_ok=True)
     held = lock(planned.out / ".lock")
     if held is None and planned.place.nodes == 1:
-        raise UsageError(f"another process trains in {planned.out}.", "Wait for it, or end it.")
+        raise UsageError(f"Another process trains in {planned.out}.", "Wait for it, or end it.")
     try:
         yield
     finally:

@@ -283,7 +283,7 @@ def test_a_grid_that_changed_is_refused(place: Path):
     grids.begin(grid)
     file = place / "configs/grids/rates.yaml"
     file.write_text(GRID.replace("0.05", "0.5"))
-    with pytest.raises(InvalidError, match="the grid changed"):
+    with pytest.raises(InvalidError, match="The grid changed"):
         grids.begin(planned(place))
 
 
@@ -294,7 +294,7 @@ def test_members_that_all_broke_are_an_error_with_a_reason(place: Path):
     for name, loop in grid.members.items():
         loop.folder.path.mkdir(parents=True)
         grid.folder.note(name, Broken("The loss of step 1 is nan."))
-    with pytest.raises(EngineError, match=r"none of the 4 members .* step 1 is nan"):
+    with pytest.raises(EngineError, match=r"None of the 4 members .* step 1 is nan"):
         run(grid, Watcher())
 
 

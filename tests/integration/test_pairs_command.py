@@ -257,7 +257,7 @@ def test_an_interrupted_candidate_says_how_to_go_on(place, tmp_path):
     host.send_signal(signal.SIGINT)
     _, told = host.communicate(timeout=240)
     assert host.returncode == 130, told
-    assert "step 'sample' was ended: interrupted with" in told
+    assert "Step 'sample' was ended: Interrupted with" in told
     assert f"smallscale candidate --resume {out}" in told
     assert "Traceback" not in told
 

@@ -156,7 +156,7 @@ def test_what_a_dead_worker_started_is_gone_from_its_node(cluster, tmp_path):
 def test_no_cluster_is_told():
     if ray.is_initialized():
         ray.shutdown()
-    with pytest.raises(EngineError, match="no Ray cluster") as caught:
+    with pytest.raises(EngineError, match="No Ray cluster") as caught:
         runtime(address="127.0.0.1:1")
     assert "ray start" in caught.value.hint
 

@@ -229,7 +229,7 @@ def test_the_first_that_works_is_chosen_and_the_reason_told(lock: Path, tmp_path
         "auto", lock, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}, now, nonce="a1b2c3"
     )
     assert nowhere.record()["name"] == "bubblewrap"
-    assert "no container engine answers" in nowhere.reason
+    assert "No container engine answers" in nowhere.reason
     asked = choose("namespaces", lock, os.environ, now, nonce="a1b2c3")
     assert asked.record() == {"name": "namespaces", "reason": "asked for"}
 

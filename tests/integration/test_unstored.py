@@ -81,7 +81,7 @@ def ended(host: subprocess.Popen[str]) -> tuple[str, str]:
 # -- renamed and removed --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("renamed", ["the run", "its parent"])
+@pytest.mark.parametrize("renamed", ["The run", "its parent"])
 def test_a_renamed_run_is_interrupted_and_goes_on_where_it_is(
     place, tmp_path, undisturbed, renamed
 ):

@@ -1,8 +1,12 @@
 """Errors of users: each kind ends in the code that its family promises."""
 
+import ast
 import inspect
 import pickle
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -10,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
+import smallscale_ci
 from smallscale_ci import errors
 from smallscale_ci.errors import SmallscaleError, did_you_mean, own_problems, sentence, shown
 
@@ -100,3 +105,34 @@ def test_long_values_are_cut_and_what_is_no_text_is_escaped() -> None:
     assert shown("x" * 100).endswith("…")
     assert shown("\ud800") == '"\\ud800"'
     assert (shown({}), shown([1])) == ("a mapping", "a list")
+
+
+# Names that a message may begin with, and what else takes the beginning of one.
+NAMES = {"git", "podman", "eval", "report", "meta"}
+RAISED = {*(kind.__name__ for kind in KINDS), "PublishError", "told", "storage_errors"}
+
+
+def beginnings(module: Path) -> Iterator[tuple[int, str]]:
+    """The line and the first words of every message in ``module``."""
+    for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.func) in RAISED:
+            message = call.args[0]
+            for one in (
+                [message.body, message.orelse] if isinstance(message, ast.IfExp) else [message]
+            ):
+                part = one.values[0] if isinstance(one, ast.JoinedStr) else one
+                if isinstance(part, ast.Constant):
+                    yield call.lineno, str(part.value)
+
+
+def test_messages_begin_with_a_capital_unless_with_a_name():
+    """A list of first words decided when they were shown, and half of them were not in it."""
+    package = Path(smallscale_ci.__file__).parent
+    found = [
+        f"{module.relative_to(package)}:{line}: {text}"
+        for module in package.rglob("*.py")
+        if module.name != "chain.py"
+        for line, text in beginnings(module)
+        if text[:1].islower() and re.split(r"\W", text)[0] not in NAMES
+    ]
+    assert found == []

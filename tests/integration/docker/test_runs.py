@@ -92,7 +92,7 @@ def test_auto_takes_docker_where_it_is_there_and_says_why_not(place, engine, tmp
     gone = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     away = runtimes.choose(profile, lock, gone, said.append)
     assert away.name == "local"
-    assert "no container engine answers" in away.reason
+    assert "No container engine answers" in away.reason
     assert "runtime: docker" in said[0]
     assert "runtime: local" in said[-1]
 

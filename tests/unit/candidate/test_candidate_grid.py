@@ -61,7 +61,7 @@ def test_a_grid_that_was_started_is_gone_on_with_and_not_changed(tmp_path: Path)
     assert started.folder.read() == replace(started.record, chosen="a")
     other = CONFIG.model_copy(update={"max_loss": 0.5})
     for changed in (grid(tmp_path / "g", other), grid(tmp_path / "g", fresh_suite="c")):
-        with pytest.raises(InvalidError, match="the grid changed since") as caught:
+        with pytest.raises(InvalidError, match="The grid changed since") as caught:
             begin(changed)
         assert "/grids/g.yaml" in caught.value.hint
     assert started.folder.read().chosen == "a"

@@ -178,14 +178,14 @@ def test_a_hub_model_is_fetched_at_its_commit_and_unknown_ones_are_told(tmp_path
     assert good == f"good org/good@{COMMIT} {' '.join(sorted(FILES))}"
     assert tagged == good
     assert revision.startswith("2 org/good has no revision 'none'")
-    assert gated.startswith("2 the hub does not let you read org/gated: it is gated. | Accept")
+    assert gated.startswith("2 The hub does not let you read org/gated: it is gated. | Accept")
     for line, name in ((unknown, "org/unknown"), (odd, "org/no name")):
-        assert line.startswith(f"2 there is no model '{name}' on the hub, and no such folder here.")
+        assert line.startswith(f"2 There is no model '{name}' on the hub, and no such folder here.")
 
 
 def test_a_hub_that_cannot_be_reached_is_told(tmp_path):
     (line,) = ask("http://127.0.0.1:9", tmp_path, "runs/final")
-    assert line.startswith("3 there is no folder runs/final here, and the hub could not be reached")
+    assert line.startswith("3 There is no folder runs/final here, and the hub could not be reached")
 
 
 def test_all_errors_say_what_to_do(tmp_path):

@@ -87,7 +87,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         (["judge", "stored/none.parquet"], ["does not exist"]),
         (["report", "stored/none"], ["is not a run folder"]),
         (["compare", "stored/none", "m"], ["stored/none does not exist"]),
-        (["compare", "stored/src", "m", "--look", "2"], ["look 2 of 1 does not exist"]),
+        (["compare", "stored/src", "m", "--look", "2"], ["Look 2 of 1 does not exist"]),
         (["baseline", "record", "stored", "-m", "x"], ["is not a run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),
         ([*EVAL, "--baseline", "git:none"], ["not in a git repository"]),
@@ -203,7 +203,7 @@ def test_a_run_without_its_summary_says_what_writes_it(place, command, monkeypat
     (place / "stored" / "src" / "summary.json").unlink()
     arguments = runner if command == "compare" else (command, "stored/src")
     said = fails(place, 2, *arguments)
-    assert "There is no stored/src/summary.json" in said
+    assert "there is no stored/src/summary.json" in said
     assert "smallscale judge stored/src" in said
 
 

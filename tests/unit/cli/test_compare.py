@@ -125,6 +125,6 @@ def test_a_task_without_a_judged_sample_has_no_level_anywhere(place):
     record = ["baseline", "record", str(run.path), "-m", "x", "--by", "Ada"]
     refused = CliRunner().invoke(app, record)
     assert refused.exit_code == 4
-    assert "only 0 of 24 planned samples of src were judged" in refused.stderr
+    assert "Only 0 of 24 planned samples of src were judged" in refused.stderr
     compared = CliRunner().invoke(app, ["compare", str(run.path), "auto"])
     assert "sums – – –" in " ".join(compared.stdout.split())

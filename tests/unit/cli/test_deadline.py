@@ -29,14 +29,14 @@ def interrupted() -> None:
     try:
         time.sleep(60)
     except KeyboardInterrupt:
-        raise RunInterruptedError("interrupted with 3 of 5.", "Go on.") from None
+        raise RunInterruptedError("Interrupted with 3 of 5.", "Go on.") from None
 
 
 def test_what_is_not_ends_with_what_it_had_to_say():
-    deadline = r"the deadline of 0\.0001 minutes passed"
+    deadline = r"The deadline of 0\.0001 minutes passed"
     with pytest.raises(EngineError, match=deadline) as error, within(0.0001):
         interrupted()
-    assert "The run was interrupted with 3 of 5." in error.value.message
+    assert "Interrupted with 3 of 5." in error.value.message
     assert error.value.hint == "Go on."
 
 

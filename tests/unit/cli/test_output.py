@@ -59,19 +59,6 @@ def test_a_log_has_lines_unless_quiet(quiet, capsys):
     assert ("60/120" in said, "61/120" in said, "120/120" in said) == (not quiet, False, not quiet)
 
 
-@pytest.mark.parametrize(
-    ("message", "shown"),
-    [
-        ("there is no baseline.", "error: There is no baseline."),
-        ("runs/a is not a run folder.", "error: runs/a is not a run folder."),
-        ("max_tokens is missing.", "error: max_tokens is missing."),
-    ],
-)
-def test_an_error_begins_with_a_capital_unless_with_a_name(message, shown, capsys):
-    Output(json=False, quiet=False).error(message, "")
-    assert capsys.readouterr().err.strip() == shown
-
-
 @pytest.mark.parametrize("width", [120, 80, 63, 56])
 def test_the_line_fits_the_terminal(width):
     line = _words(FULL, width)

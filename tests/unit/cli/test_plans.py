@@ -92,5 +92,5 @@ def test_an_unfinished_run_whose_data_changed_is_left_and_another_started(place,
     (new,) = plans(place, resume="auto")
     said = capsys.readouterr().err
     assert "not resumed: " in said
-    assert "the weights changed since" in said.replace("\n", " ")
+    assert "The weights changed since" in said.replace("\n", " ")
     assert new.config.name == path.name  # the clock of the test stands still

@@ -15,7 +15,7 @@ from smallscale_ci.errors import ContainerError
 
 
 def test_no_engine(tmp_path):
-    with pytest.raises(ContainerError, match="no container engine answers") as caught:
+    with pytest.raises(ContainerError, match="No container engine answers") as caught:
         connect({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert "podman.socket" in caught.value.hint
     assert "--runtime local" in caught.value.hint
@@ -55,7 +55,7 @@ def test_an_engine_behind_tls_as_docker_itself_is_told_of_it(tmp_path, monkeypat
     with answering(("127.0.0.1", 0), answers, context=context) as environment:
         told = {**environment, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
         assert connect(told).about().version == "9"
-        with pytest.raises(ContainerError, match="no container engine answers"):
+        with pytest.raises(ContainerError, match="No container engine answers"):
             connect({**told, "DOCKER_CERT_PATH": str(tmp_path / "none")})
 
 
@@ -89,7 +89,7 @@ def test_a_socket_that_one_may_not_use_is_a_matter_of_groups(tmp_path):
         (tmp_path / "s").chmod(0)
         try:
             os.seteuid(user or 65534)  # root may use every socket
-            with pytest.raises(ContainerError, match="no container engine is accessible") as caught:
+            with pytest.raises(ContainerError, match="No container engine is accessible") as caught:
                 reach([f"unix://{tmp_path}/s"], {})
         finally:
             os.seteuid(user)

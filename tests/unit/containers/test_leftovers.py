@@ -57,5 +57,5 @@ def test_where_no_engine_was_installed_nothing_is_left(monkeypatch):
     monkeypatch.setattr(connect, "Path", lambda path: Path("/none") / Path(path).name)
     assert examine.clean(here) == []
     stopped = replace(here, environment={"DOCKER_HOST": "unix:///none/docker.sock"})
-    with pytest.raises(ContainerError, match="no container engine answers"):
+    with pytest.raises(ContainerError, match="No container engine answers"):
         examine.clean(stopped)

@@ -37,7 +37,7 @@ def test_two_machines_make_the_same_context():
 
 
 def test_what_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match="there is no"):
+    with pytest.raises(UsageError, match="There is no"):
         recipe.context(tmp_path, "vllm-cpu.Dockerfile")
     with pytest.raises(UsageError, match="cannot be read"):
         recipe.context(ROOT, "vllm-cpu.Dockerfile", ca=tmp_path / "none.pem")

@@ -35,14 +35,14 @@ def test_local_asks_no_container_engine(tmp_path):
 def test_auto_says_why_it_is_local(tmp_path):
     choice, said = choose(tmp_path, image="vllm")
     assert choice.name == "local"
-    assert "no container engine answers" in choice.reason
+    assert "No container engine answers" in choice.reason
     assert said == [f"runtime: local ({choice.reason})"]
     choice, _ = choose(tmp_path)
     assert choice.reason == "The profile 'p' names no image"
 
 
 def test_docker_that_cannot_be_is_an_error(tmp_path):
-    with pytest.raises(ContainerError, match="no container engine answers"):
+    with pytest.raises(ContainerError, match="No container engine answers"):
         choose(tmp_path, runtime="docker", image="vllm")
     with pytest.raises(UsageError, match="names no image"):
         choose(tmp_path, runtime="docker")

@@ -50,7 +50,7 @@ def test_a_second_host_is_refused_until_the_first_ends(tmp_path):
     path = tmp_path / "run" / "work"
     with WorkFolder(path):
         with (
-            pytest.raises(UsageError, match="another smallscale process") as caught,
+            pytest.raises(UsageError, match="Another smallscale process") as caught,
             WorkFolder(path),
         ):
             pass

@@ -305,7 +305,7 @@ def test_an_error_is_an_annotation_and_a_summary(place, tmp_path):
         "--runs", tmp_path / "runs", **environment(tmp_path),
     )  # fmt: skip
     assert done.returncode == 4, done.stderr
-    assert "::error title=smallscale::there is no baseline" in done.stderr
+    assert "::error title=smallscale::There is no baseline" in done.stderr
     # Each command of the remedy stands on a line of its own.
     lines = (tmp_path / "summary.md").read_text().splitlines()
     (first,) = (line for line in lines if line.startswith("smallscale generate"))

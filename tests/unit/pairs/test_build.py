@@ -83,7 +83,7 @@ def test_a_run_that_nobody_judged_is_told_how_to(tmp_path):
 
 def test_a_suite_that_changed_since_is_refused(world, tmp_path):
     replayed.make_configs(tmp_path, problems=5)
-    with pytest.raises(InvalidError, match="the data of suite 'tiny' changed since"):
+    with pytest.raises(InvalidError, match="The data of suite 'tiny' changed since"):
         choose((world[0], replayed.read_suite(tmp_path)[1]))
 
 

@@ -164,7 +164,7 @@ def test_a_run_of_few_answers_needs_all_of_them_judged(count):
 
 
 def test_a_single_answer_of_each_problem_is_told_as_that():
-    with pytest.raises(DataError, match="none of the 2 problems has enough judged") as told:
+    with pytest.raises(DataError, match="None of the 2 problems has enough judged") as told:
         select([*solved("a", 5), *solved("b", 7)], PairPolicy())
     assert "--epochs" in told.value.hint
 

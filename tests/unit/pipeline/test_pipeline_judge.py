@@ -65,7 +65,7 @@ def test_judgements_that_were_lost_are_made_again(world):
 def test_a_suite_that_changed_since_is_refused(world, tmp_path):
     run, _ = world
     replayed.make_configs(tmp_path, problems=9)
-    with pytest.raises(InvalidError, match="the data of suite 'tiny' changed since") as caught:
+    with pytest.raises(InvalidError, match="The data of suite 'tiny' changed since") as caught:
         judge.judge(run, replayed.read_suite(tmp_path)[1], replayed.Nobody())
     assert "Restore" in caught.value.hint
 

@@ -118,7 +118,7 @@ def test_a_run_is_not_resumed_with_other_template_variables(place):
 def test_what_changed_since_is_not_resumed(place, part, name):
     run = started(place).run
     replayed.alter(run.path, suite={"hash": "other"}, checkpoint={part: "other"})
-    with pytest.raises(UsageError, match=f"the {name} and the suite changed since") as caught:
+    with pytest.raises(UsageError, match=f"The {name} and the suite changed since") as caught:
         resume.resume(run.path, settings(place), say=lambda text: None)
     assert "leave out --resume" in caught.value.hint
 

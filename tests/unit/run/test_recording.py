@@ -94,7 +94,7 @@ def test_a_baseline_has_a_reason(stored, tmp_path):
 def test_a_run_that_was_not_judged_is_no_baseline(stored, tmp_path):
     run = shutil.copytree(stored / "one", tmp_path / "run")
     replayed.alter(run, planned=17)  # of which 16 are there
-    with pytest.raises(InvalidError, match="only 16 of 17 planned samples"):
+    with pytest.raises(InvalidError, match="Only 16 of 17 planned samples"):
         replayed.record(run, tmp_path / "root")
     assert not (tmp_path / "root").exists()
 

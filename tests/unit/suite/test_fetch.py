@@ -75,7 +75,7 @@ def test_a_copy_in_a_folder_is_found_in_whatever_layout(tmp_path: Path, inside: 
 def test_a_folder_without_the_file_and_no_folder(tmp_path: Path) -> None:
     for origin, said in (
         (tmp_path, "has no test_gsm8k.parquet"),
-        (tmp_path / "none", "there is no"),
+        (tmp_path / "none", "There is no"),
     ):
         with pytest.raises(UsageError, match=said) as caught:
             fetch(NOWHERE, str(origin), tmp_path / "part", lambda *_: None)

@@ -93,7 +93,7 @@ def test_a_suite_whose_data_are_not_pulled_says_how(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load_suite(config, tmp_path, tmp_path / "cache")
     assert caught.value.hint == "Get them with `smallscale suite pull mine`."
-    with pytest.raises(UsageError, match="there is no"):
+    with pytest.raises(UsageError, match="There is no"):
         published.pull(config.tasks[0], tmp_path, tmp_path / "cache", str(tmp_path / "nowhere"))
 
 

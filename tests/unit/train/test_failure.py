@@ -23,7 +23,7 @@ def printed(tmp_path: Path, text: str) -> Printed:
         ("not-finite", EngineError, "was stopped: it is nan", "Lower learning_rate"),
         ("out-of-memory", EngineError, "ran out of memory", "zero3"),
         ("disk-full", StorageError, "could not be written", "Free disk space"),
-        ("other", EngineError, "training failed: it is nan", "--resume"),
+        ("other", EngineError, "Training failed: it is nan", "--resume"),
     ],
 )
 def test_failures_have_a_remedy(tmp_path: Path, kind, error, said, hint) -> None:
@@ -44,7 +44,7 @@ def test_a_killed_rank_is_the_cause_also_of_what_others_say(tmp_path: Path) -> N
         "  traceback : Signal 15 (SIGTERM) received by PID 8\n"
     )
     found = failure(printed(tmp_path, text), 1, tmp_path)
-    assert "a rank was killed (signal 9, SIGKILL)" in found.message
+    assert "A rank was killed (signal 9, SIGKILL)" in found.message
     assert "loading" in found.log_tail
     ended = failure(printed(tmp_path, "what\n"), 7, tmp_path)
     assert "ended with code 7" in ended.message
@@ -55,7 +55,7 @@ def test_a_training_that_was_killed_as_a_whole_is_told_as_that(tmp_path: Path, c
     """The system's killer takes torchrun itself, too; a container dies with 128 + the signal."""
     found = failure(printed(tmp_path, "loading\n"), code, tmp_path)
     number = -code if code < 0 else code - 128
-    assert f"training was killed (signal {number}, SIG" in found.message
+    assert f"Training was killed (signal {number}, SIG" in found.message
     assert "if memory runs out" in found.hint
     assert "--resume" in found.hint
     assert "no checkpoint had been saved" in found.message

@@ -74,7 +74,7 @@ def test_an_answer_of_before_is_none_of_now(asked) -> None:
             "other",
             "KeyError: 'added_tokens'",
             EngineError,
-            "checkpoint and pairs cannot be read",
+            "Checkpoint and pairs cannot be read",
             "check.log",
         ),
         (

@@ -65,12 +65,12 @@ def test_more_ranks_than_gpus_are_refused(here: Settings) -> None:
 
 def test_containers_do_not_span_machines(here: Settings) -> None:
     wanted = Wanted(runtime="docker", gpus=(), torchrun=("--nnodes=2",))
-    with pytest.raises(UsageError, match="containers have no network"):
+    with pytest.raises(UsageError, match="Containers have no network"):
         chosen(wanted, here)
 
 
 def test_a_container_that_was_asked_for_is_never_replaced(here: Settings) -> None:
-    with pytest.raises(ContainerError, match="no container engine answers"):
+    with pytest.raises(ContainerError, match="No container engine answers"):
         chosen(Wanted(runtime="docker", gpus=(), python=PYTHON), here)
 
 
@@ -84,7 +84,7 @@ def test_with_gpus_and_no_engine_it_trains_locally_and_says_why(here: Settings) 
     assert found.python == str(python)
     assert found.place(Path(), Path(), Path()).ranks == 2
     assert len(said) == 1
-    assert said[0].startswith("runtime: local (no container engine answers")
+    assert said[0].startswith("runtime: local (No container engine answers")
 
 
 def test_a_python_that_is_named_is_used_without_asking_an_engine(here: Settings) -> None:

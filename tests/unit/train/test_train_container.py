@@ -118,7 +118,7 @@ def test_a_container_at_its_deadline_says_which_limit_it_was(
 def test_one_that_is_killed_before_is_not_late(tmp_path: Path) -> None:
     started = World(tmp_path, lambda _: 137).start()
     found = failure(started.printed, ended(started), tmp_path)
-    assert "training was killed (signal 9" in found.message
+    assert "Training was killed (signal 9" in found.message
 
 
 def test_stop_ends_it_and_removes_it(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def world(tmp_path: Path) -> World:
 def test_a_node_joins_the_training_that_another_has_begun(world: World) -> None:
     world.begin(nodes=2)
     assert world.plan(nodes=2).began
-    with pytest.raises(UsageError, match="the recipe changed"):
+    with pytest.raises(UsageError, match="The recipe changed"):
         world.plan(nodes=2, recipe=LCPO.model_copy(update={"steps": 9}))
     with pytest.raises(UsageError, match="is not empty"):
         world.plan(nodes=1)

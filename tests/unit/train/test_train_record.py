@@ -72,6 +72,6 @@ def test_a_damaged_record_says_what_to_do(file: Path, damage, error, said) -> No
 
 
 def test_a_folder_without_one_says_the_same(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"there is no .*train\.json") as caught:
+    with pytest.raises(DataError, match=r"There is no .*train\.json") as caught:
         read(tmp_path)
     assert "train again" in caught.value.hint

@@ -103,8 +103,8 @@ def test_a_training_ends_with_a_model_and_its_lineage(world: World) -> None:
 @pytest.mark.parametrize(
     ("then", "error", "told"),
     [
-        ("kill -9 $$", EngineError, r"training was killed \(signal 9, SIGKILL\)"),
-        ("exit 7", EngineError, "training ended with code 7"),
+        ("kill -9 $$", EngineError, r"Training was killed \(signal 9, SIGKILL\)"),
+        ("exit 7", EngineError, "Training ended with code 7"),
         (
             f"""echo '{FAILED}{{"kind": "disk-full", "message": "E: no room"}}'; exit 1""",
             StorageError,
@@ -139,7 +139,7 @@ def test_two_trainings_never_share_a_folder(world: World) -> None:
     world.out.mkdir()
     held = files.lock(world.out / ".lock")
     assert held is not None
-    with pytest.raises(UsageError, match="another process trains in"):
+    with pytest.raises(UsageError, match="Another process trains in"):
         world.train()
     assert not (world.out / "train.json").exists()
 
@@ -165,7 +165,7 @@ def test_pairs_that_are_lost_are_told_before_the_training_starts(world: World) -
     answer = Answer(versions={}, gpus=0, unknown={}, invalid="", dropped=1, cut=2)
     said: list[str] = []
     watcher = SimpleNamespace(say=said.append, training=said.append)
-    with pytest.raises(EngineError, match="training ended with code 1"):
+    with pytest.raises(EngineError, match="Training ended with code 1"):
         train(replace(world.planned(), runner=runner, answer=answer), watcher, world.clock)
     started = next(at for at, text in enumerate(said) if "loading the model" in text)
     assert "16 pairs, of which 2 are cut at 2,300 tokens and 1 dropped" in said[:started]
