@@ -12,6 +12,8 @@ from smallscale_ci.config.seams import AUTO
 if TYPE_CHECKING:
     from smallscale_ci.config.settings import Settings
 
+PREFIX = "SMALLSCALE_"  # of all variables of the environment
+
 
 def option(*names: str, **settings: Any) -> Any:
     """An option of a command; ``settings`` are those of ``typer.Option``, ``help`` among them.
@@ -38,7 +40,7 @@ def refuse_variable(long: str, settings: Settings) -> None:
 
 
 def _variable(long: str) -> str:
-    return "SMALLSCALE_" + long.removeprefix("--").upper().replace("-", "_")
+    return PREFIX + long.removeprefix("--").upper().replace("-", "_")
 
 
 def known(kind: str) -> Callable[[str], list[str]]:

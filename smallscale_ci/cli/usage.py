@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,10 @@ from typing import Any
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from smallscale_ci.cli.option import PREFIX
+
+# Variables that are of no option, but of places, of the LLM judge and of the tests.
+_OTHERS = {"CONFIGS", "IMAGES", "CACHE", "ENVIRONMENTS", "JUDGE_URL", "JUDGE_KEY", "TEST_DATA"}
 _NOT_ONE_OF = " is not one of "
 
 
@@ -24,8 +30,30 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """See Typer: finds the command, reads its options, and runs it."""
+        _warn_of_mistyped(self)
         with _shown():
             return super().invoke(ctx)
+
+
+def _warn_of_mistyped(app: Any) -> None:
+    """Warn of variables that are nearly those of an option: they are ignored."""
+    set_here = {name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)}
+    if not set_here - _OTHERS:
+        return  # listing the options of all commands takes a while
+    known = {name.removeprefix(PREFIX) for name in _variables(app)} | _OTHERS
+    for name in sorted(set_here - known):
+        if near := difflib.get_close_matches(name, known, n=1, cutoff=0.75):
+            from smallscale_ci.cli.output import Output  # not needed by those who want help
+
+            message = f"{PREFIX}{name} is not read (did you mean {PREFIX}{near[0]}?)."
+            Output(json=True, quiet=False).warning(message)
+
+
+def _variables(command: Any) -> Iterator[str]:
+    """The variables of a command's options, or of those of all commands in a group."""
+    yield from (item.envvar for item in command.params if isinstance(item.envvar, str))
+    for inner in getattr(command, "commands", {}).values():
+        yield from _variables(inner)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What Typer refuses: one sentence as of any other error, what was given, and a next step."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -58,3 +60,15 @@ def test_a_group_without_a_command_shows_its_help():
     done = CliRunner().invoke(app, ["suite"])
     assert "Commands:" in done.output
     assert "error" not in done.output
+
+
+def test_a_variable_that_is_nearly_one_of_an_option_is_warned_of_once(monkeypatch):
+    """SMALLSCALE_SUIT=tiny was ignored silently, and CI went on with the default."""
+    for name in ("SUIT", "BASELINE", "JUDGE_URL", "TEST_DATA", "SOMETHING_ELSE"):
+        monkeypatch.setenv(f"SMALLSCALE_{name}", "https://x")
+    done = CliRunner().invoke(app, ["suite", "list", "--json", "-q"])
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "warning: SMALLSCALE_SUIT is not read (did you mean SMALLSCALE_SUITE?).\n"
+    )
+    json.loads(done.stdout)
