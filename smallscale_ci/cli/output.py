@@ -199,7 +199,7 @@ def _words(progress: Progress, width: int = _WIDTH) -> str:
     if progress.epochs > 1:
         count += f" ({progress.epochs:g} epochs)"
     parts = {"count": count}
-    if progress.tokens_per_s:
+    if round(progress.tokens_per_s or 0):
         parts["speed"] = f"{progress.tokens_per_s:,.0f} tokens/s"
     if progress.accuracy is not None:
         parts["accuracy"] = f"accuracy {100 * progress.accuracy:.1f}%"

@@ -51,6 +51,8 @@ def resolve(spec: str, place: Place, root: Path) -> Run:
         ref, _, name = spec[len("git:") :].partition(":")
         return _from_store(GitStore(ref, root), name or AUTO, place)
     store = FolderStore(root)
+    if "/" in spec and not _is_name(spec) and not Path(spec).exists():
+        raise UsageError(f"{spec} does not exist.", f"{_known(store)} Or give a run or a file.")
     if spec == AUTO or _is_stored(store, spec, place) or not Path(spec).exists():
         return _from_store(store, spec, place)
     path = Path(spec)
@@ -65,12 +67,14 @@ def is_auto(spec: str) -> bool:
     return spec == AUTO or (spec.startswith("git:") and bool(ref) and name in {"", AUTO})
 
 
+def _is_name(spec: str) -> bool:
+    """Whether ``spec`` has the form of MODEL or SUITE/PROFILE/MODEL, and not that of a path."""
+    return spec.count("/") in {0, 2} and spec == str(PurePosixPath(spec)) and spec[0] not in "./~"
+
+
 def _is_stored(store: Store, spec: str, place: Place) -> bool:
     """Whether ``spec`` names a stored baseline, which nothing in the working folder hides."""
-    is_name = (
-        spec.count("/") in {0, 2} and spec == str(PurePosixPath(spec)) and spec[0] not in "./~"
-    )
-    return is_name and store.read(_folder(store, spec, place) / RECORD) is not None
+    return _is_name(spec) and store.read(_folder(store, spec, place) / RECORD) is not None
 
 
 def load(path: Path) -> Run:

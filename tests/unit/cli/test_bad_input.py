@@ -87,6 +87,7 @@ EVAL = ("eval", "stored/src", "--suite", "tiny", "--profile", "replay")
         (["judge", "stored/none.parquet"], ["does not exist"]),
         (["report", "stored/none"], ["is not a run folder"]),
         (["compare", "stored/none", "m"], ["stored/none does not exist"]),
+        (["compare", "stored/src", "stored/none"], ["stored/none does not exist", "tiny/replay/m"]),
         (["compare", "stored/src", "m", "--look", "2"], ["Look 2 of 1 does not exist"]),
         (["baseline", "record", "stored", "-m", "x"], ["is not a run folder"]),
         (["baseline", "show", "tiny/replay/n"], ["no baseline 'tiny/replay/n'", "tiny/replay/m"]),

@@ -65,3 +65,8 @@ def test_the_line_fits_the_terminal(width):
     assert len(line) <= width
     assert line.startswith("generating 123,456/1,000,000 (4 epochs)")
     assert line.endswith("2:01:40 left")
+
+
+def test_a_speed_that_rounds_to_nothing_is_left_out():
+    assert "tokens/s" not in _words(replace(HALF, tokens_per_s=0.3))
+    assert "1 tokens/s" in _words(replace(HALF, tokens_per_s=0.6))
