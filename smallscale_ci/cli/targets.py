@@ -43,7 +43,7 @@ def make_folder(path: Path, option: str) -> None:
     from smallscale_ci.files import storage_errors
 
     try:
-        with storage_errors(f"the folder {path}", _hint(option)):
+        with storage_errors(f"The folder {path}", _hint(option)):
             path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = "it is a file" if path.is_file() else error.strerror

@@ -48,7 +48,7 @@ def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
             if path.exists() or path.is_symlink():
                 raise DataError(f"{path} is not a file.", remedy(run, name))
             if name in named:
-                raise DataError(f"there is no {path}.", remedy(run, name))
+                raise DataError(f"There is no {path}.", remedy(run, name))
         elif name not in named and manifest.status is COMPLETE:
             raise InvalidError(
                 f"{path} is not listed in the manifest: it was added, or its writer was killed.",

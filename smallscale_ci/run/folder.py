@@ -157,7 +157,7 @@ class RunFolder:
         """The resolved configuration. Raises ``ConfigError``."""
         hint = chain.remedy(self.path, chain.CONFIG)
         if not self.config.is_file():
-            raise ConfigError(f"there is no file {self.config}.", hint=hint)
+            raise ConfigError(f"There is no file {self.config}.", hint=hint)
         try:
             return load.parse(RunConfig, folders.read_text(self.config), str(self.config))
         except ConfigError as error:

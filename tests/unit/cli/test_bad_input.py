@@ -204,7 +204,7 @@ def test_a_run_without_its_summary_says_what_writes_it(place, command, monkeypat
     (place / "stored" / "src" / "summary.json").unlink()
     arguments = runner if command == "compare" else (command, "stored/src")
     said = fails(place, 2, *arguments)
-    assert "there is no stored/src/summary.json" in said
+    assert "There is no stored/src/summary.json" in said
     assert "smallscale judge stored/src" in said
 
 

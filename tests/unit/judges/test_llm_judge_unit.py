@@ -295,7 +295,7 @@ def test_agreement_with_the_rule_judge_is_counted():
     assert len(found) == 8
     assert found["p6"].outcome is Outcome.UNPARSED
     assert found["p7"].outcome is Outcome.ERRORED
-    assert found["p0"].judge == "llm/7"
+    assert found["p0"].judge == "llm/8"
     # Asked and decided: 0 to 5. Both right 0 and 1, model alone 3 and 5, rule alone 4, neither 2.
     counts = (agreement.both, agreement.model_alone, agreement.rule_alone, agreement.neither)
     assert counts == (2, 2, 1, 1)

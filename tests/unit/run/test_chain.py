@@ -118,7 +118,7 @@ def test_a_file_that_is_gone_or_damaged_is_told_as_such(run):
     with pytest.raises(DataError, match="damaged"):
         RunFolder(run).read_samples()
     (run / chain.SUMMARY).unlink()
-    with pytest.raises(DataError, match=r"there is no .*summary\.json"):
+    with pytest.raises(DataError, match=r"There is no .*summary\.json"):
         RunFolder(run).read_samples()
 
 

@@ -54,7 +54,7 @@ def test_judgements_of_other_samples_are_refused(run):
 
 def test_a_run_without_judgements_says_which_stage_is_missing(run):
     run.judgements.unlink()
-    with pytest.raises(DataError, match=r"there is no .*judgements"):
+    with pytest.raises(DataError, match=r"There is no .*judgements"):
         run.read_samples()
 
 
@@ -65,7 +65,7 @@ def test_the_configuration_is_read_or_its_lack_told(run):
         run.read_config()
     assert any("modell: unknown key (did you mean 'model'?)" in p for p in caught.value.problems)
     run.config.unlink()
-    with pytest.raises(ConfigError, match=r"there is no file .*config.yaml") as caught:
+    with pytest.raises(ConfigError, match=r"There is no file .*config.yaml") as caught:
         run.read_config()
     assert "Restore the file" in caught.value.hint
 
@@ -96,5 +96,5 @@ def test_only_a_complete_run_is_refused_to_be_run_again(run, tmp_path):
 
 def test_samples_of_a_run_whose_generations_were_deleted(run):
     run.generations.unlink()
-    with pytest.raises(DataError, match=r"there is no .*generations\.parquet"):
+    with pytest.raises(DataError, match=r"There is no .*generations\.parquet"):
         run.read_samples()
