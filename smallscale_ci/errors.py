@@ -8,7 +8,6 @@ records alike.
 from __future__ import annotations
 
 import errno
-import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -173,6 +172,8 @@ def sentence(item: ErrorDetails, known: Iterable[str] = ()) -> str:
 
 def shown(value: Any) -> str:
     """A value as messages quote it, shortened."""
+    import json  # --help needs neither this nor pydantic
+
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     text = json.dumps(value, ensure_ascii=False)

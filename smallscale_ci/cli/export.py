@@ -69,7 +69,7 @@ def export(
     named = _datasets(dataset or (), to, [task.name for task in suite.tasks])
     target = output or run / "export" / to
     make_folder(target, "--output")
-    with storage_errors(f"{target}", "Free disk space, or choose another folder with --output."):
+    with storage_errors(str(target), "Free disk space, or choose another folder with --output."):
         written = imported(EXPORTS[to].write)(Source(folder, held, suite, named), target)
     if context.json:
         context.out.json({"written": [str(path) for path in written]})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator
@@ -40,6 +39,8 @@ def _warn_of_mistyped(app: Any) -> None:
     set_here = {name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)}
     if not set_here - _OTHERS:
         return  # listing the options of all commands takes a while
+    import difflib
+
     known = {name.removeprefix(PREFIX) for name in _variables(app)} | _OTHERS
     for name in sorted(set_here - known):
         if near := difflib.get_close_matches(name, known, n=1, cutoff=0.75):
