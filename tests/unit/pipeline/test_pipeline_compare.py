@@ -104,3 +104,15 @@ def test_a_baseline_that_is_no_longer_there_is_told(place, gone):
     with pytest.raises(InvalidError, match=word) as caught:
         compare.compared_with(was, settings)
     assert "smallscale compare RUN BASELINE" in caught.value.hint
+
+
+def test_a_run_killed_between_evidence_and_verdict_is_decided_again(place, monkeypatch):
+    monkeypatch.chdir(place)
+    run = RunFolder(place / "stored" / "bad")
+    suite = replayed.read_suite(place)[1]
+    first = compare.decide_late(run, side(place, "good"), suite).verdict
+    stored = run.verdict.read_bytes()
+    run.verdict.unlink()
+    assert run.evidence.is_file()
+    assert compare.decide_late(run, side(place, "good"), suite).verdict == first
+    assert run.verdict.read_bytes() == stored
