@@ -71,7 +71,7 @@ def test_what_was_begun_is_only_offered_where_nobody_asked(place, tmp_path):
     for process in (host, busy):
         process.send_signal(signal.SIGTERM)
     host.communicate(timeout=90)
-    assert "--resume" not in busy.communicate(timeout=90)[1].partition("interrupted")[0]
+    assert "--resume" not in busy.communicate(timeout=90)[1].partition("Interrupted")[0]
     new = replayed.start(place, *SLOWER, "--runs", tmp_path)
     replayed.wait_for(lambda: len(begun(tmp_path)) == 3, "the third run")
     new.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from helpers import replayed
 from helpers.chat_server import says, serving
 
 from smallscale_ci.ids import file_hash
+from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.run import tables
 from smallscale_ci.run.folder import RunFolder
 
@@ -63,7 +64,7 @@ def test_a_suite_is_judged_by_a_model_while_it_is_generated_and_again(place, tmp
         assert len(server.bodies) == asked  # all answers were on disk
     assert "Cohen's κ 1.00" in done.stderr
     manifest = RunFolder(run).read_manifest()
-    assert manifest.judges == {"sums": "llm/7 boxed+stated m"}
+    assert manifest.judges == {"sums": f"{judge_version('llm')} boxed+stated m"}
     assert manifest.judge_agreement["sums"].samples == 60
     by_rule = {
         (j.problem_id, j.sample_index): j.outcome

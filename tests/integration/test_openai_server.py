@@ -28,6 +28,7 @@ from helpers.needed import absent
 from smallscale_ci.checkpoint import find
 from smallscale_ci.config.settings import Service
 from smallscale_ci.judges.interface import JudgeSpec
+from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
 from smallscale_ci.run.folder import RunFolder
@@ -150,7 +151,7 @@ def test_a_file_is_judged_by_the_command_and_refusals_end_in_exit_3(url, tmp_pat
     assert done.returncode == 0, done.stderr
     assert sum(json.loads(done.stdout)["outcomes"].values()) == 4
     rows = pq.read_table(tmp_path / "samples.judged.parquet").to_pylist()
-    assert {row["judge"] for row in rows} == {"llm/7"}
+    assert {row["judge"] for row in rows} == {judge_version("llm")}
     other = {**known, "SMALLSCALE_CACHE": str(tmp_path / "other")}
     wrong = replayed.smallscale(tmp_path, *ask, timeout=120, SMALLSCALE_JUDGE_KEY="no", **other)
     assert wrong.returncode == 3, wrong.stderr

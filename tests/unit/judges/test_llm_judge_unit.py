@@ -17,6 +17,7 @@ from smallscale_ci.judges import service as service_module
 from smallscale_ci.judges.explain import explain
 from smallscale_ci.judges.interface import JudgeSpec
 from smallscale_ci.judges.llm import LlmPool, question
+from smallscale_ci.judges.registry import judge_version
 from smallscale_ci.judges.stream import JudgeStream
 from smallscale_ci.records import FinishReason, Generation, Outcome, Problem
 from smallscale_ci.report import wording
@@ -295,7 +296,7 @@ def test_agreement_with_the_rule_judge_is_counted():
     assert len(found) == 8
     assert found["p6"].outcome is Outcome.UNPARSED
     assert found["p7"].outcome is Outcome.ERRORED
-    assert found["p0"].judge == "llm/8"
+    assert found["p0"].judge == judge_version("llm")
     # Asked and decided: 0 to 5. Both right 0 and 1, model alone 3 and 5, rule alone 4, neither 2.
     counts = (agreement.both, agreement.model_alone, agreement.rule_alone, agreement.neither)
     assert counts == (2, 2, 1, 1)
