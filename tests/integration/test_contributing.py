@@ -121,6 +121,12 @@ def test_the_type_checker_names_every_place_that_lacks_a_metric(copy, sections, 
     assert lacking == said, found
 
 
+def test_baselines_of_before_a_metric_are_read(extended):
+    found = smallscale(extended, "baseline", "verify", "--baselines", ROOT / "baselines")
+    assert len(found["baselines"]) >= 2
+    assert found["problems"] == []
+
+
 def test_judge_engine_metric_and_report_work_together(extended):
     made = smallscale(extended, "generate", "polly", "--suite", "words", "--profile", "parrot")
     stored = Path(made["run"])
