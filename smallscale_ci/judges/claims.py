@@ -50,7 +50,9 @@ _MARKUP = re.compile(r"</?(?:b|strong|i|em|u|p|br|div|span|font)\b[^<>\n]{0,80}>
 _SKIPPED = re.compile(r"(?:[\s*_\"“”'‘’「『«【`:=>、,]|[-–—](?=[\s*]))*")  # but no minus
 # What makes the words before a claim no claim: a condition, a question, a negation.
 _DOUBT = re.compile(
-    r"(?:\b(?:if|whether|suppose|supposing|assume|assuming|unless|wenn|falls|ob|si|se|если|not|nicht"
+    r"(?:\b(?:many|some|most|few|people|they|others|one|students|you)\s(?:(?:people|students|of|them|might|may|would"
+    r"|could)\s){0,3}(?:think|say|believe|claim|argue|expect|assume|guess)"
+    r"|\b(?:if|whether|suppose|supposing|assume|assuming|unless|wenn|falls|ob|si|se|если|not|nicht"
     r"|pas|no|non|não|не|possible|(?:might|may|could)\s(?:think|believe|say))"
     r"|(?:\bnot|n['’]t)(?:\s(?:think|believe|say|conclude))?"
     r"|(?:\bnot|n['’]t|\bunclear|\bdoubt)\b[^.\n]{0,30}\b(?:that|if|whether)"

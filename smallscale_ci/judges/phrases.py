@@ -13,28 +13,27 @@ import re
 _GAP = r"[^.\n:=?。]{0,60}?"
 _WHICH = (
     r"(?:correct|right|best|better|final|my|closest|nearest|credited|only\s(?:correct|valid|possible|remaining)"
-    r"|most\s\w+)\s(?:option|choice|letter|pick|selection|response|statement|one|ending|sentence|completion"
+    r"|most\s(?!tempting|common|popular|frequent|obvious)\w+)\s(?:option|choice|letter|pick|selection|response|statement|one|ending|sentence|completion"
     r"|continuation|match|alternative|value|guess|solution)"
 )
-IS = (
-    r"(?:is|are|equals|becomes|(?:must|should|would|will|has\sto|have\sto|can\sonly)"
-    r"(?:\s(?:therefore|thus|then|hence|also|only|now|simply))?\s(?:have\sto\s)?be"
+# Verbs of a statement beside "is".
+TURNS = (
+    r"(?:(?:must|should|would|has\sto|have\sto|can\sonly)(?:\s(?:therefore|thus|then|hence|simply))?\s(?:have\sto\s)?be"
     r"|(?:comes|turns|works)\sout\s(?:to\sbe|to|as)|ends\sup\s(?:being|as))"
-    r"\b(?!\s(?:looking|asked|seeking|searching|trying|after)\b)"
 )
 # Words between "the answer is" and a label or a number. Some are also answers of their own
 # ("always"), so the label or the number must follow.
 ADVERBS = (
-    r"(?:(?:most\s|very\s)?likely|probably|presumably|apparently|surely|certainly|obviously|evidently|undoubtedly"
-    r"|really|truly|exactly|precisely|merely|only|always|also|again|once\sagain|hence|equally|naturally|necessarily"
-    r"|ultimately|finally|consequently|accordingly|logically|unambiguously|definitely|clearly|of\scourse"
-    r"|in\s(?:fact|the\send)|after\sall|without\s(?:a\s|any\s)?doubt|no\sdoubt)"
+    r"(?:surely|certainly|obviously|evidently|undoubtedly|really|truly|exactly|precisely|merely|only|always"
+    r"|again|once\sagain|hence|equally|naturally|necessarily|ultimately|finally|consequently|accordingly"
+    r"|logically|unambiguously|definitely|clearly|of\scourse|in\s(?:fact|the\send)|after\sall"
+    r"|without\s(?:a\s|any\s)?doubt|no\sdoubt)"
 )
 ANSWER = (
     # English
     (
         rf"\b(?:answers?|{_WHICH})\b{_GAP}"
-        rf"\s{IS}(?:[\s,]+(?:actually|indeed|simply|just|thus"
+        rf"\s(?:is|are|equals|{TURNS})\b(?:[\s,]+(?:actually|indeed|simply|just|thus"
         r"|therefore|then|still|now|clearly|definitely|of\scourse|that|"
         rf"{ADVERBS}(?=[\s,]+[*(\"“]{{0,4}}[A-Z]\b(?!['’]))"
         r")\b)*[\s,]*[:=]?"

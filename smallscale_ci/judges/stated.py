@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import re
 
-from smallscale_ci.judges.phrases import ADVERBS, IS
+from smallscale_ci.judges.phrases import ADVERBS, TURNS
 
 _NUMBER = r"[*$(\\+-]{0,6}(?:\d|[a-z]{4,6}\{)"  # begins like a number or a formula
 _STATED = re.compile(
-    r"""\b(?:answers?|final\s(?:result|solution|value|number|total|count|amount|sum))\b
-        [^.\n:=]{0,60}?\s"""
-    + IS
-    + r"""
+    r"""\banswers?\b[^.\n:=]{0,60}?\s(?:is|are|equals|would\ be|must\ be|should\ be)\b
+        (?!\s(?:looking|asked|seeking|searching|trying|after)\b)
         (?:[\s,]+(?:actually|indeed|simply|just|exactly|thus|therefore|then|still|now|equal\ to
                 |given\ by|about|approximately|roughly
+                |(?:also|(?:most\s|very\s)?likely|probably|presumably|apparently
                 |"""
     + ADVERBS
-    + r"""(?=[\s,]+"""
+    + r""")(?=[\s,]+"""
     + _NUMBER
     + r""")
                 )\b)*[\s,]*[:=]?
       | \b(?:correct|best|right)\s(?:option|choice)\b[^.\n:=]{0,40}?(?:\sis\b|:)
       | (?<![a-z\d])answers?(?:\*\*|[*_]|__)?\s*(?:[:=]>?|[-=]>|[→⇒])
-      | \bans[.:](?=\s{0,4}"""
-    + _NUMBER
-    + r""")
-      | \banswer(?:\*\*)?\s[-–—]\s(?="""
-    + _NUMBER
-    + r""")
-      | \b(?:gives?|giving|makes?|making|yields?|gets?|reach|obtain|have|with)\s(?:us\s|you\s)?
-        (?:the|an?|our)\s(?:final\s|correct\s)?answer\s(?:of\s|as\s)?(?="""
-    + _NUMBER
-    + r""")
-      | \banswers?\sto\sbe\s
-      | (?:(?:^|[\n.!?])\s{0,4}|\b(?:so|thus|hence|therefore)\b)[\s,*]{0,4}  # 12 is the answer
-        (?P<value>[-−]?\$?\d[\d,]{0,40}(?:\.\d{1,40})?(?:/\d{1,40})?%?|\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\))
-        [\s*]{1,4}(?:is|must\sbe|would\sbe|has\sto\sbe)\s(?:the|our|my)
-        \s(?:final\s|correct\s|right\s|required\s)?answer\b(?!\s(?:to|if|for|of|when|that))
       | (?:^|\n)[ \t\#*]*(?:(?:final|correct)\s)?answer[ \t*:]*
         (?=\n\s*\S+(?:[ \t]+\S+){0,2}[ \t]*(?:\n|$))  # a heading; on its line the answer alone
       | <(?:final_?)?answer>
@@ -56,6 +40,47 @@ _STATED = re.compile(
       | (?:^|\n)[ \t]*\#{3,4}(?=\s*[-+$\\.\d(\[])
     """,
     re.IGNORECASE | re.VERBOSE,
+)
+# Other forms, which count where none of those above is there: they also speak of other things, so a
+# number must follow, and nothing around may take it back.
+_SAID = re.compile(
+    r"""(?:\banswers?\b(?:(?!\b(?:of|for|before|without)\b)[^.\n:=]){0,60}?\s(?:will\sbe|becomes|"""
+    + TURNS
+    + r""")
+        | \bfinal\s(?:result|solution|value|total|amount|sum)
+          \s(?:is|equals|will\sbe|"""
+    + TURNS
+    + r""")
+        | \b(?:gives?|giving|makes?|making|yields?|gets?|obtain|with)\s(?:us\s|you\s)?
+          (?:the|an?|our)\s(?:final\s|correct\s)?answer(?:\s(?:of|as))?
+        | \banswers?\sto\sbe
+        | \banswer(?:\*\*)?\s[-–—]
+        | \bans[.:]
+        )(?:[\s,]+(?:therefore|thus|then|hence|"""
+    + ADVERBS
+    + r"""))*[\s,:]{1,4}(?="""
+    + _NUMBER
+    + r""")
+      | (?:(?:^|[\n.!?])\s{0,4}|\b(?:so|thus|hence|therefore)\b)[\s,*]{0,4}  # 12 is the answer
+        (?P<value>[-−]?\$?\d[\d,]{0,40}(?:\.\d{1,40})?(?:/\d{1,40})?%?|\$[^$\n]{0,40}\d[^$\n]{0,40}\$
+          |\\\([^\n\d]{0,40}\d[^\n]{0,40}?\\\))
+        [\s*]{1,4}(?:is|must\sbe|has\sto\sbe)\s(?:the|our|my)
+        \s(?:final\s|correct\s|right\s|required\s)?answer\s{0,4}(?=[.!,;\n]|$)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_DOUBTED = re.compile(
+    r"\b(?:not|never|no|nor|cannot|nobody|none|impossible|wrong|if|unless|whether|suppose|would|might|may|could"
+    r"|some|many|most|people|they|others|mistakes?|errors?|common|part|case|step|first|expect|before|without|need|want|require|forget\w*)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_RETRACTED = re.compile(
+    r"\b(?:not|wrong|incorrect|actually|instead|disagree|mistake\w*|but|however|wait|rather|answer)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_NO_UNIT = re.compile(
+    r"\b(?:or|if|and|digits?|minus|plus|times|more|less|before|after|without|instead|when|for|according|of|in)\b|\?",
+    re.IGNORECASE,
 )
 _PHRASE_END = re.compile(
     r"""[.!](?=[\s*"]|$) | ;(?=\s) | \n | \\boxed
@@ -80,8 +105,6 @@ _QUOTES = "'‘’`"
 def stated(text: str) -> str | None:
     """What the last "the answer is …", "Answer: …" or "#### …" says, up to its sentence's end."""
     for mark in reversed(list(_STATED.finditer(text))):
-        if mark["value"]:
-            return mark["value"]
         start = mark.end()
         if mark.group()[0] in "{,":
             value = _json_value(text, start)
@@ -97,6 +120,30 @@ def stated(text: str) -> str | None:
         if end is None and mark.group()[0] == "<" and _BEGUN.fullmatch(phrase):
             return None
         if phrase and not phrase.lower().startswith("not "):
+            return phrase
+    return _said(text)
+
+
+def _said(text: str) -> str | None:
+    """The last number that the text says to be its answer in other words, if nothing doubts it."""
+    for mark in reversed(list(_SAID.finditer(text))):
+        before = re.split(r"[.!?\n]", text[max(0, mark.start() - 120) : mark.start() + 1])[-1]
+        if _DOUBTED.search(before) or _DOUBTED.search(mark.group().replace("would", "")):
+            continue
+        if mark["value"]:
+            phrase, end = mark["value"], mark.end()
+        else:
+            found = _PHRASE_END.search(text, mark.end(), mark.end() + 200)
+            end = found.start() if found else min(len(text), mark.end() + 200)
+            phrase = text[mark.end() : end].strip(' \t*_:"“”')
+        said = re.sub(r"\$[^$]*\$|\\\(.*?\\\)|\\[a-z]+", " ", phrase)
+        if (
+            _NO_UNIT.search(said)
+            or _RETRACTED.search(said)
+            or len(re.findall(r"[^\W\d_]{2,}", said)) > 2
+        ):
+            continue
+        if not _RETRACTED.search(text, end, end + 400):
             return phrase
     return None
 

@@ -125,10 +125,24 @@ def test_not_correct(text: str, expected: Outcome) -> None:
     assert rule(text) is expected
 
 
-@pytest.mark.parametrize("word", ["also", "obviously", "most likely", "in fact", "only"])
+@pytest.mark.parametrize("word", ["certainly", "obviously", "of course", "in fact", "only"])
 def test_words_between_the_phrase_and_the_label(word: str) -> None:
     assert rule(f"We look. The answer is {word} C.") is Outcome.CORRECT
     assert rule(f"We look. The answer is {word} B.") is Outcome.WRONG
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Many people say the answer is certainly C. They're mistaken.",
+        "The answer is most likely C. Actually B.",
+        "The most tempting choice is presumably C, but B is correct.",
+        "One might expect that the answer must be C. It isn't; choose B.",
+        "The answer is B. Many think the answer must be C.",
+    ],
+)
+def test_what_others_think_and_what_is_only_likely_is_no_statement(text: str) -> None:
+    assert rule(text) is not Outcome.CORRECT
 
 
 def test_such_a_word_may_be_an_option() -> None:

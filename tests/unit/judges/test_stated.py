@@ -56,9 +56,48 @@ def test_no_statement(text):
     assert stated(text) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "That does not give the answer 12. I get 44.",
+        "It is impossible to get an answer of 12.",
+        "I do not believe the answer to be 12. It's 44.",
+        "So 12 must be the answer? It isn't",
+        "Hence 12 would be the answer without tax. It's 44 with it.",
+        "12 is the answer according to the key. I disagree: 44.",
+        "So 12 is the final answer minus 4; it's 8",
+        "The final total before tax is 12. Adding tax, she pays 44 dollars",
+        "The final total for Monday is 12.",
+        "We need the answer to be 12 digits long.",
+        "The answer will be 12. It isn't.",
+    ],
+)
+def test_no_statement_with_a_number(text):
+    assert stated(text) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "I hope this answer will be helpful!",
+        "Hope this answer ends up being helpful!",
+        "Let me know if this answer turns out to be wrong.",
+        "The final result is confirmed.",
+        "The answer becomes obvious with a picture.",
+        "The final number is divisible by 3.",
+        "Note that forgetting the tax gives the answer 10.",
+        "If you round early, you get the answer 11.",
+        "Some take the answer to be 10.",
+        "The final value of x is 3.",
+    ],
+)
+def test_what_comes_behind_a_statement_does_not_replace_it(more):
+    assert stated(f"The answer is 12. {more}") == "12"
+    assert stated(f"#### 12\n{more}") == "12"
+
+
 def test_the_last_statement_counts():
     assert stated("12 is the answer. No: the answer is 13.") == "13"
-    assert stated("The answer is 13. No: so 12 is the answer.") == "12"
 
 
 @pytest.mark.parametrize(
