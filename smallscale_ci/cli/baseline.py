@@ -67,7 +67,7 @@ def record(
     from smallscale_ci.errors import UsageError
     from smallscale_ci.files import git_line
     from smallscale_ci.pipeline import sides
-    from smallscale_ci.run import recording
+    from smallscale_ci.run import chain, recording
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.run import read_run
 
@@ -78,6 +78,7 @@ def record(
         folder = open_run(run)
         side.refuse(context, f"{run} is a run")
         folder.refuse_unfinished()
+        chain.refuse_lost_verdict(run)
         config = folder.read_config() if folder.config.exists() else None
         if config and config.limit:
             raise UsageError(

@@ -66,6 +66,7 @@ def compare(
     from smallscale_ci.pipeline import compare
     from smallscale_ci.pipeline.sides import gated_by_what_is_known, is_foreign, load, resolve
     from smallscale_ci.records import Reason, ReasonKind
+    from smallscale_ci.run.folder import RunFolder, is_run
 
     if look > of:
         raise UsageError(f"Look {look} of {of} does not exist.", "Give --look K --of N with K ≤ N.")
@@ -73,7 +74,8 @@ def compare(
     settings = context.settings(baselines=baselines, rules=rules)
     if settings.rules is not None:
         baseline = settings.rules.baseline(baseline)
-    run, config, suite = _run_in(candidate, settings)
+    run = RunFolder(candidate) if is_run(candidate) else None
+    config, suite = configured(run, settings) if run else (None, None)
     known = config.suite if config else None
     try:
         loaded = load(candidate, wanted, spec)
@@ -94,19 +96,6 @@ def compare(
     )
     tell_evaluation(context, evaluation)
     return show(context, evaluation, policy)
-
-
-def _run_in(
-    path: Path, settings: Settings
-) -> tuple[RunFolder | None, RunConfig | None, Suite | None]:
-    """The run in ``path``, if that is one, ready to be decided, and what it ran."""
-    from smallscale_ci.run.folder import RunFolder, is_run
-
-    if not is_run(path):
-        return None, None, None
-    run = RunFolder(path)
-    run.finish_taking_back()
-    return run, *configured(run, settings)
 
 
 def configured(run: RunFolder, settings: Settings) -> tuple[RunConfig | None, Suite | None]:

@@ -53,6 +53,7 @@ def export(
     from smallscale_ci.errors import UsageError
     from smallscale_ci.files import storage_errors
     from smallscale_ci.interop.exported import Source
+    from smallscale_ci.run import chain
     from smallscale_ci.run.folder import open_run
     from smallscale_ci.run.run import read_run
     from smallscale_ci.suite.local import load_suite
@@ -61,6 +62,7 @@ def export(
     config = folder.read_config()
     suite = load_suite(config.suite, Path(config.suite_folder), context.settings().cache)
     held = read_run(run)
+    chain.refuse_lost_verdict(run)
     if held.manifest is None or held.manifest.suite.hash != suite.hash:
         raise UsageError(
             f"The data of suite '{suite.name}' changed since {run} was generated.",

@@ -98,6 +98,7 @@ def _without_verdict(context: Context, folder: RunFolder, suite: Suite | None, b
 
     manifest = folder.read_manifest()
     chain.check(folder.path, manifest)
+    chain.refuse_lost_verdict(folder.path)
     status = manifest.status
     wanted = status == INTERRUPTED or bool(budgets)
     if suite is not None and wanted and folder.summary.exists():

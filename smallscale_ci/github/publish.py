@@ -88,6 +88,7 @@ def page(run: RunFolder) -> Page:
     """
     manifest = run.read_manifest()
     chain.check(run.path, manifest)
+    chain.refuse_lost_verdict(run.path)
     file = run.report / "report.md"
     again = f"Write it: smallscale compare {run.typed} auto"
     if not file.is_file():

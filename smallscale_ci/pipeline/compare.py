@@ -49,7 +49,6 @@ class Evaluation:
 
 def decide_late(run: RunFolder, baseline: Run, suite: Suite) -> Evaluation:
     """Decide a run that was ended between its last sample and its verdict."""
-    run.finish_taking_back()
     config, candidate = run.read_config(), read_run(run.path)
     epochs = candidate.manifest.epochs if candidate.manifest else config.epochs
     schedule = schedule_of(config, suite, baseline)

@@ -39,7 +39,6 @@ def resume(
     ``request`` names another model, another policy or other template variables.
     """
     run = open_run(path)
-    run.finish_taking_back()
     before = run.read_manifest()
     chain.check(path, before)
     if not run.is_undecided():

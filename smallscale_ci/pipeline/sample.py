@@ -66,6 +66,7 @@ def find(run: Path, name: str, settings: Settings) -> Sample:
     """
     folder = open_run(run)
     chain.check(run, folder.read_manifest())
+    chain.refuse_lost_verdict(run)
     config = folder.read_config()
     suite = load_suite(config.suite, Path(config.suite_folder), settings.cache)
     problem, index = _named(suite, run, name)

@@ -122,6 +122,8 @@ def _run(
     run = runs[0]
     found.check("the levels match the samples", lambda: _levels(folder, run))
     if said is None and not folder.verdict.is_file():
+        if folder.evidence.exists():
+            found.check("the verdict is there", lambda: chain.refuse_lost_verdict(folder.path))
         return
     said = said or evidence.read(folder.evidence)
     found.check("the evidence names this run's files", lambda: _named(folder, run, said))

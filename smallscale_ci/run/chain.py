@@ -34,20 +34,21 @@ def hashes(run: Path, names: Sequence[str] = CHAIN) -> dict[str, str]:
 def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
     """Refuse a run folder if its manifest or one of its files ``names`` is not as it was written.
 
-    Raises ``InvalidError`` for a file that was changed or added, ``DataError`` for one that is
-    damaged or gone.
+    A verdict may be missing, even if there is evidence of it: its writer may have been killed, and
+    whoever decides writes both again. Raises ``InvalidError`` for a file that was changed or added,
+    ``DataError`` for one that is damaged or gone.
     """
     said = _evidence(run)
     if not manifest.files:
         _check_links(run, hashes(run, names))
-        return
+        names = [name for name in names if name == VERDICT and said is not None]
     named = {**manifest.files, **({VERDICT: said.verdict_sha256} if said else {})}
     for name in names:
         path = run / name
         if not path.is_file():
             if path.exists() or path.is_symlink():
                 raise DataError(f"{path} is not a file.", remedy(run, name))
-            if name in named:
+            if name in named and name != VERDICT:
                 raise DataError(f"There is no {path}.", remedy(run, name))
         elif name not in named and manifest.status is COMPLETE:
             raise InvalidError(
@@ -62,15 +63,25 @@ def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
             )
 
 
+def refuse_lost_verdict(run: Path) -> None:
+    """Raise ``DataError`` if there is evidence of a verdict that is not there."""
+    said = _evidence(run)
+    if said is not None and not (run / VERDICT).exists():
+        raise DataError(
+            f"There is no {run / VERDICT}, of which {EVIDENCE} is the evidence.",
+            f"Compare again: {_compare(run, said.baseline.source)}",
+        )
+
+
 def _evidence(run: Path) -> Predicate | None:
     """What the evidence says, if there is any.
 
     Raises ``DataError`` if it is damaged, ``InvalidError`` if it is of another run.
     """
     path = run / EVIDENCE
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         return None
-    again = f"remove {EVIDENCE} and {VERDICT}, and compare again: {_compare(run)}"
+    again = f"remove {path} and {VERDICT}, and compare again: {_compare(run)}"
     try:
         said = evidence.read(path)
     except DataError as error:
@@ -122,9 +133,9 @@ def remedy(run: Path, name: str) -> str:
     if name in {JUDGEMENTS, SUMMARY}:
         return f"Judge it again: smallscale judge {quote(str(run))}"
     if name == VERDICT:
-        return f"Remove it if it is there, and compare again: {_compare(run)}"
+        return f"Remove it, then compare again: {_compare(run)}"
     return "Restore the file, or start a new run."
 
 
-def _compare(run: Path) -> str:
-    return f"smallscale compare {quote(str(run))} auto"
+def _compare(run: Path, baseline: str = "auto") -> str:
+    return f"smallscale compare {quote(str(run))} {quote(baseline)}"

@@ -107,14 +107,6 @@ class RunFolder:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.report, ignore_errors=True)
 
-    def finish_taking_back(self) -> None:
-        """Remove evidence without a verdict: a writer was killed between the two.
-
-        For those who are about to decide; for all others the verdict is lost.
-        """
-        if not self.verdict.exists():
-            self.evidence.unlink(missing_ok=True)
-
     @property
     def typed(self) -> str:
         """The path as typed in a shell."""

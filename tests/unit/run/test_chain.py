@@ -167,6 +167,39 @@ def test_a_verdict_that_was_lost_is_not_passed_over(run, command, monkeypatch):
     assert "verdict.json" in done.stdout + done.stderr
 
 
+def test_a_comparison_that_fails_leaves_the_loss_to_be_seen_and_its_remedy_works(run):
+    (run / chain.VERDICT).unlink()
+    assert CliRunner().invoke(app, ["compare", str(run), "nobody"]).exit_code == 4
+    assert (run / evidence.EVIDENCE).is_file()
+    code, said = invoke("report", run)
+    assert code == 2
+    source = evidence.read(run / evidence.EVIDENCE).baseline.source
+    assert f"smallscale compare {run} {source}" in said.replace("\n", "")
+    assert CliRunner().invoke(app, ["compare", str(run), source]).exit_code == 0
+    assert invoke("report", run)[0] == 0
+
+
+def test_a_verdict_of_schema_1_is_named_by_its_evidence_too(run):
+    replayed.alter(run, schema_version="1", files=None)
+    assert invoke("report", run)[0] == 0
+    text = (run / chain.VERDICT).read_text()
+    (run / chain.VERDICT).write_text(text.replace('"PASS"', '"REGRESSED"'))
+    code, said = invoke("report", run)
+    assert code == 4
+    assert "verdict.json was changed" in said
+    (run / chain.VERDICT).unlink()
+    assert "There is no" in invoke("report", run)[1]
+
+
+def test_a_folder_in_the_place_of_the_evidence_is_no_evidence(run):
+    (run / evidence.EVIDENCE).unlink()
+    (run / evidence.EVIDENCE).mkdir()
+    for command in COMMANDS:
+        code, said = invoke(command, run)
+        assert code == 2, said
+        assert "evidence.intoto.json is not a file" in said
+
+
 @pytest.fixture
 def other(run):
     """Another evaluation beside ``run``, of the same model."""
@@ -217,7 +250,7 @@ def test_a_remedy_for_damaged_evidence_is_one(run):
     (run / evidence.EVIDENCE).write_text("{")
     code, said = invoke("compare", run)
     assert code == 2
-    assert "Remove evidence.intoto.json and verdict.json" in " ".join(said.split())
+    assert f"Remove {run / evidence.EVIDENCE} and verdict.json" in " ".join(said.split())
     for name in (chain.VERDICT, evidence.EVIDENCE):
         (run / name).unlink()
     assert [invoke(command, run)[0] for command in ("compare", "report")] == [0, 0]
