@@ -50,12 +50,13 @@ def resolve(spec: str, place: Place, root: Path) -> Run:
     if spec.startswith("git:"):
         ref, _, name = spec[len("git:") :].partition(":")
         return _from_store(GitStore(ref, root), name or AUTO, place)
-    store = FolderStore(root)
-    if "/" in spec and not _is_name(spec) and not Path(spec).exists():
-        raise UsageError(f"{spec} does not exist.", f"{_known(store)} Or give a run or a file.")
-    if spec == AUTO or _is_stored(store, spec, place) or not Path(spec).exists():
-        return _from_store(store, spec, place)
-    path = Path(spec)
+    store, path, name = FolderStore(root), Path(spec), spec.rstrip("/")
+    if spec == AUTO or _is_stored(store, name, place):
+        return _from_store(store, name, place)
+    if not path.exists():
+        if "/" in name and not (_is_name(name) and name.count("/") == 2):
+            raise UsageError(f"{spec} does not exist.", f"{_known(store)} Or give a run or a file.")
+        return _from_store(store, name, place)
     if "/" in spec or path.is_file() or is_run(path) or (path / RECORD).is_file():
         return load(path)
     return _from_store(store, spec, place)
@@ -68,8 +69,9 @@ def is_auto(spec: str) -> bool:
 
 
 def _is_name(spec: str) -> bool:
-    """Whether ``spec`` has the form of MODEL or SUITE/PROFILE/MODEL, and not that of a path."""
-    return spec.count("/") in {0, 2} and spec == str(PurePosixPath(spec)) and spec[0] not in "./~"
+    """Whether ``spec`` has the form of MODEL, ORG/MODEL or SUITE/PROFILE/MODEL, not of a path."""
+    is_plain = spec == str(PurePosixPath(spec)) and spec[:1] not in {"", ".", "/", "~"}
+    return is_plain and spec.count("/") <= 2
 
 
 def _is_stored(store: Store, spec: str, place: Place) -> bool:

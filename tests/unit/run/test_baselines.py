@@ -273,3 +273,18 @@ def test_reading_one_leaves_no_thread_with_a_hold_on_python(stored, root):
     command = [sys.executable, "-c", code, str(root / NAME)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("spec", ["org/mm", "org/mm/", "tiny/replay/org-mm/", "org-mm"])
+@pytest.mark.parametrize("place", [PLACE, Place("", "", "")])
+def test_a_model_with_its_organization_names_its_baseline(stored, root, spec, place):
+    """It was taken for a path that does not exist."""
+    record(stored, "one", root).rename(root / "tiny" / "replay" / "org-mm")
+    assert baselines.resolve(spec, place, root).recorded is not None
+
+
+@pytest.mark.parametrize("spec", ["./org/mm", "org/nn", "~/org/mm", "../org/mm", "a/b/c/d", "/"])
+def test_what_is_neither_stored_nor_a_path_does_not_exist(stored, root, spec):
+    record(stored, "one", root).rename(root / "tiny" / "replay" / "org-mm")
+    with pytest.raises(UsageError):
+        baselines.resolve(spec, PLACE, root)
