@@ -123,12 +123,18 @@ def list_all(context: Context, baselines: options.Baselines = None) -> None:
 
 
 def _root(context: Context, baselines: Path | None) -> Path:
-    """The folder of the baselines. Raises ``UsageError`` if one is named that does not exist."""
+    """The folder of the baselines.
+
+    Raises ``UsageError`` if it is a file, or if the command line names one that does not exist.
+    """
     from smallscale_ci.errors import UsageError
 
-    if baselines is not None and not baselines.is_dir():
-        raise UsageError(f"{baselines} does not exist.", f"Name another folder. {_RECORD}")
-    return context.settings(baselines=baselines).baselines
+    root = context.settings(baselines=baselines).baselines
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is not a folder.", f"Name another folder. {_RECORD}")
+    if "baselines" in context.given and not root.exists():
+        raise UsageError(f"{root} does not exist.", f"Name another folder. {_RECORD}")
+    return root
 
 
 def _row(name: str, value: BaselineRecord, now: datetime) -> tuple[str, ...]:

@@ -111,7 +111,8 @@ def _found(
 
     if named:
         context.refuse(("runs",), "the runs are named")
-    for place in named or ([runs] if runs else []):
+    asked = [runs] if runs and "runs" in context.given else []  # a variable's is made by a run
+    for place in named or asked:
         if not place.exists():
             raise UsageError(f"{place} does not exist.", _GIVE)
     others = sides.stored(read.wanted()) if named else None

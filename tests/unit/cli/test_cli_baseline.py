@@ -73,15 +73,11 @@ def test_a_damaged_baseline_is_told_and_the_others_are_listed(place, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("verify",), ("show", "m")])
-def test_a_folder_of_baselines_that_does_not_exist_is_a_usage_error(
-    place, monkeypatch, tmp_path, arguments
-):
+def test_a_folder_of_baselines_that_does_not_exist_is_a_usage_error(tmp_path, arguments):
     done = call(tmp_path / "none", *arguments)
     assert done.exit_code == 2
     assert f"error: {tmp_path / 'none'} does not exist." in done.stderr
     assert "baseline record" in done.stderr
-    monkeypatch.setenv("SMALLSCALE_BASELINES", str(tmp_path / "none"))
-    assert CliRunner().invoke(app, ["baseline", *arguments]).exit_code == 2
 
 
 def test_no_baselines_are_listed_as_none_and_verified_by_no_one(tmp_path):
@@ -93,3 +89,19 @@ def test_no_baselines_are_listed_as_none_and_verified_by_no_one(tmp_path):
     assert (done.exit_code, done.stdout) == (4, "")
     assert f"error: No baseline in {tmp_path}." in done.stderr
     assert "baseline record" in done.stderr
+
+
+def test_the_folder_of_the_environment_is_made_by_the_first_baseline(tmp_path, monkeypatch):
+    """The first use with SMALLSCALE_BASELINES was an error."""
+    monkeypatch.setenv("SMALLSCALE_BASELINES", str(tmp_path / "new"))
+    done = CliRunner().invoke(app, ["baseline", "list"])
+    assert done.exit_code == 0, done.output
+    assert f"No baseline in {tmp_path / 'new'} yet." in " ".join(done.stderr.split())
+    assert call(tmp_path / "new", "list").exit_code == 2
+
+
+def test_a_file_is_not_a_folder_of_baselines(tmp_path):
+    (tmp_path / "file").touch()
+    done = call(tmp_path / "file", "list")
+    assert done.exit_code == 2
+    assert f"{tmp_path / 'file'} is not a folder." in " ".join(done.stderr.split())

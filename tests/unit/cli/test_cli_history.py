@@ -107,3 +107,12 @@ def test_side_by_side_needs_two(place):
     code, said = call("report", "--compare", place / "a", place / "b", "--json")
     assert code == 0
     assert [row["run_id"] for row in json.loads(said)] == ["a", "b"]
+
+
+def test_the_folder_of_the_environment_is_made_by_the_first_run(tmp_path, monkeypatch):
+    """The first use with SMALLSCALE_RUNS was an error."""
+    monkeypatch.setenv("SMALLSCALE_RUNS", str(tmp_path / "new"))
+    code, said = call("history")
+    assert code == 0
+    assert said.startswith(f"No complete run in {tmp_path / 'new'} yet.")
+    assert call("history", "--runs", tmp_path / "new")[0] == 2
