@@ -38,11 +38,16 @@ _JUDGEMENT = pa.schema(
 
 
 def refuse_target(source: Path, target: Path) -> None:
-    """Raise ``UsageError`` if ``target`` is the original or a folder, or is in none."""
+    """Raise ``UsageError`` if ``target`` is the original, or where no Parquet file can be."""
     if source.resolve() == target.resolve():
         raise UsageError(f"{target} is the original.", "Name another file with --output.")
     if target.is_dir():
         raise UsageError(f"{target} is a folder.", "Name a file with --output.")
+    if target.exists() and not target.is_file():
+        raise UsageError(
+            f"{target} is a pipe or a device, and Parquet needs a file.",
+            "Name a file with --output.",
+        )
     if not target.parent.is_dir():
         raise UsageError(
             f"The folder {target.parent} does not exist.", "Make it, or change --output."
@@ -87,7 +92,8 @@ class JudgedFile:
 
     def __init__(self, target: Path, source: pa.Schema | None) -> None:
         """``source`` is the schema of a columnar file, whose columns are kept."""
-        self._target, self._part = target, target.with_name(f".{target.name}.part")
+        self._target = target.resolve()  # a link stays one
+        self._part = self._target.with_name(f".{self._target.name}.part")
         self._text = ""
         kept = _SAMPLE if source is None else self._kept(source)
         fields = [field for field in kept if field.name not in _JUDGEMENT.names]

@@ -1,5 +1,6 @@
 """What judge writes of another tool's file."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -110,3 +111,16 @@ def test_a_row_of_several_texts_becomes_a_row_for_each(tmp_path):
         (3, "x", 0),
         (3, "y", 1),
     ]
+
+
+def test_a_link_stays_one_and_a_pipe_is_refused(tmp_path):
+    """Both were replaced by a file."""
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with judged_file.JudgedFile(tmp_path / "link", None):
+        pass
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").is_file()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="is a pipe or a device") as caught:
+        judged_file.refuse_target(tmp_path / "rows.jsonl", tmp_path / "pipe")
+    assert "--output" in caught.value.hint
