@@ -14,11 +14,11 @@ from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
-from typer.core import TyperCommand
 from typer.main import get_command_from_info
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
 from smallscale_ci.cli.option import option
+from smallscale_ci.cli.usage import Command
 from smallscale_ci.errors import (
     EXIT_INFRASTRUCTURE,
     EXIT_INTERRUPTED,
@@ -130,7 +130,7 @@ def command(
     return register
 
 
-class _Deferred(TyperCommand):
+class _Deferred(Command):
     """A command that is built when it is used: listing commands needs none of their options."""
 
     real: Any  # click's command, of which Typer has its own copy

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from smallscale_ci.cli.option import PREFIX
@@ -32,6 +32,19 @@ class Group(TyperGroup):
         _warn_of_mistyped(self)
         with _shown():
             return super().invoke(ctx)
+
+
+class Command(TyperCommand):
+    """A command, which every error in its arguments names."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """See Typer: an option without its value is an error of no command there."""
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:
+            if getattr(error, "ctx", ctx) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
 
 
 def _warn_of_mistyped(app: Any) -> None:
@@ -93,7 +106,7 @@ def _words(error: Any) -> str:
         return f"{error.message}{did_you_mean(error.option_name, known)}"
     cause, item = error.__cause__, getattr(error, "param", None)
     if not isinstance(cause, ValidationError) or item is None:
-        words = str(error.format_message()).rstrip(".")
+        words = " ".join(str(error.format_message()).split()).rstrip(".")  # choices have lines
         return words.replace("'", "") if words.startswith("Missing") else words
     problem = own_problems(cause)[0]
     value, _, listed = sentence(problem).rstrip(".").partition(_NOT_ONE_OF)

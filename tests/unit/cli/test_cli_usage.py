@@ -33,6 +33,9 @@ def told(*arguments: str) -> list[str]:
         (("judge",), "Missing argument RUN.", "judge"),
         (("evl",), "No such command 'evl'. Did you mean 'eval'?", ""),
         (("suite", "lst"), "No such command 'lst'. Did you mean 'list'?", "suite"),
+        (("eval", "x", "--limit"), "Option '--limit' requires an argument.", "eval"),
+        (("suite", "list", "--suite"), "", "suite list"),
+        (("export", "x"), "Missing option --to. Choose from: inspect, lm-eval, hub.", "export"),
         (("suite", "list", "x"), "Got unexpected extra argument", "suite list"),
     ],
 )
