@@ -13,7 +13,7 @@ from dataclasses import replace
 from smallscale_ci.checkpoint.servable import refuse_changed
 from smallscale_ci.config.policy import GatePolicy
 from smallscale_ci.config.settings import Settings
-from smallscale_ci.errors import InvalidError, RunInterruptedError, StorageError
+from smallscale_ci.errors import InvalidError, RunInterruptedError, StorageError, UsageError
 from smallscale_ci.files import where_writable
 from smallscale_ci.gate.decide import decide, refuse
 from smallscale_ci.gate.futility import out_of_reach, repeats_itself
@@ -121,9 +121,23 @@ def generate(
     *,
     judging: bool,
 ) -> None:
-    """Generate all planned epochs, and judge them meanwhile if ``judging``."""
+    """Generate all planned epochs, and judge them meanwhile if ``judging``.
+
+    Raises ``UsageError`` for a complete run, even if it lacks its verdict.
+    """
+    if plan.run.is_undecided():
+        _refuse_undecided(plan)
     with _session(plan, settings, observer, engines, judging=judging) as (current, loaded):
         _rounds(current, loaded, settings, None)
+
+
+def _refuse_undecided(plan: Plan) -> None:
+    if plan.config.limit is not None:  # a trial, which never gets a verdict
+        plan.run.refuse_complete()
+    raise UsageError(
+        f"All samples of {plan.run.path} are complete: it lacks only its verdict.",
+        f"Decide it: {plan.run.resume_command()}",
+    )
 
 
 @contextmanager

@@ -271,6 +271,27 @@ def test_what_was_killed_after_its_last_sample_still_gets_its_verdict(place, cal
     assert "is complete" in refused.stderr
 
 
+def test_generate_sends_a_run_that_lacks_only_its_verdict_to_eval(place, calm, tmp_path):
+    """It was an internal error: KeyError."""
+    run = shutil.copytree(calm, tmp_path / "runs" / calm.name)
+    (run / "verdict.json").unlink()
+    refused = replayed.smallscale(place, "generate", "--resume", run)
+    assert refused.returncode == 2, refused.stderr
+    assert f"All samples of {run} are complete: it lacks only its verdict." in refused.stderr
+    assert f"smallscale eval --resume {run}" in refused.stderr
+
+
+def test_a_complete_trial_is_not_resumed(place, tmp_path):
+    runs = tmp_path / "runs"
+    done = replayed.smallscale(
+        place, *EVAL, "--profile", "replay", "--limit", "2", "--runs", str(runs)
+    )
+    (run,) = runs.iterdir()
+    refused = replayed.smallscale(place, "eval", "--resume", run)
+    assert refused.returncode == 2, done.stderr + refused.stderr
+    assert "is complete: there is nothing to resume" in refused.stderr
+
+
 def test_a_run_whose_model_changed_is_not_resumed(place, tmp_path):
     source = shutil.copytree(place / "stored" / "src", tmp_path / "src")
     host = replayed.start(place, "eval", source, *EVAL[2:], "--runs", tmp_path / "runs")
