@@ -11,9 +11,10 @@ def refuse_file(path: Path | None, option: str) -> None:
 
     if path is None:
         return
-    if not path.parent.is_dir():
+    folder = path.resolve().parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
         raise UsageError(
-            f"{option} {path}: the folder {path.parent} does not exist.",
+            f"{option} {path}: the folder {folder} does not exist.",
             f"Create the folder, or name another file with {option}.",
         )
     if path.is_dir():

@@ -7,8 +7,10 @@ and where this smallscale comes from. Existing files are left alone.
 from __future__ import annotations
 
 import json
+import os
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -131,8 +133,20 @@ def _told_the_source(path: Path, facts: Facts) -> bool:
     return True
 
 
-def _writing(path: Path) -> AbstractContextManager[None]:
-    return storage_errors(str(path), "Free disk space or correct its rights, then repeat `init`.")
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        with storage_errors(
+            str(path), "Free disk space or correct its rights, then repeat `init`."
+        ):
+            yield
+    except (FileExistsError, NotADirectoryError) as error:
+        files = (one for one in path.parents if not one.is_dir() and os.path.lexists(one))
+        wrong = next(files, path.parent)
+        raise UsageError(
+            f"{wrong} is not a folder, so {path} cannot be written.",
+            "Move it away, then repeat `init`.",
+        ) from error
 
 
 def _filled(template: str, facts: Facts, tool: str) -> str:

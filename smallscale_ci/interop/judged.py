@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smallscale_ci.errors import BadSamplesError, UsageError
+from smallscale_ci.files import storage_errors, whole
 from smallscale_ci.interop.interface import Sample
 from smallscale_ci.records import Judgement
 
@@ -48,10 +50,9 @@ def refuse_target(source: Path, target: Path) -> None:
             f"{target} is a pipe or a device, and Parquet needs a file.",
             "Name a file with --output.",
         )
-    if not target.parent.is_dir():
-        raise UsageError(
-            f"The folder {target.parent} does not exist.", "Make it, or change --output."
-        )
+    folder = target.resolve().parent if target.is_symlink() else target.parent
+    if not folder.is_dir():
+        raise UsageError(f"The folder {folder} does not exist.", "Make it, or change --output.")
 
 
 def numbered(samples: Iterator[Sample]) -> Iterator[tuple[int, Sample]]:
@@ -93,13 +94,13 @@ class JudgedFile:
     def __init__(self, target: Path, source: pa.Schema | None) -> None:
         """``source`` is the schema of a columnar file, whose columns are kept."""
         self._target = target.resolve()  # a link stays one
-        self._part = self._target.with_name(f".{self._target.name}.part")
         self._text = ""
         kept = _SAMPLE if source is None else self._kept(source)
         fields = [field for field in kept if field.name not in _JUDGEMENT.names]
         self._source = source
         self._schema = pa.schema([*fields, *_JUDGEMENT])
         self._writer: pq.ParquetWriter | None = None
+        self._opened = ExitStack()
 
     def _kept(self, source: pa.Schema) -> list[pa.Field]:
         """The source's columns; a column of several texts becomes one of a text and its number."""
@@ -114,18 +115,26 @@ class JudgedFile:
         return fields
 
     def __enter__(self) -> Self:
-        self._writer = pq.ParquetWriter(self._part, self._schema, compression="zstd")
+        with self._storage_errors(), ExitStack() as opened:
+            stream = opened.enter_context(whole(self._target))
+            self._writer = opened.enter_context(
+                pq.ParquetWriter(stream, self._schema, compression="zstd")
+            )
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        if kind is None:
-            self._part.replace(self._target)
-        else:
-            self._part.unlink(missing_ok=True)
+        with self._storage_errors():
+            self._opened.__exit__(kind, error, trace)
+
+    def _storage_errors(self) -> AbstractContextManager[None]:
+        hint = "Free disk space or correct its rights, or name another place with --output."
+        return storage_errors(str(self._target), hint)
 
     def write(self, samples: Sequence[tuple[int, Sample]], judgements: Sequence[Judgement]) -> None:
         """Write a batch of samples, each with its epoch, and their judgements."""
@@ -134,7 +143,9 @@ class JudgedFile:
             {**self._row(epoch, sample), **_judged(judgement)}
             for (epoch, sample), judgement in zip(samples, judgements, strict=True)
         ]
-        self._writer.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+        table = pa.Table.from_pylist(rows, schema=self._schema)
+        with self._storage_errors():
+            self._writer.write_table(table)
 
     def _row(self, epoch: int, sample: Sample) -> dict[str, Any]:
         if self._source is not None:

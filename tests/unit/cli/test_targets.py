@@ -70,6 +70,13 @@ def test_a_link_and_a_pipe_stay_what_they_are(tmp_path):
     assert pipe.is_fifo()
 
 
+def test_a_link_to_no_folder_names_that_folder(tmp_path):
+    """It was an error of the disk that named the unfinished file."""
+    (tmp_path / "link").symlink_to(tmp_path / "no" / "real")
+    with pytest.raises(UsageError, match=r"--html .*link: the folder .*/no does not exist\."):
+        targets.refuse_file(tmp_path / "link", "--html")
+
+
 def test_a_read_only_place_names_the_option(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")

@@ -212,3 +212,13 @@ def test_an_unknown_tool_is_named(folder, package):
 def test_every_tool_of_the_readers_can_be_named(folder, package, tool):
     """lighteval could not, although its results are read."""
     assert init.write(folder, init.find_out(folder, package), tool).written == (str(WORKFLOW),)
+
+
+@pytest.mark.parametrize("place", [".github", ".github/workflows"])
+def test_a_file_where_a_folder_must_be_is_named(folder, package, place):
+    """It was an error of the disk (exit 3)."""
+    (folder / "file").touch()
+    (folder / place).parent.mkdir(exist_ok=True)
+    (folder / place).symlink_to(folder / "file")
+    with pytest.raises(UsageError, match=f"{place} is not a folder, so .* cannot be written"):
+        init.write(folder, init.find_out(folder, package))

@@ -1,5 +1,6 @@
 """What judge writes of another tool's file."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.foreign import judged
 
-from smallscale_ci.errors import BadSamplesError, JudgeError, UsageError
+from smallscale_ci.errors import BadSamplesError, JudgeError, StorageError, UsageError
 from smallscale_ci.interop import judged as judged_file
 from smallscale_ci.interop.interface import Sample
 from smallscale_ci.judges.interface import JudgeSpec
@@ -124,3 +125,38 @@ def test_a_link_stays_one_and_a_pipe_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is a pipe or a device") as caught:
         judged_file.refuse_target(tmp_path / "rows.jsonl", tmp_path / "pipe")
     assert "--output" in caught.value.hint
+
+
+def test_a_disk_that_cannot_be_written_names_the_option(tmp_path, monkeypatch):
+    """The error named the unfinished file, and gave pyarrow's words."""
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("smallscale_ci.files.Hashed", refuse)
+    with (
+        pytest.raises(StorageError, match=r"out\.parquet cannot be written: Read-only") as caught,
+        judged_file.JudgedFile(tmp_path / "out.parquet", None),
+    ):
+        pass
+    assert "--output" in caught.value.hint
+
+
+def test_a_disk_that_becomes_full_leaves_no_partial_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def write():
+        with judged_file.JudgedFile(tmp_path / "out.parquet", None) as file:
+            monkeypatch.setattr("smallscale_ci.files.Hashed.write", refuse)
+            file.write([(0, sample("a", golds=("1",), text="x"))], [RULING])
+
+    with pytest.raises(StorageError, match=r"cannot be written: No space left"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_no_folder_is_refused(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "no" / "real")
+    with pytest.raises(UsageError, match=r"The folder .*/no does not exist\."):
+        judged_file.refuse_target(tmp_path / "rows.jsonl", tmp_path / "link")
