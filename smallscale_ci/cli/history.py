@@ -111,6 +111,8 @@ def _found(
 
     if named:
         context.refuse(("runs",), "the runs are named")
+        # . and .. have no name that a sentence could hold
+        named = places = [one if one.name not in {"", ".."} else one.resolve() for one in named]
     asked = [runs] if runs and "runs" in context.given else []  # a variable's is made by a run
     for place in named or asked:
         if not place.exists():

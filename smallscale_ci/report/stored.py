@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallscale_ci.errors import InvalidError, SmallscaleError
+from smallscale_ci.errors import InvalidError, SmallscaleError, UsageError
 from smallscale_ci.records import Summary
 from smallscale_ci.run import chain
 from smallscale_ci.run.folder import is_run, open_run
@@ -80,13 +80,17 @@ def find(
     """All complete runs in ``paths``, which are runs or folders of runs, oldest first.
 
     Another tool's results without a date come first, in their own order. Also returns for every run
-    that is left out a sentence that says why.
+    that is left out a sentence that says why. Raises ``UsageError`` if one of ``paths`` is another
+    tool's and cannot be read as the options say.
     """
-    found, left_out = [], []
-    for path in dict.fromkeys(run for place in paths for run in inside(place, others)):
+    found, left_out, places = [], [], list(paths)
+    for path in dict.fromkeys(run for place in places for run in inside(place, others)):
         try:
             found.append(read(path, others))
         except SmallscaleError as error:
+            is_foreign = others is not None and others.claims(path)
+            if type(error) is UsageError and is_foreign and path in places:
+                raise  # not DataError, a fault of the file
             left_out.append(error.message)
     ordered = sorted(found, key=lambda one: (one.at, one.path.name if one.at else ""))
     return ordered, tuple(left_out)

@@ -116,3 +116,28 @@ def test_the_folder_of_the_environment_is_made_by_the_first_run(tmp_path, monkey
     assert code == 0
     assert said.startswith(f"No complete run in {tmp_path / 'new'} yet.")
     assert call("history", "--runs", tmp_path / "new")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("nope=z", "--columns: unknown column 'nope'"),
+        ("gold=z", "--columns gold=z: rows.jsonl has no column 'z'"),
+    ],
+)
+def test_a_wrong_column_is_a_usage_error(tmp_path, monkeypatch, columns, said):
+    """It was INVALID (exit 4): no complete run."""
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_text('{"id": "a", "gold": "2", "output": "2", "score": 1}\n')
+    done = CliRunner().invoke(app, ["history", "rows.jsonl", "--columns", columns])
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.split())
+
+
+def test_the_current_folder_is_named_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["history", "."])
+    assert done.exit_code == 4
+    assert f"No complete run in {tmp_path}. {tmp_path} is not a run folder" in " ".join(
+        done.stderr.split()
+    )
