@@ -63,6 +63,9 @@ def evaluate(
     from smallscale_ci.cli.verdicts import tell_monitor
     from smallscale_ci.pipeline.request import Request
 
+    if limit is not None:
+        extending = ("max_epochs", "token_budget", "time_budget")
+        context.refuse(extending, "--limit gives no verdict, so no epoch is added")
     settings = context.settings(
         **folders.places(),
         engine_python=engine.engine_python,

@@ -65,7 +65,7 @@ def report(
     from smallscale_ci.run.folder import open_run
 
     if compare_runs:
-        context.refuse(("budgets",), "--compare shows no budgets")
+        context.refuse(("budgets", "baselines"), "--compare shows runs without a verdict")
         beside(context, runs)
         return 0
     if len(runs) > 1:
@@ -73,6 +73,7 @@ def report(
     run = runs[0]
     if sides.is_foreign(run):
         context.refuse(("budgets",), f"{run} is another tool's, whose answers are not cut")
+        context.refuse(("baselines",), f"{run} is another tool's, whose levels alone are shown")
         return _levels(context, run)
     folder = open_run(run)
     config, suite = configured(folder, context.settings())
@@ -84,6 +85,7 @@ def report(
         data = evaluation.report
         data = replace(data, metrics={**data.metrics, **shown})
         return show(context, replace(evaluation, report=data), config.gate, {"metrics": values})
+    context.refuse(("baselines",), f"{run} has no verdict")
     return _without_verdict(context, folder, suite, budgets)
 
 

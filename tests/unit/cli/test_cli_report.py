@@ -53,3 +53,19 @@ def test_several_runs_are_one_report_only_beside_each_other(call):
     done = call("stored/base", "stored/bad")
     assert done.exit_code == 2
     assert "smallscale report --compare" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (("--compare", "stored/base", "stored/bad"), "--compare shows runs without a verdict"),
+        (("rows.jsonl",), "rows.jsonl is another tool's"),
+        (("stored/base",), "stored/base has no verdict"),
+    ],
+)
+def test_baselines_are_not_ignored_where_none_is_read(call, tmp_path, runs, said):
+    rows = tmp_path / "w" / "rows.jsonl"
+    rows.write_text('{"id": "a", "gold": "2", "output": "2", "score": 1}\n')
+    done = call(*runs, "--baselines", "nope")
+    assert done.exit_code == 2
+    assert f"--baselines: {said}" in " ".join(done.stderr.split())

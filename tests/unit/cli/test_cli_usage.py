@@ -75,3 +75,11 @@ def test_a_variable_that_is_nearly_one_of_an_option_is_warned_of_once(monkeypatc
         "warning: SMALLSCALE_SUIT is not read (did you mean SMALLSCALE_SUITE?).\n"
     )
     json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("option", ["--max-epochs", "--token-budget", "--time-budget"])
+def test_what_adds_epochs_is_refused_where_none_is_added(option):
+    """A trial (--limit) ignored them silently."""
+    error, hint = told("eval", "m", "--limit", "10", option, "4")
+    assert error == f"error: {option}: --limit gives no verdict, so no epoch is added."
+    assert hint == f"  → Leave out {option}."
