@@ -62,7 +62,9 @@ def sentence(manifest: Manifest) -> str:
     tokens = sum(rank.tokens for rank in ranks.values())
     if not tokens:
         return ""
-    parts = [f"{tokens:,} tokens", f"{timings.tokens_per_s:,.0f} tokens/s"]
+    parts = [f"{tokens:,} tokens"]
+    if timings.tokens_per_s >= 1:  # unknown if all came in before the first rank was seen as ready
+        parts.append(f"{timings.tokens_per_s:,.0f} tokens/s")
     if len(ranks) > 1:
         each = ", ".join(f"{rank.tokens_per_s:,.0f}" for rank in ranks.values())
         parts.append(f"by rank {each}")

@@ -87,3 +87,9 @@ def test_a_sentence_for_people():
         "0.06 GPU hours · cost of this verdict 2.00"
     )
     assert sentence(MANIFEST) == ""
+
+
+def test_a_speed_that_could_not_be_measured_is_left_out():
+    """It was "11,000 tokens · 0 tokens/s · engines busy 88%"."""
+    told = sentence(of(Ended(seconds_ready=0.0, tokens_per_s=0.0)))
+    assert told.startswith("11,000 tokens · by rank 100, 50 · engines busy 88%")
