@@ -18,7 +18,7 @@ from typer.main import get_command_from_info
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
 from smallscale_ci.cli.option import option
-from smallscale_ci.cli.usage import Command
+from smallscale_ci.cli.usage import Command, annotate
 from smallscale_ci.errors import (
     EXIT_INFRASTRUCTURE,
     EXIT_INTERRUPTED,
@@ -263,6 +263,7 @@ def _end(context: Context, error: BaseException, message: str, hint: str, code: 
     context.out.error(message, hint)
     if context.json:
         context.out.json({"error": message, "hint": hint, "exit_code": code})
+    annotate(context.out, SmallscaleError(message, hint))
     if context.verbose:
         context.out.plain("".join(traceback.format_exception(error)))
     return code
@@ -291,9 +292,6 @@ def _tell(error: SmallscaleError, context: Context) -> None:
         value = {**value, "problems": error.problems}
     if context.json:
         out.json(value)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from smallscale_ci.cli.github import tell_failure
-
-        tell_failure(context, error)
+    annotate(out, error)
     if context.verbose:
         out.plain("".join(traceback.format_exception(error)))

@@ -19,6 +19,7 @@ from smallscale_ci.cli.option import option
 _OFTEN = 0.5  # below it, something is wrong with the policy
 
 if TYPE_CHECKING:
+    from smallscale_ci.cli.output import Output
     from smallscale_ci.errors import SmallscaleError
     from smallscale_ci.github.init import Facts
     from smallscale_ci.github.publish import Job, Page
@@ -223,14 +224,14 @@ def tell_interrupted(context: Context, run: RunFolder) -> None:
         _show(context, job, github.page(run), run)
 
 
-def tell_failure(context: Context, error: SmallscaleError) -> None:
+def tell_failure(out: Output, error: SmallscaleError) -> None:
     """Publish an error as an annotation and in the step summary."""
     from smallscale_ci.github import publish as github
 
     job = github.job(os.environ)
     if job is not None:
         markdown, command_line = github.failure(error)
-        context.out.commands(command_line)
+        out.commands(command_line)
         with suppress(OSError):  # a full disk, which may be the error itself
             github.summarise(job, markdown)
 

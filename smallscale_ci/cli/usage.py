@@ -7,12 +7,16 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from smallscale_ci.cli.option import PREFIX
+
+if TYPE_CHECKING:
+    from smallscale_ci.cli.output import Output
+    from smallscale_ci.errors import SmallscaleError
 
 # Variables that are of no option, but of places, of the LLM judge and of the tests.
 _OTHERS = {"CONFIGS", "IMAGES", "CACHE", "ENVIRONMENTS", "JUDGE_URL", "JUDGE_KEY", "TEST_DATA"}
@@ -60,7 +64,12 @@ def _warn_of_mistyped(app: Any) -> None:
             from smallscale_ci.cli.output import Output  # not needed by those who want help
 
             message = f"{PREFIX}{name} is not read (did you mean {PREFIX}{near[0]}?)."
-            Output(json=True, quiet=False).warning(message)
+            out = Output(json=True, quiet=False)
+            out.warning(message)
+            if _on_github():
+                from smallscale_ci.report import annotations
+
+                out.commands(annotations.command("warning", "smallscale", message))
 
 
 def _variables(command: Any) -> Iterator[str]:
@@ -85,6 +94,7 @@ def _shown() -> Iterator[None]:
 def _show(error: Any) -> None:
     from smallscale_ci.cli.output import Output
     from smallscale_ci.cli.program import program
+    from smallscale_ci.errors import UsageError
 
     names, ctx = ["--help"], error.ctx
     while ctx is not None and ctx.parent is not None:
@@ -93,7 +103,22 @@ def _show(error: Any) -> None:
     start = "smallscale" if len(names) > 1 else program()  # commands are made runnable as ever
     what = _words(error)
     end = "" if what.endswith("?") else "."
-    Output(json=True, quiet=False).error(f"{what}{end}", f"See `{start} {' '.join(names)}`.")
+    out = Output(json=True, quiet=False)
+    shown = UsageError(f"{what}{end}", f"See `{start} {' '.join(names)}`.")
+    out.error(shown.message, shown.hint)
+    annotate(out, shown)
+
+
+def annotate(out: Output, error: SmallscaleError) -> None:
+    """Report an error to GitHub as well, inside a GitHub job."""
+    if _on_github():
+        from smallscale_ci.cli.github import tell_failure
+
+        tell_failure(out, error)
+
+
+def _on_github() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def _words(error: Any) -> str:

@@ -41,7 +41,7 @@ def refuse(context: Context, verdict: Verdict, error: SmallscaleError) -> int:
     from smallscale_ci.cli.github import tell_failure
 
     context.out.error(f"INVALID: {' '.join(wording.reasons(verdict))}", error.hint)
-    tell_failure(context, error)
+    tell_failure(context.out, error)
     if context.json:
         context.out.json({**verdict_value(verdict), "run": None})
     return EXIT_INVALID

@@ -83,3 +83,15 @@ def test_what_adds_epochs_is_refused_where_none_is_added(option):
     error, hint = told("eval", "m", "--limit", "10", option, "4")
     assert error == f"error: {option}: --limit gives no verdict, so no epoch is added."
     assert hint == f"  → Leave out {option}."
+
+
+def test_what_is_wrong_is_annotated_in_a_github_job(monkeypatch, tmp_path):
+    """Only errors of commands were; the log of a job is folded."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    *_, last = told("eval", "--epochs", "x")
+    assert last.startswith("::error title=smallscale::--epochs: must be a whole number")
+    assert "--epochs: must be a whole number" in (tmp_path / "summary.md").read_text()
+    monkeypatch.setenv("SMALLSCALE_SUIT", "x")
+    done = CliRunner().invoke(app, ["suite", "list", "-q"])
+    assert "::warning title=smallscale::SMALLSCALE_SUIT is not read" in done.stderr

@@ -272,3 +272,11 @@ def test_signs_that_the_locale_lacks_are_printed_all_the_same(encoding):
     )
     assert done.returncode == 2
     assert "no−such→run" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("error", [UsageError("That.", "This."), KeyError("x"), OSError(5, "Bad")])
+def test_every_error_is_annotated_in_a_github_job(monkeypatch, error):
+    """An internal error and one of the disk were not."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    assert run(error).stderr.count("::error title=smallscale::") == 1
