@@ -142,8 +142,10 @@ class RunFolder:
         """Whether an evaluation ended between its last sample and its verdict."""
         if not is_run(self.path) or self.verdict.exists():
             return False
-        is_complete = self.read_manifest().status == COMPLETE
-        return is_complete and self.read_config().baseline != NO_BASELINE
+        if self.read_manifest().status is not COMPLETE:
+            return False
+        config = self.read_config()
+        return config.limit is None and config.baseline != NO_BASELINE  # a trial gets no verdict
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``ConfigError``."""

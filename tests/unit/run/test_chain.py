@@ -140,6 +140,16 @@ def test_a_verdict_that_was_named_and_not_written_leaves_the_run_undecided(run):
     assert invoke("report", run)[0] == 0
 
 
+def test_a_trial_lacks_no_verdict(run):
+    for name in (chain.VERDICT, evidence.EVIDENCE):
+        (run / name).unlink()
+    assert RunFolder(run).is_undecided()
+    text = (run / chain.CONFIG).read_text()
+    (run / chain.CONFIG).write_text(text.replace("limit: null", "limit: 4"))
+    assert RunFolder(run).read_config().limit == 4
+    assert not RunFolder(run).is_undecided()
+
+
 def test_a_verdict_that_was_named_and_not_written_is_decided_by_comparing(run):
     (run / chain.VERDICT).unlink()
     assert invoke("compare", run)[0] == 0
