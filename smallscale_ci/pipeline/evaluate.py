@@ -126,18 +126,12 @@ def generate(
     Raises ``UsageError`` for a complete run, even if it lacks its verdict.
     """
     if plan.run.is_undecided():
-        _refuse_undecided(plan)
+        raise UsageError(
+            f"All samples of {plan.run.path} are complete: it lacks only its verdict.",
+            f"Decide it: {plan.run.resume_command()}",
+        )
     with _session(plan, settings, observer, engines, judging=judging) as (current, loaded):
         _rounds(current, loaded, settings, None)
-
-
-def _refuse_undecided(plan: Plan) -> None:
-    if plan.config.limit is not None:  # a trial, which never gets a verdict
-        plan.run.refuse_complete()
-    raise UsageError(
-        f"All samples of {plan.run.path} are complete: it lacks only its verdict.",
-        f"Decide it: {plan.run.resume_command()}",
-    )
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
+from smallscale_ci.config.seams import AUTO
 from smallscale_ci.errors import DataError, InvalidError
 from smallscale_ci.files import read_json
 from smallscale_ci.ids import file_hash
 from smallscale_ci.run import evidence, tables
 from smallscale_ci.run.evidence import EVIDENCE, Predicate
-from smallscale_ci.run.manifest import COMPLETE, Manifest
+from smallscale_ci.run.manifest import COMPLETE, RESTORE, Manifest
 
 MANIFEST = "manifest.json"
 CONFIG, PROMPTS, GENERATIONS = "config.yaml", "prompts.parquet", "generations.parquet"
@@ -47,19 +48,19 @@ def check(run: Path, manifest: Manifest, names: Sequence[str] = CHAIN) -> None:
         path = run / name
         if not path.is_file():
             if path.exists() or path.is_symlink():
-                raise DataError(f"{path} is not a file.", remedy(run, name))
+                raise DataError(f"{path} is not a file.", _remedy(run, name))
             if name in named and name != VERDICT:
-                raise DataError(f"There is no {path}.", remedy(run, name))
+                raise DataError(f"There is no {path}.", _remedy(run, name))
         elif name not in named and manifest.status is COMPLETE:
             raise InvalidError(
                 f"{path} is not listed in the manifest: it was added, or its writer was killed.",
-                remedy(run, name),
+                _remedy(run, name),
             )
         elif name in named and file_hash(path) != named[name]:
-            _refuse_damaged(path, remedy(run, name))
+            _refuse_damaged(path, _remedy(run, name))
             raise InvalidError(
                 f"{path} was changed after the run wrote it.",
-                remedy(run, name),
+                _remedy(run, name),
             )
 
 
@@ -110,7 +111,7 @@ def _check_links(run: Path, found: dict[str, str]) -> None:
 def _link(run: Path, name: str, before: str, named: object, found: dict[str, str]) -> None:
     if named is not None and named != found[before]:
         message = f"{run / name} was not made from the {before} beside it."
-        raise InvalidError(message, remedy(run, name))
+        raise InvalidError(message, _remedy(run, name))
 
 
 def _predecessor(run: Path, name: str) -> str:
@@ -128,14 +129,13 @@ def _refuse_damaged(path: Path, hint: str) -> None:
         raise DataError(error.message, hint) from error
 
 
-def remedy(run: Path, name: str) -> str:
-    """What to do about the file ``name`` of the run folder ``run``."""
+def _remedy(run: Path, name: str) -> str:
     if name in {JUDGEMENTS, SUMMARY}:
         return f"Judge it again: smallscale judge {quote(str(run))}"
     if name == VERDICT:
         return f"Remove it, then compare again: {_compare(run)}"
-    return "Restore the file, or start a new run."
+    return RESTORE
 
 
-def _compare(run: Path, baseline: str = "auto") -> str:
+def _compare(run: Path, baseline: str = AUTO) -> str:
     return f"smallscale compare {quote(str(run))} {quote(baseline)}"

@@ -17,11 +17,10 @@ from smallscale_ci.files import read_json, storage_errors
 from smallscale_ci.run import chain, tables
 from smallscale_ci.run import manifest as provenance
 from smallscale_ci.run.evidence import EVIDENCE
-from smallscale_ci.run.manifest import COMPLETE, Manifest
+from smallscale_ci.run.manifest import COMPLETE, RESTORE, Manifest
 from smallscale_ci.run.samples import Samples
 from smallscale_ci.run.samples_table import from_table
 
-_RESTORE = "Restore the file, or start a new run."
 _COUNTED = ("completion_tokens", "finish_reason", "thinking_tokens", "looping")
 NO_BASELINE = "none"  # the baseline in the configuration of a run that is not compared
 
@@ -95,10 +94,10 @@ class RunFolder:
 
         Raises ``DataError`` if it is missing or damaged, ``InvalidError`` for another schema.
         """
-        value = read_json(self.manifest, _RESTORE)
+        value = read_json(self.manifest, RESTORE)
         found = provenance.parse(value, str(self.manifest))
         if found.status is COMPLETE and not found.files and value["schema_version"] != "1":
-            raise DataError(f"{self.manifest} is damaged: it lacks files.", _RESTORE)
+            raise DataError(f"{self.manifest} is damaged: it lacks files.", RESTORE)
         return found
 
     def take_verdict_back(self) -> None:
@@ -149,13 +148,12 @@ class RunFolder:
 
     def read_config(self) -> RunConfig:
         """The resolved configuration. Raises ``ConfigError``."""
-        hint = chain.remedy(self.path, chain.CONFIG)
         if not self.config.is_file():
-            raise ConfigError(f"There is no file {self.config}.", hint=hint)
+            raise ConfigError(f"There is no file {self.config}.", hint=RESTORE)
         try:
             return load.parse(RunConfig, folders.read_text(self.config), str(self.config))
         except ConfigError as error:
-            raise ConfigError(error.message, error.problems, hint) from error
+            raise ConfigError(error.message, error.problems, RESTORE) from error
 
     def read_samples(self, manifest: Manifest | None = None) -> Samples:
         """Outcomes and tokens of all judged samples; ``manifest`` if it was read already.

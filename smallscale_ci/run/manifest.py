@@ -23,7 +23,7 @@ from smallscale_ci.records.measured import Agreed, Corrected
 
 SCHEMA_VERSION = "2"  # files of the run folder
 _READ = ("1", SCHEMA_VERSION)
-_RESTORE = "Restore the file, or start a new run."
+RESTORE = "Restore the file, or start a new run."
 
 
 class Status(StrEnum):
@@ -201,7 +201,7 @@ class Manifest(Record):
     """SHA-256 of each file of the run folder that is complete; empty in files of schema 1."""
 
 
-def parse(value: Mapping[str, Any], where: str, hint: str = _RESTORE) -> Manifest:
+def parse(value: Mapping[str, Any], where: str, hint: str = RESTORE) -> Manifest:
     """The manifest in the JSON object ``value``, migrated from an older schema if needed.
 
     Errors name it ``where``; ``hint`` is the next step for damage. Raises ``InvalidError`` for
